@@ -1,0 +1,84 @@
+"""The alert: one condition on one resource, deduplicated by its fingerprint; firing or resolved."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+QuietReason = Literal[
+    "silenced",
+    "maintenance",
+    "inhibited",
+    "flapping",
+    "transient_wait",
+    "downstream_of",
+    "expected_by_change",
+    "duplicate",
+    "throttled",
+    "late",
+]
+
+
+class Quiet(msgspec.Struct, frozen=True):
+    """One reason why an alert does not call anyone."""
+
+    reason: str
+    by: str
+    """What makes it quiet: the id of a silence, a window, an alert, a change."""
+    since: datetime
+    until: datetime | None = None
+
+
+class Crossing(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What crossed, by how much, since when."""
+
+    value: float | None = None
+    limit: float | None = None
+    unit: str | None = None
+    metric: str | None = None
+    since: datetime | None = None
+
+
+class Alert(msgspec.Struct, kw_only=True):
+    """An alert's present state. Mutable: only the engine changes it, through `Tx.touch`."""
+
+    id: str
+    fingerprint: str
+    namespace: str
+    title: str
+    severity: str
+    category: str
+    state: Literal["firing", "resolved"]
+    resource: str
+    service: str | None
+    check: str | None
+    labels: dict[str, str]
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+    updated_at: datetime
+    deadline_at: datetime | None = None
+    """When it resolves by itself unless repeated."""
+    resolved_at: datetime | None = None
+    resolved_by: str | None = None
+    """`recovery`, `ends_at`, `ttl`, `heartbeat`, `condition`, or the actor who did it by hand."""
+    quiet: tuple[Quiet, ...] = ()
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    incident: str | None = None
+    source: str = ""
+    type: str = ""
+    """The CloudEvent type that raised it."""
+    annotations: dict[str, str] = {}
+    """summary, description, runbook, generator_url, ...: for people; never matched on."""
+    crossing: Crossing | None = None
+    policies: tuple[str, ...] = ()
+    """`namespace/name@generation` of the policies that shaped it."""
+    event_id: str = ""
+    """The event that raised or last changed it."""
+    event_severity: str = ""
+    """Severity the producer gave last; a repeat with the same one is not a transition."""
+    reopened: int = 0
+    position: str = ""
+    """Journal cursor of its newest fact."""
+

@@ -1,0 +1,69 @@
+"""The effect: one recorded intent to act outside. Its id is the idempotency key.
+
+The engine never acts. It records effects; workers lease them, act, and submit the result as an input. Retries,
+backoff and the meaning of a crash in the middle are decided here, in the engine.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+EffectClass = Literal["pure", "idempotent", "check-first", "at-most-once"]
+"""What a crash in the middle may mean. Only `at-most-once` is never tried again without a person."""
+
+EffectState = Literal["pending", "succeeded", "failed", "unknown", "cancelled"]
+
+
+class Effect(msgspec.Struct, kw_only=True):
+    """An effect's present state. Mutable: only the engine changes it, through `Tx.touch`."""
+
+    id: str
+    """Idempotency key, the same for every attempt."""
+    namespace: str
+    kind: Literal["action", "notify"]
+    uses: str
+    """The action (`http.request`) or notifier (`email`, `webhook`, `apprise`)."""
+    payload: dict[str, Any]
+    """For an action its resolved `with`; for a notifier `{channel, with, message}`. Secrets are references."""
+    effect_class: EffectClass
+    state: EffectState
+    attempt: int
+    not_before_at: datetime
+    timeout_s: float
+    max_attempts: int
+    backoff_initial_s: float
+    backoff_factor: float
+    backoff_max_s: float
+    retry_errors: tuple[str, ...] = ()
+    """Error codes worth another try; empty means every error that says it is transient."""
+    reason: str | None = None
+    created_at: datetime
+    updated_at: datetime
+    incident: str | None = None
+    alert: str | None = None
+    run: str | None = None
+    step: str | None = None
+    started_token: str | None = None
+    """For at-most-once: the lease under which `started` was committed."""
+    request_position: int = 0
+    cause: str = ""
+    """Event id of the fact that requested it."""
+
+
+class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a worker reports of one attempt: the data of an `oncue.effect.result` input."""
+
+    effect: str
+    attempt: int
+    outcome: Literal["succeeded", "failed", "unknown"]
+    result: Any = None
+    error_code: str | None = None
+    """Dotted and stable, as in `http.status`, `timeout`, `smtp.refused`."""
+    detail: str | None = None
+    transient: bool = False
+    """Whether another try may help."""
+    duration_ms: float = 0.0
+    worker: str = ""
+    late: bool = False
+    """The lease had passed to another worker; kept as evidence, changes nothing."""

@@ -1,0 +1,104 @@
+"""Every foreseeable refusal, in one table: stable code, title, HTTP status, hint.
+
+The same code and hint reach the API (RFC 9457), the CLI, logs and decision records.
+"""
+
+from typing import Final
+
+import msgspec
+
+
+class Code(msgspec.Struct, frozen=True):
+    """One kind of refusal."""
+
+    code: str
+    title: str
+    status: int
+    hint: str
+
+
+def _table(*rows: tuple[str, str, int, str]) -> dict[str, Code]:
+    return {code: Code(code, title, status, hint) for code, title, status, hint in rows}
+
+
+CODES: Final = _table(
+    # requests
+    ("request.malformed", "The request cannot be read", 400, "Send valid JSON in UTF-8; the detail says where it breaks."),
+    ("request.invalid", "A value does not fit", 400, "Compare the named field with the API reference."),
+    ("request.too_large", "The request is too large", 413, "Split it; the limits are in the API reference."),
+    ("request.unsupported_media_type", "This content type is not taken here", 415, "See which types the endpoint takes."),
+    ("request.not_found", "There is nothing at this address", 404, "Check the path against /api/v1/openapi.json."),
+    ("request.method_not_allowed", "This method is not taken here", 405, "See the Allow header."),
+    ("request.cursor_invalid", "The cursor is not one of ours", 400, "Use `next` of the previous page, unchanged."),
+    ("request.conflict", "The thing has changed meanwhile", 409, "Read it again and retry."),
+    # access
+    ("auth.required", "Sign in or send a token", 401, "Send `Authorization: Bearer TOKEN`, or sign in to the console."),
+    ("auth.invalid", "These credentials are not valid", 401, "Check the token or password; it may have been revoked or have expired."),
+    ("auth.throttled", "Too many failed attempts", 429, "Wait as long as Retry-After says."),
+    ("auth.csrf", "The request lacks its CSRF token", 403, "Send the value of the csrf cookie as X-CSRF-Token."),
+    ("access.denied", "You may not do this", 403, "Ask an administrator of the namespace for the permission that the detail names."),
+    # events
+    ("event.malformed", "The event is not a CloudEvent", 400, "The detail names the attribute and the rule it breaks."),
+    ("event.type_reserved", "Types that begin with oncue. are OnCue's own", 400, "Choose a type in your own reverse-DNS name."),
+    ("event.namespace_forbidden", "You may not write to this namespace", 403, "Leave `namespace` out, or use a token of that namespace."),
+    ("event.too_large", "The event is too large", 413, "Keep one event under 256 KiB; put large data elsewhere and link to it."),
+    ("event.too_deep", "The event is nested too deeply", 400, "Flatten the payload to at most 64 levels."),
+    ("event.labels_invalid", "labels is not a JSON object of strings", 400, "On the wire `labels` is a string that holds a JSON object with string values."),
+    ("event.poison", "The engine could not process this event", 422, "See the dead letter for the reason; redrive it when that is mended."),
+    # overload and store
+    ("ingest.overloaded", "Too much is waiting", 429, "Retry after the time in Retry-After."),
+    ("store.unavailable", "The journal cannot be written now", 503, "Nothing was accepted. Retry after the time in Retry-After; see `oncue doctor`."),
+    ("engine.unavailable", "The engine is not ready", 503, "It is starting or restarting; retry shortly."),
+    # things
+    ("alert.not_found", "No such alert", 404, "It may be past retention; list alerts to find it."),
+    ("alert.resolved", "The alert is resolved already", 409, "Nothing is left to do."),
+    ("incident.not_found", "No such incident", 404, "List incidents to find it."),
+    ("incident.closed", "The incident is closed", 409, "Closed incidents do not change; a new alert opens a new one."),
+    ("incident.state", "The incident is not in a state for this", 409, "The detail says which state it is in."),
+    ("ticket.not_found", "No such ticket", 404, "List tickets to find it."),
+    ("ticket.state", "The ticket cannot go there from here", 409, "The detail lists the states it can go to."),
+    ("run.not_found", "No such run", 404, "List runs to find it."),
+    ("run.ended", "The run has ended", 409, "Start a new one."),
+    ("workflow.not_found", "No such workflow", 404, "Apply it first, in the same namespace."),
+    ("workflow.inputs_invalid", "The inputs do not fit the workflow", 400, "The detail names the input and the rule."),
+    ("silence.not_found", "No such silence", 404, "List silences to find it."),
+    ("silence.invalid", "The silence does not hold together", 400, "It needs a matcher that does not match everything, and an end after its start."),
+    ("dead_letter.not_found", "No such dead letter", 404, "It may have been redriven already."),
+    # manifests
+    ("manifest.malformed", "The manifest cannot be read", 400, "The detail gives line and column."),
+    ("manifest.invalid", "The manifest does not fit its schema", 400, "The detail names the field, and a near one if there is one."),
+    ("manifest.kind_unknown", "There is no such kind", 400, "See the reference of kinds."),
+    ("manifest.not_found", "No such manifest", 404, "List the kind to find it."),
+    ("expression.invalid", "The expression does not compile", 400, "The detail gives line and column."),
+    ("expression.failed", "The expression failed when it ran", 422, "Guard optional fields with has()."),
+    # acting
+    ("action.unknown", "There is no such action", 400, "See the reference of actions."),
+    ("action.disabled", "This action is switched off", 403, "An administrator can allow it in oncue.toml."),
+    ("outbound.refused", "The address is not allowed", 403, "Private, loopback and link-local addresses need an OutboundAllow manifest."),
+    ("timeout", "It took too long", 504, "Raise the timeout or look at the target."),
+    # command line and configuration
+    ("config.invalid", "The configuration does not hold together", 400, "The detail names the key, and a near one if there is one."),
+    ("server.unreachable", "The server does not answer", 503, "Is `oncue up` running? Check ONCUE_SERVER."),
+    ("user.exists", "There is such a user already", 409, "Choose another name."),
+    ("user.not_found", "No such user", 404, "List users to find it."),
+    ("token.not_found", "No such token", 404, "List tokens to find it."),
+    ("secret.not_found", "No such secret", 404, "Set it first: oncue secret set NAME."),
+    ("password.weak", "The password is too weak", 400, "Use at least 12 characters."),
+    ("link.invalid", "The link is used up or expired", 410, "Ask for a new one: oncue user link NAME."),
+)
+
+
+class Refusal(Exception):
+    """A foreseeable refusal on its way to whoever asked. `code` is a key of `CODES`."""
+
+    def __init__(self, code: str, detail: str = "", **more: object) -> None:
+        super().__init__(f"{code}: {detail}" if detail else code)
+        self.code = code
+        self.detail = detail
+        self.more = more
+        """Extra members of the problem document, as `index` or `line`."""
+
+    @property
+    def entry(self) -> Code:
+        """The table's row for this refusal."""
+        return CODES[self.code]

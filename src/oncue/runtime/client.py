@@ -1,0 +1,134 @@
+"""A connection to the engine's process: submit, watch, lease. Used by the front and the worker."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+from oncue.core.errors import Refusal
+from oncue.runtime import frames
+
+
+class EngineClient:
+    """Talks frames with the engine; one per process.
+
+    Reconnects by itself. What was in flight when the connection broke is refused with `engine.unavailable`: it may or
+    may not have been committed, and the sender's retry is recognised by its id.
+    """
+
+    def __init__(self, socket_path: Path, on_frame: Callable[[frames.Frame], None] | None = None) -> None:
+        self._path = socket_path
+        self._on_frame = on_frame
+        self._seq = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[frames.Answer | frames.HealthReport]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._connected = asyncio.Event()
+        self._hello: list[frames.Frame] = []
+
+    def greet(self, frame: frames.Frame) -> None:
+        """Send this frame whenever a connection is made: `Watch`, `Lease`."""
+        self._hello.append(frame)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the engine is on the line."""
+        return self._connected.is_set()
+
+    async def run(self) -> None:
+        """Keep connected until cancelled."""
+        while True:
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(self._path), limit=frames.FRAME_LIMIT)
+            except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+                await asyncio.sleep(0.05)
+                continue
+            self._writer = writer
+            for frame in self._hello:
+                self.send(frame)
+            self._connected.set()
+            try:
+                async for frame in read_frames(reader):
+                    self._receive(frame)
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+            finally:
+                self._connected.clear()
+                self._writer = None
+                writer.close()
+                waiting, self._waiting = self._waiting, {}
+                for future in waiting.values():
+                    if not future.done():
+                        future.set_exception(Refusal("engine.unavailable", "the engine went away before it answered"))
+
+    def _receive(self, frame: frames.Frame) -> None:
+        if isinstance(frame, frames.Answer | frames.HealthReport):
+            future = self._waiting.pop(frame.seq, None)
+            if future is not None and not future.done():
+                future.set_result(frame)
+        elif self._on_frame is not None:
+            self._on_frame(frame)
+
+    def send(self, frame: frames.Frame) -> None:
+        """Send a frame that has no answer. Raises `Refusal` engine.unavailable when not connected."""
+        if self._writer is None:
+            raise Refusal("engine.unavailable", "the engine is not on the line")
+        body = frames.encode(frame)
+        self._writer.write(len(body).to_bytes(4, "big") + body)
+
+    async def _ask(self, frame: frames.Submit | frames.Dead | frames.Health) -> frames.Answer | frames.HealthReport:
+        future: asyncio.Future[frames.Answer | frames.HealthReport] = asyncio.get_running_loop().create_future()
+        self._waiting[frame.seq] = future
+        try:
+            self.send(frame)
+        except Refusal:
+            del self._waiting[frame.seq]
+            raise
+        return await future
+
+    async def submit(
+        self,
+        bodies: list[bytes],
+        *,
+        namespace: str,
+        origin: str,
+        actor: str | None = None,
+        urgent: bool = False,
+        side: list[frames.SideWrite] | None = None,
+    ) -> frames.Answer:
+        """Journal these events; returns after the commit.
+
+        Raises `Refusal`: store.unavailable, ingest.overloaded (both with `retry_after_s` in `more`),
+        engine.unavailable.
+        """
+        answer = await self._ask(frames.Submit(next(self._seq), namespace, origin, actor, bodies, urgent, side or []))
+        return _checked(answer)
+
+    async def bury(
+        self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str
+    ) -> frames.Answer:
+        """Keep refused input as dead letters; returns after the commit. Raises as `submit` does."""
+        answer = await self._ask(frames.Dead(next(self._seq), namespace, origin, letters))
+        return _checked(answer)
+
+    async def health(self) -> frames.HealthReport:
+        """How the engine is. Raises `Refusal` engine.unavailable."""
+        report = await self._ask(frames.Health(next(self._seq)))
+        assert isinstance(report, frames.HealthReport)
+        return report
+
+
+def _checked(answer: frames.Answer | frames.HealthReport) -> frames.Answer:
+    assert isinstance(answer, frames.Answer)
+    if answer.error is not None:
+        raise Refusal(*answer.error, retry_after_s=answer.retry_after_s)
+    return answer
+
+
+async def read_frames(reader: asyncio.StreamReader) -> AsyncIterator[frames.Frame]:
+    """Frames until the other side closes."""
+    while True:
+        try:
+            head = await reader.readexactly(4)
+            yield frames.decode(await reader.readexactly(int.from_bytes(head, "big")))
+        except asyncio.IncompleteReadError:
+            return

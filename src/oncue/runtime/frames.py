@@ -1,0 +1,117 @@
+"""What the processes of one server say to each other, over a Unix socket in the data directory.
+
+Frames are msgpack, each behind a four-byte big-endian length. The engine's process listens; the front process (HTTP) and
+the worker process connect. One request frame carries one unit that is accepted or refused as a whole, answered after
+its commit.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+SOCKET_NAME: Final = "engine.sock"
+FRAME_LIMIT: Final = 64 * 1024 * 1024
+
+
+class SideWrite(msgspec.Struct, array_like=True):
+    """A row of the access store, written in the transaction of the input it travels with, never journaled."""
+
+    kind: str
+    """`user`, `token`, `session`, `secret`, `link`."""
+    id: str
+    body: bytes | None
+    """JSON; None deletes the row."""
+
+
+class Submit(msgspec.Struct, array_like=True, tag="submit"):
+    """Events for the journal: structured-mode CloudEvents documents, validated."""
+
+    seq: int
+    namespace: str
+    """Of the events that name none."""
+    origin: str
+    """The source, monitor, worker or API through which they came."""
+    actor: str | None
+    """Who did it, for commands: `user:name`, `token:name`, `system`."""
+    bodies: list[bytes]
+    urgent: bool = False
+    """Commands, results and ticks outrank ingest."""
+    side: list[SideWrite] = []
+
+
+class Dead(msgspec.Struct, array_like=True, tag="dead"):
+    """Input that was refused at the edge, kept as dead letters: (index, code, detail, bytes)."""
+
+    seq: int
+    namespace: str
+    origin: str
+    letters: list[tuple[int, str, str, bytes]]
+
+
+class Answer(msgspec.Struct, array_like=True, tag="answer"):
+    """The outcome of a `Submit` or `Dead`, sent after the commit."""
+
+    seq: int
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: list[tuple[int, str, str]] = []
+    """(index, code, detail)."""
+    position: int = 0
+    """Highest position the unit caused; a read at or beyond it sees its effects."""
+    replies: list[Any] | None = None
+    """For commands, one reply per body: `{"code": None | str, "detail": str, "data": ...}`."""
+    error: tuple[str, str] | None = None
+    """(code, detail) if the unit as a whole was refused: nothing of it was journaled."""
+    retry_after_s: float = 0.0
+
+
+class Watch(msgspec.Struct, array_like=True, tag="watch"):
+    """Ask to be told of commits."""
+
+    seq: int = 0
+
+
+class Committed(msgspec.Struct, array_like=True, tag="committed"):
+    """Sent to watchers after each commit (coalesced under load)."""
+
+    position: int
+    access_changed: bool = False
+    config_changed: bool = False
+
+
+class Lease(msgspec.Struct, array_like=True, tag="lease"):
+    """A worker offers to take up to `slots` effects now; it says so again as slots come free."""
+
+    worker: str
+    slots: int
+
+
+class Leased(msgspec.Struct, array_like=True, tag="leased"):
+    """Effects for a worker: (lease token, JSON of the `Effect`)."""
+
+    items: list[tuple[str, bytes]]
+
+
+class Cancel(msgspec.Struct, array_like=True, tag="cancel"):
+    """Effects whose work is no longer wanted: their lease tokens."""
+
+    tokens: list[str]
+
+
+class Health(msgspec.Struct, array_like=True, tag="health"):
+    """Ask the engine how it is."""
+
+    seq: int
+
+
+class HealthReport(msgspec.Struct, array_like=True, tag="health_report"):
+    """How the engine is; the body is JSON for /readyz, /metrics and `oncue doctor`."""
+
+    seq: int
+    ready: bool
+    body: dict[str, Any]
+
+
+Frame = Submit | Dead | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport
+encode: Final = msgspec.msgpack.Encoder().encode
+decode: Final = msgspec.msgpack.Decoder(Frame).decode

@@ -1,0 +1,208 @@
+"""The SQL schema, one for SQLite and PostgreSQL.
+
+`segment`, `chain`, `checkpoint`: the journal. `fact`, `fact_ref`: what can be looked up in it. `entity`, `alert_hot`:
+present state that lists are made of. `cell`: the engine's inner state (timers, windows, counters). `access`: people,
+tokens, sessions and secrets; written beside the journal, never in it. Instants are microseconds since 1970 UTC.
+"""
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData()
+
+# SQLite makes INTEGER PRIMARY KEY the rowid; BigInteger there would add an index of its own.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+
+journal: Final = Table(
+    "journal",
+    metadata,
+    Column("partition", SmallInteger, primary_key=True),
+    Column("journal_id", Text, nullable=False),
+    Column("incarnation", Integer, nullable=False),
+    Column("created_at", Big, nullable=False),
+    Column("cursor", Big, nullable=False),
+    Column("chain_head", LargeBinary, nullable=False),
+    Column("recorded_at", Big, nullable=False),
+    Column("events", Big, nullable=False),
+    comment="One row per partition: who the journal is, and the cursor that each commit moves.",
+)
+
+segment: Final = Table(
+    "segment",
+    metadata,
+    Column("batch", Big, primary_key=True, autoincrement=False),
+    Column("first_position", Big, nullable=False),
+    Column("last_position", Big, nullable=False),
+    Column("first_recorded_at", Big, nullable=False),
+    Column("last_recorded_at", Big, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("inputs", Integer, nullable=False),
+    Column("size", Big, nullable=False, comment="Bytes before compression."),
+    Column("types", Text, nullable=False, comment="JSON array of the event types in it, to prune by."),
+    Column("namespaces", Text, nullable=False, comment="JSON array."),
+    Column("ids", LargeBinary, nullable=False, comment="Per input: 8 bytes keyed hash of (namespace, source, id)."),
+    Column("digests", LargeBinary, nullable=False, comment="Per input: 4 bytes of the digest of its stored bytes."),
+    Column("head", LargeBinary, nullable=False, comment="Fixed-width record headers, zstd."),
+    Column("body", LargeBinary, nullable=False, comment="Envelopes and stored bytes back to back, zstd."),
+    Index("segment_first", "first_position"),
+    Index("segment_time", "last_recorded_at"),
+)
+
+chain: Final = Table(
+    "chain",
+    metadata,
+    Column("batch", Big, primary_key=True, autoincrement=False),
+    Column("first_position", Big, nullable=False),
+    Column("last_position", Big, nullable=False),
+    Column("root", LargeBinary, nullable=False, comment="RFC 6962 Merkle root over the batch's leaves."),
+    Column("prev_hash", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+checkpoint: Final = Table(
+    "checkpoint",
+    metadata,
+    Column("batch", Big, primary_key=True, autoincrement=False),
+    Column("position", Big, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("note", Text, nullable=False, comment="C2SP signed note."),
+)
+
+fact: Final = Table(
+    "fact",
+    metadata,
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("type", Text, nullable=False),
+    Column("namespace", Text, nullable=False),
+    Column("kind", Text, nullable=False, comment="Of the entity it is about; empty for an input."),
+    Column("id", Text, nullable=False, comment="Of the entity; for an input its event id."),
+    Column("recorded_at", Big, nullable=False),
+    Column("input_position", Big, nullable=False, comment="The input in whose pass it was derived."),
+    Column("cause_position", Big, nullable=False, comment="The event that caused it."),
+    Column("severity", Text),
+    Column("resource", Text),
+    Column("service", Text),
+    Column("body", LargeBinary, nullable=False, comment="The event's stored bytes."),
+    Index("fact_entity", "kind", "id", "position"),
+    Index("fact_type", "type", "position"),
+    Index("fact_input", "input_position"),
+    Index("fact_cause", "cause_position"),
+    comment="Own facts, and the inputs that caused one.",
+)
+
+fact_ref: Final = Table(
+    "fact_ref",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("position", Big, primary_key=True, autoincrement=False),
+    comment="Which facts concern an entity besides the one they are about: an incident's timeline.",
+    sqlite_with_rowid=False,
+)
+
+entity: Final = Table(
+    "entity",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("live", Boolean, nullable=False, comment="Part of the engine's state in memory."),
+    Column("namespace", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("severity", Text),
+    Column("type", Text),
+    Column("resource", Text),
+    Column("service", Text),
+    Column("created_at", Big, nullable=False),
+    Column("updated_at", Big, nullable=False),
+    Column("position", Big, nullable=False, comment="Of its newest fact; what lists are ordered and paged by."),
+    Column("body", LargeBinary, nullable=False, comment="JSON, as the API shows it."),
+    Index("entity_list", "kind", "position"),
+    Index("entity_state", "kind", "state", "position"),
+    Index("entity_live", "kind", sqlite_where=text("live"), postgresql_where=text("live")),
+    sqlite_with_rowid=False,
+)
+
+alert_hot: Final = Table(
+    "alert_hot",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("count", Big, nullable=False),
+    Column("last_seen_at", Big, nullable=False),
+    Column("deadline_at", Big),
+    Column("last_position", Big, nullable=False),
+    comment="What a repeat of a firing alert changes: narrow and without an index.",
+    sqlite_with_rowid=False,
+)
+
+cell: Final = Table(
+    "cell",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    comment="The engine's inner state: timers, windows, counters, near-misses.",
+    sqlite_with_rowid=False,
+)
+
+snapshot: Final = Table(
+    "snapshot",
+    metadata,
+    Column("position", Big, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("engine", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False, comment="The whole state, zstd."),
+)
+
+dead_letter: Final = Table(
+    "dead_letter",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=True),
+    Column("namespace", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("at", Big, nullable=False),
+    Column("position", Big, comment="Of the journaled input, if it got that far."),
+    Column("redriven_at", Big),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+sample: Final = Table(
+    "sample",
+    metadata,
+    Column("series", Text, primary_key=True, comment="namespace, resource, metric and labels, as text."),
+    Column("step_s", Integer, primary_key=True, comment="60 or 3600."),
+    Column("at", Big, primary_key=True, autoincrement=False, comment="Start of the interval."),
+    Column("count", Integer, nullable=False),
+    Column("sum", Double, nullable=False),
+    Column("min", Double, nullable=False),
+    Column("max", Double, nullable=False),
+    comment="Roll-ups of monitors' readings, for charts.",
+    sqlite_with_rowid=False,
+)
+
+access: Final = Table(
+    "access",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    comment="Users, tokens, sessions, secrets, links. Not part of the journal.",
+    sqlite_with_rowid=False,
+)
