@@ -1,0 +1,559 @@
+"""The CloudEvents codec: structured, batched and binary HTTP messages to validated structured-mode documents.
+
+What passes here is what the engine trusts, so the rules are strict, and a producer's structured document is kept byte
+for byte. One typed decode per event settles nearly all of them; whatever that decode does not take (a broken rule, an
+extension that OnCue does not know) goes to `_explain`, which applies the same rules one by one and names the first
+that is broken. Both accept the same documents: a property test holds them to it.
+
+Sources: CloudEvents 1.0.2 (sections 3 and 3.1 of the core, JSON format, HTTP protocol binding), RFC 3339, RFC 3986.
+"""
+
+import binascii
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote_to_bytes
+
+import msgspec
+
+from oncue.core.errors import Refusal
+from oncue.core.event import LABELS_LIMIT
+from oncue.core.severity import NAMES as SEVERITIES
+
+EVENT_LIMIT: Final = 262_144
+"""Bytes of one event."""
+DEPTH_LIMIT: Final = 64
+"""Levels of objects and arrays in one event, its own braces included."""
+BATCH_LIMIT: Final = 10_000
+"""Events in one batch."""
+ATTRIBUTE_LIMIT: Final = 2_048
+"""Characters of one attribute, except `labels`."""
+LABELS_SIZE_LIMIT: Final = 16_384
+"""Characters of `labels`, as the string on the wire."""
+
+Headers = Iterable[tuple[bytes, bytes]]
+Letter = tuple[int, str, str, bytes]
+"""A refused member: its index, a code of `core.errors`, the detail, its bytes."""
+
+
+class Parsed(msgspec.Struct):
+    """What a message held. `events` and `namespaces` go together, in the producer's order."""
+
+    events: list[bytes]
+    """Structured-mode JSON documents; verbatim where they came as such."""
+    namespaces: list[str | None]
+    """The namespace each event names, None if it names none. Whether the sender may write there is not decided here."""
+    rejected: list[Letter] = []
+    indexes: list[int] | None = None
+    """Index of each event in the producer's message; None when that is its index in `events`."""
+
+    def index(self, number: int) -> int:
+        """Where `events[number]` stood in the producer's message."""
+        return number if self.indexes is None else self.indexes[number]
+
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=ATTRIBUTE_LIMIT)]
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Integer = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+
+
+class _Known(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An event that has no attribute beyond these; most have none."""
+
+    id: Text
+    source: Text
+    type: Text
+    specversion: Literal["1.0"]
+    time: Instant | None = None
+    subject: Text | None = None
+    datacontenttype: Text | None = None
+    dataschema: Text | None = None
+    severity: Literal["clear", "info", "warning", "minor", "major", "critical"] | None = None
+    resource: Text | None = None
+    service: Text | None = None
+    namespace: Text | None = None
+    check: Text | None = None
+    fingerprint: Text | None = None
+    title: Text | None = None
+    labels: Annotated[str, msgspec.Meta(min_length=2, max_length=LABELS_SIZE_LIMIT)] | None = None
+    startsat: Instant | None = None
+    endsat: Instant | None = None
+    causationid: Text | None = None
+    correlationid: Text | None = None
+    traceparent: Text | None = None
+    data: Any = None
+    data_base64: bytes | None = None
+
+
+OPERATIONAL: Final = frozenset(
+    ("resource", "service", "namespace", "check", "fingerprint", "title", "causationid", "correlationid", "traceparent")
+)
+"""OnCue's own attributes that are plain, non-empty strings."""
+
+_known: Final = msgspec.json.Decoder(_Known).decode
+_members: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_attributes: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_value: Final = msgspec.json.Decoder().decode
+_labels: Final = msgspec.json.Decoder(dict[str, str]).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class _DataOnly(msgspec.Struct, gc=False):
+    data: msgspec.Raw = msgspec.Raw()
+
+
+_data_only: Final = msgspec.json.Decoder(_DataOnly).decode
+
+
+# Messages
+
+
+def parse(headers: Headers, body: bytes) -> Parsed:
+    """What the HTTP message holds, in whichever of the three modes its content type names.
+
+    Raises `Refusal`: request.unsupported_media_type, and as `parse_batch` does.
+    """
+    pairs = list(headers)
+    content_type = next((value for name, value in pairs if name.lower() == b"content-type"), b"")
+    media = content_type.partition(b";")[0].strip().lower()
+    if not media.startswith(b"application/cloudevents"):
+        if any(name.lower() == b"ce-specversion" for name, _ in pairs):
+            return parse_binary(pairs, body)
+        raise Refusal(
+            "request.unsupported_media_type",
+            "send application/cloudevents+json, application/cloudevents-batch+json, or the ce- headers of binary mode",
+        )
+    charset = re.search(rb'charset\s*=\s*"?([^\s;"]+)', content_type, re.IGNORECASE)
+    if charset is not None and charset[1].lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+        raise Refusal("request.unsupported_media_type", "CloudEvents in JSON are UTF-8")
+    if media == b"application/cloudevents+json":
+        return parse_structured(body)
+    if media == b"application/cloudevents-batch+json":
+        return parse_batch(body)
+    raise Refusal("request.unsupported_media_type", "of the CloudEvents formats, JSON is taken here")
+
+
+def parse_structured(body: bytes) -> Parsed:
+    """One event in structured mode. A refused one is `rejected[0]`; nothing is raised."""
+    try:
+        namespace = vet(body)
+    except Refusal as refusal:
+        return Parsed([], [], [(0, refusal.code, refusal.detail, body[:EVENT_LIMIT])])
+    return Parsed([body], [namespace])
+
+
+def parse_batch(body: bytes) -> Parsed:
+    """A batch of events: the valid members, and the refused ones by index.
+
+    Raises `Refusal`: request.malformed when the body is not a JSON array, request.too_large past `BATCH_LIMIT` members.
+    """
+    try:
+        members: list[bytes] = [bytes(member) for member in _members(body)]
+    except RecursionError:
+        members = _split(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Refusal("request.malformed", f"a batch is a JSON array of events: {error}") from error
+    if len(members) > BATCH_LIMIT:
+        raise Refusal("request.too_large", f"{len(members)} events in one batch, the limit is {BATCH_LIMIT}")
+    namespaces: list[str | None] = []
+    try:
+        for member in members:
+            namespaces.append(vet(member))
+    except Refusal:
+        return _sift(members)
+    return Parsed(members, namespaces)
+
+
+def parse_binary(headers: Headers, body: bytes) -> Parsed:
+    """One event in binary mode, turned into a structured document with its payload verbatim if that is JSON, as a
+    string if it is text, in base64 otherwise. A refused one is `rejected[0]`; nothing is raised."""
+    try:
+        document = structured(headers, body)
+        namespace = vet(document)
+    except Refusal as refusal:
+        return Parsed([], [], [(0, refusal.code, refusal.detail, body[:EVENT_LIMIT])])
+    return Parsed([document], [namespace])
+
+
+def _sift(members: list[bytes]) -> Parsed:
+    parsed = Parsed([], [], [], [])
+    indexes: list[int] = []
+    for index, member in enumerate(members):
+        try:
+            namespace = vet(member)
+        except Refusal as refusal:
+            parsed.rejected.append((index, refusal.code, refusal.detail, member[:EVENT_LIMIT]))
+        else:
+            parsed.events.append(member)
+            parsed.namespaces.append(namespace)
+            indexes.append(index)
+    parsed.indexes = indexes
+    return parsed
+
+
+_TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
+
+
+def _split(body: bytes) -> list[bytes]:
+    """The members of a batch in which one is nested beyond what the JSON decoder follows."""
+    members: list[bytes] = []
+    depth, start = 0, 0
+    for token in _TOKEN.finditer(body):
+        mark = token[0]
+        if mark in b"[{":
+            depth += 1
+            if depth == 1:
+                if mark == b"{":
+                    break
+                start = token.end()
+        elif mark in b"]}":
+            depth -= 1
+            if depth == 0:
+                if body[token.end() :].strip():
+                    break
+                members.append(body[start : token.start()].strip())
+                return members
+        elif mark == b"," and depth == 1:
+            members.append(body[start : token.start()].strip())
+            start = token.end()
+    raise Refusal("request.malformed", "a batch is a JSON array of events; its brackets do not close")
+
+
+# Rules
+
+
+def vet(document: bytes) -> str | None:
+    """The namespace that a structured document names, None if none; it is a valid event within our limits.
+
+    Raises `Refusal`: event.malformed, event.type_reserved, event.too_large, event.too_deep, event.labels_invalid.
+    """
+    try:
+        event = _known(document)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _explain(document)
+    if (
+        len(document) > EVENT_LIMIT
+        or document.count(b"{") + document.count(b"[") > DEPTH_LIMIT
+        or b'0000"' in document
+        or b"\\u00" in document
+        or (
+            document.count(b'"id"') + document.count(b'"type"') + document.count(b'"source"') > 3 and _repeats(document)
+        )
+    ):
+        return _explain(document)
+    time = event.time
+    if (
+        _source_fault(event.source)
+        or _type_fault(event.type)
+        or not f"{event.id}{event.subject}{event.resource}{event.service}{event.check}{event.title}".isprintable()
+        or (time is not None and (time.tzinfo is not UTC or not 1 < time.year < 9999))
+        or (event.labels is not None and _labels_fault(event.labels))
+        or (event.namespace is not None and _namespace_fault(event.namespace))
+        or (event.datacontenttype is not None and _content_type_fault(event.datacontenttype))
+        or event.fingerprint is not None
+        and not event.fingerprint.isprintable()
+        or (
+            event.startsat is not None
+            or event.endsat is not None
+            or event.dataschema is not None
+            or event.causationid is not None
+            or event.correlationid is not None
+            or event.traceparent is not None
+            or event.data_base64 is not None
+        )
+    ):
+        return _explain(document)
+    return event.namespace
+
+
+def _repeats(document: bytes) -> bool:
+    """Whether a member's name may stand twice outside `data`."""
+    data = bytes(_data_only(document).data)
+    return any(document.count(name) - data.count(name) > 1 for name in (b'"id"', b'"type"', b'"source"'))
+
+
+def _explain(document: bytes) -> str | None:
+    """`vet`, rule by rule, slower and with words."""
+    if len(document) > EVENT_LIMIT:
+        raise Refusal("event.too_large", f"{len(document)} bytes, the limit is {EVENT_LIMIT}")
+    try:
+        document.decode()
+    except UnicodeDecodeError as error:
+        raise _malformed(f"not UTF-8: byte {error.start} cannot be read") from error
+    if _too_deep(document):
+        raise Refusal("event.too_deep", f"more than {DEPTH_LIMIT} levels")
+    try:
+        _value(document)
+        attributes = _attributes(document)
+    except msgspec.ValidationError as error:
+        if not document.lstrip().startswith(b"{"):
+            raise _malformed("not a JSON object") from error
+        raise _malformed(str(error)) from error
+    except msgspec.DecodeError as error:
+        raise _malformed(str(error)) from error
+    _refuse_repeats(document)
+    data, base64 = attributes.pop("data", None), attributes.pop("data_base64", None)
+    values: dict[str, Any] = {}
+    for name, raw in attributes.items():
+        if not _NAME(name):
+            raise _malformed(f"{_quoted(name)}: attribute names are lower-case letters and digits")
+        value = _value(raw)
+        if value is not None:
+            values[name] = value
+    for name in ("specversion", "id", "source", "type"):
+        if name not in values:
+            raise _malformed(f"{name} is missing")
+    for name, value in values.items():
+        fault = _attribute_fault(name, value)
+        if fault:
+            raise Refusal("event.labels_invalid" if name == "labels" else "event.malformed", f"{name}: {fault}")
+    if values["type"].startswith("oncue."):
+        raise Refusal("event.type_reserved", f"type: {_quoted(values['type'])}")
+    if base64 is not None and bytes(base64) != b"null":
+        _check_base64(base64)
+        if data is not None and bytes(data) != b"null":
+            raise _malformed("data and data_base64 exclude each other")
+    namespace: str | None = values.get("namespace")
+    return namespace
+
+
+def _attribute_fault(name: str, value: Any) -> str:
+    """What is wrong with this attribute's value; empty if nothing is."""
+    if name in _CHECKS or name in OPERATIONAL:
+        if not isinstance(value, str):
+            return f"must be a string, not {_kind(value)}"
+        if not value:
+            return "must not be empty"
+    elif isinstance(value, bool):
+        return ""
+    elif isinstance(value, int):
+        return "" if -(2**31) <= value < 2**31 else "an integer attribute has 32 bits"
+    elif not isinstance(value, str):
+        return f"must be a string, an integer or a boolean, not {_kind(value)}"
+    if name == "labels":
+        return _labels_fault(value)
+    if len(value) > ATTRIBUTE_LIMIT:
+        return f"{len(value)} characters, the limit is {ATTRIBUTE_LIMIT}"
+    if not value.isprintable() and _CONTROL(value):
+        return "control characters are not allowed"
+    check = _CHECKS.get(name)
+    return check(value) if check else ""
+
+
+_NAME: Final = re.compile(r"[a-z0-9]+").fullmatch
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]").search
+_URI_REFERENCE: Final = re.compile(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=\u00a0-\U0010ffff-]|%[0-9A-Fa-f]{2})*"
+    r"(?:#(?:[A-Za-z0-9._~:/?@!$&'()*+,;=\u00a0-\U0010ffff-]|%[0-9A-Fa-f]{2})*)?"
+).fullmatch
+_URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:.+").fullmatch
+_NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?").fullmatch
+_TCHAR: Final = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_CONTENT_TYPE: Final = re.compile(
+    rf'{_TCHAR}/{_TCHAR}(?:\s*;\s*(?:{_TCHAR}=(?:{_TCHAR}|"(?:[^"\\]|\\.)*"))?)*\s*'
+).fullmatch
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+).fullmatch
+
+
+@lru_cache(8_192)
+def _source_fault(text: str) -> str:
+    return "" if _URI_REFERENCE(text) else "must be a URI reference (RFC 3986): encode spaces and the like as %XX"
+
+
+@lru_cache(8_192)
+def _type_fault(text: str) -> str:
+    if text.startswith("oncue."):
+        return "reserved"
+    return "control characters are not allowed" if not text.isprintable() and _CONTROL(text) else ""
+
+
+@lru_cache(1_024)
+def _namespace_fault(text: str) -> str:
+    return "" if _NAMESPACE(text) else "must be lower-case letters, digits, dots and hyphens, at most 63"
+
+
+@lru_cache(1_024)
+def _content_type_fault(text: str) -> str:
+    return "" if _CONTENT_TYPE(text) else "must be a media type such as application/json"
+
+
+@lru_cache(16_384)
+def _labels_fault(text: str) -> str:
+    if len(text) > LABELS_SIZE_LIMIT:
+        return f"{len(text)} characters, the limit is {LABELS_SIZE_LIMIT}"
+    try:
+        labels = _labels(text)
+    except msgspec.DecodeError as error:
+        return str(error)
+    if len(labels) > LABELS_LIMIT:
+        return f"{len(labels)} labels, the limit is {LABELS_LIMIT}"
+    for name, value in labels.items():
+        if not name:
+            return "a label needs a name"
+        if len(name) > ATTRIBUTE_LIMIT or len(value) > ATTRIBUTE_LIMIT:
+            return f"a name and a value have at most {ATTRIBUTE_LIMIT} characters each"
+        if "\0" in name or "\0" in value:
+            return "NUL is not allowed"
+    return ""
+
+
+def _specversion_fault(text: str) -> str:
+    return "" if text == "1.0" else f"1.0 is taken here, not {_quoted(text)}"
+
+
+def _severity_fault(text: str) -> str:
+    return "" if text in SEVERITIES else f"one of {', '.join(SEVERITIES)}, not {_quoted(text)}"
+
+
+def _schema_fault(text: str) -> str:
+    return "" if _URI(text) and not _source_fault(text) else "must be an absolute URI"
+
+
+def _time_fault(text: str) -> str:
+    if not _RFC3339(text):
+        return "must be an RFC 3339 timestamp such as 2026-01-31T23:59:00Z"
+    try:
+        msgspec.convert(text, Instant).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        return "there is no such instant"
+    return ""
+
+
+def _no_fault(text: str) -> str:
+    return ""
+
+
+_CHECKS: Final[dict[str, Callable[[str], str]]] = {
+    "specversion": _specversion_fault,
+    "id": _no_fault,
+    "source": _source_fault,
+    "type": _no_fault,
+    "time": _time_fault,
+    "subject": _no_fault,
+    "datacontenttype": _content_type_fault,
+    "dataschema": _schema_fault,
+    "severity": _severity_fault,
+    "namespace": _namespace_fault,
+    "labels": _labels_fault,
+    "startsat": _time_fault,
+    "endsat": _time_fault,
+}
+
+
+def _too_deep(document: bytes) -> bool:
+    """Whether brackets outside strings nest beyond `DEPTH_LIMIT`: peel the innermost pairs, level by level."""
+    if document.count(b"{") + document.count(b"[") <= DEPTH_LIMIT:
+        return False
+    brackets = re.sub(rb'"(?:[^"\\]|\\.)*"|[^\[\]{}]', b"", document, flags=re.DOTALL)
+    brackets = brackets.translate(bytes.maketrans(b"{}", b"[]"))
+    depth = deepest = 0
+    for bracket in brackets:
+        depth += 1 if bracket == 0x5B else -1
+        deepest = max(deepest, depth)
+    return deepest > DEPTH_LIMIT
+
+
+def _refuse_repeats(document: bytes) -> None:
+    """Refuse a member that stands twice: readers would disagree which one counts."""
+    names = [name for name, _ in _Pairs.of(document)]
+    if len(set(names)) != len(names):
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise _malformed(f"{_quoted(repeated)} stands twice")
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The members of a JSON object, in order, repeats included."""
+
+    @classmethod
+    def of(cls, document: bytes) -> "_Pairs":
+        members: _Pairs = json.loads(document, object_pairs_hook=cls, parse_int=str, parse_float=str)
+        return members
+
+
+def _check_base64(raw: msgspec.Raw) -> None:
+    value = _value(raw)
+    if not isinstance(value, str):
+        raise _malformed(f"data_base64: must be a string, not {_kind(value)}")
+    try:
+        binascii.a2b_base64(value.encode(), strict_mode=True)
+    except binascii.Error as error:
+        raise _malformed(f"data_base64: {error}") from error
+
+
+def _malformed(detail: str) -> Refusal:
+    return Refusal("event.malformed", detail)
+
+
+def _quoted(text: str) -> str:
+    """The text for an error message: short, and without anything that a terminal would act on."""
+    return ascii(text if len(text) <= 64 else text[:61] + "...")
+
+
+def _kind(value: Any) -> str:
+    return {dict: "an object", list: "an array", bool: "a boolean", int: "an integer", float: "a number"}.get(
+        type(value), type(value).__name__
+    )
+
+
+# Binary mode
+
+_JSON_MEDIA: Final = re.compile(r"(?:application|text)/(?:json|[^;\s]+\+json)", re.IGNORECASE).match
+_TEXT_MEDIA: Final = re.compile(
+    r"text/|application/(?:xml|yaml|x-yaml|x-www-form-urlencoded|[^;\s]+\+xml)", re.IGNORECASE
+).match
+
+
+def structured(headers: Headers, body: bytes) -> bytes:
+    """The binary-mode message as a structured document, not vetted yet. Raises `Refusal` event.malformed."""
+    attributes: dict[str, Any] = {}
+    for raw_name, raw_value in headers:
+        name = raw_name.decode("latin-1").lower()
+        if name == "content-type":
+            attributes["datacontenttype"] = raw_value.decode("latin-1").strip()
+        elif name.startswith("ce-"):
+            name = name[3:]
+            if name in ("data", "data_base64", "datacontenttype"):
+                raise _malformed(f"ce-{name}: the payload is the body, and its type is Content-Type")
+            if name in attributes:
+                raise _malformed(f"{_quoted(name)} stands twice")
+            attributes[name] = _header_value(name, raw_value)
+    if not body:
+        return _encode(attributes)
+    media = attributes.get("datacontenttype", "")
+    if _JSON_MEDIA(media) or not media:
+        try:
+            _value(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if media:
+                if isinstance(error, RecursionError):
+                    raise Refusal("event.too_deep", f"more than {DEPTH_LIMIT} levels") from error
+                raise _malformed(f"the body is not the JSON that Content-Type says: {error}") from error
+            attributes["datacontenttype"] = media = "application/octet-stream"
+        else:
+            attributes["data"] = msgspec.Raw(body)
+            return _encode(attributes)
+    if _TEXT_MEDIA(media):
+        try:
+            attributes["data"] = body.decode()
+            return _encode(attributes)
+        except UnicodeDecodeError:
+            pass  # some other charset: its bytes are kept as they are
+    attributes["data_base64"] = b64encode(body).decode("ascii")
+    return _encode(attributes)
+
+
+def _header_value(name: str, raw: bytes) -> str:
+    """A ce- header's value: quotes taken off, then percent-decoded (HTTP binding, section 3.1.3.2)."""
+    text = raw.strip()
+    if len(text) >= 2 and text.startswith(b'"') and text.endswith(b'"'):
+        text = re.sub(rb"\\(.)", rb"\1", text[1:-1])
+    try:
+        return unquote_to_bytes(text).decode()
+    except UnicodeDecodeError as error:
+        raise _malformed(f"ce-{name}: percent-decodes to something that is not UTF-8") from error
