@@ -6,6 +6,7 @@ PORT ?= 8480
 HOST ?= 127.0.0.1
 DATA ?= ./oncue-data
 PYTEST_ARGS ?=
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -25,7 +26,7 @@ run: build ## Start OnCue at http://HOST:PORT with its state in DATA
 	exec $(BIN)/oncue up --data $(DATA) --host $(HOST) --port $(PORT) --first-start-apply examples/starter
 
 test: build $(VENV)/.dev ## Install what the tests need, and run them all
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.dev console/node_modules/.package-lock.json ## Format, lint, strict types, import contracts, console
 	$(BIN)/ruff format --check .
@@ -42,7 +43,7 @@ bench: build $(VENV)/.dev ## Measure side by side with Alertmanager; writes docs
 	$(BIN)/python -m bench
 
 soak: build $(VENV)/.dev ## 50 kills under load, full disk, read-only disk
-	$(BIN)/pytest -m soak -o addopts="-ra --strict-markers --import-mode=importlib" --timeout 3600 tests/soak $(PYTEST_ARGS)
+	$(BIN)/pytest -m soak -s --timeout 3600 tests/soak $(PYTEST_ARGS)
 
 wheel: $(VENV)/.project console ## Build dist/*.whl with the console inside
 	rm -rf dist
