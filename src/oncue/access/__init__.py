@@ -1,0 +1,1 @@
+"""Who may do what: roles and the one check, people and tokens, sign-in, secrets."""

@@ -1,0 +1,130 @@
+"""Roles, permissions, and the one check that API, stream, console, command line and links all pass through.
+
+A permission is `resource:verb`. A binding gives a role on one namespace, or on all of them (`*`). What is not granted is
+denied. A token that belongs to a user can do no more than both the token and the user may.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+ANY: Final = "*"
+"""In a binding: every namespace. In a role: every permission."""
+
+Role = Literal["viewer", "responder", "operator", "approver", "editor", "admin"]
+TokenScope = Literal["role", "source", "worker"]
+
+_VIEWER: Final = frozenset(
+    f"{resource}:read"
+    for resource in (
+        "alert",
+        "decision",
+        "event",
+        "incident",
+        "mailbox",
+        "manifest",
+        "metrics",
+        "run",
+        "sample",
+        "silence",
+        "stats",
+        "stream",
+        "ticket",
+    )
+)
+_RESPONDER: Final = _VIEWER | {
+    "alert:acknowledge",
+    "alert:resolve",
+    "incident:acknowledge",
+    "incident:assign",
+    "incident:comment",
+    "incident:resolve",
+    "silence:write",
+    "ticket:comment",
+}
+_OPERATOR: Final = _RESPONDER | {
+    "dead_letter:read",
+    "dead_letter:redrive",
+    "event:write",
+    "heartbeat:write",
+    "incident:close",
+    "run:cancel",
+    "run:start",
+    "ticket:assign",
+    "ticket:create",
+    "ticket:transition",
+}
+
+ROLES: Final[dict[str, frozenset[str]]] = {
+    "viewer": _VIEWER,
+    "responder": _RESPONDER,
+    "operator": _OPERATOR,
+    "approver": _VIEWER | {"approval:decide"},
+    "editor": _OPERATOR | {"manifest:write"},
+    "admin": frozenset({ANY}),
+    "source": frozenset({"event:write", "heartbeat:write"}),
+    "worker": frozenset({"worker:lease"}),
+}
+"""Built-in roles. `source` and `worker` are those of tokens that can do only that; people are never bound to them."""
+
+PERMISSIONS: Final = frozenset(
+    (_OPERATOR | ROLES["editor"] | ROLES["approver"] | ROLES["worker"])
+    | {"audit:read", "secret:read", "secret:write", "token:read", "token:write", "user:read", "user:write"}
+)
+"""Every permission there is; a route that names another one does not start."""
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """A role on a namespace, or on every one (`*`)."""
+
+    role: str
+    namespace: str
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks: a user in a session, or the holder of a token."""
+
+    actor: str
+    """As the journal names it: `user:name`, `token:name`, `system`."""
+    bindings: tuple[Binding, ...]
+    ceiling: tuple[Binding, ...] | None = None
+    """What the user that a token belongs to may do; None for no such bound."""
+    home: str = "default"
+    """The namespace of what names none."""
+    csrf: str | None = None
+    """Of a session: what unsafe requests must repeat in a header. None for tokens."""
+    session: str | None = None
+    user: str | None = None
+    token: str | None = None
+
+
+def allowed(principal: Principal | None, permission: str, namespace: str | None) -> bool:
+    """Whether the principal may do this in this namespace. None asks for what belongs to no namespace."""
+    if principal is None:
+        return False
+    return _granted(principal.bindings, permission, namespace) and (
+        principal.ceiling is None or _granted(principal.ceiling, permission, namespace)
+    )
+
+
+def namespaces(principal: Principal, permission: str) -> frozenset[str] | None:
+    """The namespaces in which the principal holds the permission; None for every one."""
+    own = _namespaces(principal.bindings, permission)
+    bound = None if principal.ceiling is None else _namespaces(principal.ceiling, permission)
+    if own is None or bound is None:
+        return bound if own is None else own
+    return own & bound
+
+
+def _granted(bindings: tuple[Binding, ...], permission: str, namespace: str | None) -> bool:
+    return any(binding.namespace in (ANY, namespace) and _holds(binding.role, permission) for binding in bindings)
+
+
+def _namespaces(bindings: tuple[Binding, ...], permission: str) -> frozenset[str] | None:
+    found = frozenset(binding.namespace for binding in bindings if _holds(binding.role, permission))
+    return None if ANY in found else found
+
+
+def _holds(role: str, permission: str) -> bool:
+    held = ROLES.get(role, frozenset())
+    return permission in held or ANY in held
