@@ -3,13 +3,13 @@
 What passes here is what the engine trusts, so the rules are strict, and a producer's structured document is kept byte
 for byte. One typed decode per event settles nearly all of them; whatever that decode does not take (a broken rule, an
 extension that OnCue does not know) goes to `_explain`, which applies the same rules one by one and names the first
-that is broken. Both accept the same documents: a property test holds them to it.
+that is broken. Both accept the same documents: a property test holds them to it. Where a member's name stands twice the last
+one counts, here and in every reader of the journal.
 
 Sources: CloudEvents 1.0.2 (sections 3 and 3.1 of the core, JSON format, HTTP protocol binding), RFC 3339, RFC 3986.
 """
 
 import binascii
-import json
 import re
 from base64 import b64encode
 from collections.abc import Callable, Iterable
@@ -102,13 +102,6 @@ _labels: Final = msgspec.json.Decoder(dict[str, str]).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class _DataOnly(msgspec.Struct, gc=False):
-    data: msgspec.Raw = msgspec.Raw()
-
-
-_data_only: Final = msgspec.json.Decoder(_DataOnly).decode
-
-
 # Messages
 
 
@@ -160,12 +153,17 @@ def parse_batch(body: bytes) -> Parsed:
     if len(members) > BATCH_LIMIT:
         raise Refusal("request.too_large", f"{len(members)} events in one batch, the limit is {BATCH_LIMIT}")
     namespaces: list[str | None] = []
-    try:
-        for member in members:
+    rejected: list[Letter] = []
+    for index, member in enumerate(members):
+        try:
             namespaces.append(vet(member))
-    except Refusal:
-        return _sift(members)
-    return Parsed(members, namespaces)
+        except Refusal as refusal:
+            rejected.append((index, refusal.code, refusal.detail, member[:EVENT_LIMIT]))
+    if not rejected:
+        return Parsed(members, namespaces)
+    refused = {index for index, *_ in rejected}
+    indexes = [index for index in range(len(members)) if index not in refused]
+    return Parsed([members[index] for index in indexes], namespaces, rejected, indexes)
 
 
 def parse_binary(headers: Headers, body: bytes) -> Parsed:
@@ -177,22 +175,6 @@ def parse_binary(headers: Headers, body: bytes) -> Parsed:
     except Refusal as refusal:
         return Parsed([], [], [(0, refusal.code, refusal.detail, body[:EVENT_LIMIT])])
     return Parsed([document], [namespace])
-
-
-def _sift(members: list[bytes]) -> Parsed:
-    parsed = Parsed([], [], [], [])
-    indexes: list[int] = []
-    for index, member in enumerate(members):
-        try:
-            namespace = vet(member)
-        except Refusal as refusal:
-            parsed.rejected.append((index, refusal.code, refusal.detail, member[:EVENT_LIMIT]))
-        else:
-            parsed.events.append(member)
-            parsed.namespaces.append(namespace)
-            indexes.append(index)
-    parsed.indexes = indexes
-    return parsed
 
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
@@ -238,42 +220,35 @@ def vet(document: bytes) -> str | None:
     if (
         len(document) > EVENT_LIMIT
         or document.count(b"{") + document.count(b"[") > DEPTH_LIMIT
-        or b'0000"' in document
-        or b"\\u00" in document
-        or (
-            document.count(b'"id"') + document.count(b'"type"') + document.count(b'"source"') > 3 and _repeats(document)
-        )
-    ):
-        return _explain(document)
-    time = event.time
-    if (
-        _source_fault(event.source)
+        or not event.id.isprintable()
         or _type_fault(event.type)
-        or not f"{event.id}{event.subject}{event.resource}{event.service}{event.check}{event.title}".isprintable()
-        or (time is not None and (time.tzinfo is not UTC or not 1 < time.year < 9999))
+        or _source_fault(event.source)
         or (event.labels is not None and _labels_fault(event.labels))
         or (event.namespace is not None and _namespace_fault(event.namespace))
         or (event.datacontenttype is not None and _content_type_fault(event.datacontenttype))
-        or event.fingerprint is not None
-        and not event.fingerprint.isprintable()
-        or (
-            event.startsat is not None
-            or event.endsat is not None
-            or event.dataschema is not None
-            or event.causationid is not None
-            or event.correlationid is not None
-            or event.traceparent is not None
-            or event.data_base64 is not None
-        )
+        or (event.time is not None and _time_unsure(event.time, document))
+        or (event.resource is not None and not event.resource.isprintable())
+        or (event.subject is not None and not event.subject.isprintable())
+        or (event.service is not None and not event.service.isprintable())
+        or (event.check is not None and not event.check.isprintable())
+        or (event.title is not None and not event.title.isprintable())
+        or (event.fingerprint is not None and not event.fingerprint.isprintable())
+        or event.startsat is not None
+        or event.endsat is not None
+        or event.dataschema is not None
+        or event.data_base64 is not None
+        or event.causationid is not None
+        or event.correlationid is not None
+        or event.traceparent is not None
     ):
         return _explain(document)
     return event.namespace
 
 
-def _repeats(document: bytes) -> bool:
-    """Whether a member's name may stand twice outside `data`."""
-    data = bytes(_data_only(document).data)
-    return any(document.count(name) - data.count(name) > 1 for name in (b'"id"', b'"type"', b'"source"'))
+def _time_unsure(time: datetime, document: bytes) -> bool:
+    """Whether the typed decode may have been more lenient than RFC 3339 (an offset without a colon), or the instant
+    does not exist in UTC."""
+    return time.tzinfo is not UTC or not 1 < time.year < 9999 or document.rfind(b'0000"') >= 0
 
 
 def _explain(document: bytes) -> str | None:
@@ -295,15 +270,8 @@ def _explain(document: bytes) -> str | None:
         raise _malformed(str(error)) from error
     except msgspec.DecodeError as error:
         raise _malformed(str(error)) from error
-    _refuse_repeats(document)
     data, base64 = attributes.pop("data", None), attributes.pop("data_base64", None)
-    values: dict[str, Any] = {}
-    for name, raw in attributes.items():
-        if not _NAME(name):
-            raise _malformed(f"{_quoted(name)}: attribute names are lower-case letters and digits")
-        value = _value(raw)
-        if value is not None:
-            values[name] = value
+    values = _values(attributes)
     for name in ("specversion", "id", "source", "type"):
         if name not in values:
             raise _malformed(f"{name} is missing")
@@ -314,11 +282,21 @@ def _explain(document: bytes) -> str | None:
     if values["type"].startswith("oncue."):
         raise Refusal("event.type_reserved", f"type: {_quoted(values['type'])}")
     if base64 is not None and bytes(base64) != b"null":
-        _check_base64(base64)
-        if data is not None and bytes(data) != b"null":
-            raise _malformed("data and data_base64 exclude each other")
+        _check_base64(base64, data)
     namespace: str | None = values.get("namespace")
     return namespace
+
+
+def _values(attributes: dict[str, msgspec.Raw]) -> dict[str, Any]:
+    """The attributes that are present: null is as good as absent."""
+    values: dict[str, Any] = {}
+    for name, raw in attributes.items():
+        if not _NAME(name):
+            raise _malformed(f"{_quoted(name)}: attribute names are lower-case letters and digits")
+        value = _value(raw)
+        if value is not None:
+            values[name] = value
+    return values
 
 
 def _attribute_fault(name: str, value: Any) -> str:
@@ -459,24 +437,9 @@ def _too_deep(document: bytes) -> bool:
     return deepest > DEPTH_LIMIT
 
 
-def _refuse_repeats(document: bytes) -> None:
-    """Refuse a member that stands twice: readers would disagree which one counts."""
-    names = [name for name, _ in _Pairs.of(document)]
-    if len(set(names)) != len(names):
-        repeated = next(name for name in names if names.count(name) > 1)
-        raise _malformed(f"{_quoted(repeated)} stands twice")
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """The members of a JSON object, in order, repeats included."""
-
-    @classmethod
-    def of(cls, document: bytes) -> "_Pairs":
-        members: _Pairs = json.loads(document, object_pairs_hook=cls, parse_int=str, parse_float=str)
-        return members
-
-
-def _check_base64(raw: msgspec.Raw) -> None:
+def _check_base64(raw: msgspec.Raw, data: msgspec.Raw | None) -> None:
+    if data is not None and bytes(data) != b"null":
+        raise _malformed("data and data_base64 exclude each other")
     value = _value(raw)
     if not isinstance(value, str):
         raise _malformed(f"data_base64: must be a string, not {_kind(value)}")
