@@ -1,0 +1,457 @@
+"""Lists, details and look-ups: everything that is read, outside the engine's process.
+
+Connections are read-only and live in a small pool; each query is one short transaction, cut off after `DEADLINE_S`, so
+that no reader holds the write-ahead log back. Lists are keyset-paged by position, newest first; a cursor is opaque to
+clients and made of the partition, the position, and what breaks ties.
+"""
+
+import asyncio
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Select,
+    Text,
+    and_,
+    cast,
+    create_engine,
+    false,
+    func,
+    or_,
+    select,
+    tuple_,
+    union,
+)
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from oncue.core.errors import Refusal
+from oncue.store.schema import access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
+
+DEADLINE_S: Final = 2.0
+THREADS: Final = 4
+LIMIT: Final = 500
+"""Items on one page."""
+
+DECISIONS: Final = ("oncue.policy.fired", "oncue.policy.blocked")
+
+T = TypeVar("T")
+
+
+class Filters(msgspec.Struct, kw_only=True, frozen=True):
+    """What a list is narrowed to. An empty tuple narrows nothing."""
+
+    state: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    """Exact, or with `*` at the end."""
+    severity: tuple[str, ...] = ()
+    namespace: tuple[str, ...] = ()
+    resource: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    q: str | None = None
+    """A part of the title or the id, whatever the case of its letters."""
+    visible: frozenset[str] | None = None
+    """Namespaces that the asker may read; None for every one."""
+    limit: int = 50
+    cursor: str | None = None
+
+
+class Page(msgspec.Struct):
+    """JSON documents, and the cursor of the next page; None at the end."""
+
+    items: list[bytes]
+    next: str | None
+
+
+class FactRow(msgspec.Struct, frozen=True):
+    """A row of `fact`."""
+
+    position: int
+    type: str
+    namespace: str
+    kind: str
+    id: str
+    recorded_at: int
+    input_position: int
+    cause_position: int
+    body: bytes
+
+
+FACT_COLUMNS: Final[tuple[Column[Any], ...]] = (
+    fact.c.position,
+    fact.c.type,
+    fact.c.namespace,
+    fact.c.kind,
+    fact.c.id,
+    fact.c.recorded_at,
+    fact.c.input_position,
+    fact.c.cause_position,
+    fact.c.body,
+)
+
+
+class Queries:
+    """The pool of read-only connections to one data directory's database."""
+
+    def __init__(self, database: Path, threads: int = THREADS) -> None:
+        self._uri = f"file:{quote(str(database))}?mode=ro"
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="query")
+        self._engine: Engine = create_engine(
+            "sqlite://", creator=self._connect, poolclass=QueuePool, pool_size=threads, max_overflow=0
+        )
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._uri, uri=True, check_same_thread=False, isolation_level=None, timeout=1.0)
+        connection.execute("PRAGMA query_only=ON")
+        return connection
+
+    async def run(self, query: Callable[[Connection], T], deadline_s: float = DEADLINE_S) -> T:
+        """The answer of `query`, run in a thread within one transaction.
+
+        Raises `Refusal`: query.too_slow, engine.unavailable while there is no database yet, and what `query` raises.
+        """
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(self.run_here, query, deadline_s)
+        )
+
+    def run_here(self, query: Callable[[Connection], T], deadline_s: float = DEADLINE_S) -> T:
+        """As `run`, in the calling thread."""
+        ends_at = time.monotonic() + deadline_s
+        try:
+            with self._engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                assert isinstance(driver, sqlite3.Connection)
+                driver.set_progress_handler(lambda: time.monotonic() > ends_at, 20_000)
+                connection.exec_driver_sql("BEGIN")
+                try:
+                    return query(connection)
+                finally:
+                    driver.set_progress_handler(None, 0)
+                    connection.exec_driver_sql("ROLLBACK")
+        except OperationalError as error:
+            if "interrupted" in str(error):
+                raise Refusal("query.too_slow", f"It was cut off after {deadline_s:g} s") from error
+            raise Refusal("engine.unavailable", f"The database cannot be read: {error.orig}") from error
+
+    def close(self) -> None:
+        """Close every connection; running queries end first."""
+        self._threads.shutdown(wait=True)
+        self._engine.dispose()
+
+
+# Cursors and instants
+
+
+def cursor_of(position: int) -> str:
+    """A position as text: partition and sequence."""
+    return f"0-{position}"
+
+
+def position_of(cursor: str) -> int:
+    """The position in a cursor. Raises `Refusal` request.cursor_invalid."""
+    return _keyset(cursor)[0]
+
+
+_CURSOR: Final = re.compile(r"0-([0-9]{1,18})(?:~(.{1,300}))?", re.DOTALL | re.ASCII).fullmatch
+
+
+def _keyset(cursor: str) -> tuple[int, str | None]:
+    match = _CURSOR(cursor)
+    if match is None:
+        raise Refusal("request.cursor_invalid", "a cursor looks like 0-1234")
+    return int(match[1]), match[2]
+
+
+def micros(at: datetime) -> int:
+    """Microseconds since 1970 UTC."""
+    return round(at.timestamp() * 1_000_000)
+
+
+def instant(at: int) -> datetime:
+    """The instant, in UTC, of microseconds since 1970."""
+    return datetime.fromtimestamp(at / 1_000_000, UTC)
+
+
+# Entities
+
+
+def entities(connection: Connection, kind: str, filters: Filters, *more: Any) -> Page:
+    """A page of the entities of one kind; `more` are further conditions on the table `entity`."""
+    columns = [entity.c.id, entity.c.position, entity.c.body]
+    source: Any = entity
+    if kind == "alert":
+        columns += [alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at]
+        source = entity.outerjoin(alert_hot, alert_hot.c.id == entity.c.id)
+    statement = (
+        select(*columns)
+        .select_from(source)
+        .where(entity.c.kind == kind, *_conditions(filters), *more)
+        .order_by(entity.c.position.desc(), entity.c.id.desc())
+        .limit(filters.limit + 1)
+    )
+    if filters.cursor is not None:
+        position, row_id = _keyset(filters.cursor)
+        same = and_(entity.c.position == position, entity.c.id < (row_id or ""))
+        statement = statement.where(entity.c.position <= position, or_(entity.c.position < position, same))
+    rows = connection.execute(statement).all()
+    more_follow = len(rows) > filters.limit
+    rows = rows[: filters.limit]
+    items = [_overlaid(row.body, *row[3:]) if kind == "alert" else row.body for row in rows]
+    return Page(items, f"{cursor_of(rows[-1].position)}~{rows[-1].id}" if more_follow else None)
+
+
+def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes] | None:
+    """(namespace, JSON) of one entity; None if there is none."""
+    row = connection.execute(
+        select(entity.c.namespace, entity.c.body).where(entity.c.kind == kind, entity.c.id == id)
+    ).one_or_none()
+    if row is None:
+        return None
+    body: bytes = row.body
+    if kind == "alert":
+        hot = connection.execute(
+            select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(alert_hot.c.id == id)
+        ).one_or_none()
+        body = _overlaid(body, *(hot or ()))
+    return row.namespace, body
+
+
+def entity_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> list[bytes]:
+    """JSON of these entities, in the order of the ids; those that are gone are left out."""
+    found = {id: body for id in ids[:LIMIT] if (body := entity_body(connection, kind, id)) is not None}
+    return [found[id][1] for id in ids if id in found]
+
+
+def _overlaid(
+    body: bytes, count: int | None = None, last_seen_at: int | None = None, deadline_at: int | None = None
+) -> bytes:
+    """An alert with what its repeats changed since the body was written."""
+    if count is None or last_seen_at is None:
+        return body
+    alert = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    alert["count"] = _raw(count)
+    alert["last_seen_at"] = _raw(instant(last_seen_at))
+    if deadline_at is not None:
+        alert["deadline_at"] = _raw(instant(deadline_at))
+    return msgspec.json.encode(alert)
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
+def title_of() -> Any:
+    """SQL: the title in an entity's body."""
+    return func.json_extract(cast(entity.c.body, Text), "$.title")
+
+
+def _conditions(filters: Filters) -> list[Any]:
+    found: list[Any] = []
+    for column, wanted in (
+        (entity.c.state, filters.state),
+        (entity.c.severity, filters.severity),
+        (entity.c.namespace, filters.namespace),
+        (entity.c.resource, filters.resource),
+        (entity.c.service, filters.service),
+    ):
+        if wanted:
+            found.append(column == wanted[0] if len(wanted) == 1 else column.in_(wanted))
+    if filters.type:
+        found.append(or_(*(_type_is(entity.c.type, wanted) for wanted in filters.type)))
+    if filters.visible is not None:
+        found.append(entity.c.namespace.in_(sorted(filters.visible)))
+    if filters.since is not None:
+        found.append(entity.c.updated_at >= micros(filters.since))
+    if filters.until is not None:
+        found.append(entity.c.created_at <= micros(filters.until))
+    if filters.q:
+        found.append(
+            or_(title_of().icontains(filters.q, autoescape=True), entity.c.id.icontains(filters.q, autoescape=True))
+        )
+    return found
+
+
+def _type_is(column: Any, wanted: str) -> Any:
+    if wanted.endswith("*"):
+        return column.startswith(wanted[:-1], autoescape=True)
+    return column == wanted
+
+
+# Manifests
+
+
+def manifest_id_is(kind: str) -> Any:
+    """SQL: the entity is a manifest of this kind. A range on the primary key."""
+    return and_(entity.c.id >= f"{kind}/", entity.c.id < f"{kind}0")
+
+
+def manifests(connection: Connection, kind: str | None = None, namespaces: frozenset[str] | None = None) -> list[bytes]:
+    """JSON of every manifest in force, by id."""
+    statement = select(entity.c.body).where(entity.c.kind == "manifest").order_by(entity.c.id)
+    if kind is not None:
+        statement = statement.where(manifest_id_is(kind))
+    if namespaces is not None:
+        statement = statement.where(entity.c.namespace.in_(sorted(namespaces)))
+    bodies = connection.execute(statement).scalars().all()
+    return [body for body in bodies if b'"deleted":true' not in body or not msgspec.json.decode(body).get("deleted")]
+
+
+def cells(connection: Connection, kind: str, keys: Iterable[str] | None = None) -> dict[str, bytes]:
+    """The engine's cells of one kind, by key: msgpack."""
+    statement = select(cell.c.key, cell.c.body).where(cell.c.kind == kind)
+    if keys is not None:
+        statement = statement.where(cell.c.key.in_(list(keys)))
+    return {row.key: row.body for row in connection.execute(statement)}
+
+
+# Facts
+
+
+def _facts(rows: Iterable[Any]) -> list[FactRow]:
+    return [FactRow(*row) for row in rows]
+
+
+def fact_at(connection: Connection, position: int) -> FactRow | None:
+    """The fact at a position; None if that record is none or is gone."""
+    row = connection.execute(select(*FACT_COLUMNS).where(fact.c.position == position)).one_or_none()
+    return None if row is None else FactRow(*row)
+
+
+def facts_after(connection: Connection, position: int, limit: int) -> list[FactRow]:
+    """The next facts, oldest first."""
+    return _facts(
+        connection.execute(
+            select(*FACT_COLUMNS).where(fact.c.position > position).order_by(fact.c.position).limit(limit)
+        )
+    )
+
+
+def facts_where(
+    connection: Connection, *conditions: Any, limit: int = LIMIT, newest_first: bool = False
+) -> list[FactRow]:
+    """Facts that meet the conditions, in the journal's order."""
+    order = fact.c.position.desc() if newest_first else fact.c.position
+    return _facts(connection.execute(select(*FACT_COLUMNS).where(*conditions).order_by(order).limit(limit)))
+
+
+def timeline(connection: Connection, kind: str, id: str, before: int | None, limit: int) -> list[FactRow]:
+    """Facts about an entity, and those that concern it otherwise, newest first."""
+    about = select(fact.c.position).where(fact.c.kind == kind, fact.c.id == id)
+    concern = select(fact_ref.c.position).where(fact_ref.c.kind == kind, fact_ref.c.id == id)
+    if before is not None:
+        about = about.where(fact.c.position < before)
+        concern = concern.where(fact_ref.c.position < before)
+    positions = union(about, concern).subquery()
+    statement: Select[Any] = (
+        select(*FACT_COLUMNS)
+        .join(positions, positions.c.position == fact.c.position)
+        .order_by(fact.c.position.desc())
+        .limit(limit)
+    )
+    return _facts(connection.execute(statement))
+
+
+def decisions(connection: Connection, filters: Filters, policy: str | None = None) -> tuple[list[FactRow], str | None]:
+    """A page of what policies decided, newest first."""
+    types = tuple(f"oncue.policy.{state}" for state in filters.state) or DECISIONS
+    conditions: list[Any] = [fact.c.type.in_(types)]
+    for column, wanted in (
+        (fact.c.severity, filters.severity),
+        (fact.c.namespace, filters.namespace),
+        (fact.c.resource, filters.resource),
+        (fact.c.service, filters.service),
+    ):
+        if wanted:
+            conditions.append(column.in_(wanted))
+    if filters.type:
+        conditions.append(or_(*(_type_is(fact.c.type, wanted) for wanted in filters.type)))
+    if filters.visible is not None:
+        conditions.append(fact.c.namespace.in_(sorted(filters.visible)))
+    if filters.since is not None:
+        conditions.append(fact.c.recorded_at >= micros(filters.since))
+    if filters.until is not None:
+        conditions.append(fact.c.recorded_at <= micros(filters.until))
+    if policy is not None:
+        conditions.append(func.json_extract(cast(fact.c.body, Text), "$.data.policy") == policy)
+    if filters.q:
+        conditions.append(cast(fact.c.body, Text).icontains(filters.q, autoescape=True))
+    if filters.cursor is not None:
+        conditions.append(fact.c.position < position_of(filters.cursor))
+    rows = facts_where(connection, *conditions, limit=filters.limit + 1, newest_first=True)
+    following = cursor_of(rows[filters.limit - 1].position) if len(rows) > filters.limit else None
+    return rows[: filters.limit], following
+
+
+# The journal's outline
+
+
+def heads(connection: Connection) -> tuple[int, int]:
+    """(oldest position still there, newest position); (1, 0) for an empty journal."""
+    newest = connection.execute(select(func.max(journal.c.cursor))).scalar() or 0
+    oldest = connection.execute(select(func.min(segment.c.first_position))).scalar()
+    return (oldest if oldest is not None else newest + 1), newest
+
+
+# Dead letters
+
+
+def dead_letters(connection: Connection, filters: Filters) -> tuple[list[Any], str | None]:
+    """A page of dead letters, newest first: rows of the table."""
+    conditions: list[Any] = []
+    if filters.namespace:
+        conditions.append(dead_letter.c.namespace.in_(filters.namespace))
+    if filters.visible is not None:
+        conditions.append(dead_letter.c.namespace.in_(sorted(filters.visible)))
+    if filters.type:
+        conditions.append(or_(*(_type_is(dead_letter.c.code, wanted) for wanted in filters.type)))
+    if filters.state:
+        states = {"waiting": dead_letter.c.redriven_at.is_(None), "redriven": dead_letter.c.redriven_at.is_not(None)}
+        conditions.append(or_(*(states[state] for state in filters.state if state in states), false()))
+    if filters.since is not None:
+        conditions.append(dead_letter.c.at >= micros(filters.since))
+    if filters.until is not None:
+        conditions.append(dead_letter.c.at <= micros(filters.until))
+    if filters.q:
+        conditions.append(dead_letter.c.detail.icontains(filters.q, autoescape=True))
+    if filters.cursor is not None:
+        conditions.append(dead_letter.c.id < position_of(filters.cursor))
+    rows = connection.execute(
+        select(dead_letter).where(*conditions).order_by(dead_letter.c.id.desc()).limit(filters.limit + 1)
+    ).all()
+    following = cursor_of(rows[filters.limit - 1].id) if len(rows) > filters.limit else None
+    return list(rows[: filters.limit]), following
+
+
+def dead_letter_of(connection: Connection, id: int) -> Any | None:
+    """The dead letter's row; None if there is none."""
+    return connection.execute(select(dead_letter).where(dead_letter.c.id == id)).one_or_none()
+
+
+# Access
+
+
+def access_rows(connection: Connection) -> list[tuple[str, str, bytes]]:
+    """Every row of the table `access`."""
+    return [(row.kind, row.id, row.body) for row in connection.execute(select(access))]
+
+
+def access_row(connection: Connection, kind: str, id: str) -> bytes | None:
+    """The body of one row; None if there is none."""
+    found: bytes | None = connection.execute(
+        select(access.c.body).where(tuple_(access.c.kind, access.c.id) == (kind, id))
+    ).scalar()
+    return found
