@@ -1,0 +1,42 @@
+"""What a plugin author imports; the public, versioned boundary."""
+
+from oncue.core.alert import Crossing
+from oncue.core.effect import EffectClass
+from oncue.sdk.action import Action
+from oncue.sdk.context import Context, Log, SecretRef, ShellRules
+from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
+from oncue.sdk.http import Fetched, fetch
+from oncue.sdk.mail import Mailer, address_of
+from oncue.sdk.mask import Mask
+from oncue.sdk.monitor import Fault, MetricDoc, Monitor, Probe, Reading
+from oncue.sdk.notifier import Delivery, Message, Notification, Notifier
+from oncue.sdk.outbound import Allow, Guard
+
+__all__ = [
+    "COMMON",
+    "Action",
+    "ActionError",
+    "Allow",
+    "Context",
+    "Crossing",
+    "Delivery",
+    "EffectClass",
+    "ErrorDoc",
+    "Fault",
+    "Fetched",
+    "Guard",
+    "Log",
+    "Mailer",
+    "Mask",
+    "Message",
+    "MetricDoc",
+    "Monitor",
+    "Notification",
+    "Notifier",
+    "Probe",
+    "Reading",
+    "SecretRef",
+    "ShellRules",
+    "address_of",
+    "fetch",
+]

@@ -1,0 +1,91 @@
+"""What a plugin is given while it works: secrets, guarded connections, mail, a log, a deadline, an idempotency key."""
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Final, Protocol
+
+import httpx
+import msgspec
+
+from oncue.sdk.errors import ActionError
+from oncue.sdk.mail import Mailer
+from oncue.sdk.mask import Mask
+from oncue.sdk.outbound import Guard
+
+SECRET: Final = "secret://"
+
+SecretRef = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^secret://[A-Za-z0-9][A-Za-z0-9._/-]{0,127}$",
+        description="A reference to a secret, as in secret://name; resolved when it is used, never stored",
+    ),
+]
+"""The type of an input that is a secret. Only such inputs are resolved: text from events never is."""
+
+
+class Log(Protocol):
+    """A structured log: constant message, data in keys."""
+
+    def info(self, event: str, **data: Any) -> Any: ...
+    def warning(self, event: str, **data: Any) -> Any: ...
+
+
+class ShellRules(msgspec.Struct, frozen=True):
+    """What the operator allows `shell.command`."""
+
+    enabled: bool = False
+    allow: tuple[str, ...] = ()
+    """Absolute programs, or whole beginnings of commands."""
+
+
+class Context:
+    """The surroundings of one piece of work, in one namespace.
+
+    Secrets that are resolved through it are masked in everything that the work reports.
+    """
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        key: str,
+        attempt: int,
+        timeout_s: float,
+        guard: Guard,
+        mailer: Mailer,
+        log: Log,
+        resolve: Callable[[str, str], str],
+        base_url: str,
+        shell: ShellRules = ShellRules(),
+    ) -> None:
+        self.namespace = namespace
+        self.key = key
+        """Idempotency key: the same for every attempt."""
+        self.attempt = attempt
+        """From 1."""
+        self.guard = guard
+        self.mailer = mailer
+        self.log = log
+        self.base_url = base_url
+        self.shell = shell
+        self.mask = Mask()
+        self._resolve = resolve
+        self._deadline = time.monotonic() + timeout_s
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds until the work is stopped; never negative."""
+        return max(0.0, self._deadline - time.monotonic())
+
+    def secret(self, reference: str) -> str:
+        """The secret's value, masked from now on. Raises `ActionError` secret.not_found."""
+        if not reference.startswith(SECRET):
+            raise ActionError("secret.not_found", "a secret is referred to as secret://name")
+        value = self._resolve(reference, self.namespace)
+        self.mask.add(value)
+        return value
+
+    def client(self, *, verify: bool = True) -> httpx.AsyncClient:
+        """A guarded HTTP client that keeps to the deadline; use it as an async context manager."""
+        return self.guard.client(timeout_s=max(self.remaining_s, 0.001), verify=verify)

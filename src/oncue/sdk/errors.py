@@ -1,0 +1,38 @@
+"""How a plugin says that it could not do its work."""
+
+from typing import Final
+
+import msgspec
+
+
+class ActionError(Exception):
+    """A foreseeable failure of an action, notifier or monitor.
+
+    `code` is dotted and stable (`http.status`, `smtp.refused`, `timeout`); `transient` says whether another try may
+    help. `unknown` says that it may have been done all the same: only at-most-once work reports it.
+    """
+
+    def __init__(self, code: str, detail: str, *, transient: bool = False, unknown: bool = False) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.transient = transient
+        self.unknown = unknown
+
+
+class ErrorDoc(msgspec.Struct, frozen=True):
+    """One error that a plugin may report, for its reference page."""
+
+    code: str
+    meaning: str
+    transient: bool = False
+
+
+COMMON: Final = (
+    ErrorDoc("timeout", "It was not done within the step's or effect's timeout.", transient=True),
+    ErrorDoc("outbound.refused", "The address is not allowed; an OutboundAllow manifest opens an exception."),
+    ErrorDoc("secret.not_found", "A secret that is referred to does not exist in the namespace."),
+    ErrorDoc("inputs.invalid", "The inputs do not fit the schema; the detail names the field."),
+    ErrorDoc("action.crashed", "The plugin has a defect: it raised something that it does not declare."),
+)
+"""What any plugin may report besides its own errors."""

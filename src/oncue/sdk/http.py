@@ -1,0 +1,140 @@
+"""One guarded HTTP exchange, bounded in time, size and redirects, with errors as stable codes."""
+
+import ssl
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from oncue.sdk.errors import ActionError, ErrorDoc
+
+REDIRECTS: Final = 5
+_REDIRECT_STATUS: Final = (301, 302, 303, 307, 308)
+
+ERRORS: Final = (
+    ErrorDoc("dns.failed", "The host's name does not resolve.", transient=True),
+    ErrorDoc("http.connect", "No connection could be made.", transient=True),
+    ErrorDoc("http.tls", "The server's certificate is not valid for it."),
+    ErrorDoc("http.protocol", "The server broke off or does not speak HTTP.", transient=True),
+    ErrorDoc("http.redirects", "There were more than 5 redirects."),
+    ErrorDoc("http.url", "The URL is not an http or https URL."),
+)
+
+
+class Fetched(msgspec.Struct):
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    """Names in lower case; repeated ones joined by commas."""
+    body: bytes
+    truncated: bool
+    """Whether the server had more to say than was kept."""
+    url: str
+    """The last one, after redirects."""
+    duration_ms: float
+    tls_expires_at: datetime | None = None
+
+    @property
+    def text(self) -> str:
+        """The body as text; what is not UTF-8 shows as replacement characters."""
+        return self.body.decode("utf-8", "replace")
+
+
+async def fetch(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    private_headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+    follow_redirects: bool = False,
+    body_limit: int = 65_536,
+) -> Fetched:
+    """The server's answer, whatever its status.
+
+    `private_headers` carry credentials: they are not sent on to another origin. A redirect changes the method as
+    browsers do (303, and 301 or 302 after POST, become GET).
+    Raises `ActionError` with the codes in `ERRORS`, outbound.refused and timeout.
+    """
+    started = time.monotonic()
+    origin = _origin(url)
+    for _ in range(REDIRECTS + 1):
+        sent = dict(headers or {})
+        if _origin(url) == origin:
+            sent.update(private_headers or {})
+        try:
+            request = client.build_request(method, url, headers=sent, content=content)
+            response = await client.send(request, stream=True)
+            try:
+                location = response.headers.get("location")
+                if follow_redirects and response.status_code in _REDIRECT_STATUS and location:
+                    url = str(response.url.join(location))
+                    if response.status_code == 303 or (response.status_code in (301, 302) and method == "POST"):
+                        method, content = ("HEAD" if method == "HEAD" else "GET"), None
+                    continue
+                body, truncated = await _read(response, body_limit)
+                return Fetched(
+                    status=response.status_code,
+                    headers={name.lower(): value for name, value in response.headers.items()},
+                    body=body,
+                    truncated=truncated,
+                    url=url,
+                    duration_ms=(time.monotonic() - started) * 1000,
+                    tls_expires_at=_tls_expiry(response),
+                )
+            finally:
+                await response.aclose()
+        except httpx.TimeoutException as error:
+            raise ActionError("timeout", f"{_shown(url)} did not answer in time", transient=True) from error
+        except httpx.ConnectError as error:
+            if "certificate" in str(error).lower():
+                raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
+            raise ActionError("http.connect", f"{_shown(url)}: {error}", transient=True) from error
+        except httpx.TransportError as error:
+            detail = str(error) or type(error).__name__
+            raise ActionError("http.protocol", f"{_shown(url)}: {detail}", transient=True) from error
+        except (httpx.InvalidURL, ValueError) as error:
+            raise ActionError("http.url", f"{error}") from error
+    raise ActionError("http.redirects", f"more than {REDIRECTS} redirects, the last to {_shown(url)}")
+
+
+async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    kept = bytearray()
+    async for chunk in response.aiter_raw():
+        kept += chunk
+        if len(kept) > limit:
+            return bytes(kept[:limit]), True
+    return bytes(kept), False
+
+
+def _tls_expiry(response: httpx.Response) -> datetime | None:
+    stream = response.extensions.get("network_stream")
+    tls = stream.get_extra_info("ssl_object") if stream is not None else None
+    certificate = tls.getpeercert() if tls is not None else None
+    if not certificate or "notAfter" not in certificate:
+        return None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), UTC)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError as error:
+        raise ActionError("http.url", f"{url!r}: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ActionError("http.url", f"{_shown(url)!r} is not an http or https URL")
+    return parts.scheme, parts.hostname, port
+
+
+def _shown(url: str) -> str:
+    """The URL without user, password and query, for messages."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -1,0 +1,79 @@
+"""What a monitor is: an active probe that takes readings.
+
+A monitor is a class without arguments, named by an entry point of the group `oncue.monitors`; one file each. There is
+one object per Monitor manifest, so it may keep what it needs between probes. Thresholds, hysteresis, retries and the
+reporting of samples and states are not its business.
+"""
+
+from datetime import datetime
+from typing import Any, Protocol, runtime_checkable
+
+import msgspec
+
+from oncue.sdk.context import Context
+from oncue.sdk.errors import ErrorDoc
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One value of one metric."""
+
+    metric: str
+    """Dotted, as in `host.cpu.used`; the type of the events about it."""
+    value: float
+    unit: str
+    """`%`, `B`, `s`, `ms`, `d`, or empty for a count."""
+    instance: str = ""
+    """Which of several, as the mount point of a disk; its alerts are told apart by it."""
+    labels: dict[str, str] = {}
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """The probed thing is not as it should be, whatever its readings."""
+
+    code: str
+    """Dotted and stable, as in `http.status`."""
+    title: str
+    detail: str
+    value: float | None = None
+    limit: float | None = None
+    unit: str | None = None
+    metric: str | None = None
+
+
+class Probe(msgspec.Struct, kw_only=True):
+    """What one probe found."""
+
+    readings: list[Reading] = []
+    fault: Fault | None = None
+
+
+class MetricDoc(msgspec.Struct, frozen=True):
+    """One metric of a monitor, for its reference page."""
+
+    metric: str
+    unit: str
+    meaning: str
+
+
+@runtime_checkable
+class Monitor(Protocol):
+    """Probes one thing. `settings` is the schema of the manifest's `with`.
+
+    `primary` is the metric whose alerts bear the monitor's bare name as their check. A `passive` monitor is the
+    engine's to watch and is never probed. An `ActionError` from `probe` says that the monitor itself cannot work.
+    """
+
+    name: str
+    settings: type[msgspec.Struct]
+    metrics: tuple[MetricDoc, ...]
+    errors: tuple[ErrorDoc, ...]
+    primary: str
+    passive: bool
+
+    def subject(self, settings: Any) -> str:
+        """The resource that its readings are about, if the manifest names none."""
+        ...
+
+    async def probe(self, settings: Any, context: Context, at: datetime) -> Probe:
+        """Take the readings of this moment. Raises `ActionError` if the monitor cannot work."""
+        ...

@@ -1,0 +1,193 @@
+"""The guard on everything outbound: no request that others shape may reach into the server's own network.
+
+A name is resolved, every address is judged, and the connection is made to a judged address, never to the name again, so
+that a second DNS answer changes nothing. Loopback, private, link-local, cloud metadata, multicast and reserved addresses
+are refused unless an `OutboundAllow` manifest of the namespace opens an exception. As the judgement happens where the
+connection is made, each redirect passes through it, too.
+"""
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Final
+
+import certifi
+import httpcore
+import httpx
+import msgspec
+
+from oncue.sdk.errors import ActionError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolver = Callable[[str, int], Awaitable[list[str]]]
+
+METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("169.254.169.254", "169.254.170.2", "168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")
+)
+"""Where clouds serve credentials to whoever asks from inside."""
+
+_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class Allow(msgspec.Struct, frozen=True):
+    """An exception: the spec of an `OutboundAllow` manifest."""
+
+    host: str
+    """A name, an address or a CIDR range. A name does not open link-local and metadata addresses."""
+    port: int | None = None
+    expires_at: datetime | None = None
+
+
+class Guard:
+    """Judges where connections may go, for one namespace."""
+
+    def __init__(
+        self,
+        allows: Sequence[Allow] = (),
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        resolve: Resolver | None = None,
+    ) -> None:
+        self.allows = tuple(allows)
+        self._now = now
+        self._resolve = resolve or _resolve
+
+    def permits(self, host: str, address: str, port: int) -> bool:
+        """Whether a connection to this address, reached under this name, may be made."""
+        found = _unwrapped(ipaddress.ip_address(address))
+        if found.is_global and not found.is_multicast and found not in METADATA:
+            return True
+        return any(self._opens(allow, host, found, port) for allow in self.allows)
+
+    def _opens(self, allow: Allow, host: str, address: Address, port: int) -> bool:
+        if allow.port not in (None, port) or (allow.expires_at is not None and allow.expires_at <= self._now()):
+            return False
+        try:
+            return address in ipaddress.ip_network(allow.host, strict=False)
+        except ValueError:
+            by_name = allow.host.lower().rstrip(".") == host.lower().rstrip(".")
+            return by_name and not address.is_link_local and not address.is_multicast and address not in METADATA
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        """The addresses of this host to which a connection may be made, in the resolver's order.
+
+        Raises `ActionError`: dns.failed (transient), outbound.refused.
+        """
+        try:
+            found = [str(ipaddress.ip_address(host.strip("[]").split("%")[0]))]
+        except ValueError:
+            found = await self._resolve(host, port)
+        permitted = [address for address in found if self.permits(host, address, port)]
+        if not permitted:
+            raise ActionError(
+                "outbound.refused",
+                f"{host} port {port} is a private, loopback, link-local or reserved address; "
+                "an OutboundAllow manifest can open an exception",
+            )
+        return permitted
+
+    async def connect(self, host: str, port: int) -> socket.socket:
+        """A connected, non-blocking socket to a permitted address. Raises as `addresses`, and `OSError`."""
+        failure: OSError | None = None
+        for address in await self.addresses(host, port):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            sock.setblocking(False)
+            try:
+                await asyncio.get_running_loop().sock_connect(sock, (address, port))
+            except OSError as error:
+                sock.close()
+                failure = error
+            except asyncio.CancelledError:
+                sock.close()
+                raise
+            else:
+                return sock
+        assert failure is not None
+        raise failure
+
+    def client(self, *, timeout_s: float = 30.0, verify: bool = True) -> httpx.AsyncClient:
+        """An HTTP client that reaches only what the guard permits. It follows no redirects and reads no proxy settings."""
+        transport = httpx.AsyncHTTPTransport(verify=tls_context(verify))
+        # httpx has no argument for httpcore's network backend, where the name is exchanged for the judged address.
+        transport._pool = httpcore.AsyncConnectionPool(
+            ssl_context=tls_context(verify), network_backend=_GuardedBackend(self), max_connections=10
+        )
+        return httpx.AsyncClient(
+            transport=transport,
+            timeout=timeout_s,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"user-agent": "OnCue", "accept-encoding": "identity"},
+        )
+
+
+class _GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to judged addresses; TLS still names and checks the host."""
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        failure: Exception | None = None
+        for address in await self._guard.addresses(host, port):
+            try:
+                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        assert failure is not None
+        raise failure
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        raise ActionError("outbound.refused", "Unix sockets are not reachable from here")
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+@cache
+def tls_context(verify: bool = True) -> ssl.SSLContext:
+    """The TLS settings of everything outbound: the machine's certificate store, and Mozilla's as certifi packs it."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address inside an IPv6 one that stands for it, else the address."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+        if inner is not None:
+            return inner
+        if address in _NAT64:
+            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        raise ActionError("dns.failed", f"{host}: {error}", transient=True) from error
+    return list(dict.fromkeys(str(entry[4][0]).split("%")[0] for entry in found))
