@@ -32,6 +32,7 @@ CORE_MAY_IMPORT = {
     "functools",
     "hashlib",
     "heapq",
+    "ipaddress",
     "itertools",
     "json",
     "math",
