@@ -107,7 +107,7 @@ class Config(Section, kw_only=True, frozen=True):
         """Where people and links reach this server; never ends in a slash."""
         if self.base_url is not None:
             return self.base_url.rstrip("/")
-        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host and "[" not in host else f"http://{host}:{self.port}"
 
     def __repr__(self) -> str:

@@ -1,0 +1,249 @@
+"""Manifests on their way in: read, compared with their schema, checked for sense. The engine gets only what passed here.
+
+`read` or `parse_yaml` gives documents; `check` says everything that is wrong with one; `validate` gives it in the form
+that the engine takes, or refuses it; `changes` makes the data of an `oncue.config.applied` input.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
+
+import msgspec
+
+from oncue.core.errors import CODES, Refusal
+from oncue.core.manifest import API_VERSION, KINDS, Metadata, Spec
+from oncue.manifests.document import Parsed, Path_, parse_yaml, read
+from oncue.manifests.meaning import Finding, findings, owner_findings, references, review_findings
+from oncue.manifests.schema import schema
+from oncue.manifests.shape import Misfit, misfits, near
+
+__all__ = [
+    "Document",
+    "Parsed",
+    "Problem",
+    "changes",
+    "check",
+    "load",
+    "missing",
+    "parse_yaml",
+    "read",
+    "schema",
+    "validate",
+]
+
+
+class Document(msgspec.Struct, kw_only=True):
+    """A manifest that passed. `spec` is as the author wrote it, with nothing filled in."""
+
+    kind: str
+    namespace: str | None
+    name: str
+    labels: dict[str, str]
+    owner: str | None
+    review_by: str | None
+    description: str | None
+    spec: dict[str, Any]
+    source: Parsed
+    """Where it came from, for messages."""
+
+    @property
+    def title(self) -> str:
+        """`Kind namespace/name`, or `Kind name`."""
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One thing that is wrong with, or doubtful about, a manifest."""
+
+    code: str
+    detail: str
+    level: Literal["error", "warning"] = "error"
+    path: str = ""
+    """As `spec.match.types[0]`."""
+    manifest: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """One line: place, path, what is wrong."""
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        what = f"{self.path}: {self.detail}" if self.path else self.detail
+        return f"{place}: {what}" if place else what
+
+
+def check(parsed: Parsed) -> tuple[Document | None, list[Problem]]:
+    """The document, if it can be taken, and everything that is wrong or doubtful."""
+    found = list(_findings(parsed))
+    problems = [_problem(finding, parsed) for finding in found]
+    if any(finding.level == "error" for finding in found):
+        return None, problems
+    value = parsed.value
+    metadata = msgspec.convert(value["metadata"], Metadata)
+    return Document(
+        kind=value["kind"],
+        namespace=metadata.namespace,
+        name=metadata.name,
+        labels=metadata.labels,
+        owner=metadata.owner,
+        review_by=metadata.review_by,
+        description=metadata.description,
+        spec=value["spec"],
+        source=parsed,
+    ), problems
+
+
+def validate(document: Parsed | dict[str, Any]) -> Document:
+    """The document in the form that the engine takes.
+
+    Raises `Refusal`: manifest.invalid, manifest.kind_unknown, expression.invalid or action.unknown; `problems` in `more`
+    has all that is wrong.
+    """
+    parsed = document if isinstance(document, Parsed) else Parsed(document, {}, {})
+    accepted, problems = check(parsed)
+    if accepted is None:
+        raise _refusal([problem for problem in problems if problem.level == "error"])
+    return accepted
+
+
+def load(parsed: Iterable[Parsed]) -> tuple[list[Document], list[Problem]]:
+    """All documents that can be taken, and all problems, those between documents included."""
+    accepted: list[Document] = []
+    problems: list[Problem] = []
+    seen: dict[tuple[str, str | None, str], Document] = {}
+    for one in parsed:
+        document, found = check(one)
+        problems += found
+        if document is None:
+            continue
+        twin = seen.setdefault((document.kind, document.namespace, document.name), document)
+        if twin is not document:
+            where = f" (the other: {twin.source.file}:{twin.source.place(()).line})" if twin.source.file else ""
+            problems.append(_problem(Finding(("metadata", "name"), f"{document.title} is there twice{where}"), one))
+        accepted.append(document)
+    return accepted, problems
+
+
+def missing(documents: Iterable[Document], known: Iterable[str] = ()) -> list[Problem]:
+    """Warnings about names that neither these documents nor `known` (ids `Kind/namespace/name`) have."""
+    documents = list(documents)
+    there = {(document.kind, document.name) for document in documents}
+    for id in known:
+        kind, _, rest = id.partition("/")
+        there.add((kind, rest.rpartition("/")[2]))
+    problems = []
+    for document in documents:
+        for path, kind, name in references(msgspec.convert(document.spec, KINDS[document.kind])):
+            if (kind, name.rpartition("/")[2]) not in there:
+                others = [other for its_kind, other in there if its_kind == kind]
+                detail = f"there is no {kind} {name} here{near(name, sorted(others))}"
+                problems.append(_problem(Finding(("spec", *path), detail, level="warning"), document.source))
+    return problems
+
+
+def changes(documents: Iterable[Document], namespace: str = "default", op: str = "apply") -> list[dict[str, Any]]:
+    """The `changes` of an `oncue.config.applied` input; `namespace` is for documents that name none."""
+    return [
+        {
+            "op": op,
+            "kind": document.kind,
+            "namespace": document.namespace or namespace,
+            "name": document.name,
+            "labels": document.labels,
+            "owner": document.owner,
+            "review_by": document.review_by,
+            "description": document.description,
+            "spec": document.spec,
+        }
+        for document in documents
+    ]
+
+
+def _findings(parsed: Parsed) -> Iterator[Finding]:
+    value = parsed.value
+    if not isinstance(value, dict):
+        yield Finding((), "a manifest is a mapping with apiVersion, kind, metadata and spec")
+        return
+    known = ("apiVersion", "kind", "metadata", "spec")
+    for key in value:
+        if key not in known:
+            hint = near(key, [name.lower() for name in known]).replace("apiversion", "apiVersion")
+            yield Finding((key,), f"{key} is not known here{hint}")
+    for key in known:
+        if key not in value:
+            yield Finding(
+                (), f"{key} is missing" + (f"; write apiVersion: {API_VERSION}" if key == "apiVersion" else "")
+            )
+    if value.get("apiVersion", API_VERSION) != API_VERSION:
+        yield Finding(("apiVersion",), f"{value['apiVersion']!r} is not taken; write {API_VERSION}")
+    if "metadata" in value:
+        misfitting = misfits(value["metadata"], Metadata, ("metadata",), parsed.plain)
+        yield from map(_finding, misfitting)
+        if not misfitting:
+            yield from owner_findings(value["metadata"].get("owner"), ("metadata", "owner"))
+            yield from review_findings(value["metadata"].get("review_by"), ("metadata", "review_by"))
+    if "kind" in value:
+        yield from _spec(value["kind"], value.get("spec"), "spec" in value, parsed)
+
+
+def _spec(kind: Any, spec: Any, given: bool, parsed: Parsed) -> Iterator[Finding]:
+    struct: type[Spec] | None = KINDS.get(kind) if isinstance(kind, str) else None
+    if struct is None:
+        near_one = next((name for name in KINDS if name.lower() == str(kind).lower()), None)
+        hint = f"; did you mean {near_one}?" if near_one else _near_kind(str(kind))
+        yield Finding(("kind",), f"{kind!r} is none of {', '.join(KINDS)}{hint}", "manifest.kind_unknown")
+        return
+    if not given:
+        return
+    misfitting = misfits(spec, struct, ("spec",), parsed.plain)
+    yield from map(_finding, misfitting)
+    if not misfitting:
+        for finding in findings(msgspec.convert(spec, struct)):
+            yield msgspec.structs.replace(finding, path=("spec", *finding.path))
+
+
+def _near_kind(kind: str) -> str:
+    lower = {name.lower(): name for name in KINDS}
+    hint = near(kind, list(lower))
+    for small, name in lower.items():
+        hint = hint.replace(f" {small}?", f" {name}?")
+    return hint
+
+
+def _finding(misfit: Misfit) -> Finding:
+    return Finding(misfit.path, misfit.detail)
+
+
+def _problem(finding: Finding, parsed: Parsed) -> Problem:
+    place = parsed.place(finding.path)
+    return Problem(
+        code=finding.code,
+        detail=finding.detail,
+        level=finding.level,
+        path=_dotted(finding.path),
+        manifest=_name(parsed.value),
+        file=parsed.file,
+        line=place.line,
+        column=place.column,
+    )
+
+
+def _name(value: Any) -> str:
+    metadata = value.get("metadata") if isinstance(value, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    kind = value.get("kind") if isinstance(value, dict) else None
+    return f"{kind} {name}" if isinstance(kind, str) and isinstance(name, str) else ""
+
+
+def _dotted(path: Path_) -> str:
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _refusal(errors: list[Problem]) -> Refusal:
+    first = errors[0]
+    name = f"{first.manifest}: " if first.manifest else ""
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    code = first.code if first.code in CODES else "manifest.invalid"
+    return Refusal(code, f"{name}{first}{more}", problems=[msgspec.to_builtins(error) for error in errors])

@@ -1,0 +1,399 @@
+"""Checks what a schema cannot: expressions compile, names exist, members hold together.
+
+Each check yields findings with the path of what they concern. Errors keep a manifest out; warnings are doubts, above all
+about what may be applied elsewhere.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any, Final, Literal
+
+import msgspec
+
+from oncue.core import expression
+from oncue.core.duration import seconds
+from oncue.core.errors import Refusal
+from oncue.core.manifest import (
+    ChannelSpec,
+    Condition,
+    MonitorSpec,
+    Notify,
+    OutboundAllowSpec,
+    PolicySpec,
+    ServiceSpec,
+    SourceSpec,
+    Spec,
+    TeamSpec,
+    Threshold,
+    WorkflowSpec,
+)
+from oncue.core.severity import NAMES as SEVERITIES
+from oncue.manifests.document import Path_
+from oncue.manifests.shape import misfits, near
+from oncue.sdk import registry
+
+SOURCES: Final = "oncue.sources"
+ENGINE_MONITORS: Final = ("heartbeat",)
+"""Monitors that the engine does itself."""
+
+_LEVELS: Final = ("warning", "minor", "major", "critical")
+_STEP_REFERENCE: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
+_INPUT_REFERENCE: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
+_CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that does not hold together."""
+
+    path: Path_
+    detail: str
+    code: str = "manifest.invalid"
+    level: Literal["error", "warning"] = "error"
+
+
+def findings(spec: Spec) -> Iterator[Finding]:
+    """Everything in a spec that does not hold together by itself."""
+    check = _CHECKS.get(type(spec))
+    if check is not None:
+        yield from check(spec)
+
+
+def references(spec: Spec) -> Iterator[tuple[Path_, str, str]]:
+    """The other manifests that a spec names, as (path, kind, name)."""
+    match spec:
+        case PolicySpec():
+            for index, response in enumerate(spec.respond):
+                if response.run is not None:
+                    yield ("respond", index, "run", "workflow"), "Workflow", response.run.workflow
+            if spec.notify is not None and spec.notify.team is not None:
+                yield ("notify", "team"), "Team", _bare(spec.notify.team)
+            if spec.notify is not None and spec.notify.channel is not None:
+                yield ("notify", "channel"), "Channel", _bare(spec.notify.channel)
+        case ServiceSpec() if spec.owner is not None and spec.owner.startswith("team:"):
+            yield ("owner",), "Team", _bare(spec.owner)
+        case TeamSpec():
+            for index, channel in enumerate(spec.channels):
+                yield ("channels", index), "Channel", _bare(channel)
+        case MonitorSpec() | SourceSpec() if spec.service is not None:
+            yield ("service",), "Service", spec.service
+        case _:
+            return
+
+
+def _bare(name: str) -> str:
+    return name.partition(":")[2] or name
+
+
+def owner_findings(owner: str | None, path: Path_) -> Iterator[Finding]:
+    """An owner is `team:name` or `user:name`."""
+    if owner is not None and not re.fullmatch(r"(team|user):[^\s:]+", owner):
+        yield Finding(path, f"{owner!r} is no owner; write team:NAME or user:NAME")
+
+
+def review_findings(review_by: str | None, path: Path_) -> Iterator[Finding]:
+    """A review is due on a date."""
+    if review_by is None:
+        return
+    try:
+        date.fromisoformat(review_by)
+    except ValueError:
+        yield Finding(path, f"{review_by!r} is not a date; write 2027-05-01")
+
+
+# Expressions
+
+
+def _compiles(text: str | None, path: Path_, expected: str | None = None) -> Iterator[Finding]:
+    if text is None:
+        return
+    try:
+        expression.compile_check(text, expected)
+    except Refusal as refusal:
+        yield Finding(path, refusal.detail, refusal.code)
+
+
+def _templates(value: Any, path: Path_) -> Iterator[Finding]:
+    """Every `${...}` in a nested value compiles."""
+    if isinstance(value, msgspec.Struct):
+        value = msgspec.to_builtins(value)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _templates(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _templates(inner, (*path, index))
+    elif isinstance(value, str) and "${" in value:
+        try:
+            for part in expression.expressions_in(value):
+                yield from _compiles(part, path)
+        except Refusal as refusal:
+            yield Finding(path, refusal.detail, refusal.code)
+
+
+# Policy
+
+
+def _policy(spec: PolicySpec) -> Iterator[Finding]:
+    match = spec.match
+    for index, severity in enumerate(match.severities):
+        if severity not in SEVERITIES:
+            detail = f"{severity!r} is none of {', '.join(SEVERITIES)}{near(severity, SEVERITIES)}"
+            yield Finding(("match", "severities", index), detail)
+    yield from _compiles(match.where, ("match", "where"), "bool")
+    if match == type(match)():
+        yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
+    if spec.condition is not None:
+        yield from _condition(spec.condition)
+    for index, guard in enumerate(spec.skip_when):
+        yield from _compiles(guard, ("skip_when", index), "bool")
+    if spec.alert is not None:
+        yield from _templates(spec.alert, ("alert",))
+    if spec.notify is not None:
+        yield from _notify(spec.notify)
+    for index, response in enumerate(spec.respond):
+        path: Path_ = ("respond", index)
+        if (response.run is None) == (response.ticket is None):
+            yield Finding(path, "give exactly one of run and ticket")
+        yield from _templates(response, path)
+    if spec.mode == "active" and spec.alert is None and spec.notify is None and not spec.respond:
+        yield Finding((), "it has no alert, notify or respond: it decides, and nothing follows", level="warning")
+
+
+def _condition(condition: Condition) -> Iterator[Finding]:
+    path: Path_ = ("condition",)
+    threshold = condition.value is not None
+    if condition.count is not None and (condition.for_ is not None or threshold):
+        yield Finding(path, "count cannot be combined with for or value")
+    if condition.count is None and condition.for_ is None and not threshold:
+        yield Finding(path, "give one of for, count, or value with fire_above or fire_below")
+    if (condition.count is None) != (condition.within is None):
+        yield Finding(path, "count and within belong together")
+    yield from _positive(condition.within, (*path, "within"))
+    for index, key in enumerate(condition.by):
+        yield from _compiles(key, (*path, "by", index))
+    yield from _compiles(condition.value, (*path, "value"))
+    above, below = condition.fire_above, condition.fire_below
+    if threshold and (above is None) == (below is None):
+        yield Finding(path, "value needs exactly one of fire_above and fire_below")
+    if not threshold and (above is not None or below is not None):
+        yield Finding(path, "fire_above and fire_below need a value")
+    for clear, fire, name, needed, wrong in (
+        (condition.clear_below, above, "clear_below", "fire_above", "above"),
+        (condition.clear_above, below, "clear_above", "fire_below", "below"),
+    ):
+        if clear is None:
+            continue
+        if fire is None:
+            yield Finding((*path, name), f"{name} needs {needed}")
+        elif clear > fire if wrong == "above" else clear < fire:
+            yield Finding((*path, name), f"{clear:g} is {wrong} {needed} ({fire:g}): it would clear while it fires")
+
+
+def _notify(notify: Notify) -> Iterator[Finding]:
+    given = [member for member in (notify.escalation, notify.team, notify.channel) if member is not None]
+    if len(given) != 1:
+        yield Finding(("notify",), "give exactly one of escalation, team and channel")
+
+
+# Workflow
+
+
+def _workflow(spec: WorkflowSpec) -> Iterator[Finding]:
+    inputs = _declared_inputs(spec)
+    yield from _inputs(spec.inputs)
+    yield from _positive(spec.timeout, ("timeout",))
+    earlier: list[str] = []
+    for index, step in enumerate(spec.steps):
+        path: Path_ = ("steps", index)
+        if step.id in earlier:
+            yield Finding((*path, "id"), f"there is another step {step.id}")
+        yield from _uses(step.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
+        yield from _compiles(step.if_, (*path, "if"), "bool")
+        yield from _templates(step.with_, (*path, "with"))
+        yield from _with(step.uses, registry.ACTIONS, step.with_, (*path, "with"))
+        yield from _positive(step.timeout, (*path, "timeout"))
+        for name, output in step.outputs.items():
+            yield from _compiles(output, (*path, "outputs", name))
+        for where, text in _texts(step, path):
+            for name in _STEP_REFERENCE.findall(text):
+                if name not in earlier:
+                    yield Finding(where, f"there is no step {name} before this one{near(name, earlier)}")
+            for name in _INPUT_REFERENCE.findall(text):
+                if inputs is not None and name not in inputs:
+                    yield Finding(where, f"{name} is not declared in inputs{near(name, inputs)}")
+        earlier.append(step.id)
+
+
+def _texts(step: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
+    """The expressions of a step, with their places; those that do not parse are left out."""
+    if step.if_ is not None:
+        yield (*path, "if"), step.if_
+    for name, output in step.outputs.items():
+        yield (*path, "outputs", name), output
+    for key, value in step.with_.items():
+        try:
+            for text in expression.expressions_in(value):
+                yield (*path, "with", key), text
+        except Refusal:
+            continue
+
+
+def _declared_inputs(spec: WorkflowSpec) -> list[str] | None:
+    """The names of the inputs; None if anything goes."""
+    properties = spec.inputs.get("properties")
+    return list(properties) if isinstance(properties, dict) else None
+
+
+def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
+    if not schema:
+        return
+    if schema.get("type") != "object":
+        yield Finding(("inputs",), "it is a JSON Schema with type: object")
+    properties = schema.get("properties", {})
+    if not isinstance(properties, dict) or not all(isinstance(each, dict) for each in properties.values()):
+        yield Finding(("inputs", "properties"), "each property is a mapping, as in host: {type: string}")
+        return
+    required = schema.get("required", [])
+    if not isinstance(required, list):
+        yield Finding(("inputs", "required"), "must be a list of names")
+        return
+    for index, name in enumerate(required):
+        if name not in properties:
+            yield Finding(
+                ("inputs", "required", index), f"{name} is not one of properties{near(str(name), list(properties))}"
+            )
+
+
+# Landscape, people, sensing
+
+
+def _service(spec: ServiceSpec) -> Iterator[Finding]:
+    yield from owner_findings(spec.owner, ("owner",))
+    if not spec.resources and not spec.labels:
+        detail = "it has neither resources nor labels: only events that name it in `service` belong to it"
+        yield Finding((), detail, level="warning")
+
+
+def _team(spec: TeamSpec) -> Iterator[Finding]:
+    if not spec.channels:
+        yield Finding((), "it has no channels: nobody can be told", level="warning")
+
+
+def _channel(spec: ChannelSpec) -> Iterator[Finding]:
+    yield from _uses(spec.type, registry.NOTIFIERS, (), ("type",), "manifest.invalid")
+    yield from _with(spec.type, registry.NOTIFIERS, spec.with_, ("with",))
+    yield from _credentials(spec.with_, ("with",))
+
+
+def _monitor(spec: MonitorSpec) -> Iterator[Finding]:
+    yield from _uses(spec.uses, registry.MONITORS, ENGINE_MONITORS, ("uses",), "manifest.invalid")
+    yield from _with(spec.uses, registry.MONITORS, spec.with_, ("with",))
+    yield from _credentials(spec.with_, ("with",))
+    if seconds(spec.every) < 1:
+        yield Finding(("every",), "it must be at least 1s")
+    yield from _positive(spec.timeout, ("timeout",))
+    for index, threshold in enumerate(spec.thresholds):
+        yield from _threshold(threshold, ("thresholds", index))
+
+
+def _threshold(threshold: Threshold, path: Path_) -> Iterator[Finding]:
+    levels = [(name, limit) for name in _LEVELS if (limit := getattr(threshold, name)) is not None]
+    if not levels:
+        yield Finding(path, f"give a limit for at least one of {', '.join(_LEVELS)}")
+    for (milder, mild), (worse, bad) in pairwise(levels):
+        if (bad >= mild) if threshold.below else (bad <= mild):
+            order = "below" if threshold.below else "above"
+            yield Finding((*path, worse), f"{worse} ({bad:g}) must be {order} {milder} ({mild:g})")
+
+
+def _source(spec: SourceSpec) -> Iterator[Finding]:
+    yield from _uses(spec.type, SOURCES, (), ("type",), "manifest.invalid")
+    yield from _credentials(spec.with_, ("with",))
+    if spec.routing_key is not None and not spec.routing_key.startswith("secret://"):
+        yield Finding(("routing_key",), "write a reference, secret://NAME, after `oncue secret set NAME`")
+
+
+def _outbound(spec: OutboundAllowSpec) -> Iterator[Finding]:
+    if "/" in spec.host:
+        try:
+            network = ipaddress.ip_network(spec.host)
+        except ValueError as error:
+            yield Finding(("host",), str(error))
+        else:
+            if network.prefixlen == 0:
+                yield Finding(("host",), "this allows every address", level="warning")
+    elif not re.fullmatch(r"[A-Za-z0-9.:_-]+", spec.host):
+        yield Finding(("host",), f"{spec.host!r} is not a name, an address or a CIDR range")
+    if spec.expires is not None:
+        try:
+            datetime.fromisoformat(spec.expires)
+        except ValueError:
+            yield Finding(("expires",), f"{spec.expires!r} is not a date or an instant; write 2027-05-01T00:00:00Z")
+
+
+# Shared
+
+
+def _uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -> Iterator[Finding]:
+    known = sorted({*registry.names(group), *more})
+    if name not in known:
+        what = group.removeprefix("oncue.").removesuffix("s")
+        yield Finding(path, f"there is no {what} {name!r}{near(name, known)} (there are {', '.join(known)})", code)
+
+
+def _with(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
+    """What is given to a plugin fits its struct; values with `${...}` are known at run time only."""
+    if name not in registry.names(group):
+        return
+    plugin: object = (
+        registry.action(name)
+        if group == registry.ACTIONS
+        else registry.notifier(name)
+        if group == registry.NOTIFIERS
+        else registry.monitor(name)
+    )
+    struct = getattr(plugin, "inputs", None) or getattr(plugin, "settings", None)
+    if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
+        for misfit in misfits(given, struct, path):
+            if not _templated(given, misfit.path[len(path) :]):
+                yield Finding(misfit.path, misfit.detail)
+
+
+def _templated(value: Any, path: Path_) -> bool:
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+    return isinstance(value, str) and "${" in value
+
+
+def _positive(duration: str | None, path: Path_) -> Iterator[Finding]:
+    if duration is not None and seconds(duration) <= 0:
+        yield Finding(path, "it must be more than 0")
+
+
+def _credentials(given: Any, path: Path_) -> Iterator[Finding]:
+    """A credential in a manifest can be read by everyone who may read manifests."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if _CREDENTIAL.search(key) and isinstance(value, str) and value and not value.startswith("secret://"):
+                detail = "this looks like a credential in clear text; write secret://NAME after `oncue secret set NAME`"
+                yield Finding((*path, key), detail, level="warning")
+            else:
+                yield from _credentials(value, (*path, key))
+
+
+_CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
+    PolicySpec: _policy,
+    WorkflowSpec: _workflow,
+    ServiceSpec: _service,
+    TeamSpec: _team,
+    ChannelSpec: _channel,
+    MonitorSpec: _monitor,
+    SourceSpec: _source,
+    OutboundAllowSpec: _outbound,
+}
