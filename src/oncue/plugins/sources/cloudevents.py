@@ -12,7 +12,7 @@ Sources: CloudEvents 1.0.2 (sections 3 and 3.1 of the core, JSON format, HTTP pr
 import binascii
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Annotated, Any, Final, Literal
@@ -20,41 +20,25 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
-from oncue.core.errors import Refusal
-from oncue.core.event import LABELS_LIMIT
-from oncue.core.severity import NAMES as SEVERITIES
+from oncue.sdk.source import (
+    BATCH_LIMIT,
+    EVENT_LIMIT,
+    LABELS_LIMIT,
+    SEVERITIES,
+    Headers,
+    Letter,
+    Message,
+    Parsed,
+    Refusal,
+    decode_document,
+)
 
-EVENT_LIMIT: Final = 262_144
-"""Bytes of one event."""
 DEPTH_LIMIT: Final = 64
 """Levels of objects and arrays in one event, its own braces included."""
-BATCH_LIMIT: Final = 10_000
-"""Events in one batch."""
 ATTRIBUTE_LIMIT: Final = 2_048
 """Characters of one attribute, except `labels`."""
 LABELS_SIZE_LIMIT: Final = 16_384
 """Characters of `labels`, as the string on the wire."""
-
-Headers = Iterable[tuple[bytes, bytes]]
-Letter = tuple[int, str, str, bytes]
-"""A refused member: its index, a code of `core.errors`, the detail, its bytes."""
-
-
-class Parsed(msgspec.Struct):
-    """What a message held. `events` and `namespaces` go together, in the producer's order."""
-
-    events: list[bytes]
-    """Structured-mode JSON documents; verbatim where they came as such."""
-    namespaces: list[str | None]
-    """The namespace each event names, None if it names none. Whether the sender may write there is not decided here."""
-    rejected: list[Letter] = []
-    indexes: list[int] | None = None
-    """Index of each event in the producer's message; None when that is its index in `events`."""
-
-    def index(self, number: int) -> int:
-        """Where `events[number]` stood in the producer's message."""
-        return number if self.indexes is None else self.indexes[number]
-
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=ATTRIBUTE_LIMIT)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -100,6 +84,19 @@ _attributes: Final = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _value: Final = msgspec.json.Decoder().decode
 _labels: Final = msgspec.json.Decoder(dict[str, str]).decode
 _encode: Final = msgspec.json.Encoder().encode
+
+
+class CloudEventsSource:
+    """Configured sources of type `cloudevents`: any of the three modes."""
+
+    name = "cloudevents"
+
+    def parse(self, message: Message) -> Parsed:
+        """The events, with the manifest's service and labels added where they have none."""
+        parsed = parse(message.headers, message.body)
+        if message.service is not None or message.labels:
+            parsed.events = [with_defaults(event, message.service, message.labels) for event in parsed.events]
+        return parsed
 
 
 # Messages
@@ -203,6 +200,22 @@ def _split(body: bytes) -> list[bytes]:
             members.append(body[start : token.start()].strip())
             start = token.end()
     raise Refusal("request.malformed", "a batch is a JSON array of events; its brackets do not close")
+
+
+def with_defaults(document: bytes, service: str | None, labels: dict[str, str]) -> bytes:
+    """The vetted document with extension attributes added behind its own, as an intermediary may: the service if it
+    names none, and the labels it lacks, as far as the limits allow."""
+    event = decode_document(document)
+    added: dict[str, str] = {}
+    if service is not None and event.service is None:
+        added["service"] = service
+    own = _labels(event.labels) if event.labels else {}
+    merged = {**labels, **own}
+    if merged != own and len(merged) <= LABELS_LIMIT:
+        added["labels"] = _encode(merged).decode()
+    if not added:
+        return document
+    return document.rstrip()[:-1] + b"," + _encode(added)[1:]
 
 
 # Rules

@@ -1,0 +1,145 @@
+"""What a source is: it turns what a sender posts into events.
+
+A source is a class without arguments, named by an entry point of the group `oncue.sources`; one file each. It parses and
+never acts: who may send, where events go and what the journal says to them is the host's business. Protocols that ask
+questions as well (Alertmanager, PagerDuty) have an endpoint beside it, which gets what it needs from the host.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Any, Final, Protocol, runtime_checkable
+
+import msgspec
+
+from oncue.core.alert import Alert
+from oncue.core.errors import Refusal
+from oncue.core.event import LABELS_LIMIT
+from oncue.core.event import Event as Document
+from oncue.core.event import decode as decode_document
+from oncue.core.severity import NAMES as SEVERITIES
+from oncue.core.silence import Matcher, Silence
+from oncue.core.silence import compiled as compile_pattern
+
+__all__ = [
+    "BATCH_LIMIT",
+    "EVENT_LIMIT",
+    "LABELS_LIMIT",
+    "SEVERITIES",
+    "Alert",
+    "Command",
+    "Document",
+    "Headers",
+    "Ingest",
+    "Letter",
+    "Matcher",
+    "Message",
+    "Parsed",
+    "Refusal",
+    "Reply",
+    "Request",
+    "Silence",
+    "Source",
+    "compile_pattern",
+    "decode_document",
+]
+
+EVENT_LIMIT: Final = 262_144
+"""Bytes of one event."""
+BATCH_LIMIT: Final = 10_000
+"""Events in one message."""
+
+Headers = Iterable[tuple[bytes, bytes]]
+Letter = tuple[int, str, str, bytes]
+"""A refused member of a message: its index, a code of the table of errors, the detail, its bytes."""
+
+
+class Parsed(msgspec.Struct):
+    """What a message held. `events` and `namespaces` go together, in the sender's order."""
+
+    events: list[bytes]
+    """Valid CloudEvents in structured mode; verbatim where they came as such."""
+    namespaces: list[str | None]
+    """The namespace each event names, None if it names none. Whether the sender may write there is not decided here."""
+    rejected: list[Letter] = []
+    indexes: list[int] | None = None
+    """Index of each event in the sender's message; None when that is its index in `events`."""
+
+    def index(self, number: int) -> int:
+        """Where `events[number]` stood in the sender's message."""
+        return number if self.indexes is None else self.indexes[number]
+
+
+class Message(msgspec.Struct, kw_only=True):
+    """What was posted to a configured source, and what its manifest says."""
+
+    name: str
+    """The source's."""
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    now: datetime
+    service: str | None = None
+    """Of the manifest: for events that name none."""
+    labels: dict[str, str] = {}
+    """Of the manifest: added to those of the events, whose own come first."""
+    settings: dict[str, Any] = {}
+    """The manifest's `with`."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """One format that others send."""
+
+    name: str
+
+    def parse(self, message: Message) -> Parsed:
+        """The events in the message. Raises `Refusal` if it cannot be read at all."""
+        ...
+
+
+class Request(msgspec.Struct, kw_only=True):
+    """A request to a protocol's endpoint. The sender has been recognised and may do what the path says."""
+
+    method: str
+    path: str
+    """Below where the endpoint is mounted, with its leading slash."""
+    query: bytes = b""
+    headers: list[tuple[bytes, bytes]] = []
+    body: bytes = b""
+    namespace: str = "default"
+    actor: str | None = None
+
+    def header(self, name: bytes) -> str:
+        """The first header of this lower-case name; empty if there is none."""
+        return next((value.decode("latin-1") for key, value in self.headers if key.lower() == name), "")
+
+
+class Reply(msgspec.Struct, kw_only=True):
+    """The answer to a `Request`."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
+    headers: dict[str, str] = {}
+
+
+class Ingest(Protocol):
+    """Journals what was parsed, and keeps what was refused as dead letters; returns after the commit.
+
+    Raises `Refusal` when nothing was taken: ingest.overloaded, store.unavailable, engine.unavailable.
+    """
+
+    def __call__(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> Awaitable[object]: ...
+
+
+class Command(Protocol):
+    """Gives the engine a command (`oncue.command.*`) and returns its reply after the commit: `{code, detail, data}`.
+
+    Raises `Refusal` as `Ingest` does.
+    """
+
+    def __call__(
+        self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None
+    ) -> Awaitable[dict[str, Any]]: ...
+
+
+Clock = Callable[[], datetime]
