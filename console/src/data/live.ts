@@ -1,0 +1,172 @@
+/**
+ * The live stream, applied to what the page holds. A changed entity is written over its old version where it stands;
+ * one that a list does not hold yet is announced (`arrivals`) and let in when the reader asks, so that nothing jumps.
+ */
+import type { InfiniteData, QueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+
+import type { Page } from "./http";
+import { openStream, type Connection, type Message } from "./stream";
+
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "silences" | "monitors";
+
+/** What a fact is about: which resource, which entity, and its new state if the fact carries it. */
+export interface Change {
+  resource: Resource;
+  id: string;
+  entity: { id: string } | null;
+}
+
+const RESOURCES: Record<string, Resource> = {
+  alert: "alerts",
+  incident: "incidents",
+  ticket: "tickets",
+  run: "runs",
+  step: "runs",
+  silence: "silences",
+  policy: "policies",
+  manifest: "policies",
+  monitor: "monitors",
+};
+
+/** Reads a fact's type, subject and data; null for what no list shows. */
+export function changeOf(event: { type?: unknown; subject?: unknown; data?: unknown }): Change | null {
+  if (typeof event.type !== "string") return null;
+  const [own, kind, verb] = event.type.split(".");
+  const resource = own === "oncue" && kind !== undefined ? RESOURCES[kind] : undefined;
+  if (resource === undefined || typeof event.subject !== "string") return null;
+  const data = event.data;
+  const carries =
+    typeof data === "object" && data !== null && "id" in data && data.id === event.subject &&
+    kind !== "step" && kind !== "manifest" && kind !== "policy" && verb !== "commented";
+  return { resource, id: event.subject, entity: carries ? (data as { id: string }) : null };
+}
+
+/** The pages of a list with one entity's new state in place; null when the list does not hold it. */
+export function patched<T extends { id: string }>(pages: InfiniteData<Page<T>>, entity: T): InfiniteData<Page<T>> | null {
+  let found = false;
+  const next = pages.pages.map((page) => {
+    const at = page.items.findIndex((item) => item.id === entity.id);
+    if (at < 0) return page;
+    found = true;
+    const items = page.items.slice();
+    items[at] = { ...items[at], ...entity };
+    return { ...page, items };
+  });
+  return found ? { ...pages, pages: next } : null;
+}
+
+interface Live {
+  connection: Connection;
+  /** Ids of entities that came into being since the list was last read. */
+  arrivals: Readonly<Record<string, ReadonlySet<string>>>;
+}
+
+let live: Live = { connection: "connecting", arrivals: {} };
+const listeners = new Set<() => void>();
+
+function publish(next: Partial<Live>): void {
+  live = { ...live, ...next };
+  for (const listener of listeners) listener();
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+export function useConnection(): Connection {
+  return useSyncExternalStore(subscribe, () => live.connection);
+}
+
+export function useArrivals(resource: Resource): ReadonlySet<string> {
+  return useSyncExternalStore(subscribe, () => live.arrivals[resource] ?? NONE);
+}
+
+export function letIn(client: QueryClient, resource: Resource): void {
+  publish({ arrivals: { ...live.arrivals, [resource]: NONE } });
+  void client.invalidateQueries({ queryKey: [resource, "list"] });
+}
+
+/** How long changes are gathered before the queries they touch are read again. */
+const GATHER_MS = 700;
+
+/** Connects the query cache to the stream until the returned function is called. */
+export function connect(client: QueryClient, onSignedOut: () => void): () => void {
+  const stale = new Map<string, readonly unknown[]>();
+  let timer: ReturnType<typeof setTimeout> | null = null;
+  let wasLost = false;
+
+  const touch = (key: readonly unknown[]): void => {
+    stale.set(JSON.stringify(key), key);
+    timer ??= setTimeout(() => {
+      timer = null;
+      const keys = [...stale.values()];
+      stale.clear();
+      for (const queryKey of keys) void client.invalidateQueries({ queryKey: [...queryKey] });
+    }, GATHER_MS);
+  };
+
+  const apply = (message: Message): void => {
+    if (message.event === "reset") {
+      void client.invalidateQueries();
+      return;
+    }
+    let body: unknown;
+    try {
+      body = JSON.parse(message.data);
+    } catch {
+      // Heartbeats have no data, and nothing to apply.
+      return;
+    }
+    if (typeof body !== "object" || body === null) return;
+    const inner = "event" in body && typeof body.event === "object" && body.event !== null ? body.event : body;
+    const change = changeOf(inner as { type?: unknown; subject?: unknown; data?: unknown });
+    if (change === null) return;
+    touch([change.resource, "detail", change.id]);
+    touch(["stats"]);
+    const { entity } = change;
+    if (entity === null) {
+      if (change.resource === "policies" || change.resource === "monitors") touch([change.resource]);
+      return;
+    }
+    let known = false;
+    const lists = client.getQueriesData<InfiniteData<Page<{ id: string }>>>({ queryKey: [change.resource, "list"] });
+    for (const [key, pages] of lists) {
+      if (!pages || !("pages" in pages)) continue;
+      const next = patched(pages, entity);
+      if (next === null) continue;
+      known = true;
+      client.setQueryData(key, next);
+    }
+    if (!known && lists.length > 0) {
+      const arrivals = new Set(live.arrivals[change.resource] ?? NONE);
+      arrivals.add(entity.id);
+      publish({ arrivals: { ...live.arrivals, [change.resource]: arrivals } });
+    }
+    touch([change.resource, "short"]);
+    if (change.resource === "alerts" && "incident" in entity && typeof entity.incident === "string") {
+      touch(["incidents", "detail", entity.incident]);
+    }
+  };
+
+  const close = openStream("/api/v1/stream", {
+    onMessage: apply,
+    onState: (connection) => {
+      publish({ connection });
+      if (connection === "lost") wasLost = true;
+      if (connection === "live" && wasLost) {
+        wasLost = false;
+        void client.invalidateQueries();
+      }
+    },
+    onSignedOut,
+  });
+  return () => {
+    close();
+    if (timer !== null) clearTimeout(timer);
+    publish({ connection: "connecting", arrivals: {} });
+  };
+}

@@ -1,0 +1,40 @@
+/** Payloads and snippets, with a button that copies them. */
+import { useState } from "react";
+
+import { Icon } from "./Icon";
+import { tokens } from "./json";
+
+export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
+  const [copied, setCopied] = useState(false);
+  return (
+    <button
+      type="button" className="btn small"
+      onClick={() => {
+        void navigator.clipboard.writeText(text).then(() => {
+          setCopied(true);
+          setTimeout(() => setCopied(false), 1500);
+        });
+      }}
+    >
+      <Icon name={copied ? "check" : "copy"} size="s" />
+      <span aria-live="polite">{copied ? "Copied" : label}</span>
+    </button>
+  );
+}
+
+export function Json({ value, label }: { value: unknown; label: string }) {
+  return (
+    <pre className="code boxed" tabIndex={0} role="region" aria-label={label}>
+      {tokens(value).map((token, index) => (token.kind === "" ? token.text : <span key={index} className={token.kind}>{token.text}</span>))}
+    </pre>
+  );
+}
+
+export function Snippet({ text, label }: { text: string; label: string }) {
+  return (
+    <div className="snippet">
+      <pre className="code boxed" tabIndex={0} role="region" aria-label={label}>{text}</pre>
+      <CopyButton text={text} />
+    </div>
+  );
+}

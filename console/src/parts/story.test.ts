@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+
+import type { CloudEvent } from "../data/types";
+import { crossingText, entryOf } from "./story";
+
+const fact = (type: string, data: unknown): CloudEvent => ({ specversion: "1.0", id: "1", source: "/oncue", type, data });
+
+describe("crossingText", () => {
+  it("puts the limit beside the measurement", () => {
+    expect(crossingText({ value: 97, limit: 90, unit: "percent" })).toBe("97 %, limit 90 %");
+    expect(crossingText({ limit: 90, unit: "percent" })).toBe("limit 90 %");
+    expect(crossingText(null)).toBe("");
+  });
+});
+
+describe("entryOf", () => {
+  it("shows an outside event by its title", () => {
+    expect(entryOf({ ...fact("net.lacp.flap", {}), title: "Port flaps", resource: "sw-1" })).toMatchObject({ text: "Port flaps", detail: "sw-1", milestone: false });
+  });
+  it("says that a policy did not act, with its reason outlined", () => {
+    expect(entryOf(fact("oncue.policy.blocked", { policy: "default/a", generation: 3, reason: "cooldown", detail: "until 12:00" })))
+      .toMatchObject({ text: "Policy default/a did not act", code: "cooldown", detail: "gen 3, until 12:00", not: true });
+  });
+  it("quotes a comment", () => {
+    expect(entryOf(fact("oncue.incident.commented", { by: "basis-1", text: "Looking" }))).toMatchObject({ text: "basis-1", said: "Looking" });
+  });
+  it("names the channel of a notification", () => {
+    expect(entryOf(fact("oncue.effect.succeeded", { kind: "notify", uses: "email", payload: { channel: "default/ops", reason: "first" } })))
+      .toMatchObject({ text: "Notification by email to default/ops sent", code: "first", icon: "mail" });
+  });
+  it("survives data of any form", () => {
+    expect(entryOf(fact("oncue.alert.fired", null)).text).toBe("Alert");
+    expect(entryOf(fact("oncue.silence.created", "odd")).text).toBe("Silence created");
+  });
+});

@@ -1,0 +1,151 @@
+/** Facts in words: what a timeline, a graph node and a palette entry say about one of OnCue's own events. */
+import type { Alert, CloudEvent, Incident, Run, Ticket } from "../data/types";
+import { measure, plural, sentence } from "./format";
+import type { IconName } from "./Icon";
+
+export interface Entry {
+  icon: IconName;
+  text: string;
+  /** Reason code or outcome. */
+  code: string | null;
+  detail: string;
+  /** What someone said, shown as a quotation. */
+  said: string | null;
+  milestone: boolean;
+  /** It says why something did not happen. */
+  not: boolean;
+}
+
+type Data = Record<string, unknown>;
+
+const record = (value: unknown): Data => (typeof value === "object" && value !== null ? (value as Data) : {});
+const text = (value: unknown): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
+
+const ICONS: Record<string, IconName> = {
+  alert: "alert", incident: "incident", policy: "policy", run: "run", step: "run", ticket: "ticket", silence: "quiet",
+  effect: "effect", manifest: "policy", event: "event", monitor: "chart", comment: "comment",
+};
+
+/** `97 %, limit 90 %`, or as much of it as is known. */
+export function crossingText(crossing: Alert["crossing"]): string {
+  if (!crossing) return "";
+  const value = measure(crossing.value, crossing.unit);
+  const limit = measure(crossing.limit, crossing.unit);
+  if (value !== "" && limit !== "") return `${value}, limit ${limit}`;
+  return value !== "" ? value : limit !== "" ? `limit ${limit}` : "";
+}
+
+const PLAIN: Record<string, string> = {
+  fired: "fired", updated: "changed", severity_changed: "changed severity", resolved: "resolved", reopened: "fires again",
+  acknowledged: "acknowledged", unacknowledged: "is no longer acknowledged", quieted: "was made quiet", audible: "is audible again",
+};
+
+function alertEntry(verb: string, data: Data): Partial<Entry> {
+  const alert = data as unknown as Alert;
+  const title = text(data["title"]) || "Alert";
+  switch (verb) {
+    case "fired":
+      return { text: title, code: "fired", detail: crossingText(alert.crossing) || text(data["resource"]), milestone: true };
+    case "resolved":
+      return { text: `${title}: resolved`, code: text(data["resolved_by"]) || "resolved", milestone: true, icon: "check" };
+    case "acknowledged":
+      return { text: `${title}: acknowledged by ${text(data["acknowledged_by"]) || "someone"}`, icon: "acknowledged" };
+    case "severity_changed":
+      return { text: `${title}: now ${text(data["severity"])}`, detail: crossingText(alert.crossing), milestone: true };
+    case "quieted": {
+      const quiet = Array.isArray(alert.quiet) ? alert.quiet[0] : undefined;
+      return { text: `${title} was made quiet`, icon: "quiet", code: quiet?.reason ?? "quiet", detail: quiet ? `by ${quiet.by}` : "" };
+    }
+    default:
+      return { text: `${title} ${PLAIN[verb] ?? verb.replaceAll("_", " ")}` };
+  }
+}
+
+function incidentEntry(verb: string, data: Data): Partial<Entry> {
+  const incident = data as unknown as Incident;
+  switch (verb) {
+    case "opened":
+      return { text: `Opened: ${text(data["title"])}`, code: text(data["priority"]) || null, detail: text(data["priority_reason"]), milestone: true };
+    case "acknowledged":
+      return { text: `Acknowledged by ${text(data["acknowledged_by"]) || "someone"}`, icon: "acknowledged", milestone: true };
+    case "resolved":
+      return { text: "Resolved", icon: "check", milestone: true, detail: incident.resolved_by ? `by ${incident.resolved_by}` : "" };
+    case "assigned":
+      return { text: incident.assignee ? `Assigned to ${incident.assignee}` : "Assigned to nobody", icon: "user" };
+    case "commented": {
+      const said = text(data["text"]) || text(record(data["comment"])["text"]);
+      const by = text(data["by"]) || text(record(data["comment"])["by"]);
+      return { text: by || "Comment", icon: "comment", said: said || null };
+    }
+    case "alert_added":
+      return { text: "An alert joined", detail: Number.isFinite(incident.alerts_total) ? plural(incident.alerts_total, "alert") : "" };
+    default:
+      return { text: sentence(verb), milestone: verb === "reopened" || verb === "closed", detail: text(data["reason"]) };
+  }
+}
+
+function policyEntry(verb: string, data: Data): Partial<Entry> {
+  const name = text(data["policy"]) || text(data["name"]) || "policy";
+  const fired = verb === "fired";
+  return {
+    text: fired ? `Policy ${name} fired` : `Policy ${name} did not act`,
+    code: text(data["reason"]) || verb,
+    detail: [data["generation"] === undefined ? "" : `gen ${text(data["generation"])}`, text(data["detail"])].filter(Boolean).join(", "),
+    milestone: fired,
+    not: !fired,
+  };
+}
+
+function runEntry(verb: string, data: Data): Partial<Entry> {
+  const run = data as unknown as Run;
+  const states: Record<string, IconName> = { succeeded: "check", failed: "failed", cancelled: "close" };
+  return { text: `${text(run.workflow) || "Run"} ${verb}`, icon: states[verb] ?? "run", detail: text(run.reason), milestone: true };
+}
+
+function stepEntry(verb: string, data: Data): Partial<Entry> {
+  const address = text(data["step"]) || text(data["address"]) || "step";
+  return { text: `Step ${address} ${verb}`, code: text(data["error_code"]) || null, detail: text(data["reason"]) || text(data["uses"]), not: verb === "skipped" };
+}
+
+function effectEntry(verb: string, data: Data): Partial<Entry> {
+  const uses = text(data["uses"]) || "effect";
+  const payload = record(data["payload"]);
+  const channel = text(payload["channel"]);
+  const notify = data["kind"] === "notify";
+  const what = notify ? `Notification by ${uses}${channel ? ` to ${channel}` : ""}` : `Action ${uses}`;
+  const words: Record<string, string> = { requested: "requested", succeeded: notify ? "sent" : "succeeded", retrying: "will be tried again" };
+  return {
+    text: `${what} ${words[verb] ?? verb}`,
+    icon: notify ? "mail" : "effect",
+    code: text(payload["reason"]) || null,
+    detail: text(data["reason"]),
+    milestone: verb === "succeeded" || verb === "failed",
+  };
+}
+
+function ticketEntry(verb: string, data: Data): Partial<Entry> {
+  const ticket = data as unknown as Ticket;
+  if (verb === "commented") return { text: text(data["by"]) || "Comment", icon: "comment", said: text(data["text"]) || null };
+  return { text: `${text(ticket.id) || "Ticket"} ${verb}`, detail: [text(ticket.title), text(ticket.state)].filter(Boolean).join(", "), milestone: verb === "created" };
+}
+
+/** What one event says, own fact or not. */
+export function entryOf(event: CloudEvent): Entry {
+  const [own, kind = "", verb = ""] = event.type.split(".");
+  const data = record(event.data);
+  const plain: Entry = { icon: "event", text: event.title ?? event.type, code: null, detail: event.resource ?? "", said: null, milestone: false, not: false };
+  if (own !== "oncue") return plain;
+  const base: Entry = { ...plain, icon: ICONS[kind] ?? "event", text: sentence([kind, verb].filter(Boolean).join(" ")), detail: "" };
+  switch (kind) {
+    case "alert": return { ...base, ...alertEntry(verb, data) };
+    case "incident": return { ...base, ...incidentEntry(verb, data) };
+    case "policy": return { ...base, ...policyEntry(verb, data) };
+    case "run": return { ...base, ...runEntry(verb, data) };
+    case "step": return { ...base, ...stepEntry(verb, data) };
+    case "effect": return { ...base, ...effectEntry(verb, data) };
+    case "ticket": return { ...base, ...ticketEntry(verb, data) };
+    case "silence": return { ...base, text: `Silence ${verb}`, detail: text(data["comment"]) };
+    case "manifest": return { ...base, text: `${text(data["kind"]) || "Manifest"} ${text(data["name"])} ${verb}`.trim(), detail: `gen ${text(data["generation"])}` };
+    default: return base;
+  }
+}

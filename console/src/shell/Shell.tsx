@@ -1,0 +1,270 @@
+/** The frame around every page: rail, top bar, tab bar on a phone, command palette, and the live stream. */
+import { Menu, useComputedColorScheme, useMantineColorScheme } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+
+import { useShort } from "../data/lists";
+import { connect, useConnection } from "../data/live";
+import { nameOf, useMay, useMe, useSignOut } from "../data/me";
+import { useStats } from "../data/stats";
+import { initials, clock } from "../parts/format";
+import { Brand, Icon } from "../parts/Icon";
+import { EmptyState, ErrorState, Loading } from "../parts/states";
+import { useNow } from "../parts/time";
+import { useFilters } from "./filters";
+import { GROUPS, PLACES, placeOf, type Place } from "./navigation";
+import { Palette } from "./Palette";
+import type { Effect } from "./palette";
+
+export function Shell() {
+  const me = useMe();
+  const location = useLocation();
+  const navigate = useNavigate();
+  const signedOut = me.data === null;
+
+  useEffect(() => {
+    if (signedOut) void navigate({ to: "/sign-in", search: location.pathname === "/" ? {} : { back: location.href }, replace: true });
+  }, [signedOut, navigate, location.pathname, location.href]);
+
+  if (me.error) return <div className="center-stage"><ErrorState error={me.error} retry={() => void me.refetch()} /></div>;
+  if (!me.data) return <div className="center-stage"><Loading what="who you are" /></div>;
+  return <Frame />;
+}
+
+function Frame() {
+  const client = useQueryClient();
+  const navigate = useNavigate();
+  const [palette, setPalette] = useState(false);
+  const { toggleColorScheme } = useMantineColorScheme();
+  const signOut = useSignOut();
+  const path = useLocation({ select: (location) => location.pathname });
+  const place = placeOf(path);
+
+  useEffect(() => connect(client, () => void client.resetQueries({ queryKey: ["me"] })), [client]);
+
+  useEffect(() => {
+    document.title = place ? `${place.label} · OnCue` : "OnCue";
+  }, [place]);
+
+  const leader = useRef(0);
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+        event.preventDefault();
+        setPalette((open) => !open);
+        return;
+      }
+      const target = event.target as HTMLElement;
+      if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, [contenteditable], [role='dialog']")) return;
+      if (event.key === "/") {
+        const search = document.querySelector<HTMLElement>(".search-field input");
+        if (search) {
+          event.preventDefault();
+          search.focus();
+        }
+      } else if (event.key === "g") leader.current = Date.now();
+      else if (Date.now() - leader.current < 1200) {
+        leader.current = 0;
+        const goal = PLACES.find((each) => each.key === event.key);
+        if (goal) void navigate({ to: goal.to });
+      }
+    };
+    window.addEventListener("keydown", onKey);
+    return () => window.removeEventListener("keydown", onKey);
+  }, [navigate]);
+
+  const run = (effect: Effect): void => {
+    if (effect.kind === "theme") toggleColorScheme();
+    else if (effect.kind === "sign-out") signOut.mutate();
+    else void navigate({ to: effect.to, search: effect.search ?? {} });
+  };
+
+  return (
+    <div className="shell">
+      <a className="skip" href="#main">Skip to the page</a>
+      <Rail path={path} />
+      <header className="top">
+        <Link to="/" className="phone-only" aria-label="OnCue, Now"><span className="brand" style={{ padding: 0 }}><Brand />{place?.label ?? "OnCue"}</span></Link>
+        <NamespaceSwitch />
+        <Crumbs place={place} path={path} />
+        <button type="button" className="command-button" onClick={() => setPalette(true)} aria-label="Search or run a command">
+          <Icon name="search" size="m" />
+          <span>Search or run a command</span>
+          <kbd>Ctrl K</kbd>
+        </button>
+        <LiveMark />
+        <ThemeButton />
+        <MeMenu />
+      </header>
+      <main className="main" id="main" tabIndex={-1}><Outlet /></main>
+      <TabBar path={path} />
+      <Palette opened={palette} onClose={() => setPalette(false)} run={run} />
+    </div>
+  );
+}
+
+function Rail({ path }: { path: string }) {
+  const may = useMay();
+  const stats = useStats();
+  const counts: Record<string, number | undefined> = { "/incidents": stats.data?.openIncidents, "/alerts": stats.data?.firingAlerts };
+  const here = placeOf(path);
+  return (
+    <nav className="rail" aria-label="Main">
+      <Link to="/" className="brand" aria-label="OnCue"><Brand /><span>OnCue</span></Link>
+      {GROUPS.map((group) => {
+        const places = group.places.filter((place) => place.permission === undefined || may(place.permission));
+        if (places.length === 0) return null;
+        return (
+          <div key={group.name}>
+            <div className="rail-group">{group.name}</div>
+            {places.map((place) => (
+              <Link key={place.to} to={place.to} className="rail-link" aria-current={here === place ? "page" : undefined} title={`${place.label} (g ${place.key})`} activeProps={{}}>
+                <Icon name={place.icon} />
+                <span>{place.label}</span>
+                {counts[place.to] !== undefined && counts[place.to] !== 0 && <span className="rail-count">{counts[place.to]}</span>}
+              </Link>
+            ))}
+          </div>
+        );
+      })}
+    </nav>
+  );
+}
+
+const PHONE_TABS = ["/", "/incidents", "/alerts", "/events"];
+
+function TabBar({ path }: { path: string }) {
+  const may = useMay();
+  const here = placeOf(path);
+  const rest = PLACES.filter((place) => !PHONE_TABS.includes(place.to) && (place.permission === undefined || may(place.permission)));
+  return (
+    <nav className="tabbar" aria-label="Main, phone">
+      {PLACES.filter((place) => PHONE_TABS.includes(place.to)).map((place) => (
+        <Link key={place.to} to={place.to} aria-current={here === place ? "page" : undefined} activeProps={{}}>
+          <Icon name={place.icon} />
+          {place.label}
+        </Link>
+      ))}
+      <Menu position="top-end" width={220}>
+        <Menu.Target><button type="button"><Icon name="menu" />More</button></Menu.Target>
+        <Menu.Dropdown>
+          {rest.map((place) => <MenuLink key={place.to} place={place} />)}
+        </Menu.Dropdown>
+      </Menu>
+    </nav>
+  );
+}
+
+function MenuLink({ place }: { place: Place }) {
+  const navigate = useNavigate();
+  return <Menu.Item leftSection={<Icon name={place.icon} />} onClick={() => void navigate({ to: place.to })}>{place.label}</Menu.Item>;
+}
+
+function Crumbs({ place, path }: { place: Place | undefined; path: string }) {
+  if (place === undefined) return null;
+  const rest = path.slice(place.under.length).split("/").filter(Boolean).map(decodeURIComponent);
+  const deep = rest.length > 0 && place.under !== "/integrations" && place.under !== "/admin";
+  return (
+    <nav className="crumbs wide-only" aria-label="Where you are">
+      {deep ? <Link to={place.to}>{place.label}</Link> : <b>{place.label}</b>}
+      {deep && rest.map((part, index) => (
+        <span key={part} className="row" style={{ gap: 6 }}>
+          <span aria-hidden="true">/</span>
+          {index === rest.length - 1 ? <b className="cut" style={{ maxWidth: 260 }}>{part}</b> : <span>{part}</span>}
+        </span>
+      ))}
+    </nav>
+  );
+}
+
+/** Namespaces seen in the services, sources and policies that the person may read. */
+function NamespaceSwitch() {
+  const [filters, change] = useFilters();
+  const me = useMe().data;
+  const policies = useShort<{ namespace: string }>("policies", { limit: 500 });
+  const all = new Set<string>([...(me?.namespaces ?? []), ...(policies.data?.items.map((each) => each.namespace) ?? [])]);
+  for (const binding of me?.bindings ?? []) if (binding.namespace !== "*") all.add(binding.namespace);
+  if (filters["namespace"]) all.add(filters["namespace"]);
+  const names = [...all].sort();
+  if (names.length < 2 && !filters["namespace"]) return null;
+  return (
+    <span className="namespace-switch row">
+      <Menu position="bottom-start" width={220}>
+        <Menu.Target>
+          <button type="button" className="btn ghost" style={{ marginLeft: -8, color: "var(--text)" }}>
+            {filters["namespace"] ?? <>All namespaces <span className="dim3">{names.length}</span></>}
+            <Icon name="down" size="s" />
+          </button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => change({ namespace: undefined })}>All namespaces</Menu.Item>
+          {names.map((name) => <Menu.Item key={name} onClick={() => change({ namespace: name })}>{name}</Menu.Item>)}
+        </Menu.Dropdown>
+      </Menu>
+      <span style={{ width: 1, height: 12, background: "var(--line-strong)" }} />
+    </span>
+  );
+}
+
+const CONNECTION_WORDS = { connecting: "Connecting", live: "Live", lost: "Reconnecting" } as const;
+
+function LiveMark() {
+  const connection = useConnection();
+  const now = useNow();
+  return (
+    <span className="live" data-state={connection} role="status" title={connection === "live" ? "Changes appear as they are committed" : "What you see may be old; the console connects again by itself"}>
+      {CONNECTION_WORDS[connection]}
+      <time>{clock(new Date(now).toISOString())}</time>
+    </span>
+  );
+}
+
+function ThemeButton() {
+  const { setColorScheme } = useMantineColorScheme();
+  const scheme = useComputedColorScheme("light");
+  const other = scheme === "dark" ? "light" : "dark";
+  return (
+    <button type="button" className="btn ghost square wide-only" aria-label={`Switch to the ${other} theme`} title={`Switch to the ${other} theme`} onClick={() => setColorScheme(other)}>
+      <Icon name="theme" />
+    </button>
+  );
+}
+
+function MeMenu() {
+  const me = useMe().data;
+  const signOut = useSignOut();
+  const { setColorScheme, colorScheme } = useMantineColorScheme();
+  if (!me) return null;
+  const name = nameOf(me.user ?? me.actor);
+  return (
+    <Menu position="bottom-end" width={240}>
+      <Menu.Target><button type="button" className="avatar" aria-label={`Signed in as ${name}`}>{initials(name)}</button></Menu.Target>
+      <Menu.Dropdown>
+        <Menu.Label>{name}</Menu.Label>
+        {me.bindings.map((binding) => (
+          <Menu.Label key={`${binding.role}-${binding.namespace}`}>{binding.role} in {binding.namespace === "*" ? "every namespace" : binding.namespace}</Menu.Label>
+        ))}
+        <Menu.Divider />
+        {(["light", "dark", "auto"] as const).map((each) => (
+          <Menu.Item key={each} onClick={() => setColorScheme(each)} rightSection={colorScheme === each ? <Icon name="check" size="s" label="in use" /> : null}>
+            {each === "auto" ? "Theme of the system" : each === "dark" ? "Dark theme" : "Light theme"}
+          </Menu.Item>
+        ))}
+        <Menu.Divider />
+        <Menu.Item leftSection={<Icon name="lock" />} onClick={() => signOut.mutate()}>Sign out</Menu.Item>
+      </Menu.Dropdown>
+    </Menu>
+  );
+}
+
+export function NotFound() {
+  return (
+    <div className="page">
+      <EmptyState title="There is no such page">
+        <p>The address may be mistyped, or the thing may be gone. Ctrl K finds everything there is.</p>
+        <Link className="btn" to="/">Go to Now</Link>
+      </EmptyState>
+    </div>
+  );
+}

@@ -1,0 +1,69 @@
+/** What the command palette offers for what was typed. */
+import { GROUPS } from "./navigation";
+import type { IconName } from "../parts/Icon";
+
+export type Effect =
+  | { kind: "go"; to: string; search?: Record<string, string> }
+  | { kind: "theme" }
+  | { kind: "sign-out" };
+
+export interface Command {
+  id: string;
+  group: string;
+  label: string;
+  hint: string;
+  icon: IconName;
+  effect: Effect;
+}
+
+const ID = /^(inc|tck)-?(\d+)$/i;
+const POSITION = /^\d+-\d+$/;
+
+function standing(may: (permission: string) => boolean): Command[] {
+  const pages = GROUPS.flatMap((group) =>
+    group.places.filter((place) => place.permission === undefined || may(place.permission)).map((place): Command => ({
+      id: `go-${place.to}`, group: "Go to", label: place.label, hint: `g ${place.key}`, icon: place.icon, effect: { kind: "go", to: place.to },
+    })));
+  const more: Command[] = [
+    { id: "mine", group: "Go to", label: "Open incidents", hint: "", icon: "incident", effect: { kind: "go", to: "/incidents", search: { state: "open" } } },
+    { id: "failed", group: "Go to", label: "Failed runs", hint: "", icon: "failed", effect: { kind: "go", to: "/runs", search: { state: "failed" } } },
+    { id: "dead", group: "Go to", label: "Dead letters", hint: "", icon: "mail", effect: { kind: "go", to: "/integrations/dead-letters" } },
+    { id: "theme", group: "Do", label: "Switch between light and dark", hint: "", icon: "theme", effect: { kind: "theme" } },
+    { id: "sign-out", group: "Do", label: "Sign out", hint: "", icon: "lock", effect: { kind: "sign-out" } },
+  ];
+  if (may("ticket:create")) {
+    more.push({ id: "new-ticket", group: "Do", label: "Write a ticket", hint: "", icon: "ticket", effect: { kind: "go", to: "/tickets", search: { new: "1" } } });
+  }
+  return [...pages, ...more];
+}
+
+/** Every word of the query must begin a word of the label. */
+export function fits(label: string, query: string): boolean {
+  const words = label.toLowerCase().split(/\s+/);
+  return query.toLowerCase().split(/\s+/).every((part) => words.some((word) => word.startsWith(part)));
+}
+
+export function commandsFor(query: string, may: (permission: string) => boolean): Command[] {
+  const wanted = query.trim();
+  const all = standing(may);
+  if (wanted === "") return all;
+  const found = all.filter((command) => fits(command.label, wanted));
+  const direct: Command[] = [];
+  const id = ID.exec(wanted);
+  if (id?.[1] !== undefined && id[2] !== undefined) {
+    const name = `${id[1].toUpperCase()}-${id[2]}`;
+    const incident = name.startsWith("INC");
+    direct.push({
+      id: "open-id", group: "Open", label: name, hint: incident ? "incident" : "ticket", icon: incident ? "incident" : "ticket",
+      effect: { kind: "go", to: `/${incident ? "incidents" : "tickets"}/${name}` },
+    });
+  }
+  if (POSITION.test(wanted)) {
+    direct.push({ id: "open-event", group: "Open", label: `Event at ${wanted}`, hint: "event", icon: "event", effect: { kind: "go", to: `/events/${wanted}` } });
+  }
+  const search = (["incidents", "alerts", "tickets", "events"] as const).map((page): Command => ({
+    id: `search-${page}`, group: "Search", label: `${page.charAt(0).toUpperCase()}${page.slice(1)} with “${wanted}”`, hint: "", icon: "search",
+    effect: { kind: "go", to: `/${page}`, search: { q: wanted } },
+  }));
+  return [...direct, ...found, ...search];
+}
