@@ -39,6 +39,45 @@ SOURCES: Final = "oncue.sources"
 ENGINE_MONITORS: Final = ("heartbeat",)
 """Monitors that the engine does itself."""
 
+
+class EventEmit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Emits an event; what is not given comes from the run."""
+
+    type: str
+    subject: str | None = None
+    severity: Literal["clear", "info", "warning", "minor", "major", "critical"] | None = None
+    resource: str | None = None
+    service: str | None = None
+    check: str | None = None
+    fingerprint: str | None = None
+    title: str | None = None
+    labels: dict[str, str] = {}
+    data: Any = None
+
+
+class IncidentComment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Remarks on an incident: the run's own unless another is named."""
+
+    text: str
+    incident: str | None = None
+
+
+class TicketCreate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Writes a ticket, and links it to the run's incident."""
+
+    type: Literal["incident", "change", "request", "problem"] = "incident"
+    title: str | None = None
+    description: str | None = None
+    incident: str | None = None
+
+
+ENGINE_INPUTS: Final[dict[str, type[msgspec.Struct]]] = {
+    "event.emit": EventEmit,
+    "incident.comment": IncidentComment,
+    "ticket.create": TicketCreate,
+}
+"""What the actions that the engine does itself take."""
+
 _LEVELS: Final = ("warning", "minor", "major", "critical")
 _STEP_REFERENCE: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
 _INPUT_REFERENCE: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
@@ -272,9 +311,6 @@ def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
 
 def _service(spec: ServiceSpec) -> Iterator[Finding]:
     yield from owner_findings(spec.owner, ("owner",))
-    if not spec.resources and not spec.labels:
-        detail = "it has neither resources nor labels: only events that name it in `service` belong to it"
-        yield Finding((), detail, level="warning")
 
 
 def _team(spec: TeamSpec) -> Iterator[Finding]:
@@ -346,20 +382,20 @@ def _uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) 
 
 def _with(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
     """What is given to a plugin fits its struct; values with `${...}` are known at run time only."""
-    if name not in registry.names(group):
+    struct: type[msgspec.Struct]
+    if group == registry.ACTIONS and name in ENGINE_INPUTS:
+        struct = ENGINE_INPUTS[name]
+    elif name not in registry.names(group):
         return
-    plugin: object = (
-        registry.action(name)
-        if group == registry.ACTIONS
-        else registry.notifier(name)
-        if group == registry.NOTIFIERS
-        else registry.monitor(name)
-    )
-    struct = getattr(plugin, "inputs", None) or getattr(plugin, "settings", None)
-    if isinstance(struct, type) and issubclass(struct, msgspec.Struct):
-        for misfit in misfits(given, struct, path):
-            if not _templated(given, misfit.path[len(path) :]):
-                yield Finding(misfit.path, misfit.detail)
+    elif group == registry.ACTIONS:
+        struct = registry.action(name).inputs
+    elif group == registry.NOTIFIERS:
+        struct = registry.notifier(name).settings
+    else:
+        struct = registry.monitor(name).settings
+    for misfit in misfits(given, struct, path):
+        if not _templated(given, misfit.path[len(path) :]):
+            yield Finding(misfit.path, misfit.detail)
 
 
 def _templated(value: Any, path: Path_) -> bool:
