@@ -48,8 +48,8 @@ class Mailer:
 
     def __init__(self, url: str, sender: str, data: Path, guard: Guard | None = None) -> None:
         self._parts: Final[SplitResult] = urlsplit(url)
-        self._sender = sender
-        self._mailbox = data / MAILBOX
+        self.sender = sender
+        self.data = data
         self._guard = guard
 
     async def send(self, message: EmailMessage, recipients: Sequence[str], timeout_s: float) -> dict[str, str]:
@@ -58,7 +58,7 @@ class Mailer:
         Raises `ActionError` with the codes in `ERRORS`.
         """
         if self._parts.scheme == "mailbox":
-            await asyncio.to_thread(deliver_locally, message, self._mailbox)
+            await asyncio.to_thread(deliver_locally, message, self.data / MAILBOX)
             return {}
         try:
             return await self._relay(message, recipients, timeout_s)
@@ -104,14 +104,14 @@ class Mailer:
             password=unquote(parts.password) if parts.password is not None else None,
         )
         async with client:
-            refused, _ = await client.send_message(message, sender=self._sender, recipients=list(recipients))
+            refused, _ = await client.send_message(message, sender=self.sender, recipients=list(recipients))
         return {recipient: f"{answer.code} {answer.message}" for recipient, answer in refused.items()}
 
     def compose(self, key: str, subject: str, text: str, html: str | None, to: Sequence[str]) -> EmailMessage:
         """A message with all its headers; `key` makes its id. Raises `ActionError` mail.address."""
         message = EmailMessage(policy=SMTP)
         message["Subject"] = " ".join(subject.split())[:240]
-        message["From"] = self._sender
+        message["From"] = self.sender
         message["To"] = [address_of(one) for one in to]
         message["Date"] = format_datetime(datetime.now(UTC))
         message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{self._domain}>"
@@ -123,7 +123,7 @@ class Mailer:
 
     @property
     def _domain(self) -> str:
-        return getaddresses([self._sender])[0][1].rpartition("@")[2] or "localhost"
+        return getaddresses([self.sender])[0][1].rpartition("@")[2] or "localhost"
 
 
 def address_of(text: str) -> Address:

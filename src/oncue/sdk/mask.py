@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
-MASK: Final = "***"
-SHORTEST: Final = 3
+MASK: Final = "[secret]"
+SHORTEST: Final = 4
 """Shorter values are not masked: their replacement would eat the text and tell what they are."""
 
 
 class Mask:
-    """Replaces the values it knows by `***`. More may be added as they are resolved."""
+    """Replaces the values it knows by `[secret]`. More may be added as they are resolved."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._forms: set[str] = set()

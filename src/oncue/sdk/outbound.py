@@ -73,6 +73,11 @@ class Guard:
             by_name = allow.host.lower().rstrip(".") == host.lower().rstrip(".")
             return by_name and not address.is_link_local and not address.is_multicast and address not in METADATA
 
+    def present(self) -> list[tuple[str, int | None]]:
+        """The exceptions that hold now, as (host, port)."""
+        now = self._now()
+        return [(one.host, one.port) for one in self.allows if one.expires_at is None or one.expires_at > now]
+
     async def addresses(self, host: str, port: int) -> list[str]:
         """The addresses of this host to which a connection may be made, in the resolver's order.
 

@@ -1,0 +1,47 @@
+"""The action `email.send`: one plain mail by the operator's relay."""
+
+from typing import Annotated
+
+import msgspec
+
+from oncue.sdk import Context, EffectClass
+from oncue.sdk.mail import ERRORS, RECIPIENTS_LIMIT
+
+
+class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One mail."""
+
+    to: Annotated[list[str], msgspec.Meta(min_length=1, max_length=RECIPIENTS_LIMIT)]
+    subject: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    text: Annotated[str, msgspec.Meta(max_length=200_000)]
+
+
+class Outputs(msgspec.Struct):
+    """What became of it."""
+
+    message_id: str
+    refused: dict[str, str]
+    """Recipients that the relay refused, with its reason."""
+
+
+class EmailSend:
+    """Sends one mail."""
+
+    name = "email.send"
+    inputs = Inputs
+    outputs = Outputs
+    errors = ERRORS
+
+    def effect_class(self, inputs: Inputs) -> EffectClass:
+        """A second try carries the same Message-ID, by which mail systems drop the copy."""
+        return "idempotent"
+
+    def plan(self, inputs: Inputs) -> str:
+        """Subject and addressees."""
+        return f"mail {inputs.subject!r} to {', '.join(inputs.to)}"
+
+    async def run(self, inputs: Inputs, context: Context) -> Outputs:
+        """The relay took it for at least one recipient."""
+        message = context.mailer.compose(context.key, inputs.subject, inputs.text, None, inputs.to)
+        refused = await context.mailer.send(message, inputs.to, context.remaining_s)
+        return Outputs(str(message["Message-ID"]), refused)

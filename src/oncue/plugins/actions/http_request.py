@@ -1,0 +1,174 @@
+"""The action `http.request`: one HTTP request, guarded and bounded.
+
+What a crash in the middle may mean depends on the method: GET and HEAD change nothing, PUT and DELETE may be repeated, a
+POST or PATCH may not unless the step says so with `effect_class`. Every request carries the effect's key as
+`Idempotency-Key`, which targets that know it use to do the thing once.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef, fetch
+from oncue.sdk.http import ERRORS
+
+BODY_LIMIT: Final = 65_536
+"""Bytes of the answer that are kept."""
+
+_OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+_CLASS: Final[dict[str, EffectClass]] = {
+    "GET": "pure",
+    "HEAD": "pure",
+    "OPTIONS": "pure",
+    "PUT": "idempotent",
+    "DELETE": "idempotent",
+}
+
+Url = Annotated[str, msgspec.Meta(pattern="^https?://", max_length=4096)]
+
+
+class Check(msgspec.Struct, forbid_unknown_fields=True):
+    """How to see whether the thing is done already: asked before each try."""
+
+    url: Url
+    expect: list[int] = [200]
+    """Statuses of a GET that mean that it is done."""
+
+
+class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """One request."""
+
+    method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    url: Url
+    headers: dict[str, str] = {}
+    json: Any = msgspec.UNSET
+    """Sent as application/json. Give this or `body`."""
+    body: str | None = None
+    secret: SecretRef | None = None
+    """A credential, sent as `Authorization: Bearer VALUE` unless `secret_header` and `secret_scheme` say otherwise."""
+    secret_header: str = "Authorization"
+    secret_scheme: str = "Bearer"
+    """What stands before the credential; empty for nothing."""
+    expect: list[int] = []
+    """Statuses that count as success; empty takes 200 to 299."""
+    follow_redirects: bool = False
+    effect_class: EffectClass | None = None
+    """What a crash in the middle may mean; None goes by the method, which makes POST and PATCH at-most-once."""
+    check: Check | None = None
+    """What `effect_class: check-first` asks."""
+
+
+class Outputs(msgspec.Struct, kw_only=True):
+    """The answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+    json: Any = None
+    """The body as JSON, if it is."""
+    truncated: bool = False
+    url: str
+    duration_ms: float
+    already_done: bool = False
+    """The check said so; no request was made."""
+
+
+class HttpRequest:
+    """Makes one HTTP request."""
+
+    name = "http.request"
+    inputs = Inputs
+    outputs = Outputs
+    errors = (
+        *ERRORS,
+        ErrorDoc("http.status", "The status is not one that counts as success; 408, 429 and 5xx are transient."),
+    )
+
+    def effect_class(self, inputs: Inputs) -> EffectClass:
+        """By `effect_class`, else by the method."""
+        return inputs.effect_class or _CLASS.get(inputs.method, "at-most-once")
+
+    def plan(self, inputs: Inputs) -> str:
+        """The request line."""
+        return f"{inputs.method} {inputs.url}"
+
+    async def run(self, inputs: Inputs, context: Context) -> Outputs:
+        """The target answered with a status that counts as success."""
+        headers, content = _request(inputs)
+        private = {}
+        if inputs.secret is not None:
+            scheme = f"{inputs.secret_scheme} " if inputs.secret_scheme else ""
+            private[inputs.secret_header] = _header(inputs.secret_header, scheme + context.secret(inputs.secret))
+        headers.setdefault("Idempotency-Key", context.key)
+        async with context.client() as client:
+            if inputs.check is not None:
+                found = await fetch(client, "GET", inputs.check.url, private_headers=private, body_limit=BODY_LIMIT)
+                if found.status in inputs.check.expect:
+                    return Outputs(
+                        status=found.status,
+                        headers=found.headers,
+                        body=found.text,
+                        json=_json(found.body),
+                        truncated=found.truncated,
+                        url=found.url,
+                        duration_ms=found.duration_ms,
+                        already_done=True,
+                    )
+            try:
+                answer = await fetch(
+                    client,
+                    inputs.method,
+                    inputs.url,
+                    headers=headers,
+                    private_headers=private,
+                    content=content,
+                    follow_redirects=inputs.follow_redirects,
+                    body_limit=BODY_LIMIT,
+                )
+            except ActionError as error:
+                # The request may have reached the target although no answer came back.
+                error.unknown = error.code in ("timeout", "http.protocol")
+                raise
+        accepted = answer.status in inputs.expect if inputs.expect else 200 <= answer.status < 300
+        if not accepted:
+            transient = answer.status in (408, 425, 429) or answer.status >= 500
+            raise ActionError("http.status", f"status {answer.status}: {answer.text[:500]}", transient=transient)
+        return Outputs(
+            status=answer.status,
+            headers=answer.headers,
+            body=answer.text,
+            json=None if answer.truncated else _json(answer.body),
+            truncated=answer.truncated,
+            url=answer.url,
+            duration_ms=answer.duration_ms,
+        )
+
+
+def _request(inputs: Inputs) -> tuple[dict[str, str], bytes | None]:
+    if (inputs.effect_class == "check-first") != (inputs.check is not None):
+        raise ActionError("inputs.invalid", "check and effect_class: check-first belong together")
+    for name, value in inputs.headers.items():
+        if name.lower() in _OWN_HEADERS:
+            raise ActionError("inputs.invalid", f"headers: {name} is set by OnCue")
+        _header(name, value)
+    headers = dict(inputs.headers)
+    if inputs.json is not msgspec.UNSET:
+        if inputs.body is not None:
+            raise ActionError("inputs.invalid", "give json or body, not both")
+        if not any(name.lower() == "content-type" for name in headers):
+            headers["Content-Type"] = "application/json"
+        return headers, msgspec.json.encode(inputs.json)
+    return headers, inputs.body.encode() if inputs.body is not None else None
+
+
+def _header(name: str, value: str) -> str:
+    if any(character in "\r\n\0" for character in name + value) or not name.isascii() or not value.isascii():
+        raise ActionError("inputs.invalid", f"headers: {name!r} holds a character that a header may not")
+    return value
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None

@@ -1,0 +1,196 @@
+"""The notifier `email`: plain text and HTML that reads on a phone.
+
+The subject says what and where; the first lines say what crossed, by how much, since when; then what else is known, the
+runbook and the link. The HTML has no pictures, scripts or outside references, and all that came with events is escaped.
+"""
+
+from html import escape
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from oncue.sdk import Context, Delivery, Mailer, Message, Notification, SecretRef
+from oncue.sdk.mail import ERRORS, RECIPIENTS_LIMIT
+
+REASONS: Final = {
+    "first": "First notice",
+    "new_alerts": "New alerts joined the incident",
+    "escalated": "Nobody has acknowledged it yet",
+    "repeat": "It still goes on",
+    "resolved": "It is over",
+    "message": "A policy or workflow sends this message",
+}
+
+_COLOURS: Final = {
+    "critical": "#b3261e",
+    "major": "#c4500b",
+    "minor": "#8a6100",
+    "warning": "#8a6100",
+    "info": "#1f5f99",
+    "clear": "#1e7a3c",
+}
+_RESOLVED: Final = "#1e7a3c"
+_PLAIN: Final = "#4a5560"
+
+
+class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Whom to mail."""
+
+    to: Annotated[list[str], msgspec.Meta(min_length=1, max_length=RECIPIENTS_LIMIT)]
+    relay: SecretRef | None = None
+    """Another relay than the operator's, as a secret that holds `smtp://user:password@host:port?starttls`. The guard on
+    outbound connections applies to it."""
+    sender: str | None = None
+    """For that other relay."""
+
+
+class Email:
+    """Mails all addressees of the channel at once."""
+
+    name = "email"
+    settings = Settings
+    errors = ERRORS
+
+    async def send(self, settings: Settings, notification: Notification, context: Context) -> Delivery:
+        """The relay took it for at least one addressee."""
+        mailer = context.mailer
+        if settings.relay is not None:
+            mailer = Mailer(
+                context.secret(settings.relay),
+                settings.sender or mailer.sender,
+                mailer.data,
+                guard=context.guard,
+            )
+        text, html = render(notification, context.base_url)
+        message = mailer.compose(context.key, subject(notification), text, html, settings.to)
+        if notification.message.incident:
+            # Mail programs show all mails of one incident as one conversation.
+            thread = f"<incident.{notification.message.incident}@oncue>"
+            message["References"] = thread
+            message["In-Reply-To"] = thread
+        refused = await mailer.send(message, settings.to, context.remaining_s)
+        reached = [one for one in settings.to if one not in refused]
+        return Delivery(to=reached, id=str(message["Message-ID"]), refused=refused)
+
+
+def subject(notification: Notification) -> str:
+    """`[P1 critical] CPU 97 % on db-1, limit 90 % (INC-7)`; `[Resolved] ...` when it is over."""
+    message = notification.message
+    mark = "Resolved" if _is_over(notification) else " ".join(filter(None, (message.priority, message.severity)))
+    incident = f" ({message.incident})" if message.incident else ""
+    return f"[{mark}] {message.title}{incident}" if mark else f"{message.title}{incident}"
+
+
+def render(notification: Notification, base_url: str) -> tuple[str, str]:
+    """The mail as plain text and as HTML."""
+    message = notification.message
+    rows = _rows(notification)
+    url = base_url + message.url_path if message.url_path else None
+    reason = REASONS.get(notification.reason, notification.reason)
+    return _text(message, rows, url, reason), _html(notification, rows, url, reason)
+
+
+def _rows(notification: Notification) -> list[tuple[str, str]]:
+    message = notification.message
+    rows: list[tuple[str, Any]] = [
+        ("Severity", message.severity),
+        ("Priority", message.priority),
+        ("State", message.state),
+        ("Value", _crossing(message)),
+        ("Since", message.since or _since(message)),
+        ("Service", message.service),
+        ("Resource", message.resource),
+        ("Incident", message.incident),
+        ("Alert", message.alert),
+        *message.details,
+    ]
+    seen = set()
+    shown = []
+    for label, value in rows:
+        if value in (None, "", [], {}) or label in seen:
+            continue
+        seen.add(label)
+        shown.append((str(label), value if isinstance(value, str) else msgspec.json.encode(value).decode()))
+    return shown
+
+
+def _since(message: Message) -> str | None:
+    since = message.crossing.since if message.crossing is not None else None
+    return since.isoformat() if since is not None else None
+
+
+def _crossing(message: Message) -> str | None:
+    crossing = message.crossing
+    if crossing is None or crossing.value is None:
+        return None
+    unit = f" {crossing.unit}" if crossing.unit else ""
+    metric = f"{crossing.metric}: " if crossing.metric else ""
+    limit = f" (limit {crossing.limit:g}{unit})" if crossing.limit is not None else ""
+    return f"{metric}{crossing.value:g}{unit}{limit}"
+
+
+def _text(message: Message, rows: list[tuple[str, str]], url: str | None, reason: str) -> str:
+    width = max((len(label) for label, _ in rows), default=0) + 1
+    lines = [message.title, ""]
+    if message.summary and message.summary != message.title:
+        lines += [message.summary, ""]
+    lines += [f"{label + ':':<{width}} {value}" for label, value in rows]
+    lines.append("")
+    if message.runbook:
+        lines += [f"Runbook: {message.runbook}"]
+    if url:
+        lines += [f"Open in OnCue: {url}"]
+    lines += ["", f"Why you get this: {reason}."]
+    return "\n".join(lines) + "\n"
+
+
+def _html(notification: Notification, rows: list[tuple[str, str]], url: str | None, reason: str) -> str:
+    message = notification.message
+    colour = _RESOLVED if _is_over(notification) else _COLOURS.get(message.severity or "", _PLAIN)
+    mark = "Resolved" if _is_over(notification) else " ".join(filter(None, (message.priority, message.severity)))
+    summary = (
+        f'<p style="margin:0 0 16px;font-size:16px;line-height:1.45">{escape(message.summary)}</p>'
+        if message.summary and message.summary != message.title
+        else ""
+    )
+    table = "".join(
+        '<tr><td style="padding:6px 12px 6px 0;color:#5b6670;vertical-align:top;white-space:nowrap">'
+        f'{escape(label)}</td><td style="padding:6px 0;word-break:break-word">{escape(value)}</td></tr>'
+        for label, value in rows
+    )
+    button = (
+        f'<a href="{escape(url)}" style="display:block;margin:20px 0 0;padding:14px;background:#1f4e79;color:#ffffff;'
+        'text-align:center;text-decoration:none;border-radius:8px;font-size:16px;font-weight:600">Open in OnCue</a>'
+        if url
+        else ""
+    )
+    runbook = (
+        f'<p style="margin:16px 0 0;font-size:15px">Runbook: {_link(message.runbook)}</p>' if message.runbook else ""
+    )
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        '<meta name="color-scheme" content="light">'
+        f"<title>{escape(message.title)}</title></head>"
+        '<body style="margin:0;padding:12px;background:#f2f4f6;color:#1b232b;'
+        'font-family:-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif">'
+        '<div style="max-width:600px;margin:0 auto;background:#ffffff;border-radius:10px;overflow:hidden">'
+        f'<div style="height:6px;background:{colour}"></div><div style="padding:20px">'
+        f'<p style="margin:0 0 6px;color:{colour};font-size:14px;font-weight:600">{escape(mark)}</p>'
+        f'<h1 style="margin:0 0 14px;font-size:20px;line-height:1.3">{escape(message.title)}</h1>'
+        f'{summary}<table role="presentation" style="border-collapse:collapse;font-size:15px;line-height:1.4">'
+        f"{table}</table>{runbook}{button}"
+        f'<p style="margin:18px 0 0;color:#5b6670;font-size:13px">Why you get this: {escape(reason)}.</p>'
+        "</div></div></body></html>"
+    )
+
+
+def _link(target: str) -> str:
+    """A link if it is a web address; else text, so that no other scheme becomes clickable."""
+    if target.startswith(("https://", "http://")):
+        return f'<a href="{escape(target)}" style="color:#1f4e79">{escape(target)}</a>'
+    return escape(target)
+
+
+def _is_over(notification: Notification) -> bool:
+    return notification.reason == "resolved" or notification.message.state == "resolved"
