@@ -39,6 +39,9 @@ class ShellRules(msgspec.Struct, frozen=True):
     """Absolute programs, or whole beginnings of commands."""
 
 
+NO_SHELL: Final = ShellRules()
+
+
 class Context:
     """The surroundings of one piece of work, in one namespace.
 
@@ -57,7 +60,7 @@ class Context:
         log: Log,
         resolve: Callable[[str, str], str],
         base_url: str,
-        shell: ShellRules = ShellRules(),
+        shell: ShellRules = NO_SHELL,
     ) -> None:
         self.namespace = namespace
         self.key = key

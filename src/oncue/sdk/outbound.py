@@ -120,7 +120,7 @@ class Guard:
         """An HTTP client that reaches only what the guard permits. It follows no redirects and reads no proxy settings."""
         transport = httpx.AsyncHTTPTransport(verify=tls_context(verify))
         # httpx has no argument for httpcore's network backend, where the name is exchanged for the judged address.
-        transport._pool = httpcore.AsyncConnectionPool(
+        transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001 - see above
             ssl_context=tls_context(verify), network_backend=_GuardedBackend(self), max_connections=10
         )
         return httpx.AsyncClient(
@@ -143,7 +143,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
@@ -159,7 +159,7 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
     async def connect_unix_socket(
         self,
         path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        timeout: float | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         raise ActionError("outbound.refused", "Unix sockets are not reachable from here")

@@ -26,6 +26,7 @@ __all__ = [
     "LABELS_LIMIT",
     "SEVERITIES",
     "Alert",
+    "Clock",
     "Command",
     "Document",
     "Headers",

@@ -31,7 +31,7 @@ class Check(msgspec.Struct, forbid_unknown_fields=True):
     """How to see whether the thing is done already: asked before each try."""
 
     url: Url
-    expect: list[int] = [200]
+    expect: tuple[int, ...] = (200,)
     """Statuses of a GET that mean that it is done."""
 
 
@@ -49,7 +49,7 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     secret_header: str = "Authorization"
     secret_scheme: str = "Bearer"
     """What stands before the credential; empty for nothing."""
-    expect: list[int] = []
+    expect: tuple[int, ...] = ()
     """Statuses that count as success; empty takes 200 to 299."""
     follow_redirects: bool = False
     effect_class: EffectClass | None = None

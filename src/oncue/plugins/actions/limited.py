@@ -25,9 +25,9 @@ def main(arguments: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), int(file_size)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
-        os.execve(argv[0], argv, dict(os.environ))
+        os.execve(argv[0], argv, dict(os.environ))  # noqa: S606 - an array, and no shell, is the point
     except OSError as error:
-        print(f"{argv[0]}: {error.strerror}", file=sys.stderr)
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
         sys.exit(127)
 
 

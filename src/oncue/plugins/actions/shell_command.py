@@ -35,7 +35,7 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     env: dict[str, str] = {}
     cwd: str = "/"
     stdin: str | None = None
-    expect: list[int] = [0]
+    expect: tuple[int, ...] = (0,)
     """Exit codes that count as success."""
     effect_class: EffectClass = "at-most-once"
     """What a crash in the middle may mean."""
@@ -118,7 +118,8 @@ async def _run(inputs: Inputs) -> tuple[int, str, str, bool]:
         cwd=inputs.cwd,
         start_new_session=True,
     )  # fmt: skip
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     feeding = asyncio.ensure_future(_feed(process.stdin, inputs.stdin))
     outputs = asyncio.gather(_tail(process.stdout), _tail(process.stderr))
     try:

@@ -5,6 +5,7 @@ import os
 import socket
 from collections import deque
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
@@ -26,7 +27,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     mounts: list[str] = []
     """Mount points; empty takes `/` and every file system on a disk."""
-    exclude: list[str] = ["/boot", "/boot/efi", "/snap"]
+    exclude: tuple[str, ...] = ("/boot", "/boot/efi", "/snap")
     """Mount points, and all below them, that are left out when `mounts` is empty."""
     trend: Annotated[int, msgspec.Meta(ge=TREND_LEAST, le=TREND_POINTS)] = 120
     """Over how many probes the time to full is reckoned."""
@@ -118,14 +119,14 @@ def seconds_to_zero(points: list[tuple[float, float]]) -> float | None:
     return left if left <= TREND_FARTHEST_S else None
 
 
-def _mounts(exclude: list[str]) -> list[str]:
+def _mounts(exclude: tuple[str, ...]) -> list[str]:
     found = ["/"]
     devices = set()
     for partition in psutil.disk_partitions(all=False):
         mount = partition.mountpoint
         below = any(mount == one or mount.startswith(one.rstrip("/") + "/") for one in exclude)
         # The same device is often mounted again into containers and snapshots, and files can be mount points.
-        if below or not partition.device.startswith(_REAL) or not os.path.isdir(mount) or partition.device in devices:
+        if below or not partition.device.startswith(_REAL) or not Path(mount).is_dir() or partition.device in devices:
             continue
         devices.add(partition.device)
         if mount not in found:

@@ -21,7 +21,7 @@ class Settings(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     headers: dict[str, str] = {}
     secret: SecretRef | None = None
     """Sent as `Authorization: Bearer VALUE`."""
-    expect: list[int] = []
+    expect: tuple[int, ...] = ()
     """Statuses that are good; empty takes 200 to 399."""
     body: str | None = None
     """An RE2 expression that must be found in the first 256 KiB of the body."""

@@ -29,7 +29,7 @@ def main() -> None:
     # Standard output carries the verdict alone; apprise's plugins may print.
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    import apprise  # noqa: PLC0415 - what it does at import is not to be judged
+    import apprise  # what it does at import is not to be judged
 
     records = _Records()
     logging.getLogger("apprise").addHandler(records)
