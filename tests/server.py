@@ -77,8 +77,10 @@ class Server:
         port: int | None = None,
         arguments: Sequence[str] = (),
         variables: Mapping[str, str] | None = None,
+        program: Path = ONCUE,
     ) -> None:
         self.data = data
+        self.program = program
         self.port = port or free_port()
         self.arguments = list(arguments)
         self.variables = {"ONCUE_ADMIN_TOKEN": ADMIN_TOKEN, **(variables or {})}
@@ -110,7 +112,7 @@ class Server:
     def start(self, *, wait: bool = True) -> None:
         """Start `oncue up`; with `wait`, return when it is ready."""
         assert self.process is None or self.process.poll() is not None, "it runs already"
-        command = [str(ONCUE), "up", "--data", str(self.data), "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [str(self.program), "up", "--data", str(self.data), "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, *self.arguments],
