@@ -81,4 +81,3 @@ class Alert(msgspec.Struct, kw_only=True):
     reopened: int = 0
     position: str = ""
     """Journal cursor of its newest fact."""
-

@@ -21,6 +21,7 @@ def _table(*rows: tuple[str, str, int, str]) -> dict[str, Code]:
     return {code: Code(code, title, status, hint) for code, title, status, hint in rows}
 
 
+# fmt: off
 CODES: Final = _table(
     # requests
     ("request.malformed", "The request cannot be read", 400, "Send valid JSON in UTF-8; the detail says where it breaks."),
@@ -30,6 +31,8 @@ CODES: Final = _table(
     ("request.not_found", "There is nothing at this address", 404, "Check the path against /api/v1/openapi.json."),
     ("request.method_not_allowed", "This method is not taken here", 405, "See the Allow header."),
     ("request.cursor_invalid", "The cursor is not one of ours", 400, "Use `next` of the previous page, unchanged."),
+    ("query.too_slow", "The query took too long", 503, "Narrow it: a shorter time range, one namespace, one type."),
+    ("internal", "The server failed", 500, "It is logged with its trace; please report it."),
     ("request.conflict", "The thing has changed meanwhile", 409, "Read it again and retry."),
     # access
     ("auth.required", "Sign in or send a token", 401, "Send `Authorization: Bearer TOKEN`, or sign in to the console."),
@@ -63,6 +66,10 @@ CODES: Final = _table(
     ("workflow.inputs_invalid", "The inputs do not fit the workflow", 400, "The detail names the input and the rule."),
     ("silence.not_found", "No such silence", 404, "List silences to find it."),
     ("silence.invalid", "The silence does not hold together", 400, "It needs a matcher that does not match everything, and an end after its start."),
+    ("event.not_found", "No such event", 404, "It may be past retention; list events to find it."),
+    ("monitor.not_found", "No such monitor", 404, "List monitors to find it."),
+    ("source.not_found", "No such source", 404, "Apply a Source of that name first."),
+    ("mail.not_found", "No such mail", 404, "List the mailbox to find it."),
     ("dead_letter.not_found", "No such dead letter", 404, "It may have been redriven already."),
     # manifests
     ("manifest.malformed", "The manifest cannot be read", 400, "The detail gives line and column."),
@@ -86,6 +93,7 @@ CODES: Final = _table(
     ("password.weak", "The password is too weak", 400, "Use at least 12 characters."),
     ("link.invalid", "The link is used up or expired", 410, "Ask for a new one: oncue user link NAME."),
 )
+# fmt: on
 
 
 class Refusal(Exception):

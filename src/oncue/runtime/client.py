@@ -103,9 +103,7 @@ class EngineClient:
         answer = await self._ask(frames.Submit(next(self._seq), namespace, origin, actor, bodies, urgent, side or []))
         return _checked(answer)
 
-    async def bury(
-        self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str
-    ) -> frames.Answer:
+    async def bury(self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str) -> frames.Answer:
         """Keep refused input as dead letters; returns after the commit. Raises as `submit` does."""
         answer = await self._ask(frames.Dead(next(self._seq), namespace, origin, letters))
         return _checked(answer)
