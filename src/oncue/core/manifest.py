@@ -40,7 +40,7 @@ class Spec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaul
 # Policy: sense -> decide -> respond
 
 
-class Match(Spec, kw_only=True):
+class Match(Spec, kw_only=True, frozen=True):
     """Which events a policy looks at. All that is given must hold. Indexed, except for `where`."""
 
     types: list[str] = []
@@ -55,7 +55,7 @@ class Match(Spec, kw_only=True):
     """CEL, evaluated for candidates only."""
 
 
-class Condition(Spec, kw_only=True, rename={"for_": "for"}):
+class Condition(Spec, kw_only=True, frozen=True, rename={"for_": "for"}):
     """What must hold over time. Give one of `for`, `count`, or a threshold (`value` with `fire_above` or `fire_below`);
     a threshold may be combined with `for`."""
 
@@ -71,7 +71,7 @@ class Condition(Spec, kw_only=True, rename={"for_": "for"}):
     clear_above: float | None = None
 
 
-class AlertShape(Spec, kw_only=True):
+class AlertShape(Spec, kw_only=True, frozen=True):
     """How a policy shapes the alert. Strings may hold `${CEL}`."""
 
     severity: Literal["info", "warning", "minor", "major", "critical"] | None = None
@@ -85,7 +85,7 @@ class AlertShape(Spec, kw_only=True):
     ttl: Duration | None = None
 
 
-class Notify(Spec, kw_only=True):
+class Notify(Spec, kw_only=True, frozen=True):
     """Whom to tell. Give one. `escalation: owner` is the owner of the affected service."""
 
     escalation: Literal["owner"] | None = None
@@ -93,14 +93,14 @@ class Notify(Spec, kw_only=True):
     channel: str | None = None
 
 
-class RunRef(Spec, kw_only=True, rename={"with_": "with"}):
+class RunRef(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """A workflow to run, with its inputs. Strings may hold `${CEL}`."""
 
     workflow: str
     with_: dict[str, Any] = {}
 
 
-class TicketSpec(Spec, kw_only=True):
+class TicketSpec(Spec, kw_only=True, frozen=True):
     """A ticket to write. Strings may hold `${CEL}`."""
 
     type: Literal["incident", "change", "request", "problem"] = "incident"
@@ -108,28 +108,28 @@ class TicketSpec(Spec, kw_only=True):
     description: str | None = None
 
 
-class Response(Spec, kw_only=True):
+class Response(Spec, kw_only=True, frozen=True):
     """One response of a policy. Give one."""
 
     run: RunRef | None = None
     ticket: TicketSpec | None = None
 
 
-class MaxRuns(Spec, kw_only=True):
+class MaxRuns(Spec, kw_only=True, frozen=True):
     """At most `count` firings within a time."""
 
     count: Annotated[int, msgspec.Meta(ge=1)]
     within: Duration
 
 
-class Limits(Spec, kw_only=True):
+class Limits(Spec, kw_only=True, frozen=True):
     """Bounds on what a policy may do, per key."""
 
     cooldown: Duration | None = None
     max_runs: MaxRuns | None = None
 
 
-class PolicySpec(Spec, kw_only=True):
+class PolicySpec(Spec, kw_only=True, frozen=True):
     """Sense, decide, respond."""
 
     description: str | None = None
@@ -146,7 +146,7 @@ class PolicySpec(Spec, kw_only=True):
 # Workflow
 
 
-class Retry(Spec, kw_only=True):
+class Retry(Spec, kw_only=True, frozen=True):
     """How often and when to try again."""
 
     attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
@@ -156,7 +156,7 @@ class Retry(Spec, kw_only=True):
     errors: list[str] = []
 
 
-class StepSpec(Spec, kw_only=True, rename={"if_": "if", "with_": "with"}):
+class StepSpec(Spec, kw_only=True, frozen=True, rename={"if_": "if", "with_": "with"}):
     """One step of a workflow."""
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
@@ -170,7 +170,7 @@ class StepSpec(Spec, kw_only=True, rename={"if_": "if", "with_": "with"}):
     on_failure: Literal["fail", "continue"] = "fail"
 
 
-class WorkflowSpec(Spec, kw_only=True):
+class WorkflowSpec(Spec, kw_only=True, frozen=True):
     """Steps in sequence."""
 
     description: str | None = None
@@ -183,7 +183,7 @@ class WorkflowSpec(Spec, kw_only=True):
 # Landscape and people
 
 
-class ServiceSpec(Spec, kw_only=True):
+class ServiceSpec(Spec, kw_only=True, frozen=True):
     """What people depend on."""
 
     description: str | None = None
@@ -196,7 +196,7 @@ class ServiceSpec(Spec, kw_only=True):
     """Events whose labels match belong to it, too."""
 
 
-class TeamSpec(Spec, kw_only=True):
+class TeamSpec(Spec, kw_only=True, frozen=True):
     """People who own services, and the channels that reach them."""
 
     description: str | None = None
@@ -204,7 +204,7 @@ class TeamSpec(Spec, kw_only=True):
     channels: list[str] = []
 
 
-class ChannelSpec(Spec, kw_only=True, rename={"with_": "with"}):
+class ChannelSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """A way to tell someone."""
 
     type: str
@@ -212,7 +212,7 @@ class ChannelSpec(Spec, kw_only=True, rename={"with_": "with"}):
     with_: dict[str, Any] = {}
 
 
-class Threshold(Spec, kw_only=True):
+class Threshold(Spec, kw_only=True, frozen=True):
     """Limits on one metric of a monitor. With `below: true` a low value is bad."""
 
     metric: str
@@ -227,7 +227,7 @@ class Threshold(Spec, kw_only=True):
     """Consecutive readings before a change of state."""
 
 
-class MonitorSpec(Spec, kw_only=True, rename={"with_": "with"}):
+class MonitorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """An active probe."""
 
     uses: str
@@ -247,7 +247,7 @@ class MonitorSpec(Spec, kw_only=True, rename={"with_": "with"}):
     """Of a probe that fails or a heartbeat that stays away."""
 
 
-class SourceSpec(Spec, kw_only=True, rename={"with_": "with"}):
+class SourceSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """Receives events from outside in some format, at `/in/{name}` or at the endpoint of its protocol."""
 
     type: str
@@ -260,7 +260,7 @@ class SourceSpec(Spec, kw_only=True, rename={"with_": "with"}):
     """PagerDuty: `secret://name` of the 32-character key that senders use."""
 
 
-class OutboundAllowSpec(Spec, kw_only=True):
+class OutboundAllowSpec(Spec, kw_only=True, frozen=True):
     """An exception to the guard on outbound connections."""
 
     host: str
