@@ -42,6 +42,7 @@ CORE_MAY_IMPORT = {
     "types",
     "typing",
     "urllib",
+    "uuid",  # the type; making one up is banned below
     # pinned calculation libraries
     "cel_expr_python",
     "dateutil",
@@ -67,6 +68,7 @@ BANNED_METHODS = {
     ("datetime", "now"),
     ("datetime", "today"),
     ("datetime", "utcnow"),
+    *(("uuid", f"uuid{version}") for version in (1, 3, 4, 5, 6, 7, 8)),
     ("datetime", "fromtimestamp"),  # local time zone, unless tz is given
 }
 
