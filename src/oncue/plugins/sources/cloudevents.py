@@ -272,7 +272,7 @@ def _explain(document: bytes) -> str | None:
         document.decode()
     except UnicodeDecodeError as error:
         raise _malformed(f"not UTF-8: byte {error.start} cannot be read") from error
-    if _too_deep(document):
+    if too_deep(document):
         raise Refusal("event.too_deep", f"more than {DEPTH_LIMIT} levels")
     try:
         _value(document)
@@ -437,7 +437,7 @@ _CHECKS: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def _too_deep(document: bytes) -> bool:
+def too_deep(document: bytes) -> bool:
     """Whether brackets outside strings nest beyond `DEPTH_LIMIT`: peel the innermost pairs, level by level."""
     if document.count(b"{") + document.count(b"[") <= DEPTH_LIMIT:
         return False
