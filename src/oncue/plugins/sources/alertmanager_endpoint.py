@@ -203,22 +203,29 @@ class AlertmanagerEndpoint:
         if not _UUID(id):
             raise unfit(601, f'silenceID in path must be of type uuid: "{id}"')
         if not delete:
-            for silence in await self._query_silences(request.namespace):
-                if silence.id == id.lower():
-                    return _json(_gettable_silence(silence))
-            return Reply(status=404)
+            known = await self._known_silence(request.namespace, id)
+            return Reply(status=404) if known is None else _json(_gettable_silence(known))
         reply = await self._command(
             "oncue.command.silence.expire",
             {"silence": id.lower()},
             namespace=request.namespace,
             actor=request.actor,
         )
+        if reply.get("code") == "silence.not_found" and await self._known_silence(request.namespace, id) is not None:
+            return Reply(status=200)  # it has expired already
         _raise_refused(reply)
         return Reply(status=200)
+
+    async def _known_silence(self, namespace: str, id: str) -> Silence | None:
+        return next((one for one in await self._query_silences(namespace) if one.id == id.lower()), None)
 
     async def _post_silence(self, request: Request) -> Reply:
         _must_be_json(request)
         asked = _silence_asked(request.body, self._clock())
+        if "id" in asked:
+            known = await self._known_silence(request.namespace, asked["id"])
+            if known is not None and known.state == "expired":
+                del asked["id"]  # what has ended is not revived: a new one takes its place
         reply = await self._command(
             "oncue.command.silence.set", asked, namespace=request.namespace, actor=request.actor
         )

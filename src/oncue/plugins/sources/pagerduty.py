@@ -28,7 +28,7 @@ from uuid import uuid4
 import msgspec
 
 from oncue.plugins.sources.cloudevents import ATTRIBUTE_LIMIT, DEPTH_LIMIT, too_deep
-from oncue.sdk.source import Alert, Clock, Command, Ingest, Message, Parsed, Refusal, Reply, Request
+from oncue.sdk.source import EVENT_LIMIT, Alert, Clock, Command, Ingest, Message, Parsed, Refusal, Reply, Request
 
 BODY_LIMIT: Final = 524_288
 """Bytes of one request."""
@@ -88,14 +88,16 @@ class PagerDutySource:
     name = "pagerduty"
 
     def parse(self, message: Message) -> Parsed:
-        """The alert event in the message. An acknowledgement is recorded; it acknowledges nothing here, for which the
-        endpoint `/pagerduty` is the place. Raises `Refusal` request.malformed, request.too_large."""
+        """The alert event in the message; a refused one is `rejected[0]`, and nothing is raised. An acknowledgement is
+        recorded, but acknowledges nothing here: that is what the endpoint `/pagerduty` is for."""
         try:
             fields, data, _ = opened(message.body, "")
             sender = Sender(name=message.name, namespace="", service=message.service, labels=message.labels)
             enqueued = enqueue(fields, data, sender, "alert", message.now)
         except Invalid as error:
-            raise Refusal("request.malformed", str(error)) from error
+            return Parsed([], [], [(0, "event.malformed", str(error), redacted(message.body))])
+        except Refusal as refusal:
+            return Parsed([], [], [(0, refusal.code, refusal.detail, redacted(message.body))])
         return Parsed([enqueued.document], [None])
 
 
@@ -191,6 +193,14 @@ def opened(body: bytes, header_key: str) -> tuple[dict[str, Any], bytes, str]:
         data = data.replace(key.encode(), MASK)
         fields = _value(data)
     return fields, data, key
+
+
+_KEY_MEMBER: Final = re.compile(rb'("routing_key"\s*:\s*)"(?:[^"\\]|\\.)*"?')
+
+
+def redacted(body: bytes) -> bytes:
+    """What is kept of a body that was refused, perhaps because it cannot be read: without the routing key."""
+    return _KEY_MEMBER.sub(rb'\1"' + MASK + b'"', body[:EVENT_LIMIT])
 
 
 def _checked_key(key: str) -> str:
