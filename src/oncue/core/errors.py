@@ -31,6 +31,7 @@ CODES: Final = _table(
     ("request.not_found", "There is nothing at this address", 404, "Check the path against /api/v1/openapi.json."),
     ("request.method_not_allowed", "This method is not taken here", 405, "See the Allow header."),
     ("request.cursor_invalid", "The cursor is not one of ours", 400, "Use `next` of the previous page, unchanged."),
+    ("request.timeout", "The request did not arrive in time", 408, "Send the whole body within 30 seconds."),
     ("query.too_slow", "The query took too long", 503, "Narrow it: a shorter time range, one namespace, one type."),
     ("internal", "The server failed", 500, "It is logged with its trace; please report it."),
     ("request.conflict", "The thing has changed meanwhile", 409, "Read it again and retry."),

@@ -34,10 +34,24 @@ class Incident(msgspec.Struct, kw_only=True):
     assignee: str | None = None
     owner: str | None = None
     """The owner of the service, as `team:name`."""
+    told: tuple[str, ...] = ()
+    """Channels, as `namespace/name`, that were notified and will hear of the end."""
     tickets: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     reopened: int = 0
+    joinable: bool = True
+    """Whether it is the one that new alerts about the same thing join, or reopen."""
     position: str = ""
+
+
+def about(incident: Incident) -> str:
+    """What an incident is about: alerts about the same thing join it."""
+    return subject(incident.service, incident.resource)
+
+
+def subject(service: str | None, resource: str | None) -> str:
+    """The service if there is one, else the resource."""
+    return f"service:{service}" if service is not None else f"resource:{resource}"
 
 
 class Membership(msgspec.Struct, kw_only=True):

@@ -37,6 +37,8 @@ class Run(msgspec.Struct, kw_only=True):
     workflow: str
     workflow_hash: str
     """Content hash of the definition that this run pins."""
+    definition: Any
+    """The workflow's spec as it was at the start."""
     state: RunState
     reason: str | None
     inputs: dict[str, Any]

@@ -1,9 +1,18 @@
 """The silence: a person's reason for quiet, with matchers, an author, and an end."""
 
 from datetime import datetime
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Final, Literal
 
 import msgspec
+import re2
+
+from oncue.core.errors import Refusal
+
+MATCHERS_LIMIT: Final = 50
+
+_OPTIONS: Final = re2.Options()
+_OPTIONS.log_errors = False
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -33,3 +42,38 @@ class Silence(msgspec.Struct, kw_only=True):
     state: Literal["pending", "active", "expired"]
     updated_at: datetime
     position: str = ""
+
+
+def compiled(pattern: str) -> Any:
+    """A matcher's regular expression, anchored at both ends. Raises `Refusal` silence.invalid."""
+    return _compiled(pattern)
+
+
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> Any:
+    try:
+        return re2.compile(rf"\A(?:{pattern})\z", _OPTIONS)
+    except re2.error as error:
+        raise Refusal("silence.invalid", f"{pattern!r} is not a regular expression (RE2): {error}") from error
+
+
+def check(matchers: tuple[Matcher, ...], starts_at: datetime, ends_at: datetime) -> None:
+    """Refuse what would match everything, or never end. Raises `Refusal` silence.invalid."""
+    if not matchers:
+        raise Refusal("silence.invalid", "it has no matchers")
+    if len(matchers) > MATCHERS_LIMIT:
+        raise Refusal("silence.invalid", f"it has {len(matchers)} matchers; at most {MATCHERS_LIMIT} are taken")
+    if ends_at <= starts_at:
+        raise Refusal("silence.invalid", "it ends before it starts")
+    for matcher in matchers:
+        if not matcher.name:
+            raise Refusal("silence.invalid", "a matcher has no name")
+        if matcher.is_regex:
+            compiled(matcher.value)
+    if all(_matches_empty(matcher) for matcher in matchers):
+        raise Refusal("silence.invalid", "at least one matcher must not match the empty string")
+
+
+def _matches_empty(matcher: Matcher) -> bool:
+    hit = compiled(matcher.value).match("") is not None if matcher.is_regex else matcher.value == ""
+    return hit is matcher.is_equal

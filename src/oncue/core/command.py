@@ -1,0 +1,253 @@
+"""What people ask for: each command is an event with an actor, answered with a value or a refusal."""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+import msgspec
+
+from oncue.core import configure, correlate, deduplicate, silences, tickets, workflow
+from oncue.core.alert import Alert
+from oncue.core.errors import Refusal
+from oncue.core.incident import Incident
+from oncue.core.normalise import Seen
+from oncue.core.tx import Tx
+
+
+class OnAlert(msgspec.Struct):
+    """An alert is meant."""
+
+    alert: str
+    reason: str | None = None
+
+
+class OnIncident(msgspec.Struct):
+    """An incident is meant."""
+
+    incident: str
+    reason: str | None = None
+
+
+class Assign(msgspec.Struct):
+    """Someone is to have it."""
+
+    assignee: str
+    incident: str = ""
+    ticket: str = ""
+
+
+class Remark(msgspec.Struct):
+    """Something is to be said."""
+
+    text: str
+    incident: str = ""
+    ticket: str = ""
+
+
+class NewTicket(msgspec.Struct):
+    """A ticket is to be written."""
+
+    title: str
+    type: Literal["incident", "change", "request", "problem"] = "incident"
+    description: str = ""
+    severity: Literal["info", "warning", "minor", "major", "critical"] | None = None
+    priority: Literal["P1", "P2", "P3", "P4", "P5"] | None = None
+    service: str | None = None
+    resource: str | None = None
+    incident: str | None = None
+
+
+class Move(msgspec.Struct):
+    """A ticket is to go on."""
+
+    ticket: str
+    state: Literal["new", "in_progress", "resolved", "closed"]
+
+
+class EndSilence(msgspec.Struct):
+    """A silence is to end."""
+
+    silence: str
+
+
+class StartRun(msgspec.Struct):
+    """A workflow is to run."""
+
+    workflow: str
+    inputs: dict[str, Any] = {}
+    incident: str | None = None
+
+
+class StopRun(msgspec.Struct):
+    """A run is to stop."""
+
+    run: str
+    reason: str = "cancelled by hand"
+
+
+def _alert(tx: Tx, seen: Seen, id: str) -> Alert:
+    alert = tx.state.alerts.get(id)
+    if alert is None or alert.namespace != seen.namespace:
+        raise Refusal("alert.not_found", id)
+    if alert.state != "firing":
+        raise Refusal("alert.resolved", f"{id} was resolved by {alert.resolved_by}")
+    return alert
+
+
+def _incident(tx: Tx, seen: Seen, id: str) -> Incident:
+    incident = tx.state.incidents.get(id)
+    if incident is None or incident.namespace != seen.namespace:
+        raise Refusal("incident.not_found", f"{id} is not there, or is closed")
+    return incident
+
+
+def _ticket(tx: Tx, seen: Seen, id: str) -> Any:
+    ticket = tx.state.tickets.get(id)
+    if ticket is None or ticket.namespace != seen.namespace:
+        raise Refusal("ticket.not_found", f"{id} is not there, or is closed")
+    return ticket
+
+
+def _acknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    tx.touch(alert)
+    alert.acknowledged_by, alert.acknowledged_at = tx.actor, tx.now
+    deduplicate.changed(tx, alert, "oncue.alert.acknowledged")
+    return alert
+
+
+def _unacknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    tx.touch(alert)
+    alert.acknowledged_by = alert.acknowledged_at = None
+    deduplicate.changed(tx, alert, "oncue.alert.unacknowledged")
+    return alert
+
+
+def _resolve_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    deduplicate.resolve(tx, alert, tx.actor)
+    correlate.left(tx, alert)
+    return alert
+
+
+def _on_incident(change: Callable[[Tx, Incident], None]) -> Callable[[Tx, Seen, OnIncident], Any]:
+    def run(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
+        incident = _incident(tx, seen, asked.incident)
+        change(tx, incident)
+        return incident
+
+    return run
+
+
+def _assign_incident(tx: Tx, seen: Seen, asked: Assign) -> Any:
+    incident = _incident(tx, seen, asked.incident)
+    correlate.assign(tx, incident, asked.assignee)
+    return incident
+
+
+def _comment_incident(tx: Tx, seen: Seen, asked: Remark) -> Any:
+    return correlate.comment(tx, _incident(tx, seen, asked.incident), asked.text, tx.actor)
+
+
+def _create_ticket(tx: Tx, seen: Seen, asked: NewTicket) -> Any:
+    incident = _incident(tx, seen, asked.incident) if asked.incident else None
+    ticket = tickets.create(
+        tx, namespace=seen.namespace, type=asked.type, title=asked.title, description=asked.description,
+        opened_by=tx.actor, severity=asked.severity, priority=asked.priority, service=asked.service,
+        resource=asked.resource, incident=asked.incident,
+    )  # fmt: skip
+    if incident is not None:
+        correlate.link(tx, incident, ticket=ticket.id)
+    return ticket
+
+
+def _comment_ticket(tx: Tx, seen: Seen, asked: Remark) -> Any:
+    return tickets.comment(tx, _ticket(tx, seen, asked.ticket), asked.text, tx.actor)
+
+
+def _move_ticket(tx: Tx, seen: Seen, asked: Move) -> Any:
+    ticket = _ticket(tx, seen, asked.ticket)
+    tickets.transition(tx, ticket, asked.state)
+    return ticket
+
+
+def _assign_ticket(tx: Tx, seen: Seen, asked: Assign) -> Any:
+    ticket = _ticket(tx, seen, asked.ticket)
+    tickets.assign(tx, ticket, asked.assignee)
+    return ticket
+
+
+def _set_silence(tx: Tx, seen: Seen, asked: silences.Wanted) -> Any:
+    return silences.put(tx, asked, seen.namespace)
+
+
+def _expire_silence(tx: Tx, seen: Seen, asked: EndSilence) -> Any:
+    silence = tx.state.silences.get(asked.silence)
+    if silence is None or silence.namespace != seen.namespace:
+        raise Refusal("silence.not_found", asked.silence)
+    silences.expire(tx, silence)
+    return silence
+
+
+def _start_run(tx: Tx, seen: Seen, asked: StartRun) -> Any:
+    manifest = tx.state.manifests.get(f"Workflow/{seen.namespace}/{asked.workflow}")
+    if manifest is None:
+        raise Refusal("workflow.not_found", f"{asked.workflow} in {seen.namespace}")
+    incident = _incident(tx, seen, asked.incident) if asked.incident else None
+    return workflow.start(tx, manifest, asked.inputs, {"kind": "manual", "actor": tx.actor}, incident=incident)
+
+
+def _cancel_run(tx: Tx, seen: Seen, asked: StopRun) -> Any:
+    run = tx.state.runs.get(asked.run)
+    if run is None or run.namespace != seen.namespace:
+        raise Refusal("run.not_found", f"{asked.run} is not there, or has ended")
+    workflow.cancel(tx, run, f"{asked.reason} ({tx.actor})")
+    return run
+
+
+def _configure(tx: Tx, seen: Seen, asked: configure.Changes) -> Any:
+    return configure.apply(tx, asked)
+
+
+COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
+    "oncue.command.alert.acknowledge": (OnAlert, _acknowledge_alert),
+    "oncue.command.alert.unacknowledge": (OnAlert, _unacknowledge_alert),
+    "oncue.command.alert.resolve": (OnAlert, _resolve_alert),
+    "oncue.command.incident.acknowledge": (OnIncident, _on_incident(correlate.acknowledge)),
+    "oncue.command.incident.resolve": (OnIncident, _on_incident(correlate.resolve)),
+    "oncue.command.incident.reopen": (OnIncident, _on_incident(correlate.reopen)),
+    "oncue.command.incident.close": (OnIncident, _on_incident(correlate.close)),
+    "oncue.command.incident.assign": (Assign, _assign_incident),
+    "oncue.command.incident.comment": (Remark, _comment_incident),
+    "oncue.command.ticket.create": (NewTicket, _create_ticket),
+    "oncue.command.ticket.comment": (Remark, _comment_ticket),
+    "oncue.command.ticket.transition": (Move, _move_ticket),
+    "oncue.command.ticket.assign": (Assign, _assign_ticket),
+    "oncue.command.silence.set": (silences.Wanted, _set_silence),
+    "oncue.command.silence.expire": (EndSilence, _expire_silence),
+    "oncue.command.run.start": (StartRun, _start_run),
+    "oncue.command.run.cancel": (StopRun, _cancel_run),
+    "oncue.config.applied": (configure.Changes, _configure),
+}
+"""Type of the event -> (its data, what it does)."""
+
+
+class Reply(msgspec.Struct):
+    """What a command is answered with."""
+
+    code: str | None = None
+    detail: str = ""
+    data: Any = None
+
+
+def handle(tx: Tx, seen: Seen) -> Reply:
+    """Carry out a command. A refusal leaves nothing behind: commands check before they change anything."""
+    shape, run = COMMANDS[seen.type]
+    try:
+        asked = msgspec.json.decode(seen.event.data, type=shape)
+    except msgspec.DecodeError as error:
+        return Reply("request.invalid", str(error))
+    try:
+        return Reply(data=msgspec.to_builtins(run(tx, seen, asked)))
+    except Refusal as refusal:
+        return Reply(refusal.code, refusal.detail)

@@ -1,0 +1,153 @@
+"""Deduplicate: one alert per condition. Fires, repeats, worsens, recovers, comes back.
+
+A repeat of a firing alert emits no fact, except at each doubling of its count or a minute after its last one. Resolved
+alerts stay in memory through their reopen window; if the condition returns in it, the same alert is firing again.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final, Literal
+
+from oncue.core.alert import Alert
+from oncue.core.severity import CATEGORY
+from oncue.core.shape import Draft
+from oncue.core.tx import Tx
+
+REOPEN_S: Final = 600.0
+"""How long after its end an alert that returns is the same one."""
+FACT_EVERY: Final = timedelta(seconds=60)
+
+Transition = Literal["fired", "reopened", "severity_changed", "repeat"]
+
+
+def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
+    """The condition was reported again, unchanged."""
+    tx.touch_hot(alert)
+    alert.count = count = alert.count + 1
+    alert.last_seen_at = now = tx.now
+    if deadline_at is not None:
+        alert.deadline_at = deadline_at
+    if count & (count - 1) == 0 or now - alert.updated_at >= FACT_EVERY:
+        alert.updated_at = now
+        _fact(tx, alert, "oncue.alert.updated")
+
+
+def raise_alert(tx: Tx, asked: Draft) -> tuple[Alert, Transition]:
+    """The condition holds: fire its alert, or bring the one that is there up to date."""
+    key = (asked.namespace, asked.fingerprint)
+    alert = tx.state.alert_of.get(key)
+    if alert is None:
+        return _fire(tx, asked, key), "fired"
+    if alert.state == "firing":
+        changed = alert.severity != asked.severity
+        if not changed:
+            repeat(tx, alert, asked.deadline_at)
+            if alert.event_severity != asked.event_severity:
+                tx.touch(alert)
+                alert.event_severity = asked.event_severity
+                tx.save("alert", alert)
+            return alert, "repeat"
+        tx.touch(alert)
+        alert.count += 1
+        _take(tx, alert, asked)
+        _fact(tx, alert, "oncue.alert.severity_changed")
+        return alert, "severity_changed"
+    tx.touch(alert)
+    tx.cancel(f"alert.forget/{alert.id}")
+    alert.state = "firing"
+    alert.reopened += 1
+    alert.count += 1
+    alert.resolved_at = alert.resolved_by = None
+    alert.acknowledged_at = alert.acknowledged_by = None
+    _take(tx, alert, asked)
+    _fact(tx, alert, "oncue.alert.reopened")
+    return alert, "reopened"
+
+
+def _fire(tx: Tx, asked: Draft, key: tuple[str, str]) -> Alert:
+    alert = Alert(
+        id=tx.new_id("al"),
+        fingerprint=asked.fingerprint,
+        namespace=asked.namespace,
+        title=asked.title,
+        severity=asked.severity,
+        category=CATEGORY[asked.severity],
+        state="firing",
+        resource=asked.resource,
+        service=asked.service,
+        check=asked.check,
+        labels=asked.labels,
+        count=1,
+        first_seen_at=min(asked.starts_at or tx.now, tx.now),
+        last_seen_at=tx.now,
+        updated_at=tx.now,
+        source=asked.source,
+    )
+    _take(tx, alert, asked)
+    tx.set(tx.state.alert_of, key, alert)
+    _fact(tx, alert, "oncue.alert.fired")
+    return alert
+
+
+def _take(tx: Tx, alert: Alert, asked: Draft) -> None:
+    alert.title = asked.title
+    alert.severity = asked.severity
+    alert.category = CATEGORY[asked.severity]
+    alert.service = asked.service
+    alert.labels = asked.labels
+    alert.annotations = asked.annotations
+    alert.crossing = asked.crossing
+    alert.policies = asked.policies
+    alert.type = asked.type
+    alert.event_id = asked.event_id
+    alert.event_severity = asked.event_severity
+    alert.last_seen_at = tx.now
+    alert.updated_at = tx.now
+    if asked.deadline_at is not None:
+        alert.deadline_at = asked.deadline_at
+        tx.timer(f"alert.deadline/{alert.id}", max(asked.deadline_at, tx.now))
+
+
+def resolve(tx: Tx, alert: Alert, by: str) -> None:
+    """The condition has ended. The alert must be firing."""
+    tx.touch(alert)
+    alert.state = "resolved"
+    alert.resolved_at = tx.now
+    alert.resolved_by = by
+    alert.updated_at = tx.now
+    alert.deadline_at = None
+    tx.cancel(f"alert.deadline/{alert.id}")
+    tx.timer_after(f"alert.forget/{alert.id}", REOPEN_S)
+    _fact(tx, alert, "oncue.alert.resolved")
+
+
+def deadline(tx: Tx, alert: Alert) -> bool:
+    """An alert's timer is due: whether it really ends now. A repeat in between has moved the deadline."""
+    if alert.deadline_at is not None and alert.deadline_at > tx.now:
+        tx.timer(f"alert.deadline/{alert.id}", alert.deadline_at)
+        return False
+    return alert.state == "firing" and alert.deadline_at is not None
+
+
+def forget(tx: Tx, alert: Alert) -> None:
+    """The reopen window is over: the next occurrence is a new alert."""
+    if alert.state != "resolved":
+        return
+    tx.touch(alert)
+    key = (alert.namespace, alert.fingerprint)
+    if tx.state.alert_of.get(key) is alert:
+        tx.unset(tx.state.alert_of, key)
+    tx.save("alert", alert, live=False)
+
+
+def changed(tx: Tx, alert: Alert, type: str) -> None:
+    """Report a change of the alert that was touched before."""
+    alert.updated_at = tx.now
+    _fact(tx, alert, type)
+
+
+def _fact(tx: Tx, alert: Alert, type: str) -> None:
+    refs = (("incident", alert.incident),) if alert.incident is not None else ()
+    tx.fact(
+        type, "alert", alert, refs=refs, severity=alert.severity, resource=alert.resource, service=alert.service
+    )
+    tx.save("alert", alert)

@@ -1,0 +1,383 @@
+"""What one input causes, stage by stage. Deterministic: no clock, no I/O, no randomness.
+
+    normalise -> detect -> shape -> deduplicate -> suppress -> correlate -> prioritise -> respond
+
+An input is an event: a producer's, a person's command, an effect's result, a change of configuration, the passing of time.
+Before it is handled, the timers due up to its instant fire. Facts that policies want re-enter at the front, first in,
+first out, to a bounded depth. Either all of an input happens, or, if it raises, none of it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core import (
+    command,
+    correlate,
+    deduplicate,
+    detect,
+    heartbeats,
+    monitors,
+    normalise,
+    outbox,
+    respond,
+    shape,
+    silences,
+    suppress,
+    workflow,
+)
+from oncue.core import event as events
+from oncue.core.alert import Alert
+from oncue.core.detect import Finding
+from oncue.core.effect import EffectResult
+from oncue.core.errors import Refusal
+from oncue.core.event import Event
+from oncue.core.normalise import Seen
+from oncue.core.state import State
+from oncue.core.tx import Batch, Cause, Derived, Tx
+
+DEPTH_LIMIT: Final = 8
+"""How often facts of one input may cause events that cause facts."""
+
+FAN_OUT_LIMIT: Final = 200_000
+"""Facts one input may derive."""
+
+
+class Poison(Exception):
+    """The engine could not handle an input; nothing of it was done."""
+
+
+class Started(msgspec.Struct):
+    """The data of `oncue.engine.started`."""
+
+    engine: str
+    down_since: datetime | None = None
+    python: str = ""
+    cel: str = ""
+    tzdata: str = ""
+
+
+class BeganActing(msgspec.Struct):
+    """The data of `oncue.effect.started`."""
+
+    effect: str
+    attempt: int
+    token: str
+
+
+class Engine:
+    """The decisions, over one `State`."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._tx = Tx(state)
+
+    def process(
+        self, event: Event, body: bytes, namespace: str, origin: str, actor: str | None, at: datetime, batch: Batch
+    ) -> tuple[list[Derived], command.Reply | None]:
+        """Handle one input, which takes the next position. `at` must not lie before the state's time.
+
+        Gives the facts it caused, in order of position, and the reply if it was a command. Raises `Poison` if it cannot
+        be handled; state is then as before, but for the position that the input's own record takes.
+        """
+        state, tx = self.state, self._tx
+        position = state.position + 1
+        where = event.namespace or namespace
+        cause = Cause(event.id, event.correlationid or event.id, position)
+        tx.begin(at, cause, actor)
+        reply = None
+        try:
+            timer = state.timers.first()
+            if timer is not None and timer.due_at <= at:
+                self._fire_timers(at)
+            seen = Seen(state, event, body, where, origin, position)
+            if event.type.startswith("oncue."):
+                reply = self._own(seen)
+            else:
+                self._event(seen)
+            if tx.queue:
+                self._re_enter()
+        except Exception as error:  # whatever went wrong, this input must leave no trace and be named
+            tx.rollback()
+            state.position = position
+            state.now = at
+            raise Poison(f"{type(error).__name__}: {error}") from error
+        derived = tx.derived
+        tx.take(batch)
+        return derived, reply
+
+    # time
+
+    def _fire_timers(self, until: datetime) -> None:
+        tx, timers = self._tx, self.state.timers
+        while (timer := timers.first()) is not None and timer.due_at <= until:
+            tx.cancel(timer.key)
+            what, _, of = timer.key.partition("/")
+            self._timer(what, of)
+            if len(tx.derived) > FAN_OUT_LIMIT:
+                break
+
+    def _timer(self, what: str, of: str) -> None:
+        tx, state = self._tx, self.state
+        if what == "alert.deadline":
+            alert = state.alerts.get(of)
+            if alert is not None and deduplicate.deadline(tx, alert):
+                self._resolve(alert, "deadline")
+        elif what == "alert.forget":
+            if (alert := state.alerts.get(of)) is not None:
+                deduplicate.forget(tx, alert)
+        elif what == "incident.close":
+            if (incident := state.incidents.get(of)) is not None and incident.state == "resolved":
+                correlate.close(tx, incident)
+        elif what == "run.deadline":
+            if (run := state.runs.get(of)) is not None:
+                workflow.overdue(tx, run)
+        elif what == "silence.start":
+            if (silence := state.silences.get(of)) is not None:
+                silences.start(tx, silence)
+        elif what == "silence.end":
+            if (silence := state.silences.get(of)) is not None:
+                silences.expire(tx, silence)
+        elif what == "heartbeat.due":
+            heartbeats.due(tx, of)
+        elif what == "window.for":
+            self._lasted(of)
+        elif what == "window.count":
+            finding = detect.aged(tx, of)
+            if finding is not None:
+                self._cleared(finding)
+        elif what == "window.limits":
+            respond.limits_over(tx, of)
+        else:
+            raise ValueError(f"no one waits for the timer {what}/{of}")
+
+    def _lasted(self, cell: str) -> None:
+        finding = detect.lasted(self._tx, cell)
+        if finding is None or finding.window is None:
+            return
+        window = finding.window
+        seen = Seen(
+            self.state, events.decode(window.event), window.event, window.event_namespace, window.origin,
+            window.event_position,
+        )  # fmt: skip
+        if seen.type == "oncue.sample":
+            metric = finding.policy.types[0] if finding.policy.types else ""
+            found = [one for one in normalise.readings(self.state, seen) if one.type == metric or not metric]
+            seen = next((one for one in found if one.resource == finding.key), found[0] if found else seen)
+        self._raise(seen, [finding])
+
+    # own inputs
+
+    def _own(self, seen: Seen) -> command.Reply | None:
+        tx, kind = self._tx, seen.type
+        if kind in command.COMMANDS:
+            return command.handle(tx, seen)
+        if kind == "oncue.sample":
+            for reading in normalise.readings(self.state, seen):
+                self._event(reading)
+        elif kind == "oncue.effect.result":
+            self._result(msgspec.json.decode(seen.event.data, type=EffectResult))
+        elif kind == "oncue.effect.started":
+            began = msgspec.json.decode(seen.event.data, type=BeganActing)
+            effect = self.state.effects.get(began.effect)
+            if effect is None or effect.attempt != began.attempt:
+                return command.Reply("request.conflict", f"{began.effect} is settled or was taken over")
+            outbox.started(tx, effect, began.token)
+            return command.Reply()
+        elif kind == "oncue.heartbeat.received":
+            try:
+                heartbeats.received(tx, msgspec.json.decode(seen.event.data, type=heartbeats.Beat), seen.namespace)
+            except Refusal as refusal:
+                return command.Reply(refusal.code, refusal.detail)
+            return command.Reply()
+        elif kind == "oncue.monitor.health":
+            monitors.health(tx, msgspec.json.decode(seen.event.data, type=monitors.Health))
+        elif kind == "oncue.engine.started":
+            self._started(msgspec.json.decode(seen.event.data, type=Started))
+        return None
+
+    def _result(self, result: EffectResult) -> None:
+        tx = self._tx
+        effect = self.state.effects.get(result.effect)
+        if effect is None or result.late or effect.attempt != result.attempt:
+            refs = (("effect", result.effect),)
+            tx.fact("oncue.effect.late", "effect_result", result, id=result.effect, namespace=self._namespace(effect),
+                    refs=refs)  # fmt: skip
+            return
+        final = outbox.settle(tx, effect, result)
+        if effect.run is not None:
+            workflow.on_result(tx, effect, result, final)
+
+    def _namespace(self, effect: Any) -> str:
+        return effect.namespace if effect is not None else "default"
+
+    def _started(self, started: Started) -> None:
+        """After an absence: nothing is blamed for what we could not hear, and nothing is done twice."""
+        tx, state = self._tx, self.state
+        if started.down_since is not None and started.down_since < tx.now:
+            absence: timedelta = tx.now - started.down_since
+            for id in sorted(state.alerts):
+                alert = state.alerts[id]
+                if alert.deadline_at is not None and alert.state == "firing":
+                    tx.touch(alert)
+                    alert.deadline_at += absence
+                    tx.save("alert", alert)
+            for id in sorted(state.cells["heartbeat"]):
+                heartbeats.extend(tx, id, absence)
+        for id in sorted(state.effects):
+            effect = state.effects[id]
+            if effect.effect_class == "at-most-once" and effect.started_token is not None:
+                lost = EffectResult(
+                    effect=id, attempt=effect.attempt, outcome="unknown", error_code="worker.lost",
+                    detail="OnCue stopped while this was being done; whether it was done is not known",
+                )  # fmt: skip
+                self._result(lost)
+
+    # events
+
+    def _event(self, seen: Seen) -> None:
+        tx, state = self._tx, self.state
+        if seen.signal == "problem":
+            alert = state.alert_of.get((seen.namespace, seen.fingerprint))
+            if alert is not None and alert.state == "firing" and alert.event_severity == seen.severity:
+                deadline = events.instant(seen.event.endsat) if seen.event.endsat is not None else None
+                deduplicate.repeat(tx, alert, deadline)
+                findings = detect.windowed(tx, seen)
+                if findings:
+                    self._windows(seen, findings, alert)
+                return
+            self._problem(seen)
+        elif seen.signal == "recovery":
+            self._recovery(seen)
+        else:
+            findings = detect.immediate(tx, seen)
+            windows = detect.windowed(tx, seen)
+            for finding in findings:
+                if respond.guard(tx, finding, seen):
+                    alert = self._raise_shaped(seen, [finding]) if finding.policy.alert is not None else None
+                    respond.respond(tx, finding, seen, alert)
+            if windows:
+                self._windows(seen, windows, None)
+        if seen.origin.startswith("monitor:") and seen.event.severity is not None:
+            monitors.found(tx, seen.origin[len("monitor:") :], seen.event.severity, seen.event.title, None)
+
+    def _problem(self, seen: Seen) -> None:
+        """An alert begins, returns or changes, unless a condition over time holds it back."""
+        tx = self._tx
+        findings = [finding for finding in detect.immediate(tx, seen) if respond.guard(tx, finding, seen)]
+        windows = detect.windowed(tx, seen)
+        met = [w for w in windows if w.outcome == "met" and _own_condition(w) and respond.guard(tx, w, seen)]
+        holding = [
+            w for w in windows
+            if w.outcome == "waiting" and w.policy.alert is not None and _own_condition(w) and not w.policy.observe
+        ]  # fmt: skip
+        shapers = sorted(
+            [f for f in (*findings, *met) if f.policy.alert is not None or f.policy.spec.notify is not None],
+            key=lambda finding: finding.policy.id,
+        )
+        if holding and not any(finding.policy.alert is not None for finding in shapers):
+            for finding in holding:
+                respond.decide(tx, finding, seen, "blocked", "window_not_met", "the alert is held until its condition lasts")
+            for finding in findings:
+                respond.respond(tx, finding, seen, None)
+            return
+        alert = self._raise_shaped(seen, shapers)
+        for finding in (*findings, *met):
+            respond.respond(tx, finding, seen, alert)
+        others = [w for w in windows if not _own_condition(w)]
+        if others:
+            self._windows(seen, others, alert)
+
+    def _raise(self, seen: Seen, findings: list[Finding]) -> None:
+        """A condition over time has been met: its alert, if it makes one, and what it does."""
+        tx = self._tx
+        for finding in findings:
+            if not respond.guard(tx, finding, seen):
+                continue
+            alert = None
+            if finding.policy.alert is not None or (seen.signal == "problem" and _own_condition(finding)):
+                alert = self._raise_shaped(seen, [finding])
+                detect.remember_alert(tx, finding, alert.id)
+            respond.respond(tx, finding, seen, alert)
+
+    def _raise_shaped(self, seen: Seen, shapers: list[Finding]) -> Alert:
+        tx = self._tx
+        asked = shape.draft(tx, seen, shapers)
+        alert, transition = deduplicate.raise_alert(tx, asked)
+        if transition in ("fired", "reopened"):
+            if suppress.look(tx, alert) and alert.severity != "info":
+                correlate.join(tx, alert, asked.tell)
+        elif transition == "severity_changed":
+            suppress.look(tx, alert)
+            incident = self.state.incidents.get(alert.incident or "")
+            if incident is not None:
+                correlate.weigh(tx, incident, alert)
+        return alert
+
+    def _windows(self, seen: Seen, findings: list[Finding], alert: Alert | None) -> None:
+        for finding in findings:
+            if finding.outcome == "met":
+                self._raise(seen, [finding])
+            elif finding.outcome == "cleared":
+                self._cleared(finding)
+            elif finding.outcome == "held" and finding.window is not None and finding.window.alert is not None:
+                own = self.state.alerts.get(finding.window.alert)
+                if own is not None and own is not alert and own.state == "firing":
+                    deduplicate.repeat(self._tx, own, None)
+
+    def _cleared(self, finding: Finding) -> None:
+        alert = self.state.alerts.get((finding.window.alert if finding.window is not None else None) or "")
+        if alert is not None and alert.state == "firing":
+            self._resolve(alert, "condition")
+
+    def _recovery(self, seen: Seen) -> None:
+        tx = self._tx
+        alert = self.state.alert_of.get((seen.namespace, seen.fingerprint))
+        if alert is not None and alert.state == "firing":
+            self._resolve(alert, "recovery")
+        else:
+            detect.recovered(tx, seen.namespace, seen.fingerprint)
+        for finding in detect.immediate(tx, seen):
+            if respond.guard(tx, finding, seen):
+                respond.respond(tx, finding, seen, None)
+
+    def _resolve(self, alert: Alert, by: str) -> None:
+        tx = self._tx
+        detect.recovered(tx, alert.namespace, alert.fingerprint)
+        deduplicate.resolve(tx, alert, by)
+        correlate.left(tx, alert)
+
+    # re-entry
+
+    def _re_enter(self) -> None:
+        tx = self._tx
+        while tx.queue:
+            derived, cause = tx.queue.popleft()
+            if cause.depth > DEPTH_LIMIT or len(tx.derived) > FAN_OUT_LIMIT:
+                continue
+            tx.cause = cause
+            seen = Seen(
+                self.state, events.decode(derived.body), derived.body, derived.namespace, "engine", derived.position
+            )
+            if derived.kind == "event":
+                self._event(seen)
+            else:
+                self._fact(seen)
+
+    def _fact(self, seen: Seen) -> None:
+        """One of OnCue's own facts, for the policies that name its type. Facts make no alert by themselves."""
+        tx = self._tx
+        for finding in detect.immediate(tx, seen):
+            if respond.guard(tx, finding, seen):
+                alert = self._raise_shaped(seen, [finding]) if finding.policy.alert is not None else None
+                respond.respond(tx, finding, seen, alert)
+        windows = detect.windowed(tx, seen)
+        if windows:
+            self._windows(seen, windows, None)
+
+
+def _own_condition(finding: Finding) -> bool:
+    """Whether the condition is about the event's own alert, and not one that the policy makes for a key of its own."""
+    condition = finding.policy.condition
+    return condition is None or (condition.value is None and not condition.by)

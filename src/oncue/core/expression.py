@@ -1,0 +1,265 @@
+"""CEL, the one expression language: `where`, guards, workflow conditions, and `${...}` inside strings.
+
+Source: https://github.com/google/cel-spec. Evaluated by the CEL project's own C++ engine; one activation per event is
+shared by all expressions. Integers beyond 64 bits become doubles in the view, because one of them anywhere in an
+activation makes even expressions fail that do not read it.
+"""
+
+import ipaddress
+import re
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import re2
+from cel_expr_python import cel
+from cel_expr_python.ext import ext_math, ext_optional, ext_strings
+
+from oncue.core.errors import Refusal
+
+_T: Final = cel.Type
+_MAP: Final = _T.Map(_T.STRING, _T.DYN)
+
+VARIABLES: Final = {
+    "event": _MAP,
+    "alert": _T.DYN,
+    "incident": _T.DYN,
+    "inputs": _T.DYN,
+    "steps": _T.DYN,
+    "result": _T.DYN,
+    "run": _T.DYN,
+    "value": _T.DYN,
+    "limit": _T.DYN,
+    "now": _T.TIMESTAMP,
+}
+"""What an expression may name. Those that make no sense at a place are absent there, and has() says so."""
+
+
+def _regex_extract(text: str, pattern: str) -> str:
+    found = re2.search(pattern, text)
+    if found is None:
+        return ""
+    return str(found.group(1) if found.groups() else found.group(0)) or ""
+
+
+def _glob(text: str, pattern: str) -> bool:
+    return glob(pattern).match(text) is not None
+
+
+def _in_cidr(address: str, network: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
+
+
+def _function(name: str, parameters: list[Any], result: Any, implementation: Any) -> Any:
+    return cel.FunctionDecl(name, [cel.Overload(f"oncue_{name}", result, parameters, False, implementation)])
+
+
+FUNCTIONS: Final = {
+    "regex_extract": "regex_extract(text, pattern): the first group of the first match (RE2), or ''",
+    "glob": "glob(text, pattern): whether the text matches a pattern with * and ?",
+    "in_cidr": "in_cidr(address, network): whether an IP address lies in a network",
+}
+"""OnCue's functions, beside CEL's own, its string, math and optional extensions."""
+
+_env: Final = cel.NewEnv(
+    variables=VARIABLES,
+    extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), ext_optional.ExtOptional()],
+    functions=[
+        _function("regex_extract", [_T.STRING, _T.STRING], _T.STRING, _regex_extract),
+        _function("glob", [_T.STRING, _T.STRING], _T.BOOL, _glob),
+        _function("in_cidr", [_T.STRING, _T.STRING], _T.BOOL, _in_cidr),
+    ],
+)
+
+_WHERE: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
+LENGTH_LIMIT: Final = 8192
+"""Characters an expression may have."""
+
+
+@lru_cache(maxsize=65536)
+def compiled(text: str) -> Any:
+    """The compiled expression. Raises `Refusal` expression.invalid with line and column."""
+    if len(text) > LENGTH_LIMIT:
+        raise Refusal("expression.invalid", f"it has {len(text)} characters; at most {LENGTH_LIMIT} are taken")
+    try:
+        return _env.compile(text)
+    except RuntimeError as error:
+        found = _WHERE.search(str(error))
+        if found is None:
+            raise Refusal("expression.invalid", f"{text!r}: {error}") from error
+        line, column, what = found.groups()
+        raise Refusal(
+            "expression.invalid", f"line {line}, column {column} of {text!r}: {what.removesuffix(' [INVALID_ARGUMENT]')}",
+            line=int(line), column=int(column),
+        ) from error  # fmt: skip
+
+
+def compile_check(text: str, expected: str | None = None) -> None:
+    """Returns if the expression compiles; with `expected` "bool", also if it can be a truth value.
+
+    Raises `Refusal` expression.invalid.
+    """
+    kind = compiled(text).return_type().name()
+    if expected == "bool" and kind not in ("BOOL", "DYN"):
+        raise Refusal("expression.invalid", f"{text!r} gives {kind.lower()}, not true or false")
+
+
+class Failed(Exception):
+    """An expression failed when it ran; the text names the expression and the reason."""
+
+
+def activation(variables: dict[str, Any]) -> Any:
+    """What expressions see: build it once per event and share it."""
+    return _env.Activation(variables)
+
+
+def evaluate(text: str, scope: Any) -> Any:
+    """The expression's value as plain Python. Raises `Failed` when it fails or does not compile."""
+    try:
+        result = compiled(text).eval(scope)
+    except Refusal as refusal:
+        raise Failed(refusal.detail) from refusal
+    value = result.plain_value()
+    if result.type() == _T.ERROR:
+        raise Failed(f"{text}: {_reason(str(value))}")
+    return value
+
+
+def holds(text: str, scope: Any) -> bool:
+    """Whether the expression is true. Raises `Failed` when it fails or is not a truth value."""
+    value = evaluate(text, scope)
+    if isinstance(value, bool):
+        return value
+    raise Failed(f"{text}: gives {value!r}, not true or false")
+
+
+_KEY: Final = re.compile(r'Key not found in map : "(.*)"')
+
+
+def _reason(error: str) -> str:
+    found = _KEY.search(error)
+    return f"the event has no {found.group(1)!r}; guard it with has()" if found else error
+
+
+# strings with ${...}
+
+
+@lru_cache(maxsize=16384)
+def template(text: str) -> tuple[tuple[bool, str], ...]:
+    """The parts of a string: (is it an expression, text). Raises `Refusal` expression.invalid if a `${` is not closed."""
+    parts: list[tuple[bool, str]] = []
+    at = 0
+    while True:
+        start = text.find("${", at)
+        if start < 0:
+            if at < len(text):
+                parts.append((False, text[at:]))
+            return tuple(parts)
+        if start > at:
+            parts.append((False, text[at:start]))
+        end = _closing(text, start + 2)
+        parts.append((True, text[start + 2 : end]))
+        at = end + 1
+
+
+def _closing(text: str, at: int) -> int:
+    depth, quote = 0, ""
+    while at < len(text):
+        character = text[at]
+        if quote:
+            if character == "\\":
+                at += 1
+            elif character == quote:
+                quote = ""
+        elif character in "'\"":
+            quote = character
+        elif character == "{":
+            depth += 1
+        elif character == "}":
+            if depth == 0:
+                return at
+            depth -= 1
+        at += 1
+    raise Refusal("expression.invalid", f"a ${{ in {text!r} is not closed")
+
+
+def render(value: Any, scope: Any) -> Any:
+    """`value` with every `${...}` in its strings evaluated. A string that is one expression keeps the value's type.
+
+    Raises `Failed`.
+    """
+    if isinstance(value, str):
+        return _render_text(value, scope) if "${" in value else value
+    if isinstance(value, dict):
+        return {key: render(inner, scope) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [render(inner, scope) for inner in value]
+    return value
+
+
+def _render_text(text: str, scope: Any) -> Any:
+    try:
+        parts = template(text)
+    except Refusal as refusal:
+        raise Failed(refusal.detail) from refusal
+    if len(parts) == 1 and parts[0][0]:
+        return evaluate(parts[0][1], scope)
+    return "".join(spoken(evaluate(part, scope)) if is_expression else part for is_expression, part in parts)
+
+
+def spoken(value: Any) -> str:
+    """A value as people read it: whole doubles without `.0`, true and false in lower case."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return "" if value is None else str(value)
+
+
+def expressions_in(value: Any) -> list[str]:
+    """Every expression in the `${...}` of a nested value. Raises `Refusal` expression.invalid."""
+    if isinstance(value, str):
+        return [part for is_expression, part in template(value) if is_expression] if "${" in value else []
+    if isinstance(value, dict):
+        return [found for inner in value.values() for found in expressions_in(inner)]
+    if isinstance(value, list | tuple):
+        return [found for inner in value for found in expressions_in(inner)]
+    return []
+
+
+# globs
+
+_WILD: Final = re.compile(r"[*?\[]")
+
+
+def is_glob(text: str) -> bool:
+    """Whether the text has wildcards."""
+    return _WILD.search(text) is not None
+
+
+@lru_cache(maxsize=16384)
+def glob(pattern: str) -> Any:
+    """A compiled glob: `*` any characters, `?` one; everything else stands for itself. Matches the whole text."""
+    return re2.compile("".join(".*" if c == "*" else "." if c == "?" else re2.escape(c) for c in pattern) + r"\z")
+
+
+# big integers
+
+_LONG: Final = re.compile(rb"\d{19}")
+
+
+def tame(value: Any, body: bytes) -> Any:
+    """`value`, decoded from `body`, with integers beyond 64 bits as doubles."""
+    return _tamed(value) if _LONG.search(body) else value
+
+
+def _tamed(value: Any) -> Any:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _tamed(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_tamed(inner) for inner in value]
+    return value

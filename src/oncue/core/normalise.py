@@ -1,0 +1,155 @@
+"""Normalise: what an event is about, whatever its format left out.
+
+The resource is the event's own, else its subject, else its source. The service is its own, else the catalogue's. The
+fingerprint is the producer's key if it has one, else a hash of resource and `check`, or the type where no check is given,
+so that `x.down` and `x.up` of one check pair.
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from oncue.core import event as events
+from oncue.core import expression
+from oncue.core.event import Event
+from oncue.core.severity import Signal, signal
+from oncue.core.state import State
+
+_object = msgspec.json.Decoder().decode
+
+
+@lru_cache(maxsize=131072)
+def fingerprint(resource: str, check: str) -> str:
+    """The default fingerprint of a condition: 16 hex digits."""
+    return hashlib.blake2b(f"{resource}\0{check}".encode(), digest_size=8).hexdigest()
+
+
+class Seen:
+    """An event as the stages see it. What is not needed on the path of a repeat is worked out when it is."""
+
+    __slots__ = (
+        "_labels", "_scope", "_service", "body", "check", "event", "event_id", "fingerprint", "namespace", "origin",
+        "position", "resource", "severity", "signal", "state", "type", "view_override",
+    )  # fmt: skip
+
+    def __init__(self, state: State, event: Event, body: bytes, namespace: str, origin: str, position: int) -> None:
+        self.state = state
+        self.event = event
+        self.body = body
+        self.event_id = event.id
+        self.namespace = namespace
+        self.origin = origin
+        self.position = position
+        self.type = event.type
+        self.severity: str | None = event.severity
+        self.signal: Signal = signal(event.severity)
+        self.resource = event.resource or event.subject or event.source
+        self.check = event.check
+        self.fingerprint = event.fingerprint or fingerprint(self.resource, event.check or event.type)
+        self._labels: dict[str, str] | None = None
+        self._service: Any = False
+        self._scope: Any = None
+        self.view_override: Callable[[], dict[str, Any]] | None = None
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The event's labels."""
+        if self._labels is None:
+            self._labels = events.labels_of(self.event)
+        return self._labels
+
+    @property
+    def service(self) -> str | None:
+        """The service that the event concerns, if any is known."""
+        if self._service is False:
+            named = self.event.service
+            self._service = named or self.state.policies.service_for(self.namespace, self.resource, self.labels)
+        service: str | None = self._service
+        return service
+
+    def view(self) -> dict[str, Any]:
+        """What expressions see as `event`."""
+        if self.view_override is not None:
+            return self.view_override()
+        view: dict[str, Any] = expression.tame(_object(self.body), self.body)
+        view["labels"] = self.labels
+        view["resource"] = self.resource
+        view["namespace"] = self.namespace
+        if self.service is not None:
+            view["service"] = self.service
+        return {key: value for key, value in view.items() if value is not None}
+
+    @property
+    def scope(self) -> Any:
+        """The activation that all expressions over this event share."""
+        if self._scope is None:
+            self._scope = expression.activation({"event": self.view(), "now": self.state.now})
+        return self._scope
+
+    def scope_with(self, **variables: Any) -> Any:
+        """An activation with more than the event in it."""
+        return expression.activation({"event": self.view(), "now": self.state.now, **variables})
+
+    def data(self) -> dict[str, Any]:
+        """The payload if it is a JSON object, else an empty one."""
+        data = events.data_of(self.event)
+        return expression.tame(data, bytes(self.event.data)) if isinstance(data, dict) else {}
+
+
+class Reading(msgspec.Struct, omit_defaults=True):
+    """One value of a sample."""
+
+    metric: str
+    value: float
+    unit: str | None = None
+    resource: str | None = None
+    labels: dict[str, str] = {}
+
+
+class Sample(msgspec.Struct, omit_defaults=True):
+    """The data of an `oncue.sample` event: what a monitor read at one time."""
+
+    monitor: str
+    resource: str
+    readings: list[Reading]
+    at: str | None = None
+    service: str | None = None
+    labels: dict[str, str] = {}
+
+
+def readings(state: State, seen: Seen) -> list[Seen]:
+    """A sample as policies see it: an event per reading whose type is its metric's name."""
+    sample = msgspec.json.decode(seen.event.data, type=Sample)
+    found = []
+    for reading in sample.readings:
+        event = msgspec.structs.replace(
+            seen.event, type=reading.metric, severity=None, resource=reading.resource or sample.resource,
+            service=sample.service or seen.event.service, check=reading.metric, fingerprint=None,
+        )  # fmt: skip
+        one = Seen(state, event, seen.body, seen.namespace, seen.origin, seen.position)
+        one._labels = {**sample.labels, **reading.labels}
+        one.view_override = _reading_view(one, reading, sample.monitor)
+        found.append(one)
+    return found
+
+
+def _reading_view(seen: Seen, reading: Reading, monitor: str) -> Callable[[], dict[str, Any]]:
+    def view() -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "id": seen.event_id,
+            "source": seen.event.source,
+            "type": reading.metric,
+            "resource": seen.resource,
+            "namespace": seen.namespace,
+            "labels": seen.labels,
+            "monitor": monitor,
+            "data": {"value": reading.value, "unit": reading.unit or "", "metric": reading.metric},
+        }
+        if seen.service is not None:
+            shown["service"] = seen.service
+        return shown
+
+    return view

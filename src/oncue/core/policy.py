@@ -1,0 +1,265 @@
+"""Policies, compiled and indexed: an event meets only those that can match it.
+
+Every policy is filed under one thing that must be so for it to match: a resource, a label's value, a service, or just its
+type. So 10,000 policies cost about what 10 do. Policies with a condition over time are filed apart from the others,
+because a mere repeat of a firing alert concerns only them.
+"""
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core.duration import seconds
+from oncue.core.expression import glob, is_glob
+from oncue.core.manifest import Manifest, PolicySpec, ServiceSpec
+
+NEAR_MISSES: Final = 20
+"""How many a policy keeps."""
+
+
+class NearMiss(msgspec.Struct, frozen=True):
+    """An event that the policy's selector took, and what it failed on."""
+
+    at: datetime
+    event: str
+    position: int
+    reason: str
+    detail: str
+
+
+class PolicyStats(msgspec.Struct, frozen=True):
+    """How a policy fares."""
+
+    fired: int = 0
+    blocked: int = 0
+    last_fired_at: datetime | None = None
+    near_misses: tuple[NearMiss, ...] = ()
+
+
+class Policy:
+    """A compiled policy. Its expressions compile at first use, so that 10,000 of them load at once."""
+
+    __slots__ = (
+        "alert", "condition", "cooldown_s", "for_s", "generation", "id", "labels", "max_runs", "max_runs_within_s",
+        "name", "namespace", "observe", "resources", "services", "severities", "skip_when", "sources", "spec",
+        "types", "where", "windowed", "within_s",
+    )  # fmt: skip
+
+    def __init__(self, manifest: Manifest) -> None:
+        spec = msgspec.convert(manifest.spec, PolicySpec)
+        self.spec: Final = spec
+        self.namespace: Final = manifest.namespace
+        self.name: Final = manifest.name
+        self.id: Final = f"{manifest.namespace}/{manifest.name}"
+        self.generation: Final = manifest.generation
+        self.observe: Final = spec.mode == "observe"
+        match = spec.match
+        self.types: Final = match.types
+        self.severities: Final = frozenset(match.severities)
+        self.labels: Final = [(name, _values(wanted)) for name, wanted in sorted(match.labels.items())]
+        self.resources: Final = match.resources
+        self.services: Final = match.services
+        self.sources: Final = match.sources
+        self.where: Final = match.where
+        self.condition: Final = spec.condition
+        self.alert: Final = spec.alert
+        self.skip_when: Final = spec.skip_when
+        self.windowed: Final = spec.condition is not None
+        condition = spec.condition
+        self.for_s: Final = seconds(condition.for_) if condition is not None and condition.for_ else 0.0
+        self.within_s: Final = seconds(condition.within) if condition is not None and condition.within else 0.0
+        limits = spec.limits
+        self.cooldown_s: Final = seconds(limits.cooldown) if limits and limits.cooldown else 0.0
+        self.max_runs: Final = limits.max_runs.count if limits and limits.max_runs else 0
+        self.max_runs_within_s: Final = seconds(limits.max_runs.within) if limits and limits.max_runs else 0.0
+
+    @property
+    def version(self) -> str:
+        """`namespace/name@generation`."""
+        return f"{self.id}@{self.generation}"
+
+    def selects(
+        self, severity: str | None, resource: str, service: str | None, source: str, labels: dict[str, str]
+    ) -> bool:
+        """Whether all of the selector but type and `where` holds."""
+        if self.severities and severity not in self.severities:
+            return False
+        for name, wanted in self.labels:
+            if labels.get(name) not in wanted:
+                return False
+        return (
+            (not self.resources or _any(self.resources, resource))
+            and (not self.services or (service is not None and _any(self.services, service)))
+            and (not self.sources or _any(self.sources, source))
+        )
+
+
+def _values(wanted: str | list[str]) -> tuple[str, ...]:
+    return (wanted,) if isinstance(wanted, str) else tuple(wanted)
+
+
+def _any(patterns: list[str], text: str) -> bool:
+    return any(text == pattern or (is_glob(pattern) and glob(pattern).match(text)) for pattern in patterns)
+
+
+def _covers(types: list[str], type: str) -> bool:
+    """Own facts must be named: neither a policy without types nor a glob like `*` means them."""
+    if type.startswith("oncue."):
+        types = [pattern for pattern in types if pattern.startswith("oncue.")]
+        return _any(types, type)
+    return not types or _any(types, type)
+
+
+class Bucket:
+    """The policies that a type can concern, filed by what else must hold."""
+
+    __slots__ = ("by_label", "by_resource", "by_service", "size", "unfiled")
+
+    def __init__(self, policies: list[Policy]) -> None:
+        self.size = len(policies)
+        self.unfiled: list[Policy] = []
+        self.by_resource: dict[str, list[Policy]] = {}
+        self.by_service: dict[str, list[Policy]] = {}
+        self.by_label: dict[str, dict[str, list[Policy]]] = {}
+        for policy in policies:
+            if policy.resources and not any(map(is_glob, policy.resources)):
+                for resource in dict.fromkeys(policy.resources):
+                    self.by_resource.setdefault(resource, []).append(policy)
+            elif policy.labels:
+                name, wanted = policy.labels[0]
+                values = self.by_label.setdefault(name, {})
+                for value in dict.fromkeys(wanted):
+                    values.setdefault(value, []).append(policy)
+            elif policy.services and not any(map(is_glob, policy.services)):
+                for service in dict.fromkeys(policy.services):
+                    self.by_service.setdefault(service, []).append(policy)
+            else:
+                self.unfiled.append(policy)
+
+    def candidates(self, resource: str, service: str | None, labels: dict[str, str]) -> list[Policy]:
+        """Policies that can match, in the order of their ids."""
+        found = self.unfiled
+        if self.by_resource and (more := self.by_resource.get(resource)):
+            found = found + more
+        if self.by_service and service is not None and (more := self.by_service.get(service)):
+            found = found + more
+        for name, values in self.by_label.items():
+            if (value := labels.get(name)) is not None and (more := values.get(value)):
+                found = found + more
+        return sorted(found, key=_by_id) if len(found) > 1 else found
+
+
+def _by_id(policy: Policy) -> str:
+    return policy.id
+
+
+class Service(msgspec.Struct, frozen=True):
+    """A service of the catalogue, ready to be matched."""
+
+    name: str
+    namespace: str
+    owner: str | None
+    criticality: str
+    resources: tuple[str, ...]
+    labels: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+EMPTY: Final = Bucket([])
+_TYPES_KEPT: Final = 10_000
+
+
+class Policies:
+    """All policies of all namespaces, and the service catalogue that events are matched to."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Policy] = {}
+        self._buckets: dict[tuple[str, str, bool], Bucket] = {}
+        self._exact: dict[tuple[str, str], dict[str, Policy]] = {}
+        self._loose: dict[str, dict[str, Policy]] = {}
+        self._services: dict[str, list[Service]] = {}
+        self._service_of: dict[tuple[str, str], Service] = {}
+
+    def put(self, manifest: Manifest) -> None:
+        """Add or replace a policy."""
+        self.drop(manifest.namespace, manifest.name)
+        policy = Policy(manifest)
+        self.by_id[policy.id] = policy
+        for rows in self._files(policy):
+            rows[policy.id] = policy
+        self._forget(policy)
+
+    def drop(self, namespace: str, name: str) -> None:
+        """Remove a policy, if it is there."""
+        policy = self.by_id.pop(f"{namespace}/{name}", None)
+        if policy is not None:
+            for rows in self._files(policy):
+                rows.pop(policy.id, None)
+            self._forget(policy)
+
+    def _files(self, policy: Policy) -> list[dict[str, Policy]]:
+        if policy.types and not any(map(is_glob, policy.types)):
+            return [self._exact.setdefault((policy.namespace, type), {}) for type in dict.fromkeys(policy.types)]
+        return [self._loose.setdefault(policy.namespace, {})]
+
+    def _forget(self, policy: Policy) -> None:
+        if policy.types and not any(map(is_glob, policy.types)):
+            for type in policy.types:
+                self._buckets.pop((policy.namespace, type, policy.windowed), None)
+        else:
+            self._buckets.clear()
+
+    def bucket(self, namespace: str, type: str, windowed: bool) -> Bucket:
+        """The policies that an event of this type can concern; `EMPTY` if there are none."""
+        key = (namespace, type, windowed)
+        found = self._buckets.get(key)
+        if found is None:
+            policies = dict(self._exact.get((namespace, type), {}))
+            for id, policy in self._loose.get(namespace, {}).items():
+                if _covers(policy.types, type):
+                    policies[id] = policy
+            chosen = [policies[id] for id in sorted(policies) if policies[id].windowed is windowed]
+            found = Bucket(chosen) if chosen else EMPTY
+            if len(self._buckets) >= _TYPES_KEPT:
+                self._buckets.clear()
+            self._buckets[key] = found
+        return found
+
+    def wants(self, namespace: str, type: str) -> bool:
+        """Whether any policy can match an event of this type."""
+        return bool(self.bucket(namespace, type, False).size or self.bucket(namespace, type, True).size)
+
+    # services
+
+    def catalogue(self, manifests: dict[str, Manifest]) -> None:
+        """Take the services from configuration."""
+        self._services.clear()
+        self._service_of.clear()
+        for id in sorted(manifests):
+            manifest = manifests[id]
+            if manifest.kind == "Service":
+                spec = msgspec.convert(manifest.spec, ServiceSpec)
+                service = Service(
+                    manifest.name, manifest.namespace, spec.owner or manifest.owner, spec.criticality,
+                    tuple(spec.resources), tuple((k, _values(v)) for k, v in sorted(spec.labels.items())),
+                )  # fmt: skip
+                self._services.setdefault(manifest.namespace, []).append(service)
+                self._service_of[(manifest.namespace, manifest.name)] = service
+
+    def service(self, namespace: str, name: str) -> Service | None:
+        """The service of this name in the catalogue."""
+        return self._service_of.get((namespace, name))
+
+    def service_for(self, namespace: str, resource: str, labels: dict[str, str]) -> str | None:
+        """The first service, by name, that this resource or these labels belong to."""
+        for service in self._services.get(namespace, ()):
+            if service.resources and _any(list(service.resources), resource):
+                return service.name
+            if service.labels and all(labels.get(name) in wanted for name, wanted in service.labels):
+                return service.name
+        return None
+
+
+def stats_with(stats: PolicyStats, **changes: Any) -> PolicyStats:
+    """The statistics with some fields replaced."""
+    return msgspec.structs.replace(stats, **changes)

@@ -1,0 +1,210 @@
+"""Respond: what a policy that fired does, within its guardrails, and a record of why it did or did not.
+
+Every decision is a fact: `oncue.policy.fired` or `oncue.policy.blocked`, with the version that decided and a reason.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from oncue.core import correlate, notify, tickets, workflow
+from oncue.core.alert import Alert
+from oncue.core.detect import Finding, window_key, within
+from oncue.core.errors import Refusal
+from oncue.core.expression import Failed, holds, render, spoken
+from oncue.core.incident import Incident
+from oncue.core.manifest import Response
+from oncue.core.normalise import Seen
+from oncue.core.policy import Policy, PolicyStats, stats_with
+from oncue.core.shape import addressees
+from oncue.core.tx import Tx
+from oncue.core.window import Window
+
+
+class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What a policy decided about an event, and why."""
+
+    id: str
+    namespace: str
+    policy: str
+    generation: int
+    event: str
+    event_position: str
+    key: str
+    outcome: str
+    """`fired` or `blocked`."""
+    reason: str
+    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `cooldown`, `max_runs`, `depth`, `error`."""
+    detail: str = ""
+    values: dict[str, Any] = {}
+    alert: str | None = None
+    incident: str | None = None
+    runs: tuple[str, ...] = ()
+    tickets: tuple[str, ...] = ()
+
+
+def guard(tx: Tx, finding: Finding, seen: Seen) -> bool:
+    """Whether the policy may shape and respond at all: not only observing, and no `skip_when` holds."""
+    policy = finding.policy
+    for text in policy.skip_when:
+        try:
+            if holds(text, seen.scope):
+                decide(tx, finding, seen, "blocked", "guard_blocked", f"skip_when: {text}")
+                return False
+        except Failed as failure:
+            decide(tx, finding, seen, "blocked", "error", f"skip_when: {failure}")
+            return False
+    if policy.observe:
+        decide(tx, finding, seen, "blocked", "observe_only", "mode: observe")
+        return False
+    return True
+
+
+def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
+    """Do what the policy says, unless its limits forbid."""
+    policy = finding.policy
+    incident = tx.state.incidents.get(alert.incident or "") if alert is not None else None
+    spec = policy.spec
+    if (spec.respond or (spec.notify is not None and incident is None)) and not _within_limits(tx, finding, seen):
+        return
+    if alert is not None and alert.quiet:
+        quiet = ", ".join(f"{reason.reason} by {reason.by}" for reason in alert.quiet)
+        decide(tx, finding, seen, "blocked", alert.quiet[0].reason, quiet, alert=alert)
+        return
+    runs: list[str] = []
+    written: list[str] = []
+    problems: list[str] = []
+    scope = seen.scope_with(
+        value=finding.window.value if finding.window else None,
+        limit=finding.window.limit if finding.window else None,
+        **_context(alert, incident),
+    )
+    for response in spec.respond:
+        try:
+            _one(tx, policy, response, seen, scope, alert, incident, runs, written)
+        except Failed as failure:
+            problems.append(str(failure))
+        except Refusal as refusal:
+            problems.append(f"{refusal.code}: {refusal.detail}")
+    if spec.notify is not None and incident is None and (tell := addressees(spec.notify)):
+        title = alert.title if alert is not None else f"{policy.name}: {seen.type} on {seen.resource}"
+        details = [["Policy", policy.version], ["Event", seen.event_id], ["Resource", seen.resource]]
+        notify.message(tx, policy.namespace, tell, title, spec.description or "", details)
+    decide(
+        tx, finding, seen, "fired", "error" if problems else "matched", "; ".join(problems), alert=alert,
+        incident=incident, runs=tuple(runs), tickets=tuple(written),
+    )  # fmt: skip
+
+
+def _context(alert: Alert | None, incident: Incident | None) -> dict[str, Any]:
+    context = {}
+    if alert is not None:
+        context["alert"] = workflow.plain(alert)
+    if incident is not None:
+        context["incident"] = workflow.plain(incident)
+    return context
+
+
+def _one(
+    tx: Tx, policy: Policy, response: Response, seen: Seen, scope: Any, alert: Alert | None,
+    incident: Incident | None, runs: list[str], written: list[str],
+) -> None:  # fmt: skip
+    if response.run is not None:
+        manifest = tx.state.manifests.get(f"Workflow/{policy.namespace}/{response.run.workflow}")
+        if manifest is None:
+            raise Refusal("workflow.not_found", f"{response.run.workflow} in {policy.namespace}")
+        trigger: dict[str, Any] = {"kind": "policy", "policy": policy.version, "event": seen.event_id}
+        if alert is not None:
+            trigger["alert"] = alert.id
+        run = workflow.start(
+            tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident
+        )
+        runs.append(run.id)
+    if response.ticket is not None:
+        wanted = response.ticket
+        title = spoken(render(wanted.title, scope)) if wanted.title else None
+        ticket = tickets.create(
+            tx, namespace=policy.namespace, type=wanted.type,
+            title=title or (alert.title if alert else f"{seen.type} on {seen.resource}"),
+            description=spoken(render(wanted.description, scope)) if wanted.description else _account(seen, alert),
+            opened_by=f"policy:{policy.id}", severity=alert.severity if alert else seen.severity,
+            priority=incident.priority if incident else None, service=seen.service, resource=seen.resource,
+            incident=incident.id if incident else None,
+        )  # fmt: skip
+        written.append(ticket.id)
+        if incident is not None:
+            correlate.link(tx, incident, ticket=ticket.id)
+
+
+def _account(seen: Seen, alert: Alert | None) -> str:
+    if alert is None:
+        return f"Event {seen.event_id} of type {seen.type} on {seen.resource}."
+    parts = [f"{alert.title} ({alert.severity}) on {alert.resource}, since {alert.first_seen_at.isoformat()}."]
+    if alert.crossing is not None and alert.crossing.value is not None and alert.crossing.limit is not None:
+        parts.append(f"Value {alert.crossing.value:g}, limit {alert.crossing.limit:g}.")
+    if "description" in alert.annotations:
+        parts.append(alert.annotations["description"])
+    return " ".join(parts)
+
+
+def _within_limits(tx: Tx, finding: Finding, seen: Seen) -> bool:
+    policy = finding.policy
+    longest = max(policy.cooldown_s, policy.max_runs_within_s)
+    if not longest:
+        return True
+    cell = window_key(f"{policy.id}#limits", finding.key)
+    window: Window = tx.state.windows.get(cell) or Window(policy.id, policy.namespace, finding.key)
+    times = within(window.times, tx.now, longest)
+    if policy.cooldown_s and times and tx.now - times[-1] < timedelta(seconds=policy.cooldown_s):
+        since = (tx.now - times[-1]).total_seconds()
+        decide(tx, finding, seen, "blocked", "cooldown", f"fired {since:.0f} s ago; cooldown is {policy.cooldown_s:g} s")
+        return False
+    recent = within(times, tx.now, policy.max_runs_within_s) if policy.max_runs else ()
+    if policy.max_runs and len(recent) >= policy.max_runs:
+        detail = f"{len(recent)} within {policy.max_runs_within_s:g} s; at most {policy.max_runs}"
+        decide(tx, finding, seen, "blocked", "max_runs", detail)
+        return False
+    keep = (*times, tx.now)[-max(policy.max_runs, 1) :]
+    tx.cell("window", cell, msgspec.structs.replace(window, times=keep))
+    tx.timer_after(f"window.limits/{cell}", longest)
+    return True
+
+
+def limits_over(tx: Tx, cell: str) -> None:
+    """Nothing in the limits' window matters any more."""
+    tx.cell("window", cell, None)
+
+
+def decide(
+    tx: Tx, finding: Finding, seen: Seen, outcome: str, reason: str, detail: str = "", *,
+    alert: Alert | None = None, incident: Incident | None = None,
+    runs: tuple[str, ...] = (), tickets: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """Record a policy's decision."""
+    policy, window = finding.policy, finding.window
+    values = {}
+    if window is not None and window.value is not None:
+        values = {"value": window.value, "limit": window.limit}
+    decision = Decision(
+        id=tx.new_id("de"), namespace=policy.namespace, policy=policy.id, generation=policy.generation,
+        event=seen.event_id, event_position=f"{tx.state.identity.partition}-{seen.position}", key=finding.key,
+        outcome=outcome, reason=reason, detail=detail[:1000], values=values,
+        alert=alert.id if alert else None, incident=incident.id if incident else None, runs=runs, tickets=tickets,
+    )  # fmt: skip
+    refs: list[tuple[str, str]] = [("policy", policy.id)]
+    if alert is not None:
+        refs.append(("alert", alert.id))
+    if incident is not None:
+        refs.append(("incident", incident.id))
+    tx.fact(
+        f"oncue.policy.{outcome}", "decision", decision, refs=tuple(refs), resource=seen.resource, service=seen.service
+    )
+    stats: PolicyStats = tx.state.cells["policy_stats"].get(policy.id) or PolicyStats()
+    if outcome == "fired":
+        stats = stats_with(stats, fired=stats.fired + 1, last_fired_at=tx.now)
+    else:
+        stats = stats_with(stats, blocked=stats.blocked + 1)
+    tx.cell("policy_stats", policy.id, stats)
+
+

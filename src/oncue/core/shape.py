@@ -1,0 +1,165 @@
+"""Shape: the alert that an event asks for, as the policies that matched it want it.
+
+An event makes one alert at the most. Policies shape that same alert, in the order of their ids; none makes a second one.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from oncue.core import event as events
+from oncue.core.alert import Crossing
+from oncue.core.detect import Finding, policy_fingerprint
+from oncue.core.duration import seconds
+from oncue.core.expression import render, spoken
+from oncue.core.normalise import Seen
+from oncue.core.tx import Tx
+
+ANNOTATIONS_LIMIT = 16
+TEXT_LIMIT = 1024
+
+
+class Draft(msgspec.Struct):
+    """An alert as it is asked for, before it meets the one that may be there already."""
+
+    namespace: str
+    fingerprint: str
+    severity: str
+    event_severity: str
+    title: str
+    resource: str
+    service: str | None
+    check: str | None
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    crossing: Crossing | None
+    source: str
+    type: str
+    event_id: str
+    policies: tuple[str, ...] = ()
+    starts_at: datetime | None = None
+    deadline_at: datetime | None = None
+    tell: tuple[str, ...] = ()
+    """Whom a policy names instead of the owner: `team:name`, `channel:name`."""
+
+
+def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
+    """The alert for this event. Raises `expression.Failed` if a policy's text does not evaluate."""
+    event = seen.event
+    data = seen.data() if seen.view_override is None else seen.view()["data"]
+    asked = Draft(
+        namespace=seen.namespace,
+        fingerprint=seen.fingerprint,
+        severity=seen.severity or "warning",
+        event_severity=seen.severity or "",
+        title=_title(seen, data),
+        resource=seen.resource,
+        service=seen.service,
+        check=seen.check,
+        labels=seen.labels,
+        annotations=_annotations(data),
+        crossing=_crossing(data),
+        source=seen.origin,
+        type=seen.type,
+        event_id=seen.event_id,
+        starts_at=events.instant(event.startsat),
+        deadline_at=events.instant(event.endsat),
+    )
+    for finding in shapers:
+        _apply(tx, asked, seen, finding)
+    return asked
+
+
+def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
+    policy, window = finding.policy, finding.window
+    asked.policies = (*asked.policies, policy.version)
+    if window is not None and window.value is not None:
+        asked.crossing = Crossing(value=window.value, limit=window.limit, metric=seen.type, since=window.since)
+    if policy.spec.notify is not None:
+        asked.tell = (*asked.tell, *addressees(policy.spec.notify))
+    wanted = policy.alert
+    if wanted is None:
+        return
+    scope = seen.scope_with(
+        value=window.value if window is not None else None, limit=window.limit if window is not None else None
+    )
+    own = window is not None and window.fingerprint is None and (bool(window.value is not None) or _keyed(policy))
+    if wanted.fingerprint is not None:
+        asked.fingerprint = spoken(render(wanted.fingerprint, scope))[:255]
+    elif own:
+        asked.fingerprint = policy_fingerprint(policy, finding.key)
+    if wanted.severity is not None:
+        asked.severity = wanted.severity
+    if wanted.title is not None:
+        asked.title = spoken(render(wanted.title, scope))[:TEXT_LIMIT]
+    if wanted.resource is not None:
+        asked.resource = spoken(render(wanted.resource, scope))[:TEXT_LIMIT]
+    if wanted.service is not None:
+        asked.service = spoken(render(wanted.service, scope))[:255]
+    for name in ("description", "runbook"):
+        text = getattr(wanted, name)
+        if text is not None:
+            asked.annotations = {**asked.annotations, name: spoken(render(text, scope))[:TEXT_LIMIT]}
+    if wanted.labels:
+        asked.labels = {**asked.labels, **{k: spoken(render(v, scope))[:TEXT_LIMIT] for k, v in wanted.labels.items()}}
+    if wanted.ttl is not None:
+        asked.deadline_at = tx.now + timedelta(seconds=seconds(wanted.ttl))
+
+
+def _keyed(policy: Any) -> bool:
+    return policy.condition is not None and bool(policy.condition.by)
+
+
+def addressees(notify: Any) -> tuple[str, ...]:
+    """Whom a policy's `notify` names; empty for the owner."""
+    if notify.channel is not None:
+        return (f"channel:{notify.channel}",)
+    if notify.team is not None:
+        return (f"team:{notify.team}",)
+    return ()
+
+
+def _title(seen: Seen, data: dict[str, Any]) -> str:
+    if seen.event.title:
+        return seen.event.title[:TEXT_LIMIT]
+    for name in ("summary", "title", "message"):
+        text = data.get(name)
+        if isinstance(text, str) and text.strip():
+            return text.strip().splitlines()[0][:TEXT_LIMIT]
+    return f"{seen.check or seen.type} on {seen.resource}"[:TEXT_LIMIT]
+
+
+def _annotations(data: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    inner = data.get("annotations")
+    if isinstance(inner, dict):
+        found.update({str(k): v[:TEXT_LIMIT] for k, v in inner.items() if isinstance(v, str)})
+    for name, shown in (
+        ("summary", "summary"), ("description", "description"), ("runbook", "runbook"), ("runbook_url", "runbook"),
+        ("generatorURL", "generator_url"), ("generator_url", "generator_url"), ("link", "link"),
+    ):  # fmt: skip
+        text = data.get(name)
+        if isinstance(text, str) and text:
+            found[shown] = text[:TEXT_LIMIT]
+    if "runbook_url" in found and "runbook" not in found:
+        found["runbook"] = found["runbook_url"]
+    return dict(list(found.items())[:ANNOTATIONS_LIMIT])
+
+
+def _crossing(data: dict[str, Any]) -> Crossing | None:
+    value, limit, since = data.get("value"), data.get("limit"), data.get("since")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        began = events.instant(since) if isinstance(since, str) else None
+    except ValueError:
+        began = None
+    unit, metric = data.get("unit"), data.get("metric")
+    return Crossing(
+        value=float(value),
+        limit=float(limit) if isinstance(limit, int | float) else None,
+        unit=unit if isinstance(unit, str) else None,
+        metric=metric if isinstance(metric, str) else None,
+        since=began,
+    )

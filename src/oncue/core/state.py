@@ -1,0 +1,201 @@
+"""The engine's live state: everything a decision may depend on, and nothing else.
+
+It is a set of keyed rows: entities (alerts, incidents, runs, ...) and cells (timers, windows, counters, ...). The store
+keeps the same rows, so recovery is reading them back, and a snapshot is all of them in order. Iteration over state
+always has an explicit order, because live dicts are in insertion order and reloaded ones are not.
+"""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core.alert import Alert
+from oncue.core.effect import Effect
+from oncue.core.heartbeat import Heartbeat
+from oncue.core.incident import Incident
+from oncue.core.manifest import Manifest
+from oncue.core.monitor import MonitorState
+from oncue.core.policy import Policies, PolicyStats
+from oncue.core.run import Run
+from oncue.core.silence import Silence
+from oncue.core.ticket import Ticket
+from oncue.core.timer import Timer, Timers
+from oncue.core.window import Window
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+ENTITIES: Final[dict[str, type[Any]]] = {
+    "alert": Alert,
+    "incident": Incident,
+    "run": Run,
+    "effect": Effect,
+    "ticket": Ticket,
+    "silence": Silence,
+    "manifest": Manifest,
+    "monitor": MonitorState,
+}
+"""Entity kinds that are part of live state, in the order of a snapshot."""
+
+CELLS: Final[dict[str, type[Any]]] = {
+    "timer": Timer,
+    "window": Window,
+    "heartbeat": Heartbeat,
+    "policy_stats": PolicyStats,
+    "counter": int,
+}
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Which journal this is; part of every id that the engine makes."""
+
+    journal_id: str
+    incarnation: int = 1
+    """Raised by a restore, so that old idempotency keys never meet new ones."""
+    partition: int = 0
+
+
+class State:
+    """Live state, with the look-ups that decisions need. Changed through `Tx` alone."""
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
+        self.position = 0
+        """Position of the newest record."""
+        self.now = EPOCH
+        """`recorded_at` of the newest input."""
+        self.entities: dict[str, dict[str, Any]] = {kind: {} for kind in ENTITIES}
+        self.cells: dict[str, dict[str, Any]] = {kind: {} for kind in CELLS if kind != "timer"}
+        self.timers = Timers()
+        self.policies = Policies()
+        # look-ups over the rows above, rebuilt at load
+        self.alert_of: dict[tuple[str, str], Alert] = {}
+        """(namespace, fingerprint) -> the alert that a repeat belongs to."""
+        self.incident_of: dict[tuple[str, str], str] = {}
+        """(namespace, what it is about) -> id of the incident that a new alert joins."""
+        self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
+        """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
+
+    @property
+    def alerts(self) -> dict[str, Alert]:
+        """Live alerts by id."""
+        return self.entities["alert"]
+
+    @property
+    def incidents(self) -> dict[str, Incident]:
+        """Incidents that are not closed, by id."""
+        return self.entities["incident"]
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """Runs that have not ended, by id."""
+        return self.entities["run"]
+
+    @property
+    def effects(self) -> dict[str, Effect]:
+        """Effects without a final result, by id."""
+        return self.entities["effect"]
+
+    @property
+    def tickets(self) -> dict[str, Ticket]:
+        """Tickets that are not closed, by id."""
+        return self.entities["ticket"]
+
+    @property
+    def silences(self) -> dict[str, Silence]:
+        """Silences that are not expired, by id."""
+        return self.entities["silence"]
+
+    @property
+    def manifests(self) -> dict[str, Manifest]:
+        """Configuration by `Kind/namespace/name`."""
+        return self.entities["manifest"]
+
+    @property
+    def windows(self) -> dict[str, Window]:
+        """Windows of conditions over time by `policy|key`."""
+        return self.cells["window"]
+
+    def load(self, entities: list[tuple[str, str, bytes]], cells: list[tuple[str, str, bytes]]) -> None:
+        """Read rows back: (kind, id, JSON body) and (kind, key, msgpack body)."""
+        for kind, id, body in entities:
+            self.entities[kind][id] = _ENTITY_DECODERS[kind](body)
+        for kind, key, body in cells:
+            if kind == "timer":
+                self.timers.put(_CELL_DECODERS[kind](body))
+            else:
+                self.cells[kind][key] = _CELL_DECODERS[kind](body)
+        self.index()
+
+    def index(self) -> None:
+        """Build the look-ups from the rows."""
+        from oncue.core import incident as incidents
+
+        for id in sorted(self.alerts):
+            alert = self.alerts[id]
+            self.alert_of[(alert.namespace, alert.fingerprint)] = alert
+        for id in sorted(self.incidents):
+            incident = self.incidents[id]
+            if not incident.joinable:
+                continue
+            self.incident_of[(incident.namespace, incidents.about(incident))] = id
+        for key in sorted(self.windows):
+            window = self.windows[key]
+            if window.fingerprint is not None:
+                held = (window.namespace, window.fingerprint)
+                self.held_of[held] = (*self.held_of.get(held, ()), key)
+        for id in sorted(self.manifests):
+            manifest = self.manifests[id]
+            if manifest.kind == "Policy":
+                self.policies.put(manifest)
+        self.policies.catalogue(self.manifests)
+
+    def dump(self) -> bytes:
+        """All of it, in one canonical form: equal states give equal bytes."""
+        return msgspec.msgpack.encode(
+            {
+                "position": self.position,
+                "now": self.now,
+                "entities": {
+                    kind: [rows[id] for id in sorted(rows)] for kind, rows in self.entities.items()
+                },
+                "cells": {
+                    kind: [(key, rows[key]) for key in sorted(rows)] for kind, rows in self.cells.items()
+                },
+                "timers": [self.timers.by_key[key] for key in sorted(self.timers.by_key)],
+            }
+        )
+
+    def restore(self, dump: bytes) -> None:
+        """Become the state that `dump` was made of."""
+        shape = msgspec.msgpack.decode(dump, type=_Dump)
+        self.position = shape.position
+        self.now = shape.now
+        for kind, rows in shape.entities.items():
+            for row in rows:
+                entity = _ENTITY_UNPACKERS[kind](row)
+                self.entities[kind][entity.id] = entity
+        for kind, cells in shape.cells.items():
+            for key, cell in cells:
+                self.cells[kind][key] = _CELL_DECODERS[kind](cell)
+        for timer in shape.timers:
+            self.timers.put(timer)
+        self.index()
+
+    def digest(self) -> bytes:
+        """SHA-256 of the dump."""
+        return hashlib.sha256(self.dump()).digest()
+
+
+class _Dump(msgspec.Struct):
+    position: int
+    now: datetime
+    entities: dict[str, list[msgspec.Raw]]
+    cells: dict[str, list[tuple[str, msgspec.Raw]]]
+    timers: list[Timer]
+
+
+_ENTITY_DECODERS: Final = {kind: msgspec.json.Decoder(type).decode for kind, type in ENTITIES.items()}
+_ENTITY_UNPACKERS: Final = {kind: msgspec.msgpack.Decoder(type).decode for kind, type in ENTITIES.items()}
+_CELL_DECODERS: Final = {kind: msgspec.msgpack.Decoder(type).decode for kind, type in CELLS.items()}

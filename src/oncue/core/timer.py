@@ -1,0 +1,46 @@
+"""Timers: when the engine must look again. They fire before the first input at or after their instant."""
+
+import heapq
+from datetime import datetime
+
+import msgspec
+
+
+class Timer(msgspec.Struct, frozen=True):
+    """One timer. A key has at most one; setting it again moves it."""
+
+    key: str
+    """`what/of`, as in `run.deadline/run-abc`; the part before the first slash names the handler."""
+    due_at: datetime
+    created: int
+    """Position of the input that set it."""
+    index: int
+    """Counts the timers set by that input."""
+
+
+class Timers:
+    """All timers, fired in the order (due_at, created, index)."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, Timer] = {}
+        self._heap: list[tuple[datetime, int, int, str]] = []
+
+    def put(self, timer: Timer) -> None:
+        """Set the timer of this key. What the key had before is void."""
+        self.by_key[timer.key] = timer
+        heapq.heappush(self._heap, (timer.due_at, timer.created, timer.index, timer.key))
+
+    def drop(self, key: str) -> None:
+        """Forget the timer of this key."""
+        del self.by_key[key]
+
+    def first(self) -> Timer | None:
+        """The timer that fires next; None if there is none."""
+        heap = self._heap
+        while heap:
+            due_at, created, index, key = heap[0]
+            timer = self.by_key.get(key)
+            if timer is not None and (timer.due_at, timer.created, timer.index) == (due_at, created, index):
+                return timer
+            heapq.heappop(heap)
+        return None

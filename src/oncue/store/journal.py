@@ -1,0 +1,199 @@
+"""The journal's form: records in segments, one per committed batch, under one Merkle root each.
+
+A record is an envelope (namespace, origin, actor) and the stored bytes of a CloudEvent. Its leaf is
+SHA-256(0x00 | position | recorded_at | SHA-256(length-prefixed envelope | stored bytes)); the batch's root is that of
+RFC 6962, section 2.1; the chain row hashes it onto its predecessor. Fixed-width numbers are big-endian.
+"""
+
+import hashlib
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+import msgspec
+import zstandard
+from sqlalchemy import Connection, select
+
+from oncue.store.schema import segment
+
+INPUT: Final = 0
+DERIVED: Final = 1
+REJECTED: Final = 2
+"""An input that the engine could not handle: a poison input."""
+CONFLICT: Final = 4
+"""An input with the id of an earlier one and other bytes: kept as evidence, not handled."""
+
+_HEADER: Final = struct.Struct(">QBII")
+_LEAF: Final = struct.Struct(">QQ")
+_LENGTH: Final = struct.Struct(">I")
+_CHAIN: Final = struct.Struct(">QQQ")
+
+GENESIS: Final = bytes(32)
+
+
+class Record(NamedTuple):
+    """One record of the journal. `recorded_at` is in microseconds since 1970 UTC."""
+
+    position: int
+    recorded_at: int
+    flags: int
+    envelope: bytes
+    body: bytes
+
+    @property
+    def derived(self) -> bool:
+        """Whether it is a fact of OnCue's own."""
+        return bool(self.flags & DERIVED)
+
+    @property
+    def rejected(self) -> bool:
+        """Whether it is an input that was not handled."""
+        return bool(self.flags & (REJECTED | CONFLICT))
+
+    @property
+    def namespace(self) -> str:
+        """Of events that name none themselves."""
+        return open_envelope(self.envelope)[0]
+
+    @property
+    def origin(self) -> str:
+        """Through which it came."""
+        return open_envelope(self.envelope)[1]
+
+    @property
+    def actor(self) -> str | None:
+        """Who did it, for commands."""
+        return open_envelope(self.envelope)[2]
+
+
+seal_envelope: Final = msgspec.msgpack.Encoder().encode
+"""(namespace, origin, actor) to an envelope."""
+
+open_envelope: Final = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
+
+_compress: Final = zstandard.ZstdCompressor(level=1).compress
+_decompress: Final = zstandard.ZstdDecompressor().decompress
+
+
+def digest(envelope: bytes, body: bytes) -> bytes:
+    """The hash of a record's content; it stays when the content is erased."""
+    return hashlib.sha256(_LENGTH.pack(len(envelope)) + envelope + body).digest()
+
+
+def leaf(position: int, recorded_at: int, content: bytes) -> bytes:
+    """The Merkle leaf of a record with this content hash."""
+    return hashlib.sha256(b"\0" + _LEAF.pack(position, recorded_at) + content).digest()
+
+
+def merkle_root(leaves: list[bytes]) -> bytes:
+    """The root over at least one leaf. An odd node at the end of a level moves up, as RFC 6962's split has it."""
+    sha256 = hashlib.sha256
+    level = leaves
+    while len(level) > 1:
+        above = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        if len(level) & 1:
+            above.append(level[-1])
+        level = above
+    return level[0]
+
+
+def merkle_path(leaves: list[bytes], index: int) -> list[tuple[str, str]]:
+    """The audit path of a leaf: (`left` or `right`, hash in hex) from the leaf up."""
+    path = []
+    level = leaves
+    while len(level) > 1:
+        sibling = index ^ 1
+        if sibling < len(level):
+            path.append(("left" if sibling < index else "right", level[sibling].hex()))
+        above = [hashlib.sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        if len(level) & 1:
+            above.append(level[-1])
+        level, index = above, index // 2
+    return path
+
+
+def chain_hash(batch: int, first: int, last: int, root: bytes, previous: bytes) -> bytes:
+    """The hash of a chain row."""
+    return hashlib.sha256(b"\2" + _CHAIN.pack(batch, first, last) + root + previous).digest()
+
+
+def pack(records: Iterable[Record]) -> tuple[bytes, bytes, int]:
+    """Records to (head, body, size before compression)."""
+    pack_header = _HEADER.pack
+    head = b"".join([pack_header(r.recorded_at, r.flags, len(r.envelope), len(r.body)) for r in records])
+    body = b"".join([part for r in records for part in (r.envelope, r.body)])
+    return _compress(head), _compress(body), len(body)
+
+
+def unpack(first_position: int, head: bytes, body: bytes) -> Iterator[Record]:
+    """The records of a segment. Raises `zstandard.ZstdError`, `ValueError` if it is damaged."""
+    text = _decompress(body) if body else b""
+    at = 0
+    for offset, (recorded_at, flags, envelope_size, body_size) in enumerate(_HEADER.iter_unpack(_decompress(head))):
+        middle, end = at + envelope_size, at + envelope_size + body_size
+        if end > len(text):
+            raise ValueError("a segment is shorter than its head says")
+        yield Record(first_position + offset, recorded_at, flags, text[at:middle], text[middle:end])
+        at = end
+
+
+class JournalReader:
+    """Reads the journal over a SQLAlchemy connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def records(self, first: int, last: int | None = None) -> Iterator[Record]:
+        """Records from `first` to `last`, both included, in order; those past retention are left out."""
+        query = (
+            select(segment.c.first_position, segment.c.head, segment.c.body)
+            .where(segment.c.last_position >= first)
+            .order_by(segment.c.first_position)
+        )
+        if last is not None:
+            query = query.where(segment.c.first_position <= last)
+        for row in self._connection.execute(query).yield_per(16):
+            for record in unpack(row.first_position, row.head, row.body):
+                if record.position >= first and (last is None or record.position <= last):
+                    yield record
+
+    def record(self, position: int) -> Record | None:
+        """The record at this position; None if there is none, or it is past retention."""
+        return next(self.records(position, position), None)
+
+    def backwards(
+        self,
+        before: int | None = None,
+        *,
+        types: set[str] | None = None,
+        namespaces: set[str] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> Iterator[Record]:
+        """Records from the newest, or from just before `before`, downwards.
+
+        Segments that hold no event of `types` (exact names) or `namespaces`, or lie outside [`since`, `until`] in
+        microseconds, are passed over; records in the others are not filtered.
+        """
+        columns = (segment.c.first_position, segment.c.types, segment.c.namespaces, segment.c.batch)
+        query = select(*columns).order_by(segment.c.first_position.desc())
+        if before is not None:
+            query = query.where(segment.c.first_position < before)
+        if since is not None:
+            query = query.where(segment.c.last_recorded_at >= since)
+        if until is not None:
+            query = query.where(segment.c.first_recorded_at <= until)
+        for row in self._connection.execute(query).yield_per(64):
+            if types is not None and types.isdisjoint(json.loads(row.types)):
+                continue
+            if namespaces is not None and namespaces.isdisjoint(json.loads(row.namespaces)):
+                continue
+            content = self._connection.execute(
+                select(segment.c.head, segment.c.body).where(segment.c.batch == row.batch)
+            ).first()
+            if content is None:
+                continue
+            for record in reversed(list(unpack(row.first_position, content.head, content.body))):
+                if before is None or record.position < before:
+                    yield record

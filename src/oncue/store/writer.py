@@ -1,0 +1,264 @@
+"""The single writer: one transaction per batch, with everything the batch caused.
+
+Its few statements are compiled once, by SQLAlchemy for the database at hand, and run through the driver's `executemany`.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import msgspec
+from sqlalchemy import Dialect, Table, delete, func, insert, literal_column
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+from oncue.store import schema
+from oncue.store.journal import Record, chain_hash, pack
+
+WAL_LIMIT: Final = 64 * 1024 * 1024
+"""Bytes of write-ahead log above which the writer moves it into the database."""
+
+
+class Unavailable(Exception):
+    """The store could not commit; nothing of the batch was kept, and the same writer can try again."""
+
+
+class Rows(msgspec.Struct):
+    """What one transaction writes, beside the segment: rows in the order of their table's columns."""
+
+    facts: list[tuple[Any, ...]] = []
+    refs: list[tuple[str, str, int]] = []
+    entities: list[tuple[Any, ...]] = []
+    hot: list[tuple[str, int, int, int | None, int]] = []
+    hot_gone: list[tuple[str]] = []
+    cells: list[tuple[str, str, bytes]] = []
+    cells_gone: list[tuple[str, str]] = []
+    samples: list[tuple[str, int, int, int, float, float, float]] = []
+    letters: list[tuple[str, str, str, str, int, int | None, bytes]] = []
+    redriven: list[tuple[int, int]] = []
+    access: list[tuple[str, str, bytes]] = []
+    access_gone: list[tuple[str, str]] = []
+
+
+class Segment(msgspec.Struct):
+    """The journal's part of a batch."""
+
+    records: list[Record]
+    root: bytes
+    inputs: int
+    types: list[str]
+    namespaces: list[str]
+    ids: bytes
+    digests: bytes
+    events: int
+    """Events from outside in the journal so far, for the statistics."""
+
+
+class Driver(Protocol):
+    """A connection of the database's own driver, and how it begins and ends a transaction."""
+
+    dialect: Dialect
+    transient: tuple[type[Exception], ...]
+
+    def begin(self) -> None: ...
+    def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+    def idle(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class SQLiteDriver:
+    """SQLite in WAL mode with `synchronous=FULL`: what is committed is on the disk."""
+
+    transient = (sqlite3.OperationalError,)
+
+    def __init__(self, path: Path) -> None:
+        self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")
+        self._path = path
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA busy_timeout = 5000")
+        mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        self._connection.execute("PRAGMA synchronous = FULL")
+        synchronous = self._connection.execute("PRAGMA synchronous").fetchone()[0]
+        if mode != "wal" or synchronous != 2:
+            raise Unavailable(f"SQLite gives journal_mode={mode}, synchronous={synchronous}; it must be wal and 2")
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self._connection.execute("PRAGMA cache_size = -65536")
+        self._connection.execute("PRAGMA journal_size_limit = 67108864")
+
+    def begin(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        self._connection.executemany(sql, rows)
+
+    def commit(self) -> None:
+        self._connection.execute("COMMIT")
+
+    def rollback(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+    def idle(self) -> None:
+        """Move the write-ahead log into the database, as far as readers allow."""
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def full(self) -> bool:
+        """Whether the write-ahead log has outgrown its limit."""
+        wal = self._path.with_name(self._path.name + "-wal")
+        return wal.exists() and wal.stat().st_size > WAL_LIMIT
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class PostgreSQLDriver:
+    """PostgreSQL through psycopg, with `synchronous_commit` on."""
+
+    def __init__(self, url: str) -> None:
+        import psycopg
+
+        self.transient: tuple[type[Exception], ...] = (psycopg.OperationalError,)
+        self.dialect: Dialect = postgresql.dialect(paramstyle="format")
+        self._connection = psycopg.connect(url)
+        self._connection.execute("SET synchronous_commit = on")
+        self._connection.commit()
+
+    def begin(self) -> None: ...
+
+    def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        with self._connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
+
+    def commit(self) -> None:
+        self._connection.commit()
+
+    def rollback(self) -> None:
+        self._connection.rollback()
+
+    def idle(self) -> None: ...
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _upsert(dialect: Dialect, table: Table, keys: list[str], add: tuple[str, ...] = ()) -> Any:
+    make = sqlite_insert if dialect.name == "sqlite" else postgresql_insert
+    statement = make(table)
+    changes: dict[str, Any] = {}
+    for column in table.columns:
+        if column.name in keys:
+            continue
+        new = statement.excluded[column.name]
+        if column.name in add:
+            changes[column.name] = column + new
+        elif table is schema.sample and column.name in ("min", "max"):
+            smaller = func.min if dialect.name == "sqlite" else func.least
+            larger = func.max if dialect.name == "sqlite" else func.greatest
+            changes[column.name] = (smaller if column.name == "min" else larger)(column, new)
+        else:
+            changes[column.name] = new
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
+
+
+class Writer:
+    """Commits batches. Knows the end of the journal: the next batch's number and the head of the chain."""
+
+    def __init__(self, driver: Driver, batch: int, head: bytes) -> None:
+        self.driver = driver
+        self.batch = batch
+        """Number of the newest batch."""
+        self.head = head
+        dialect = driver.dialect
+
+        def sql(statement: Any, columns: list[str] | None = None) -> str:
+            compiled = statement.compile(dialect=dialect, column_keys=columns)
+            return str(compiled)
+
+        every = lambda table: [c.name for c in table.columns]  # noqa: E731
+        self._segment = sql(insert(schema.segment), every(schema.segment))
+        self._chain = sql(insert(schema.chain), every(schema.chain))
+        self._fact = sql(insert(schema.fact), every(schema.fact))
+        ignore = sqlite_insert if dialect.name == "sqlite" else postgresql_insert
+        self._ref = sql(ignore(schema.fact_ref).on_conflict_do_nothing(), every(schema.fact_ref))
+        self._entity = sql(_upsert(dialect, schema.entity, ["kind", "id"]), every(schema.entity))
+        self._hot = sql(_upsert(dialect, schema.alert_hot, ["id"]), every(schema.alert_hot))
+        self._hot_gone = self._delete(schema.alert_hot, "id")
+        self._cell = sql(_upsert(dialect, schema.cell, ["kind", "key"]), every(schema.cell))
+        self._cell_gone = self._delete(schema.cell, "kind", "key")
+        self._sample = sql(
+            _upsert(dialect, schema.sample, ["series", "step_s", "at"], add=("count", "sum")), every(schema.sample)
+        )
+        letters = [c.name for c in schema.dead_letter.columns if c.name not in ("id", "redriven_at")]
+        self._letter = sql(insert(schema.dead_letter), letters)
+        mark = "?" if dialect.name == "sqlite" else "%s"
+        self._redriven = f"UPDATE dead_letter SET redriven_at = {mark} WHERE id = {mark}"
+        self._access = sql(_upsert(dialect, schema.access, ["kind", "id"]), every(schema.access))
+        self._access_gone = self._delete(schema.access, "kind", "id")
+        self._cursor = (
+            f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark} "
+            "WHERE partition = 0"
+        )
+
+    def _delete(self, table: Table, *keys: str) -> str:
+        mark = "?" if self.driver.dialect.name == "sqlite" else "%s"
+        statement = delete(table).where(*[table.c[key] == literal_column(mark) for key in keys])
+        return str(statement.compile(dialect=self.driver.dialect))
+
+    def commit(self, part: Segment | None, rows: Rows) -> None:
+        """Write a batch, all of it or nothing, and wait until it is on the disk.
+
+        Raises `Unavailable` if it could not be written; anything else means the state of the disk is unknown.
+        """
+        driver, run = self.driver, self.driver.run
+        head, batch = self.head, self.batch
+        try:
+            driver.begin()
+            if part is not None:
+                records = part.records
+                first, last = records[0].position, records[-1].position
+                batch += 1
+                head = chain_hash(batch, first, last, part.root, self.head)
+                packed_head, packed_body, size = pack(records)
+                run(
+                    self._segment,
+                    [(
+                        batch, first, last, records[0].recorded_at, records[-1].recorded_at, len(records), part.inputs,
+                        size, _names(part.types), _names(part.namespaces), part.ids, part.digests, packed_head,
+                        packed_body,
+                    )],
+                )  # fmt: skip
+                run(self._chain, [(batch, first, last, part.root, self.head, head)])
+                run(self._cursor, [(last, head, records[-1].recorded_at, part.events)])
+            for statement, values in (
+                (self._fact, rows.facts),
+                (self._ref, rows.refs),
+                (self._entity, rows.entities),
+                (self._hot_gone, rows.hot_gone),
+                (self._hot, rows.hot),
+                (self._cell_gone, rows.cells_gone),
+                (self._cell, rows.cells),
+                (self._sample, rows.samples),
+                (self._letter, rows.letters),
+                (self._redriven, rows.redriven),
+                (self._access_gone, rows.access_gone),
+                (self._access, rows.access),
+            ):
+                if values:
+                    run(statement, values)
+            driver.commit()
+        except driver.transient as error:
+            self._give_up(error)
+        self.head, self.batch = head, batch
+
+    def _give_up(self, error: Exception) -> None:
+        """The batch was refused. A rollback that works makes that certain."""
+        self.driver.rollback()
+        raise Unavailable(str(error)) from error
+
+
+def _names(names: list[str]) -> str:
+    return msgspec.json.encode(names).decode()
