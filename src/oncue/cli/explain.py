@@ -1,0 +1,35 @@
+"""`oncue explain`: why a thing is as it is, and why not otherwise."""
+
+from urllib.parse import quote
+
+import typer
+
+from oncue.cli import show
+from oncue.cli.server import Server
+
+
+def explain(
+    kind: str = typer.Argument(help="event, alert, incident, run, ticket or policy."),
+    id: str = typer.Argument(help="Its id; of a policy NAMESPACE/NAME."),
+    output: show.Format = show.Output,
+) -> None:
+    """Say why something is as it is: what led to it, which policies decided, and what did not happen."""
+    with Server() as server:
+        found = server.get(f"/explain/{quote(kind, safe='')}/{quote(id)}")
+    if output is not show.Format.table:
+        show.document(found, output)
+        return
+    show.done(show.clean(found["summary"]))
+    for reason in found["reasons"]:
+        show.done(f"- {show.clean(reason)}")
+    if found["decisions"]:
+        show.done("\nDecisions")
+        rows = [
+            (one["recorded_at"][:19], one["policy"], one["outcome"], one["reason"], one.get("detail", ""))
+            for one in found["decisions"]
+        ]
+        show.table(rows, ("at", "policy", "outcome", "reason", "detail"))
+    if found["facts"]:
+        show.done("\nWhat happened")
+        rows_ = [(one["recorded_at"][:19], one["type"], one["id"], one["position"]) for one in found["facts"]]
+        show.table(rows_, ("at", "fact", "about", "position"))

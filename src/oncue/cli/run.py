@@ -1,0 +1,36 @@
+"""`oncue run`: starts a workflow by hand."""
+
+from typing import Any
+
+import msgspec
+import typer
+
+from oncue.cli import show
+from oncue.cli.server import Server
+
+
+def run(
+    workflow: str = typer.Argument(help="The workflow's name, or NAMESPACE/NAME."),
+    input: list[str] = typer.Option(
+        [], "--input", "-i", help="NAME=VALUE, the value as JSON or text; may be repeated."
+    ),
+    namespace: str | None = typer.Option(None, "--namespace", "-n", help="Of the workflow. [default: the token's own]"),
+    output: show.Format = show.Output,
+) -> None:
+    """Start a workflow, and print the run's id. See how it goes with `oncue get run ID`."""
+    inputs: dict[str, Any] = {}
+    for pair in input:
+        name, equals, text = pair.partition("=")
+        if not name or not equals:
+            raise typer.BadParameter("write NAME=VALUE", param_hint="--input")
+        try:
+            inputs[name] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            inputs[name] = text
+    with Server() as server:
+        body = {"workflow": workflow, "inputs": inputs, "namespace": namespace}
+        started = server.send("POST", "/runs", json=body)
+    if output is show.Format.table:
+        show.done(f"{started['id']} {started['state']}")
+    else:
+        show.document(started, output)

@@ -1,0 +1,177 @@
+"""What the command line prints: tables for people, YAML and JSON for programs, refusals on standard error."""
+
+import io
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from oncue.core.errors import Refusal
+
+if TYPE_CHECKING:
+    from oncue.manifests import Problem
+
+out: Final = Console(highlight=False, soft_wrap=True)
+err: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+
+STYLES: Final = {
+    "critical": "bold red",
+    "major": "red",
+    "minor": "yellow",
+    "warning": "yellow",
+    "clear": "green",
+    "firing": "red",
+    "resolved": "green",
+    "open": "red",
+    "failed": "red",
+    "failing": "red",
+    "fail": "bold red",
+    "succeeded": "green",
+    "ok": "green",
+    "warn": "yellow",
+    "created": "green",
+    "updated": "yellow",
+    "deleted": "red",
+}
+"""How words look on a terminal; they carry the meaning without it."""
+
+
+class Format(StrEnum):
+    """How a result is printed."""
+
+    table = "table"
+    yaml = "yaml"
+    json = "json"
+
+
+Output = typer.Option(Format.table, "--output", "-o", help="How to print the result.")
+
+
+def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> None:
+    """Print rows under headings: aligned and cut on a terminal, separated by tabs into a pipe."""
+    rows = [[_cell(value) for value in row] for row in rows]
+    if not out.is_terminal:
+        for row in [[column.upper() for column in columns], *rows]:
+            print("\t".join(row))
+        return
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        grid.add_column(column.upper(), overflow="ellipsis", no_wrap=True)
+    for row in rows:
+        grid.add_row(*[Text(value, style=STYLES.get(value, "")) for value in row])
+    Console(highlight=False).print(grid)
+
+
+def document(value: Any, form: Format) -> None:
+    """Print a JSON value as JSON or YAML."""
+    print(as_json(value) if form is Format.json else as_yaml(value), end="\n" if form is Format.json else "")
+
+
+def as_json(value: Any) -> str:
+    """A value as indented JSON."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+
+
+def as_yaml(value: Any) -> str:
+    """A JSON value as YAML that reads back as the same."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.scalarstring import LiteralScalarString
+
+    def blocks(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: blocks(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [blocks(inner) for inner in value]
+        return LiteralScalarString(value) if isinstance(value, str) and "\n" in value.strip() else value
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    yaml.width = 120
+    text = io.StringIO()
+    yaml.dump(blocks(value), text)
+    return text.getvalue()
+
+
+def refused(refusal: Refusal) -> None:
+    """Print a refusal: code and title, what exactly, what to do."""
+    entry = refusal.entry
+    err.print(f"[bold red]error[/] {escape(entry.code)}: {escape(entry.title)}")
+    if refusal.detail:
+        err.print(f"  {escape(refusal.detail)}")
+    for problem in _listed(refusal.more.get("problems")):
+        err.print(f"  {escape(problem)}")
+    err.print(f"  [dim]hint: {escape(str(refusal.more.get('hint') or entry.hint))}[/]")
+
+
+def problems(found: "Iterable[Problem]") -> None:
+    """Print what is wrong with manifests."""
+    for problem in found:
+        style = "red" if problem.level == "error" else "yellow"
+        err.print(f"[{style}]{problem.level}[/] {escape(str(problem))}")
+
+
+def warning(text: str) -> None:
+    """Print a doubt."""
+    err.print(f"[yellow]warning[/] {escape(clean(text))}")
+
+
+def note(text: str) -> None:
+    """Print a line for people, beside the result."""
+    err.print(escape(text))
+
+
+def done(text: str) -> None:
+    """Print the result of a command that has no other."""
+    out.print(escape(text))
+
+
+def ago(instant: str | None) -> str:
+    """An instant as people say it: `3m`, `2h`, `5d` ago; empty for None."""
+    if not instant:
+        return ""
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(instant)).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if abs(seconds) >= size:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds:.0f}s"
+
+
+def clean(text: str) -> str:
+    """Text from outside without control characters, which could steer a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _listed(found: object) -> list[str]:
+    if not isinstance(found, list) or len(found) < 2:
+        return []
+    from oncue.manifests import Problem
+
+    return [str(msgspec.convert(problem, Problem)) for problem in found]
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(part) for part in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_cell(part)}" for key, part in value.items())
+    return clean(str(value))
+
+
+def password(prompt: str, *, confirm: bool = False) -> str:
+    """A secret from standard input, or asked for without echo on a terminal; never from an argument."""
+    if sys.stdin.isatty():
+        return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True))
+    text = sys.stdin.read()
+    return text.removesuffix("\n").removesuffix("\r")

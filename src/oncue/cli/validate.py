@@ -1,0 +1,54 @@
+"""`oncue validate`: checks manifests without a server."""
+
+from pathlib import Path
+
+import typer
+
+from oncue import manifests
+from oncue.cli import show
+from oncue.core.errors import Refusal
+
+Files = typer.Option(
+    ..., "--file", "-f", help="A manifest, or a directory of them; - is standard input. May be given again."
+)
+
+
+def validate(
+    file: list[Path] = Files,
+    strict: bool = typer.Option(False, "--strict", help="Count warnings as errors."),
+) -> None:
+    """Check manifests: schema, expressions, names. Works without a server.
+
+    Each problem is printed with file, line and column. Exit code 1 if there is an error.
+    """
+    documents, problems = read(file)
+    problems += manifests.missing(documents)
+    show.problems(problems)
+    errors = sum(problem.level == "error" for problem in problems)
+    warnings = len(problems) - errors
+    if errors or (strict and warnings):
+        show.note(f"{errors} errors, {warnings} warnings")
+        raise typer.Exit(1)
+    show.done(f"{len(documents)} manifests are sound" + (f", {warnings} warnings" if warnings else ""))
+
+
+def accepted(files: list[Path]) -> list[manifests.Document]:
+    """The documents of these files, all sound. Prints what is wrong and ends the command if one is not."""
+    documents, problems = read(files)
+    show.problems(problems)
+    if any(problem.level == "error" for problem in problems):
+        raise typer.Exit(1)
+    if not documents:
+        raise Refusal("manifest.malformed", "there is no manifest in " + ", ".join(map(str, files)))
+    return documents
+
+
+def read(files: list[Path]) -> tuple[list[manifests.Document], list[manifests.Problem]]:
+    """The documents that can be taken, and what is wrong with the others. Raises `Refusal` manifest.malformed."""
+    parsed: list[manifests.Parsed] = []
+    for file in files:
+        if str(file) == "-":
+            parsed += manifests.parse_yaml(typer.get_binary_stream("stdin").read(), "standard input")
+        else:
+            parsed += manifests.read([file])
+    return manifests.load(parsed)
