@@ -1,7 +1,5 @@
 """`oncue explain`: why a thing is as it is, and why not otherwise."""
 
-from urllib.parse import quote
-
 import typer
 
 from oncue.cli import show
@@ -15,7 +13,7 @@ def explain(
 ) -> None:
     """Say why something is as it is: what led to it, which policies decided, and what did not happen."""
     with Server() as server:
-        found = server.get(f"/explain/{quote(kind, safe='')}/{quote(id)}")
+        found = server.get(server.path("explain", kind, id))
     if output is not show.Format.table:
         show.document(found, output)
         return

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -34,6 +35,11 @@ class Server:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._http.close()
+
+    @staticmethod
+    def path(*parts: str) -> str:
+        """The path of these parts, each escaped."""
+        return "".join("/" + quote(part, safe="") for part in parts)
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON at `/api/v1` + path. Parameters that are None are left out."""

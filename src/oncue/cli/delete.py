@@ -1,0 +1,33 @@
+"""`oncue delete`: takes manifests away."""
+
+from pathlib import Path
+
+import typer
+
+from oncue.cli import show
+from oncue.cli.get import kind_of
+from oncue.cli.server import Server
+from oncue.cli.validate import accepted
+
+
+def delete(
+    kind: str | None = typer.Argument(None, help="The kind, as policy."),
+    name: str | None = typer.Argument(None, help="The name, or NAMESPACE/NAME."),
+    file: list[Path] = typer.Option([], "--file", "-f", help="Delete what these files describe, instead."),
+    namespace: str = typer.Option("default", "--namespace", "-n", help="For names without one."),
+) -> None:
+    """Delete manifests. What happened under them stays in the journal."""
+    if bool(file) == (kind is not None) or (kind is not None and name is None):
+        raise typer.BadParameter("give KIND and NAME, or -f FILE", param_hint="KIND")
+    if file:
+        wanted = [(one.kind, one.namespace or namespace, one.name) for one in accepted(file)]
+    else:
+        found = kind_of(kind or "")
+        if not isinstance(found, str):
+            raise typer.BadParameter(f"{kind} cannot be deleted", param_hint="KIND")
+        where, _, plain = (name or "").rpartition("/")
+        wanted = [(found, where or namespace, plain)]
+    with Server() as server:
+        for one in wanted:
+            server.send("DELETE", server.path("manifests", *one))
+            show.done(f"{'/'.join(one)} deleted")

@@ -1,0 +1,149 @@
+"""`oncue get`: lists and details of everything that the server keeps."""
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+import typer
+
+from oncue.cli import show
+from oncue.cli.server import Server
+from oncue.core.errors import Refusal
+from oncue.core.manifest import API_VERSION, KINDS
+
+Column = tuple[str, Callable[[dict[str, Any]], Any]]
+
+
+def _field(name: str) -> Column:
+    return name.removesuffix("_at").replace("_", " "), lambda item: item.get(name)
+
+
+def _age(name: str, title: str = "age") -> Column:
+    return title, lambda item: show.ago(item.get(name))
+
+
+def _fields(*names: str) -> list[Column]:
+    return [_field(name) for name in names]
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A list of the API and how it is shown."""
+
+    path: str
+    columns: list[Column]
+
+
+LISTS: Final[dict[str, Kind]] = {
+    "alerts": Kind("alerts", [
+        *_fields("id", "severity", "state", "title", "resource", "service", "count"),
+        _age("last_seen_at", "seen"), ("quiet", lambda item: [one["reason"] for one in item["quiet"]]),
+    ]),
+    "incidents": Kind("incidents", [
+        *_fields("id", "priority", "state", "title", "service", "alerts_firing", "assignee"), _age("opened_at"),
+    ]),
+    "events": Kind("events", [
+        *_fields("position"), ("at", lambda item: item["recorded_at"][:19]),
+        *_fields("type", "severity", "resource", "namespace", "title"),
+    ]),
+    "runs": Kind("runs", [
+        *_fields("id", "workflow", "state", "reason"),
+        ("steps", lambda item: f"{sum(s['state'] == 'succeeded' for s in item['steps'])}/{len(item['steps'])}"),
+        _age("started_at"),
+    ]),
+    "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
+    "decisions": Kind("decisions", [
+        ("at", lambda item: item["recorded_at"][:19]), *_fields("policy", "outcome", "reason", "detail", "alert"),
+    ]),
+    "dead-letters": Kind("dead-letters", [*_fields("id", "state", "code", "detail", "origin"), _age("at")]),
+    "silences": Kind("silences", [
+        *_fields("id", "state", "comment", "created_by"), ("ends", lambda item: item["ends_at"][:16]),
+    ]),
+}  # fmt: skip
+"""What is not a manifest."""
+
+MANIFEST_COLUMNS: Final[list[Column]] = [
+    *_fields("namespace", "name", "generation", "owner"), _age("updated_at", "changed"), _field("applied_by"),
+]  # fmt: skip
+
+
+def get(
+    kind: str = typer.Argument(help="alerts, incidents, events, runs, ..., or a kind of manifest, as policy."),
+    name: str | None = typer.Argument(None, help="The id; of a manifest its name, or NAMESPACE/NAME."),
+    namespace: str | None = typer.Option(None, "--namespace", "-n", help="Only this namespace."),
+    state: str | None = typer.Option(None, "--state", help="Only these states, separated by commas."),
+    severity: str | None = typer.Option(None, "--severity", help="Only these severities, separated by commas."),
+    type: str | None = typer.Option(None, "--type", help="Only this type; * at its end matches the rest."),
+    resource: str | None = typer.Option(None, "--resource", help="Only about this resource."),
+    service: str | None = typer.Option(None, "--service", help="Only about this service."),
+    since: str | None = typer.Option(None, "--since", help="RFC 3339: only changed at or after it."),
+    until: str | None = typer.Option(None, "--until", help="RFC 3339: only begun at or before it."),
+    limit: int = typer.Option(50, "--limit", min=1, help="At most so many."),
+    output: show.Format = show.Output,
+) -> None:
+    """List things, newest first, or show one.
+
+    A manifest in YAML is printed as `oncue apply` takes it.
+    """
+    found = kind_of(kind)
+    params = {
+        "namespace": namespace, "state": state, "severity": severity, "type": type, "resource": resource,
+        "service": service, "since": since, "until": until,
+    }  # fmt: skip
+    with Server() as server:
+        if isinstance(found, Kind):
+            if name is not None:
+                one = server.get(server.path(found.path, name))
+                show.document(one, show.Format.yaml if output is show.Format.table else output)
+                return
+            items = list(server.items(f"/{found.path}", limit, **params))
+            columns = found.columns
+        else:
+            items = list(islice(_manifests(server, found, name, namespace), limit))
+            columns = MANIFEST_COLUMNS
+            if name is not None and not items:
+                raise Refusal("manifest.not_found", f"{found} {name}")
+    if output is show.Format.table:
+        show.table(([value(item) for _, value in columns] for item in items), [title for title, _ in columns])
+        if not items:
+            show.note(f"There are no {kind}.")
+    elif isinstance(found, Kind) or output is show.Format.json:
+        show.document(items, output)
+    else:
+        print("---\n".join(show.as_yaml(as_document(item)) for item in items), end="")
+
+
+def kind_of(word: str) -> Kind | str:
+    """What a word on the command line means: a list of the API, or a kind of manifest.
+
+    Raises `Refusal` manifest.kind_unknown.
+    """
+    plain = word.lower().replace("_", "-")
+    for name, kind in LISTS.items():
+        if plain in (name, name.removesuffix("s")):
+            return kind
+    for name in KINDS:
+        small = name.lower()
+        if plain.replace("-", "") in (small, small + "s", small.removesuffix("y") + "ies"):
+            return name
+    from oncue.manifests.shape import near
+
+    known = [*LISTS, *(name.lower() for name in KINDS)]
+    raise Refusal("manifest.kind_unknown", f"{word}{near(plain, known)}; there are {', '.join(known)}")
+
+
+def as_document(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A kept manifest as its author would write it."""
+    names = ("name", "namespace", "labels", "owner", "review_by", "description")
+    metadata = {name: manifest[name] for name in names if manifest.get(name)}
+    return {"apiVersion": API_VERSION, "kind": manifest["kind"], "metadata": metadata, "spec": manifest["spec"]}
+
+
+def _manifests(server: Server, kind: str, name: str | None, namespace: str | None) -> Any:
+    where, _, wanted = (name or "").rpartition("/")
+    for item in server.get(f"/manifests/{kind}")["items"]:
+        if wanted and item["name"] != wanted:
+            continue
+        if (where and item["namespace"] != where) or (namespace and item["namespace"] != namespace):
+            continue
+        yield item
