@@ -52,6 +52,8 @@ class MetricDoc(msgspec.Struct, frozen=True):
 
     metric: str
     unit: str
+    label: str
+    """What people call it, as in `CPU`: the first word of its alerts' titles."""
     meaning: str
 
 
@@ -59,7 +61,8 @@ class MetricDoc(msgspec.Struct, frozen=True):
 class Monitor(Protocol):
     """Probes one thing. `settings` is the schema of the manifest's `with`.
 
-    `primary` is the metric whose alerts bear the monitor's bare name as their check. A `passive` monitor is the
+    `primary` is the metric whose alerts bear the monitor's bare name as their check; empty if that is kept for faults.
+    `remote` says that a probe that takes too long is the target's fault, not the monitor's. A `passive` monitor is the
     engine's to watch and is never probed. An `ActionError` from `probe` says that the monitor itself cannot work.
     """
 
@@ -68,6 +71,7 @@ class Monitor(Protocol):
     metrics: tuple[MetricDoc, ...]
     errors: tuple[ErrorDoc, ...]
     primary: str
+    remote: bool
     passive: bool
 
     def subject(self, settings: Any) -> str:

@@ -16,7 +16,8 @@ class Heartbeat:
 
     name = "heartbeat"
     settings = Settings
-    primary = "heartbeat"
+    primary = ""
+    remote = False
     passive = True
     metrics: tuple[MetricDoc, ...] = ()
     errors: tuple[ErrorDoc, ...] = ()

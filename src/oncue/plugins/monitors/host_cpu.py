@@ -24,13 +24,14 @@ class HostCpu:
     name = "host.cpu"
     settings = Settings
     primary = "host.cpu.used"
+    remote = False
     passive = False
     metrics = (
-        MetricDoc("host.cpu.used", "%", "Time not idle."),
-        MetricDoc("host.cpu.user", "%", "Time in programs."),
-        MetricDoc("host.cpu.system", "%", "Time in the kernel."),
-        MetricDoc("host.cpu.iowait", "%", "Time idle while waiting for disks."),
-        MetricDoc("host.cpu.steal", "%", "Time that the hypervisor gave to others."),
+        MetricDoc("host.cpu.used", "%", "CPU", "Time not idle."),
+        MetricDoc("host.cpu.user", "%", "CPU in programs", "Time in programs."),
+        MetricDoc("host.cpu.system", "%", "CPU in the kernel", "Time in the kernel."),
+        MetricDoc("host.cpu.iowait", "%", "CPU waiting for disks", "Time idle while waiting for disks."),
+        MetricDoc("host.cpu.steal", "%", "CPU taken by the hypervisor", "Time that the hypervisor gave to others."),
     )
     errors: tuple[ErrorDoc, ...] = ()
 

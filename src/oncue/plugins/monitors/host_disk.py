@@ -39,12 +39,18 @@ class HostDisk:
     name = "host.disk"
     settings = Settings
     primary = "host.disk.used"
+    remote = False
     passive = False
     metrics = (
-        MetricDoc("host.disk.used", "%", "Space that ordinary users cannot write to any more."),
-        MetricDoc("host.disk.free", "B", "Space that ordinary users can write to."),
-        MetricDoc("host.disk.inodes_used", "%", "Inodes in use; absent where the file system counts none."),
-        MetricDoc("host.disk.time_to_full", "h", "At the present trend; absent while it does not fill up."),
+        MetricDoc("host.disk.used", "%", "Disk", "Space that ordinary users cannot write to any more."),
+        MetricDoc("host.disk.free", "B", "Free space", "Space that ordinary users can write to."),
+        MetricDoc("host.disk.inodes_used", "%", "Inodes", "Inodes in use; absent where the file system counts none."),
+        MetricDoc(
+            "host.disk.time_to_full",
+            "h",
+            "Time to full disk",
+            "At the present trend; absent while it does not fill up.",
+        ),
     )
     errors = (ErrorDoc("host.disk.missing", "A mount point that the manifest names does not exist."),)
 

@@ -20,12 +20,15 @@ class HostLoad:
     name = "host.load"
     settings = Settings
     primary = "host.load.per_cpu"
+    remote = False
     passive = False
     metrics = (
-        MetricDoc("host.load.per_cpu", "", "The 5-minute load divided by the number of processors."),
-        MetricDoc("host.load.1m", "", "Tasks running or waiting, mean of a minute."),
-        MetricDoc("host.load.5m", "", "The same of five minutes."),
-        MetricDoc("host.load.15m", "", "The same of fifteen minutes."),
+        MetricDoc(
+            "host.load.per_cpu", "", "Load per processor", "The 5-minute load divided by the number of processors."
+        ),
+        MetricDoc("host.load.1m", "", "Load", "Tasks running or waiting, mean of a minute."),
+        MetricDoc("host.load.5m", "", "Load", "The same of five minutes."),
+        MetricDoc("host.load.15m", "", "Load", "The same of fifteen minutes."),
     )
     errors: tuple[ErrorDoc, ...] = ()
 

@@ -19,11 +19,12 @@ class HostMemory:
     name = "host.memory"
     settings = Settings
     primary = "host.memory.used"
+    remote = False
     passive = False
     metrics = (
-        MetricDoc("host.memory.used", "%", "Memory that no program could get without swapping."),
-        MetricDoc("host.memory.available", "B", "Memory that programs could get without swapping."),
-        MetricDoc("host.swap.used", "%", "Swap in use; absent on machines without swap."),
+        MetricDoc("host.memory.used", "%", "Memory", "Memory that no program could get without swapping."),
+        MetricDoc("host.memory.available", "B", "Available memory", "Memory that programs could get without swapping."),
+        MetricDoc("host.swap.used", "%", "Swap", "Swap in use; absent on machines without swap."),
     )
     errors: tuple[ErrorDoc, ...] = ()
 

@@ -29,11 +29,12 @@ class HostProcess:
 
     name = "host.process"
     settings = Settings
-    primary = "host.process.count"
+    primary = ""
+    remote = False
     passive = False
     metrics = (
-        MetricDoc("host.process.count", "", "Processes that fit."),
-        MetricDoc("host.process.memory", "B", "Their resident memory together."),
+        MetricDoc("host.process.count", "", "Processes", "Processes that fit."),
+        MetricDoc("host.process.memory", "B", "Process memory", "Their resident memory together."),
     )
     errors = (ErrorDoc("inputs.invalid", "Neither `name` nor `command` is given, or the expression is none."),)
 

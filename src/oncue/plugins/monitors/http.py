@@ -36,13 +36,14 @@ class Http:
 
     name = "http"
     settings = Settings
-    primary = "http.up"
+    primary = ""
+    remote = True
     passive = False
     metrics = (
-        MetricDoc("http.up", "", "1 if the answer was as it should be, else 0."),
-        MetricDoc("http.latency", "ms", "From the request to the end of the body, redirects included."),
-        MetricDoc("http.status", "", "The answer's status."),
-        MetricDoc("http.tls_days", "d", "Days until the certificate expires."),
+        MetricDoc("http.up", "", "Up", "1 if the answer was as it should be, else 0."),
+        MetricDoc("http.latency", "ms", "Latency", "From the request to the end of the body, redirects included."),
+        MetricDoc("http.status", "", "Status", "The answer's status."),
+        MetricDoc("http.tls_days", "d", "Certificate", "Days until the certificate expires."),
     )
     errors = (
         ErrorDoc("outbound.refused", "The address is not allowed; an OutboundAllow manifest opens an exception."),

@@ -1,0 +1,234 @@
+"""Acts: takes leased effects, does them, reports what became of them.
+
+Whatever a plugin does, the outcome is a result; nothing it raises ends the worker. A result is submitted until the engine
+has it. Work that must not be done twice is announced first, and begun only after the announcement is committed.
+"""
+
+import asyncio
+import contextlib
+import time
+import traceback
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core.effect import Effect, EffectResult
+from oncue.core.errors import Refusal
+from oncue.runtime import frames
+from oncue.runtime.client import EngineClient
+from oncue.runtime.inputs import document
+from oncue.runtime.surroundings import Surroundings
+from oncue.sdk import ActionError, Context, Log, Notification, registry
+
+STORED_LIMIT: Final = 65_536
+"""Bytes of a result that are reported."""
+DETAIL_LIMIT: Final = 2_000
+_BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
+
+
+class _Work:
+    """An effect in hand."""
+
+    def __init__(self, effect: Effect, token: str) -> None:
+        self.effect = effect
+        self.token = token
+        self.started = False
+        """Whether the outside may have been touched."""
+        self.reporting = False
+        """Whether it is over, but for the report, which a cancellation must not lose."""
+        self.task: asyncio.Task[None] | None = None
+
+
+class Acting:
+    """The effects in hand, at most `slots`."""
+
+    def __init__(self, client: EngineClient, surroundings: Surroundings, worker: str, slots: int, log: Log) -> None:
+        self._client = client
+        self._surroundings = surroundings
+        self._worker = worker
+        self._log = log
+        self._slots = slots
+        self._work: dict[str, _Work] = {}
+        self.offer: Final = frames.Lease(worker, slots)
+        """What the engine is told on each connection: how many effects could be taken now."""
+
+    def lease(self, leased: frames.Leased) -> None:
+        """Begin these effects."""
+        for token, body in leased.items:
+            effect = msgspec.json.decode(body, type=Effect)
+            known = self._work.get(effect.id)
+            if known is not None and known.effect.attempt == effect.attempt:
+                # An engine that restarted leases again what is still in hand.
+                known.token = token
+                continue
+            if known is not None:
+                self._stop(known)
+            work = _Work(effect, token)
+            self._work[effect.id] = work
+            work.task = asyncio.create_task(self._do(work), name=f"effect {effect.id}")
+        self.offer.slots = max(0, self._slots - len(self._work))
+
+    def cancel(self, cancel: frames.Cancel) -> None:
+        """Stop these effects: they are no longer wanted."""
+        for work in list(self._work.values()):
+            if work.token in cancel.tokens:
+                self._stop(work)
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no more, let what is in hand end within the grace, stop the rest, and report all of it."""
+        self._slots = 0
+        self._offer()
+        tasks = [work.task for work in self._work.values() if work.task is not None]
+        if tasks:
+            _, pending = await asyncio.wait(tasks, timeout=grace_s)
+            for work in list(self._work.values()):
+                self._stop(work)
+            if pending:
+                await asyncio.wait(pending, timeout=2.0)
+
+    def _stop(self, work: _Work) -> None:
+        if work.task is not None and not work.reporting:
+            work.task.cancel()
+
+    def _offer(self) -> None:
+        self.offer.slots = max(0, self._slots - len(self._work))
+        with contextlib.suppress(Refusal):  # a new connection makes the offer by itself
+            self._client.send(self.offer)
+
+    async def _do(self, work: _Work) -> None:
+        effect = work.effect
+        began = time.monotonic()
+        try:
+            result = await self._attempt(work)
+            if result is not None:
+                result.duration_ms = round((time.monotonic() - began) * 1000, 3)
+                result.worker = self._worker
+                work.reporting = True
+                await self._report(effect, result)
+        finally:
+            if self._work.get(effect.id) is work:
+                del self._work[effect.id]
+            self._offer()
+
+    async def _attempt(self, work: _Work) -> EffectResult | None:
+        """The attempt's result; None if it must not be made after all."""
+        effect = work.effect
+        context = self._surroundings.context(effect.namespace, effect.id, effect.attempt, effect.timeout_s)
+        once = effect.effect_class == "at-most-once"
+        deadline = asyncio.timeout(effect.timeout_s)
+        try:
+            async with deadline:
+                try:
+                    if once and not await self._announce(work):
+                        return None
+                    work.started = True
+                    value = await _act(effect, context)
+                    return _succeeded(effect, context, value)
+                except TimeoutError as error:
+                    # Told apart from the deadline's own, which arrives as a cancellation.
+                    detail = str(error) or "a connection took too long"
+                    return _failed(effect, context, ActionError("timeout", detail, transient=True, unknown=True))
+                except ActionError as error:
+                    return _failed(effect, context, error)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's defect is a result, not our end
+                    return self._crashed(effect, context, error)
+        except TimeoutError:
+            if not deadline.expired():
+                raise
+            if once and not work.started:
+                return None
+            late = ActionError("timeout", f"not done within {effect.timeout_s:g} s", transient=True, unknown=True)
+            return _failed(effect, context, late)
+        except asyncio.CancelledError:
+            if once and not work.started:
+                return None
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            stopped = ActionError(
+                "cancelled", "stopped: no longer wanted, or the worker ends", transient=True, unknown=True
+            )
+            return _failed(effect, context, stopped)
+
+    def _crashed(self, effect: Effect, context: Context, error: BaseException) -> EffectResult:
+        trace = context.mask.text("".join(traceback.format_exception(error)))
+        self._log.warning("plugin.crashed", effect_id=effect.id, uses=effect.uses, traceback=trace)
+        detail = f"{type(error).__name__}: {error}"
+        return _failed(effect, context, ActionError("action.crashed", detail, unknown=True))
+
+    async def _announce(self, work: _Work) -> bool:
+        """Whether the start of this attempt is on record, and the lease still ours."""
+        effect = work.effect
+        token, body = "", b""
+        for delay_s in _delays():
+            if token != work.token:
+                token = work.token
+                data = {"effect": effect.id, "attempt": effect.attempt, "token": token}
+                body = document("oncue.effect.started", self._source, data, namespace=effect.namespace)
+            try:
+                answer = await self._client.submit(
+                    [body], namespace=effect.namespace, origin=self._worker, actor="system", urgent=True
+                )
+            except Refusal:
+                await asyncio.sleep(delay_s)
+                continue
+            reply = answer.replies[0] if answer.replies else None
+            refused = bool(answer.rejected) or (isinstance(reply, dict) and reply.get("code") is not None)
+            if refused:
+                self._log.warning("effect.not_ours", effect_id=effect.id, attempt=effect.attempt)
+            return not refused
+        return False
+
+    async def _report(self, effect: Effect, result: EffectResult) -> None:
+        body = document("oncue.effect.result", self._source, result, namespace=effect.namespace)
+        for delay_s in _delays():
+            try:
+                answer = await self._client.submit(
+                    [body], namespace=effect.namespace, origin=self._worker, actor="system", urgent=True
+                )
+            except Refusal:
+                await asyncio.sleep(delay_s)
+                continue
+            if answer.rejected:
+                self._log.warning("effect.result_rejected", effect_id=effect.id, rejected=answer.rejected)
+            return
+
+    @property
+    def _source(self) -> str:
+        return f"/oncue/worker/{self._worker}"
+
+
+async def _act(effect: Effect, context: Context) -> Any:
+    if effect.kind == "notify":
+        notification = registry.fit(effect.payload, Notification)
+        notifier = registry.notifier(effect.uses)
+        return await notifier.send(registry.fit(notification.with_, notifier.settings), notification, context)
+    action = registry.action(effect.uses)
+    return await action.run(registry.fit(effect.payload, action.inputs), context)
+
+
+def _succeeded(effect: Effect, context: Context, value: Any) -> EffectResult:
+    result = context.mask.value(msgspec.to_builtins(value))
+    encoded = msgspec.json.encode(result)
+    if len(encoded) > STORED_LIMIT:
+        result = {"truncated": True, "text": encoded[:STORED_LIMIT].decode("utf-8", "replace")}
+    return EffectResult(effect=effect.id, attempt=effect.attempt, outcome="succeeded", result=result)
+
+
+def _failed(effect: Effect, context: Context, error: ActionError) -> EffectResult:
+    unknown = error.unknown and effect.effect_class == "at-most-once"
+    return EffectResult(
+        effect=effect.id,
+        attempt=effect.attempt,
+        outcome="unknown" if unknown else "failed",
+        error_code=error.code,
+        detail=context.mask.text(error.detail)[:DETAIL_LIMIT],
+        transient=error.transient and not unknown,
+    )
+
+
+def _delays() -> Any:
+    """Pauses between tries, for ever."""
+    yield from _BACKOFF_S
+    while True:
+        yield _BACKOFF_S[-1]

@@ -1,0 +1,74 @@
+"""What plugins are given while they work, wired from configuration, manifests and secrets."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from oncue.access.secrets import SecretStore
+from oncue.config import Config
+from oncue.core.errors import Refusal
+from oncue.core.manifest import Manifest, OutboundAllowSpec
+from oncue.sdk import ActionError, Allow, Context, Guard, Log, Mailer, ShellRules
+from oncue.store import queries
+from oncue.store.queries import Queries
+
+
+class Surroundings:
+    """Makes a `Context` for each piece of work. Secrets are read when they are used, never kept."""
+
+    def __init__(self, config: Config, database: Queries, log: Log) -> None:
+        self._log = log
+        self._base_url = config.url
+        self._database = database
+        self._mailer = Mailer(config.smtp.url, config.smtp.sender, config.data)
+        self._shell = ShellRules(config.actions.shell.enabled, tuple(config.actions.shell.allow))
+        self._secrets = SecretStore(config.data, self._secret_row)
+        self._allows: dict[str, list[Allow]] = {}
+
+    def allow(self, manifests: Sequence[Manifest]) -> None:
+        """These `OutboundAllow` manifests hold from now on, each in its own namespace."""
+        allows: dict[str, list[Allow]] = {}
+        for manifest in manifests:
+            spec = msgspec.convert(manifest.spec, OutboundAllowSpec)
+            allow = Allow(spec.host, spec.port, _expiry(spec.expires))
+            allows.setdefault(manifest.namespace, []).append(allow)
+        self._allows = allows
+
+    def context(self, namespace: str, key: str, attempt: int, timeout_s: float, **log: Any) -> Context:
+        """The surroundings of one piece of work."""
+        return Context(
+            namespace=namespace,
+            key=key,
+            attempt=attempt,
+            timeout_s=timeout_s,
+            guard=Guard(self._allows.get(namespace, ())),
+            mailer=self._mailer,
+            log=self._log,
+            resolve=self._resolve,
+            base_url=self._base_url,
+            shell=self._shell,
+        )
+
+    def _resolve(self, reference: str, namespace: str) -> str:
+        try:
+            return self._secrets.resolve(reference, namespace)
+        except Refusal as refusal:
+            transient = refusal.code != "secret.not_found"
+            raise ActionError(refusal.code, refusal.detail, transient=transient) from refusal
+
+    def _secret_row(self, row: str) -> bytes | None:
+        return self._database.run_here(partial(queries.access_row, kind="secret", id=row))
+
+
+def _expiry(text: str | None) -> datetime | None:
+    """A date or an instant, UTC unless it says otherwise. One that cannot be read has passed: the guard stays closed."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,175 @@
+"""The worker's process: acts and senses for the server, and knows nothing that it was not told by the engine.
+
+Started by the supervisor in the data directory. It leases effects over the engine's socket, reads manifests and secrets
+from the database, which it never writes, and says everything by events.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections import deque
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import structlog
+
+from oncue import config as configuration
+from oncue.config import Config
+from oncue.core.errors import Refusal
+from oncue.core.manifest import Manifest
+from oncue.runtime import frames
+from oncue.runtime.acting import Acting
+from oncue.runtime.client import EngineClient
+from oncue.runtime.sensing import Sensing
+from oncue.runtime.surroundings import Surroundings
+from oncue.sdk import Log
+from oncue.store import queries
+from oncue.store.queries import Queries
+
+DATABASE: Final = "oncue.db"
+SLOTS: Final = 32
+"""Effects that one worker has in hand at most."""
+GRACE_S: Final = 5.0
+"""How long work in hand may take to end when the server stops."""
+GATHER_S: Final = 0.2
+"""Samples of monitors due together travel together; states do not wait."""
+KEPT: Final = 20_000
+"""Samples that are kept while the engine is away; beyond that the oldest go."""
+RELOAD_S: Final = 60.0
+"""Manifests are read again at least this often, should word of a change have been missed."""
+
+
+class Reports:
+    """What monitors say, on its way to the engine: gathered, kept while the engine is away, in order."""
+
+    def __init__(self, client: EngineClient, worker: str, log: Log) -> None:
+        self._client = client
+        self._worker = worker
+        self._log = log
+        self._states: deque[bytes] = deque()
+        self._samples: deque[bytes] = deque(maxlen=KEPT)
+        self._any = asyncio.Event()
+        self._now = asyncio.Event()
+
+    def send(self, body: bytes, keep: bool) -> None:
+        """Queue an event; one that is not to be kept may be dropped in a long outage."""
+        (self._states if keep else self._samples).append(body)
+        self._any.set()
+        if keep:
+            self._now.set()
+
+    async def run(self) -> None:
+        """Submit what is queued until cancelled."""
+        while True:
+            await self._any.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._now.wait(), GATHER_S)
+            self._any.clear()
+            self._now.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Everything queued now is with the engine."""
+        while self._states or self._samples:
+            states, samples = list(self._states)[:1000], list(self._samples)[:1000]
+            try:
+                answer = await self._client.submit([*samples, *states], namespace="default", origin=self._worker)
+            except Refusal as refusal:
+                await asyncio.sleep(float(str(refusal.more.get("retry_after_s") or 0.25)))
+                continue
+            for index, code, detail in answer.rejected:
+                self._log.warning("report.rejected", index=index, code=code, detail=detail)
+            for queue, sent in ((self._states, states), (self._samples, samples)):
+                for body in sent:
+                    # The queue may have lost its oldest meanwhile.
+                    if queue and queue[0] is body:
+                        queue.popleft()
+
+
+class Worker:
+    """The process's parts, wired."""
+
+    def __init__(self, config: Config, log: Log, slots: int = SLOTS) -> None:
+        self._log = log
+        self._database = Queries(config.data / DATABASE, threads=2)
+        self._client = EngineClient(config.data / frames.SOCKET_NAME, self._on_frame)
+        name = f"worker-{socket.gethostname()}-{os.getpid()}"
+        self._surroundings = Surroundings(config, self._database, log)
+        self._acting = Acting(self._client, self._surroundings, name, slots, log)
+        self._reports = Reports(self._client, name, log)
+        self._sensing = Sensing(self._surroundings, self._reports.send, log)
+        self._changed = asyncio.Event()
+        self._client.greet(frames.Watch())
+
+    def _on_frame(self, frame: frames.Frame) -> None:
+        if isinstance(frame, frames.Leased):
+            self._acting.lease(frame)
+        elif isinstance(frame, frames.Cancel):
+            self._acting.cancel(frame)
+        elif isinstance(frame, frames.Committed) and frame.config_changed:
+            self._changed.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until told to stop; then end in order."""
+        connection = asyncio.create_task(self._client.run(), name="engine connection")
+        tasks = [
+            connection,
+            asyncio.create_task(self._follow_configuration(), name="configuration"),
+            asyncio.create_task(self._reports.run(), name="reports"),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        self._sensing.stop()
+        await self._acting.drain(GRACE_S)
+        for task in (stopping, *tasks):
+            task.cancel()
+        self._database.close()
+        for task in done - {stopping}:
+            task.result()  # a part that ended by itself ended with an error: let the supervisor see it
+
+    async def _follow_configuration(self) -> None:
+        ready = False
+        while True:
+            self._changed.clear()
+            try:
+                bodies = await self._database.run(partial(queries.manifests))
+            except Refusal:
+                await asyncio.sleep(0.2)
+                continue
+            manifests = [msgspec.json.decode(body, type=Manifest) for body in bodies]
+            self._surroundings.allow([one for one in manifests if one.kind == "OutboundAllow"])
+            self._sensing.configure([one for one in manifests if one.kind == "Monitor"])
+            if not ready:
+                # Leases are asked for only when it is known where connections may go.
+                ready = True
+                self._client.greet(self._acting.offer)
+                if self._client.connected:
+                    self._client.send(self._acting.offer)
+            try:
+                await asyncio.wait_for(self._changed.wait(), RELOAD_S)
+            except TimeoutError:
+                continue
+
+
+async def serve(config: Config, log: Log) -> None:
+    """Work until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    log.info("worker.started", data=str(config.data))
+    await Worker(config, log).run(stop)
+    log.info("worker.stopped")
+
+
+def main() -> None:
+    """Run the process. Its working directory is the data directory unless `ONCUE_DATA` says otherwise."""
+    config = configuration.load(None if "ONCUE_DATA" in os.environ else {"data": str(Path.cwd())})
+    asyncio.run(serve(config, structlog.get_logger("oncue.worker")))
+
+
+if __name__ == "__main__":
+    main()
