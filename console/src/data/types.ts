@@ -205,3 +205,186 @@ export interface Comment {
   text: string;
   at: string;
 }
+
+/** A fact of the engine's own, as lists of facts and the stream show it. */
+export interface Fact extends JournalEvent {
+  kind: string;
+  input_position: string;
+  cause_position: string;
+}
+
+export interface Decision {
+  position: string;
+  recorded_at: string;
+  namespace: string;
+  policy: string;
+  generation: number;
+  outcome: "fired" | "blocked";
+  reason: string;
+  detail: string;
+  event: string;
+  key: string | null;
+  alert: string | null;
+  incident: string | null;
+  run: string | null;
+  values: Record<string, unknown>;
+}
+
+export interface StoryNode {
+  id: string;
+  kind: "input" | "fact" | "decision" | "near_miss" | "quiet";
+  position: string | null;
+  at: string;
+  type: string;
+  title: string;
+  about_kind: string | null;
+  about_id: string | null;
+  outcome: string | null;
+  reason: string | null;
+  detail: string | null;
+  severity: string | null;
+}
+
+export interface StoryEdge {
+  from: string;
+  to: string;
+  kind: "caused" | "asked" | "prevented";
+}
+
+export interface Story {
+  root: string;
+  nodes: StoryNode[];
+  edges: StoryEdge[];
+  truncated: boolean;
+}
+
+export interface NearMiss {
+  at: string;
+  event: string;
+  position: string;
+  reason: string;
+  detail: string;
+}
+
+export interface Policy {
+  id: string;
+  namespace: string;
+  name: string;
+  generation: number;
+  mode: string;
+  description: string | null;
+  owner: string | null;
+  labels: Record<string, string>;
+  spec: Record<string, unknown>;
+  stats: { fired: number; blocked: number; last_fired_at: string | null; near_misses: NearMiss[] };
+  updated_at: string;
+  applied_by: string;
+}
+
+export interface Service {
+  id: string;
+  namespace: string;
+  name: string;
+  description: string | null;
+  owner: string | null;
+  criticality: string;
+  severity: Severity;
+  alerts_firing: number;
+  incidents_open: number;
+}
+
+export interface Manifest {
+  id: string;
+  kind: string;
+  namespace: string;
+  name: string;
+  generation: number;
+  labels: Record<string, string>;
+  owner: string | null;
+  review_by: string | null;
+  description: string | null;
+  spec: Record<string, unknown>;
+  applied_by: string;
+  updated_at: string;
+}
+
+export interface MonitorState {
+  id: string;
+  namespace: string;
+  name: string;
+  uses: string;
+  state: string;
+  detail: string | null;
+  since: string;
+  updated_at: string;
+  error_code?: string | null;
+}
+
+export interface Monitor {
+  manifest: Manifest | null;
+  state: MonitorState | null;
+}
+
+export interface Source {
+  id: string;
+  namespace: string;
+  name: string;
+  type: string;
+  path: string;
+  description: string | null;
+  configured: boolean;
+  accepted: number;
+  duplicates: number;
+  rejected: number;
+  rate_per_minute: number;
+  last_event_at: string | null;
+  last_error: string | null;
+  last_error_at: string | null;
+}
+
+export interface DeadLetter {
+  id: number;
+  namespace: string;
+  origin: string;
+  code: string;
+  detail: string;
+  at: string;
+  position: string | null;
+  redriven_at: string | null;
+  state: "waiting" | "redriven";
+  body: string;
+}
+
+export interface SampleSeries {
+  series: string;
+  namespace: string;
+  resource: string;
+  metric: string;
+  labels: Record<string, string>;
+  step_s: number;
+  points: { at: string; count: number; mean: number; min: number; max: number }[];
+}
+
+export interface Mail {
+  id: string;
+  at: string;
+  sender: string;
+  to: string[];
+  subject: string;
+  text: string | null;
+  html: string | null;
+}
+
+export interface NowView {
+  at: string;
+  position: string;
+  incidents_by_priority: Record<string, number>;
+  alerts_by_severity: Record<string, number>;
+  alerts_quiet: number;
+  incidents: Incident[];
+  rate: { at: string; inputs: number; events: number }[];
+  funnel: { events: number; alerts: number; incidents: number; notifications: number };
+  runs_active: number;
+  monitors_failing: number;
+  dead_letters: number;
+}

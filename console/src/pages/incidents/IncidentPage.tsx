@@ -1,0 +1,290 @@
+/** One incident: what it is, what belongs to it, its timeline, and what to do about it. */
+import { useParams } from "@tanstack/react-router";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "../../data/commands";
+import type { Page } from "../../data/http";
+import { useDetail, useShort } from "../../data/lists";
+import { nameOf, useMay, useMe } from "../../data/me";
+import type { Alert, Comment, Decision, Fact, Incident, Run, Ticket } from "../../data/types";
+import { Ask } from "../../parts/ask";
+import { Card } from "../../parts/Card";
+import { DataTable, type Column } from "../../parts/DataTable";
+import { plural, sentence } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
+import { alertState, edge, PriorityTag, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
+import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
+import { crossingText } from "../../parts/story";
+import { RelativeTime, useNow } from "../../parts/time";
+import { Timeline } from "../../parts/Timeline";
+import { NewTicket } from "../tickets/NewTicket";
+import { actsOf, openFor, respondedAfter } from "./view";
+
+export default function IncidentPage() {
+  const { id } = useParams({ strict: false });
+  const query = useDetail<Incident>("incidents", id ?? "");
+  if (query.error && !query.data) return <div className="page"><ErrorState error={query.error} retry={() => void query.refetch()} /></div>;
+  if (!query.data) return <div className="page"><Loading what="the incident" /></div>;
+  return <View incident={query.data} />;
+}
+
+const EFFECTS: Record<IncidentVerb, { title: string; effect: string; act: string; permission: string }> = {
+  acknowledge: { title: "Acknowledge", effect: "", act: "Acknowledge", permission: "incident:acknowledge" },
+  resolve: { title: "Resolve this incident?", effect: "It resolves the alerts in it that still fire. It can be opened again until it is closed.", act: "Resolve", permission: "incident:resolve" },
+  reopen: { title: "Open it again?", effect: "It counts as open from now on, with its whole history.", act: "Reopen", permission: "incident:resolve" },
+  close: { title: "Close this incident?", effect: "This ends it for good: a later alert opens another incident.", act: "Close", permission: "incident:close" },
+};
+
+function View({ incident }: { incident: Incident }) {
+  const command = useIncidentCommand();
+  const assign = useAssign("incidents");
+  const may = useMay();
+  const me = useMe().data;
+  const [asking, setAsking] = useState<IncidentVerb | "assign" | "ticket" | null>(null);
+  const acts = actsOf(incident.state).filter((verb) => may(EFFECTS[verb].permission, incident.namespace));
+  const live = incident.state === "open" || incident.state === "acknowledged";
+  const self = nameOf(me?.user ?? me?.actor);
+
+  return (
+    <div className="page">
+      <div className="page-head">
+        <div>
+          <div className="meta ruled">
+            <span className="row"><PriorityTag priority={incident.priority} /><SeverityMark severity={incident.severity} /></span>
+            <span className="row"><StateMark state={incident.state} />{incident.acknowledged_by && <span>by {nameOf(incident.acknowledged_by)}</span>}</span>
+            <span className="mono dim3">{incident.id}</span>
+          </div>
+          <h1>{incident.title}</h1>
+        </div>
+        <div className="actions">
+          {live && may("incident:assign", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("assign")}><Icon name="user" size="m" />Assign</button>}
+          {may("ticket:create", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("ticket")}><Icon name="ticket" size="m" />Write ticket</button>}
+          {acts.toReversed().map((verb) => (
+            <button
+              key={verb} type="button" className={verb === acts[0] ? "btn primary" : "btn"} disabled={command.isPending}
+              onClick={() => (verb === "acknowledge" ? command.mutate({ id: incident.id, verb }) : setAsking(verb))}
+            >
+              {EFFECTS[verb].act}
+            </button>
+          ))}
+        </div>
+      </div>
+      {command.error && asking === null && <ErrorState error={command.error} />}
+      <Figures incident={incident} />
+      <div className="columns">
+        <div>
+          <Alerts incident={incident} />
+          <div className="halves">
+            <Runs incident={incident} />
+            <Tickets incident={incident} />
+          </div>
+          <Decisions incident={incident} />
+        </div>
+        <TimelineCard incident={incident} />
+      </div>
+
+      {(["resolve", "reopen", "close"] as const).map((verb) => (
+        <Ask
+          key={verb} opened={asking === verb} onClose={() => setAsking(null)} title={EFFECTS[verb].title} effect={EFFECTS[verb].effect} act={EFFECTS[verb].act}
+          field={{ label: "Reason, kept in the journal with your name", placeholder: "optional" }}
+          run={(reason) => command.mutateAsync({ id: incident.id, verb, ...(reason ? { reason } : {}) })}
+        />
+      ))}
+      <Ask
+        opened={asking === "assign"} onClose={() => setAsking(null)} title="Assign this incident" act="Assign"
+        effect={<>Whoever has it shows as its owner. You are <b>{self}</b>.</>} field={{ label: "Name", required: true, placeholder: self }}
+        run={(assignee) => assign.mutateAsync({ id: incident.id, assignee })}
+      />
+      <NewTicket opened={asking === "ticket"} onClose={() => setAsking(null)} from={incident} />
+    </div>
+  );
+}
+
+function Figures({ incident }: { incident: Incident }) {
+  const now = useNow();
+  const responded = respondedAfter(incident);
+  return (
+    <section className="card strip clip" aria-label="Figures">
+      <div><span className="eyebrow">{incident.resolved_at ? "Was open for" : "Open for"}</span><b>{openFor(incident, now)}</b></div>
+      <div><span className="eyebrow">Taken on after</span><b>{responded ?? "nobody yet"} {responded && <small>by {nameOf(incident.acknowledged_by)}</small>}</b></div>
+      <div><span className="eyebrow">Alerts</span><b>{incident.alerts_firing} <small>firing of {incident.alerts_total}</small></b></div>
+      <div><span className="eyebrow">Owner</span><b>{nameOf(incident.assignee) || incident.owner || "none"}</b></div>
+      <div><span className="eyebrow">Service</span><b>{incident.service ?? "none"}</b></div>
+      <div><span className="eyebrow">Why {incident.priority}</span><span className="t12 dim" style={{ display: "block" }} title={incident.priority_reason}>{incident.priority_reason}</span></div>
+    </section>
+  );
+}
+
+const ALERT_COLUMNS: readonly Column<Alert>[] = [
+  {
+    id: "title", head: "Alert", className: (row) => edge(row.severity, alertState(row)),
+    cell: (row) => (
+      <span className="row">
+        <SeverityShape severity={row.severity} />
+        <Link to="/alerts/$id" params={{ id: row.id }} className="cut med">{row.title}</Link>
+      </span>
+    ),
+  },
+  { id: "resource", head: "Resource", width: "22%", cell: (row) => <span className="dim">{row.resource}</span> },
+  { id: "crossing", head: "Measured", width: "20%", cell: (row) => <span className="dim3">{crossingText(row.crossing)}</span> },
+  { id: "count", head: "Count", width: "64px", num: true, cell: (row) => row.count },
+  { id: "state", head: "State", width: "116px", cell: (row) => <StateMark state={alertState(row)} /> },
+];
+
+function Alerts({ incident }: { incident: Incident }) {
+  const alerts = useDetail<Page<Alert>>("incidents", incident.id, "alerts");
+  return (
+    <Card title="Alerts" scope={plural(incident.alerts_total, "alert")} className="clip">
+      <Loaded query={alerts} what="alerts">
+        {(page) => (
+          <DataTable
+            label="Alerts of the incident" rows={page.items} columns={ALERT_COLUMNS} rowKey={(row) => row.id} empty={<EmptyState title="No alert belongs to it" />}
+            card={(row) => (
+              <Link to="/alerts/$id" params={{ id: row.id }} className={`card-row ${edge(row.severity, alertState(row))}`}>
+                <span className="row"><SeverityMark severity={row.severity} /><span className="end"><StateMark state={alertState(row)} /></span></span>
+                <span className="title">{row.title}</span>
+                <span className="t12 dim3">{[row.resource, crossingText(row.crossing)].filter(Boolean).join(" · ")}</span>
+              </Link>
+            )}
+          />
+        )}
+      </Loaded>
+    </Card>
+  );
+}
+
+function Runs({ incident }: { incident: Incident }) {
+  const runs = useDetail<Page<Run>>("incidents", incident.id, "runs");
+  return (
+    <Card title="Runs" scope={incident.runs.length > 0 ? plural(incident.runs.length, "run") : undefined}>
+      <Loaded query={runs} what="runs">
+        {(page) => page.items.length === 0
+          ? <EmptyState title="Nothing was run"><p>Policies start workflows for an incident; they show here.</p></EmptyState>
+          : page.items.map((run) => (
+            <Link key={run.id} to="/runs/$id" params={{ id: run.id }} className="moving-row">
+              <span className="row"><span className="mono cut grow">{run.workflow}</span><StateMark state={run.state} /><span className="dim3 nowrap"><RelativeTime at={run.started_at} /></span></span>
+              {run.reason && <span className="t12 dim3 cut">{run.reason}</span>}
+            </Link>
+          ))}
+      </Loaded>
+    </Card>
+  );
+}
+
+function Tickets({ incident }: { incident: Incident }) {
+  return (
+    <Card title="Tickets" scope={incident.tickets.length > 0 ? plural(incident.tickets.length, "ticket") : undefined}>
+      {incident.tickets.length === 0 ? <EmptyState title="No ticket yet"><p>Write one above, or let a policy do so.</p></EmptyState>
+        : incident.tickets.map((id) => <TicketRow key={id} id={id} />)}
+    </Card>
+  );
+}
+
+function TicketRow({ id }: { id: string }) {
+  const ticket = useDetail<Ticket>("tickets", id);
+  return (
+    <Link to="/tickets/$id" params={{ id }} className="moving-row">
+      <span className="row"><span className="mono">{id}</span><span className="cut grow">{ticket.data?.title ?? ""}</span>{ticket.data && <StateMark state={ticket.data.state} />}</span>
+    </Link>
+  );
+}
+
+function Decisions({ incident }: { incident: Incident }) {
+  const facts = useDetail<Page<Fact>>("incidents", incident.id, "timeline", { query: { limit: 500 } });
+  const decisions = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.policy."));
+  const paged = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.effect.") && (fact.event.data as { kind?: string } | null)?.kind === "notify");
+  const latest = new Map(paged.toReversed().map((fact) => [fact.id, fact]));
+  return (
+    <Card title="Who was told, and why" scope={plural(latest.size, "notification")}>
+      {latest.size === 0 && decisions.length === 0 && <EmptyState title="Nobody was told"><p>A policy with <span className="mono">notify</span>, or a service with an owner that has channels, tells someone.</p></EmptyState>}
+      {[...latest.values()].map((fact) => {
+        const data = fact.event.data as { uses?: string; state?: string; reason?: string | null; payload?: { channel?: string; reason?: string; with?: { to?: string[] } } };
+        return (
+          <div key={fact.id} className="moving-row">
+            <span className="row wrapping">
+              <Icon name="mail" />
+              <span className="med">{data.payload?.with?.to?.join(", ") ?? data.payload?.channel ?? data.uses}</span>
+              {data.payload?.reason && <ReasonChip code={data.payload.reason} />}
+              <span className="end"><StateMark state={data.state ?? "pending"} text={data.state === "succeeded" ? "Sent" : sentence(data.state ?? "pending")} /></span>
+            </span>
+            <span className="t12 dim3">{data.uses} through {data.payload?.channel ?? "the default channel"}, <RelativeTime at={fact.recorded_at} suffix=" ago" />{data.reason ? `: ${data.reason}` : ""}</span>
+          </div>
+        );
+      })}
+      {decisions.map((fact) => {
+        const data = fact.event.data as Partial<Decision>;
+        const not = data.outcome === "blocked";
+        return (
+          <div key={fact.position} className="moving-row">
+            <span className="row wrapping"><Icon name="policy" /><span>{data.policy}</span><ReasonChip code={data.reason ?? data.outcome ?? ""} not={not} /><span className="end dim3"><RelativeTime at={fact.recorded_at} /></span></span>
+            {data.detail && <span className="t12 dim3">{data.detail}</span>}
+          </div>
+        );
+      })}
+    </Card>
+  );
+}
+
+function TimelineCard({ incident }: { incident: Incident }) {
+  const [all, setAll] = useState(false);
+  const may = useMay();
+  const facts = useDetail<Page<Fact>>("incidents", incident.id, "timeline", { query: { limit: 500 } });
+  return (
+    <Card
+      title="Timeline" scope="from the journal"
+      end={
+        <span className="segments" role="group" aria-label="Which facts">
+          <button type="button" aria-pressed={!all} onClick={() => setAll(false)}>Key</button>
+          <button type="button" aria-pressed={all} onClick={() => setAll(true)}>All{facts.data ? ` ${String(facts.data.items.length)}` : ""}</button>
+        </span>
+      }
+    >
+      {may("incident:comment", incident.namespace) && <CommentBox resource="incidents" id={incident.id} />}
+      <Comments incident={incident} />
+      <Loaded query={facts} what="the timeline">
+        {(page) => <Timeline facts={page.items} onlyKey={!all} />}
+      </Loaded>
+    </Card>
+  );
+}
+
+function Comments({ incident }: { incident: Incident }) {
+  const comments = useDetail<Page<Comment>>("incidents", incident.id, "comments");
+  if (!comments.data || comments.data.items.length === 0) return null;
+  return <CommentList comments={comments.data.items} />;
+}
+
+export function CommentList({ comments }: { comments: readonly Comment[] }) {
+  return (
+    <ul aria-label="Comments">
+      {comments.map((comment) => (
+        <li key={comment.id} className="moving-row">
+          <span className="row t12"><Icon name="comment" size="m" /><b className="med">{nameOf(comment.by)}</b><span className="dim3 end"><RelativeTime at={comment.at} suffix=" ago" /></span></span>
+          <span className="wrap" style={{ whiteSpace: "pre-wrap" }}>{comment.text}</span>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+export function CommentBox({ resource, id }: { resource: "incidents" | "tickets"; id: string }) {
+  const comment = useComment(resource);
+  const [text, setText] = useState("");
+  return (
+    <form
+      style={{ padding: "8px 12px", borderBottom: "1px solid var(--line-soft)", display: "grid", gap: 8 }}
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (text.trim() === "") return;
+        comment.mutate({ id, text: text.trim() }, { onSuccess: () => setText("") });
+      }}
+    >
+      <div className="row">
+        <input className="field grow" aria-label="Comment" placeholder="Comment, for everyone who works on it" value={text} onChange={(event) => setText(event.currentTarget.value)} />
+        <button type="submit" className="btn" disabled={text.trim() === "" || comment.isPending}>Comment</button>
+      </div>
+      {comment.error && <ErrorState error={comment.error} />}
+    </form>
+  );
+}

@@ -1,0 +1,46 @@
+/** The list of incidents. */
+import { useList } from "../../data/lists";
+import { SEVERITIES, type Incident } from "../../data/types";
+import { Announce } from "../../parts/Announce";
+import { Choice, ClearFilters, SearchField, Segments, TextFilter } from "../../parts/Filters";
+import { ListFoot } from "../../parts/ListFoot";
+import { EmptyState, ErrorState, Loading } from "../../parts/states";
+import { useNow } from "../../parts/time";
+import { sinceOf, useFilters } from "../../shell/filters";
+import { IncidentTable } from "./IncidentTable";
+
+const STATES: Record<string, string> = { "": "open,acknowledged", open: "open", resolved: "resolved,closed", all: "" };
+
+export default function IncidentsPage() {
+  const [filters] = useFilters();
+  const now = useNow();
+  const list = useList<Incident>("incidents", {
+    q: filters["q"], severity: filters["severity"], service: filters["service"], namespace: filters["namespace"],
+    state: STATES[filters["state"] ?? ""] ?? filters["state"], since: sinceOf(filters["range"], now),
+  });
+  return (
+    <div className="page fixed">
+      <div className="page-head"><div><h1>Incidents</h1></div></div>
+      <div className="filters">
+        <SearchField label="Search titles and ids" />
+        <Segments name="state" label="State" options={[{ value: "", label: "Open" }, { value: "open", label: "Not acknowledged" }, { value: "resolved", label: "Resolved" }, { value: "all", label: "All" }]} />
+        <Choice name="severity" label="Severity" values={SEVERITIES.slice(0, 4)} />
+        <TextFilter name="service" label="Service" />
+        <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+        <ClearFilters names={["q", "state", "severity", "service", "range"]} />
+        <Announce resource="incidents" one="incident" />
+      </div>
+      <section className="card fill" aria-label="Incidents">
+        {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>
+          : list.isLoading ? <Loading what="incidents" />
+          : (
+            <IncidentTable
+              rows={list.items} more={list.more} loadMore={list.loadMore}
+              empty={<EmptyState title="No incident fits"><p>{filters["state"] ? "Widen the filters above." : "Nothing is open. Resolved incidents are under “Resolved”."}</p></EmptyState>}
+            />
+          )}
+        {list.items.length > 0 && <ListFoot shown={list.items.length} more={list.more} loading={list.isLoadingMore} />}
+      </section>
+    </div>
+  );
+}

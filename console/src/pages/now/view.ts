@@ -1,0 +1,70 @@
+/** What Now opens with: one sentence, and the figures behind it. */
+import { count, plural } from "../../parts/format";
+import type { Incident, Run, Service, Severity } from "../../data/types";
+import type { Stats } from "../../data/stats";
+
+const RANK: Record<Severity, number> = { critical: 5, major: 4, minor: 3, warning: 2, info: 1, clear: 0 };
+
+/** By priority, then severity, then age: the oldest first. */
+export function worstFirst(incidents: readonly Incident[]): Incident[] {
+  return incidents.toSorted((a, b) =>
+    a.priority.localeCompare(b.priority) || RANK[b.severity] - RANK[a.severity] || a.opened_at.localeCompare(b.opened_at));
+}
+
+/** The answer first: what is wrong, in one sentence. */
+export function headline(stats: Pick<Stats, "openIncidents" | "firingAlerts" | "alerts_quiet">, incidents: readonly Incident[]): string {
+  const worst = worstFirst(incidents)[0];
+  if (worst !== undefined) {
+    return worst.service ? `${worst.service}: ${worst.title}` : worst.title;
+  }
+  const audible = stats.firingAlerts - stats.alerts_quiet;
+  if (audible > 0) return `${plural(audible, "alert")} ${audible === 1 ? "fires" : "fire"}, no incident is open`;
+  return "All is well";
+}
+
+export function subline(stats: Stats, services: readonly Service[]): string[] {
+  const p1 = stats.incidents_by_priority["P1"] ?? 0;
+  const ill = services.filter((service) => service.severity !== "clear").length;
+  const parts = [
+    stats.openIncidents === 0 ? "No incident is open" : `${plural(stats.openIncidents, "incident")} open${p1 > 0 ? `, ${count(p1)} of them P1` : ""}`,
+    services.length === 0 ? "" : `${count(ill)} of ${plural(services.length, "service")} affected`,
+    stats.monitors_failing > 0 ? `${plural(stats.monitors_failing, "monitor")} cannot measure` : "",
+    stats.dead_letters > 0 ? `${plural(stats.dead_letters, "dead letter")} ${stats.dead_letters === 1 ? "waits" : "wait"}` : "",
+  ];
+  return parts.filter((part) => part !== "");
+}
+
+export interface FunnelStage {
+  name: string;
+  value: number;
+  note: string;
+  /** Width of its bar: logarithmic, so that four calls from a million events still show. */
+  share: number;
+}
+
+/** How many events became how few calls. */
+export function funnelOf(funnel: Stats["funnel"]): FunnelStage[] {
+  const stages: [string, number][] = [
+    ["Events", funnel.events], ["Alerts", funnel.alerts], ["Incidents", funnel.incidents], ["Notifications", funnel.notifications],
+  ];
+  const top = Math.log1p(Math.max(funnel.events, 1));
+  return stages.map(([name, value], index) => {
+    const before = stages[index - 1]?.[1] ?? 0;
+    const ratio = value > 0 && before > value ? `1 in ${count(Math.round(before / value))}` : "";
+    return { name, value, note: index === 0 ? "last 24 h" : value === 0 ? "none" : ratio || `of ${count(before)}`, share: Math.min(1, Math.log1p(value) / top) };
+  });
+}
+
+/** Services that are not well first, by how bad; then the well ones by name. */
+export function byHealth(services: readonly Service[]): Service[] {
+  return services.toSorted((a, b) => RANK[b.severity] - RANK[a.severity] || a.name.localeCompare(b.name));
+}
+
+/** Where a run stands, in a few words. */
+export function standing(run: Run): string {
+  const at = run.steps.findIndex((step) => step.state === "running" || step.state === "waiting" || step.state === "pending");
+  const step = run.steps[at];
+  if (step === undefined) return `${plural(run.steps.length, "step")} done`;
+  const tries = step.attempt > 1 ? `, attempt ${String(step.attempt)}` : "";
+  return `step ${step.address}, ${String(at + 1)} of ${String(run.steps.length)}${tries}`;
+}
