@@ -1,0 +1,365 @@
+"""The store's contract, the same on every database: one transaction per batch, read back as it was written."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import psycopg
+import pytest
+from sqlalchemy import Engine, select
+
+from oncue.store import queries, schema
+from oncue.store.database import Origin, live_rows, open_writer, read_origin, reading_engine
+from oncue.store.journal import (
+    CONFLICT,
+    DERIVED,
+    GENESIS,
+    INPUT,
+    REJECTED,
+    JournalReader,
+    Record,
+    chain_hash,
+    digest,
+    leaf,
+    merkle_root,
+    seal_envelope,
+)
+from oncue.store.queries import Filters
+from oncue.store.writer import Rows, Segment, SQLiteDriver, Unavailable, Writer
+
+T0 = 1_750_000_000_000_000
+
+
+@pytest.fixture
+def store(address: str) -> Iterator[tuple[Writer, Origin]]:
+    writer, origin = open_writer(address)
+    yield writer, origin
+    writer.driver.close()
+
+
+@pytest.fixture
+def writer(store: tuple[Writer, Origin]) -> Writer:
+    return store[0]
+
+
+@pytest.fixture
+def reader(address: str, writer: Writer) -> Iterator[Engine]:
+    engine = reading_engine(address)
+    yield engine
+    engine.dispose()
+
+
+def record(position: int, body: bytes = b"{}", *, flags: int = INPUT, namespace: str = "default") -> Record:
+    return Record(position, T0 + position, flags, seal_envelope((namespace, "/test", None)), body)
+
+
+def segment(*records: Record, types: tuple[str, ...] = ("a",), namespaces: tuple[str, ...] = ("default",)) -> Segment:
+    leaves = [leaf(r.position, r.recorded_at, digest(r.envelope, r.body)) for r in records]
+    inputs = sum(1 for r in records if not r.derived)
+    return Segment(
+        list(records), merkle_root(leaves), inputs, list(types), list(namespaces), b"i" * 8 * inputs, b"d" * 4 * inputs,
+        records[-1].position,
+    )  # fmt: skip
+
+
+def fact(position: int, *, kind: str = "alert", id: str = "A-1", type: str = "oncue.alert.fired", **more: Any) -> tuple:
+    values = {
+        "position": position, "type": type, "namespace": "default", "kind": kind, "id": id, "recorded_at": T0 + position,
+        "input_position": position, "cause_position": position, "severity": None, "resource": None, "service": None,
+        "body": b"{}", **more,
+    }  # fmt: skip
+    return tuple(values[column.name] for column in schema.fact.columns)
+
+
+def entity(kind: str, id: str, position: int, **more: Any) -> tuple[Any, ...]:
+    values = {
+        "kind": kind, "id": id, "live": True, "namespace": "default", "state": "firing", "severity": "major",
+        "type": "org.example.a", "resource": "host-1", "service": None, "created_at": T0 + position,
+        "updated_at": T0 + position, "position": position, "body": msgspec.json.encode({"id": id, "title": f"Title of {id}"}),
+        **more,
+    }  # fmt: skip
+    return tuple(values[column.name] for column in schema.entity.columns)
+
+
+# The journal
+
+
+def test_an_empty_store_gets_an_identity_and_keeps_it(address: str) -> None:
+    writer, first = open_writer(address)
+    writer.driver.close()
+    again, second = open_writer(address)
+    again.driver.close()
+    assert first == second
+    assert (first.cursor, first.batch, first.events, first.chain_head) == (0, 0, 0, GENESIS)
+    assert first.journal_id
+
+
+def test_records_are_read_back_byte_for_byte(writer: Writer, reader: Engine) -> None:
+    chance = random.Random(7)
+    bodies = [b"", b"{}", "Ümläute ✓ \u0000".encode(), chance.randbytes(300_000), b"x" * 1_000_000]
+    flags = [INPUT, DERIVED, REJECTED, CONFLICT, INPUT]
+    written = [record(n + 1, body, flags=flag) for n, (body, flag) in enumerate(zip(bodies, flags, strict=True))]
+    writer.commit(segment(*written[:2]), Rows())
+    writer.commit(segment(*written[2:]), Rows())
+    with reader.connect() as connection:
+        journal = JournalReader(connection)
+        assert list(journal.records(1)) == written
+        assert list(journal.records(2, 3)) == written[1:3]
+        assert list(journal.backwards()) == written[::-1]
+        assert list(journal.backwards(before=4)) == written[2::-1]
+        assert journal.record(3) == written[2]
+        assert journal.record(6) is None
+        assert queries.heads(connection) == (1, 5)
+
+
+def test_reading_backwards_passes_over_segments_without_the_type_namespace_or_time(
+    writer: Writer, reader: Engine
+) -> None:
+    writer.commit(segment(record(1), types=("a",)), Rows())
+    writer.commit(segment(record(2), types=("b",), namespaces=("other",)), Rows())
+    writer.commit(segment(record(3), types=("a", "b")), Rows())
+    with reader.connect() as connection:
+        journal = JournalReader(connection)
+
+        def positions(**filters: Any) -> list[int]:
+            return [found.position for found in journal.backwards(**filters)]
+
+        assert positions(types={"a"}) == [3, 1]
+        assert positions(types={"b"}) == [3, 2]
+        assert positions(namespaces={"other"}) == [2]
+        assert positions(since=T0 + 2) == [3, 2]
+        assert positions(until=T0 + 2) == [2, 1]
+        assert positions(types={"c"}) == []
+
+
+def test_the_chain_links_each_batch_to_the_one_before_also_across_a_restart(address: str) -> None:
+    for expected in (1, 2, 3):
+        writer, origin = open_writer(address)
+        assert (origin.batch, origin.cursor) == (expected - 1, expected - 1)
+        assert writer.head == origin.chain_head
+        writer.commit(segment(record(expected)), Rows())
+        writer.driver.close()
+    engine = reading_engine(address)
+    with engine.connect() as connection:
+        rows = connection.execute(select(schema.chain).order_by(schema.chain.c.batch)).all()
+        previous = GENESIS
+        for row in rows:
+            assert row.prev_hash == previous
+            assert row.hash == chain_hash(row.batch, row.first_position, row.last_position, row.root, previous)
+            previous = row.hash
+        found = read_origin(connection)
+        assert found is not None
+        assert (found.chain_head, found.cursor, found.events, found.batch) == (previous, 3, 3, 3)
+        assert found.recorded_at == T0 + 3
+    engine.dispose()
+
+
+# State
+
+
+def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(writer: Writer, reader: Engine) -> None:
+    writer.commit(
+        segment(record(1)),
+        Rows(
+            entities=[entity("alert", "A-1", 1), entity("alert", "A-2", 1), entity("run", "R-1", 1, live=False)],
+            hot=[("A-1", 1, T0, None, 1), ("A-2", 1, T0, T0 + 5, 1)],
+            cells=[("timer", "t1", b"\x00\xff"), ("timer", "t2", b"two"), ("window", "t1", b"w")],
+        ),
+    )
+    writer.commit(
+        segment(record(2)),
+        Rows(
+            entities=[entity("alert", "A-1", 2, body=b"new"), entity("alert", "A-2", 2, live=False)],
+            hot=[("A-1", 9, T0 + 9, T0 + 10, 2)],
+            hot_gone=[("A-2",)],
+            cells=[("timer", "t1", b"one")],
+            cells_gone=[("timer", "t2"), ("timer", "unknown")],
+        ),
+    )
+    with reader.connect() as connection:
+        entities, cells, hot = live_rows(connection)
+        assert entities == [("alert", "A-1", b"new")]
+        assert sorted(cells) == [("timer", "t1", b"one"), ("window", "t1", b"w")]
+        assert [tuple(row) for row in hot] == [("A-1", 9, T0 + 9, T0 + 10, 2)]
+
+
+def test_samples_add_up_within_their_interval(writer: Writer, reader: Engine) -> None:
+    writer.commit(None, Rows(samples=[("s", 60, T0, 2, 3.0, 1.0, 2.0), ("s", 3600, T0, 1, 1.0, 1.0, 1.0)]))
+    writer.commit(None, Rows(samples=[("s", 60, T0, 1, -4.5, -4.5, -4.5), ("s", 60, T0, 1, 9.0, 9.0, 9.0)]))
+    with reader.connect() as connection:
+        rows = connection.execute(select(schema.sample).order_by(schema.sample.c.step_s)).all()
+    assert [tuple(row) for row in rows] == [("s", 60, T0, 4, 7.5, -4.5, 9.0), ("s", 3600, T0, 1, 1.0, 1.0, 1.0)]
+
+
+def test_dead_letters_are_numbered_in_order_and_marked_when_redriven(writer: Writer, reader: Engine) -> None:
+    letters = [("default", "/api", "event.malformed", f"detail {n}", T0 + n, None, b"\xff raw") for n in range(3)]
+    writer.commit(None, Rows(letters=letters))
+    with reader.connect() as connection:
+        found, following = queries.dead_letters(connection, Filters(limit=2))
+        assert [row.detail for row in found] == ["detail 2", "detail 1"]
+        rest, end = queries.dead_letters(connection, Filters(limit=2, cursor=following))
+        assert ([row.detail for row in rest], end) == (["detail 0"], None)
+        assert found[0].body == b"\xff raw"
+        newest = found[0].id
+    writer.commit(None, Rows(redriven=[(T0 + 9, newest)]))
+    with reader.connect() as connection:
+        assert [row.id for row in queries.dead_letters(connection, Filters(state=("redriven",)))[0]] == [newest]
+        assert len(queries.dead_letters(connection, Filters(state=("waiting",)))[0]) == 2
+        row = queries.dead_letter_of(connection, newest)
+        assert row is not None
+        assert row.redriven_at == T0 + 9
+
+
+def test_access_rows_are_put_and_removed(writer: Writer, reader: Engine) -> None:
+    writer.commit(None, Rows(access=[("token", "a", b"1"), ("user", "a", b"2")]))
+    writer.commit(None, Rows(access=[("token", "a", b"3")], access_gone=[("user", "a"), ("user", "nobody")]))
+    with reader.connect() as connection:
+        assert queries.access_rows(connection) == [("token", "a", b"3")]
+        assert queries.access_row(connection, "token", "a") == b"3"
+        assert queries.access_row(connection, "user", "a") is None
+
+
+# All or nothing
+
+
+def test_a_full_store_keeps_nothing_of_the_batch_and_the_same_writer_goes_on(writer: Writer, reader: Engine) -> None:
+    if not isinstance(writer.driver, SQLiteDriver):
+        with pytest.raises(Unavailable):  # the server cuts the connection, as when it restarts
+            cut_off_and_commit(writer)
+    else:
+        writer.commit(segment(record(1)), Rows())
+        connection = writer.driver._connection
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages + 5}")
+        with pytest.raises(Unavailable, match="full"):
+            writer.commit(segment(record(2, random.Random(1).randbytes(200_000))), Rows(cells=[("k", "lost", b"x")]))
+        connection.execute("PRAGMA max_page_count = 1000000")
+    with reader.connect() as connection:
+        assert [found.position for found in JournalReader(connection).records(2)] == []
+        assert queries.cells(connection, "k") == {}
+    writer.commit(segment(record(2, b"after")), Rows(cells=[("k", "kept", b"x")]))
+    with reader.connect() as connection:
+        found = JournalReader(connection).record(2)
+        assert found is not None
+        assert found.body == b"after"
+        assert queries.cells(connection, "k") == {"kept": b"x"}
+
+
+def cut_off_and_commit(writer: Writer) -> None:
+    driver: Any = writer.driver
+    writer.commit(segment(record(1)), Rows())
+    own = driver._connection.info
+    with psycopg.connect(own.dsn, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (own.backend_pid,))
+    writer.commit(segment(record(2)), Rows(cells=[("k", "lost", b"x")]))
+
+
+# Queries
+
+
+def test_lists_are_filtered_and_their_pages_join_without_gap_or_overlap(writer: Writer, reader: Engine) -> None:
+    rows = [
+        entity(
+            "alert", f"A-{n}", 1 + n // 3, severity="major" if n % 2 else "minor", resource=f"host-{n % 5}",
+            namespace="b" if n % 7 == 0 else "default", type=f"org.example.{n % 2}",
+        )
+        for n in range(20)
+    ]  # fmt: skip
+    writer.commit(segment(record(1)), Rows(entities=rows))
+    with reader.connect() as connection:
+
+        def ids(**filters: Any) -> list[str]:
+            found: list[str] = []
+            cursor = None
+            while True:
+                page = queries.entities(connection, "alert", Filters(limit=4, cursor=cursor, **filters))
+                found += [msgspec.json.decode(item)["id"] for item in page.items]
+                cursor = page.next
+                if cursor is None:
+                    return found
+
+        everything = ids()
+        assert len(everything) == len(set(everything)) == 20
+        assert {everything.index("A-19"), everything.index("A-18")} == {0, 1}
+        assert set(ids(severity=("major",))) == {f"A-{n}" for n in range(20) if n % 2}
+        assert set(ids(resource=("host-1", "host-2"))) == {f"A-{n}" for n in range(20) if n % 5 in {1, 2}}
+        assert set(ids(visible=frozenset({"b"}))) == {f"A-{n}" for n in range(0, 20, 7)}
+        assert set(ids(type=("org.example.0",))) == {f"A-{n}" for n in range(0, 20, 2)}
+        assert len(ids(type=("org.*",))) == 20
+        assert ids(state=("resolved",)) == []
+        assert ids(since=queries.instant(T0 + 7)) == ids(since=queries.instant(T0 + 6), until=None)[:2]
+        assert set(ids(q="TITLE OF A-7")) == {"A-7"}
+        assert ids(q="100%_") == []
+
+
+def test_an_alert_shows_what_its_repeats_changed(writer: Writer, reader: Engine) -> None:
+    body = msgspec.json.encode({"id": "A-1", "count": 1, "last_seen_at": "2026-01-01T00:00:00Z"})
+    writer.commit(
+        segment(record(1)), Rows(entities=[entity("alert", "A-1", 1, body=body)], hot=[("A-1", 7, T0, None, 1)])
+    )
+    with reader.connect() as connection:
+        found = queries.entity_body(connection, "alert", "A-1")
+        assert found is not None
+        alert = msgspec.json.decode(found[1])
+        assert alert["count"] == 7
+        assert alert["last_seen_at"].startswith("2025-06-15T")
+        assert queries.entity_body(connection, "alert", "none") is None
+
+
+def test_manifests_of_a_kind_are_those_whose_id_begins_with_it(writer: Writer, reader: Engine) -> None:
+    ids = ["Policy/default/a", "Policy/default/Z", "Policy/b/ä", "PolicyTest/default/a", "Service/default/a"]
+    rows = [entity("manifest", id, 1) for id in ids]
+    deleted = msgspec.json.encode({"id": "Policy/default/gone", "deleted": True})
+    rows.append(entity("manifest", "Policy/default/gone", 1, body=deleted))
+    writer.commit(segment(record(1)), Rows(entities=rows))
+    with reader.connect() as connection:
+        found = {msgspec.json.decode(body)["id"] for body in queries.manifests(connection, "Policy")}
+        assert found == set(ids[:3])
+        assert len(queries.manifests(connection)) == 5
+
+
+def test_a_timeline_holds_what_is_about_a_thing_and_what_concerns_it_newest_first(
+    writer: Writer, reader: Engine
+) -> None:
+    facts = [
+        fact(1, id="A-1"),
+        fact(2, kind="incident", id="INC-1", type="oncue.incident.opened"),
+        fact(3, id="A-2"),
+        fact(4, id="A-1", type="oncue.alert.resolved"),
+    ]
+    refs = [("incident", "INC-1", 1), ("incident", "INC-1", 4), ("incident", "INC-1", 2), ("incident", "INC-1", 1)]
+    writer.commit(segment(record(1)), Rows(facts=facts, refs=refs))
+    with reader.connect() as connection:
+
+        def positions(before: int | None, limit: int) -> list[int]:
+            return [row.position for row in queries.timeline(connection, "incident", "INC-1", before, limit)]
+
+        assert positions(None, 10) == [4, 2, 1]
+        assert positions(4, 1) == [2]
+        assert [row.position for row in queries.facts_after(connection, 2, 10)] == [3, 4]
+        assert queries.fact_at(connection, 3) is not None
+        assert queries.fact_at(connection, 5) is None
+
+
+def test_decisions_are_found_by_policy_and_outcome(writer: Writer, reader: Engine) -> None:
+    def decided(position: int, policy: str, outcome: str) -> tuple[Any, ...]:
+        body = msgspec.json.encode({"data": {"policy": policy, "detail": f"it was {outcome}"}})
+        return fact(position, kind="policy", id=policy, type=f"oncue.policy.{outcome}", body=body)
+
+    facts = [decided(1, "default/a", "fired"), decided(2, "default/b", "blocked"), decided(3, "default/a", "blocked")]
+    writer.commit(segment(record(1)), Rows(facts=[*facts, fact(4)]))
+    with reader.connect() as connection:
+
+        def positions(policy: str | None = None, **filters: Any) -> list[int]:
+            return [row.position for row in queries.decisions(connection, Filters(**filters), policy)[0]]
+
+        assert positions() == [3, 2, 1]
+        assert positions("default/a") == [3, 1]
+        assert positions(state=("blocked",)) == [3, 2]
+        assert positions(q="WAS FIRED") == [1]
+
+
+def test_readers_cannot_write(reader: Engine, address: str) -> None:
+    with reader.connect() as connection, pytest.raises(Exception, match=r"readonly|read-only"):
+        connection.execute(schema.cell.insert().values(kind="k", key="k", body=b""))
