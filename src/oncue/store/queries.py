@@ -23,9 +23,7 @@ from sqlalchemy import (
     Connection,
     Engine,
     Select,
-    Text,
     and_,
-    cast,
     create_engine,
     false,
     func,
@@ -38,6 +36,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from oncue.core.errors import Refusal
+from oncue.store.json_text import json_text, text_of
 from oncue.store.schema import access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
 
 DEADLINE_S: Final = 2.0
@@ -256,7 +255,7 @@ def _raw(value: Any) -> msgspec.Raw:
 
 def title_of() -> Any:
     """SQL: the title in an entity's body."""
-    return func.json_extract(cast(entity.c.body, Text), "$.title")
+    return json_text(entity.c.body, "title")
 
 
 def _conditions(filters: Filters) -> list[Any]:
@@ -386,9 +385,9 @@ def decisions(connection: Connection, filters: Filters, policy: str | None = Non
     if filters.until is not None:
         conditions.append(fact.c.recorded_at <= micros(filters.until))
     if policy is not None:
-        conditions.append(func.json_extract(cast(fact.c.body, Text), "$.data.policy") == policy)
+        conditions.append(json_text(fact.c.body, "data", "policy") == policy)
     if filters.q:
-        conditions.append(cast(fact.c.body, Text).icontains(filters.q, autoescape=True))
+        conditions.append(text_of(fact.c.body).icontains(filters.q, autoescape=True))
     if filters.cursor is not None:
         conditions.append(fact.c.position < position_of(filters.cursor))
     rows = facts_where(connection, *conditions, limit=filters.limit + 1, newest_first=True)

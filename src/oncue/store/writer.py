@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import msgspec
-from sqlalchemy import Dialect, Table, delete, func, insert, literal_column
+from sqlalchemy import Dialect, Table, bindparam, delete, func, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
@@ -73,7 +73,7 @@ class Driver(Protocol):
 class SQLiteDriver:
     """SQLite in WAL mode with `synchronous=FULL`: what is committed is on the disk."""
 
-    transient = (sqlite3.OperationalError,)
+    transient: tuple[type[Exception], ...] = (sqlite3.OperationalError,)
 
     def __init__(self, path: Path) -> None:
         self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")
@@ -122,12 +122,22 @@ class PostgreSQLDriver:
         import psycopg
 
         self.transient: tuple[type[Exception], ...] = (psycopg.OperationalError,)
-        self.dialect: Dialect = postgresql.dialect(paramstyle="format")
-        self._connection = psycopg.connect(url)
-        self._connection.execute("SET synchronous_commit = on")
-        self._connection.commit()
+        self.dialect: Dialect = postgresql.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+        self._url = url
+        self._connection = self._connect()
 
-    def begin(self) -> None: ...
+    def _connect(self) -> Any:
+        import psycopg
+
+        connection = psycopg.connect(self._url)
+        connection.execute("SET synchronous_commit = on")
+        connection.commit()
+        return connection
+
+    def begin(self) -> None:
+        """A connection that was lost is made anew; the transaction itself begins with its first statement."""
+        if self._connection.closed:
+            self._connection = self._connect()
 
     def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         with self._connection.cursor() as cursor:
@@ -137,7 +147,8 @@ class PostgreSQLDriver:
         self._connection.commit()
 
     def rollback(self) -> None:
-        self._connection.rollback()
+        if not self._connection.closed:
+            self._connection.rollback()
 
     def idle(self) -> None: ...
 
@@ -178,25 +189,24 @@ class Writer:
             compiled = statement.compile(dialect=dialect, column_keys=columns)
             return str(compiled)
 
-        every = lambda table: [c.name for c in table.columns]  # noqa: E731
-        self._segment = sql(insert(schema.segment), every(schema.segment))
-        self._chain = sql(insert(schema.chain), every(schema.chain))
-        self._fact = sql(insert(schema.fact), every(schema.fact))
+        self._segment = sql(insert(schema.segment), _columns(schema.segment))
+        self._chain = sql(insert(schema.chain), _columns(schema.chain))
+        self._fact = sql(insert(schema.fact), _columns(schema.fact))
         ignore = sqlite_insert if dialect.name == "sqlite" else postgresql_insert
-        self._ref = sql(ignore(schema.fact_ref).on_conflict_do_nothing(), every(schema.fact_ref))
-        self._entity = sql(_upsert(dialect, schema.entity, ["kind", "id"]), every(schema.entity))
-        self._hot = sql(_upsert(dialect, schema.alert_hot, ["id"]), every(schema.alert_hot))
+        self._ref = sql(ignore(schema.fact_ref).on_conflict_do_nothing(), _columns(schema.fact_ref))
+        self._entity = sql(_upsert(dialect, schema.entity, ["kind", "id"]), _columns(schema.entity))
+        self._hot = sql(_upsert(dialect, schema.alert_hot, ["id"]), _columns(schema.alert_hot))
         self._hot_gone = self._delete(schema.alert_hot, "id")
-        self._cell = sql(_upsert(dialect, schema.cell, ["kind", "key"]), every(schema.cell))
+        self._cell = sql(_upsert(dialect, schema.cell, ["kind", "key"]), _columns(schema.cell))
         self._cell_gone = self._delete(schema.cell, "kind", "key")
         self._sample = sql(
-            _upsert(dialect, schema.sample, ["series", "step_s", "at"], add=("count", "sum")), every(schema.sample)
+            _upsert(dialect, schema.sample, ["series", "step_s", "at"], add=("count", "sum")), _columns(schema.sample)
         )
         letters = [c.name for c in schema.dead_letter.columns if c.name not in ("id", "redriven_at")]
         self._letter = sql(insert(schema.dead_letter), letters)
         mark = "?" if dialect.name == "sqlite" else "%s"
         self._redriven = f"UPDATE dead_letter SET redriven_at = {mark} WHERE id = {mark}"
-        self._access = sql(_upsert(dialect, schema.access, ["kind", "id"]), every(schema.access))
+        self._access = sql(_upsert(dialect, schema.access, ["kind", "id"]), _columns(schema.access))
         self._access_gone = self._delete(schema.access, "kind", "id")
         self._cursor = (
             f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark} "
@@ -204,8 +214,7 @@ class Writer:
         )
 
     def _delete(self, table: Table, *keys: str) -> str:
-        mark = "?" if self.driver.dialect.name == "sqlite" else "%s"
-        statement = delete(table).where(*[table.c[key] == literal_column(mark) for key in keys])
+        statement = delete(table).where(*[table.c[key] == bindparam(key) for key in keys])
         return str(statement.compile(dialect=self.driver.dialect))
 
     def commit(self, part: Segment | None, rows: Rows) -> None:
@@ -258,6 +267,10 @@ class Writer:
         """The batch was refused. A rollback that works makes that certain."""
         self.driver.rollback()
         raise Unavailable(str(error)) from error
+
+
+def _columns(table: Table) -> list[str]:
+    return [column.name for column in table.columns]
 
 
 def _names(names: list[str]) -> str:
