@@ -21,7 +21,7 @@ from oncue.core.errors import Refusal
 FILE: Final = "oncue.toml"
 """The file's name inside the data directory."""
 
-IGNORED: Final = frozenset({"ONCUE_CORPUS", "ONCUE_DATASETS", "ONCUE_LISTEN_FD", "ONCUE_SERVER", "ONCUE_TOKEN"})
+IGNORED: Final = frozenset({"ONCUE_CORPUS", "ONCUE_DATASETS", "ONCUE_LISTEN_FD", "ONCUE_PARENT", "ONCUE_SERVER", "ONCUE_TOKEN"})
 """Variables that are known and mean nothing to the server."""
 
 _PREFIX: Final = "ONCUE_"

@@ -1,0 +1,55 @@
+"""The time that inputs are accepted at: the wall clock, guarded by the monotonic one.
+
+A step of the wall clock beyond ten seconds is not believed at once. Until it has stood for a minute, time goes on as the
+monotonic clock says, so that a jump forth and back neither fires timers early nor freezes time.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+STEP_US: Final = 10_000_000
+CONFIRM_US: Final = 60_000_000
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def instant(us: int) -> datetime:
+    """Microseconds since 1970 as an instant in UTC, exactly."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+def microseconds(at: datetime) -> int:
+    """An instant as microseconds since 1970 UTC, exactly."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+class Clock:
+    """Gives microseconds since 1970 UTC; never goes back."""
+
+    def __init__(
+        self, wall_ns: Callable[[], int] = time.time_ns, monotonic_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._wall = wall_ns
+        self._monotonic = monotonic_ns
+        self._offset = wall_ns() // 1000 - monotonic_ns() // 1000
+        self._stepped_at: int | None = None
+        self._step = 0
+        self._last = 0
+
+    def now(self) -> int:
+        """The present instant."""
+        monotonic = self._monotonic() // 1000
+        offset = self._wall() // 1000 - monotonic
+        step = offset - self._offset
+        if abs(step) <= STEP_US:
+            self._offset = offset
+            self._stepped_at = None
+        elif self._stepped_at is None or abs(step - self._step) > STEP_US:
+            self._stepped_at, self._step = monotonic, step
+        elif monotonic - self._stepped_at >= CONFIRM_US:
+            self._offset = offset
+            self._stepped_at = None
+        self._last = max(self._last, monotonic + self._offset)
+        return self._last

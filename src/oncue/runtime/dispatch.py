@@ -1,0 +1,166 @@
+"""Hands effects to workers: leases, their expiry, and what a lost worker leaves behind.
+
+Lives in the event loop of the engine's process. It decides nothing about an effect but who tries it now: a lease that runs
+out, or whose worker is gone, passes to the next worker under a new token, unless the work may not be done twice and
+had begun; then the engine is told that its outcome is unknown.
+"""
+
+import asyncio
+import heapq
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core.effect import Effect
+from oncue.runtime import frames
+from oncue.runtime.clock import Clock, microseconds
+
+GRACE_S: Final = 30.0
+
+_decode: Final = msgspec.json.Decoder(Effect).decode
+
+
+class Lease(msgspec.Struct):
+    """An effect in a worker's hands."""
+
+    token: str
+    effect: str
+    attempt: int
+    worker: "Worker"
+    expires: float
+    """Monotonic seconds."""
+
+
+class Worker:
+    """A connected worker: how many more effects it takes, and how to reach it."""
+
+    def __init__(self, name: str, send: Callable[[frames.Frame], None]) -> None:
+        self.name = name
+        self.slots = 0
+        self.send = send
+
+
+class Dispatcher:
+    """The effects that wait, and the leases that run."""
+
+    def __init__(self, clock: Clock, lost: Callable[[Effect], None]) -> None:
+        self._clock = clock
+        self._lost = lost
+        self._bodies: dict[str, tuple[Effect, bytes]] = {}
+        self._due: list[tuple[int, str, int]] = []
+        self._leases: dict[str, Lease] = {}
+        self._by_effect: dict[str, Lease] = {}
+        self._workers: dict[int, Worker] = {}
+        self._handle: asyncio.TimerHandle | None = None
+
+    @property
+    def pending(self) -> int:
+        """Effects that have no final result."""
+        return len(self._bodies)
+
+    @property
+    def workers(self) -> list[str]:
+        """Names of the connected workers."""
+        return [worker.name for worker in self._workers.values()]
+
+    def changed(self, items: list[tuple[str, str, bytes]]) -> None:
+        """Effects were saved: (id, state, JSON)."""
+        for id, state, body in items:
+            if state != "pending":
+                self._bodies.pop(id, None)
+                lease = self._by_effect.pop(id, None)
+                if lease is not None:
+                    del self._leases[lease.token]
+                    if state == "cancelled":
+                        lease.worker.send(frames.Cancel([lease.token]))
+                continue
+            effect = _decode(body)
+            known = self._bodies.get(id)
+            self._bodies[id] = (effect, body)
+            lease = self._by_effect.get(id)
+            if lease is not None and lease.attempt == effect.attempt:
+                continue
+            if lease is not None:
+                self._by_effect.pop(id)
+                del self._leases[lease.token]
+            if known is None or known[0].attempt != effect.attempt:
+                heapq.heappush(self._due, (microseconds(effect.not_before_at), id, effect.attempt))
+        self._go()
+
+    def offer(self, connection: int, name: str, slots: int, send: Callable[[frames.Frame], None]) -> None:
+        """A worker can take up to `slots` effects now."""
+        worker = self._workers.setdefault(connection, Worker(name, send))
+        worker.slots = slots
+        self._go()
+
+    def gone(self, connection: int) -> None:
+        """A worker's connection has ended."""
+        worker = self._workers.pop(connection, None)
+        for lease in [lease for lease in self._leases.values() if lease.worker is worker]:
+            self._end(lease)
+        self._go()
+
+    def _end(self, lease: Lease) -> None:
+        del self._leases[lease.token]
+        self._by_effect.pop(lease.effect, None)
+        known = self._bodies.get(lease.effect)
+        if known is None:
+            return
+        effect = known[0]
+        if effect.effect_class == "at-most-once" and effect.started_token is not None:
+            self._lost(effect)
+        else:
+            heapq.heappush(self._due, (self._clock.now(), lease.effect, effect.attempt))
+
+    def _go(self) -> None:
+        """Hand out what is due, and look again when the next is."""
+        now = self._clock.now()
+        monotonic = time.monotonic()
+        for lease in [lease for lease in self._leases.values() if lease.expires <= monotonic]:
+            lease.worker.send(frames.Cancel([lease.token]))
+            self._end(lease)
+        batches: dict[int, list[tuple[str, bytes]]] = {}
+        while self._due and self._due[0][0] <= now:
+            number = next((n for n, worker in self._workers.items() if worker.slots > 0), None)
+            if number is None:
+                break
+            _, id, attempt = heapq.heappop(self._due)
+            known = self._bodies.get(id)
+            if known is None or known[0].attempt != attempt or id in self._by_effect:
+                continue
+            worker = self._workers[number]
+            lease = Lease(
+                secrets.token_hex(8), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S
+            )
+            self._leases[lease.token] = self._by_effect[id] = lease
+            worker.slots -= 1
+            batches.setdefault(number, []).append((lease.token, known[1]))
+        for number, items in batches.items():
+            self._workers[number].send(frames.Leased(items))
+        self._schedule(now, monotonic)
+
+    def _schedule(self, now: int, monotonic: float) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        waits: list[float] = []
+        if self._due and any(worker.slots > 0 for worker in self._workers.values()):
+            waits.append(max(0.0, (self._due[0][0] - now) / 1e6))
+        if self._leases:
+            waits.append(max(0.0, min(lease.expires for lease in self._leases.values()) - monotonic))
+        if waits:
+            self._handle = asyncio.get_running_loop().call_later(min(*waits, 60.0), self._go)
+
+
+def unknown(effect: Effect) -> dict[str, Any]:
+    """The result that a lost worker's begun, unrepeatable work has."""
+    return {
+        "effect": effect.id,
+        "attempt": effect.attempt,
+        "outcome": "unknown",
+        "error_code": "worker.lost",
+        "detail": "the worker was lost while it did this; whether it was done is not known",
+    }

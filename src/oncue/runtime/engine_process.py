@@ -1,0 +1,301 @@
+"""The engine's process: the only one that writes. Listens on a Unix socket in the data directory.
+
+An event loop talks to the front and the workers; a thread of its own runs the writer (`writing.py`). If that thread ends
+with anything but a refusal of the store, the process exits, and the supervisor starts it again from what is on the disk.
+"""
+
+import asyncio
+import gc
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+import uuid
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+import msgspec
+import structlog
+import uvloop
+from sqlalchemy import select
+
+from oncue import __version__, config
+from oncue.core.effect import Effect
+from oncue.core.state import Identity, State
+from oncue.runtime import frames
+from oncue.runtime.client import read_frames
+from oncue.runtime.clock import Clock, instant, microseconds
+from oncue.runtime.dedup import HORIZON_US, Dedup
+from oncue.runtime.dispatch import Dispatcher, unknown
+from oncue.runtime.keys import journal_key, signing_key
+from oncue.runtime.logs import configure
+from oncue.runtime.maintenance import Maintenance
+from oncue.runtime.parent import die_with_parent
+from oncue.runtime.writing import After, WriterLoop
+from oncue.store import schema
+from oncue.store.database import FILE_NAME, Origin, live_rows, open_writer, reading_engine
+
+log = structlog.get_logger()
+
+
+def load_state(address: str, origin: Origin) -> State:
+    """The engine's state from its rows."""
+    state = State(Identity(origin.journal_id, origin.incarnation, origin.partition))
+    reading = reading_engine(address, 1)
+    with reading.connect() as connection:
+        entities, cells, hot = live_rows(connection)
+    reading.dispose()
+    state.load([row for row in entities if row[0] in state.entities], cells)
+    for row in hot:
+        alert = state.alerts.get(row.id)
+        if alert is not None:
+            alert.count = row.count
+            alert.last_seen_at = instant(row.last_seen_at)
+            alert.deadline_at = instant(row.deadline_at) if row.deadline_at is not None else alert.deadline_at
+    state.position = origin.cursor
+    state.now = instant(origin.recorded_at)
+    return state
+
+
+def load_dedup(address: str, key: bytes, now: int) -> Dedup:
+    """The ids of the newest events."""
+    dedup = Dedup(key)
+    segment = schema.segment.c
+    reading = reading_engine(address, 1)
+    with reading.connect() as connection:
+        newest: list[Any] = []
+        count = 0
+        query = select(segment.ids, segment.digests, segment.inputs).order_by(segment.batch.desc())
+        for row in connection.execute(query.where(segment.last_recorded_at > now - HORIZON_US)).yield_per(256):
+            newest.append(row)
+            count += row.inputs
+            if count >= 1_000_000:
+                break
+    reading.dispose()
+    for row in reversed(newest):
+        dedup.load(row.ids, row.digests)
+    return dedup
+
+
+class EngineProcess:
+    """Ties socket, writer thread and dispatcher together."""
+
+    def __init__(self, settings: config.Config) -> None:
+        address = str(settings.data / FILE_NAME)
+        began = time.perf_counter()
+        self._writer, origin = open_writer(address)
+        self._clock = Clock()
+        self.state = load_state(address, origin)
+        dedup = load_dedup(address, journal_key(settings.data), self._clock.now())
+        reading = reading_engine(address, 1)
+        self.loop = WriterLoop(
+            self.state, self._writer, dedup, self._clock, reading, events_so_far=origin.events,
+            queue_events=settings.limits.queue_events, after_commit=self._after_commit,
+        )  # fmt: skip
+        retention = settings.retention
+        self._maintenance = Maintenance(
+            self.state, self._writer, reading, signing_key(settings.data), max_age_days=retention.max_age_days,
+            max_size_gb=retention.max_size_gb, minute_days=retention.samples_minute_days,
+            hour_days=retention.samples_hour_days,
+        )  # fmt: skip
+        self._socket = settings.data / frames.SOCKET_NAME
+        self._watchers: dict[int, asyncio.StreamWriter] = {}
+        self._dispatcher = Dispatcher(self._clock, self._lost)
+        self._ready = False
+        self._origin = origin
+        self._told = threading.Lock()
+        self._unsent: After | None = None
+        self._asyncio: asyncio.AbstractEventLoop | None = None
+        self._load_s = time.perf_counter() - began
+
+    async def run(self) -> None:
+        """Serve until SIGTERM."""
+        self._asyncio = asyncio.get_running_loop()
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._asyncio.add_signal_handler(number, stop.set)
+        thread = threading.Thread(target=self._write, name="writer", daemon=True)
+        thread.start()
+        await self._announce()
+        self._dispatcher.changed(
+            [(id, effect.state, msgspec.json.encode(effect)) for id, effect in sorted(self.state.effects.items())]
+        )
+        self._socket.unlink(missing_ok=True)
+        os.chdir(self._socket.parent)  # a Unix socket's path may have 107 bytes at the most
+        server = await asyncio.start_unix_server(self._serve, frames.SOCKET_NAME, limit=frames.FRAME_LIMIT)
+        os.chmod(frames.SOCKET_NAME, 0o600)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 1000)
+        self._ready = True
+        log.info("engine ready", position=self.state.position, load_s=round(self._load_s, 2))
+        idle = asyncio.create_task(self._idle())
+        await stop.wait()
+        idle.cancel()
+        server.close()
+        await asyncio.sleep(0)
+        self.loop.stop()
+        await asyncio.to_thread(thread.join, 30.0)
+        self._maintenance.checkpoint()
+        self._socket.unlink(missing_ok=True)
+        self._writer.driver.close()
+
+    def _write(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as failure:
+            log.critical("the writer failed; starting again from the disk", reason=repr(failure), exc_info=True)
+            sys.stderr.flush()
+            os._exit(70)
+
+    async def _announce(self) -> None:
+        """The first input of every start."""
+        origin = self._origin
+        data = {
+            "down_since": instant(origin.recorded_at) if origin.recorded_at else None,
+            "engine": __version__,
+            "python": platform.python_version(),
+            "cel": metadata.version("cel-expr-python"),
+            "tzdata": metadata.version("tzdata"),
+        }
+        await self._submit("oncue.engine.started", data)
+
+    async def _submit(self, type: str, data: Any) -> frames.Answer:
+        body = msgspec.json.encode(
+            {
+                "specversion": "1.0",
+                "id": uuid.uuid4().hex,
+                "source": "/oncue/engine",
+                "type": type,
+                "time": datetime.now(UTC),
+                "datacontenttype": "application/json",
+                "data": data,
+            }
+        )
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[frames.Answer] = loop.create_future()
+
+        def done(answer: frames.Answer) -> None:
+            loop.call_soon_threadsafe(_settle, answered, answer)
+
+        while True:
+            self.loop.submit(frames.Submit(0, "default", "engine", "system", [body], True), done)
+            answer = await answered
+            if answer.error is None:
+                return answer
+            await asyncio.sleep(1.0)
+            answered = loop.create_future()
+
+    def _lost(self, effect: Effect) -> None:
+        assert self._asyncio is not None
+        task = self._asyncio.create_task(self._submit("oncue.effect.result", unknown(effect)))
+        task.add_done_callback(lambda finished: finished.exception())
+
+    async def _idle(self) -> None:
+        while True:
+            await asyncio.sleep(5.0)
+            self.loop.when_idle(self._maintenance.idle)
+
+    # after a commit
+
+    def _after_commit(self, after: After) -> None:
+        """In the writer's thread. What comes while the event loop is busy is put together."""
+        with self._told:
+            waiting = self._unsent
+            if waiting is None:
+                self._unsent = after
+            else:
+                waiting.position = after.position
+                waiting.access_changed |= after.access_changed
+                waiting.config_changed |= after.config_changed
+                waiting.effects = [*waiting.effects, *after.effects]
+        if waiting is None and self._asyncio is not None:
+            self._asyncio.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        with self._told:
+            after, self._unsent = self._unsent, None
+        if after is None:
+            return
+        if after.effects:
+            self._dispatcher.changed(after.effects)
+        frame = _framed(frames.Committed(after.position, after.access_changed, after.config_changed))
+        for writer in self._watchers.values():
+            writer.write(frame)
+
+    # connections
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = id(writer)
+        loop = asyncio.get_running_loop()
+
+        def done(answer: frames.Answer) -> None:
+            loop.call_soon_threadsafe(writer.write, _framed(answer))
+
+        def send(frame: frames.Frame) -> None:
+            writer.write(_framed(frame))
+
+        try:
+            async for frame in read_frames(reader):
+                if isinstance(frame, frames.Submit | frames.Dead):
+                    self.loop.submit(frame, done)
+                elif isinstance(frame, frames.Watch):
+                    self._watchers[connection] = writer
+                elif isinstance(frame, frames.Lease):
+                    self._dispatcher.offer(connection, frame.worker, frame.slots, send)
+                elif isinstance(frame, frames.Health):
+                    send(frames.HealthReport(frame.seq, self._ready, self._health()))
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+        finally:
+            self._watchers.pop(connection, None)
+            self._dispatcher.gone(connection)
+            writer.close()
+
+    def _health(self) -> dict[str, Any]:
+        state = self.state
+        return {
+            "position": f"0-{state.position}",
+            "problem": self.loop.problem,
+            "queue_events": self.loop.waiting,
+            "lag_seconds": max(0.0, (self._clock.now() - microseconds(state.now)) / 1e6),
+            "live": {kind: len(rows) for kind, rows in state.entities.items()},
+            "timers": len(state.timers.by_key),
+            "windows": len(state.windows),
+            "effects_pending": self._dispatcher.pending,
+            "workers": self._dispatcher.workers,
+            "load_seconds": self._load_s,
+            "version": __version__,
+            "journal_id": state.identity.journal_id,
+            **msgspec.to_builtins(self.loop.counters),
+        }
+
+
+def _settle(future: "asyncio.Future[frames.Answer]", answer: frames.Answer) -> None:
+    if not future.done():
+        future.set_result(answer)
+
+
+def _framed(frame: frames.Frame) -> bytes:
+    body = frames.encode(frame)
+    return len(body).to_bytes(4, "big") + body
+
+
+def main() -> None:
+    """Run the engine until told to stop."""
+    die_with_parent()
+    settings = config.load()
+    configure(settings.log, "engine")
+    sys.setswitchinterval(0.0005)
+    settings.data.mkdir(parents=True, exist_ok=True)
+    gc.disable()
+    process = EngineProcess(settings)
+    gc.enable()
+    uvloop.run(process.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""What the writer does when nothing waits: checkpoints, snapshots, retention, and keeping the log of writes short.
+
+A snapshot is the whole state at a position, the starting point for replay once older segments have gone. Retention never
+removes a segment younger than the oldest snapshot that stays, so replay always has a start.
+"""
+
+import base64
+import hashlib
+import time
+from typing import Any, Final
+
+import structlog
+import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import func, select
+
+from oncue import __version__
+from oncue.core.state import State
+from oncue.store import schema
+from oncue.store.writer import SQLiteDriver, Writer
+
+log = structlog.get_logger()
+
+DAY_US: Final = 86_400_000_000
+CHECKPOINT_S: Final = 60.0
+SNAPSHOTS_KEPT: Final = 8
+
+
+def note(journal_id: str, batch: int, head: bytes, key: Ed25519PrivateKey) -> str:
+    """A signed checkpoint in C2SP form (tlog-checkpoint, signed-note): origin, size, root, signature."""
+    origin = f"oncue/{journal_id}"
+    text = f"{origin}\n{batch}\n{base64.b64encode(head).decode()}\n"
+    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    hint = hashlib.sha256(f"{origin}\n".encode() + b"\x01" + public).digest()[:4]
+    signature = base64.b64encode(hint + key.sign(text.encode())).decode()
+    return f"{text}\n\u2014 {origin} {signature}\n"
+
+
+class Maintenance:
+    """Runs in the writer's thread; each piece is short, so that events do not wait on it."""
+
+    def __init__(
+        self, state: State, writer: Writer, reading: SqlEngine, key: Ed25519PrivateKey, *,
+        max_age_days: float, max_size_gb: float, minute_days: float, hour_days: float,
+    ) -> None:  # fmt: skip
+        self._state = state
+        self._writer = writer
+        self._reading = reading
+        self._key = key
+        self._max_age_us = int(max_age_days * DAY_US)
+        self._max_size = int(max_size_gb * 1e9)
+        self._sample_us = {60: int(minute_days * DAY_US), 3600: int(hour_days * DAY_US)}
+        self._checkpoint_at = 0.0
+        self._checkpointed = writer.batch
+        self._slow_at = time.monotonic() + 30.0
+
+    def idle(self) -> None:
+        """One round."""
+        driver = self._writer.driver
+        driver.idle()
+        now = time.monotonic()
+        if now - self._checkpoint_at >= CHECKPOINT_S and self._writer.batch != self._checkpointed:
+            self._checkpoint_at = now
+            self.checkpoint()
+        if now >= self._slow_at:
+            self._slow_at = now + 600.0
+            self.snapshot_if_due()
+            self.retain()
+
+    def checkpoint(self) -> None:
+        """Sign the head of the chain."""
+        writer = self._writer
+        if writer.batch == 0:
+            return
+        signed = note(self._state.identity.journal_id, writer.batch, writer.head, self._key)
+        self._run(
+            "INSERT INTO checkpoint (batch, position, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [(writer.batch, self._state.position, time.time_ns() // 1000, signed)],
+        )
+        self._checkpointed = writer.batch
+
+    def snapshot_if_due(self) -> None:
+        """A snapshot a day, and one at each version of the engine."""
+        with self._reading.connect() as connection:
+            newest = connection.execute(
+                select(schema.snapshot.c.at, schema.snapshot.c.engine).order_by(schema.snapshot.c.position.desc())
+            ).first()
+        now = time.time_ns() // 1000
+        if newest is None or now - newest.at >= DAY_US or newest.engine != __version__:
+            self.snapshot()
+
+    def snapshot(self) -> None:
+        """Keep the whole state as it is now."""
+        dump = self._state.dump()
+        self._run(
+            "INSERT INTO snapshot (position, at, engine, hash, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            [(
+                self._state.position, time.time_ns() // 1000, __version__, hashlib.sha256(dump).digest(),
+                zstandard.compress(dump, 3),
+            )],
+        )  # fmt: skip
+        log.info("snapshot taken", position=self._state.position, size=len(dump))
+
+    def retain(self) -> None:
+        """Remove what is older, or more, than retention allows. What a live incident or alert tells stays in its row."""
+        segment, snapshot = schema.segment.c, schema.snapshot.c
+        now = time.time_ns() // 1000
+        with self._reading.connect() as connection:
+            positions = list(connection.execute(select(snapshot.position).order_by(snapshot.position)).scalars())
+            old = connection.execute(
+                select(func.max(segment.last_position)).where(segment.last_recorded_at < now - self._max_age_us)
+            ).scalar()
+            limit = self._beyond_size(connection)
+        cut = max(old or 0, limit or 0)
+        start = max((position for position in positions if position <= cut), default=0)
+        if start:
+            self._trim(start)
+            if len(positions) > SNAPSHOTS_KEPT:
+                self._run("DELETE FROM snapshot WHERE position < ?", [(start,)])
+        elif cut and (not positions or positions[0] > cut):
+            log.info("retention waits for a snapshot", wanted=cut)
+            if not positions:
+                self.snapshot()
+        for step_s, age_us in self._sample_us.items():
+            self._run("DELETE FROM sample WHERE step_s = ? AND at < ?", [(step_s, now - age_us)])
+
+    def _beyond_size(self, connection: Any) -> int | None:
+        segment = schema.segment.c
+        stored = func.length(segment.head) + func.length(segment.body) + func.length(segment.ids)
+        total = connection.execute(select(func.sum(stored))).scalar() or 0
+        if total <= self._max_size:
+            return None
+        over = total - self._max_size
+        for row in connection.execute(
+            select(segment.last_position, stored.label("size")).order_by(segment.first_position)
+        ):
+            over -= row.size
+            if over <= 0:
+                return int(row.last_position)
+        return None
+
+    def _trim(self, position: int) -> None:
+        """Drop what lies before `position`; the chain's rows stay, so that it still verifies."""
+        self._run("DELETE FROM segment WHERE last_position <= ?", [(position,)])
+        self._run("DELETE FROM fact WHERE position <= ?", [(position,)])
+        self._run("DELETE FROM fact_ref WHERE position <= ?", [(position,)])
+        log.info("retention removed the oldest", up_to=position)
+
+    def _run(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        driver = self._writer.driver
+        if not isinstance(driver, SQLiteDriver):
+            sql = sql.replace("?", "%s")
+        try:
+            driver.begin()
+            driver.run(sql, rows)
+            driver.commit()
+        except driver.transient as error:
+            driver.rollback()
+            log.warning("maintenance put off", reason=str(error))

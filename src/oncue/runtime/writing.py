@@ -1,0 +1,525 @@
+"""The single-writer loop: takes what has queued, has the engine decide, commits once, then answers.
+
+It runs in a thread of its own, beside the process's event loop. A unit (one request's events) is accepted or refused
+whole. If the commit fails, state goes back to where the batch began, every unit of it is refused with store.unavailable,
+and the loop tries the store again after a pause; reads go on meanwhile.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy import select
+
+from oncue.core import event as events
+from oncue.core.command import Reply
+from oncue.core.engine import Engine, Poison
+from oncue.core.normalise import Sample
+from oncue.core.state import State
+from oncue.core.tx import Batch, Derived
+from oncue.runtime import frames
+from oncue.runtime.clock import Clock, instant, microseconds
+from oncue.runtime.dedup import Dedup, pack
+from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows
+from oncue.store import schema
+from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Record, digest, leaf, merkle_root, seal_envelope
+from oncue.store.writer import Rows, Segment, Unavailable, Writer
+
+log = structlog.get_logger()
+
+BATCH_EVENTS: Final = 2000
+BATCH_S: Final = 0.02
+PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
+QUEUE_BYTES: Final = 256 * 1024 * 1024
+
+Done = Callable[[frames.Answer], None]
+
+_pack_cell: Final = msgspec.msgpack.Encoder().encode
+
+
+class Work(msgspec.Struct):
+    """A unit that waits, and whom to answer."""
+
+    unit: frames.Submit | frames.Dead
+    done: Done
+
+
+class After(msgspec.Struct):
+    """What a commit changed that others wait for."""
+
+    position: int
+    access_changed: bool
+    config_changed: bool
+    effects: list[Any]
+    """Effects that were saved, as (id, JSON of the effect, state)."""
+
+
+class Counters(msgspec.Struct):
+    """What the engine counts of itself, for /metrics and `oncue doctor`."""
+
+    events_accepted: int = 0
+    events_duplicate: int = 0
+    events_rejected: int = 0
+    commits: int = 0
+    commit_seconds: float = 0.0
+    busy_seconds: float = 0.0
+    commit_failures: int = 0
+    overloads: int = 0
+
+
+class WriterLoop:
+    """Owns state, engine and writer; nothing else in the process touches them while it runs."""
+
+    def __init__(
+        self, state: State, writer: Writer, dedup: Dedup, clock: Clock, reading: SqlEngine, *,
+        events_so_far: int, queue_events: int, after_commit: Callable[[After], None],
+    ) -> None:  # fmt: skip
+        self.state = state
+        self.counters = Counters()
+        self.problem: str | None = None
+        """Why the store cannot be written at present; None when it can."""
+        self._engine = Engine(state)
+        self._writer = writer
+        self._dedup = dedup
+        self._clock = clock
+        self._reading = reading
+        self._events = events_so_far
+        self._queue_events = queue_events
+        self._after = after_commit
+        self._urgent: deque[Work] = deque()
+        self._normal: deque[Work] = deque()
+        self._queued = 0
+        self._queued_bytes = 0
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._failures = 0
+        self._retry_at = 0.0
+        self._ticks = 0
+        self._idle_work: list[Callable[[], None]] = []
+
+    # from other threads
+
+    def submit(self, unit: frames.Submit | frames.Dead, done: Done) -> None:
+        """Queue a unit; `done` is called, in the loop's thread, after its commit or refusal."""
+        urgent = isinstance(unit, frames.Submit) and unit.urgent
+        size = len(unit.bodies) if isinstance(unit, frames.Submit) else len(unit.letters)
+        weight = sum(map(len, unit.bodies)) if isinstance(unit, frames.Submit) else 0
+        if self.problem is not None and not urgent and time.monotonic() < self._retry_at:
+            done(_refused(unit, "store.unavailable", self.problem, max(1.0, self._retry_at - time.monotonic())))
+            return
+        with self._lock:
+            full = self._queued + size > self._queue_events or self._queued_bytes + weight > QUEUE_BYTES
+            if not full or urgent:
+                self._queued += size
+                self._queued_bytes += weight
+                (self._urgent if urgent else self._normal).append(Work(unit, done))
+        if full and not urgent:
+            self.counters.overloads += 1
+            done(_refused(unit, "ingest.overloaded", f"{self._queued} events wait", 1.0))
+            return
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Finish what has queued, then end `run`."""
+        self._stopping = True
+        self._wake.set()
+
+    def when_idle(self, work: Callable[[], None]) -> None:
+        """Have `work` done in the loop's thread when nothing waits: compaction, snapshots, checkpoints."""
+        self._idle_work.append(work)
+        self._wake.set()
+
+    @property
+    def waiting(self) -> int:
+        """Events in the queue."""
+        return self._queued
+
+    # the thread
+
+    def run(self) -> None:
+        """Work until `stop`. Anything that is not a refusal of the store ends it: the process must restart."""
+        while True:
+            wait_s = self._wait_s()
+            if wait_s > 0 and not self._urgent and not self._normal:
+                if self._stopping:
+                    return
+                if self._idle_work:
+                    self._idle_work.pop(0)()
+                    continue
+                self._wake.wait(wait_s)
+            self._wake.clear()
+            if self.problem is not None and time.monotonic() < self._retry_at:
+                if self._stopping:
+                    self._refuse_all()
+                    return
+                self._refuse_normal()
+                time.sleep(min(0.05, max(0.0, self._retry_at - time.monotonic())))
+                continue
+            works = self._take()
+            if works or self._timer_due():
+                self._batch(works)
+
+    def _wait_s(self) -> float:
+        timer = self.state.timers.first()
+        if timer is None:
+            return 1.0
+        return min(1.0, (microseconds(timer.due_at) - self._clock.now()) / 1e6)
+
+    def _timer_due(self) -> bool:
+        timer = self.state.timers.first()
+        return timer is not None and microseconds(timer.due_at) <= self._clock.now()
+
+    def _take(self) -> list[Work]:
+        works: list[Work] = []
+        with self._lock:
+            size = 0
+            for queue in (self._urgent, self._normal):
+                while queue and size < BATCH_EVENTS:
+                    work = queue.popleft()
+                    works.append(work)
+                    unit = work.unit
+                    if isinstance(unit, frames.Submit):
+                        size += len(unit.bodies)
+                        self._queued_bytes -= sum(map(len, unit.bodies))
+                    else:
+                        size += len(unit.letters)
+            self._queued -= size
+        return works
+
+    def _refuse_normal(self) -> None:
+        with self._lock:
+            works, self._normal = list(self._normal), deque()
+            self._recount()
+        for work in works:
+            work.done(_refused(work.unit, "store.unavailable", self.problem or "", self._pause_s()))
+
+    def _refuse_all(self) -> None:
+        self._refuse_normal()
+        with self._lock:
+            works, self._urgent = list(self._urgent), deque()
+            self._recount()
+        for work in works:
+            work.done(_refused(work.unit, "store.unavailable", self.problem or "", self._pause_s()))
+
+    def _recount(self) -> None:
+        units = [work.unit for queue in (self._urgent, self._normal) for work in queue]
+        self._queued = sum(len(u.bodies) if isinstance(u, frames.Submit) else len(u.letters) for u in units)
+        self._queued_bytes = sum(sum(map(len, u.bodies)) for u in units if isinstance(u, frames.Submit))
+
+    def _pause_s(self) -> float:
+        return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1] if self._failures else PAUSES_S[0]
+
+    def _batch(self, works: list[Work]) -> None:
+        began = time.perf_counter()
+        making = _Making(self.state, self._engine, self._dedup, self._clock, self._reading)
+        answers: list[tuple[Done, frames.Answer]] = []
+        done_works: list[Work] = []
+        for index, work in enumerate(works):
+            answers.append((work.done, making.unit(work.unit)))
+            done_works.append(work)
+            if time.perf_counter() - began > BATCH_S and index + 1 < len(works):
+                self._put_back(works[index + 1 :])
+                break
+        if self._timer_due():
+            self._ticks += 1
+            making.tick(self._ticks)
+        busy = time.perf_counter()
+        self.counters.busy_seconds += busy - began
+        try:
+            segment = making.segment(self._events)
+            if segment is not None or making.has_rows():
+                self._writer.commit(segment, making.rows())
+        except Unavailable as failure:
+            making.rollback()
+            self._failed(str(failure), done_works)
+            return
+        self.counters.commit_seconds += time.perf_counter() - busy
+        self.counters.commits += 1
+        making.committed()
+        self._events = segment.events if segment is not None else self._events
+        if self.problem is not None:
+            log.info("store available again")
+            self.problem, self._failures = None, 0
+        counters = self.counters
+        counters.events_accepted += making.accepted
+        counters.events_duplicate += making.duplicates
+        counters.events_rejected += making.rejected
+        for done, answer in answers:
+            done(answer)
+        self._after(making.after())
+
+    def _put_back(self, works: list[Work]) -> None:
+        with self._lock:
+            for work in reversed(works):
+                urgent = isinstance(work.unit, frames.Submit) and work.unit.urgent
+                (self._urgent if urgent else self._normal).appendleft(work)
+            self._recount()
+        self._wake.set()
+
+    def _failed(self, reason: str, works: list[Work]) -> None:
+        self._failures += 1
+        self.counters.commit_failures += 1
+        pause_s = self._pause_s()
+        self._retry_at = time.monotonic() + pause_s
+        if self.problem is None:
+            log.error("store unavailable", reason=reason)
+        self.problem = reason
+        for work in works:
+            work.done(_refused(work.unit, "store.unavailable", reason, max(1.0, pause_s)))
+
+
+def _refused(unit: frames.Submit | frames.Dead, code: str, detail: str, retry_after_s: float) -> frames.Answer:
+    return frames.Answer(unit.seq, error=(code, detail), retry_after_s=retry_after_s)
+
+
+class _Making:
+    """One batch in the making."""
+
+    def __init__(self, state: State, engine: Engine, dedup: Dedup, clock: Clock, reading: SqlEngine) -> None:
+        self._state = state
+        self._engine = engine
+        self._dedup = dedup
+        self._clock = clock
+        self._reading = reading
+        self._batch = Batch()
+        self._start = (state.position, state.now)
+        self._records: list[Record] = []
+        self._leaves: list[bytes] = []
+        self._numbers: list[int] = []
+        self._marks: list[int] = []
+        self._types: dict[str, None] = {}
+        self._namespaces: dict[str, None] = {}
+        self._newest: dict[tuple[str, str], int] = {}
+        self._rows = Rows()
+        self.accepted = 0
+        self.duplicates = 0
+        self.rejected = 0
+        self._config = False
+
+    def unit(self, unit: frames.Submit | frames.Dead) -> frames.Answer:
+        """Handle one unit. Gives the answer that holds if the commit works."""
+        now = self._clock.now()
+        if isinstance(unit, frames.Dead):
+            for _, code, detail, body in unit.letters:
+                self._rows.letters.append((unit.namespace, unit.origin, code, detail, now, None, body))
+            self.rejected += len(unit.letters)
+            return frames.Answer(unit.seq, position=self._state.position)
+        answer = frames.Answer(unit.seq)
+        rejected: list[tuple[int, str, str]] = []
+        replies: list[Any] = []
+        envelope = seal_envelope((unit.namespace, unit.origin, unit.actor))
+        for index, body in enumerate(unit.bodies):
+            try:
+                event = events.decode(body)
+            except msgspec.DecodeError as error:
+                self._rows.letters.append(
+                    (unit.namespace, unit.origin, "event.malformed", str(error), now, None, body)
+                )
+                rejected.append((index, "event.malformed", str(error)))
+                continue
+            namespace = event.namespace or unit.namespace
+            number = self._dedup.hash(namespace, event.source, event.id)
+            verdict, mark = self._dedup.judge(number, body)
+            if verdict == "duplicate":
+                answer.duplicates += 1
+                continue
+            if verdict == "conflict":
+                answer.duplicates += 1
+                self._unhandled(CONFLICT, envelope, body, event.type, namespace, number, mark, now)
+                continue
+            if event.type == "oncue.command.dead_letter.redrive":
+                replies.append(self._redrive(event, envelope, body, unit, number, mark, now))
+                answer.accepted += 1
+                continue
+            reply, poison = self._input(event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now)
+            if poison is not None:
+                rejected.append((index, "event.poison", poison))
+            else:
+                answer.accepted += 1
+                if reply is not None:
+                    replies.append(reply)
+                elif unit.urgent:
+                    replies.append(None)
+        for side in unit.side:
+            if side.body is None:
+                self._rows.access_gone.append((side.kind, side.id))
+            else:
+                self._rows.access.append((side.kind, side.id, side.body))
+        answer.rejected = rejected
+        answer.replies = [msgspec.to_builtins(reply) for reply in replies] if replies else None
+        answer.position = self._state.position
+        self.accepted += answer.accepted
+        self.duplicates += answer.duplicates
+        self.rejected += len(rejected)
+        return answer
+
+    def tick(self, number: int) -> None:
+        """Time has passed, and a timer is due."""
+        now = self._clock.now()
+        at = instant(max(now, microseconds(self._state.now)))
+        body = events.encode(
+            {
+                "specversion": "1.0",
+                "id": f"tick-{self._state.position + 1}-{number}",
+                "source": "/oncue/clock",
+                "type": "oncue.clock.advanced",
+                "time": at,
+            }
+        )
+        event = events.decode(body)
+        envelope = seal_envelope(("default", "clock", None))
+        key = self._dedup.hash("default", event.source, event.id)
+        _, mark = self._dedup.judge(key, body)
+        self._input(event, body, envelope, "default", "clock", None, key, mark, now)
+
+    def _input(
+        self, event: events.Event, body: bytes, envelope: bytes, namespace: str, origin: str, actor: str | None,
+        number: int, mark: int, now: int,
+    ) -> tuple[Reply | None, str | None]:  # fmt: skip
+        state = self._state
+        before = state.now
+        at = instant(now)
+        if at < before:
+            at, now = before, microseconds(before)
+        try:
+            derived, reply = self._engine.process(event, body, namespace, origin, actor, at, self._batch)
+        except Poison as poison:
+            position = state.position
+            self._add(Record(position, now, REJECTED, envelope, body), event.type, event.namespace or namespace)
+            self._numbers.append(number)
+            self._marks.append(mark)
+            self._rows.letters.append((namespace, origin, "event.poison", str(poison), now, position, body))
+            log.warning("poison event", event_id=event.id, event_type=event.type, reason=str(poison))
+            return None, str(poison)
+        position = derived[0].position - 1 if derived else state.position
+        where = event.namespace or namespace
+        self._add(Record(position, now, INPUT, envelope, body), event.type, where)
+        self._numbers.append(number)
+        self._marks.append(mark)
+        kept = event.type.startswith("oncue.") and event.type not in _QUIET
+        if derived or kept:
+            self._rows.facts.append(input_fact_row(event, body, where, position, now))
+            self._facts(derived, position, now)
+        if event.type == "oncue.sample":
+            sample = msgspec.json.decode(event.data, type=Sample)
+            self._rows.samples.extend(sample_rows(sample, where, now))
+        elif event.type == "oncue.config.applied":
+            self._config = True
+        return reply, None
+
+    def _facts(self, derived: list[Derived], input_position: int, now: int) -> None:
+        for one in derived:
+            envelope = seal_envelope((one.namespace, "engine", None))
+            self._add(Record(one.position, now, DERIVED, envelope, one.body), one.type, one.namespace)
+            self._rows.facts.append(fact_row(one, input_position, now))
+            self._rows.refs.extend((kind, id, one.position) for kind, id in one.refs)
+            self._newest[(one.kind, one.id)] = one.position
+
+    def _add(self, record: Record, type: str, namespace: str) -> None:
+        self._records.append(record)
+        self._leaves.append(leaf(record.position, record.recorded_at, digest(record.envelope, record.body)))
+        self._types[type] = None
+        self._namespaces[namespace] = None
+
+    def _unhandled(
+        self, flag: int, envelope: bytes, body: bytes, type: str, namespace: str, number: int, mark: int, now: int
+    ) -> None:
+        state = self._state
+        state.position += 1
+        now = max(now, microseconds(state.now))
+        self._add(Record(state.position, now, flag, envelope, body), type, namespace)
+        self._numbers.append(number)
+        self._marks.append(mark)
+
+    def _redrive(
+        self, event: events.Event, envelope: bytes, body: bytes, unit: frames.Submit, number: int, mark: int, now: int
+    ) -> Reply:
+        """Journal the command, then try the letter again as a new input."""
+        reply, _ = self._input(event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now)
+        asked = msgspec.json.decode(event.data)
+        letter = schema.dead_letter.c
+        with self._reading.connect() as connection:
+            row = connection.execute(
+                select(schema.dead_letter).where(letter.id == asked.get("id"), letter.namespace == unit.namespace)
+            ).first()
+        if row is None or row.redriven_at is not None:
+            return Reply("dead_letter.not_found", str(asked.get("id")))
+        try:
+            again = events.decode(row.body)
+        except msgspec.DecodeError as error:
+            return Reply("event.malformed", str(error))
+        key = self._dedup.hash(again.namespace or row.namespace, again.source, again.id)
+        _, second = self._dedup.judge(key, row.body)
+        sealed = seal_envelope((row.namespace, row.origin, unit.actor))
+        _, poison = self._input(again, row.body, sealed, row.namespace, row.origin, unit.actor, key, second, now)
+        self._rows.redriven.append((now, row.id))
+        if poison is not None:
+            return Reply("event.poison", poison)
+        self.accepted += 1
+        return Reply(data={"id": row.id, "position": f"0-{self._state.position}"})
+
+    # the end of it
+
+    def segment(self, events_so_far: int) -> Segment | None:
+        """The journal's part; None if nothing was journaled."""
+        if not self._records:
+            return None
+        ids, digests = pack(self._numbers, self._marks)
+        return Segment(
+            records=self._records, root=merkle_root(self._leaves), inputs=len(self._numbers), types=list(self._types),
+            namespaces=list(self._namespaces), ids=ids, digests=digests, events=events_so_far + len(self._numbers),
+        )  # fmt: skip
+
+    def has_rows(self) -> bool:
+        """Whether there is anything to write beside the journal."""
+        rows = self._rows
+        return bool(rows.letters or rows.access or rows.access_gone)
+
+    def rows(self) -> Rows:
+        """Everything to write beside the journal. Entities are encoded here, once, however often they changed."""
+        rows, batch = self._rows, self._batch
+        for (kind, id), (entity, live) in batch.entities.items():
+            rows.entities.append(entity_row(kind, id, entity, live, self._newest.get((kind, id))))
+            if kind == "alert":
+                rows.hot_gone.append((id,))
+        last = self._state.position
+        for id, alert in batch.hot.items():
+            if ("alert", id) not in batch.entities:
+                rows.hot.append(hot_row(alert, last))
+        for (kind, key), value in batch.cells.items():
+            if value is None:
+                rows.cells_gone.append((kind, key))
+            else:
+                rows.cells.append((kind, key, _pack_cell(value)))
+        return rows
+
+    def rollback(self) -> None:
+        """The commit failed: state is as before the batch."""
+        self._batch.rollback(self._state)
+        self._state.position, self._state.now = self._start
+        self._dedup.forget()
+
+    def committed(self) -> None:
+        """The commit is on the disk."""
+        self._dedup.keep(self._records[-1].recorded_at if self._records else 0)
+
+    def after(self) -> After:
+        """What others wait for."""
+        effects = [
+            (id, entity.state, events.encode(entity))
+            for (kind, id), (entity, _) in self._batch.entities.items()
+            if kind == "effect"
+        ]
+        return After(
+            self._state.position, bool(self._rows.access or self._rows.access_gone), self._config, effects
+        )
+
+
+_QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartbeat.received"})
+"""Inputs of our own that are looked up only if they caused something."""
