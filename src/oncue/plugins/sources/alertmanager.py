@@ -160,6 +160,8 @@ def parse_alerts(
         try:
             alert = _postable(document)
             identity = _identity(alert)
+            if alert.generator_url and (" " in alert.generator_url or not alert.generator_url.startswith("http")):
+                document = _mended(index, document)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             document = _mended(index, document)
             alert = _postable(document)
