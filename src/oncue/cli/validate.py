@@ -33,10 +33,14 @@ def validate(
 
 
 def accepted(files: list[Path]) -> list[manifests.Document]:
-    """The documents of these files, all sound. Prints what is wrong and ends the command if one is not."""
+    """The documents of these files, all sound. Prints what is wrong and ends the command if one is not.
+
+    Doubts are left to the server, which knows what else is there.
+    """
     documents, problems = read(files)
-    show.problems(problems)
-    if any(problem.level == "error" for problem in problems):
+    errors = [problem for problem in problems if problem.level == "error"]
+    if errors:
+        show.problems(errors)
         raise typer.Exit(1)
     if not documents:
         raise Refusal("manifest.malformed", "there is no manifest in " + ", ".join(map(str, files)))
