@@ -219,7 +219,7 @@ def _checked_key(key: str) -> str:
 def enqueue(fields: dict[str, Any], data: bytes, sender: Sender, kind: str, now: datetime) -> Enqueued:
     """The request as an event of this sender. `kind` is `alert` or `change`. Raises `Invalid`."""
     action = "change" if kind == "change" else fields.get("event_action")
-    if action not in ("trigger", "acknowledge", "resolve", "change"):
+    if kind != "change" and action not in ("trigger", "acknowledge", "resolve"):
         raise Invalid("'event_action' is invalid (must be one of the following: 'trigger', 'acknowledge' or 'resolve')")
     dedup_key = _dedup_key(fields, action)
     payload = fields.get("payload")
