@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -109,38 +110,48 @@ def _check(inputs: Inputs) -> None:
 
 
 async def _run(inputs: Inputs) -> tuple[int, str, str, bool]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", _LAUNCHER, str(MEMORY_LIMIT), str(FILE_LIMIT), *inputs.argv,
-        stdin=asyncio.subprocess.PIPE if inputs.stdin is not None else asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", **inputs.env},
-        cwd=inputs.cwd,
-        start_new_session=True,
-    )  # fmt: skip
-    assert process.stdout is not None
-    assert process.stderr is not None
-    feeding = asyncio.ensure_future(_feed(process.stdin, inputs.stdin))
-    outputs = asyncio.gather(_tail(process.stdout), _tail(process.stderr))
+    # The pipes are ours, not asyncio's, whose wait() would go on until everything that inherited them has ended.
+    streams, ends = [], []
+    for _ in range(2):
+        stream, end = await _pipe()
+        streams.append(stream)
+        ends.append(end)
+    try:
+        with tempfile.TemporaryFile() as stdin:
+            stdin.write((inputs.stdin or "").encode())
+            stdin.seek(0)
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-I", "-S", _LAUNCHER, str(MEMORY_LIMIT), str(FILE_LIMIT), *inputs.argv,
+                stdin=stdin,
+                stdout=ends[0],
+                stderr=ends[1],
+                env={"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LANG": "C.UTF-8", **inputs.env},
+                cwd=inputs.cwd,
+                start_new_session=True,
+            )  # fmt: skip
+    finally:
+        for end in ends:
+            os.close(end)
+    outputs = asyncio.gather(*(_tail(stream) for stream in streams))
     try:
         exit_code = await process.wait()
     finally:
         # Also after a good end: what it left running in its group must not outlive the step.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        feeding.cancel()
         await process.wait()
     stdout, stderr = await outputs
     return exit_code, stdout[0], stderr[0], stdout[1] or stderr[1]
 
 
-async def _feed(stream: asyncio.StreamWriter | None, text: str | None) -> None:
-    if stream is None or text is None:
-        return
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        stream.write(text.encode())
-        await stream.drain()
-    stream.close()
+async def _pipe() -> tuple[asyncio.StreamReader, int]:
+    """A stream, and the file descriptor of the end that writes to it."""
+    reading, writing = os.pipe()
+    stream = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reading, "rb", buffering=0)
+    )
+    return stream, writing
 
 
 async def _tail(stream: asyncio.StreamReader) -> tuple[str, bool]:

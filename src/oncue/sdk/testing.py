@@ -1,0 +1,130 @@
+"""The conformance kit: what every plugin must fulfil, for plugin authors' own tests.
+
+`check_action(MyAction())`, `check_notifier(...)` and `check_monitor(...)` raise `AssertionError` with what is missing.
+`context(...)` gives a plugin real surroundings: a guard, a mailbox in a directory, secrets from a mapping.
+"""
+
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from oncue.sdk.action import Action
+from oncue.sdk.context import NO_SHELL, Context, ShellRules
+from oncue.sdk.errors import ActionError, ErrorDoc
+from oncue.sdk.mail import Mailer
+from oncue.sdk.monitor import Monitor
+from oncue.sdk.notifier import Notifier
+from oncue.sdk.outbound import Allow, Guard
+
+_NAME: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+_METRIC: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
+_CODE: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
+_CLASSES: Final = ("pure", "idempotent", "check-first", "at-most-once")
+
+
+class QuietLog:
+    """A log that keeps what it is told in `lines`."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[str, dict[str, Any]]] = []
+
+    def info(self, event: str, **data: Any) -> None:
+        """Keep the line."""
+        self.lines.append((event, data))
+
+    def warning(self, event: str, **data: Any) -> None:
+        """Keep the line."""
+        self.lines.append((event, data))
+
+
+def context(
+    data: Path,
+    *,
+    secrets: Mapping[str, str] | None = None,
+    allows: Sequence[Allow] = (),
+    smtp_url: str = "mailbox:",
+    shell: ShellRules = NO_SHELL,
+    timeout_s: float = 10.0,
+    attempt: int = 1,
+    key: str = "ef-1",
+) -> Context:
+    """Real surroundings in a directory; `secrets` maps names to values."""
+
+    def resolve(reference: str, namespace: str) -> str:
+        name = reference.removeprefix("secret://")
+        if name not in (secrets or {}):
+            raise ActionError("secret.not_found", f"there is no secret {name!r} in {namespace}")
+        return (secrets or {})[name]
+
+    return Context(
+        namespace="default",
+        key=key,
+        attempt=attempt,
+        timeout_s=timeout_s,
+        guard=Guard(allows),
+        mailer=Mailer(smtp_url, "oncue@localhost", data),
+        log=QuietLog(),
+        resolve=resolve,
+        base_url="https://oncue.example",
+        shell=shell,
+    )
+
+
+def check_action(action: Action, example: Mapping[str, Any]) -> None:
+    """The action is whole; `example` are inputs that fit."""
+    _check_common(action, action.errors)
+    assert isinstance(action, Action), f"{action.name}: it lacks a member of Action"
+    _check_schema(action.name, action.inputs)
+    _check_schema(action.name, action.outputs)
+    inputs = msgspec.convert(dict(example), action.inputs)
+    assert action.effect_class(inputs) in _CLASSES, f"{action.name}: effect_class is not one of {_CLASSES}"
+    plan = action.plan(inputs)
+    assert plan, f"{action.name}: plan is empty"
+    assert "\n" not in plan, f"{action.name}: plan is more than a line"
+    assert inspect.iscoroutinefunction(action.run), f"{action.name}: run is not a coroutine function"
+
+
+def check_notifier(notifier: Notifier, example: Mapping[str, Any]) -> None:
+    """The notifier is whole; `example` is a channel's `with` that fits."""
+    _check_common(notifier, notifier.errors)
+    assert isinstance(notifier, Notifier), f"{notifier.name}: it lacks a member of Notifier"
+    _check_schema(notifier.name, notifier.settings)
+    msgspec.convert(dict(example), notifier.settings)
+    assert inspect.iscoroutinefunction(notifier.send), f"{notifier.name}: send is not a coroutine function"
+
+
+def check_monitor(monitor: Monitor, example: Mapping[str, Any]) -> None:
+    """The monitor is whole; `example` is a manifest's `with` that fits."""
+    _check_common(monitor, monitor.errors)
+    assert isinstance(monitor, Monitor), f"{monitor.name}: it lacks a member of Monitor"
+    _check_schema(monitor.name, monitor.settings)
+    settings = msgspec.convert(dict(example), monitor.settings)
+    assert isinstance(monitor.subject(settings), str), f"{monitor.name}: subject is not text"
+    metrics = [doc.metric for doc in monitor.metrics]
+    assert len(set(metrics)) == len(metrics), f"{monitor.name}: a metric is described twice"
+    assert not monitor.primary or monitor.primary in metrics, f"{monitor.name}: primary is not one of its metrics"
+    for doc in monitor.metrics:
+        assert _METRIC.match(doc.metric), f"{monitor.name}: {doc.metric} is not a dotted metric"
+        assert doc.label, f"{monitor.name}: {doc.metric} has no label"
+        assert doc.meaning, f"{monitor.name}: {doc.metric} has no meaning"
+    assert inspect.iscoroutinefunction(monitor.probe), f"{monitor.name}: probe is not a coroutine function"
+
+
+def _check_common(plugin: Any, errors: tuple[ErrorDoc, ...]) -> None:
+    assert _NAME.match(plugin.name), f"{plugin.name!r} is not a dotted lower-case name"
+    assert type(plugin).__doc__, f"{plugin.name}: its class has no docstring"
+    codes = [doc.code for doc in errors]
+    assert len(set(codes)) == len(codes), f"{plugin.name}: an error is described twice"
+    for doc in errors:
+        assert _CODE.match(doc.code), f"{plugin.name}: {doc.code!r} is not a dotted code"
+        assert doc.meaning, f"{plugin.name}: {doc.code} has no meaning"
+
+
+def _check_schema(name: str, struct: type[msgspec.Struct]) -> None:
+    assert struct.__doc__, f"{name}: {struct.__name__} has no docstring"
+    schema = msgspec.json.schema(struct)
+    assert schema, f"{name}: {struct.__name__} has no JSON Schema"

@@ -1,0 +1,97 @@
+"""An HTTP server that does what real ones do at bad times, and keeps what it was sent."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Received:
+    """One request as it came."""
+
+    def __init__(self, head: bytes, body: bytes) -> None:
+        lines = head.decode("latin-1").split("\r\n")
+        self.method, self.path, _ = lines[0].split(" ", 2)
+        self.headers = {
+            name.strip().lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines[1:])
+            if name
+        }
+        self.body = body
+
+
+class Misbehaving:
+    """`/status/N`, `/slow`, `/drip`, `/reset`, `/garbage`, `/huge`, `/json`; anything else is 200 `ok`."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.received: list[Received] = []
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            request = Received(head, b"")
+            request.body = await reader.readexactly(int(request.headers.get("content-length", 0)))
+            self.received.append(request)
+            await self._answer(request.path, reader, writer)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            self._writers.discard(writer)
+            writer.close()
+
+    async def _answer(self, path: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        status, body = 200, b"ok"
+        if path.startswith("/status/"):
+            status = int(path.rpartition("/")[2])
+            body = b"because"
+        elif path == "/slow":
+            await reader.read()
+            return
+        elif path == "/drip":
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not reader.at_eof():
+                writer.write(b".")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+            return
+        elif path == "/reset":
+            writer.transport.abort()
+            return
+        elif path == "/garbage":
+            writer.write(b"\x00\xff not http at all\r\n\r\n")
+            await writer.drain()
+            return
+        elif path == "/huge":
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            for _ in range(1000):
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+            return
+        elif path == "/json":
+            body = b'{"a": [1, 2]}'
+        writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
+        await writer.drain()
+
+    def stop(self) -> None:
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+
+@asynccontextmanager
+async def misbehaving() -> AsyncIterator[Misbehaving]:
+    """The server, running on a free port of loopback."""
+    server = Misbehaving()
+    running = await asyncio.start_server(server.handle, "127.0.0.1", 0)
+    server.port = running.sockets[0].getsockname()[1]
+    try:
+        yield server
+    finally:
+        running.close()
+        server.stop()
+        await asyncio.sleep(0)
