@@ -109,6 +109,13 @@ def read_origin(connection: Connection) -> Origin | None:
     )
 
 
+def hold(connection: Connection) -> None:
+    """See the database as it is now until the connection closes, whatever a running server commits meanwhile."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("BEGIN")
+        connection.exec_driver_sql("SELECT 1 FROM sqlite_master").fetchall()
+
+
 def live_rows(connection: Connection) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str, bytes]], list[Any]]:
     """Live entities (kind, id, body), cells (kind, key, body), and the hot rows of alerts."""
     entity = schema.entity.c

@@ -1,0 +1,239 @@
+"""Is the journal as it was written? Checks every hash that can be checked, on the files alone, without a server.
+
+Cutting off the tail cannot be seen from inside: only a checkpoint that was kept elsewhere shows it.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import zstandard
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from oncue.store import schema
+from oncue.store.database import FILE_NAME, hold, read_origin, reading_engine
+from oncue.store.journal import GENESIS, chain_hash, digest, leaf, merkle_path, merkle_root, unpack
+
+EXIT: Final = {"intact": 0, "tampered": 1, "cannot_tell": 2}
+
+
+class Verdict(msgspec.Struct):
+    """What verification found."""
+
+    result: Literal["intact", "tampered", "cannot_tell"]
+    detail: str
+    position: int | None = None
+    """First bad position, if tampered."""
+    records: int = 0
+    batches: int = 0
+    erased_up_to: int = 0
+    """Positions up to here are past retention: their chain verifies, their content is gone."""
+    checkpoints: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 intact, 1 tampered, 2 cannot tell."""
+        return EXIT[self.result]
+
+
+def verify(data: Path) -> Verdict:
+    """Check the journal in a data directory."""
+    path = data / FILE_NAME
+    if not path.is_file():
+        return Verdict("cannot_tell", f"there is no journal in {data}")
+    engine = reading_engine(str(path), 1)
+    try:
+        with engine.connect() as connection:
+            hold(connection)
+            return _verify(connection, data)
+    except SQLAlchemyError as error:
+        return Verdict("cannot_tell", f"the database cannot be read: {error.__cause__ or error}")
+    finally:
+        engine.dispose()
+
+
+def _verify(connection: Connection, data: Path) -> Verdict:
+    origin = read_origin(connection)
+    if origin is None:
+        return Verdict("cannot_tell", "the database has no journal")
+    verdict = Verdict("intact", "every record is as it was written")
+    previous, expected_first, batch = GENESIS, 1, 0
+    heads: dict[int, bytes] = {}
+    marks = set(connection.execute(select(schema.checkpoint.c.batch)).scalars())
+    chain, segment = schema.chain, schema.segment
+    rows = connection.execute(
+        select(chain, segment.c.batch.label("kept"), segment.c.head, segment.c.body, segment.c.first_position.label("sf"))
+        .join_from(chain, segment, chain.c.batch == segment.c.batch, isouter=True)
+        .order_by(chain.c.batch)
+    ).yield_per(64)
+    for row in rows:
+        batch += 1
+        problem = _row_problem(row, batch, expected_first, previous)
+        if problem is None and row.kept is not None:
+            problem, bad, count = _segment_problem(row)
+            verdict.records += count
+            if problem is not None:
+                return _tampered(verdict, bad, problem)
+        elif problem is None:
+            verdict.erased_up_to = row.last_position
+            if verdict.records:
+                return _tampered(verdict, row.first_position, "a segment in the middle is gone")
+        if problem is not None:
+            return _tampered(verdict, row.first_position, problem)
+        previous, expected_first = row.hash, row.last_position + 1
+        if row.batch in marks:
+            heads[row.batch] = row.hash
+    verdict.batches = batch
+    if previous != origin.chain_head or expected_first != origin.cursor + 1:
+        return _tampered(verdict, expected_first, "the journal's end is not where its cursor says")
+    extra = connection.execute(
+        select(segment.c.first_position).join_from(segment, chain, chain.c.batch == segment.c.batch, isouter=True)
+        .where(chain.c.batch.is_(None)).limit(1)
+    ).scalar()  # fmt: skip
+    if extra is not None:
+        return _tampered(verdict, extra, "a segment is not in the chain")
+    fact_problem = _facts_problem(connection)
+    if fact_problem is not None:
+        return _tampered(verdict, *fact_problem)
+    if verdict.erased_up_to and connection.execute(
+        select(schema.snapshot.c.position).where(schema.snapshot.c.position >= verdict.erased_up_to)
+    ).first() is None:
+        return _tampered(verdict, verdict.erased_up_to, "segments are gone, and no snapshot accounts for it")
+    return _checkpoints(connection, data, verdict, heads)
+
+
+def _tampered(verdict: Verdict, position: int, detail: str) -> Verdict:
+    verdict.result, verdict.position, verdict.detail = "tampered", position, detail
+    return verdict
+
+
+def _row_problem(row: Any, batch: int, expected_first: int, previous: bytes) -> str | None:
+    if row.batch != batch:
+        return f"batch {batch} is missing from the chain"
+    if row.first_position != expected_first or row.last_position < row.first_position:
+        return f"batch {batch} does not begin where the one before ended"
+    if row.prev_hash != previous:
+        return f"batch {batch} is not chained to the one before"
+    if chain_hash(row.batch, row.first_position, row.last_position, row.root, row.prev_hash) != row.hash:
+        return f"the chain's row of batch {batch} was changed"
+    return None
+
+
+def _segment_problem(row: Any) -> tuple[str | None, int, int]:
+    leaves: list[bytes] = []
+    try:
+        for record in unpack(row.first_position, row.head, row.body):
+            leaves.append(leaf(record.position, record.recorded_at, digest(record.envelope, record.body)))
+    except (zstandard.ZstdError, ValueError) as error:
+        return f"the segment of batch {row.batch} cannot be read: {error}", row.first_position + len(leaves), 0
+    if row.sf != row.first_position or len(leaves) != row.last_position - row.first_position + 1:
+        return f"the segment of batch {row.batch} has {len(leaves)} records", row.first_position, 0
+    if merkle_root(leaves) != row.root:
+        return f"a record of batch {row.batch} was changed", row.first_position, 0
+    return None, 0, len(leaves)
+
+
+def _facts_problem(connection: Connection) -> tuple[int, str] | None:
+    """The look-up rows hold copies of records; they must agree with the segments."""
+    segment, fact = schema.segment.c, schema.fact.c
+    kept = connection.execute(
+        select(segment.first_position, segment.last_position, segment.head, segment.body)
+        .order_by(segment.first_position)
+    ).yield_per(64)
+    for row in kept:
+        within = fact.position.between(row.first_position, row.last_position)
+        copies = {r.position: r.body for r in connection.execute(select(fact.position, fact.body).where(within)).all()}
+        if not copies:
+            continue
+        for record in unpack(row.first_position, row.head, row.body):
+            copy = copies.get(record.position)
+            if copy is not None and copy != record.body:
+                return record.position, "a look-up row differs from its record"
+    return None
+
+
+def _checkpoints(connection: Connection, data: Path, verdict: Verdict, heads: dict[int, bytes]) -> Verdict:
+    path = data / "keys" / "checkpoint.pub"
+    rows = connection.execute(select(schema.checkpoint).order_by(schema.checkpoint.c.batch)).all()
+    if not rows:
+        return verdict
+    if not path.is_file():
+        return Verdict("cannot_tell", f"{path} is missing, so the checkpoints' signatures cannot be checked")
+    key = load_pem_public_key(path.read_bytes())
+    assert isinstance(key, Ed25519PublicKey)
+    for row in rows:
+        text, _, signature = row.note.partition("\n\u2014 ")
+        lines = text.splitlines()
+        try:
+            key.verify(base64.b64decode(signature.split()[-1])[4:], text.encode())
+        except (InvalidSignature, ValueError, IndexError):
+            return _tampered(verdict, row.position, f"the checkpoint at batch {row.batch} is not signed by this journal")
+        if heads.get(row.batch) != base64.b64decode(lines[2]) or int(lines[1]) != row.batch:
+            return _tampered(verdict, row.position, f"the chain differs from the checkpoint signed at batch {row.batch}")
+        verdict.checkpoints += 1
+    return verdict
+
+
+class Proof(msgspec.Struct):
+    """That a record is in the journal: everything a stranger needs to check it with SHA-256 alone."""
+
+    position: int
+    recorded_at: int
+    content_sha256: str
+    path: list[tuple[str, str]]
+    root: str
+    batch: int
+    first_position: int
+    last_position: int
+    previous_hash: str
+    chain_hash: str
+    envelope: str
+    body: str
+
+
+def prove(data: Path, position: int) -> Proof | None:
+    """The inclusion proof of the record at `position`; None if it is not there or past retention."""
+    engine = reading_engine(str(data / FILE_NAME), 1)
+    chain, segment = schema.chain, schema.segment
+    try:
+        with engine.connect() as connection:
+            row = connection.execute(
+                select(chain, segment.c.head, segment.c.body)
+                .join_from(chain, segment, chain.c.batch == segment.c.batch)
+                .where(chain.c.first_position <= position, chain.c.last_position >= position)
+            ).first()
+    finally:
+        engine.dispose()
+    if row is None:
+        return None
+    records = list(unpack(row.first_position, row.head, row.body))
+    leaves = [leaf(r.position, r.recorded_at, digest(r.envelope, r.body)) for r in records]
+    index = position - row.first_position
+    wanted = records[index]
+    return Proof(
+        position=position, recorded_at=wanted.recorded_at,
+        content_sha256=digest(wanted.envelope, wanted.body).hex(), path=merkle_path(leaves, index),
+        root=row.root.hex(), batch=row.batch, first_position=row.first_position, last_position=row.last_position,
+        previous_hash=row.prev_hash.hex(), chain_hash=row.hash.hex(),
+        envelope=base64.b64encode(wanted.envelope).decode(), body=wanted.body.decode(),
+    )  # fmt: skip
+
+
+def check_proof(proof: Proof) -> bool:
+    """Whether the proof holds together, from the record's bytes up to the chain's hash."""
+    content = digest(base64.b64decode(proof.envelope), proof.body.encode())
+    node = leaf(proof.position, proof.recorded_at, content)
+    for side, sibling in proof.path:
+        pair = bytes.fromhex(sibling) + node if side == "left" else node + bytes.fromhex(sibling)
+        node = hashlib.sha256(b"\1" + pair).digest()
+    head = chain_hash(
+        proof.batch, proof.first_position, proof.last_position, node, bytes.fromhex(proof.previous_hash)
+    )
+    return content.hex() == proof.content_sha256 and head.hex() == proof.chain_hash
