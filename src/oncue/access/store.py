@@ -25,11 +25,9 @@ class AccessStore:
 
     def __init__(
         self,
-        read_rows: Callable[[], Iterable[tuple[str, str, bytes]]],
         admin_token: str | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._read_rows = read_rows
         self._now = now
         self._admin_digest = records.digest(admin_token) if admin_token else None
         self._admin = Principal(
@@ -44,10 +42,10 @@ class AccessStore:
         """When tokens were used since their rows were last written, by token id."""
         self._by_digest: dict[str, tuple[Token, Principal]] = {}
 
-    def reload(self) -> None:
-        """Take the table's present rows."""
+    def load(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
+        """Take the table's present rows: (kind, id, body)."""
         kept: dict[str, dict[str, object]] = {kind: {} for kind in records.KINDS}
-        for kind, row_id, body in self._read_rows():
+        for kind, row_id, body in rows:
             struct = records.KINDS.get(kind)
             if struct is not None:
                 kept[kind][row_id] = msgspec.json.decode(body, type=struct)

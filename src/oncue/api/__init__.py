@@ -1,0 +1,1 @@
+"""HTTP: one module per resource; `app.py` puts them together, `front.py` is the process."""

@@ -175,13 +175,15 @@ def story(connection: Connection, position: int) -> Tale | None:
         if row.position == root:
             continue
         namespaces.add(row.namespace)
-        if row.input_position not in nodes and row.input_position != row.position:
+        if row.input_position not in nodes:
             inside = event_at(connection, row.input_position)
             if inside is not None:
                 nodes[row.input_position] = _input_node(inside)
-                asked = latest.get((row.kind, row.id))
-                if asked is not None:
+                asked = row.cause_position if row.position == row.input_position else latest.get((row.kind, row.id))
+                if asked is not None and asked != row.input_position:
                     edges.append((cursor_of(asked), cursor_of(row.input_position), "asked"))
+        if row.position == row.input_position:
+            continue
         nodes[row.position] = _fact_node(row)
         cause = row.cause_position if row.cause_position in nodes else row.input_position
         if cause in nodes:

@@ -1,0 +1,78 @@
+"""Alerts: list, detail, timeline; acknowledge, unacknowledge, resolve."""
+
+from functools import partial
+from typing import Any
+
+import msgspec
+from litestar import Response, get, post
+
+from oncue.access.roles import Principal
+from oncue.api.context import Context, Ctx, Who
+from oncue.api.entities import entity_of, found, timeline_response
+from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
+from oncue.api.shapes import Fact
+from oncue.core.alert import Alert
+from oncue.store.queries import entities
+
+
+class Reason(msgspec.Struct, forbid_unknown_fields=True):
+    """Why a person does it."""
+
+    reason: str | None = None
+
+
+@get("/alerts", opt={"permission": "alert:read"})
+async def list_alerts(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Alert]]:
+    """Alerts, the last changed first; without `state` the resolved ones, too."""
+    shown = visible(narrowing, who, "alert:read")
+    return page_response(await ctx.queries.run(partial(entities, kind="alert", filters=shown)))
+
+
+@get("/alerts/{alert_id:str}", opt={"permission": "alert:read"})
+async def get_alert(ctx: Ctx, who: Who, alert_id: str) -> Response[Alert]:
+    """One alert."""
+    return json_response(await found(ctx, who, "alert", alert_id, "alert:read"))
+
+
+@get("/alerts/{alert_id:str}/timeline", opt={"permission": "alert:read"})
+async def get_alert_timeline(ctx: Ctx, who: Who, alert_id: str, narrowing: Narrowing) -> Response[Listing[Fact]]:
+    """What happened to an alert and around it, newest first."""
+    await found(ctx, who, "alert", alert_id, "alert:read")
+    return await timeline_response(ctx, "alert", alert_id, narrowing)
+
+
+@post("/alerts/{alert_id:str}/acknowledge", status_code=200, opt={"permission": "alert:acknowledge"})
+async def acknowledge_alert(ctx: Ctx, who: Who, alert_id: str, data: Reason | None = None) -> Response[Alert]:
+    """Say that you have taken it on."""
+    return await _command(ctx, who, alert_id, "acknowledge", "alert:acknowledge", data)
+
+
+@post("/alerts/{alert_id:str}/unacknowledge", status_code=200, opt={"permission": "alert:acknowledge"})
+async def unacknowledge_alert(ctx: Ctx, who: Who, alert_id: str, data: Reason | None = None) -> Response[Alert]:
+    """Take the acknowledgement back."""
+    return await _command(ctx, who, alert_id, "unacknowledge", "alert:acknowledge", data)
+
+
+@post("/alerts/{alert_id:str}/resolve", status_code=200, opt={"permission": "alert:resolve"})
+async def resolve_alert(ctx: Ctx, who: Who, alert_id: str, data: Reason | None = None) -> Response[Alert]:
+    """Resolve it by hand."""
+    return await _command(ctx, who, alert_id, "resolve", "alert:resolve", data)
+
+
+async def _command(
+    ctx: Context, who: Principal, id: str, verb: str, permission: str, data: Reason | None
+) -> Response[Any]:
+    namespace = await entity_of(ctx, who, "alert", id, "alert:read", permission)
+    reason = {"reason": data.reason} if data is not None and data.reason else {}
+    await ctx.command(f"oncue.command.alert.{verb}", {"alert": id, **reason}, who=who, namespace=namespace)
+    return json_response(await found(ctx, who, "alert", id, "alert:read"))
+
+
+HANDLERS = [
+    list_alerts,
+    get_alert,
+    get_alert_timeline,
+    acknowledge_alert,
+    unacknowledge_alert,
+    resolve_alert,
+]

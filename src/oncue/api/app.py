@@ -1,0 +1,272 @@
+"""All routes of the server, put together: who asks is found out here, once, for every route.
+
+The hot and the streaming routes are plain ASGI; the rest is Litestar's. A route declares its permission beside itself; one
+that declares none is denied.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.response import Response
+
+from oncue import __version__
+from oncue.access.roles import PERMISSIONS, Principal
+from oncue.api import (
+    alerts,
+    dead_letters,
+    events,
+    explain,
+    incidents,
+    integrations,
+    mailbox,
+    manifests,
+    openapi,
+    people,
+    policies,
+    runs,
+    samples,
+    secrets,
+    session,
+    silences,
+    stats,
+    tickets,
+)
+from oncue.api.asgi import JSON, Receive, Scope, Send, answer
+from oncue.api.catalogue import Catalogue
+from oncue.api.context import Context
+from oncue.api.guard import PUBLIC, SIGNED_IN, authenticate, check, header, permission_guard
+from oncue.api.health import Health
+from oncue.api.ingest import Ingest, guarded
+from oncue.api.params import filters
+from oncue.api.problems import on_error, on_http_exception, on_refusal
+from oncue.api.protocols import Protocols
+from oncue.api.static import Console
+from oncue.core.errors import Refusal
+
+BY_PROTOCOL: Final = "by-protocol"
+"""The permission of routes whose protocol's own rules say who may do what."""
+
+OUTSIDE: Final = [
+    ("GET", "/healthz", PUBLIC, "Whether the process answers"),
+    ("GET", "/readyz", PUBLIC, "Whether events are taken"),
+    ("GET", "/metrics", "metrics:read", "Metrics in Prometheus' text format"),
+    ("GET", "/api/v1/openapi.json", PUBLIC, "This document"),
+    ("POST", "/api/v1/events", "event:write", "Send CloudEvents: structured, batched, or in binary mode"),
+    ("GET", "/api/v1/stream", "stream:read", "Facts as they are committed, as server-sent events"),
+    ("POST", "/in/{source}", "event:write", "Send to a configured source in its own format"),
+    ("GET", "/heartbeat/{namespace}/{monitor}", "heartbeat:write", "Say that one is alive"),
+    ("POST", "/heartbeat/{namespace}/{monitor}", "heartbeat:write", "Say that one is alive"),
+    ("GET", "/alertmanager/{path}", BY_PROTOCOL, "Alertmanager's API v2"),
+    ("POST", "/alertmanager/{path}", BY_PROTOCOL, "Alertmanager's API v2"),
+    ("DELETE", "/alertmanager/{path}", BY_PROTOCOL, "Alertmanager's API v2"),
+    ("POST", "/pagerduty/{path}", BY_PROTOCOL, "PagerDuty's Events API v2"),
+]
+"""Routes outside Litestar: method, path, permission, what they do."""
+
+HANDLERS: Final[list[Any]] = [
+    handler
+    for module in (
+        alerts,
+        incidents,
+        events,
+        runs,
+        tickets,
+        silences,
+        policies,
+        manifests,
+        integrations,
+        samples,
+        stats,
+        explain,
+        dead_letters,
+        mailbox,
+        people,
+        secrets,
+        session,
+    )
+    for handler in module.HANDLERS
+]
+
+_HEARTBEAT: Final = re.compile(r"/heartbeat/([^/]+)/([^/]+)/?").fullmatch
+_SOURCE: Final = re.compile(r"/in/([^/]+)/?").fullmatch
+
+
+class Front:
+    """The ASGI application of the front process."""
+
+    def __init__(self, ctx: Context, catalogue: Catalogue, console: Console) -> None:
+        self.ctx = ctx
+        self.ingest = Ingest(ctx, catalogue)
+        self.protocols = Protocols(ctx, self.ingest, catalogue)
+        self.health = Health(ctx, self.ingest)
+        self.litestar = _litestar(ctx, self.ingest, catalogue)
+        self.document = openapi.build(self.litestar, OUTSIDE)
+        self._document = msgspec.json.encode(self.document)
+        self._console = console
+        self._declared = {(method, path): permission for method, path, permission, _ in OUTSIDE}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await send({"type": "websocket.close", "code": 1000})
+            elif scope["type"] == "lifespan":
+                await self.litestar(scope, receive, send)
+            return
+        path: str = scope["path"]
+        if path == "/api/v1/events" and scope["method"] == "POST":
+            await guarded(self._events(scope, receive, send), send)
+            return
+        counted = self._counting(scope["method"], send)
+        if path.startswith("/api/"):
+            await self._api(scope, receive, counted)
+        elif path.startswith(("/in/", "/heartbeat/", "/alertmanager/", "/pagerduty/")) or path in (
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        ):
+            await guarded(self._outside(scope, receive, counted), counted)
+        else:
+            await self._console(scope, counted)
+
+    def _counting(self, method: str, send: Send) -> Send:
+        async def counted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self.health.requests.labels(method, str(message["status"])).inc()
+            await send(message)
+
+        return counted
+
+    async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
+        who = self._permitted(scope, "POST", "/api/v1/events", in_query=True)
+        await self.ingest.events(scope, receive, send, who)
+
+    def _permitted(self, scope: Scope, method: str, route: str, *, in_query: bool = False) -> Principal:
+        """Who asks, if they hold the route's permission in some namespace."""
+        who = authenticate(scope, self.ctx.access, in_query=in_query)
+        check(who, self._declared.get((method, route)))
+        assert who is not None
+        return who
+
+    async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/api/v1/stream" and scope["method"] == "GET":
+            await guarded(self._stream(scope, receive, send), send)
+        elif scope["path"] == "/api/v1/openapi.json" and scope["method"] == "GET":
+            await answer(send, 200, JSON, self._document)
+        else:
+            await guarded(self._litestar(scope, receive, send), send)
+
+    async def _litestar(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["user"] = authenticate(scope, self.ctx.access)
+
+        async def hardened(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in message["headers"]}
+                more = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+                message["headers"] = [*message["headers"], *(one for one in more if one[0] not in names)]
+            await send(message)
+
+        await self.litestar(scope, receive, hardened)
+
+    async def _stream(self, scope: Scope, receive: Receive, send: Send) -> None:
+        who = self._permitted(scope, "GET", "/api/v1/stream")
+        query = Request(scope).query_params
+        last = header(scope, b"last-event-id")
+        await self.ctx.hub.serve(
+            scope,
+            receive,
+            send,
+            principal=who,
+            types=_parts(query.getall("types", [])),
+            wanted=_parts(query.getall("namespace", [])),
+            last_event_id=last.decode("latin-1") if last else query.get("last_event_id"),
+            still_valid=partial(self._still, scope, who),
+        )
+
+    def _still(self, scope: Scope, who: Principal) -> bool:
+        try:
+            return authenticate(scope, self.ctx.access) == who
+        except Refusal:
+            return False
+
+    async def _outside(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path, method = scope["path"], scope["method"]
+        if path in ("/healthz", "/readyz", "/metrics"):
+            _only(scope, "GET", "HEAD")
+            if path == "/metrics":
+                self._permitted(scope, "GET", path)
+            routes: dict[str, Callable[[Send], Any]] = {
+                "/healthz": self.health.healthz,
+                "/readyz": self.health.readyz,
+                "/metrics": self.health.metrics,
+            }
+            await routes[path](send)
+        elif source := _SOURCE(path):
+            _only(scope, "POST")
+            who = self._permitted(scope, "POST", "/in/{source}", in_query=True)
+            await self.ingest.source(scope, receive, send, who, source[1])
+        elif beat := _HEARTBEAT(path):
+            _only(scope, "GET", "POST")
+            who = self._permitted(scope, method, "/heartbeat/{namespace}/{monitor}", in_query=True)
+            await self.ingest.heartbeat(scope, receive, send, who, beat[1], beat[2])
+        elif path.startswith("/alertmanager/"):
+            asker = authenticate(scope, self.ctx.access, in_query=True)
+            await self.protocols.alertmanager(scope, receive, send, asker)
+        elif path.startswith("/pagerduty/"):
+            await self.protocols.pagerduty(scope, receive, send)
+        else:
+            raise Refusal("request.not_found", path[:200])
+
+
+def _only(scope: Scope, *methods: str) -> None:
+    if scope["method"] not in methods:
+        raise Refusal("request.method_not_allowed", f"{scope['method']}; {', '.join(methods)} are taken")
+
+
+def _parts(values: list[str]) -> tuple[str, ...]:
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())[:100]
+
+
+def _litestar(ctx: Context, ingest: Ingest, catalogue: Catalogue) -> Litestar:
+    for handler in HANDLERS:
+        permission = handler.opt.get("permission")
+        if permission not in PERMISSIONS and permission not in (PUBLIC, SIGNED_IN):
+            raise ValueError(f"{handler.handler_name} declares the permission {permission!r}, which is none")
+    return Litestar(
+        route_handlers=HANDLERS,
+        path="/api/v1",
+        guards=[permission_guard],
+        dependencies={
+            "ctx": Provide(lambda: ctx, sync_to_thread=False),
+            "ingest": Provide(lambda: ingest, sync_to_thread=False),
+            "catalogue": Provide(lambda: catalogue, sync_to_thread=False),
+            "who": Provide(_who),
+            "narrowing": Provide(filters),
+        },
+        exception_handlers={Refusal: on_refusal, HTTPException: on_http_exception, Exception: on_error},
+        openapi_config=OpenAPIConfig(
+            title="OnCue",
+            version=__version__,
+            description="Event-driven IT operations: sense, decide by policy, respond.",
+            use_handler_docstrings=True,
+            render_plugins=[],
+            enabled_endpoints=set(),
+            path="/openapi",
+            operation_id_creator=lambda handler, _method, _path: handler.handler_name,
+        ),
+        logging_config=None,
+        response_class=Response,
+        request_max_body_size=ctx.config.limits.body_bytes,
+    )
+
+
+async def _who(request: Request[Any, Any, Any]) -> Principal | None:
+    principal: Principal | None = request.scope.get("user")
+    return principal

@@ -1,0 +1,103 @@
+"""What the handlers share: the configuration, the engine's line, queries, access, and how commands are given."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import uuid4
+
+import msgspec
+from litestar.params import Dependency
+
+from oncue.access.roles import Principal
+from oncue.access.store import AccessStore
+from oncue.access.throttle import Throttle
+from oncue.api.stream import Hub
+from oncue.config import Config
+from oncue.core.errors import Refusal
+from oncue.runtime.client import EngineClient
+from oncue.runtime.frames import SideWrite
+from oncue.store.queries import Queries
+
+ORIGIN = "api"
+
+
+class Context:
+    """One per front process."""
+
+    def __init__(
+        self,
+        config: Config,
+        client: EngineClient,
+        queries: Queries,
+        access: AccessStore,
+        hub: Hub,
+        throttle: Throttle,
+    ) -> None:
+        self.config = config
+        self.client = client
+        self.queries = queries
+        self.access = access
+        self.hub = hub
+        self.throttle = throttle
+        self.sign_in_lock = asyncio.Lock()
+        """Held while a one-time link is used, so that it is used once."""
+
+    async def command(self, type: str, data: dict[str, Any], *, who: Principal, namespace: str) -> Any:
+        """Give the engine a command; returns the reply's data after the commit.
+
+        Raises `Refusal` with the code of the engine's answer.
+        """
+        answer = await self.client.submit(
+            [document(type, data)], namespace=namespace, origin=ORIGIN, actor=who.actor, urgent=True
+        )
+        if answer.rejected:
+            _, code, detail = answer.rejected[0]
+            raise Refusal(code, detail)
+        if not answer.replies:
+            return None
+        reply = answer.replies[0]
+        if reply and reply.get("code"):
+            raise Refusal(reply["code"], reply.get("detail") or "")
+        return reply.get("data") if reply else None
+
+    async def record(
+        self,
+        what: str,
+        data: dict[str, Any],
+        *,
+        actor: str,
+        namespace: str = "default",
+        side: Iterable[SideWrite] = (),
+    ) -> None:
+        """Journal an audit event and, in the same transaction, write these rows of the access store."""
+        writes = list(side)
+        await self.client.submit(
+            [document(f"oncue.audit.{what}", {"actor": actor, **data})],
+            namespace=namespace,
+            origin=ORIGIN,
+            actor=actor,
+            urgent=True,
+            side=writes,
+        )
+        if writes:
+            self.access.apply(writes)
+
+
+Ctx = Annotated[Context, Dependency(skip_validation=True)]
+Who = Annotated[Principal, Dependency(skip_validation=True)]
+
+
+def document(type: str, data: dict[str, Any]) -> bytes:
+    """An input of our own, as a structured CloudEvent."""
+    return msgspec.json.encode(
+        {
+            "specversion": "1.0",
+            "id": uuid4().hex,
+            "source": "/oncue/api",
+            "type": type,
+            "time": datetime.now(UTC),
+            "datacontenttype": "application/json",
+            "data": data,
+        }
+    )

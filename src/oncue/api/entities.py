@@ -1,0 +1,45 @@
+"""What the modules of the entities share: look one up, check access to it, show its timeline."""
+
+from functools import partial
+from typing import Any
+
+from litestar import Response
+
+from oncue.access.roles import Principal, allowed
+from oncue.api.context import Context
+from oncue.api.guard import require
+from oncue.api.params import listing
+from oncue.api.stream import fact_json
+from oncue.core.errors import Refusal
+from oncue.store.queries import Filters, cursor_of, entity_body, position_of, timeline
+
+
+async def looked_up(ctx: Context, who: Principal, kind: str, id: str, read: str) -> tuple[str, bytes]:
+    """(namespace, JSON) of an entity that the principal may read.
+
+    Raises `Refusal` KIND.not_found, whether it is not there or not theirs to see.
+    """
+    row = await ctx.queries.run(partial(entity_body, kind=kind, id=id))
+    if row is None or not allowed(who, read, row[0]):
+        raise Refusal(f"{kind}.not_found", id[:200])
+    return row
+
+
+async def found(ctx: Context, who: Principal, kind: str, id: str, read: str) -> bytes:
+    """JSON of an entity that the principal may read. Raises as `looked_up` does."""
+    return (await looked_up(ctx, who, kind, id, read))[1]
+
+
+async def entity_of(ctx: Context, who: Principal, kind: str, id: str, read: str, permission: str) -> str:
+    """The namespace of an entity on which the principal holds the permission. Raises also access.denied."""
+    namespace, _ = await looked_up(ctx, who, kind, id, read)
+    require(who, permission, namespace)
+    return namespace
+
+
+async def timeline_response(ctx: Context, kind: str, id: str, filters: Filters) -> Response[Any]:
+    """A page of the facts that concern an entity, newest first."""
+    before = position_of(filters.cursor) if filters.cursor is not None else None
+    rows = await ctx.queries.run(partial(timeline, kind=kind, id=id, before=before, limit=filters.limit + 1))
+    following = cursor_of(rows[filters.limit - 1].position) if len(rows) > filters.limit else None
+    return listing([fact_json(row) for row in rows[: filters.limit]], following)

@@ -1,0 +1,186 @@
+"""Why a thing is as it is: in sentences, with the decisions and facts they rest on."""
+
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+from litestar import Response, get
+
+from oncue.access.roles import Principal, allowed
+from oncue.api.context import Context, Ctx, Who
+from oncue.api.events import decision_json
+from oncue.api.params import json_response
+from oncue.api.shapes import Explanation
+from oncue.api.stream import fact_json
+from oncue.core.errors import Refusal
+from oncue.core.policy import PolicyStats
+from oncue.store.queries import DECISIONS, Filters, cells, decisions, entity_body, timeline
+
+READ: Final = {
+    "alert": "alert:read",
+    "incident": "incident:read",
+    "run": "run:read",
+    "ticket": "ticket:read",
+    "silence": "silence:read",
+    "effect": "run:read",
+    "monitor": "manifest:read",
+    "policy": "manifest:read",
+}
+"""Kinds that can be explained, and the permission to read them."""
+
+
+@get("/explain/{kind:str}/{id:path}", opt={"permission": "decision:read"})
+async def explain(ctx: Ctx, who: Who, kind: str, id: str) -> Response[Explanation]:
+    """Why an alert called or did not, why a run does not move, what a policy saw: kinds alert, incident, run, ticket,
+    silence, effect, monitor, policy."""
+    permission = READ.get(kind)
+    if permission is None:
+        raise Refusal("request.invalid", f"kind: {kind[:60]!r} is none of {', '.join(READ)}")
+    id = id.lstrip("/")
+    namespace, thing = await _thing(ctx, who, kind, id, permission)
+    if not allowed(who, "decision:read", namespace):
+        raise Refusal("access.denied", f"It needs the permission decision:read in the namespace {namespace}")
+    if kind == "policy":
+        rows, _ = await ctx.queries.run(partial(decisions, filters=Filters(limit=50), policy=id))
+        stats = await ctx.queries.run(partial(cells, kind="policy_stats", keys=[id]))
+        thing["stats"] = msgspec.msgpack.decode(stats[id], type=PolicyStats) if id in stats else PolicyStats()
+    else:
+        rows = await ctx.queries.run(partial(timeline, kind=kind, id=id, before=None, limit=200))
+    decided = [row for row in rows if row.type in DECISIONS]
+    summary, reasons = _SPOKEN[kind](thing)
+    for row in decided:
+        data = msgspec.json.decode(decision_json(row))
+        reasons.append(
+            f"Policy {data['policy']}@{data['generation']} {data['outcome']}: {data['reason']}"
+            + (f" ({data['detail']})" if data["detail"] else "")
+        )
+    body = {
+        "kind": kind,
+        "id": id,
+        "namespace": namespace,
+        "summary": summary,
+        "reasons": reasons,
+        "decisions": [msgspec.Raw(decision_json(row)) for row in decided],
+        "facts": [msgspec.Raw(fact_json(row)) for row in rows],
+    }
+    return json_response(msgspec.json.encode(body))
+
+
+async def _thing(ctx: Context, who: Principal, kind: str, id: str, permission: str) -> tuple[str, dict[str, Any]]:
+    stored = ("manifest", f"Policy/{id}") if kind == "policy" else (kind, id)
+    row = await ctx.queries.run(partial(entity_body, kind=stored[0], id=stored[1]))
+    if row is None or not allowed(who, permission, row[0]):
+        code = {"policy": "manifest.not_found", "effect": "run.not_found"}.get(kind, f"{kind}.not_found")
+        raise Refusal(code, id[:200])
+    return row[0], msgspec.json.decode(row[1])
+
+
+def _alert(alert: dict[str, Any]) -> tuple[str, list[str]]:
+    summary = (
+        f"{alert['title']}: {alert['severity']}, {alert['state']}, seen {alert['count']} times since "
+        f"{alert['first_seen_at']}."
+    )
+    reasons = [f"Raised by the event {alert.get('event_id') or '?'} of type {alert.get('type') or '?'}."]
+    crossing = alert.get("crossing") or {}
+    if crossing.get("value") is not None and crossing.get("limit") is not None:
+        unit = f" {crossing['unit']}" if crossing.get("unit") else ""
+        reasons.append(f"The value was {crossing['value']:g}{unit}, the limit is {crossing['limit']:g}{unit}.")
+    for quiet in alert.get("quiet") or ():
+        until = f" until {quiet['until']}" if quiet.get("until") else ""
+        reasons.append(f"It calls no one: {quiet['reason']} by {quiet['by']} since {quiet['since']}{until}.")
+    if alert.get("policies"):
+        reasons.append(f"Shaped by {', '.join(alert['policies'])}.")
+    if alert.get("incident"):
+        reasons.append(f"It belongs to {alert['incident']}.")
+    if alert.get("acknowledged_by"):
+        reasons.append(f"Acknowledged by {alert['acknowledged_by']} at {alert['acknowledged_at']}.")
+    if alert["state"] == "resolved":
+        reasons.append(f"Resolved by {alert.get('resolved_by')} at {alert.get('resolved_at')}.")
+    elif alert.get("deadline_at"):
+        reasons.append(f"It resolves by itself at {alert['deadline_at']} unless it is repeated.")
+    return summary, reasons
+
+
+def _incident(incident: dict[str, Any]) -> tuple[str, list[str]]:
+    summary = f"{incident['id']}, {incident['title']}: {incident['priority']}, {incident['state']}."
+    reasons = [f"Priority: {incident['priority_reason']}"]
+    reasons.append(f"{incident['alerts_firing']} of its {incident['alerts_total']} alerts fire.")
+    if incident.get("owner"):
+        reasons.append(f"Its service is owned by {incident['owner']}, who is told.")
+    else:
+        reasons.append("No owner is known, so only policies say whom to tell.")
+    if incident.get("acknowledged_by"):
+        reasons.append(f"Acknowledged by {incident['acknowledged_by']} at {incident['acknowledged_at']}.")
+    if incident.get("resolved_by"):
+        reasons.append(f"Resolved by {incident['resolved_by']} at {incident['resolved_at']}.")
+    return summary, reasons
+
+
+def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
+    summary = f"Run of {run['workflow']}: {run['state']}" + (f", {run['reason']}." if run.get("reason") else ".")
+    trigger = ", ".join(f"{name} {value}" for name, value in run["trigger"].items() if value)
+    reasons = [f"Started by {trigger}."]
+    for step in run["steps"]:
+        said = f"Step {step['address']} ({step['uses']}) is {step['state']}"
+        if step.get("attempt"):
+            said += f", attempt {step['attempt']}"
+        if step.get("reason"):
+            said += f": {step['reason']}"
+        if step.get("next_try_at"):
+            said += f"; next try at {step['next_try_at']}"
+        reasons.append(said + ".")
+    return summary, reasons
+
+
+def _ticket(ticket: dict[str, Any]) -> tuple[str, list[str]]:
+    reasons = [f"Written by {ticket['opened_by']} at {ticket['opened_at']}."]
+    if ticket.get("incident"):
+        reasons.append(f"It is about {ticket['incident']}.")
+    return f"{ticket['id']}, {ticket['title']}: {ticket['state']}.", reasons
+
+
+def _silence(silence: dict[str, Any]) -> tuple[str, list[str]]:
+    shown = ", ".join(
+        f"{one['name']}{'=' if one['is_equal'] else '!='}{'~' if one['is_regex'] else ''}{one['value']}"
+        for one in silence["matchers"]
+    )
+    reasons = [f"{silence['created_by']} says: {silence['comment']}", f"It matches {shown}."]
+    return f"Silence from {silence['starts_at']} to {silence['ends_at']}: {silence['state']}.", reasons
+
+
+def _effect(effect: dict[str, Any]) -> tuple[str, list[str]]:
+    summary = f"{effect['kind']} by {effect['uses']}: {effect['state']}, attempt {effect['attempt']}."
+    reasons = [effect["reason"]] if effect.get("reason") else []
+    if effect["state"] == "pending":
+        reasons.append(f"Not before {effect['not_before_at']}; at most {effect['max_attempts']} attempts.")
+    return summary, reasons
+
+
+def _monitor(monitor: dict[str, Any]) -> tuple[str, list[str]]:
+    reasons = [monitor["detail"]] if monitor.get("detail") else []
+    if monitor.get("error_code"):
+        reasons.append(f"The probe itself does not work: {monitor['error_code']}.")
+    return f"Monitor {monitor['id']} ({monitor['uses']}): {monitor['state']} since {monitor['since']}.", reasons
+
+
+def _policy(policy: dict[str, Any]) -> tuple[str, list[str]]:
+    stats: PolicyStats = policy["stats"]
+    summary = f"Policy {policy['namespace']}/{policy['name']}@{policy['generation']}: fired {stats.fired} times, blocked {stats.blocked}."
+    misses = [
+        f"Near miss at {miss.at}: {miss.reason} ({miss.detail}), event {miss.event}." for miss in stats.near_misses
+    ]
+    return summary, misses
+
+
+_SPOKEN: Final = {
+    "alert": _alert,
+    "incident": _incident,
+    "run": _run,
+    "ticket": _ticket,
+    "silence": _silence,
+    "effect": _effect,
+    "monitor": _monitor,
+    "policy": _policy,
+}
+
+HANDLERS = [explain]

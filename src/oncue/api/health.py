@@ -1,0 +1,106 @@
+"""How the server is: `/healthz`, `/readyz`, `/metrics`."""
+
+from typing import Any, Final
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from oncue.api.asgi import JSON, Send, answer
+from oncue.api.context import Context
+from oncue.api.ingest import Ingest
+from oncue.core.errors import Refusal
+from oncue.runtime.frames import HealthReport
+
+NUMBERS: Final = (bool, int, float)
+
+
+class Health:
+    """Answers for this process and, through its line, for the engine's."""
+
+    def __init__(self, ctx: Context, ingest: Ingest) -> None:
+        self._ctx = ctx
+        self._ingest = ingest
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "oncue_http_requests", "Requests answered", ["method", "status"], registry=self._registry
+        )
+        streams = Gauge("oncue_streams", "Live streams that are open", registry=self._registry)
+        streams.set_function(lambda: ctx.hub.clients)
+        self._engine = _Engine()
+        self._registry.register(self._engine)
+        self._registry.register(_Sources(ingest))
+
+    async def report(self) -> HealthReport | None:
+        """How the engine is; None if it does not answer."""
+        try:
+            return await self._ctx.client.health()
+        except Refusal:
+            return None
+
+    async def healthz(self, send: Send) -> None:
+        """This process answers."""
+        await answer(send, 200, JSON, b'{"status":"ok"}')
+
+    async def readyz(self, send: Send) -> None:
+        """200 when events are taken: the engine is on the line and ready."""
+        report = await self.report()
+        ready = report is not None and report.ready
+        body = {"ready": ready, "engine": report.body if report is not None else None}
+        await answer(send, 200 if ready else 503, JSON, msgspec.json.encode(body, enc_hook=str))
+
+    async def metrics(self, send: Send) -> None:
+        """In Prometheus' text format."""
+        report = await self.report()
+        self._engine.body = {} if report is None else report.body
+        self._engine.ready = report is not None and report.ready
+        headers = [(b"content-type", CONTENT_TYPE_LATEST.encode()), (b"cache-control", b"no-store")]
+        await answer(send, 200, headers, generate_latest(self._registry))
+
+
+class _Engine(Collector):
+    """Every number of the engine's health report, as a gauge."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.body: dict[str, Any] = {}
+
+    def collect(self) -> Any:
+        """The metrics now."""
+        ready = GaugeMetricFamily("oncue_engine_ready", "Whether the engine takes events")
+        ready.add_metric([], float(self.ready))
+        yield ready
+        for name, value in sorted(_numbers(self.body, "oncue_engine")):
+            family = GaugeMetricFamily(name, "From the engine's health report")
+            family.add_metric([], value)
+            yield family
+
+
+class _Sources(Collector):
+    """What came through each source since this process started."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+
+    def collect(self) -> Any:
+        """The metrics now."""
+        for what in ("accepted", "duplicates", "rejected"):
+            family = GaugeMetricFamily(
+                f"oncue_source_{what}", f"Events {what} since start", labels=["namespace", "source"]
+            )
+            for (namespace, origin), traffic in sorted(self._ingest.traffic.items()):
+                family.add_metric([namespace, origin], float(getattr(traffic, what)))
+            yield family
+
+
+def _numbers(value: Any, name: str) -> list[tuple[str, float]]:
+    if isinstance(value, NUMBERS):
+        return [(name, float(value))]
+    if isinstance(value, dict):
+        return [
+            found
+            for key, item in value.items()
+            for found in _numbers(item, f"{name}_{''.join(c if c.isalnum() else '_' for c in str(key))}")
+        ]
+    return []

@@ -1,0 +1,156 @@
+"""Configuration: apply (or see what would change), get, list, delete, and the schemas of the kinds."""
+
+import asyncio
+import difflib
+from functools import partial
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.params import Parameter
+
+from oncue import manifests as documents
+from oncue.access.roles import Principal, allowed, namespaces
+from oncue.api.context import Context, Ctx, Who
+from oncue.api.guard import require
+from oncue.api.params import Listing, json_response, listing
+from oncue.api.shapes import Applied, Change
+from oncue.core.errors import Refusal
+from oncue.core.manifest import KINDS, Manifest
+from oncue.manifests.shape import near
+from oncue.store.queries import entity_body, manifests
+
+DryRun = Annotated[bool, Parameter(query="dry_run", description="Only say what would change")]
+Namespace = Annotated[str | None, Parameter(max_length=63, description="Of documents that name none")]
+
+
+class ApplyOperation(Operation):
+    """Says in the OpenAPI document that the body is YAML or JSON."""
+
+    def __post_init__(self) -> None:
+        text = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING, description="Documents separated by `---`"))
+        anything = OpenAPIMediaType(schema=Schema(description="One manifest, or an array of them"))
+        self.request_body = RequestBody(content={"application/yaml": text, "application/json": anything}, required=True)
+
+
+@get("/manifests/{kind:str}", opt={"permission": "manifest:read"})
+async def list_manifests(ctx: Ctx, who: Who, kind: str) -> Response[Listing[Manifest]]:
+    """Every manifest of a kind, in the namespaces that you may read."""
+    _check_kind(kind)
+    shown = namespaces(who, "manifest:read")
+    return listing(await ctx.queries.run(partial(manifests, kind=kind, namespaces=shown)), None)
+
+
+@get("/manifests/{kind:str}/{namespace:str}/{name:str}", opt={"permission": "manifest:read"})
+async def get_manifest(ctx: Ctx, who: Who, kind: str, namespace: str, name: str) -> Response[Manifest]:
+    """One manifest."""
+    _check_kind(kind)
+    body = await _body(ctx, f"{kind}/{namespace}/{name}")
+    if body is None or not allowed(who, "manifest:read", namespace):
+        raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
+    return json_response(body)
+
+
+@post("/manifests", status_code=200, opt={"permission": "manifest:write"}, operation_class=ApplyOperation)
+async def apply_manifests(
+    request: Request[Any, Any, Any], ctx: Ctx, who: Who, dry_run: DryRun = False, namespace: Namespace = None
+) -> Response[Applied]:
+    """Apply manifests, all of them or none; with `dry_run`, say what would change."""
+    body = await request.body()
+    parsed = await asyncio.to_thread(documents.parse_yaml, body, "")
+    accepted, problems = await asyncio.to_thread(documents.load, parsed)
+    errors = [problem for problem in problems if problem.level == "error"]
+    if errors:
+        found = [msgspec.to_builtins(problem) for problem in errors[:100]]
+        raise Refusal(errors[0].code, str(errors[0]), problems=found)
+    if not accepted:
+        raise Refusal("manifest.malformed", "There is no manifest in the body")
+    changes = documents.changes(accepted, namespace or who.home)
+    for place in sorted({change["namespace"] for change in changes}):
+        require(who, "manifest:write", place)
+    known = [msgspec.json.decode(one, type=Manifest).id for one in await ctx.queries.run(manifests)]
+    warnings = [problem for problem in problems if problem.level == "warning"] + documents.missing(accepted, known)
+    if dry_run:
+        shown = [await _compared(ctx, change) for change in changes]
+    else:
+        shown = await apply(ctx, who, changes)
+    view = Applied(dry_run=dry_run, changes=shown, warnings=[f"{one.manifest}: {one}" for one in warnings])
+    return json_response(msgspec.json.encode(view))
+
+
+@delete("/manifests/{kind:str}/{namespace:str}/{name:str}", status_code=200, opt={"permission": "manifest:write"})
+async def delete_manifest(ctx: Ctx, who: Who, kind: str, namespace: str, name: str) -> Response[Applied]:
+    """Take a manifest out of force."""
+    _check_kind(kind)
+    require(who, "manifest:write", namespace)
+    if await _body(ctx, f"{kind}/{namespace}/{name}") is None:
+        raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
+    change = {"op": "delete", "kind": kind, "namespace": namespace, "name": name, "labels": {}, "spec": {}}
+    shown = await apply(ctx, who, [{**change, "owner": None, "review_by": None, "description": None}])
+    return json_response(msgspec.json.encode(Applied(dry_run=False, changes=shown)))
+
+
+@get("/schemas/{kind:str}", opt={"permission": "manifest:read"})
+async def get_schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of a kind's manifests."""
+    return documents.schema(kind)
+
+
+async def apply(ctx: Context, who: Principal, changes: list[dict[str, Any]]) -> list[Change]:
+    """Give the changes to the engine; says what came of each."""
+    before = [await _body(ctx, _id(change)) for change in changes]
+    place = changes[0]["namespace"]
+    reply = await ctx.command("oncue.config.applied", {"changes": changes}, who=who, namespace=place)
+    applied = {item["id"]: item for item in reply or [] if isinstance(item, dict)}
+    shown = []
+    for change, body in zip(changes, before, strict=True):
+        item = applied.get(_id(change), {})
+        kind = "unchanged"
+        if change["op"] == "delete":
+            kind = "deleted" if item.get("changed", True) else "absent"
+        elif item.get("changed", True):
+            kind = "created" if body is None else "updated"
+        diff = _diff(change, body) if kind == "updated" else []
+        shown.append(Change(id=_id(change), change=kind, generation=item.get("generation"), diff=diff))  # type: ignore[arg-type]
+    return shown
+
+
+async def _compared(ctx: Context, change: dict[str, Any]) -> Change:
+    body = await _body(ctx, _id(change))
+    if body is None:
+        return Change(id=_id(change), change="created", generation=None, diff=_diff(change, None))
+    diff = _diff(change, body)
+    generation = msgspec.json.decode(body, type=Manifest).generation
+    return Change(id=_id(change), change="updated" if diff else "unchanged", generation=generation, diff=diff)
+
+
+def _diff(change: dict[str, Any], body: bytes | None) -> list[str]:
+    fields = ("labels", "owner", "review_by", "description", "spec")
+    old = {} if body is None else {name: msgspec.json.decode(body).get(name) for name in fields}
+    new = {name: change.get(name) for name in fields}
+    before, after = (_lines(value) if value else [] for value in (old, new))
+    return list(difflib.unified_diff(before, after, "in force", "given", lineterm="", n=2))
+
+
+def _lines(value: dict[str, Any]) -> list[str]:
+    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode().splitlines()
+
+
+def _id(change: dict[str, Any]) -> str:
+    return f"{change['kind']}/{change['namespace']}/{change['name']}"
+
+
+async def _body(ctx: Context, id: str) -> bytes | None:
+    row = await ctx.queries.run(partial(entity_body, kind="manifest", id=id))
+    return None if row is None or msgspec.json.decode(row[1]).get("deleted") else row[1]
+
+
+def _check_kind(kind: str) -> None:
+    if kind not in KINDS:
+        raise Refusal(
+            "manifest.kind_unknown", f"{kind[:60]!r} is none of {', '.join(KINDS)}{near(kind[:60], list(KINDS))}"
+        )
+
+
+HANDLERS = [list_manifests, get_manifest, apply_manifests, delete_manifest, get_schema]

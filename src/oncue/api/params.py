@@ -1,0 +1,89 @@
+"""Query parameters that lists share, and pages as responses."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import msgspec
+from litestar import MediaType, Response
+from litestar.params import Dependency, Parameter
+
+from oncue.access.roles import Principal, namespaces
+from oncue.api.guard import require
+from oncue.store.queries import LIMIT, Filters, Page
+
+T = TypeVar("T")
+
+
+class Listing(msgspec.Struct, Generic[T]):
+    """One page of a list; `next` is the cursor of the following one, null at the end."""
+
+    items: list[T]
+    next: str | None
+
+
+Narrowing = Annotated[Filters, Dependency(skip_validation=True)]
+
+Many = list[str] | None
+
+
+async def filters(
+    state_: Annotated[
+        Many, Parameter(query="state", description="Any of these; repeat it or separate with commas")
+    ] = None,
+    type_: Annotated[Many, Parameter(query="type", description="Any of these; `*` at the end matches the rest")] = None,
+    severity: Many = None,
+    namespace: Many = None,
+    resource: Many = None,
+    service: Many = None,
+    since: Annotated[datetime | None, Parameter(description="RFC 3339; changed at or after it")] = None,
+    until: Annotated[datetime | None, Parameter(description="RFC 3339; begun at or before it")] = None,
+    q: Annotated[str | None, Parameter(max_length=200, description="A part of the title or the id")] = None,
+    limit: Annotated[int, Parameter(ge=1, le=LIMIT)] = 50,
+    cursor: Annotated[str | None, Parameter(max_length=400, description="`next` of the page before")] = None,
+) -> Filters:
+    """The filters of a list, from its query."""
+    return Filters(
+        state=_split(state_),
+        type=_split(type_),
+        severity=_split(severity),
+        namespace=_split(namespace),
+        resource=_split(resource, commas=False),
+        service=_split(service),
+        since=_utc(since),
+        until=_utc(until),
+        q=q or None,
+        limit=limit,
+        cursor=cursor or None,
+    )
+
+
+def _split(values: Iterable[str] | None, *, commas: bool = True) -> tuple[str, ...]:
+    found = (part.strip() for value in values or () for part in (value.split(",") if commas else (value,)))
+    return tuple(dict.fromkeys(part for part in found if part))[:100]
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def visible(narrowing: Filters, who: Principal, permission: str) -> Filters:
+    """The filters, narrowed to what the principal may read. Raises `Refusal` for a named namespace that is not."""
+    for namespace in narrowing.namespace:
+        require(who, permission, namespace)
+    return msgspec.structs.replace(narrowing, visible=namespaces(who, permission))
+
+
+def json_response(body: bytes, status: int = 200) -> Response[Any]:
+    """A JSON document as it is."""
+    return Response(body, status_code=status, media_type=MediaType.JSON)
+
+
+def listing(items: list[bytes], following: str | None) -> Response[Any]:
+    """A page of JSON documents."""
+    return json_response(msgspec.json.encode({"items": [msgspec.Raw(item) for item in items], "next": following}))
+
+
+def page_response(page: Page) -> Response[Any]:
+    """A page as the queries give it."""
+    return listing(page.items, page.next)

@@ -1,0 +1,100 @@
+"""Refusals as RFC 9457 problem documents: one shape for every error that leaves the server."""
+
+from typing import Any, Final
+
+import msgspec
+import structlog
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from oncue.core.errors import CODES, Refusal
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+_log: Final = structlog.get_logger("oncue.api")
+
+
+class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """Why a request was refused."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    """Stable; the reference of error codes lists them all."""
+    detail: str = ""
+    hint: str = ""
+
+
+def body_of(refusal: Refusal) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    """(status, problem document, headers) of a refusal."""
+    entry = CODES[refusal.code]
+    more = dict(refusal.more)
+    retry_after = more.pop("retry_after_s", None)
+    headers = [(b"content-type", MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
+    if isinstance(retry_after, int | float) and entry.status in (429, 503):
+        headers.append((b"retry-after", str(max(1, round(retry_after))).encode()))
+    elif entry.status == 503:
+        headers.append((b"retry-after", b"1"))
+    if entry.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="oncue"'))
+    problem = {
+        "type": f"https://oncue.dev/errors/{entry.code}",
+        "title": entry.title,
+        "status": entry.status,
+        "code": entry.code,
+        "detail": refusal.detail,
+        "hint": entry.hint,
+        **more,
+    }
+    return entry.status, msgspec.json.encode(problem, enc_hook=str), headers
+
+
+def response_of(refusal: Refusal, allow: str | None = None) -> Response[bytes]:
+    """A refusal as Litestar's response."""
+    status, body, headers = body_of(refusal)
+    named = {name.decode(): value.decode() for name, value in headers}
+    if allow is not None:
+        named["allow"] = allow
+    return Response(body, status_code=status, headers=named, media_type=MediaType.JSON)
+
+
+def on_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
+    """Litestar's handler of `Refusal`."""
+    return response_of(refusal)
+
+
+def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+    """Litestar's handler of what its router and its parsers refuse."""
+    if isinstance(error, ValidationException):
+        extra = error.extra if isinstance(error.extra, list) else []
+        return response_of(Refusal("request.invalid", "; ".join(map(_fault, extra)) or error.detail))
+    code = {
+        400: "request.malformed",
+        404: "request.not_found",
+        405: "request.method_not_allowed",
+        413: "request.too_large",
+        415: "request.unsupported_media_type",
+    }.get(error.status_code, "internal")
+    if code == "internal":
+        _log.error("request failed", status=error.status_code, exc_info=error)
+    allow = (error.headers or {}).get("Allow") or (error.headers or {}).get("allow")
+    return response_of(Refusal(code, error.detail if code != "internal" else ""), allow)
+
+
+def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """Litestar's handler of everything else: logged with its trace, told without."""
+    if isinstance(error, RecursionError | UnicodeDecodeError | msgspec.DecodeError):
+        return response_of(Refusal("request.malformed", "The body is nested too deeply, or is not JSON in UTF-8"))
+    _log.error("request failed", path=request.scope["path"], method=request.scope["method"], exc_info=error)
+    return response_of(Refusal("internal"))
+
+
+def _fault(extra: Any) -> str:
+    if not isinstance(extra, dict):
+        return str(extra)
+    key = extra.get("key")
+    message = str(extra.get("message", ""))
+    if key in (None, "data"):
+        return "A JSON body is needed" if message == "'data'" else message
+    return f"{key}: {message}"

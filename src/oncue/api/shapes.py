@@ -1,0 +1,267 @@
+"""What the API answers where it is not an entity of `core`: read models, for the OpenAPI document and its clients."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from oncue.core.incident import Incident
+from oncue.core.manifest import Manifest
+from oncue.core.monitor import MonitorState
+from oncue.core.policy import PolicyStats
+from oncue.core.respond import Decision
+
+
+class EventRecord(msgspec.Struct, kw_only=True):
+    """One record of the journal."""
+
+    position: str
+    recorded_at: datetime
+    id: str
+    type: str
+    source: str
+    namespace: str
+    origin: str
+    """The source, monitor, worker or API through which it came."""
+    actor: str | None
+    derived: bool
+    """A fact of the engine's own."""
+    rejected: bool
+    severity: str | None = None
+    resource: str | None = None
+    service: str | None = None
+    title: str | None = None
+    time: str | None = None
+    event: dict[str, Any]
+    """The CloudEvent as it is stored."""
+
+
+class Fact(msgspec.Struct, kw_only=True):
+    """What the engine derived, and from what."""
+
+    position: str
+    recorded_at: datetime
+    type: str
+    namespace: str
+    kind: str
+    id: str
+    """Of the entity it is about."""
+    input_position: str
+    cause_position: str
+    event: dict[str, Any]
+
+
+class DecisionRecord(Decision, kw_only=True):
+    """A decision, and where it stands in the journal."""
+
+    position: str
+    recorded_at: datetime
+
+
+class StoryNode(msgspec.Struct, kw_only=True):
+    """One thing of a story: an event, a fact, or what did not happen."""
+
+    id: str
+    kind: Literal["input", "fact", "decision", "near_miss", "quiet"]
+    position: str | None
+    at: datetime
+    type: str
+    title: str
+    about_kind: str | None = None
+    about_id: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    detail: str | None = None
+    severity: str | None = None
+
+
+class StoryEdge(msgspec.Struct, kw_only=True, rename={"from_": "from"}):
+    """That one thing caused another, or kept it from happening."""
+
+    from_: str
+    to: str
+    kind: Literal["caused", "asked", "prevented"]
+
+
+class Story(msgspec.Struct, kw_only=True):
+    """What an event caused, and what it did not."""
+
+    root: str
+    nodes: list[StoryNode]
+    edges: list[StoryEdge]
+    truncated: bool
+
+
+class PolicyView(msgspec.Struct, kw_only=True):
+    """A policy and how it fares."""
+
+    id: str
+    namespace: str
+    name: str
+    generation: int
+    mode: str
+    description: str | None
+    owner: str | None
+    labels: dict[str, str]
+    spec: dict[str, Any]
+    stats: PolicyStats
+    updated_at: datetime
+    applied_by: str
+
+
+class ServiceView(msgspec.Struct, kw_only=True):
+    """A service and how it is."""
+
+    id: str
+    namespace: str
+    name: str
+    description: str | None
+    owner: str | None
+    criticality: str
+    severity: str
+    """The worst of its firing alerts that are not quiet; `clear` if there is none."""
+    alerts_firing: int
+    incidents_open: int
+    manifest: Manifest | None = None
+
+
+class MonitorView(msgspec.Struct, kw_only=True):
+    """A monitor and how it is."""
+
+    manifest: Manifest | None
+    state: MonitorState | None
+
+
+class SourceView(msgspec.Struct, kw_only=True):
+    """A source and what came through it since the server started."""
+
+    id: str
+    namespace: str
+    name: str
+    type: str
+    path: str
+    """Where senders send to."""
+    description: str | None
+    configured: bool
+    """From a manifest; the endpoints of the protocols are there without one."""
+    accepted: int
+    duplicates: int
+    rejected: int
+    rate_per_minute: float
+    last_event_at: datetime | None
+    last_error: str | None
+    last_error_at: datetime | None
+
+
+class DeadLetter(msgspec.Struct, kw_only=True):
+    """Input that was refused or that the engine could not process, kept for a redrive."""
+
+    id: int
+    namespace: str
+    origin: str
+    code: str
+    detail: str
+    at: datetime
+    position: str | None
+    redriven_at: datetime | None
+    state: Literal["waiting", "redriven"]
+    body: str
+    """As text; bytes that are not UTF-8 are shown escaped."""
+
+
+class Bucket(msgspec.Struct, kw_only=True):
+    """A minute."""
+
+    at: datetime
+    inputs: int
+    events: int
+
+
+class Funnel(msgspec.Struct, kw_only=True):
+    """How much noise became how few calls, in the last 24 hours."""
+
+    events: int
+    alerts: int
+    incidents: int
+    notifications: int
+
+
+class Now(msgspec.Struct, kw_only=True):
+    """One glance at what is wrong."""
+
+    at: datetime
+    position: str
+    incidents_by_priority: dict[str, int]
+    alerts_by_severity: dict[str, int]
+    alerts_quiet: int
+    incidents: list[Incident]
+    """The open ones, worst first, at most 20."""
+    rate: list[Bucket]
+    funnel: Funnel
+    runs_active: int
+    monitors_failing: int
+    dead_letters: int
+
+
+class Point(msgspec.Struct, kw_only=True):
+    """One interval of a series."""
+
+    at: datetime
+    count: int
+    mean: float
+    min: float
+    max: float
+
+
+class Series(msgspec.Struct, kw_only=True):
+    """A series of samples."""
+
+    series: str
+    namespace: str
+    resource: str
+    metric: str
+    labels: dict[str, str]
+    step_s: int
+    points: list[Point]
+
+
+class Explanation(msgspec.Struct, kw_only=True):
+    """Why a thing is as it is, in sentences, and the facts they rest on."""
+
+    kind: str
+    id: str
+    namespace: str
+    summary: str
+    reasons: list[str]
+    decisions: list[DecisionRecord]
+    facts: list[Fact]
+
+
+class Mail(msgspec.Struct, kw_only=True):
+    """A mail in the local mailbox."""
+
+    id: str
+    at: datetime
+    sender: str
+    to: list[str]
+    subject: str
+    text: str | None = None
+    html: str | None = None
+
+
+class Change(msgspec.Struct, kw_only=True):
+    """What applying a manifest does."""
+
+    id: str
+    change: Literal["created", "updated", "unchanged", "deleted", "absent"]
+    generation: int | None
+    diff: list[str] = []
+    """Unified, between the canonical YAML-like JSON of both."""
+
+
+class Applied(msgspec.Struct, kw_only=True):
+    """What was, or in a dry run would be, applied."""
+
+    dry_run: bool
+    changes: list[Change]
+    warnings: list[str] = []

@@ -1,0 +1,234 @@
+"""The live stream: facts after their commit, as server-sent events.
+
+The hub reads what is new once per commit, however many listen. Every message and every heartbeat carries an `id:`, the
+cursor to resume from (`Last-Event-ID`); past retention the client gets a `reset` and starts over. A client that does not
+keep up is cut, and resumes from where it was.
+"""
+
+import asyncio
+import fnmatch
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+
+from oncue.access.roles import Principal, namespaces
+from oncue.core.errors import Refusal
+from oncue.store.queries import FactRow, Queries, cursor_of, facts_after, heads, instant, position_of
+
+HEARTBEAT_S: Final = 15.0
+QUEUE_LIMIT: Final = 2_000
+"""Messages that may wait for one client."""
+READ_LIMIT: Final = 1_000
+CLIENTS_LIMIT: Final = 1_000
+
+Send = Callable[[Any], Any]
+
+
+class Subscriber:
+    """One client's queue and what it asked for."""
+
+    def __init__(self, types: tuple[str, ...], wanted: tuple[str, ...], visible: frozenset[str] | None) -> None:
+        self.types = types
+        self.wanted = wanted
+        self.visible = visible
+        self.queue: asyncio.Queue[FactRow | None] = asyncio.Queue(QUEUE_LIMIT + 1)
+        self.cut = False
+
+    def takes(self, row: FactRow) -> bool:
+        """Whether this fact is for the client."""
+        return (
+            (self.visible is None or row.namespace in self.visible)
+            and (not self.wanted or row.namespace in self.wanted)
+            and (not self.types or any(fnmatch.fnmatchcase(row.type, pattern) for pattern in self.types))
+        )
+
+
+class Hub:
+    """Reads new facts and hands them to whoever listens."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._subscribers: dict[int, Subscriber] = {}
+        self._news = asyncio.Event()
+        self.position = 0
+        """Up to which facts have been handed out."""
+        self.committed = 0
+        """The newest position that the engine told of."""
+        self.closed = False
+
+    @property
+    def clients(self) -> int:
+        """How many listen."""
+        return len(self._subscribers)
+
+    def committed_to(self, position: int) -> None:
+        """The engine committed up to here."""
+        self.committed = max(self.committed, position)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Hand out facts until cancelled."""
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self._subscribers:
+                self.position = max(self.position, self.committed)
+                continue
+            while self.position < self.committed:
+                target = self.committed
+                start = self.position
+                try:
+                    rows = await self._queries.run(partial(facts_after, position=start, limit=READ_LIMIT))
+                except Refusal:
+                    await asyncio.sleep(0.5)
+                    continue
+                for row in rows:
+                    for subscriber in self._subscribers.values():
+                        if subscriber.takes(row):
+                            _offer(subscriber, row)
+                self.position = rows[-1].position if len(rows) == READ_LIMIT else max(target, start)
+
+    def join(self, subscriber: Subscriber) -> int:
+        """Listen from now on; returns the position after which facts will come."""
+        if len(self._subscribers) >= CLIENTS_LIMIT:
+            raise Refusal("ingest.overloaded", f"{CLIENTS_LIMIT} streams are open", retry_after_s=5.0)
+        if not self._subscribers:
+            self.position = max(self.position, self.committed)
+        self._subscribers[id(subscriber)] = subscriber
+        return self.position
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Listen no longer."""
+        self._subscribers.pop(id(subscriber), None)
+
+    def close(self) -> None:
+        """End every stream, for shutdown."""
+        self.closed = True
+        for subscriber in self._subscribers.values():
+            subscriber.cut = True
+            if not subscriber.queue.full():
+                subscriber.queue.put_nowait(None)
+
+    async def serve(
+        self,
+        scope: Any,
+        receive: Callable[[], Any],
+        send: Send,
+        *,
+        principal: Principal,
+        types: tuple[str, ...],
+        wanted: tuple[str, ...],
+        last_event_id: str | None,
+        still_valid: Callable[[], bool],
+    ) -> None:
+        """One client's stream, until it leaves, is cut, or may no longer listen."""
+        subscriber = Subscriber(types, wanted, namespaces(principal, "stream:read"))
+        resume = position_of(last_event_id) if last_event_id else None
+        oldest, newest = await self._queries.run(heads)
+        self.committed_to(newest)
+        joined = self.join(subscriber)
+        gone = asyncio.ensure_future(_gone(receive))
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 200,
+                    "headers": [
+                        (b"content-type", b"text/event-stream; charset=utf-8"),
+                        (b"cache-control", b"no-store"),
+                        (b"x-accel-buffering", b"no"),
+                        (b"x-content-type-options", b"nosniff"),
+                    ],
+                }
+            )
+            sent = joined
+            if resume is not None and (resume < oldest - 1 or resume > newest):
+                await _write(send, message("reset", cursor_of(joined), b'{"reason":"past retention"}'))
+            elif resume is not None and resume < joined:
+                sent = resume
+                while sent < joined and not gone.done():
+                    rows = await self._queries.run(partial(facts_after, position=sent, limit=READ_LIMIT))
+                    rows = [row for row in rows if row.position <= joined]
+                    await _write(send, b"".join(fact_message(row) for row in rows if subscriber.takes(row)))
+                    if len(rows) < READ_LIMIT:
+                        break
+                    sent = rows[-1].position
+                sent = joined
+            await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
+            while not subscriber.cut and not gone.done() and still_valid():
+                rows = await _next(subscriber, gone)
+                if rows:
+                    sent = rows[-1].position
+                    await _write(send, b"".join(map(fact_message, rows)))
+                elif not gone.done() and not subscriber.cut:
+                    sent = max(sent, self.position) if subscriber.queue.empty() else sent
+                    await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
+            if not gone.done():
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self.leave(subscriber)
+            gone.cancel()
+
+
+def _offer(subscriber: Subscriber, row: FactRow) -> None:
+    if subscriber.cut:
+        return
+    if subscriber.queue.qsize() >= QUEUE_LIMIT:
+        subscriber.cut = True
+        subscriber.queue.put_nowait(None)
+    else:
+        subscriber.queue.put_nowait(row)
+
+
+async def _next(subscriber: Subscriber, gone: "asyncio.Future[None]") -> list[FactRow]:
+    """What waits for the client; empty when it is time for a heartbeat or the client has left."""
+    waiting = asyncio.ensure_future(subscriber.queue.get())
+    await asyncio.wait((waiting, gone), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+    if not waiting.done():
+        waiting.cancel()
+        return []
+    found = [waiting.result()]
+    while len(found) < READ_LIMIT and not subscriber.queue.empty():
+        found.append(subscriber.queue.get_nowait())
+    return [row for row in found if row is not None]
+
+
+async def _gone(receive: Callable[[], Any]) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _write(send: Send, body: bytes) -> None:
+    if body:
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+
+def fact_json(row: FactRow) -> bytes:
+    """A fact as lists and the stream show it."""
+    return msgspec.json.encode(
+        {
+            "position": cursor_of(row.position),
+            "recorded_at": instant(row.recorded_at),
+            "type": row.type,
+            "namespace": row.namespace,
+            "kind": row.kind,
+            "id": row.id,
+            "input_position": cursor_of(row.input_position),
+            "cause_position": cursor_of(row.cause_position),
+            "event": msgspec.Raw(row.body),
+        }
+    )
+
+
+def fact_message(row: FactRow) -> bytes:
+    """A fact as a server-sent event."""
+    # A producer's document may span lines; line ends in JSON are white space, in the stream they are syntax.
+    data = fact_json(row).replace(b"\n", b" ").replace(b"\r", b" ")
+    return b"id: %s\ndata: %s\n\n" % (cursor_of(row.position).encode(), data)
+
+
+def message(event: str, cursor: str, data: bytes) -> bytes:
+    """A server-sent event of a name of its own."""
+    return b"id: %s\nevent: %s\ndata: %s\n\n" % (cursor.encode(), event.encode(), data)
