@@ -111,7 +111,11 @@ def _clock() -> Iterator[Finding]:
         yield Finding("clock", "fail", now.isoformat(), "The clock is wrong; synchronise it (NTP).")
         return
     synchronised = Path("/run/systemd/timesync/synchronized").exists() or Path("/run/chrony").exists()
-    yield Finding("clock", "ok", now.isoformat(timespec="seconds") + ("" if synchronised else ", not seen to be synchronised (NTP)"))
+    yield Finding(
+        "clock",
+        "ok",
+        now.isoformat(timespec="seconds") + ("" if synchronised else ", not seen to be synchronised (NTP)"),
+    )
 
 
 # The data directory
