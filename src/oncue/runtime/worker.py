@@ -24,6 +24,8 @@ from oncue.core.manifest import Manifest
 from oncue.runtime import frames
 from oncue.runtime.acting import Acting
 from oncue.runtime.client import EngineClient
+from oncue.runtime.logs import configure
+from oncue.runtime.parent import die_with_parent
 from oncue.runtime.sensing import Sensing
 from oncue.runtime.surroundings import Surroundings
 from oncue.sdk import Log
@@ -167,7 +169,9 @@ async def serve(config: Config, log: Log) -> None:
 
 def main() -> None:
     """Run the process. Its working directory is the data directory unless `ONCUE_DATA` says otherwise."""
+    die_with_parent()
     config = configuration.load(None if "ONCUE_DATA" in os.environ else {"data": str(Path.cwd())})
+    configure(config.log, "worker")
     asyncio.run(serve(config, structlog.get_logger("oncue.worker")))
 
 

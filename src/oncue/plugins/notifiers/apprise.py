@@ -7,6 +7,7 @@ and travel by standard input.
 
 import asyncio
 import contextlib
+import os
 import sys
 from typing import Annotated
 
@@ -78,6 +79,7 @@ async def _run(job: bytes) -> Verdict:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        env={name: value for name, value in os.environ.items() if not name.startswith("ONCUE_")},
     )  # fmt: skip
     try:
         stdout, stderr = await process.communicate(job)
