@@ -218,9 +218,7 @@ def _checked_key(key: str) -> str:
 
 def enqueue(fields: dict[str, Any], data: bytes, sender: Sender, kind: str, now: datetime) -> Enqueued:
     """The request as an event of this sender. `kind` is `alert` or `change`. Raises `Invalid`."""
-    action = "change" if kind == "change" else fields.get("event_action")
-    if kind != "change" and action not in ("trigger", "acknowledge", "resolve"):
-        raise Invalid("'event_action' is invalid (must be one of the following: 'trigger', 'acknowledge' or 'resolve')")
+    action = _action(fields, kind)
     dedup_key = _dedup_key(fields, action)
     payload = fields.get("payload")
     if payload is None and action in ("acknowledge", "resolve"):
@@ -249,6 +247,15 @@ def enqueue(fields: dict[str, Any], data: bytes, sender: Sender, kind: str, now:
     }
     document = _encode({name: value for name, value in attributes.items() if value is not None})
     return Enqueued(action=action, dedup_key=dedup_key, document=document, fingerprint=attributes["fingerprint"])
+
+
+def _action(fields: dict[str, Any], kind: str) -> str:
+    if kind == "change":
+        return "change"
+    match fields.get("event_action"):
+        case "trigger" | "acknowledge" | "resolve" as action:
+            return str(action)
+    raise Invalid("'event_action' is invalid (must be one of the following: 'trigger', 'acknowledge' or 'resolve')")
 
 
 def _severity(action: str, payload: dict[str, Any]) -> str | None:
