@@ -88,6 +88,8 @@ class Engine:
         tx.begin(at, cause, actor)
         reply = None
         try:
+            if event.type == "oncue.engine.started":
+                self._excuse(event)
             timer = state.timers.first()
             if timer is not None and timer.due_at <= at:
                 self._fire_timers(at)
@@ -194,7 +196,7 @@ class Engine:
         elif kind == "oncue.monitor.health":
             monitors.health(tx, msgspec.json.decode(seen.event.data, type=monitors.Health))
         elif kind == "oncue.engine.started":
-            self._started(msgspec.json.decode(seen.event.data, type=Started))
+            self._settle_begun()
         return None
 
     def _result(self, result: EffectResult) -> None:
@@ -212,19 +214,25 @@ class Engine:
     def _namespace(self, effect: Any) -> str:
         return effect.namespace if effect is not None else "default"
 
-    def _started(self, started: Started) -> None:
-        """After an absence: nothing is blamed for what we could not hear, and nothing is done twice."""
+    def _excuse(self, event: Event) -> None:
+        """After an absence nothing is blamed for what we could not hear; it must be said before timers fire."""
         tx, state = self._tx, self.state
-        if started.down_since is not None and started.down_since < tx.now:
-            absence: timedelta = tx.now - started.down_since
-            for id in sorted(state.alerts):
-                alert = state.alerts[id]
-                if alert.deadline_at is not None and alert.state == "firing":
-                    tx.touch(alert)
-                    alert.deadline_at += absence
-                    tx.save("alert", alert)
-            for id in sorted(state.cells["heartbeat"]):
-                heartbeats.extend(tx, id, absence)
+        started = msgspec.json.decode(event.data, type=Started)
+        if started.down_since is None or started.down_since >= tx.now:
+            return
+        absence: timedelta = tx.now - started.down_since
+        for id in sorted(state.alerts):
+            alert = state.alerts[id]
+            if alert.deadline_at is not None and alert.state == "firing":
+                tx.touch(alert)
+                alert.deadline_at += absence
+                tx.save("alert", alert)
+        for id in sorted(state.cells["heartbeat"]):
+            heartbeats.extend(tx, id, absence)
+
+    def _settle_begun(self) -> None:
+        """What had begun, and must not be done twice, has an unknown outcome."""
+        state = self.state
         for id in sorted(state.effects):
             effect = state.effects[id]
             if effect.effect_class == "at-most-once" and effect.started_token is not None:

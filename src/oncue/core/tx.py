@@ -29,11 +29,11 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     specversion: str
     id: str
-    source: str = SOURCE
+    source: str
     type: str
     subject: str | None = None
     time: datetime
-    datacontenttype: str = "application/json"
+    datacontenttype: str
     namespace: str
     severity: str | None = None
     resource: str | None = None
@@ -292,6 +292,8 @@ class Tx:
         fact = Fact(
             specversion="1.0",
             id=self._event_id(position),
+            source=SOURCE,
+            datacontenttype="application/json",
             type=type,
             subject=about,
             time=self.now,

@@ -1,0 +1,356 @@
+"""What the engine decides: given, when, then."""
+
+import pytest
+
+from tests.unit.story import Story, owned
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def test_a_problem_fires_an_alert_and_opens_an_incident(story: Story) -> None:
+    story.problem()
+    assert story.new() == ["alert.fired", "incident.opened", "incident.alert_added", "notification.skipped"]
+    assert story.of("notification.skipped")[0]["reason"] == "no_addressee"
+
+
+def test_the_owner_of_the_service_is_told_once(story: Story) -> None:
+    owned(story)
+    story.problem(resource="db-1")
+    story.problem(resource="db-2")
+    assert story.types().count("effect.requested") == 1
+    message = story.of("effect.requested")[0]["payload"]
+    assert message["channel"] == "default/mail"
+    assert message["reason"] == "first"
+    assert message["message"]["incident"] == "INC-1"
+    assert story.state.incidents["INC-1"].alerts_firing == 2
+
+
+def test_a_repeat_makes_no_fact_but_at_powers_of_two(story: Story) -> None:
+    story.problem()
+    before = len(story.facts)
+    for _ in range(9):
+        story.problem()
+    assert story.types(before) == ["alert.updated"] * 3
+    (alert,) = story.state.alerts.values()
+    assert alert.count == 10
+
+
+def test_recovery_resolves_alert_and_incident_and_tells_those_who_were_told(story: Story) -> None:
+    owned(story)
+    story.problem()
+    story.result()
+    story.clear()
+    assert story.new() == ["alert.resolved", "incident.resolved", "effect.requested"]
+    assert story.of("effect.requested")[1]["payload"]["reason"] == "resolved"
+
+
+def test_a_clear_without_an_alert_is_quiet(story: Story) -> None:
+    story.clear()
+    assert story.new() == []
+
+
+def test_an_alert_that_returns_within_its_window_is_the_same_one(story: Story) -> None:
+    story.problem()
+    story.clear()
+    story.wait("9m")
+    story.problem()
+    assert story.new() == ["alert.reopened", "incident.reopened", "notification.skipped"]
+    assert len(story.state.alerts) == 1
+
+
+def test_an_alert_that_returns_after_its_window_is_a_new_one(story: Story) -> None:
+    story.problem()
+    story.clear()
+    story.wait("11m")
+    assert not story.state.alerts
+    story.problem()
+    assert "alert.fired" in story.new()
+
+
+def test_worse_severity_raises_alert_and_priority(story: Story) -> None:
+    owned(story)
+    story.problem("warning")
+    assert story.state.incidents["INC-1"].priority == "P4"
+    story.problem("critical")
+    assert story.new() == ["alert.severity_changed", "incident.updated", "effect.requested"]
+    assert story.state.incidents["INC-1"].priority == "P1"
+    assert story.of("effect.requested")[-1]["payload"]["reason"] == "escalated"
+
+
+def test_a_lease_that_is_not_renewed_resolves_the_alert(story: Story) -> None:
+    story.problem(endsat="2026-03-01T03:05:00Z")
+    story.skip("4m")
+    story.problem(endsat="2026-03-01T03:09:00Z")
+    story.wait("2m")
+    assert story.state.alerts and story.new() == []
+    story.wait("4m")
+    assert story.new()[0] == "alert.resolved"
+    assert story.of("alert.resolved")[0]["resolved_by"] == "deadline"
+
+
+def test_downtime_extends_leases(story: Story) -> None:
+    story.problem(endsat="2026-03-01T03:05:00Z")
+    story.skip("10m")
+    story.send("oncue.engine.started", {"engine": "t", "down_since": "2026-03-01T03:00:00Z"})
+    assert "alert.resolved" not in story.types()
+    story.wait("6m")
+    assert "alert.resolved" in story.types()
+
+
+def test_a_silence_makes_quiet_and_its_end_makes_heard(story: Story) -> None:
+    owned(story)
+    silence = story.send(
+        "oncue.command.silence.set",
+        {
+            "matchers": [{"name": "resource", "value": "db-.*", "is_regex": True}],
+            "starts_at": "2026-03-01T03:00:00Z",
+            "ends_at": "2026-03-01T04:00:00Z",
+            "comment": "patching",
+        },
+    )
+    story.problem()
+    assert story.new() == ["alert.fired", "alert.quieted"]
+    story.wait("1h")
+    assert story.new() == [
+        "silence.expired", "alert.audible", "incident.opened", "incident.alert_added", "effect.requested",
+    ]  # fmt: skip
+    assert silence["id"] not in story.state.silences
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        [],
+        [{"name": "x", "value": ""}],
+        [{"name": "x", "value": "(", "is_regex": True}],
+        [{"name": "", "value": "a"}],
+    ],
+)
+def test_silences_that_cannot_be_meant_are_refused(story: Story, matchers: list[dict[str, object]]) -> None:
+    asked = {"matchers": matchers, "starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-01T04:00:00Z"}
+    assert story.refused("oncue.command.silence.set", asked) == "silence.invalid"
+
+
+def test_a_policy_shapes_the_same_alert(story: Story) -> None:
+    story.apply(
+        "Policy",
+        "p",
+        {
+            "match": {"types": ["disk.*"], "where": "event.data.value > 90"},
+            "alert": {"severity": "critical", "title": "Disk ${event.data.value} % on ${event.resource}"},
+        },
+    )
+    story.problem("warning", data={"value": 95})
+    (alert,) = story.state.alerts.values()
+    assert (alert.severity, alert.title) == ("critical", "Disk 95 % on db-1")
+    assert alert.policies == ("default/p@1",)
+
+
+def test_a_near_miss_says_what_was_missing(story: Story) -> None:
+    story.apply("Policy", "p", {"match": {"types": ["disk.*"], "where": "event.data.nosuch > 90"}})
+    story.problem(data={"value": 95})
+    (miss,) = story.state.cells["policy_stats"]["default/p"].near_misses
+    assert miss.reason == "where_failed"
+    assert "'nosuch'; guard it with has()" in miss.detail
+
+
+THRESHOLD = {
+    "match": {"types": ["cpu.used"]},
+    "condition": {"value": "event.data.value", "fire_above": 90, "clear_below": 80},
+    "alert": {"severity": "major", "title": "CPU ${value} % (limit ${limit})"},
+}
+
+
+def test_a_threshold_fires_once_and_clears_below_its_hysteresis(story: Story) -> None:
+    story.apply("Policy", "cpu", THRESHOLD)
+    for value in (50, 95, 97, 85):
+        story.sample("cpu.used", value)
+    (alert,) = story.state.alerts.values()
+    assert alert.state == "firing" and alert.title == "CPU 95 % (limit 90)"
+    assert alert.crossing is not None and alert.crossing.value == 95
+    story.sample("cpu.used", 79)
+    assert alert.state == "resolved" and alert.resolved_by == "condition"
+    assert story.types().count("policy.fired") == 1
+
+
+def test_a_threshold_with_for_waits_and_forgets(story: Story) -> None:
+    story.apply("Policy", "cpu", {**THRESHOLD, "condition": {**THRESHOLD["condition"], "for": "2m"}})  # type: ignore[dict-item]
+    story.sample("cpu.used", 95)
+    story.wait("1m")
+    story.sample("cpu.used", 70)
+    story.wait("5m")
+    assert not story.state.alerts
+    story.sample("cpu.used", 95)
+    story.wait("2m")
+    assert len(story.state.alerts) == 1
+
+
+def test_a_lasting_condition_holds_the_alert_back(story: Story) -> None:
+    spec = {"match": {"types": ["disk.full"]}, "condition": {"for": "5m"}, "alert": {"severity": "critical"}}
+    story.apply("Policy", "held", spec)
+    story.problem()
+    assert not story.state.alerts
+    assert story.of("policy.blocked")[0]["reason"] == "window_not_met"
+    story.wait("4m")
+    story.clear()
+    story.wait("5m")
+    assert not story.state.alerts
+    story.problem()
+    story.wait("5m")
+    (alert,) = story.state.alerts.values()
+    assert alert.severity == "critical"
+
+
+def test_count_within_fires_at_the_nth_and_rearms_when_the_window_empties(story: Story) -> None:
+    spec = {
+        "match": {"types": ["login.failed"]},
+        "condition": {"count": 3, "within": "1m", "by": ["event.labels.user"]},
+        "alert": {"severity": "major", "title": "Failed logins of ${event.labels.user}"},
+    }
+    story.apply("Policy", "logins", spec)
+    for user in ("a", "b", "a"):
+        story.send("login.failed", labels=f'{{"user":"{user}"}}', resource="vpn")
+    assert not story.state.alerts
+    story.send("login.failed", labels='{"user":"a"}', resource="vpn")
+    (alert,) = story.state.alerts.values()
+    assert alert.title == "Failed logins of a"
+    story.wait("2m")
+    assert alert.state == "resolved"
+    for _ in range(2):
+        story.send("login.failed", labels='{"user":"a"}', resource="vpn")
+    assert alert.state == "resolved"
+
+
+def test_observe_decides_and_does_nothing(story: Story) -> None:
+    spec = {"mode": "observe", "match": {"types": ["disk.full"]}, "respond": [{"ticket": {}}]}
+    story.apply("Policy", "o", spec)
+    story.problem()
+    assert story.of("policy.blocked")[0]["reason"] == "observe_only"
+    assert not story.state.tickets
+
+
+def test_skip_when_and_cooldown_are_reasons(story: Story) -> None:
+    spec = {
+        "match": {"types": ["job.done"]},
+        "skip_when": ["event.resource == 'lab'"],
+        "respond": [{"ticket": {"title": "Job on ${event.resource}"}}],
+        "limits": {"cooldown": "10m"},
+    }
+    story.apply("Policy", "j", spec)
+    story.send("job.done", resource="lab")
+    story.send("job.done", resource="a")
+    story.send("job.done", resource="a")
+    story.wait("10m")
+    story.send("job.done", resource="a")
+    assert [d["reason"] for d in story.of("policy.blocked")] == ["guard_blocked", "cooldown"]
+    assert len(story.state.tickets) == 2
+
+
+WORKFLOW = {
+    "inputs": {"type": "object", "required": ["host"], "properties": {"host": {"type": "string"}}},
+    "steps": [
+        {
+            "id": "look",
+            "uses": "http.request",
+            "with": {"url": "https://${inputs.host}/health"},
+            "outputs": {"status": "result.status"},
+            "retry": {"attempts": 2, "initial": "5s"},
+        },
+        {"id": "skip", "if": "steps.look.outputs.status != 200", "uses": "event.emit", "with": {"type": "x.y"}},
+        {"id": "note", "uses": "incident.comment", "with": {"text": "status ${steps.look.outputs.status}"}},
+        {"id": "write", "uses": "ticket.create", "with": {"title": "Check of ${inputs.host}"}},
+    ],
+}
+
+
+def test_a_policy_runs_a_workflow_to_its_end(story: Story) -> None:
+    owned(story)
+    story.apply("Workflow", "check", WORKFLOW)
+    respond = [{"run": {"workflow": "check", "with": {"host": "${event.resource}"}}}]
+    story.apply("Policy", "p", {"match": {"types": ["disk.full"]}, "respond": respond})
+    story.problem()
+    (run,) = story.state.runs.values()
+    effect = next(effect for effect in story.state.effects.values() if effect.run == run.id)
+    assert effect.payload == {"url": "https://db-1/health"} and effect.effect_class == "pure"
+    story.result("failed", effect=effect.id, error_code="http.unreachable", transient=True)
+    assert story.new() == ["effect.retrying", "step.retrying"]
+    story.result("succeeded", effect=effect.id, result={"status": 200})
+    assert [step.state for step in run.steps] == ["succeeded", "skipped", "succeeded", "succeeded"]
+    assert run.state == "succeeded" and run.id not in story.state.runs
+    assert story.of("incident.commented")[0]["text"] == "status 200"
+    assert story.of("ticket.created")[0]["incident"] == "INC-1"
+
+
+def test_a_failed_step_ends_the_run_with_its_reason(story: Story) -> None:
+    story.apply("Workflow", "check", WORKFLOW)
+    run = story.send("oncue.command.run.start", {"workflow": "check", "inputs": {"host": "h"}}, actor="user:basis-1")
+    story.result("failed", error_code="http.status", detail="503", transient=False)
+    ended = story.of("run.failed")[0]
+    assert ended["id"] == run["id"] and ended["reason"] == "step look failed: http.status: 503"
+
+
+@pytest.mark.parametrize("inputs", [{}, {"host": 1}, {"host": "a", "other": 1}])
+def test_inputs_that_do_not_fit_are_refused(story: Story, inputs: dict[str, object]) -> None:
+    story.apply("Workflow", "check", WORKFLOW)
+    code = story.refused("oncue.command.run.start", {"workflow": "check", "inputs": inputs})
+    assert code == "workflow.inputs_invalid" and not story.state.runs
+
+
+def test_what_had_begun_and_must_not_be_done_twice_is_unknown_after_a_crash(story: Story) -> None:
+    step = {"id": "act", "uses": "shell.command", "with": {"argv": ["/bin/true"]}, "retry": {"attempts": 3}}
+    story.apply("Workflow", "w", {"steps": [step]})
+    story.send("oncue.command.run.start", {"workflow": "w", "inputs": {}})
+    (effect,) = story.state.effects.values()
+    story.send("oncue.effect.started", {"effect": effect.id, "attempt": 1, "token": "t"})
+    story.send("oncue.engine.started", {"engine": "t"})
+    assert story.new() == ["effect.unknown", "step.failed", "run.failed"]
+    story.send("oncue.effect.result", {"effect": effect.id, "attempt": 1, "outcome": "succeeded"})
+    assert story.new() == ["effect.late"]
+
+
+def test_a_heartbeat_that_stays_away_fires_and_its_return_resolves(story: Story) -> None:
+    story.apply("Monitor", "backup", {"uses": "heartbeat", "every": "1h", "grace": "5m", "severity": "critical"})
+    story.send("oncue.heartbeat.received", {"monitor": "default/backup"})
+    story.wait("64m")
+    assert not story.state.alerts
+    story.wait("2m")
+    (alert,) = story.state.alerts.values()
+    assert alert.severity == "critical" and alert.state == "firing"
+    story.send("oncue.heartbeat.received", {"monitor": "default/backup"})
+    assert alert.state == "resolved"
+
+
+def test_a_policy_on_own_facts_meets_them(story: Story) -> None:
+    spec = {"match": {"types": ["oncue.incident.opened"], "where": "event.data.priority == 'P3'"}, "respond": [{"ticket": {}}]}
+    story.apply("Policy", "tickets", spec)
+    story.problem()
+    assert "ticket.created" in story.new()
+
+
+def test_a_policy_that_feeds_itself_ends(story: Story) -> None:
+    emit = {"steps": [{"id": "again", "uses": "event.emit", "with": {"type": "loop.event"}}]}
+    story.apply("Workflow", "again", emit)
+    story.apply("Policy", "loop", {"match": {"types": ["loop.event"]}, "respond": [{"run": {"workflow": "again"}}]})
+    story.send("loop.event")
+    assert 5 <= story.types().count("run.succeeded") <= 10
+
+
+def test_an_unchanged_manifest_changes_nothing(story: Story) -> None:
+    story.apply("Policy", "p", {"match": {"types": ["a.b"]}})
+    before = len(story.facts)
+    story.apply("Policy", "p", {"match": {"types": ["a.b"]}})
+    assert len(story.facts) == before
+
+
+def test_incident_commands_follow_its_states(story: Story) -> None:
+    story.problem()
+    story.send("oncue.command.incident.acknowledge", {"incident": "INC-1"}, actor="user:basis-1")
+    assert story.state.incidents["INC-1"].acknowledged_by == "user:basis-1"
+    assert story.refused("oncue.command.incident.acknowledge", {"incident": "INC-1"}) == "incident.state"
+    assert story.refused("oncue.command.incident.close", {"incident": "INC-1"}) == "incident.state"
+    story.send("oncue.command.incident.resolve", {"incident": "INC-1"})
+    story.send("oncue.command.incident.close", {"incident": "INC-1"})
+    assert story.refused("oncue.command.incident.comment", {"incident": "INC-1", "text": "x"}) == "incident.not_found"
