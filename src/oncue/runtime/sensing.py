@@ -17,6 +17,7 @@ import msgspec
 
 from oncue.core.duration import seconds
 from oncue.core.manifest import Manifest, MonitorSpec, Threshold
+from oncue.core.severity import RANK
 from oncue.runtime.inputs import document, instant
 from oncue.runtime.series import Reachability, Series
 from oncue.runtime.surroundings import Surroundings
@@ -31,8 +32,11 @@ JITTER_S: Final = 2.0
 GONE_AFTER: Final = 3
 """Probes without an instance that was there before, until it counts as gone."""
 
-Send = Callable[[bytes, bool], None]
-"""Takes an event on its way to the engine, and whether it must not be dropped."""
+Send = Callable[[bytes, str | None], None]
+"""Takes an event on its way to the engine, and its origin; one without an origin is a sample, which may be dropped."""
+
+ASIDE: Final = "monitors"
+"""Origin of events that do not speak for the monitor as a whole: another of its problems is worse."""
 
 
 class Sensing:
@@ -68,7 +72,7 @@ class Sensing:
             spec = registry.fit(manifest.spec, MonitorSpec)
             monitor = registry.monitor(spec.uses)
         except ActionError as error:
-            self._send(_health(manifest, error), True)
+            self._send(_health(manifest, error), _origin(manifest))
             self._log.warning("monitor.unusable", monitor=f"{manifest.namespace}/{manifest.name}", detail=error.detail)
             return
         if monitor.passive:
@@ -171,7 +175,7 @@ class Watch:
             return
         self._well()
         if found.readings:
-            self._send(self._sample(found.readings, resource, at), False)
+            self._send(self._sample(found.readings, resource, at), None)
         self._judge(found, resource, at, context.mask.text)
 
     def _judge(self, found: Probe, resource: str, at: datetime, masked: Callable[[str], str]) -> None:
@@ -258,11 +262,16 @@ class Watch:
             self._standing.pop(check, None)
         else:
             self._standing[check] = standing
-        self._send(self._event(check, standing), True)
+        self._tell(check, standing)
+
+    def _tell(self, check: str, standing: _Standing) -> None:
+        others = [one.severity for other, one in self._standing.items() if other != check]
+        worse = any(RANK[severity] > RANK[standing.severity] for severity in others)
+        self._send(self._event(check, standing), ASIDE if worse else _origin(self.manifest))
 
     def _clear(self, check: str, standing: _Standing, why: str) -> None:
         gone = msgspec.structs.replace(standing, severity="clear", title=f"{standing.title}: {why}")
-        self._send(self._event(check, gone), True)
+        self._tell(check, gone)
 
     def _event(self, check: str, standing: _Standing) -> bytes:
         return document(
@@ -314,15 +323,20 @@ class Watch:
             for standing in self._standing.values():
                 standing.sent_at = float("-inf")
         self._health = "ok"
-        self._send(_health(self.manifest, None), True)
+        self._send(_health(self.manifest, None), _origin(self.manifest))
 
     def _unwell(self, error: ActionError) -> None:
         self._failures += 1
         health = f"{error.code}: {error.detail}"
         if self._health != health:
             self._health = health
-            self._send(_health(self.manifest, error), True)
+            self._send(_health(self.manifest, error), _origin(self.manifest))
             self._log.warning("monitor.failing", monitor=self.id, error_code=error.code, detail=error.detail)
+
+
+def _origin(manifest: Manifest) -> str:
+    """By this origin the engine knows what speaks for the monitor, and shows it as the monitor's state."""
+    return f"monitor:{manifest.namespace}/{manifest.name}"
 
 
 def _health(manifest: Manifest, error: ActionError | None) -> bytes:

@@ -11,6 +11,7 @@ import signal
 import socket
 from collections import deque
 from functools import partial
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,8 @@ GATHER_S: Final = 0.2
 """Samples of monitors due together travel together; states do not wait."""
 KEPT: Final = 20_000
 """Samples that are kept while the engine is away; beyond that the oldest go."""
+BATCH: Final = 1000
+"""Events in one submission at most."""
 RELOAD_S: Final = 60.0
 """Manifests are read again at least this often, should word of a change have been missed."""
 
@@ -52,17 +55,19 @@ class Reports:
         self._client = client
         self._worker = worker
         self._log = log
-        self._states: deque[bytes] = deque()
+        self._states: deque[tuple[str, bytes]] = deque()
         self._samples: deque[bytes] = deque(maxlen=KEPT)
         self._any = asyncio.Event()
         self._now = asyncio.Event()
 
-    def send(self, body: bytes, keep: bool) -> None:
-        """Queue an event; one that is not to be kept may be dropped in a long outage."""
-        (self._states if keep else self._samples).append(body)
-        self._any.set()
-        if keep:
+    def send(self, body: bytes, origin: str | None) -> None:
+        """Queue an event; one without an origin is a sample, which a long outage may drop."""
+        if origin is None:
+            self._samples.append(body)
+        else:
+            self._states.append((origin, body))
             self._now.set()
+        self._any.set()
 
     async def run(self) -> None:
         """Submit what is queued until cancelled."""
@@ -72,24 +77,31 @@ class Reports:
                 await asyncio.wait_for(self._now.wait(), GATHER_S)
             self._any.clear()
             self._now.clear()
-            await self.flush()
+            await self._flush()
 
-    async def flush(self) -> None:
-        """Everything queued now is with the engine."""
-        while self._states or self._samples:
-            states, samples = list(self._states)[:1000], list(self._samples)[:1000]
-            try:
-                answer = await self._client.submit([*samples, *states], namespace="default", origin=self._worker)
-            except Refusal as refusal:
-                await asyncio.sleep(float(str(refusal.more.get("retry_after_s") or 0.25)))
-                continue
-            for index, code, detail in answer.rejected:
-                self._log.warning("report.rejected", index=index, code=code, detail=detail)
-            for queue, sent in ((self._states, states), (self._samples, samples)):
+    async def _flush(self) -> None:
+        while self._samples:
+            sent = list(islice(self._samples, BATCH))
+            if await self._submit(sent, self._worker):
                 for body in sent:
-                    # The queue may have lost its oldest meanwhile.
-                    if queue and queue[0] is body:
-                        queue.popleft()
+                    if self._samples and self._samples[0] is body:  # the oldest may have gone meanwhile
+                        self._samples.popleft()
+        while self._states:
+            origin = self._states[0][0]
+            alike = list(islice(takewhile(lambda state: state[0] == origin, self._states), BATCH))  # noqa: B023
+            if await self._submit([body for _, body in alike], origin):
+                for _ in alike:
+                    self._states.popleft()
+
+    async def _submit(self, bodies: list[bytes], origin: str) -> bool:
+        try:
+            answer = await self._client.submit(bodies, namespace="default", origin=origin)
+        except Refusal as refusal:
+            await asyncio.sleep(float(str(refusal.more.get("retry_after_s") or 0.25)))
+            return False
+        for index, code, detail in answer.rejected:
+            self._log.warning("report.rejected", origin=origin, index=index, code=code, detail=detail)
+        return True
 
 
 class Worker:
