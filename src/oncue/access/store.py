@@ -129,6 +129,15 @@ class AccessStore:
             user=user.name,
         )
 
+    @property
+    def has_administrator(self) -> bool:
+        """Whether someone can sign in who may do everything everywhere."""
+        everything = Binding("admin", ANY)
+        return any(
+            user.password_hash is not None and not user.disabled and everything in user.bindings
+            for user in self.users.values()
+        )
+
     def link(self, text: str) -> Link | None:
         """The one-time link of this token; None if it is used up or expired."""
         link = self.links.get(records.digest(text))

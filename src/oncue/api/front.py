@@ -166,7 +166,7 @@ class Process:
         gc.freeze()
         if self.config.first_start_apply is not None and not await self.queries.run(manifests):
             await self._apply_starter(self.config.first_start_apply)
-        if not any(user.password_hash for user in self.access.users.values()):
+        if not self.access.has_administrator:
             await self._offer_sign_in()
 
     async def _apply_starter(self, path: Path) -> None:

@@ -84,7 +84,7 @@ def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Respon
 
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Litestar's handler of everything else: logged with its trace, told without."""
-    if isinstance(error, RecursionError | UnicodeDecodeError | msgspec.DecodeError):
+    if isinstance(error, RecursionError | UnicodeDecodeError):
         return response_of(Refusal("request.malformed", "The body is nested too deeply, or is not JSON in UTF-8"))
     _log.error("request failed", path=request.scope["path"], method=request.scope["method"], exc_info=error)
     return response_of(Refusal("internal"))

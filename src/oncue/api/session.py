@@ -95,15 +95,16 @@ async def use_link(ctx: Ctx, token: str, data: Enrolment) -> Response[Me]:
             raise Refusal("link.invalid")
         now = datetime.now(UTC)
         if link.purpose == "first_admin":
-            if any(user.password_hash for user in ctx.access.users.values()):
+            if ctx.access.has_administrator:
                 raise Refusal("link.invalid", "There is an administrator already")
             if data.username is None:
                 raise Refusal("request.invalid", "username: choose one")
+            known = ctx.access.users.get(data.username)
             user = User(
                 name=data.username,
                 bindings=[Binding("admin", ANY)],
-                created_at=now,
-                created_by="link",
+                created_at=now if known is None else known.created_at,
+                created_by="link" if known is None else known.created_by,
                 updated_at=now,
             )
         else:
