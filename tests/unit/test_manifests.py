@@ -354,3 +354,12 @@ def test_the_starter_is_sound() -> None:
     assert {document.kind for document in documents} == {
         "Service", "Team", "Channel", "Monitor", "OutboundAllow", "Policy", "Workflow",
     }  # fmt: skip
+
+
+def test_the_starter_watches_the_server_where_it_was_started() -> None:
+    documents, _ = manifests.load(manifests.read([Path("examples/starter")]))
+    moved = {document.name: document.spec for document in manifests.served_at(documents, "0.0.0.0", 9000)}
+    assert moved["oncue-health"]["with"]["url"] == "http://127.0.0.1:9000/healthz"
+    assert (moved["oncue-itself"]["host"], moved["oncue-itself"]["port"]) == ("127.0.0.1", 9000)
+    assert "8480" not in json.dumps(list(moved.values()))
+    assert "8480" in json.dumps([document.spec for document in documents])

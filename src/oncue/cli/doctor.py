@@ -133,7 +133,8 @@ def _directory(data: Path) -> Iterator[Finding]:
     yield Finding("disk", state, seen, "Free some space, or lower retention.max_size_gb; a full disk means 503.")
     keys = data / "keys"
     if keys.is_dir():
-        loose = [path.name for path in (keys, *keys.iterdir()) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+        private = [path for path in (keys, *keys.iterdir()) if path.suffix != ".pub"]
+        loose = [path.name for path in private if stat.S_IMODE(path.stat().st_mode) & 0o077]
         hint = f"chmod -R go= {keys}; whoever reads these can read secrets and sign checkpoints."
         seen = f"readable by others: {', '.join(loose)}" if loose else "readable by their owner only"
         yield Finding("keys", "warn" if loose else "ok", seen, hint)

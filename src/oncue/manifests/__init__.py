@@ -5,7 +5,7 @@ that the engine takes, or refuses it; `changes` makes the data of an `oncue.conf
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -27,8 +27,13 @@ __all__ = [
     "parse_yaml",
     "read",
     "schema",
+    "served_at",
     "validate",
 ]
+
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:8480"
+"""Where a server listens if nobody says otherwise."""
 
 
 class Document(msgspec.Struct, kw_only=True):
@@ -156,6 +161,30 @@ def changes(documents: Iterable[Document], namespace: str = "default", op: str =
         }
         for document in documents
     ]
+
+
+def served_at(documents: Iterable[Document], host: str, port: int) -> list[Document]:
+    """The documents with the default address, 127.0.0.1:8480, replaced by the one that this server listens at.
+
+    For manifests that come with the product and watch the server itself, wherever it was started.
+    """
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    address = f"[{here}]:{port}" if ":" in here else f"{here}:{port}"
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: moved(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [moved(inner) for inner in value]
+        return value.replace(DEFAULT_ADDRESS, address) if isinstance(value, str) else value
+
+    found = []
+    for document in documents:
+        spec = moved(document.spec)
+        if document.kind == "OutboundAllow" and f"{spec['host']}:{spec.get('port')}" == DEFAULT_ADDRESS:
+            spec = {**spec, "host": here, "port": port}
+        found.append(msgspec.structs.replace(document, spec=spec))
+    return found
 
 
 def _findings(parsed: Parsed) -> Iterator[Finding]:
