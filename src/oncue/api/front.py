@@ -176,7 +176,8 @@ class Process:
             if errors:
                 raise Refusal("manifest.invalid", "; ".join(errors[:5]))
             if accepted:
-                await apply(self.ctx, SYSTEM, documents.changes(accepted))
+                here = documents.served_at(accepted, self.config.host, self.config.port)
+                await apply(self.ctx, SYSTEM, documents.changes(here))
                 _log.info("applied the first manifests", path=str(path), manifests=len(accepted))
         except Refusal as refusal:
             _log.error("cannot apply the first manifests", path=str(path), code=refusal.code, detail=refusal.detail)
