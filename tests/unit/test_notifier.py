@@ -127,7 +127,8 @@ async def test_a_mail_says_what_crossed_and_leads_to_the_incident(inbox: tuple[I
     assert plain is not None
     assert html is not None
     for text in (plain.get_content(), html.get_content()):
-        assert "97 % (limit 90 %)" in text
+        assert "97 % (limit 90 %, by +7 %)" in text
+        assert "2026-01-01 10:00:00 UTC" in text
         assert "https://oncue.example/incidents/INC-7" in text
         assert "https://wiki.example/cpu" in text
         assert "Ünïcode" in text

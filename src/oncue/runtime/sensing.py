@@ -215,8 +215,9 @@ class Watch:
         if limit is not None:
             title += f", limit {shown(limit, reading.unit)}"
         if series.state != "clear":
-            side = "below" if threshold.below else "above"
-            data["summary"] = f"{title}; {side} it since {data['since']}"
+            side = "Below" if threshold.below else "Above"
+            since = (series.since or at).isoformat(timespec="seconds").replace("+00:00", "Z")
+            data["summary"] = f"{side} the limit since {since}"
         labels = {**self._spec.labels, **reading.labels}
         self._report(check, _Standing(resource, reading.metric, title, labels, data, series.state, time.monotonic()))
 
@@ -237,7 +238,7 @@ class Watch:
                 "unit": fault.unit,
                 "metric": fault.metric,
                 "since": instant(self._target.since or at),
-                "summary": masked(f"{fault.title}: {fault.detail}"),
+                "summary": masked(fault.detail),
             }
         event_type = f"{self._spec.uses}.fault"
         self._report(check, _Standing(resource, event_type, title, self._spec.labels, data, state, time.monotonic()))

@@ -4,6 +4,7 @@ The subject says what and where; the first lines say what crossed, by how much, 
 runbook and the link. The HTML has no pictures, scripts or outside references, and all that came with events is escaped.
 """
 
+from datetime import UTC, datetime
 from html import escape
 from typing import Annotated, Any, Final
 
@@ -97,7 +98,7 @@ def _rows(notification: Notification) -> list[tuple[str, str]]:
         ("Priority", message.priority),
         ("State", message.state),
         ("Value", _crossing(message)),
-        ("Since", message.since or _since(message)),
+        ("Since", _since(message)),
         ("Service", message.service),
         ("Resource", message.resource),
         ("Incident", message.incident),
@@ -115,8 +116,15 @@ def _rows(notification: Notification) -> list[tuple[str, str]]:
 
 
 def _since(message: Message) -> str | None:
-    since = message.crossing.since if message.crossing is not None else None
-    return since.isoformat() if since is not None else None
+    crossed = message.crossing.since if message.crossing is not None else None
+    if crossed is not None:
+        return crossed.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    if message.since is None:
+        return None
+    try:
+        return datetime.fromisoformat(message.since).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except ValueError:
+        return message.since
 
 
 def _crossing(message: Message) -> str | None:
@@ -125,7 +133,9 @@ def _crossing(message: Message) -> str | None:
         return None
     unit = f" {crossing.unit}" if crossing.unit else ""
     metric = f"{crossing.metric}: " if crossing.metric else ""
-    limit = f" (limit {crossing.limit:g}{unit})" if crossing.limit is not None else ""
+    limit = ""
+    if crossing.limit is not None:
+        limit = f" (limit {crossing.limit:g}{unit}, by {crossing.value - crossing.limit:+.4g}{unit})"
     return f"{metric}{crossing.value:g}{unit}{limit}"
 
 
