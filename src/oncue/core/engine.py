@@ -268,7 +268,8 @@ class Engine:
             if windows:
                 self._windows(seen, windows, None)
         if seen.origin.startswith("monitor:") and seen.event.severity is not None:
-            monitors.found(tx, seen.origin[len("monitor:") :], seen.event.severity, seen.event.title, None)
+            monitor = seen.origin.removeprefix("monitor:")
+            monitors.found(tx, monitor, seen.fingerprint, seen.event.severity, seen.event.title)
 
     def _problem(self, seen: Seen) -> None:
         """An alert begins, returns or changes, unless a condition over time holds it back."""

@@ -1,6 +1,7 @@
 """Heartbeats as the engine watches them: each has one timer, due when it is late."""
 
 from datetime import timedelta
+from typing import Final
 
 import msgspec
 
@@ -10,6 +11,9 @@ from oncue.core.errors import Refusal
 from oncue.core.heartbeat import Heartbeat
 from oncue.core.manifest import Manifest, MonitorSpec
 from oncue.core.tx import Tx
+
+
+_CHECK: Final = "heartbeat"
 
 
 class Beat(msgspec.Struct):
@@ -43,7 +47,7 @@ def received(tx: Tx, beat: Beat, namespace: str) -> None:
     tx.cell("heartbeat", beat.monitor, Heartbeat(beat.monitor, tx.now, due_at))
     tx.timer(f"heartbeat.due/{beat.monitor}", due_at)
     if known.overdue or known.last_at is None:
-        monitors.report(tx, manifest, "clear", "the heartbeat came")
+        monitors.found(tx, beat.monitor, _CHECK, "clear", "the heartbeat came")
         _event(tx, manifest, "clear", f"Heartbeat {manifest.name} is back")
 
 
@@ -56,7 +60,7 @@ def due(tx: Tx, id: str) -> None:
     tx.cell("heartbeat", id, msgspec.structs.replace(known, overdue=True))
     severity = msgspec.convert(manifest.spec, MonitorSpec).severity
     last = f"last came at {known.last_at.isoformat()}" if known.last_at is not None else "has never come"
-    monitors.report(tx, manifest, severity, f"the heartbeat {last}")
+    monitors.found(tx, id, _CHECK, severity, f"the heartbeat {last}")
     _event(tx, manifest, severity, f"Heartbeat {manifest.name} stays away: {last}")
 
 

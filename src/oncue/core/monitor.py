@@ -17,6 +17,8 @@ class MonitorState(msgspec.Struct, kw_only=True):
     """`pending` until the first reading, a severity (`clear` is well), or `failing`: the probe itself does not work."""
     detail: str | None
     error_code: str | None
+    findings: dict[str, str] = {}
+    """What it finds wrong at present: fingerprint to severity."""
     since: datetime
     updated_at: datetime
     position: str = ""

@@ -6,6 +6,7 @@ import msgspec
 
 from oncue.core.manifest import Manifest, MonitorSpec
 from oncue.core.monitor import MonitorState
+from oncue.core.severity import RANK
 from oncue.core.tx import Tx
 
 
@@ -45,32 +46,39 @@ def forget(tx: Tx, id: str) -> None:
         tx.save("monitor", known, live=False)
 
 
-def report(tx: Tx, manifest: Manifest, state: str, detail: str | None) -> None:
-    """The monitor found something: a severity, or `clear`."""
-    found(tx, f"{manifest.namespace}/{manifest.name}", state, detail, None)
-
-
-def found(tx: Tx, id: str, state: str, detail: str | None, error_code: str | None) -> None:
-    """Note a monitor's finding or health; nothing if it is unknown or unchanged."""
+def found(tx: Tx, id: str, fingerprint: str, severity: str, detail: str | None) -> None:
+    """A monitor found something, or found it gone. Its state is the worst of what it finds; nothing if it is unknown."""
     known: MonitorState | None = tx.state.entities["monitor"].get(id)
-    if known is None or (known.state, known.detail) == (state, detail):
+    if known is None:
+        return
+    findings = {name: level for name, level in known.findings.items() if name != fingerprint}
+    if severity not in ("clear", "info"):
+        findings[fingerprint] = severity
+    worst = max(findings.values(), key=RANK.__getitem__, default="clear")
+    if known.state == worst and known.findings == findings:
         return
     tx.touch(known)
-    if known.state != state:
-        known.since = tx.now
-    known.state = state
-    known.detail = detail
-    known.error_code = error_code
-    known.updated_at = tx.now
-    tx.fact("oncue.monitor.changed", "monitor", known)
-    tx.save("monitor", known)
+    known.findings = dict(sorted(findings.items()))
+    _become(tx, known, worst, detail if findings else None, None)
 
 
 def health(tx: Tx, report: Health) -> None:
     """A worker reports that a probe itself works or does not."""
+    known: MonitorState | None = tx.state.entities["monitor"].get(report.monitor)
+    if known is None:
+        return
     if report.state == "failing":
-        found(tx, report.monitor, "failing", report.detail, report.error_code)
-    else:
-        known: MonitorState | None = tx.state.entities["monitor"].get(report.monitor)
-        if known is not None and known.state in ("failing", "pending"):
-            found(tx, report.monitor, "clear", report.detail, None)
+        tx.touch(known)
+        _become(tx, known, "failing", report.detail, report.error_code)
+    elif known.state in ("failing", "pending"):
+        tx.touch(known)
+        _become(tx, known, max(known.findings.values(), key=RANK.__getitem__, default="clear"), report.detail, None)
+
+
+def _become(tx: Tx, known: MonitorState, state: str, detail: str | None, error_code: str | None) -> None:
+    if known.state != state:
+        known.since = tx.now
+    known.state, known.detail, known.error_code = state, detail, error_code
+    known.updated_at = tx.now
+    tx.fact("oncue.monitor.changed", "monitor", known)
+    tx.save("monitor", known)

@@ -6,7 +6,6 @@ Nested containers of entities are replaced, never changed in place; that is what
 """
 
 import base64
-import copy
 import hashlib
 from collections import deque
 from collections.abc import Callable
@@ -179,11 +178,11 @@ class Tx:
         key = id(entity)
         if key not in self._touched:
             self._touched.add(key)
-            self.undo.append((None, entity, copy.copy(entity)))
+            self.undo.append((None, entity, entity.__copy__()))
 
     def touch_hot(self, alert: Any) -> None:
         """`touch` for a repeat: only the alert's narrow row will be written."""
-        self.undo.append((None, alert, copy.copy(alert)))
+        self.undo.append((None, alert, alert.__copy__()))
         self.hot[alert.id] = alert
 
     def save(self, kind: str, entity: Any, live: bool = True) -> None:

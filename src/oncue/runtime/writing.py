@@ -47,6 +47,9 @@ class Work(msgspec.Struct):
 
     unit: frames.Submit | frames.Dead
     done: Done
+    events: int
+    size: int
+    """Bytes."""
 
 
 class After(msgspec.Struct):
@@ -118,7 +121,7 @@ class WriterLoop:
             if not full or urgent:
                 self._queued += size
                 self._queued_bytes += weight
-                (self._urgent if urgent else self._normal).append(Work(unit, done))
+                (self._urgent if urgent else self._normal).append(Work(unit, done, size, weight))
         if full and not urgent:
             self.counters.overloads += 1
             done(_refused(unit, "ingest.overloaded", f"{self._queued} events wait", 1.0))
@@ -156,14 +159,14 @@ class WriterLoop:
             self._wake.clear()
             if self.problem is not None and time.monotonic() < self._retry_at:
                 if self._stopping:
-                    self._refuse_all()
+                    self._refuse(self._normal)
+                    self._refuse(self._urgent)
                     return
-                self._refuse_normal()
+                self._refuse(self._normal)
                 time.sleep(min(0.05, max(0.0, self._retry_at - time.monotonic())))
                 continue
-            works = self._take()
-            if works or self._timer_due():
-                self._batch(works)
+            if self._urgent or self._normal or self._timer_due():
+                self._batch()
 
     def _wait_s(self) -> float:
         timer = self.state.timers.first()
@@ -175,57 +178,41 @@ class WriterLoop:
         timer = self.state.timers.first()
         return timer is not None and microseconds(timer.due_at) <= self._clock.now()
 
-    def _take(self) -> list[Work]:
-        works: list[Work] = []
+    def _next(self) -> Work | None:
         with self._lock:
-            size = 0
-            for queue in (self._urgent, self._normal):
-                while queue and size < BATCH_EVENTS:
-                    work = queue.popleft()
-                    works.append(work)
-                    unit = work.unit
-                    if isinstance(unit, frames.Submit):
-                        size += len(unit.bodies)
-                        self._queued_bytes -= sum(map(len, unit.bodies))
-                    else:
-                        size += len(unit.letters)
-            self._queued -= size
-        return works
+            queue = self._urgent or self._normal
+            if not queue:
+                return None
+            work = queue.popleft()
+            self._queued -= work.events
+            self._queued_bytes -= work.size
+            return work
 
-    def _refuse_normal(self) -> None:
+    def _refuse(self, queue: deque[Work]) -> None:
         with self._lock:
-            works, self._normal = list(self._normal), deque()
-            self._recount()
+            works = list(queue)
+            queue.clear()
+            self._queued -= sum(work.events for work in works)
+            self._queued_bytes -= sum(work.size for work in works)
         for work in works:
             work.done(_refused(work.unit, "store.unavailable", self.problem or "", self._pause_s()))
-
-    def _refuse_all(self) -> None:
-        self._refuse_normal()
-        with self._lock:
-            works, self._urgent = list(self._urgent), deque()
-            self._recount()
-        for work in works:
-            work.done(_refused(work.unit, "store.unavailable", self.problem or "", self._pause_s()))
-
-    def _recount(self) -> None:
-        units = [work.unit for queue in (self._urgent, self._normal) for work in queue]
-        self._queued = sum(len(u.bodies) if isinstance(u, frames.Submit) else len(u.letters) for u in units)
-        self._queued_bytes = sum(sum(map(len, u.bodies)) for u in units if isinstance(u, frames.Submit))
 
     def _pause_s(self) -> float:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1] if self._failures else PAUSES_S[0]
 
-    def _batch(self, works: list[Work]) -> None:
+    def _batch(self) -> None:
         began = time.perf_counter()
         making = _Making(self.state, self._engine, self._dedup, self._clock, self._reading)
-        answers: list[tuple[Done, frames.Answer]] = []
-        done_works: list[Work] = []
-        for index, work in enumerate(works):
-            answers.append((work.done, making.unit(work.unit)))
-            done_works.append(work)
-            if time.perf_counter() - began > BATCH_S and index + 1 < len(works):
-                self._put_back(works[index + 1 :])
+        works: list[Work] = []
+        answers: list[frames.Answer] = []
+        size = 0
+        while size < BATCH_EVENTS and time.perf_counter() - began < BATCH_S:
+            work = self._next()
+            if work is None:
                 break
+            works.append(work)
+            answers.append(making.unit(work.unit))
+            size += work.events
         if self._timer_due():
             self._ticks += 1
             making.tick(self._ticks)
@@ -237,7 +224,7 @@ class WriterLoop:
                 self._writer.commit(segment, making.rows())
         except Unavailable as failure:
             making.rollback()
-            self._failed(str(failure), done_works)
+            self._failed(str(failure), works)
             return
         self.counters.commit_seconds += time.perf_counter() - busy
         self.counters.commits += 1
@@ -250,17 +237,9 @@ class WriterLoop:
         counters.events_accepted += making.accepted
         counters.events_duplicate += making.duplicates
         counters.events_rejected += making.rejected
-        for done, answer in answers:
-            done(answer)
+        for work, answer in zip(works, answers, strict=True):
+            work.done(answer)
         self._after(making.after())
-
-    def _put_back(self, works: list[Work]) -> None:
-        with self._lock:
-            for work in reversed(works):
-                urgent = isinstance(work.unit, frames.Submit) and work.unit.urgent
-                (self._urgent if urgent else self._normal).appendleft(work)
-            self._recount()
-        self._wake.set()
 
     def _failed(self, reason: str, works: list[Work]) -> None:
         self._failures += 1
@@ -301,6 +280,8 @@ class _Making:
         self.duplicates = 0
         self.rejected = 0
         self._config = False
+        self._now = 0
+        self._at = state.now
 
     def unit(self, unit: frames.Submit | frames.Dead) -> frames.Answer:
         """Handle one unit. Gives the answer that holds if the commit works."""
@@ -383,10 +364,12 @@ class _Making:
         number: int, mark: int, now: int,
     ) -> tuple[Reply | None, str | None]:  # fmt: skip
         state = self._state
-        before = state.now
-        at = instant(now)
-        if at < before:
-            at, now = before, microseconds(before)
+        if now != self._now:
+            self._now, self._at = now, instant(now)
+        at = self._at
+        if at < state.now:
+            at = state.now
+            now = microseconds(at)
         try:
             derived, reply = self._engine.process(event, body, namespace, origin, actor, at, self._batch)
         except Poison as poison:

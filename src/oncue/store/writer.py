@@ -25,6 +25,13 @@ class Unavailable(Exception):
     """The store could not commit; nothing of the batch was kept, and the same writer can try again."""
 
 
+class SyncFailed(Exception):
+    """The disk did not confirm a write. What it holds is unknown until it is read again by a new process."""
+
+
+_SYNC_FAILED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
+
+
 class Rows(msgspec.Struct):
     """What one transaction writes, beside the segment: rows in the order of their table's columns."""
 
@@ -264,7 +271,9 @@ class Writer:
         self.head, self.batch = head, batch
 
     def _give_up(self, error: Exception) -> None:
-        """The batch was refused. A rollback that works makes that certain."""
+        """The batch was refused. A rollback that works makes that certain; after a failed sync nothing is."""
+        if getattr(error, "sqlite_errorcode", None) in _SYNC_FAILED:
+            raise SyncFailed(str(error)) from error
         self.driver.rollback()
         raise Unavailable(str(error)) from error
 
