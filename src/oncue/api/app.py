@@ -4,12 +4,15 @@ The hot and the streaming routes are plain ASGI; the rest is Litestar's. A route
 that declares none is denied.
 """
 
+import asyncio
 import re
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
 import msgspec
+import structlog
 from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -41,7 +44,7 @@ from oncue.api import (
 from oncue.api.asgi import JSON, Receive, Scope, Send, answer
 from oncue.api.catalogue import Catalogue
 from oncue.api.context import Context
-from oncue.api.guard import PUBLIC, SIGNED_IN, authenticate, check, header, permission_guard
+from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.health import Health
 from oncue.api.ingest import Ingest, guarded
 from oncue.api.params import filters
@@ -52,6 +55,10 @@ from oncue.core.errors import Refusal
 
 BY_PROTOCOL: Final = "by-protocol"
 """The permission of routes whose protocol's own rules say who may do what."""
+
+REFUSAL_EVERY_S: Final = 10.0
+
+_log: Final = structlog.get_logger("oncue.api")
 
 OUTSIDE: Final = [
     ("GET", "/healthz", PUBLIC, "Whether the process answers"),
@@ -110,6 +117,8 @@ class Front:
         self.document = openapi.build(self.litestar, OUTSIDE)
         self._document = msgspec.json.encode(self.document)
         self._console = console
+        self._refused_at: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
         self._declared = {(method, path): permission for method, path, permission, _ in OUTSIDE}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -124,7 +133,7 @@ class Front:
         if path == "/api/v1/events" and scope["method"] == "POST":
             await guarded(self._events(scope, receive, send), send)
             return
-        counted = self._counting(scope["method"], send)
+        counted = self._counting(scope, send)
         if path.startswith("/api/"):
             await self._api(scope, receive, counted)
         elif path.startswith(("/in/", "/heartbeat/", "/alertmanager/", "/pagerduty/")) or path in (
@@ -136,13 +145,36 @@ class Front:
         else:
             await self._console(scope, counted)
 
-    def _counting(self, method: str, send: Send) -> Send:
+    def _counting(self, scope: Scope, send: Send) -> Send:
         async def counted(message: Any) -> None:
             if message["type"] == "http.response.start":
-                self.health.requests.labels(method, str(message["status"])).inc()
+                self.health.requests.labels(scope["method"], str(message["status"])).inc()
+                if message["status"] == 403:
+                    self._record_refusal(scope)
             await send(message)
 
         return counted
+
+    def _record_refusal(self, scope: Scope) -> None:
+        """Journal that someone was refused; of a burst by the same actor only the first in a while."""
+        who: Principal | None = scope.get("user")
+        actor = who.actor if who is not None else "anonymous"
+        now = time.monotonic()
+        if now - self._refused_at.get(actor, -REFUSAL_EVERY_S) < REFUSAL_EVERY_S:
+            return
+        if len(self._refused_at) > 10_000:
+            self._refused_at.clear()
+        self._refused_at[actor] = now
+        what = {"method": scope["method"], "path": scope["path"][:300]}
+        task = asyncio.get_running_loop().create_task(self._audit_refusal(what, actor))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _audit_refusal(self, what: dict[str, Any], actor: str) -> None:
+        try:
+            await self.ctx.record("access_refused", what, actor=actor)
+        except Refusal as refusal:
+            _log.warning("cannot record a refusal", code=refusal.code, actor=actor, **what)
 
     async def _events(self, scope: Scope, receive: Receive, send: Send) -> None:
         who = self._permitted(scope, "POST", "/api/v1/events", in_query=True)
@@ -150,7 +182,7 @@ class Front:
 
     def _permitted(self, scope: Scope, method: str, route: str, *, in_query: bool = False) -> Principal:
         """Who asks, if they hold the route's permission in some namespace."""
-        who = authenticate(scope, self.ctx.access, in_query=in_query)
+        who = scope["user"] = authenticate(scope, self.ctx.access, in_query=in_query)
         check(who, self._declared.get((method, route)))
         assert who is not None
         return who
@@ -164,7 +196,10 @@ class Front:
             await guarded(self._litestar(scope, receive, send), send)
 
     async def _litestar(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["user"] = authenticate(scope, self.ctx.access)
+        public = scope["path"] == "/api/v1/sign-in" or scope["path"].startswith("/api/v1/links/")
+        # Whoever signs in need not prove anything about the session that they may still have.
+        scope["user"] = None if public else authenticate(scope, self.ctx.access)
+        _same_site(scope)
 
         async def hardened(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -217,12 +252,18 @@ class Front:
             who = self._permitted(scope, method, "/heartbeat/{namespace}/{monitor}", in_query=True)
             await self.ingest.heartbeat(scope, receive, send, who, beat[1], beat[2])
         elif path.startswith("/alertmanager/"):
-            asker = authenticate(scope, self.ctx.access, in_query=True)
+            asker = scope["user"] = authenticate(scope, self.ctx.access, in_query=True)
             await self.protocols.alertmanager(scope, receive, send, asker)
         elif path.startswith("/pagerduty/"):
             await self.protocols.pagerduty(scope, receive, send)
         else:
             raise Refusal("request.not_found", path[:200])
+
+
+def _same_site(scope: Scope) -> None:
+    """Raises `Refusal` auth.csrf for a change that a page of another site has a browser make."""
+    if scope["method"] not in SAFE_METHODS and header(scope, b"sec-fetch-site") == b"cross-site":
+        raise Refusal("auth.csrf", "The request comes from a page of another site")
 
 
 def _only(scope: Scope, *methods: str) -> None:
