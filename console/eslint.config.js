@@ -20,5 +20,6 @@ export default ts.config(
       "no-console": "error",
     },
   },
+  { files: ["public/*.js"], languageOptions: { globals: globals.browser } },
   { files: ["scripts/**/*.mjs", "*.js", "*.ts"], languageOptions: { globals: globals.node }, rules: { "no-console": "off" } },
 );

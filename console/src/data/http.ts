@@ -103,6 +103,10 @@ export async function put<T>(path: string, body: unknown = {}): Promise<T> {
   return answer<T>(await send("PUT", path, body));
 }
 
+export async function patch<T>(path: string, body: unknown): Promise<T> {
+  return answer<T>(await send("PATCH", path, body));
+}
+
 export async function remove<T>(path: string): Promise<T> {
   return answer<T>(await send("DELETE", path, undefined));
 }

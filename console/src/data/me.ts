@@ -10,11 +10,14 @@ export interface Binding {
 
 export interface Me {
   actor: string;
-  user?: string | null;
+  user: string | null;
+  display_name: string | null;
   bindings: Binding[];
+  /** The namespace of what names none. */
+  home: string;
   /** Permission to the namespaces in which it is held; `*` is every one. */
-  permissions?: Record<string, string[]> | string[];
-  namespaces?: string[];
+  permissions: Record<string, string[]>;
+  session_expires_at: string | null;
 }
 
 const KEY = ["me"] as const;
@@ -37,10 +40,7 @@ export function useMe() {
 
 /** Whether a permission is held in a namespace, or, without one, anywhere. */
 export function holds(me: Me | null | undefined, permission: string, namespace?: string): boolean {
-  const held = me?.permissions;
-  if (held === undefined) return false;
-  if (Array.isArray(held)) return held.includes(permission) || held.includes("*");
-  const places = [...(held[permission] ?? []), ...(held["*"] ?? [])];
+  const places = me?.permissions[permission] ?? [];
   return namespace === undefined ? places.length > 0 : places.includes("*") || places.includes(namespace);
 }
 
@@ -58,9 +58,11 @@ export function nameOf(actor: string | null | undefined): string {
 
 export function useSignIn() {
   const client = useQueryClient();
-  return useMutation<unknown, Error, { username: string; password: string; link?: string }>({
-    mutationFn: ({ link, ...credentials }) =>
-      link ? post(`/links/${encodeURIComponent(link)}`, credentials) : post("/sign-in", credentials),
+  return useMutation<Me, Error, { username: string; password: string; link?: string }>({
+    mutationFn: ({ link, username, password }) =>
+      link
+        ? post(`/links/${encodeURIComponent(link)}`, username === "" ? { password } : { username, password })
+        : post("/sign-in", { username, password }),
     onSuccess: () => client.resetQueries(),
   });
 }
@@ -73,5 +75,21 @@ export function useSignOut() {
       client.clear();
       window.location.assign("/sign-in");
     },
+  });
+}
+
+export interface LinkInfo {
+  purpose: "first_admin" | "set_password";
+  user: string | null;
+  expires_at: string;
+}
+
+/** What a one-time link is for; looking does not use it up. */
+export function useLink(link: string | undefined) {
+  return useQuery({
+    queryKey: ["link", link],
+    queryFn: ({ signal }) => get<LinkInfo>(`/links/${encodeURIComponent(link ?? "")}`, {}, signal),
+    enabled: link !== undefined,
+    retry: false,
   });
 }

@@ -15,10 +15,10 @@ export function withTotals(now: NowView): Stats {
   return { ...now, openIncidents: total(now.incidents_by_priority), firingAlerts: total(now.alerts_by_severity) };
 }
 
-export function useStats(namespace?: string) {
+export function useStats() {
   return useQuery({
-    queryKey: ["stats", namespace ?? ""],
-    queryFn: async ({ signal }) => withTotals(await get<NowView>("/stats/now", { namespace }, signal)),
+    queryKey: ["stats"],
+    queryFn: async ({ signal }) => withTotals(await get<NowView>("/stats/now", {}, signal)),
     refetchInterval: 30_000,
   });
 }

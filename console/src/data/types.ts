@@ -226,7 +226,8 @@ export interface Decision {
   key: string | null;
   alert: string | null;
   incident: string | null;
-  run: string | null;
+  runs: string[];
+  tickets: string[];
   values: Record<string, unknown>;
 }
 

@@ -183,7 +183,7 @@ function NamespaceSwitch() {
   const [filters, change] = useFilters();
   const me = useMe().data;
   const policies = useShort<{ namespace: string }>("policies", { limit: 500 });
-  const all = new Set<string>([...(me?.namespaces ?? []), ...(policies.data?.items.map((each) => each.namespace) ?? [])]);
+  const all = new Set<string>([...(me ? [me.home] : []), ...(policies.data?.items.map((each) => each.namespace) ?? [])]);
   for (const binding of me?.bindings ?? []) if (binding.namespace !== "*") all.add(binding.namespace);
   if (filters["namespace"]) all.add(filters["namespace"]);
   const names = [...all].sort();

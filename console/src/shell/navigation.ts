@@ -2,7 +2,7 @@
 import type { IconName } from "../parts/Icon";
 
 export interface Place {
-  to: "/" | "/incidents" | "/alerts" | "/events" | "/silences" | "/policies" | "/runs" | "/tickets" | "/integrations/sources" | "/admin/people";
+  to: "/" | "/incidents" | "/alerts" | "/events" | "/silences" | "/policies" | "/runs" | "/tickets" | "/integrations" | "/admin";
   /** Addresses under it count as this page. */
   under: string;
   label: string;
@@ -34,8 +34,8 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
   {
     name: "Set up",
     places: [
-      { to: "/integrations/sources", under: "/integrations", label: "Integrations", icon: "plug", key: "c" },
-      { to: "/admin/people", under: "/admin", label: "Admin", icon: "admin", key: "m", permission: "user:read" },
+      { to: "/integrations", under: "/integrations", label: "Integrations", icon: "plug", key: "c" },
+      { to: "/admin", under: "/admin", label: "Admin", icon: "admin", key: "m", permission: "user:read" },
     ],
   },
 ];

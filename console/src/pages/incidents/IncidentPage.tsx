@@ -5,7 +5,7 @@ import { useState } from "react";
 
 import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "../../data/commands";
 import type { Page } from "../../data/http";
-import { useDetail, useShort } from "../../data/lists";
+import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
 import type { Alert, Comment, Decision, Fact, Incident, Run, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";

@@ -19,13 +19,14 @@ import { byHealth, funnelOf, headline, standing, subline, worstFirst } from "./v
 export default function NowPage() {
   const [filters] = useFilters();
   const namespace = filters["namespace"];
-  const stats = useStats(namespace);
+  const stats = useStats();
+  const chosen = useShort<Incident>("incidents", { state: "open,acknowledged", limit: 50, namespace }, { enabled: namespace !== undefined });
   const services = useShort<Service>("services", { limit: 500, namespace }, { refetchInterval: 15_000 });
   const runs = useShort<Run>("runs", { state: "running", limit: 20, namespace });
 
   if (stats.error && !stats.data) return <div className="page"><ErrorState error={stats.error} retry={() => void stats.refetch()} /></div>;
   if (!stats.data) return <div className="page"><Loading what="what is wrong now" /></div>;
-  const incidents = worstFirst(stats.data.incidents);
+  const incidents = worstFirst(namespace ? chosen.data?.items ?? [] : stats.data.incidents);
 
   return (
     <div className="page">
@@ -37,7 +38,7 @@ export default function NowPage() {
       </div>
       <div className="columns">
         <div>
-          <Card title="Open incidents" scope={count(stats.data.openIncidents)} end={<Link to="/incidents">by priority, then age</Link>} className="clip">
+          <Card title="Open incidents" scope={count(namespace ? incidents.length : stats.data.openIncidents)} end={<Link to="/incidents">by priority, then age</Link>} className="clip">
             <OpenIncidents incidents={incidents} />
           </Card>
           <ServiceHealth services={services} />

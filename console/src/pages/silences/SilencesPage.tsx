@@ -31,7 +31,7 @@ export default function SilencesPage() {
   const state = { "": "active,pending", expired: "expired", all: "" }[filters["state"] ?? ""];
   const list = useList<Silence>("silences", { state: filters["id"] ? "" : state, namespace: filters["namespace"] });
   const rows = filters["id"] ? list.items.filter((silence) => silence.id === filters["id"]) : list.items;
-  const home = filters["namespace"] ?? me?.bindings.find((binding) => binding.namespace !== "*")?.namespace ?? "default";
+  const home = filters["namespace"] ?? me?.home ?? "default";
 
   const end = (row: Silence) =>
     row.state !== "expired" && may("silence:write", row.namespace)

@@ -1,0 +1,28 @@
+import { describe, expect, it } from "vitest";
+
+import { holds, nameOf, type Me } from "./me";
+
+const me = { permissions: { "alert:read": ["*"], "alert:acknowledge": ["team-a"] } } as unknown as Me;
+
+describe("holds", () => {
+  it("grants every namespace with a star, and only the named ones otherwise", () => {
+    expect(holds(me, "alert:read", "anywhere")).toBe(true);
+    expect(holds(me, "alert:acknowledge", "team-a")).toBe(true);
+    expect(holds(me, "alert:acknowledge", "team-b")).toBe(false);
+  });
+  it("grants without a namespace what is held anywhere", () => {
+    expect(holds(me, "alert:acknowledge")).toBe(true);
+  });
+  it("denies what is not granted, and everything to nobody", () => {
+    expect(holds(me, "user:write")).toBe(false);
+    expect(holds(null, "alert:read")).toBe(false);
+  });
+});
+
+describe("nameOf", () => {
+  it("shows people by name and everything else as it is", () => {
+    expect(nameOf("user:basis-1")).toBe("basis-1");
+    expect(nameOf("token:ci")).toBe("token:ci");
+    expect(nameOf(null)).toBe("");
+  });
+});

@@ -1,0 +1,95 @@
+/** An event's story: what it caused, and what it did not. */
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { lazy, Suspense, useMemo, useState } from "react";
+
+import { useDetail } from "../../data/lists";
+import type { JournalEvent, Story, StoryNode } from "../../data/types";
+import { PolicyLink } from "../alerts/AlertPanel";
+import { Card } from "../../parts/Card";
+import { Json } from "../../parts/Code";
+import { plural } from "../../parts/format";
+import { isSeverity, ReasonChip, SeverityMark } from "../../parts/marks";
+import { EmptyState, Loaded, Loading } from "../../parts/states";
+import { DataTable, type Column } from "../../parts/DataTable";
+import { EventFacts } from "./EventPanel";
+import { didNot, merged, summary } from "./view";
+
+const Graph = lazy(() => import("./StoryGraph"));
+
+export default function StoryPage() {
+  const { position = "" } = useParams({ strict: false });
+  const event = useDetail<JournalEvent>("events", position);
+  const story = useDetail<Story>("events", position, "story");
+  return (
+    <div className="page">
+      <div className="page-head">
+        <div>
+          <div className="meta ruled">
+            {isSeverity(event.data?.event.severity) && <SeverityMark severity={event.data.event.severity} />}
+            {event.data && <span className="mono">{event.data.type}</span>}
+            {event.data?.event.resource && <span>{event.data.event.resource}</span>}
+            <span className="mono dim3">{position}</span>
+          </div>
+          <h1>What this event caused, and what it did not</h1>
+        </div>
+        <div className="actions"><Link className="btn" to="/events/$position" params={{ position }}>Data</Link></div>
+      </div>
+      <div className="columns">
+        <div>
+          <Loaded query={story} what="the story">{(found) => <Told story={found} />}</Loaded>
+        </div>
+        <div>
+          <Card title="Event">
+            <Loaded query={event} what="the event">
+              {(row) => <div className="card-body stack"><EventFacts row={row} /><Json value={row.event} label="The CloudEvent" /></div>}
+            </Loaded>
+          </Card>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Told({ story }: { story: Story }) {
+  const one = useMemo(() => merged(story), [story]);
+  const [chosen, setChosen] = useState<string | null>(null);
+  const node = one.nodes.find((each) => each.id === chosen);
+  const refused = one.nodes.filter(didNot);
+  return (
+    <>
+      <Card title="Story" scope={summary(one)} className="clip" end={<span className="wide-only">dashed: did not happen</span>}>
+        {one.nodes.length < 2
+          ? <EmptyState title="It caused nothing"><p>No policy took it, and it neither raised nor cleared an alert: it is recorded, and quiet.</p></EmptyState>
+          : <Suspense fallback={<Loading what="the graph" />}><Graph story={one} chosen={chosen} choose={setChosen} /></Suspense>}
+        {node && <NodeDetail node={node} />}
+      </Card>
+      <Card title="Why not" scope={`${plural(refused.length, "thing")} considered and refused`} className="clip">
+        <DataTable label="What did not happen" rows={refused} columns={WHY_NOT} rowKey={(row) => row.id} empty={<EmptyState title="Nothing was refused" />} card={(row) => <div className="card-row"><span className="title">{row.title}</span><span className="row wrapping"><ReasonChip code={row.reason ?? "not"} not /><span className="dim3">{row.detail}</span></span></div>} />
+      </Card>
+    </>
+  );
+}
+
+const WHY_NOT: readonly Column<StoryNode>[] = [
+  { id: "what", head: "Did not happen", width: "30%", cell: (row) => (row.about_kind === "policy" && row.about_id ? <PolicyLink policy={row.about_id} /> : <span className="med">{row.title}</span>) },
+  { id: "reason", head: "Reason", width: "170px", cell: (row) => <ReasonChip code={row.reason ?? row.outcome ?? "not"} not /> },
+  { id: "detail", head: "Clause and value", cell: (row) => <span className="dim3 t12" title={row.detail ?? ""}>{row.detail}</span> },
+];
+
+/** Where a node leads: the thing it is about, or its event. */
+function NodeDetail({ node }: { node: StoryNode }) {
+  const navigate = useNavigate();
+  const places: Record<string, string> = { alert: "/alerts/", incident: "/incidents/", run: "/runs/", ticket: "/tickets/", policy: "/policies/" };
+  const place = node.about_kind ? places[node.about_kind] : undefined;
+  return (
+    <div className="row wrapping" style={{ padding: "8px 12px", borderTop: "1px solid var(--line-soft)" }} aria-live="polite">
+      <b className="med">{node.title}</b>
+      {node.reason && <ReasonChip code={node.reason} not={didNot(node)} />}
+      <span className="dim3">{node.detail}</span>
+      <span className="end row">
+        {place && node.about_id && <button type="button" className="btn small" onClick={() => void navigate({ to: `${place}${node.about_id ?? ""}` })}>Open the {node.about_kind}</button>}
+        {node.position && <Link className="btn small" to="/events/$position" params={{ position: node.position }}>Open the event</Link>}
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+
+import type { JournalEvent, Story, StoryNode } from "../../data/types";
+import { didNot, histogram, laneOf, merged, rowText, summary } from "./view";
+
+const event = (recorded_at: string, fields: Partial<JournalEvent["event"]> = {}): JournalEvent =>
+  ({ position: "0-1", recorded_at, id: "1", type: "t", event: { specversion: "1.0", id: "1", source: "/s", type: "t", ...fields } });
+const node = (fields: Partial<StoryNode>): StoryNode =>
+  ({ id: "n", kind: "fact", position: "0-1", at: "", type: "oncue.alert.fired", title: "", about_kind: null, about_id: null, outcome: null, reason: null, detail: null, severity: null, ...fields });
+
+describe("histogram", () => {
+  it("has at most sixty bars, whose sum is every event", () => {
+    const now = Date.parse("2026-11-20T12:00:00Z");
+    const events = Array.from({ length: 500 }, (_, index) => event(new Date(now - index * 20_000).toISOString(), index % 5 === 0 ? { severity: "major" } : {}));
+    const { bars } = histogram(events, now);
+    expect(bars.length).toBeLessThanOrEqual(61);
+    expect(bars.reduce((sum, bar) => sum + bar.bad + bar.other, 0)).toBe(500);
+    expect(bars.reduce((sum, bar) => sum + bar.bad, 0)).toBe(100);
+  });
+  it("is empty without events", () => {
+    expect(histogram([], 0).bars).toEqual([]);
+  });
+});
+
+describe("rowText", () => {
+  it("takes the title, then what the data says, then the subject", () => {
+    expect(rowText(event("", { title: "T", data: { summary: "S" } }))).toBe("T");
+    expect(rowText(event("", { data: { summary: "S" } }))).toBe("S");
+    expect(rowText(event("", { subject: "INC-1", data: [1] }))).toBe("INC-1");
+  });
+});
+
+describe("a story", () => {
+  it("runs from events over alerts and decisions to responses", () => {
+    expect(laneOf(node({ kind: "input" }))).toBe("Event");
+    expect(laneOf(node({ about_kind: "incident" }))).toBe("Incident");
+    expect(laneOf(node({ kind: "near_miss" }))).toBe("Decision");
+    expect(laneOf(node({ type: "oncue.effect.requested" }))).toBe("Response");
+  });
+  it("draws apart what did not happen", () => {
+    expect(didNot(node({ outcome: "blocked" }))).toBe(true);
+    expect(didNot(node({ outcome: "fired" }))).toBe(false);
+  });
+  const story: Story = {
+    root: "a", truncated: false,
+    nodes: [
+      node({ id: "a", kind: "input" }), node({ id: "b", about_kind: "run", about_id: "r1", type: "oncue.run.started" }),
+      node({ id: "c", about_kind: "run", about_id: "r1", type: "oncue.run.succeeded" }),
+    ],
+    edges: [{ from: "a", to: "b", kind: "caused" }, { from: "b", to: "c", kind: "caused" }],
+  };
+  it("shows one thing once, with what became of it", () => {
+    const one = merged(story);
+    expect(one.nodes.map((each) => [each.id, each.detail])).toEqual([["a", null], ["run:r1", "started, succeeded"]]);
+    expect(one.edges).toEqual([{ from: "a", to: "run:r1", kind: "caused" }]);
+  });
+  it("counts what it holds", () => {
+    expect(summary(story)).toBe("1 event, 1 response");
+  });
+});

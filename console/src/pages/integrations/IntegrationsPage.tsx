@@ -1,0 +1,108 @@
+/** Integrations: what sends to OnCue, what it probes, whom it tells, and what could not be taken. */
+import { Link, useParams } from "@tanstack/react-router";
+
+import { useShort } from "../../data/lists";
+import { useMay } from "../../data/me";
+import type { Source } from "../../data/types";
+import { Card } from "../../parts/Card";
+import { Snippet } from "../../parts/Code";
+import { count } from "../../parts/format";
+import { StateMark } from "../../parts/marks";
+import { EmptyState, Loaded } from "../../parts/states";
+import { RelativeTime } from "../../parts/time";
+import { Channels } from "./Channels";
+import { DeadLetters } from "./DeadLetters";
+import { Mailbox } from "./Mailbox";
+import { Monitors } from "./Monitors";
+import { healthOf, snippet } from "./view";
+
+const TABS = [
+  { tab: "sources", label: "Sources", permission: "manifest:read" },
+  { tab: "monitors", label: "Monitors", permission: "manifest:read" },
+  { tab: "channels", label: "Channels", permission: "manifest:read" },
+  { tab: "mailbox", label: "Local mailbox", permission: "mailbox:read" },
+  { tab: "dead-letters", label: "Dead letters", permission: "dead_letter:read" },
+] as const;
+
+export default function IntegrationsPage() {
+  const { tab = "sources" } = useParams({ strict: false });
+  const may = useMay();
+  return (
+    <div className="page">
+      <div className="page-head"><div><h1>Integrations</h1></div></div>
+      <nav className="tabs bare" aria-label="Integrations">
+        {TABS.filter((each) => may(each.permission)).map((each) => (
+          <Link key={each.tab} to="/integrations/$tab" params={{ tab: each.tab }} aria-current={tab === each.tab ? "page" : undefined} activeProps={{}}>{each.label}</Link>
+        ))}
+      </nav>
+      {tab === "sources" && <Sources />}
+      {tab === "monitors" && <Monitors />}
+      {tab === "channels" && <Channels />}
+      {tab === "mailbox" && <Mailbox />}
+      {tab === "dead-letters" && <DeadLetters />}
+      {!TABS.some((each) => each.tab === tab) && <EmptyState title="There is no such part" />}
+    </div>
+  );
+}
+
+/** The doors that are open without a manifest. */
+const DOORS: readonly Pick<Source, "name" | "type" | "path">[] = [
+  { name: "CloudEvents", type: "cloudevents", path: "/api/v1/events" },
+  { name: "Prometheus and Alertmanager clients", type: "alertmanager", path: "/alertmanager" },
+  { name: "Heartbeats", type: "heartbeat", path: "/heartbeat" },
+];
+
+function Sources() {
+  const sources = useShort<Source>("sources", {}, { refetchInterval: 5000 });
+  return (
+    <>
+      <Card title="Sources" scope="since the server started" className="clip">
+        <Loaded query={sources} what="sources">
+          {(page) => page.items.length === 0
+            ? <EmptyState title="Nothing has sent yet"><p>Paste one of the snippets below where your sender is configured; its first event shows here by itself.</p></EmptyState>
+            : (
+              <ul>
+                {page.items.map((source) => <SourceRow key={source.id} source={source} />)}
+              </ul>
+            )}
+        </Loaded>
+      </Card>
+      <div className="halves">
+        {DOORS.map((door) => (
+          <Card key={door.name} title={`Connect: ${door.name}`}>
+            <div className="card-body stack">
+              <Snippet text={snippet(door, window.location.origin)} label={`How to connect ${door.name}`} />
+              <p className="t12 dim3">A token that can do only this: <span className="mono">oncue token create --scope source</span>, or under Admin.</p>
+            </div>
+          </Card>
+        ))}
+        <Card title="Connect: PagerDuty Events v2 clients">
+          <div className="card-body stack">
+            <Snippet text={snippet({ name: "pagerduty", type: "pagerduty", path: "/pagerduty/v2/enqueue" }, window.location.origin)} label="How to connect PagerDuty clients" />
+            <p className="t12 dim3">Apply a Source of type <span className="mono">pagerduty</span> whose <span className="mono">routing_key</span> refers to a secret; then a client changes only its URL.</p>
+          </div>
+        </Card>
+      </div>
+    </>
+  );
+}
+
+function SourceRow({ source }: { source: Source }) {
+  const health = healthOf(source);
+  return (
+    <li className="moving-row">
+      <span className="row wrapping">
+        <b className="med">{source.name}</b><span className="tag">{source.type}</span><span className="mono dim3">{source.path}</span><span className="dim3">{source.namespace}</span>
+        <span className="end"><StateMark state={health.state} text={health.text} /></span>
+      </span>
+      <span className="row wrapping t12 dim">
+        <span>{count(Math.round(source.rate_per_minute * 10) / 10)} a minute</span><span>{count(source.accepted)} accepted</span><span>{count(source.duplicates)} duplicates</span>
+        <span>{source.rejected > 0 ? <Link className="link" to="/integrations/$tab" params={{ tab: "dead-letters" }}>{count(source.rejected)} rejected</Link> : "0 rejected"}</span>
+        <span className="end">last event <RelativeTime at={source.last_event_at} suffix=" ago" /></span>
+      </span>
+      {source.last_error && <span className="t12 wrap" style={{ color: "var(--critical-text)" }}>{source.last_error} <RelativeTime at={source.last_error_at} suffix=" ago" /></span>}
+      {source.description && <span className="t12 dim3">{source.description}</span>}
+      {source.configured && <details className="t12"><summary className="dim">How to send to it</summary><div style={{ paddingTop: 6 }}><Snippet text={snippet(source, window.location.origin)} label={`How to send to ${source.name}`} /></div></details>}
+    </li>
+  );
+}

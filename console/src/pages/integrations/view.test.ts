@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+
+import type { Monitor, SampleSeries, Source } from "../../data/types";
+import { healthOf, lines, limitsOf, seriesOf, snippet, unitOf, worstMonitors } from "./view";
+
+const source = (fields: Partial<Source>): Source => ({ name: "s", type: "cloudevents", path: "/in/s", last_event_at: null, last_error_at: null, ...fields }) as Source;
+const monitor = (name: string, state: string | null, spec: Record<string, unknown> = {}): Monitor =>
+  ({ manifest: { name, namespace: "default", spec }, state: state === null ? null : { name, namespace: "default", state, uses: spec["uses"] } }) as unknown as Monitor;
+const series = (metric: string, labels: Record<string, string> = {}): SampleSeries =>
+  ({ series: metric, namespace: "default", resource: "host-1", metric, labels, step_s: 60, points: [{ at: "2026-11-20T10:00:00Z", count: 1, mean: 2, min: 2, max: 2 }] });
+
+describe("a snippet", () => {
+  it("points the sender at this server and names no token", () => {
+    expect(snippet(source({}), "https://oncue.example")).toContain("https://oncue.example/in/s");
+    expect(snippet(source({ type: "alertmanager" }), "http://h:8480")).toContain('targets: ["h:8480"]');
+    expect(snippet(source({}), "http://h")).toContain("$ONCUE_TOKEN");
+  });
+});
+
+describe("a source's health", () => {
+  it("is what happened last", () => {
+    expect(healthOf(source({})).state).toBe("unknown");
+    expect(healthOf(source({ last_event_at: "2026-11-20T10:00:00Z" })).state).toBe("ok");
+    expect(healthOf(source({ last_event_at: "2026-11-20T10:00:00Z", last_error_at: "2026-11-20T10:01:00Z" })).state).toBe("failing");
+  });
+});
+
+describe("monitors", () => {
+  it("come worst first", () => {
+    expect(worstMonitors([monitor("b", "clear"), monitor("a", null), monitor("c", "failing"), monitor("d", "major")]).map((each) => each.manifest?.name)).toEqual(["c", "d", "a", "b"]);
+  });
+  it("show their limits beside what they measure", () => {
+    const cpu = monitor("cpu", "clear", { uses: "host.cpu", thresholds: [{ metric: "host.cpu.used", warning: 80, critical: 95 }] });
+    expect(limitsOf(cpu, "host.cpu.used").map((limit) => [limit.name, limit.value])).toEqual([["warning", 80], ["critical", 95]]);
+    expect(limitsOf(cpu, "host.cpu.idle")).toEqual([]);
+  });
+  it("own the series that name them, or else those of what they use", () => {
+    const cpu = monitor("cpu", "clear", { uses: "host.cpu" });
+    expect(seriesOf(cpu, [series("host.cpu.used"), series("host.cpux"), series("http.latency")]).map((each) => each.metric)).toEqual(["host.cpu.used"]);
+    expect(seriesOf(cpu, [series("host.cpu.used"), series("odd", { monitor: "cpu" })]).map((each) => each.metric)).toEqual(["odd"]);
+  });
+});
+
+describe("charts", () => {
+  it("name lines by resource and labels", () => {
+    expect(lines([series("host.disk.used", { mount: "/var" })])[0]?.name).toBe("host-1 /var");
+  });
+  it("guess the unit from the metric's name, and only from its end", () => {
+    expect(unitOf("host.cpu.used")).toBe("percent");
+    expect(unitOf("http.latency")).toBe("s");
+    expect(unitOf("host.load.per_core")).toBeNull();
+  });
+});

@@ -1,0 +1,100 @@
+/** Snippets that connect a sender, and words for how a source or a monitor is. */
+import type { Monitor, SampleSeries, Severity, Source } from "../../data/types";
+import type { Series } from "../../parts/Chart";
+
+/** What to paste where, so that a sender of this type reaches OnCue. The token is named, never shown. */
+export function snippet(source: Pick<Source, "type" | "path" | "name">, origin: string): string {
+  const url = `${origin}${source.path}`;
+  switch (source.type) {
+    case "alertmanager":
+      return [
+        "# prometheus.yml", "alerting:", "  alertmanagers:", "    - scheme: " + origin.split(":")[0], "      path_prefix: /alertmanager",
+        "      authorization: {credentials_file: /etc/prometheus/oncue-token}", "      static_configs:", `        - targets: ["${origin.replace(/^https?:\/\//, "")}"]`,
+      ].join("\n");
+    case "pagerduty":
+      return [`curl -sS ${url} \\`, "  -H 'Content-Type: application/json' \\", `  -d '{"routing_key": "YOUR-32-CHARACTER-KEY", "event_action": "trigger",`, `       "payload": {"summary": "Disk full", "source": "host-1", "severity": "critical"}}'`].join("\n");
+    case "heartbeat":
+      return `curl -fsS -X POST -H "Authorization: Bearer $ONCUE_TOKEN" ${url}/default/MONITOR`;
+    default:
+      return [
+        `curl -sS ${url} \\`, '  -H "Authorization: Bearer $ONCUE_TOKEN" \\', "  -H 'Content-Type: application/cloudevents+json' \\",
+        `  -d '{"specversion": "1.0", "id": "1", "source": "/demo", "type": "demo.disk.full",`, `       "severity": "major", "resource": "host-1", "title": "Disk full on host-1"}'`,
+      ].join("\n");
+  }
+}
+
+export interface SourceHealth {
+  state: "ok" | "failing" | "unknown";
+  text: string;
+}
+
+export function healthOf(source: Source): SourceHealth {
+  const errorIsNewer = source.last_error_at !== null && (source.last_event_at === null || source.last_error_at > source.last_event_at);
+  if (errorIsNewer) return { state: "failing", text: "Last message refused" };
+  if (source.last_event_at === null) return { state: "unknown", text: "Nothing yet" };
+  return { state: "ok", text: "Receiving" };
+}
+
+const RANK: Record<string, number> = { failing: 9, critical: 8, major: 7, minor: 6, warning: 5, pending: 1, clear: 0, ok: 0 };
+
+/** Monitors that say something is wrong first. */
+export function worstMonitors(monitors: readonly Monitor[]): Monitor[] {
+  return monitors.toSorted((a, b) =>
+    (RANK[b.state?.state ?? "pending"] ?? 2) - (RANK[a.state?.state ?? "pending"] ?? 2) || nameOf(a).localeCompare(nameOf(b)));
+}
+
+export function nameOf(monitor: Monitor): string {
+  return monitor.manifest?.name ?? monitor.state?.name ?? "";
+}
+
+export function namespaceOf(monitor: Monitor): string {
+  return monitor.manifest?.namespace ?? monitor.state?.namespace ?? "";
+}
+
+export interface Limit {
+  name: string;
+  value: number;
+  tone: Severity;
+}
+
+/** The limits that a monitor's thresholds put on one metric. */
+export function limitsOf(monitor: Monitor, metric: string): Limit[] {
+  const thresholds = monitor.manifest?.spec["thresholds"];
+  if (!Array.isArray(thresholds)) return [];
+  return (thresholds as Record<string, unknown>[]).filter((each) => each["metric"] === metric).flatMap((each) =>
+    (["warning", "minor", "major", "critical"] as const).flatMap((severity) => {
+      const value = each[severity];
+      return typeof value === "number" ? [{ name: severity, value, tone: severity }] : [];
+    }));
+}
+
+/** Which metrics belong to a monitor: those its thresholds name, else those that begin with what it uses. */
+export function seriesOf(monitor: Monitor, all: readonly SampleSeries[]): SampleSeries[] {
+  const spec = monitor.manifest?.spec ?? {};
+  const uses = typeof spec["uses"] === "string" ? spec["uses"] : monitor.state?.uses ?? "";
+  const named = new Set((Array.isArray(spec["thresholds"]) ? (spec["thresholds"] as Record<string, unknown>[]) : []).map((each) => String(each["metric"])));
+  const name = nameOf(monitor);
+  const labelled = all.filter((each) => each.labels["monitor"] === name);
+  if (labelled.length > 0) return labelled;
+  return all.filter((each) => each.namespace === namespaceOf(monitor) && (named.has(each.metric) || each.metric === uses || each.metric.startsWith(`${uses}.`)));
+}
+
+const TONES = ["text-2", "warning", "clear", "major", "accent", "minor"] as const;
+
+export function lines(series: readonly SampleSeries[]): Series[] {
+  return series.slice(0, TONES.length).map((each, index) => {
+    const labels = Object.entries(each.labels).filter(([name]) => name !== "monitor").map(([, value]) => value).join(" ");
+    return {
+      name: [each.resource, labels].filter(Boolean).join(" "), kind: "line", tone: TONES[index] ?? "text-2",
+      points: each.points.map((point) => [Date.parse(point.at), point.mean] as const),
+    };
+  });
+}
+
+/** The unit that a metric's name ends in, if it does. */
+export function unitOf(metric: string): string | null {
+  if (/(percent|used|usage|utili[sz]ation)$/.test(metric)) return "percent";
+  if (/(seconds|latency|duration)(_s)?$|_s$/.test(metric)) return "s";
+  if (/bytes$/.test(metric)) return "bytes";
+  return null;
+}

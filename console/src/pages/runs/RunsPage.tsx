@@ -1,0 +1,79 @@
+/** The list of runs. */
+import { Link, useNavigate } from "@tanstack/react-router";
+
+import { useList } from "../../data/lists";
+import type { Run } from "../../data/types";
+import { Announce } from "../../parts/Announce";
+import { DataTable, type Column } from "../../parts/DataTable";
+import { Choice, ClearFilters, SearchField, Segments } from "../../parts/Filters";
+import { duration } from "../../parts/format";
+import { ListFoot } from "../../parts/ListFoot";
+import { StateMark } from "../../parts/marks";
+import { EmptyState, ErrorState, Loading } from "../../parts/states";
+import { RelativeTime, useNow } from "../../parts/time";
+import { sinceOf, useFilters } from "../../shell/filters";
+import { startedBy } from "./view";
+
+function Took({ run }: { run: Run }) {
+  const now = useNow();
+  return <>{duration((run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.started_at))}</>;
+}
+
+function Pips({ run }: { run: Run }) {
+  return <span className="step-pips" role="img" aria-label={run.steps.map((step) => `${step.address} ${step.state}`).join(", ")}>{run.steps.map((step) => <i key={step.address} className={step.state} />)}</span>;
+}
+
+const COLUMNS: readonly Column<Run>[] = [
+  { id: "state", head: "State", width: "124px", cell: (row) => <StateMark state={row.state} /> },
+  {
+    id: "workflow", head: "Workflow",
+    cell: (row) => (
+      <>
+        <Link to="/runs/$id" params={{ id: row.id }} className="title mono">{row.workflow}</Link>
+        <span className="second">by {startedBy(row)}{row.reason ? ` · ${row.reason}` : ""}</span>
+      </>
+    ),
+  },
+  { id: "steps", head: "Steps", width: "140px", cell: (row) => <Pips run={row} /> },
+  { id: "for", head: "For", width: "150px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource ?? "nothing"}</span>) },
+  { id: "took", head: "Took", width: "84px", num: true, cell: (row) => <Took run={row} /> },
+  { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at} /> },
+];
+
+export default function RunsPage() {
+  const [filters] = useFilters();
+  const navigate = useNavigate();
+  const now = useNow();
+  const list = useList<Run>("runs", { q: filters["q"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
+  return (
+    <div className="page fixed">
+      <div className="page-head"><div><h1>Runs</h1></div></div>
+      <div className="filters">
+        <SearchField label="Search ids" />
+        <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />
+        <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+        <ClearFilters names={["q", "state", "range"]} />
+        <Announce resource="runs" one="run" />
+      </div>
+      <section className="card fill" aria-label="Runs">
+        {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>
+          : list.isLoading ? <Loading what="runs" />
+          : (
+            <DataTable
+              label="Runs" rows={list.items} columns={COLUMNS} rowKey={(row) => row.id} two more={list.more} loadMore={list.loadMore}
+              onOpen={(row) => void navigate({ to: "/runs/$id", params: { id: row.id } })}
+              empty={<EmptyState title="No run fits"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: <span className="mono">oncue run start WORKFLOW</span></p></EmptyState>}
+              card={(row) => (
+                <Link to="/runs/$id" params={{ id: row.id }} className="card-row">
+                  <span className="row"><StateMark state={row.state} /><span className="end dim3 t12"><RelativeTime at={row.started_at} /></span></span>
+                  <span className="title mono">{row.workflow}</span>
+                  <span className="row t12 dim3"><Pips run={row} /><span className="cut">by {startedBy(row)}</span><span className="end"><Took run={row} /></span></span>
+                </Link>
+              )}
+            />
+          )}
+        {list.items.length > 0 && <ListFoot shown={list.items.length} more={list.more} loading={list.isLoadingMore} />}
+      </section>
+    </div>
+  );
+}

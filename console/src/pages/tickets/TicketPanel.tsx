@@ -1,0 +1,85 @@
+/** One ticket: what is to be done, by whom, and what was said. */
+import { Link, useNavigate, useParams } from "@tanstack/react-router";
+import { useCallback, useState } from "react";
+
+import { useAssign, useTransition } from "../../data/commands";
+import type { Page } from "../../data/http";
+import { useDetail } from "../../data/lists";
+import { nameOf, useMay, useMe } from "../../data/me";
+import type { Comment, Fact, Ticket } from "../../data/types";
+import { Ask } from "../../parts/ask";
+import { Pairs } from "../../parts/Card";
+import { sentence } from "../../parts/format";
+import { isSeverity, PriorityTag, SeverityMark, StateMark } from "../../parts/marks";
+import { SidePanel } from "../../parts/SidePanel";
+import { ErrorState, Loaded } from "../../parts/states";
+import { RelativeTime } from "../../parts/time";
+import { Timeline } from "../../parts/Timeline";
+import { useFilters } from "../../shell/filters";
+import { CommentBox, CommentList } from "../incidents/IncidentPage";
+import { NEXT, verb } from "./view";
+
+export default function TicketPanel() {
+  const { id = "" } = useParams({ strict: false });
+  const [filters] = useFilters();
+  const navigate = useNavigate();
+  const query = useDetail<Ticket>("tickets", id);
+  const close = useCallback(() => void navigate({ to: "/tickets", search: { ...filters, full: undefined } }), [navigate, filters]);
+  return (
+    <SidePanel label="Ticket" onClose={close} title={<span className="row"><span className="mono">{id}</span>{query.data && <StateMark state={query.data.state} />}</span>}>
+      <Loaded query={query} what="the ticket">{(ticket) => <Body ticket={ticket} />}</Loaded>
+    </SidePanel>
+  );
+}
+
+function Body({ ticket }: { ticket: Ticket }) {
+  const transition = useTransition();
+  const assign = useAssign("tickets");
+  const may = useMay();
+  const me = useMe().data;
+  const [assigning, setAssigning] = useState(false);
+  const comments = useDetail<Page<Comment>>("tickets", ticket.id, "comments");
+  const facts = useDetail<Page<Fact>>("tickets", ticket.id, "timeline", { query: { limit: 200 } });
+  const next = may("ticket:transition", ticket.namespace) ? NEXT[ticket.state] : [];
+  return (
+    <>
+      <div className="panel-section stack">
+        <h1 className="wrap" style={{ font: "600 var(--t-16) var(--font-sans)" }}>{ticket.title}</h1>
+        <div className="row wrapping">
+          {next.map((state, index) => (
+            <button key={state} type="button" className={index === 0 ? "btn primary" : "btn"} disabled={transition.isPending} onClick={() => transition.mutate({ id: ticket.id, state })}>{verb(ticket.state, state)}</button>
+          ))}
+          {ticket.state !== "closed" && may("ticket:assign", ticket.namespace) && <button type="button" className="btn" onClick={() => setAssigning(true)}>Assign</button>}
+        </div>
+        {transition.error && <ErrorState error={transition.error} />}
+        {ticket.description !== "" && <p className="wrap" style={{ whiteSpace: "pre-wrap" }}>{ticket.description}</p>}
+      </div>
+      <div className="panel-section">
+        <Pairs
+          entries={[
+            ["Type", sentence(ticket.type)],
+            ["Priority", ticket.priority ? <PriorityTag key="p" priority={ticket.priority} /> : null],
+            ["Severity", isSeverity(ticket.severity) ? <SeverityMark key="s" severity={ticket.severity} /> : null],
+            ["Assigned to", nameOf(ticket.assignee) || "nobody yet"],
+            ["Incident", ticket.incident ? <Link key="i" className="link mono" to="/incidents/$id" params={{ id: ticket.incident }}>{ticket.incident}</Link> : null],
+            ["Run", ticket.run ? <Link key="r" className="link mono" to="/runs/$id" params={{ id: ticket.run }}>{ticket.run}</Link> : null],
+            ["Service", ticket.service],
+            ["Resource", ticket.resource],
+            ["Opened", <span key="o"><RelativeTime at={ticket.opened_at} suffix=" ago" /> by {nameOf(ticket.opened_by)}</span>],
+            ["Resolved", ticket.resolved_at ? <RelativeTime key="v" at={ticket.resolved_at} suffix=" ago" /> : null],
+            ["Closed", ticket.closed_at ? <RelativeTime key="c" at={ticket.closed_at} suffix=" ago" /> : null],
+            ["Namespace", ticket.namespace],
+          ]}
+        />
+      </div>
+      {may("ticket:comment", ticket.namespace) && <CommentBox resource="tickets" id={ticket.id} />}
+      {comments.data && <CommentList comments={comments.data.items} />}
+      <h2 className="heading" style={{ padding: "12px 16px 0" }}>Timeline</h2>
+      <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
+      <Ask
+        opened={assigning} onClose={() => setAssigning(false)} title="Assign this ticket" act="Assign" effect={<>You are <b>{nameOf(me?.user ?? me?.actor)}</b>.</>}
+        field={{ label: "Name", required: true }} run={(assignee) => assign.mutateAsync({ id: ticket.id, assignee })}
+      />
+    </>
+  );
+}

@@ -1,0 +1,16 @@
+/** What can be done with a ticket in each state; the engine holds the same table and decides. */
+import type { TicketState } from "../../data/types";
+
+export const NEXT: Record<TicketState, readonly TicketState[]> = {
+  new: ["in_progress", "resolved", "closed"],
+  in_progress: ["resolved", "new", "closed"],
+  resolved: ["closed", "in_progress"],
+  closed: [],
+};
+
+export const VERBS: Record<TicketState, string> = { new: "Put back", in_progress: "Begin work", resolved: "Resolve", closed: "Close" };
+
+/** The word on the button that leads from one state to another. */
+export function verb(from: TicketState, to: TicketState): string {
+  return from === "resolved" && to === "in_progress" ? "Reopen" : VERBS[to];
+}

@@ -1,0 +1,76 @@
+/** Addresses and their pages. Every page loads when it is first opened. */
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect, retainSearchParams } from "@tanstack/react-router";
+
+import { ErrorState } from "./parts/states";
+import type { Search } from "./shell/filters";
+import { NotFound, Shell } from "./shell/Shell";
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFound,
+  errorComponent: ({ error, reset }) => <div className="center-stage"><ErrorState error={error instanceof Error ? error : new Error(String(error))} retry={reset} /></div>,
+  validateSearch: (search: Record<string, unknown>): Search =>
+    Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== "").map(([name, value]) => [name, String(value)])),
+  search: { middlewares: [retainSearchParams(["namespace"])] },
+});
+
+const signIn = createRoute({ getParentRoute: () => root, path: "/sign-in", component: lazyRouteComponent(() => import("./pages/sign-in/SignInPage")) });
+const shell = createRoute({ getParentRoute: () => root, id: "shell", component: Shell });
+
+const now = createRoute({ getParentRoute: () => shell, path: "/", component: lazyRouteComponent(() => import("./pages/now/NowPage")) });
+const incidents = createRoute({ getParentRoute: () => shell, path: "/incidents", component: lazyRouteComponent(() => import("./pages/incidents/IncidentsPage")) });
+const incident = createRoute({ getParentRoute: () => shell, path: "/incidents/$id", component: lazyRouteComponent(() => import("./pages/incidents/IncidentPage")) });
+const alerts = createRoute({ getParentRoute: () => shell, path: "/alerts", component: lazyRouteComponent(() => import("./pages/alerts/AlertsPage")) });
+const alert = createRoute({ getParentRoute: () => alerts, path: "$id", component: lazyRouteComponent(() => import("./pages/alerts/AlertPanel")) });
+const events = createRoute({ getParentRoute: () => shell, path: "/events", component: lazyRouteComponent(() => import("./pages/events/EventsPage")) });
+const event = createRoute({ getParentRoute: () => events, path: "$position", component: lazyRouteComponent(() => import("./pages/events/EventPanel")) });
+const story = createRoute({ getParentRoute: () => shell, path: "/events/$position/story", component: lazyRouteComponent(() => import("./pages/events/StoryPage")) });
+const silences = createRoute({ getParentRoute: () => shell, path: "/silences", component: lazyRouteComponent(() => import("./pages/silences/SilencesPage")) });
+const policies = createRoute({ getParentRoute: () => shell, path: "/policies", component: lazyRouteComponent(() => import("./pages/policies/PoliciesPage")) });
+const policy = createRoute({ getParentRoute: () => shell, path: "/policies/$namespace/$name", component: lazyRouteComponent(() => import("./pages/policies/PolicyPage")) });
+const runs = createRoute({ getParentRoute: () => shell, path: "/runs", component: lazyRouteComponent(() => import("./pages/runs/RunsPage")) });
+const run = createRoute({ getParentRoute: () => shell, path: "/runs/$id", component: lazyRouteComponent(() => import("./pages/runs/RunPage")) });
+const tickets = createRoute({ getParentRoute: () => shell, path: "/tickets", component: lazyRouteComponent(() => import("./pages/tickets/TicketsPage")) });
+const ticket = createRoute({ getParentRoute: () => tickets, path: "$id", component: lazyRouteComponent(() => import("./pages/tickets/TicketPanel")) });
+const integrationsHome = createRoute({
+  getParentRoute: () => shell, path: "/integrations",
+  beforeLoad: () => {
+    throw redirect({ to: "/integrations/$tab", params: { tab: "sources" } });
+  },
+});
+const integrations = createRoute({ getParentRoute: () => shell, path: "/integrations/$tab", component: lazyRouteComponent(() => import("./pages/integrations/IntegrationsPage")) });
+const adminHome = createRoute({
+  getParentRoute: () => shell, path: "/admin",
+  beforeLoad: () => {
+    throw redirect({ to: "/admin/$tab", params: { tab: "people" } });
+  },
+});
+const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", component: lazyRouteComponent(() => import("./pages/admin/AdminPage")) });
+
+const tree = root.addChildren([
+  signIn,
+  shell.addChildren([
+    now, incidents, incident, alerts.addChildren([alert]), events.addChildren([event]), story, silences, policies, policy, runs, run,
+    tickets.addChildren([ticket]), integrationsHome, integrations, adminHome, admin,
+  ]),
+]);
+
+export const router = createRouter({
+  routeTree: tree,
+  defaultPreload: "intent",
+  scrollRestoration: true,
+  // Plain query strings, readable in a chat: every value is text.
+  parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
+  stringifySearch: (search) => {
+    const text = new URLSearchParams(
+      Object.entries(search as Search).flatMap(([name, value]): [string, string][] => (value === undefined || value === "" ? [] : [[name, String(value)]])),
+    ).toString();
+    return text === "" ? "" : `?${text}`;
+  },
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}
