@@ -28,7 +28,9 @@ class Server:
         headers = {"user-agent": f"oncue/{__version__}", "accept": "application/json"}
         if client.token is not None:
             headers["authorization"] = f"Bearer {client.token}"
-        self._http = httpx.Client(base_url=client.server, headers=headers, timeout=TIMEOUT_S)
+        # A proxy that the environment names cannot reach this machine's own loopback.
+        loopback = (httpx.URL(client.server).host or "") in ("localhost", "127.0.0.1", "::1")
+        self._http = httpx.Client(base_url=client.server, headers=headers, timeout=TIMEOUT_S, trust_env=not loopback)
 
     def __enter__(self) -> Self:
         return self

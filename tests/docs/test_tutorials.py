@@ -1,0 +1,83 @@
+"""Every command of the tutorials runs, against a real server, and prints what the page says."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually
+
+TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+FENCE = re.compile(r"(<!-- test: skip -->\n)?```(\w*)\n(.*?)```\n", re.DOTALL)
+
+
+class Block(NamedTuple):
+    line: int
+    script: str
+    expected: str | None
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    """The scripts of a page, each with the output that follows it at once."""
+    text = path.read_text("utf-8")
+    found = [match for match in FENCE.finditer(text) if match[2] in ("sh", "text")]
+    for index, match in enumerate(found):
+        if match[2] != "sh" or match[1]:
+            continue
+        following = found[index + 1] if index + 1 < len(found) else None
+        directly = following is not None and following[2] == "text" and following.start() == match.end()
+        yield Block(text.count("\n", 0, match.start()) + 1, match[3], following[3] if directly and following else None)
+
+
+def matches(expected: str, output: str) -> bool:
+    """Whether the output is as the page says: `...` stands for anything, white space counts once."""
+    lines = [" ".join(line.split()) for line in expected.splitlines()]
+    pattern = "\n".join(re.escape(line).replace(re.escape("..."), ".*") for line in lines)
+    pattern = pattern.replace("\n.*\n", r"\n(?:.*\n)*?").removesuffix("\n.*") + (
+        r"(?:\n.*)*" if lines[-1] == "..." else ""
+    )
+    return re.fullmatch(pattern, "\n".join(" ".join(line.split()) for line in output.splitlines())) is not None
+
+
+@pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
+def test_every_command_of_the_tutorial_prints_what_the_page_says(page: Path, tmp_path: Path) -> None:
+    variables = {"ONCUE_ADMIN_TOKEN": ADMIN_TOKEN}
+    arguments = ["--first-start-apply", str(ROOT / "examples" / "starter")]
+    with Server(tmp_path / "oncue-data", arguments=arguments, variables=variables) as server:
+        eventually(lambda: server.client.get("/api/v1/manifests/Policy").json()["items"], what="the starter")
+        eventually(lambda: server.client.get("/readyz").json()["engine"]["workers"], what="the worker")
+        env = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
+        env["PATH"] = f"{ONCUE.parent}{os.pathsep}{env['PATH']}"
+        for block in blocks(page):
+            ran = subprocess.run(
+                ["bash", "-euc", block.script],
+                check=False,
+                cwd=tmp_path,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=60,
+            )
+            assert ran.returncode == 0, f"{page.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+            if block.expected is not None:
+                assert matches(block.expected, ran.stdout), f"{page.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+    server.verify()
+
+
+@pytest.mark.parametrize(
+    ("expected", "output", "same"),
+    [
+        ("a ... c\n", "a\tb\tc\n", True),
+        ("a\n...\nd\n", "a\nb\nc\nd\n", True),
+        ("a\n...\n", "a\nb\nc\n", True),
+        ("a\n...\n", "a\n", True),
+        ("a\n", "a\nb\n", False),
+        ("a (b)\n", "a b\n", False),
+    ],
+)
+def test_dots_stand_for_anything(expected: str, output: str, same: bool) -> None:
+    assert matches(expected, output) is same
