@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 import re2
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_optional, ext_strings
@@ -195,6 +196,15 @@ def render(value: Any, scope: Any) -> Any:
     if isinstance(value, list | tuple):
         return [render(inner, scope) for inner in value]
     return value
+
+
+def stored(value: Any) -> Any:
+    """The value as state keeps it and rows give it back: JSON, with instants as RFC 3339 text."""
+    return _from_json(_to_json(value))
+
+
+_to_json: Final = msgspec.json.Encoder().encode
+_from_json: Final = msgspec.json.Decoder().decode
 
 
 def _render_text(text: str, scope: Any) -> Any:

@@ -6,6 +6,7 @@ import msgspec
 
 from oncue.core import outbox
 from oncue.core.alert import Alert
+from oncue.core.expression import stored
 from oncue.core.incident import Incident
 from oncue.core.manifest import ChannelSpec, Manifest, TeamSpec
 from oncue.core.tx import Tx
@@ -100,7 +101,7 @@ def _send(
         "type": spec.type,
         "with": spec.with_,
         "reason": reason,
-        "message": content,
+        "message": stored(content),
     }
     outbox.request(
         tx, namespace=channel.namespace, kind="notify", uses=spec.type, payload=payload, effect_class="idempotent",

@@ -15,7 +15,7 @@ from oncue.core.alert import Alert
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect, EffectClass, EffectResult
 from oncue.core.errors import Refusal
-from oncue.core.expression import Failed, activation, evaluate, holds, render, spoken
+from oncue.core.expression import Failed, activation, evaluate, holds, render, spoken, stored
 from oncue.core.incident import Incident
 from oncue.core.manifest import Manifest, StepSpec, WorkflowSpec
 from oncue.core.run import Run, Step
@@ -39,7 +39,7 @@ def start(
 ) -> Run:
     """Start a run and take it as far as it goes. Raises `Refusal` workflow.inputs_invalid."""
     spec = msgspec.convert(workflow.spec, WorkflowSpec)
-    given = check_inputs(spec, inputs)
+    given = stored(check_inputs(spec, inputs))
     run = Run(
         id=tx.new_id("run"),
         namespace=workflow.namespace,
@@ -169,7 +169,7 @@ def _begin(tx: Tx, run: Run, index: int, spec: StepSpec) -> Step:
         if spec.if_ is not None and not holds(spec.if_, names):
             return _set(tx, run, index, "oncue.step.skipped", state="skipped", reason=f"if is false: {spec.if_}",
                         ended_at=tx.now)  # fmt: skip
-        inputs = render(spec.with_, names)
+        inputs = stored(render(spec.with_, names))
     except Failed as failure:
         return _set(tx, run, index, "oncue.step.failed", state="failed", reason=str(failure),
                     error_code="expression.failed", ended_at=tx.now)  # fmt: skip
@@ -224,7 +224,7 @@ def on_result(tx: Tx, effect: Effect, result: EffectResult, final: bool) -> None
 def _succeed(tx: Tx, run: Run, index: int, spec: StepSpec, result: Any) -> Step:
     try:
         names = scope(tx, run, result=result)
-        outputs = {name: evaluate(text, names) for name, text in sorted(spec.outputs.items())}
+        outputs = {name: stored(evaluate(text, names)) for name, text in sorted(spec.outputs.items())}
     except Failed as failure:
         return _set(tx, run, index, "oncue.step.failed", state="failed", reason=str(failure), result=_bounded(result),
                     error_code="expression.failed", ended_at=tx.now)  # fmt: skip
