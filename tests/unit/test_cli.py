@@ -1,0 +1,194 @@
+"""The command line without a server: exit codes, words, and what is never printed."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from oncue.cli import emit, get
+from oncue.cli.main import COMMANDS, load, root
+from oncue.cli.server import Server, _messages
+from oncue.core.errors import Refusal
+from oncue.core.manifest import KINDS
+from tests.server import ONCUE, environment, free_port
+
+SOUND = "apiVersion: oncue/v1\nkind: Monitor\nmetadata: {name: x}\nspec: {uses: heartbeat}\n"
+
+
+def _oncue(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    env = environment({"ONCUE_SERVER": f"http://127.0.0.1:{free_port()}", **variables})
+    return subprocess.run(
+        [ONCUE, *arguments], input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_every_command_of_the_table_loads_and_is_described() -> None:
+    commands = root()
+    assert commands.list_commands(None) == list(COMMANDS)
+    for name in COMMANDS:
+        assert load(name).help, name
+
+
+def test_no_option_takes_a_secret() -> None:
+    for name in ("secret", "user", "token"):
+        for command in load(name).commands.values():
+            options = {option for parameter in command.params for option in parameter.opts}
+            assert options.isdisjoint({"--value", "--password", "--secret"}), (name, command.name)
+
+
+def test_a_server_that_does_not_answer_is_exit_code_3() -> None:
+    ran = _oncue("get", "alerts")
+    assert ran.returncode == 3
+    assert "error server.unreachable" in ran.stderr
+    assert "hint:" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["nope"], ["emit"], ["get"], ["replay"], ["delete"], ["delete", "policy"], ["up", "--port", "x"]]
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
+    assert _oncue(*arguments).returncode == 2
+
+
+def test_validate_ends_with_0_for_sound_manifests_and_1_with_the_place_of_what_is_not() -> None:
+    assert _oncue("validate", "-f", "-", stdin=SOUND).returncode == 0
+    ran = _oncue("validate", "-f", "-", stdin=SOUND.replace("uses", "use"))
+    assert ran.returncode == 1
+    assert "standard input:4:8: spec.use: use is not known here; did you mean uses?" in ran.stderr
+
+
+def test_doubts_are_errors_only_when_strict() -> None:
+    text = SOUND.replace("{uses: heartbeat}", "{uses: heartbeat, service: nobody}")
+    assert _oncue("validate", "-f", "-", stdin=text).returncode == 0
+    assert _oncue("validate", "--strict", "-f", "-", stdin=text).returncode == 1
+
+
+def test_a_file_that_is_not_there_is_refused_by_name() -> None:
+    ran = _oncue("validate", "-f", "/nowhere/x.yaml")
+    assert (ran.returncode, "/nowhere/x.yaml" in ran.stderr) == (1, True)
+
+
+def test_up_refuses_bad_manifests_before_it_starts(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("kind: Nope\n")
+    ran = _oncue("up", "--data", str(tmp_path / "data"), "--first-start-apply", str(tmp_path))
+    assert ran.returncode == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_variable_stops_the_server_but_not_the_client(tmp_path: Path) -> None:
+    ran = _oncue("check", "--data", str(tmp_path), ONCUE_PROT="1")
+    assert (ran.returncode, "did you mean ONCUE_PORT?" in ran.stderr) == (1, True)
+    assert _oncue("version", ONCUE_PROT="1").returncode == 0
+
+
+def test_check_prints_no_credentials(tmp_path: Path) -> None:
+    ran = _oncue(
+        "check", "--data", str(tmp_path), ONCUE_ADMIN_TOKEN="a-token-of-my-own", ONCUE_SMTP_URL="smtp://u:hunter2@h"
+    )
+    assert ran.returncode == 0
+    assert "a-token-of-my-own" not in ran.stdout + ran.stderr
+    assert "hunter2" not in ran.stdout + ran.stderr
+
+
+def test_doctor_works_without_a_server(tmp_path: Path) -> None:
+    ran = _oncue("doctor", "--data", str(tmp_path), "-o", "json")
+    found = {one["part"]: one for one in json.loads(ran.stdout)}
+    assert found["server"]["state"] == "warn"
+    assert found["sqlite"]["state"] == "ok"
+    assert all(one["hint"] for one in found.values() if one["state"] != "ok")
+
+
+def test_doctor_fails_when_mail_cannot_leave(tmp_path: Path) -> None:
+    url = f"smtp://127.0.0.1:{free_port()}"
+    ran = _oncue("doctor", "--data", str(tmp_path), "-o", "json", ONCUE_SMTP_URL=url)
+    assert ran.returncode == 1
+    assert {one["part"]: one["state"] for one in json.loads(ran.stdout)}["mail"] == "fail"
+
+
+def test_an_empty_directory_has_no_journal_to_verify(tmp_path: Path) -> None:
+    assert _oncue("journal", "verify", "--data", str(tmp_path)).returncode == 2
+    assert _oncue("replay", "--verify", "--data", str(tmp_path)).returncode == 2
+
+
+# Parts
+
+
+@pytest.mark.parametrize("word", ["alert", "alerts", "dead_letter", "dead-letters", "run", "silences"])
+def test_lists_are_found_by_singular_and_plural(word: str) -> None:
+    assert isinstance(get.kind_of(word), get.Kind)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_kinds_are_found_in_any_spelling(kind: str) -> None:
+    for word in (kind, kind.lower(), kind.lower() + "s"):
+        assert get.kind_of(word) == kind
+    assert get.kind_of("policies") == "Policy"
+    assert get.kind_of("outbound-allow") == "OutboundAllow"
+
+
+def test_an_unknown_kind_is_refused_with_a_near_one() -> None:
+    with pytest.raises(Refusal, match=r"polcy; did you mean policy\?"):
+        get.kind_of("polcy")
+
+
+def test_a_kept_manifest_is_printed_as_its_author_wrote_it() -> None:
+    kept = {
+        "kind": "Team", "namespace": "default", "name": "x", "labels": {}, "owner": None, "generation": 3, "hash": "0",
+        "spec": {"channels": ["c"]},
+    }  # fmt: skip
+    assert get.as_document(kept) == {
+        "apiVersion": "oncue/v1",
+        "kind": "Team",
+        "metadata": {"name": "x", "namespace": "default"},
+        "spec": {"channels": ["c"]},
+    }
+
+
+def test_events_in_a_file_are_sent_byte_for_byte(tmp_path: Path) -> None:
+    one, two = b'{"specversion":"1.0",  "id":"1"}', b'{"big": 123456789012345678901234567890}'
+    file = tmp_path / "events"
+    for content, expected in (
+        (one, [(emit.ONE, one)]),
+        (one + b"\n" + two + b"\n", [(emit.BATCH, b"[" + one + b"," + two + b"]")]),
+        (b"[" + one + b", " + two + b"]", [(emit.BATCH, b"[" + one + b"," + two + b"]")]),
+        (b"[]", [(emit.BATCH, b"[]")]),
+    ):
+        file.write_bytes(content)
+        assert emit._bodies(file) == expected
+
+
+def test_a_long_file_is_sent_in_chunks(tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_text("\n".join(f'{{"id":"{number}"}}' for number in range(2 * emit.CHUNK + 1)))
+    sizes = [len(msgspec.json.decode(body)) for _, body in emit._bodies(file)]
+    assert sizes == [emit.CHUNK, emit.CHUNK, 1]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1", '{"a":1}\n{"b":', "x"])
+def test_what_is_no_event_is_refused_before_it_is_sent(tmp_path: Path, content: str) -> None:
+    file = tmp_path / "events"
+    file.write_text(content)
+    with pytest.raises(Refusal):
+        emit._bodies(file)
+
+
+def test_server_sent_events_are_taken_apart() -> None:
+    lines = [
+        "id: 0-1",
+        "data: {",
+        "data: }",
+        "",
+        ": comment",
+        "id: 0-2",
+        "event: heartbeat",
+        "data: {}",
+        "",
+        "data: cut",
+    ]
+    assert list(_messages(iter(lines))) == [("0-1", "message", b"{\n}"), ("0-2", "heartbeat", b"{}")]
+
+
+def test_parts_of_a_path_are_escaped() -> None:
+    assert Server.path("users", "a/../b?c", "link") == "/users/a%2F..%2Fb%3Fc/link"
