@@ -7,6 +7,7 @@ removes a segment younger than the oldest snapshot that stays, so replay always 
 import base64
 import hashlib
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
@@ -44,11 +45,13 @@ class Maintenance:
     def __init__(
         self, state: State, writer: Writer, reading: SqlEngine, key: Ed25519PrivateKey, *,
         max_age_days: float, max_size_gb: float, minute_days: float, hour_days: float,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:  # fmt: skip
         self._state = state
         self._writer = writer
         self._reading = reading
         self._key = key
+        self._now_us = now_us
         self._max_age_us = int(max_age_days * DAY_US)
         self._max_size = int(max_size_gb * 1e9)
         self._sample_us = {60: int(minute_days * DAY_US), 3600: int(hour_days * DAY_US)}
@@ -77,7 +80,7 @@ class Maintenance:
         signed = note(self._state.identity.journal_id, writer.batch, writer.head, self._key)
         self._run(
             "INSERT INTO checkpoint (batch, position, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [(writer.batch, self._state.position, time.time_ns() // 1000, signed)],
+            [(writer.batch, self._state.position, self._now_us(), signed)],
         )
         self._checkpointed = writer.batch
 
@@ -87,7 +90,7 @@ class Maintenance:
             newest = connection.execute(
                 select(schema.snapshot.c.at, schema.snapshot.c.engine).order_by(schema.snapshot.c.position.desc())
             ).first()
-        now = time.time_ns() // 1000
+        now = self._now_us()
         if newest is None or now - newest.at >= DAY_US or newest.engine != __version__:
             self.snapshot()
 
@@ -97,7 +100,7 @@ class Maintenance:
         self._run(
             "INSERT INTO snapshot (position, at, engine, hash, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [(
-                self._state.position, time.time_ns() // 1000, __version__, hashlib.sha256(dump).digest(),
+                self._state.position, self._now_us(), __version__, hashlib.sha256(dump).digest(),
                 zstandard.compress(dump, 3),
             )],
         )  # fmt: skip
@@ -106,7 +109,7 @@ class Maintenance:
     def retain(self) -> None:
         """Remove what is older, or more, than retention allows. What a live incident or alert tells stays in its row."""
         segment, snapshot = schema.segment.c, schema.snapshot.c
-        now = time.time_ns() // 1000
+        now = self._now_us()
         with self._reading.connect() as connection:
             positions = list(connection.execute(select(snapshot.position).order_by(snapshot.position)).scalars())
             old = connection.execute(

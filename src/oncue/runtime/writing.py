@@ -133,6 +133,15 @@ class WriterLoop:
         self._stopping = True
         self._wake.set()
 
+    def retry_now(self) -> None:
+        """Try a store that was unavailable again at once."""
+        self._retry_at = 0.0
+        self._wake.set()
+
+    def resume(self) -> None:
+        """Let `run` be called again after it ended."""
+        self._stopping = False
+
     def when_idle(self, work: Callable[[], None]) -> None:
         """Have `work` done in the loop's thread when nothing waits: compaction, snapshots, checkpoints."""
         self._idle_work.append(work)

@@ -1,0 +1,226 @@
+"""What the journal promises, on a real SQLite file: once, in order, provable, and still so after retention."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import select
+
+from oncue.replay.verify import verify as replay
+from oncue.store import schema
+from oncue.store.database import FILE_NAME
+from oncue.store.verify import check_proof, prove, verify
+from oncue.store.writer import Unavailable
+from tests.contract.writing import Writing
+
+
+@pytest.fixture
+def life(tmp_path: Path) -> Iterator[Writing]:
+    writing = Writing(tmp_path)
+    yield writing
+    writing.close()
+
+
+def problem(life: Writing, resource: str = "db-1", **more: object) -> bytes:
+    return life.event(severity="major", resource=resource, **more)
+
+
+def both(life: Writing) -> tuple[int, int]:
+    return verify(life.data).exit_code, replay(life.data).exit_code
+
+
+def test_an_event_enters_once_and_a_retry_is_a_duplicate(life: Writing) -> None:
+    body = problem(life)
+    assert life.submit(body).accepted == 1
+    again = life.submit(body)
+    assert (again.accepted, again.duplicates, again.rejected) == (0, 1, [])
+    (alert,) = life.state.alerts.values()
+    assert alert.count == 1
+    assert both(life) == (0, 0)
+
+
+def test_a_duplicate_within_one_batch_counts_once(life: Writing) -> None:
+    body = problem(life)
+    answer = life.submit(body, body)
+    assert (answer.accepted, answer.duplicates) == (1, 1)
+
+
+def test_the_same_id_with_other_bytes_is_kept_as_evidence_and_changes_nothing(life: Writing) -> None:
+    body = problem(life)
+    life.submit(body)
+    other = body.replace(b"major", b"minor")
+    assert life.submit(other).duplicates == 1
+    (alert,) = life.state.alerts.values()
+    assert (alert.count, alert.severity) == (1, "major")
+    assert both(life) == (0, 0)
+
+
+def test_what_was_seen_before_a_restart_is_a_duplicate_after_it(life: Writing) -> None:
+    body = problem(life)
+    life.submit(body)
+    again = Writing(life.data, life.at_us)
+    assert again.submit(body).duplicates == 1
+    again.close()
+
+
+def test_a_restart_goes_on_where_it_was(life: Writing) -> None:
+    for number in range(20):
+        life.submit(problem(life, f"db-{number % 5}"))
+    again = Writing(life.data, life.at_us)
+    assert again.state.dump() == life.state.dump()
+    again.submit(problem(again, "db-1"))
+    assert both(again) == (0, 0)
+    again.close()
+
+
+def test_a_commit_that_fails_leaves_nothing_and_refuses_with_503(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+    life.submit(problem(life))
+    before = life.state.dump()
+    body = problem(life, "db-2")
+
+    def full(*_: object) -> None:
+        raise Unavailable("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(life.writer, "commit", full)
+        answer = life.submit(body)
+    assert answer.error == ("store.unavailable", "database or disk is full")
+    assert answer.retry_after_s >= 1
+    assert life.state.dump() == before
+    life.loop.resume()
+    assert life.loop.problem is not None
+    life.loop.retry_now()
+    assert life.submit(body).accepted == 1
+    assert life.loop.problem is None
+    assert both(life) == (0, 0)
+
+
+def test_a_poison_event_is_a_dead_letter_and_can_be_redriven(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oncue.core import shape
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("broken on purpose")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shape, "draft", broken)
+        answer = life.submit(problem(life), life.event())
+    assert answer.rejected == [(0, "event.poison", "ZeroDivisionError: broken on purpose")]
+    assert answer.accepted == 1
+    assert not life.state.alerts
+    with life.reading.connect() as connection:
+        letter = connection.execute(select(schema.dead_letter)).one()
+    assert letter.code == "event.poison"
+    redrive = life.event("oncue.command.dead_letter.redrive", data={"id": letter.id})
+    reply = life.submit(redrive, urgent=True).replies
+    assert reply is not None and reply[0]["code"] is None
+    assert len(life.state.alerts) == 1
+    assert both(life) == (0, 0)
+
+
+def test_every_flipped_byte_of_a_segment_is_found(life: Writing) -> None:
+    for number in range(3):
+        life.submit(problem(life, f"db-{number}"))
+    life.close()
+    path = life.data / FILE_NAME
+    connection = sqlite3.connect(path)
+    body = connection.execute("SELECT body FROM segment WHERE batch = 2").fetchone()[0]
+    for at in range(0, len(body), max(1, len(body) // 40)):
+        flipped = body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :]
+        connection.execute("UPDATE segment SET body = ? WHERE batch = 2", (flipped,))
+        connection.commit()
+        verdict = verify(life.data)
+        assert verdict.exit_code == 1, at
+    connection.execute("UPDATE segment SET body = ? WHERE batch = 2", (body,))
+    connection.commit()
+    connection.close()
+    assert verify(life.data).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE chain SET root = zeroblob(32) WHERE batch = 2",
+        "DELETE FROM chain WHERE batch = 2",
+        "DELETE FROM segment WHERE batch = 2",
+        "UPDATE fact SET body = replace(body, 'db-1', 'db-9') WHERE kind = 'alert'",
+        "UPDATE journal SET cursor = cursor - 1",
+    ],
+)
+def test_tampering_is_found(life: Writing, damage: str) -> None:
+    for number in range(3):
+        life.submit(problem(life, f"db-{number}"))
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    assert verify(life.data).exit_code == 1
+
+
+def test_a_live_row_that_was_changed_is_found_by_replay(life: Writing) -> None:
+    life.submit(problem(life))
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    connection.execute("UPDATE entity SET body = replace(body, 'firing', 'resolved') WHERE kind = 'alert'")
+    connection.commit()
+    connection.close()
+    outcome = replay(life.data)
+    assert outcome.exit_code == 1 and "alert" in outcome.detail
+
+
+def test_a_record_can_be_proven_and_the_proof_cannot_be_bent(life: Writing) -> None:
+    life.submit(*[problem(life, f"db-{number}") for number in range(7)])
+    proof = prove(life.data, 3)
+    assert proof is not None and check_proof(proof)
+    assert not check_proof(msgspec.structs.replace(proof, body=proof.body + " "))
+
+
+def test_retention_keeps_a_start_for_replay(life: Writing) -> None:
+    maintenance = life.maintenance(max_age_days=1)
+    life.submit(problem(life, "old"))
+    life.pass_time(2 * 86400)
+    maintenance.checkpoint()
+    maintenance.snapshot()
+    life.submit(problem(life, "new"))
+    life.pass_time(60)
+    maintenance.retain()
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    assert connection.execute("SELECT min(first_position) FROM segment").fetchone()[0] > 1
+    connection.close()
+    assert both(life) == (0, 0)
+    assert verify(life.data).erased_up_to > 0
+    again = Writing(life.data, life.at_us)
+    assert {alert.resource for alert in again.state.alerts.values()} == {"old", "new"}
+    again.close()
+
+
+def test_without_a_start_replay_says_what_is_erased(life: Writing) -> None:
+    life.submit(problem(life, "old"))
+    life.submit(problem(life, "new"))
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    connection.execute("DELETE FROM segment WHERE batch = 1")
+    connection.commit()
+    connection.close()
+    outcome = replay(life.data)
+    assert outcome.exit_code == 2 and "1 to" in outcome.detail
+
+
+def test_timers_fire_once_when_their_time_has_come(life: Writing) -> None:
+    life.submit(problem(life, endsat="2027-01-15T08:10:00Z"))
+    (alert,) = life.state.alerts.values()
+    life.pass_time(1200)
+    assert alert.state == "resolved"
+    assert both(life) == (0, 0)
+
+
+def test_too_much_at_once_is_refused_and_said_so(life: Writing) -> None:
+    answers: list[object] = []
+    from oncue.runtime import frames
+
+    for _ in range(12):
+        unit = frames.Submit(1, "default", "t", None, [problem(life, f"r{n}") for n in range(1000)])
+        life.loop.submit(unit, answers.append)
+    refused = [answer for answer in answers if getattr(answer, "error", None)]
+    assert len(refused) == 2
+    life.work()
+    assert len(answers) == 12
