@@ -58,6 +58,13 @@ def fit(given: Any, schema: type[Inputs]) -> Inputs:
         raise ActionError("inputs.invalid", str(error).replace("$.", "")) from error
 
 
+def forget() -> None:
+    """Look for plugins anew: some were installed meanwhile."""
+    _points.cache_clear()
+    action.cache_clear()
+    notifier.cache_clear()
+
+
 @cache
 def _points(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=group)}

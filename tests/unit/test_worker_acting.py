@@ -1,0 +1,285 @@
+"""Acting on leases: every attempt has one report, whatever the plugin does; nothing begins before it may.
+
+The peer at the other end of the socket speaks the engine's frames; the plugins come by the entry points of a package.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from oncue import config
+from oncue.core.effect import Effect, EffectResult
+from oncue.runtime import frames
+from oncue.runtime.acting import STORED_LIMIT, Acting
+from oncue.runtime.client import EngineClient, read_frames
+from oncue.runtime.surroundings import Surroundings
+from oncue.sdk import registry
+from oncue.sdk.testing import QuietLog
+from oncue.store.queries import Queries
+
+PLUGIN = '''
+import asyncio, sys
+import msgspec
+from oncue.sdk import ActionError
+
+class Inputs(msgspec.Struct):
+    """What to do."""
+    do: str = "succeed"
+
+class Outputs(msgspec.Struct):
+    """What was done."""
+    text: str
+
+class Probe:
+    """Does what a test tells it."""
+    name = "probe.act"
+    inputs = Inputs
+    outputs = Outputs
+    errors = ()
+    began = 0
+    def effect_class(self, inputs):
+        return "pure"
+    def plan(self, inputs):
+        return inputs.do
+    async def run(self, inputs, context):
+        Probe.began += 1
+        if inputs.do == "crash":
+            raise ZeroDivisionError("a defect")
+        if inputs.do == "exit":
+            sys.exit(3)
+        if inputs.do == "timeout":
+            raise TimeoutError
+        if inputs.do == "fail":
+            raise ActionError("probe.failed", "x" * 9000, transient=True)
+        if inputs.do == "hang":
+            await asyncio.sleep(600)
+        return Outputs("y" * (200_000 if inputs.do == "much" else 1))
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    package = tmp_path / "site"
+    info = package / "probe_plugin-1.0.dist-info"
+    info.mkdir(parents=True)
+    (package / "probe_plugin.py").write_text(PLUGIN)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: probe-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[oncue.actions]\nprobe.act = probe_plugin:Probe\n")
+    monkeypatch.syspath_prepend(str(package))
+    registry.forget()
+    yield registry.action("probe.act")
+    registry.forget()
+
+
+class Engine:
+    """The other end of the socket: keeps what is submitted, answers as it is told."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.submitted: list[dict[str, Any]] = []
+        self.offers: list[int] = []
+        self.refuse_started = False
+        self.refusals = 0
+        self._writer: asyncio.StreamWriter | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        async for frame in read_frames(reader):
+            if isinstance(frame, frames.Lease):
+                self.offers.append(frame.slots)
+            elif isinstance(frame, frames.Submit):
+                self._answer(frame)
+        writer.close()
+
+    def _answer(self, frame: frames.Submit) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            self.send(frames.Answer(frame.seq, error=("store.unavailable", "disk full")))
+            return
+        document = msgspec.json.decode(frame.bodies[0])
+        self.submitted.append(document)
+        refused = self.refuse_started and document["type"] == "oncue.effect.started"
+        reply = {"code": "request.conflict" if refused else None, "detail": "", "data": None}
+        self.send(frames.Answer(frame.seq, accepted=1, replies=[reply]))
+
+    def send(self, frame: frames.Frame) -> None:
+        assert self._writer is not None
+        body = frames.encode(frame)
+        self._writer.write(len(body).to_bytes(4, "big") + body)
+
+    def lease(self, effect: Effect, token: str = "t1") -> None:
+        self.send(frames.Leased([(token, msgspec.json.encode(effect))]))
+
+    def types(self) -> list[str]:
+        return [document["type"].rpartition(".")[2] for document in self.submitted]
+
+    async def result(self) -> EffectResult:
+        await until(lambda: "result" in self.types())
+        found = [one for one in self.submitted if one["type"] == "oncue.effect.result"]
+        assert len(found) == 1
+        return msgspec.convert(found[0]["data"], EffectResult)
+
+
+class Bench:
+    """An engine and a worker that acts."""
+
+    def __init__(self, engine: Engine, acting: Acting) -> None:
+        self.engine = engine
+        self.acting = acting
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, plugin: Any) -> AsyncIterator[Bench]:
+    settings = config.load({"data": str(tmp_path)}, {})
+    engine = Engine(tmp_path / "engine.sock")
+    listener = await asyncio.start_unix_server(engine.serve, engine.path)
+    surroundings = Surroundings(settings, Queries(tmp_path / "oncue.db"), QuietLog())
+
+    def on_frame(frame: frames.Frame) -> None:
+        if isinstance(frame, frames.Leased):
+            acting.lease(frame)
+        elif isinstance(frame, frames.Cancel):
+            acting.cancel(frame)
+
+    client = EngineClient(engine.path, on_frame)
+    acting = Acting(client, surroundings, "w1", 4, QuietLog())
+    client.greet(acting.offer)
+    connection = asyncio.create_task(client.run())
+    await until(lambda: engine.offers == [4])
+    yield Bench(engine, acting)
+    await acting.drain(0)
+    connection.cancel()
+    listener.close()
+
+
+def effect(do: str = "succeed", **more: Any) -> Effect:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    return Effect(
+        **{
+            "id": "ef-1", "namespace": "default", "kind": "action", "uses": "probe.act", "payload": {"do": do},
+            "effect_class": "idempotent", "state": "pending", "attempt": 1, "not_before_at": now, "timeout_s": 20.0,
+            "max_attempts": 1, "backoff_initial_s": 1, "backoff_factor": 1, "backoff_max_s": 1, "created_at": now,
+            "updated_at": now, **more,
+        }
+    )  # fmt: skip
+
+
+async def test_a_success_is_reported_with_its_result(bench: Bench) -> None:
+    bench.engine.lease(effect())
+    result = await bench.engine.result()
+    assert (result.effect, result.attempt, result.outcome, result.result) == ("ef-1", 1, "succeeded", {"text": "y"})
+    assert result.worker == "w1"
+    await until(lambda: bench.engine.offers[-1] == 4)
+
+
+@pytest.mark.parametrize(
+    ("do", "code", "transient"),
+    [("crash", "action.crashed", False), ("exit", "action.crashed", False), ("timeout", "timeout", True),
+     ("fail", "probe.failed", True)],
+)  # fmt: skip
+async def test_a_failure_is_a_result_and_the_worker_goes_on(bench: Bench, do: str, code: str, transient: bool) -> None:
+    bench.engine.lease(effect(do))
+    result = await bench.engine.result()
+    assert (result.outcome, result.error_code, result.transient) == ("failed", code, transient)
+    assert len(result.detail or "") <= 2000
+    bench.engine.submitted.clear()
+    bench.engine.lease(effect(id="ef-2"), "t2")
+    assert (await bench.engine.result()).outcome == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [({"uses": "no.such"}, "action.unknown"), ({"payload": {"do": 5}}, "inputs.invalid"),
+     ({"kind": "notify", "uses": "no.such", "payload": {"channel": "a/b", "type": "x", "message": {"title": "t"}}}, "action.unknown"),
+     ({"kind": "notify", "uses": "email", "payload": {}}, "inputs.invalid")],
+)  # fmt: skip
+async def test_what_cannot_be_begun_is_a_result(bench: Bench, more: dict[str, Any], code: str) -> None:
+    bench.engine.lease(effect(**more))
+    assert (await bench.engine.result()).error_code == code
+
+
+async def test_the_deadline_ends_the_work(bench: Bench) -> None:
+    bench.engine.lease(effect("hang", timeout_s=0.1))
+    result = await bench.engine.result()
+    assert (result.outcome, result.error_code, result.transient) == ("failed", "timeout", True)
+
+
+async def test_too_much_output_is_cut(bench: Bench) -> None:
+    bench.engine.lease(effect("much"))
+    result = await bench.engine.result()
+    assert result.result["truncated"] is True
+    assert len(result.result["text"]) == STORED_LIMIT
+
+
+async def test_a_result_is_submitted_until_the_engine_has_it_under_one_id(bench: Bench) -> None:
+    bench.engine.refusals = 3
+    bench.engine.lease(effect())
+    assert (await bench.engine.result()).outcome == "succeeded"
+
+
+async def test_at_most_once_work_is_announced_before_it_begins(bench: Bench, plugin: Any) -> None:
+    bench.engine.lease(effect(effect_class="at-most-once"))
+    await bench.engine.result()
+    assert bench.engine.types() == ["started", "result"]
+    assert bench.engine.submitted[0]["data"] == {"effect": "ef-1", "attempt": 1, "token": "t1"}
+
+
+async def test_at_most_once_work_that_was_taken_over_never_begins(bench: Bench, plugin: Any) -> None:
+    bench.engine.refuse_started = True
+    began = type(plugin).began
+    bench.engine.lease(effect(effect_class="at-most-once"))
+    await until(lambda: bench.engine.types() == ["started"] and bench.engine.offers[-1] == 4)
+    assert type(plugin).began == began
+
+
+async def test_at_most_once_work_cut_off_in_the_middle_is_unknown(bench: Bench) -> None:
+    bench.engine.lease(effect("hang", effect_class="at-most-once", timeout_s=0.3))
+    result = await bench.engine.result()
+    assert (result.outcome, result.transient) == ("unknown", False)
+
+
+async def test_a_cancelled_effect_stops(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.engine.lease(effect("hang"))
+    await until(lambda: type(plugin).began > began)
+    bench.engine.send(frames.Cancel(["other", "t1"]))
+    assert (await bench.engine.result()).error_code == "cancelled"
+
+
+async def test_an_effect_in_hand_that_is_leased_again_is_done_once(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.engine.lease(effect("hang", timeout_s=0.4))
+    await until(lambda: type(plugin).began == began + 1)
+    bench.engine.lease(effect("hang", timeout_s=0.4), "t2")
+    await bench.engine.result()
+    assert type(plugin).began == began + 1
+
+
+async def test_slots_say_how_many_more_are_taken(bench: Bench) -> None:
+    for index in range(3):
+        bench.engine.lease(effect("hang", id=f"ef-{index}"), f"t{index}")
+    await until(lambda: bench.acting.offer.slots == 1)
+    bench.engine.send(frames.Cancel(["t0"]))
+    await until(lambda: bench.engine.offers[-1] == 2)
+
+
+async def test_draining_stops_what_does_not_end_and_reports_it(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.engine.lease(effect("hang"))
+    await until(lambda: type(plugin).began > began)
+    await bench.acting.drain(0.05)
+    assert (await bench.engine.result()).error_code == "cancelled"
+    assert bench.engine.offers[-1] == 0
+
+
+async def until(check: Any, within_s: float = 10.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline, "it did not come true"
+        await asyncio.sleep(0.005)
