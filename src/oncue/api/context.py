@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 from uuid import uuid4
 
 import msgspec
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from oncue.access.roles import Principal
 from oncue.access.store import AccessStore
@@ -84,8 +85,8 @@ class Context:
             self.access.apply(writes)
 
 
-Ctx = Annotated[Context, Dependency(skip_validation=True)]
-Who = Annotated[Principal, Dependency(skip_validation=True)]
+Ctx = NamedDependency[SkipValidation[Context]]
+Who = NamedDependency[SkipValidation[Principal]]
 
 
 def document(type: str, data: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from oncue.access.roles import Principal, allowed, namespaces
 from oncue.api.context import Context, Ctx, Who
@@ -16,7 +16,7 @@ from oncue.core.event import decode
 from oncue.store import history
 from oncue.store.queries import FactRow, cursor_of, decisions, instant, position_of
 
-Policy = Annotated[str | None, Parameter(description="`namespace/name`", max_length=200)]
+Policy = Annotated[str | None, QueryParameter(description="`namespace/name`", max_length=200)]
 
 
 @get("/events", opt={"permission": "event:read"})

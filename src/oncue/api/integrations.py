@@ -1,11 +1,12 @@
 """Sources, monitors, channels, services, teams, workflows: what is configured, and how it is right now."""
 
 from functools import partial
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 from litestar import Response, get
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 from sqlalchemy import Connection, Text, cast, func, select
 
 from oncue.access.roles import Principal, allowed, namespaces
@@ -21,8 +22,8 @@ from oncue.core.severity import RANK
 from oncue.store.queries import LIMIT, Filters, entities, manifests
 from oncue.store.schema import entity
 
-Traffics = Annotated[Ingest, Dependency(skip_validation=True)]
-Sources = Annotated[Catalogue, Dependency(skip_validation=True)]
+Traffics = NamedDependency[SkipValidation[Ingest]]
+Sources = NamedDependency[SkipValidation[Catalogue]]
 
 ENDPOINTS = {"events": "/api/v1/events", "alertmanager": "/alertmanager", "heartbeat": "/heartbeat"}
 """Where senders reach what is there without a manifest."""

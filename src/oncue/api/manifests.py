@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 from litestar import Request, Response, delete, get, post
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from oncue import manifests as documents
 from oncue.access.roles import Principal, allowed, namespaces
@@ -21,8 +21,8 @@ from oncue.core.manifest import KINDS, Manifest
 from oncue.manifests.shape import near
 from oncue.store.queries import entity_body, manifests
 
-DryRun = Annotated[bool, Parameter(query="dry_run", description="Only say what would change")]
-Namespace = Annotated[str | None, Parameter(max_length=63, description="Of documents that name none")]
+DryRun = Annotated[bool, QueryParameter(name="dry_run", description="Only say what would change")]
+Namespace = Annotated[str | None, QueryParameter(max_length=63, description="Of documents that name none")]
 
 
 class ApplyOperation(Operation):

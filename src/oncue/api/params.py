@@ -6,7 +6,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from litestar import MediaType, Response
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import QueryParameter, SkipValidation
 
 from oncue.access.roles import Principal, namespaces
 from oncue.api.guard import require
@@ -22,25 +23,27 @@ class Listing(msgspec.Struct, Generic[T]):
     next: str | None
 
 
-Narrowing = Annotated[Filters, Dependency(skip_validation=True)]
+Narrowing = NamedDependency[SkipValidation[Filters]]
 
 Many = list[str] | None
 
 
 async def filters(
     state_: Annotated[
-        Many, Parameter(query="state", description="Any of these; repeat it or separate with commas")
+        Many, QueryParameter(name="state", description="Any of these; repeat it or separate with commas")
     ] = None,
-    type_: Annotated[Many, Parameter(query="type", description="Any of these; `*` at the end matches the rest")] = None,
+    type_: Annotated[
+        Many, QueryParameter(name="type", description="Any of these; `*` at the end matches the rest")
+    ] = None,
     severity: Many = None,
     namespace: Many = None,
     resource: Many = None,
     service: Many = None,
-    since: Annotated[datetime | None, Parameter(description="RFC 3339; changed at or after it")] = None,
-    until: Annotated[datetime | None, Parameter(description="RFC 3339; begun at or before it")] = None,
-    q: Annotated[str | None, Parameter(max_length=200, description="A part of the title or the id")] = None,
-    limit: Annotated[int, Parameter(ge=1, le=LIMIT)] = 50,
-    cursor: Annotated[str | None, Parameter(max_length=400, description="`next` of the page before")] = None,
+    since: Annotated[datetime | None, QueryParameter(description="RFC 3339; changed at or after it")] = None,
+    until: Annotated[datetime | None, QueryParameter(description="RFC 3339; begun at or before it")] = None,
+    q: Annotated[str | None, QueryParameter(max_length=200, description="A part of the title or the id")] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=LIMIT)] = 50,
+    cursor: Annotated[str | None, QueryParameter(max_length=400, description="`next` of the page before")] = None,
 ) -> Filters:
     """The filters of a list, from its query."""
     return Filters(

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from sqlalchemy import Connection, func, select
 
 from oncue.access.roles import allowed, namespaces
@@ -60,13 +60,13 @@ async def list_series(
 async def get_samples(
     ctx: Ctx,
     who: Who,
-    series: Annotated[list[str] | None, Parameter(description="Exact names, from /samples/series")] = None,
+    series: Annotated[list[str] | None, QueryParameter(description="Exact names, from /samples/series")] = None,
     resource: str | None = None,
     metric: str | None = None,
     namespace: str | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
-    step: Annotated[int | None, Parameter(ge=60, le=86_400, description="Seconds; a multiple of 60")] = None,
+    step: Annotated[int | None, QueryParameter(ge=60, le=86_400, description="Seconds; a multiple of 60")] = None,
 ) -> Response[Listing[Series]]:
     """Points of the series that fit: count, mean, least and greatest of each interval."""
     now = datetime.now(UTC)

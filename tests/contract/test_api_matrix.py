@@ -1,0 +1,358 @@
+"""Who may do what: every route, every role, in the own namespace and in a foreign one. A route that is not here fails."""
+
+import secrets
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from oncue.api.app import HANDLERS, OUTSIDE
+from tests.server import Server, event, eventually
+
+READ = {"viewer", "responder", "operator", "approver", "editor", "admin"}
+RESPOND = {"responder", "operator", "editor", "admin"}
+OPERATE = {"operator", "editor", "admin"}
+EDIT = {"editor", "admin"}
+ADMIN = {"admin"}
+SEND = OPERATE | {"source"}
+GLOBAL: set[str] = set()
+"""Only an administrator of every namespace."""
+SIGNED_IN = READ | {"source", "worker"}
+ROLES = ("viewer", "responder", "operator", "approver", "editor", "admin", "source", "worker")
+
+OWN, FOREIGN = "alpha", "beta"
+
+
+class Row(NamedTuple):
+    """A route: who may, how it is called, and what belonging to a namespace means for it."""
+
+    method: str
+    path: str
+    allowed: set[str]
+    body: Any = None
+    scope: str = "thing"
+    """`thing`: of one namespace, in path or body. `list`: shows only what one may read. `none`: of no namespace."""
+
+
+# `{ns}` is a namespace; the other names are things that `things` has put into it.
+MATRIX: dict[str, Row] = {
+    "list_alerts": Row("GET", "/alerts?namespace={ns}", READ),
+    "get_alert": Row("GET", "/alerts/{alert}", READ),
+    "get_alert_timeline": Row("GET", "/alerts/{alert}/timeline", READ),
+    "acknowledge_alert": Row("POST", "/alerts/{alert}/acknowledge", RESPOND, {}),
+    "unacknowledge_alert": Row("POST", "/alerts/{alert}/unacknowledge", RESPOND, {}),
+    "resolve_alert": Row("POST", "/alerts/{alert}/resolve", RESPOND, {}),
+    "list_incidents": Row("GET", "/incidents?namespace={ns}", READ),
+    "get_incident": Row("GET", "/incidents/{incident}", READ),
+    "get_incident_timeline": Row("GET", "/incidents/{incident}/timeline", READ),
+    "list_incident_alerts": Row("GET", "/incidents/{incident}/alerts", READ),
+    "list_incident_runs": Row("GET", "/incidents/{incident}/runs", READ),
+    "list_incident_comments": Row("GET", "/incidents/{incident}/comments", READ),
+    "acknowledge_incident": Row("POST", "/incidents/{incident}/acknowledge", RESPOND, {}),
+    "resolve_incident": Row("POST", "/incidents/{incident}/resolve", RESPOND, {}),
+    "reopen_incident": Row("POST", "/incidents/{incident}/reopen", RESPOND, {}),
+    "close_incident": Row("POST", "/incidents/{incident}/close", OPERATE, {}),
+    "assign_incident": Row("POST", "/incidents/{incident}/assign", RESPOND, {"assignee": "someone"}),
+    "comment_incident": Row("POST", "/incidents/{incident}/comments", RESPOND, {"text": "seen"}),
+    "list_events": Row("GET", "/events?namespace={ns}", READ),
+    "list_audit": Row("GET", "/audit?namespace={ns}", ADMIN),
+    "get_event": Row("GET", "/events/{event}", READ),
+    "get_event_story": Row("GET", "/events/{event}/story", READ),
+    "list_decisions": Row("GET", "/decisions?namespace={ns}", READ),
+    "list_runs": Row("GET", "/runs?namespace={ns}", READ),
+    "get_run": Row("GET", "/runs/{run}", READ),
+    "get_run_timeline": Row("GET", "/runs/{run}/timeline", READ),
+    "start_run": Row("POST", "/runs", OPERATE, {"workflow": "note", "namespace": "{ns}"}),
+    "cancel_run": Row("POST", "/runs/{run}/cancel", OPERATE, {}),
+    "list_tickets": Row("GET", "/tickets?namespace={ns}", READ),
+    "get_ticket": Row("GET", "/tickets/{ticket}", READ),
+    "get_ticket_timeline": Row("GET", "/tickets/{ticket}/timeline", READ),
+    "list_ticket_comments": Row("GET", "/tickets/{ticket}/comments", READ),
+    "create_ticket": Row("POST", "/tickets", OPERATE, {"title": "More disks", "namespace": "{ns}"}),
+    "transition_ticket": Row("POST", "/tickets/{ticket}/transition", OPERATE, {"state": "in_progress"}),
+    "assign_ticket": Row("POST", "/tickets/{ticket}/assign", OPERATE, {"assignee": "someone"}),
+    "comment_ticket": Row("POST", "/tickets/{ticket}/comments", RESPOND, {"text": "seen"}),
+    "list_silences": Row("GET", "/silences?namespace={ns}", READ),
+    "get_silence": Row("GET", "/silences/{silence}", READ),
+    "set_silence": Row(
+        "POST",
+        "/silences",
+        RESPOND,
+        {
+            "matchers": [{"name": "resource", "value": "nothing"}],
+            "starts_at": "2026-01-01T00:00:00Z",
+            "ends_at": "2099-01-01T00:00:00Z",
+            "comment": "matrix",
+            "namespace": "{ns}",
+        },
+    ),
+    "expire_silence": Row("DELETE", "/silences/{silence}", RESPOND),
+    "list_policies": Row("GET", "/policies?namespace={ns}", READ),
+    "get_policy": Row("GET", "/policies/{ns}/quiet", READ),
+    "list_manifests": Row("GET", "/manifests/Workflow", READ, scope="list"),
+    "get_manifest": Row("GET", "/manifests/Workflow/{ns}/note", READ),
+    "apply_manifests": Row(
+        "POST",
+        "/manifests",
+        EDIT,
+        {
+            "apiVersion": "oncue/v1",
+            "kind": "Team",
+            "metadata": {"name": "matrix", "namespace": "{ns}"},
+            "spec": {"members": ["someone"]},
+        },
+    ),
+    "delete_manifest": Row("DELETE", "/manifests/Team/{ns}/nobody", EDIT),
+    "get_schema": Row("GET", "/schemas/Policy", READ, scope="none"),
+    "list_sources": Row("GET", "/sources", READ, scope="list"),
+    "list_monitors": Row("GET", "/monitors", READ, scope="list"),
+    "get_monitor": Row("GET", "/monitors/{ns}/beat", READ),
+    "list_services": Row("GET", "/services", READ, scope="list"),
+    "list_teams": Row("GET", "/teams", READ, scope="list"),
+    "list_channels": Row("GET", "/channels", READ, scope="list"),
+    "list_workflows": Row("GET", "/workflows", READ, scope="list"),
+    "list_series": Row("GET", "/samples/series", READ, scope="list"),
+    "get_samples": Row("GET", "/samples", READ, scope="list"),
+    "get_now": Row("GET", "/stats/now", READ, scope="list"),
+    "explain": Row("GET", "/explain/alert/{alert}", READ),
+    "list_dead_letters": Row("GET", "/dead-letters?namespace={ns}", OPERATE),
+    "get_dead_letter": Row("GET", "/dead-letters/{letter}", OPERATE),
+    "redrive_dead_letter": Row("POST", "/dead-letters/{letter}/redrive", OPERATE, {}),
+    "list_mails": Row("GET", "/mailbox", GLOBAL),
+    "get_mail": Row("GET", "/mailbox/nothing", GLOBAL),
+    "list_users": Row("GET", "/users", GLOBAL),
+    "create_user": Row("POST", "/users", GLOBAL, {"name": "matrix"}),
+    "change_user": Row("PATCH", "/users/nobody", GLOBAL, {"disabled": True}),
+    "delete_user": Row("DELETE", "/users/nobody", GLOBAL),
+    "create_user_link": Row("POST", "/users/nobody/link", GLOBAL),
+    "list_tokens": Row("GET", "/tokens", ADMIN, scope="list"),
+    "create_token": Row("POST", "/tokens", ADMIN, {"name": "matrix", "role": "viewer", "namespaces": ["{ns}"]}),
+    "revoke_token": Row("DELETE", "/tokens/{token}", ADMIN),
+    "list_secrets": Row("GET", "/secrets", ADMIN, scope="list"),
+    "set_secret": Row("PUT", "/secrets/{ns}/matrix", ADMIN, {"value": "a value that nobody sees"}),
+    "delete_secret": Row("DELETE", "/secrets/{ns}/nothing", ADMIN),
+    "sign_in": Row("POST", "/sign-in", SIGNED_IN, {"username": "nobody", "password": "x"}, scope="public"),
+    "get_link": Row("GET", "/links/nothing", SIGNED_IN, scope="public"),
+    "use_link": Row("POST", "/links/nothing", SIGNED_IN, {"password": "x"}, scope="public"),
+    "sign_out": Row("POST", "/sign-out", SIGNED_IN, scope="none"),
+    "get_me": Row("GET", "/me", SIGNED_IN, scope="none"),
+    "GET /healthz": Row("GET", "//healthz", SIGNED_IN, scope="public"),
+    "GET /readyz": Row("GET", "//readyz", SIGNED_IN, scope="public"),
+    "GET /metrics": Row("GET", "//metrics", READ, scope="none"),
+    "GET /api/v1/openapi.json": Row("GET", "/openapi.json", SIGNED_IN, scope="public"),
+    "POST /api/v1/events": Row("POST", "/events", SEND, "event"),
+    "GET /api/v1/stream": Row("GET", "/stream?namespace={ns}", READ, scope="stream"),
+    "POST /in/{source}": Row("POST", "//in/{source}", SEND, "event"),
+    "GET /heartbeat/{namespace}/{monitor}": Row("GET", "//heartbeat/{ns}/beat", SEND),
+    "POST /heartbeat/{namespace}/{monitor}": Row("POST", "//heartbeat/{ns}/beat", SEND),
+    "GET /alertmanager/{path}": Row("GET", "//alertmanager/api/v2/alerts", READ, scope="list"),
+    "POST /alertmanager/{path}": Row("POST", "//alertmanager/api/v2/alerts", SEND, [], scope="none"),
+    "DELETE /alertmanager/{path}": Row("DELETE", "//alertmanager/api/v2/silence/{silence}", RESPOND),
+    # The routing key in the body is the credential, whoever else the caller is.
+    "POST /pagerduty/{path}": Row("POST", "//pagerduty/v2/enqueue", SIGNED_IN, {}, scope="public"),
+}
+
+MANIFESTS = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {{name: note, namespace: {ns}}}
+spec:
+  steps:
+    - id: note
+      uses: event.emit
+      with: {{type: org.example.noted}}
+---
+apiVersion: oncue/v1
+kind: Policy
+metadata: {{name: quiet, namespace: {ns}}}
+spec:
+  match: {{types: [org.example.never]}}
+---
+apiVersion: oncue/v1
+kind: Monitor
+metadata: {{name: beat, namespace: {ns}}}
+spec: {{uses: heartbeat, every: 1h, resource: beat}}
+---
+apiVersion: oncue/v1
+kind: Source
+metadata: {{name: "{ns}-source", namespace: {ns}}}
+spec: {{type: cloudevents}}
+---
+apiVersion: oncue/v1
+kind: Service
+metadata: {{name: "{ns}-service", namespace: {ns}}}
+spec: {{description: "A service of {ns}"}}
+"""
+
+
+def things(server: Server, namespace: str) -> dict[str, str]:
+    """One thing of each kind in a namespace, by the names that the matrix uses."""
+    api = server.client
+
+    def made(path: str, body: Any) -> dict[str, Any]:
+        answer = api.post(f"/api/v1{path}", json=body)
+        assert answer.is_success, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    applied = api.post("/api/v1/manifests", content=MANIFESTS.format(ns=namespace))
+    assert applied.status_code == 200, applied.text
+    server.emit(event(namespace=namespace, resource=f"{namespace}-host", service=f"{namespace}-service"))
+    sender = made("/tokens", {"name": f"{namespace}-letters", "scope": "source", "namespaces": [namespace]})
+    refused = api.post(
+        "/api/v1/events",
+        content=b'[{"specversion": "1.0"}]',
+        headers={"Content-Type": "application/cloudevents-batch+json", "Authorization": f"Bearer {sender['token']}"},
+    )
+    assert refused.json()["rejected"], refused.text
+    only = {"namespace": namespace}
+    silence = {**MATRIX["set_silence"].body, **only}
+    return {
+        "ns": namespace,
+        "alert": server.items("alerts", **only)[0]["id"],
+        "incident": server.items("incidents", **only)[0]["id"],
+        "event": server.items("events", **only, type="org.example.disk.full")[0]["position"],
+        "run": made("/runs", {"workflow": "note", **only})["id"],
+        "ticket": made("/tickets", {"title": f"Ticket of {namespace}", **only})["id"],
+        "silence": made("/silences", silence)["id"],
+        "letter": str(server.items("dead-letters", **only)[0]["id"]),
+        "token": sender["id"],
+        "source": f"{namespace}-source",
+    }
+
+
+class World(NamedTuple):
+    """A server with things in two namespaces, and a caller for each role, bound to the first."""
+
+    server: Server
+    own: dict[str, str]
+    foreign: dict[str, str]
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def world(oncue_server: Server) -> World:
+    tokens = {}
+    for role in ROLES:
+        scope = {"scope": role} if role in ("source", "worker") else {"scope": "role", "role": role}
+        answer = oncue_server.client.post("/api/v1/tokens", json={"name": f"as-{role}", "namespaces": [OWN], **scope})
+        assert answer.status_code == 201, answer.text
+        tokens[role] = answer.json()["token"]
+    own, foreign = things(oncue_server, OWN), things(oncue_server, FOREIGN)
+    return World(oncue_server, own, foreign, tokens)
+
+
+def call(world: World, row: Row, names: dict[str, str], token: str | None) -> httpx.Response:
+    """Call the route for the things of a namespace."""
+    path = row.path.format(**names)
+    url = world.server.url + (path[1:] if path.startswith("//") else f"/api/v1{path}")
+    headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+    body = filled(row.body, names)
+    if row.body == "event":
+        headers["Content-Type"] = "application/cloudevents+json"
+        body = event(namespace=names["ns"], id=secrets.token_hex(8))
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        if row.scope == "stream":
+            with client.stream(row.method, url, headers=headers) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                return answer
+        return client.request(row.method, url, headers=headers, json=body)
+
+
+def filled(value: Any, names: dict[str, str]) -> Any:
+    """The body with its namespace."""
+    if isinstance(value, str):
+        return names["ns"] if value == "{ns}" else value
+    if isinstance(value, dict):
+        return {key: filled(item, names) for key, item in value.items()}
+    return [filled(item, names) for item in value] if isinstance(value, list) else value
+
+
+def routes() -> set[str]:
+    """Every route that the server has."""
+    return {handler.handler_name for handler in HANDLERS} | {f"{method} {path}" for method, path, *_ in OUTSIDE}
+
+
+def test_every_route_is_in_the_matrix() -> None:
+    assert routes() == set(MATRIX)
+
+
+def test_every_route_declares_its_permission() -> None:
+    assert [handler.handler_name for handler in HANDLERS if not handler.opt.get("permission")] == []
+
+
+@pytest.mark.parametrize("route", sorted(MATRIX))
+def test_in_its_namespace_a_role_may_do_what_the_matrix_says_and_no_more(world: World, route: str) -> None:
+    row = MATRIX[route]
+    for role in ROLES:
+        answer = call(world, row, world.own, world.tokens[role])
+        if row.scope == "public":
+            assert answer.status_code != 403, f"{role}: {answer.text}"
+        elif role in row.allowed:
+            assert answer.status_code not in (401, 403) and answer.status_code < 500, f"{role}: {answer.text}"
+            if row.method == "GET":
+                assert answer.status_code == 200, f"{role}: {answer.text}"
+        else:
+            assert answer.status_code == 403, f"{role}: {answer.status_code}"
+            assert answer.json()["code"] == "access.denied", role
+
+
+@pytest.mark.parametrize("route", sorted(name for name, row in MATRIX.items() if row.scope == "thing"))
+def test_in_a_foreign_namespace_no_role_may_do_anything(world: World, route: str) -> None:
+    row = MATRIX[route]
+    for role in ROLES:
+        answer = call(world, row, world.foreign, world.tokens[role])
+        assert answer.status_code in (403, 404), f"{role}: {answer.status_code} {answer.text[:200]}"
+
+
+@pytest.mark.parametrize("route", sorted(name for name, row in MATRIX.items() if row.scope == "list"))
+def test_lists_show_nothing_of_a_foreign_namespace(world: World, route: str) -> None:
+    row = MATRIX[route]
+    for role in sorted(row.allowed):
+        answer = call(world, row, world.own, world.tokens[role])
+        assert answer.status_code == 200
+        text = answer.text
+        for name in ("alert", "incident", "run", "ticket", "silence"):
+            assert world.foreign[name] not in text, f"{role} sees {name} of {FOREIGN}"
+        assert f'"{FOREIGN}"' not in text and f"{FOREIGN}-host" not in text, role
+
+
+@pytest.mark.parametrize("route", sorted(name for name, row in MATRIX.items() if row.scope != "public"))
+def test_nobody_is_let_in_without_a_credential_or_with_a_wrong_one(world: World, route: str) -> None:
+    row = MATRIX[route]
+    assert call(world, row, world.own, None).status_code == 401
+    wrong = call(world, row, world.own, "oncue_not-a-token")
+    assert (wrong.status_code, wrong.json()["code"]) == (401, "auth.invalid")
+
+
+def test_the_stream_carries_nothing_of_a_foreign_namespace(world: World) -> None:
+    headers = {"Authorization": f"Bearer {world.tokens['viewer']}", "Last-Event-ID": "0-0"}
+    seen = []
+    marker = secrets.token_hex(6)
+    world.server.emit(event(namespace=OWN, resource=marker), event(namespace=FOREIGN, resource=f"foreign-{marker}"))
+    with httpx.stream(
+        "GET", f"{world.server.url}/api/v1/stream", headers=headers, trust_env=False, timeout=20
+    ) as answer:
+        for line in answer.iter_lines():
+            if line.startswith("data: "):
+                seen.append(line)
+            if f'"{marker}"' in line:
+                break
+    assert not any(f'"namespace":"{FOREIGN}"' in line for line in seen)
+
+
+def test_a_refusal_is_journaled_with_its_actor(world: World) -> None:
+    call(world, MATRIX["list_users"], world.own, world.tokens["approver"])
+
+    def recorded() -> bool:
+        found = world.server.items("audit", type="oncue.audit.access_refused")
+        return any(item["event"]["data"]["actor"] == "token:as-approver" for item in found)
+
+    eventually(recorded, what="the audit event")
+
+
+def test_an_administrator_of_every_namespace_may_do_everything(world: World) -> None:
+    for route, row in sorted(MATRIX.items()):
+        answer = call(world, row, world.own, world.server.variables["ONCUE_ADMIN_TOKEN"])
+        assert answer.status_code not in (403,), f"{route}: {answer.text}"
