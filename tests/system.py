@@ -16,6 +16,7 @@ import pytest
 PACKAGE_OF: Final = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
+    "curl": "curl",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
 }
