@@ -31,6 +31,10 @@ METADATA: Final = frozenset(
 )
 """Where clouds serve credentials to whoever asks from inside."""
 
+_UNICAST6: Final = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is handed out as public; site-local, IPv4-compatible, translated and local NAT64 lie outside."""
+_SPECIAL: Final = tuple(ipaddress.ip_network(text) for text in ("192.88.99.0/24", "3fff::/20"))
+"""Reserved ranges that not every supported Python knows as such."""
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -60,7 +64,7 @@ class Guard:
     def permits(self, host: str, address: str, port: int) -> bool:
         """Whether a connection to this address, reached under this name, may be made."""
         found = _unwrapped(ipaddress.ip_address(address))
-        if found.is_global and not found.is_multicast and found not in METADATA:
+        if _is_public(found):
             return True
         return any(self._opens(allow, host, found, port) for allow in self.allows)
 
@@ -177,6 +181,14 @@ def tls_context(verify: bool = True) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _is_public(address: Address) -> bool:
+    if not address.is_global or address.is_multicast or address in METADATA:
+        return False
+    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST6:
+        return False
+    return not any(address in network for network in _SPECIAL)
 
 
 def _unwrapped(address: Address) -> Address:

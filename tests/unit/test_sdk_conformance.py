@@ -1,0 +1,76 @@
+"""Every plugin that is installed fulfils the kit, and the engine and the plugins agree on what a crash means."""
+
+from typing import Any
+
+import pytest
+
+from oncue.core import workflow
+from oncue.sdk import ActionError, registry, testing
+
+ACTIONS: dict[str, dict[str, Any]] = {
+    "email.send": {"to": ["a@example.com"], "subject": "s", "text": "t"},
+    "http.request": {"url": "https://example.com/"},
+    "shell.command": {"argv": ["/bin/true"]},
+}
+NOTIFIERS: dict[str, dict[str, Any]] = {
+    "apprise": {"urls": ["secret://chat"]},
+    "email": {"to": ["a@example.com"]},
+    "webhook": {"url": "https://example.com/"},
+}
+MONITORS: dict[str, dict[str, Any]] = {
+    "heartbeat": {},
+    "host.cpu": {},
+    "host.disk": {"mounts": ["/"]},
+    "host.load": {},
+    "host.memory": {},
+    "host.process": {"name": "init"},
+    "http": {"url": "https://example.com/"},
+}
+
+
+def test_the_built_in_plugins_come_by_the_same_door_as_everyones() -> None:
+    assert set(registry.names(registry.ACTIONS)) >= set(ACTIONS)
+    assert set(registry.names(registry.NOTIFIERS)) >= set(NOTIFIERS)
+    assert set(registry.names(registry.MONITORS)) >= set(MONITORS)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_actions_are_whole(name: str) -> None:
+    testing.check_action(registry.action(name), ACTIONS[name])
+    assert registry.action(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(NOTIFIERS))
+def test_notifiers_are_whole(name: str) -> None:
+    testing.check_notifier(registry.notifier(name), NOTIFIERS[name])
+    assert registry.notifier(name).name == name
+
+
+@pytest.mark.parametrize("name", sorted(MONITORS))
+def test_monitors_are_whole(name: str) -> None:
+    testing.check_monitor(registry.monitor(name), MONITORS[name])
+    assert registry.monitor(name).name == name
+
+
+def test_each_manifest_has_a_monitor_of_its_own() -> None:
+    assert registry.monitor("host.cpu") is not registry.monitor("host.cpu")
+
+
+@pytest.mark.parametrize(
+    ("uses", "inputs"),
+    [
+        *[("http.request", {"url": "https://example.com/", "method": method})
+          for method in ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")],
+        ("http.request", {"url": "https://example.com/", "method": "POST", "effect_class": "idempotent"}),
+        ("shell.command", {"argv": ["/bin/true"]}),
+        ("shell.command", {"argv": ["/bin/true"], "effect_class": "pure"}),
+        ("email.send", ACTIONS["email.send"]),
+    ],
+)  # fmt: skip
+def test_engine_and_action_agree_on_what_a_crash_means(uses: str, inputs: dict[str, Any]) -> None:
+    assert workflow.effect_class(uses, inputs) == registry.effect_class(uses, inputs)
+
+
+def test_an_unknown_plugin_is_refused_with_what_there_is() -> None:
+    with pytest.raises(ActionError, match=r"there is no action 'http\.reqest'.*http\.request"):
+        registry.action("http.reqest")
