@@ -75,7 +75,9 @@ def test_a_restart_goes_on_where_it_was(life: Writing) -> None:
     again.close()
 
 
-def test_a_commit_that_fails_leaves_nothing_and_refuses_with_503(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_fails_leaves_nothing_and_refuses_with_503(
+    life: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     life.submit(problem(life))
     before = life.state.dump()
     body = problem(life, "db-2")

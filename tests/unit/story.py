@@ -38,7 +38,9 @@ class Story:
         self.facts += derived
         return reply
 
-    def send(self, type: str, data: Any = None, *, actor: str | None = None, origin: str = "test", **attributes: Any) -> Any:
+    def send(
+        self, type: str, data: Any = None, *, actor: str | None = None, origin: str = "test", **attributes: Any
+    ) -> Any:
         """An event now. Gives the reply's data if it is a command; raises AssertionError on a refusal."""
         document = {"specversion": "1.0", "id": f"e{next(self._ids)}", "source": "/test", "type": type, **attributes}
         if data is not None:

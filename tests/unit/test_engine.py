@@ -324,7 +324,10 @@ def test_a_heartbeat_that_stays_away_fires_and_its_return_resolves(story: Story)
 
 
 def test_a_policy_on_own_facts_meets_them(story: Story) -> None:
-    spec = {"match": {"types": ["oncue.incident.opened"], "where": "event.data.priority == 'P3'"}, "respond": [{"ticket": {}}]}
+    spec = {
+        "match": {"types": ["oncue.incident.opened"], "where": "event.data.priority == 'P3'"},
+        "respond": [{"ticket": {}}],
+    }
     story.apply("Policy", "tickets", spec)
     story.problem()
     assert "ticket.created" in story.new()

@@ -147,7 +147,5 @@ def changed(tx: Tx, alert: Alert, type: str) -> None:
 
 def _fact(tx: Tx, alert: Alert, type: str) -> None:
     refs = (("incident", alert.incident),) if alert.incident is not None else ()
-    tx.fact(
-        type, "alert", alert, refs=refs, severity=alert.severity, resource=alert.resource, service=alert.service
-    )
+    tx.fact(type, "alert", alert, refs=refs, severity=alert.severity, resource=alert.resource, service=alert.service)
     tx.save("alert", alert)

@@ -184,9 +184,7 @@ def _lasting(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
         return Finding(policy, "held" if window.fired else "waiting", key, window)
     if seen.signal == "recovery":
         return Finding(policy, "waiting", key, None)
-    window = _carrying(
-        Window(policy.id, policy.namespace, key, since=tx.now, fingerprint=seen.fingerprint), seen
-    )
+    window = _carrying(Window(policy.id, policy.namespace, key, since=tx.now, fingerprint=seen.fingerprint), seen)
     tx.cell("window", cell, window)
     held = (seen.namespace, seen.fingerprint)
     tx.set(tx.state.held_of, held, (*tx.state.held_of.get(held, ()), cell))

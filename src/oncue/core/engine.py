@@ -121,10 +121,16 @@ class Engine:
                 break
 
     def _timer(self, what: str, of: str) -> None:
+        """A timer is due; what it was about may be gone or settled meanwhile."""
         tx, state = self._tx, self.state
-        if what == "alert.deadline":
-            alert = state.alerts.get(of)
-            if alert is not None and deduplicate.deadline(tx, alert):
+        about, _, _ = what.partition(".")
+        if about == "window":
+            self._window_timer(what, of)
+        elif about == "silence":
+            if (silence := state.silences.get(of)) is not None:
+                (silences.start if what == "silence.start" else silences.expire)(tx, silence)
+        elif what == "alert.deadline":
+            if (alert := state.alerts.get(of)) is not None and deduplicate.deadline(tx, alert):
                 self._resolve(alert, "deadline")
         elif what == "alert.forget":
             if (alert := state.alerts.get(of)) is not None:
@@ -135,24 +141,20 @@ class Engine:
         elif what == "run.deadline":
             if (run := state.runs.get(of)) is not None:
                 workflow.overdue(tx, run)
-        elif what == "silence.start":
-            if (silence := state.silences.get(of)) is not None:
-                silences.start(tx, silence)
-        elif what == "silence.end":
-            if (silence := state.silences.get(of)) is not None:
-                silences.expire(tx, silence)
         elif what == "heartbeat.due":
             heartbeats.due(tx, of)
-        elif what == "window.for":
-            self._lasted(of)
-        elif what == "window.count":
-            finding = detect.aged(tx, of)
-            if finding is not None:
-                self._cleared(finding)
-        elif what == "window.limits":
-            respond.limits_over(tx, of)
         else:
             raise ValueError(f"no one waits for the timer {what}/{of}")
+
+    def _window_timer(self, what: str, of: str) -> None:
+        if what == "window.for":
+            self._lasted(of)
+        elif what == "window.count":
+            finding = detect.aged(self._tx, of)
+            if finding is not None:
+                self._cleared(finding)
+        else:
+            respond.limits_over(self._tx, of)
 
     def _lasted(self, cell: str) -> None:
         finding = detect.lasted(self._tx, cell)
@@ -287,7 +289,9 @@ class Engine:
         )
         if holding and not any(finding.policy.alert is not None for finding in shapers):
             for finding in holding:
-                respond.decide(tx, finding, seen, "blocked", "window_not_met", "the alert is held until its condition lasts")
+                respond.decide(
+                    tx, finding, seen, "blocked", "window_not_met", "the alert is held until its condition lasts"
+                )
             for finding in findings:
                 respond.respond(tx, finding, seen, None)
             return

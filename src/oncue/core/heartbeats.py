@@ -12,7 +12,6 @@ from oncue.core.heartbeat import Heartbeat
 from oncue.core.manifest import Manifest, MonitorSpec
 from oncue.core.tx import Tx
 
-
 _CHECK: Final = "heartbeat"
 
 

@@ -54,6 +54,27 @@ class Seen:
         self._scope: Any = None
         self.view_override: Callable[[], dict[str, Any]] | None = None
 
+    def stand_for(self, reading: "Reading", sample: "Sample") -> None:
+        """Be one reading of a sample, as policies see it."""
+        self._labels = {**sample.labels, **reading.labels}
+
+        def view() -> dict[str, Any]:
+            shown: dict[str, Any] = {
+                "id": self.event_id,
+                "source": self.event.source,
+                "type": reading.metric,
+                "resource": self.resource,
+                "namespace": self.namespace,
+                "labels": self.labels,
+                "monitor": sample.monitor,
+                "data": {"value": reading.value, "unit": reading.unit or "", "metric": reading.metric},
+            }
+            if self.service is not None:
+                shown["service"] = self.service
+            return shown
+
+        self.view_override = view
+
     @property
     def labels(self) -> dict[str, str]:
         """The event's labels."""
@@ -130,26 +151,6 @@ def readings(state: State, seen: Seen) -> list[Seen]:
             service=sample.service or seen.event.service, check=reading.metric, fingerprint=None,
         )  # fmt: skip
         one = Seen(state, event, seen.body, seen.namespace, seen.origin, seen.position)
-        one._labels = {**sample.labels, **reading.labels}
-        one.view_override = _reading_view(one, reading, sample.monitor)
+        one.stand_for(reading, sample)
         found.append(one)
     return found
-
-
-def _reading_view(seen: Seen, reading: Reading, monitor: str) -> Callable[[], dict[str, Any]]:
-    def view() -> dict[str, Any]:
-        shown: dict[str, Any] = {
-            "id": seen.event_id,
-            "source": seen.event.source,
-            "type": reading.metric,
-            "resource": seen.resource,
-            "namespace": seen.namespace,
-            "labels": seen.labels,
-            "monitor": monitor,
-            "data": {"value": reading.value, "unit": reading.unit or "", "metric": reading.metric},
-        }
-        if seen.service is not None:
-            shown["service"] = seen.service
-        return shown
-
-    return view

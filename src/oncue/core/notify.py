@@ -143,7 +143,9 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
             unit = f" {crossing.unit}" if crossing.unit else ""
             if crossing.value is not None and crossing.limit is not None:
                 gap = crossing.value - crossing.limit
-                details.append(["Value", f"{crossing.value:g}{unit}, limit {crossing.limit:g}{unit}, by {gap:+.4g}{unit}"])
+                details.append(
+                    ["Value", f"{crossing.value:g}{unit}, limit {crossing.limit:g}{unit}, by {gap:+.4g}{unit}"]
+                )
         details += [[name, value] for name, value in sorted(alert.labels.items())]
         if alert.policies:
             details.append(["Policy", ", ".join(alert.policies)])

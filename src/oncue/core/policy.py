@@ -215,9 +215,8 @@ class Policies:
         found = self._buckets.get(key)
         if found is None:
             policies = dict(self._exact.get((namespace, type), {}))
-            for id, policy in self._loose.get(namespace, {}).items():
-                if _covers(policy.types, type):
-                    policies[id] = policy
+            loose = self._loose.get(namespace, {}).items()
+            policies.update((id, policy) for id, policy in loose if _covers(policy.types, type))
             chosen = [policies[id] for id in sorted(policies) if policies[id].windowed is windowed]
             found = Bucket(chosen) if chosen else EMPTY
             if len(self._buckets) >= _TYPES_KEPT:

@@ -117,9 +117,7 @@ def _one(
         trigger: dict[str, Any] = {"kind": "policy", "policy": policy.version, "event": seen.event_id}
         if alert is not None:
             trigger["alert"] = alert.id
-        run = workflow.start(
-            tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident
-        )
+        run = workflow.start(tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident)
         runs.append(run.id)
     if response.ticket is not None:
         wanted = response.ticket
@@ -158,7 +156,9 @@ def _within_limits(tx: Tx, finding: Finding, seen: Seen) -> bool:
     times = within(window.times, tx.now, longest)
     if policy.cooldown_s and times and tx.now - times[-1] < timedelta(seconds=policy.cooldown_s):
         since = (tx.now - times[-1]).total_seconds()
-        decide(tx, finding, seen, "blocked", "cooldown", f"fired {since:.0f} s ago; cooldown is {policy.cooldown_s:g} s")
+        decide(
+            tx, finding, seen, "blocked", "cooldown", f"fired {since:.0f} s ago; cooldown is {policy.cooldown_s:g} s"
+        )
         return False
     recent = within(times, tx.now, policy.max_runs_within_s) if policy.max_runs else ()
     if policy.max_runs and len(recent) >= policy.max_runs:
@@ -206,5 +206,3 @@ def decide(
     else:
         stats = stats_with(stats, blocked=stats.blocked + 1)
     tx.cell("policy_stats", policy.id, stats)
-
-

@@ -157,12 +157,8 @@ class State:
             {
                 "position": self.position,
                 "now": self.now,
-                "entities": {
-                    kind: [rows[id] for id in sorted(rows)] for kind, rows in self.entities.items()
-                },
-                "cells": {
-                    kind: [(key, rows[key]) for key in sorted(rows)] for kind, rows in self.cells.items()
-                },
+                "entities": {kind: [rows[id] for id in sorted(rows)] for kind, rows in self.entities.items()},
+                "cells": {kind: [(key, rows[key]) for key in sorted(rows)] for kind, rows in self.cells.items()},
                 "timers": [self.timers.by_key[key] for key in sorted(self.timers.by_key)],
             }
         )

@@ -179,7 +179,9 @@ class _Replay:
         others = [version for version in self._versions if version != __version__]
         if others:
             outcome.result = "other_version"
-            outcome.detail = f"derived by engine {', '.join(others)}, replayed by {__version__}: at {position}, {problem}"
+            outcome.detail = (
+                f"derived by engine {', '.join(others)}, replayed by {__version__}: at {position}, {problem}"
+            )
         else:
             outcome.result, outcome.detail = "differs", f"at {position}: {problem}"
         return outcome

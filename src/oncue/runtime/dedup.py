@@ -10,7 +10,6 @@ import zlib
 from array import array
 from typing import Final, Literal
 
-
 GENERATION: Final = 500_000
 HORIZON_US: Final = 24 * 3600 * 1_000_000
 

@@ -132,9 +132,7 @@ class Dispatcher:
             if known is None or known[0].attempt != attempt or id in self._by_effect:
                 continue
             worker = self._workers[number]
-            lease = Lease(
-                secrets.token_hex(8), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S
-            )
+            lease = Lease(secrets.token_hex(8), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
             self._leases[lease.token] = self._by_effect[id] = lease
             worker.slots -= 1
             batches.setdefault(number, []).append((lease.token, known[1]))

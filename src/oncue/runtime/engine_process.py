@@ -126,7 +126,6 @@ class EngineProcess:
         self._socket.unlink(missing_ok=True)
         os.chdir(self._socket.parent)  # a Unix socket's path may have 107 bytes at the most
         server = await asyncio.start_unix_server(self._serve, frames.SOCKET_NAME, limit=frames.FRAME_LIMIT)
-        os.chmod(frames.SOCKET_NAME, 0o600)
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 1000)
@@ -287,6 +286,7 @@ def _framed(frame: frames.Frame) -> bytes:
 def main() -> None:
     """Run the engine until told to stop."""
     die_with_parent()
+    os.umask(0o077)  # what the journal holds is its owner's alone
     settings = config.load()
     configure(settings.log, "engine")
     sys.setswitchinterval(0.0005)

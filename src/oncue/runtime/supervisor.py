@@ -116,7 +116,7 @@ def _keep(child: _Child, data: Path, environment: dict[str, str], descriptor: in
         log.error("process ended", child=child.name, code=code, again_in_s=round(pause_s, 1))
     if now >= child.again_at:
         child.started_at = now
-        child.process = subprocess.Popen(
+        child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and modules
             [sys.executable, "-m", child.module], cwd=data, env=environment, pass_fds=(descriptor,)
         )
 

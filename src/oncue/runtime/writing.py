@@ -308,9 +308,7 @@ class _Making:
             try:
                 event = events.decode(body)
             except msgspec.DecodeError as error:
-                self._rows.letters.append(
-                    (unit.namespace, unit.origin, "event.malformed", str(error), now, None, body)
-                )
+                self._rows.letters.append((unit.namespace, unit.origin, "event.malformed", str(error), now, None, body))
                 rejected.append((index, "event.malformed", str(error)))
                 continue
             namespace = event.namespace or unit.namespace
@@ -327,7 +325,9 @@ class _Making:
                 replies.append(self._redrive(event, envelope, body, unit, number, mark, now))
                 answer.accepted += 1
                 continue
-            reply, poison = self._input(event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now)
+            reply, poison = self._input(
+                event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now
+            )
             if poison is not None:
                 rejected.append((index, "event.poison", poison))
             else:
@@ -433,7 +433,7 @@ class _Making:
         self, event: events.Event, envelope: bytes, body: bytes, unit: frames.Submit, number: int, mark: int, now: int
     ) -> Reply:
         """Journal the command, then try the letter again as a new input."""
-        reply, _ = self._input(event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now)
+        self._input(event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now)
         asked = msgspec.json.decode(event.data)
         letter = schema.dead_letter.c
         with self._reading.connect() as connection:
@@ -508,9 +508,7 @@ class _Making:
             for (kind, id), (entity, _) in self._batch.entities.items()
             if kind == "effect"
         ]
-        return After(
-            self._state.position, bool(self._rows.access or self._rows.access_gone), self._config, effects
-        )
+        return After(self._state.position, bool(self._rows.access or self._rows.access_gone), self._config, effects)
 
 
 _QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartbeat.received"})

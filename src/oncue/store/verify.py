@@ -69,7 +69,9 @@ def _verify(connection: Connection, data: Path) -> Verdict:
     marks = set(connection.execute(select(schema.checkpoint.c.batch)).scalars())
     chain, segment = schema.chain, schema.segment
     rows = connection.execute(
-        select(chain, segment.c.batch.label("kept"), segment.c.head, segment.c.body, segment.c.first_position.label("sf"))
+        select(
+            chain, segment.c.batch.label("kept"), segment.c.head, segment.c.body, segment.c.first_position.label("sf")
+        )
         .join_from(chain, segment, chain.c.batch == segment.c.batch, isouter=True)
         .order_by(chain.c.batch)
     ).yield_per(64)
@@ -102,9 +104,13 @@ def _verify(connection: Connection, data: Path) -> Verdict:
     fact_problem = _facts_problem(connection)
     if fact_problem is not None:
         return _tampered(verdict, *fact_problem)
-    if verdict.erased_up_to and connection.execute(
-        select(schema.snapshot.c.position).where(schema.snapshot.c.position >= verdict.erased_up_to)
-    ).first() is None:
+    if (
+        verdict.erased_up_to
+        and connection.execute(
+            select(schema.snapshot.c.position).where(schema.snapshot.c.position >= verdict.erased_up_to)
+        ).first()
+        is None
+    ):
         return _tampered(verdict, verdict.erased_up_to, "segments are gone, and no snapshot accounts for it")
     return _checkpoints(connection, data, verdict, heads)
 
@@ -129,8 +135,10 @@ def _row_problem(row: Any, batch: int, expected_first: int, previous: bytes) -> 
 def _segment_problem(row: Any) -> tuple[str | None, int, int]:
     leaves: list[bytes] = []
     try:
-        for record in unpack(row.first_position, row.head, row.body):
-            leaves.append(leaf(record.position, record.recorded_at, digest(record.envelope, record.body)))
+        leaves.extend(
+            leaf(record.position, record.recorded_at, digest(record.envelope, record.body))
+            for record in unpack(row.first_position, row.head, row.body)
+        )
     except (zstandard.ZstdError, ValueError) as error:
         return f"the segment of batch {row.batch} cannot be read: {error}", row.first_position + len(leaves), 0
     if row.sf != row.first_position or len(leaves) != row.last_position - row.first_position + 1:
@@ -144,8 +152,9 @@ def _facts_problem(connection: Connection) -> tuple[int, str] | None:
     """The look-up rows hold copies of records; they must agree with the segments."""
     segment, fact = schema.segment.c, schema.fact.c
     kept = connection.execute(
-        select(segment.first_position, segment.last_position, segment.head, segment.body)
-        .order_by(segment.first_position)
+        select(segment.first_position, segment.last_position, segment.head, segment.body).order_by(
+            segment.first_position
+        )
     ).yield_per(64)
     for row in kept:
         within = fact.position.between(row.first_position, row.last_position)
@@ -174,9 +183,13 @@ def _checkpoints(connection: Connection, data: Path, verdict: Verdict, heads: di
         try:
             key.verify(base64.b64decode(signature.split()[-1])[4:], text.encode())
         except (InvalidSignature, ValueError, IndexError):
-            return _tampered(verdict, row.position, f"the checkpoint at batch {row.batch} is not signed by this journal")
+            return _tampered(
+                verdict, row.position, f"the checkpoint at batch {row.batch} is not signed by this journal"
+            )
         if heads.get(row.batch) != base64.b64decode(lines[2]) or int(lines[1]) != row.batch:
-            return _tampered(verdict, row.position, f"the chain differs from the checkpoint signed at batch {row.batch}")
+            return _tampered(
+                verdict, row.position, f"the chain differs from the checkpoint signed at batch {row.batch}"
+            )
         verdict.checkpoints += 1
     return verdict
 
@@ -233,7 +246,5 @@ def check_proof(proof: Proof) -> bool:
     for side, sibling in proof.path:
         pair = bytes.fromhex(sibling) + node if side == "left" else node + bytes.fromhex(sibling)
         node = hashlib.sha256(b"\1" + pair).digest()
-    head = chain_hash(
-        proof.batch, proof.first_position, proof.last_position, node, bytes.fromhex(proof.previous_hash)
-    )
+    head = chain_hash(proof.batch, proof.first_position, proof.last_position, node, bytes.fromhex(proof.previous_hash))
     return content.hex() == proof.content_sha256 and head.hex() == proof.chain_hash
