@@ -8,6 +8,7 @@ and travel by standard input.
 import asyncio
 import contextlib
 import os
+import ssl
 import sys
 from typing import Annotated
 
@@ -73,13 +74,19 @@ class AppriseNotifier:
         return Delivery(to=verdict.sent, id=context.key)
 
 
+def _environment() -> dict[str, str]:
+    """None of the server's own: it holds credentials. TLS trusts what the machine trusts."""
+    store = ssl.get_default_verify_paths().cafile
+    return {"PATH": os.defpath, "LANG": "C.UTF-8", **({"REQUESTS_CA_BUNDLE": store} if store else {})}
+
+
 async def _run(job: bytes) -> Verdict:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "oncue.plugins.notifiers.apprise_process",
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={name: value for name, value in os.environ.items() if not name.startswith("ONCUE_")},
+        env=_environment(),
     )  # fmt: skip
     try:
         stdout, stderr = await process.communicate(job)
