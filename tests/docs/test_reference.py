@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from oncue import config, manifests
 from tests.server import ROOT
 
 TYPE = re.compile(r'"(oncue\.(?:alert|incident|ticket|silence|policy|run|step|effect|manifest|monitor|command|config|'
@@ -47,3 +48,18 @@ def test_every_link_between_pages_leads_somewhere() -> None:
             if not (page.parent / Path(target)).exists():
                 broken.append(f"{page.relative_to(ROOT)}: {target}")
     assert broken == []
+
+
+PAGES = [page for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")] if page.parent.name != "reference"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_manifest_and_every_setting_in_the_pages_is_sound(page: Path, tmp_path: Path) -> None:
+    for language, block in re.findall(r"```(yaml|toml)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
+        if language == "toml":
+            (tmp_path / config.FILE).write_text(block)
+            config.load({"data": tmp_path}, {})
+        elif "apiVersion: oncue/" in block:
+            documents, problems = manifests.load(manifests.parse_yaml(block, page.name))
+            assert documents
+            assert problems == []
