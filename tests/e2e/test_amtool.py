@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -94,6 +94,34 @@ def test_amtool_shows_the_configuration_and_refuses_a_silence_of_everything(amto
     assert "oncue" in amtool.run("config", "routes", "show")
     said = amtool.run("silence", "add", "alertname=~.*", "--comment=c", "--author=operator-1", status=1)
     assert "at least one matcher must not match the empty string" in said
+
+
+def listed(server: Server, name: str) -> list[dict[str, Any]]:
+    parameters = {"filter": f"alertname={name}"}
+    rows: list[dict[str, Any]] = server.client.get("/alertmanager/api/v2/alerts", params=parameters).json()
+    return rows
+
+
+def test_an_alert_that_is_not_repeated_ends_with_its_lease(oncue_server: Server) -> None:
+    ends_at = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
+    assert post(oncue_server, {"labels": {"alertname": "Leased"}, "endsAt": ends_at}).status_code == 200
+    assert len(listed(oncue_server, "Leased")) == 1
+    eventually(lambda: not listed(oncue_server, "Leased"), 20, "the end of the lease")
+    (alert,) = [one for one in oncue_server.items("alerts") if one["check"] == "Leased"]
+    assert alert["state"] == "resolved"
+
+
+def test_repeats_are_one_alert_that_counts_them(oncue_server: Server) -> None:
+    labels = {"alertname": "Again"}
+    for _ in range(5):
+        assert post(oncue_server, {"labels": labels, "startsAt": "2026-01-01T00:00:00Z"}).status_code == 200
+    (row,) = listed(oncue_server, "Again")
+    assert row["startsAt"] == "2026-01-01T00:00:00.000Z"
+    (alert,) = [one for one in oncue_server.items("alerts") if one["check"] == "Again"]
+    assert alert["count"] == 5
+    ended = {"labels": labels, "endsAt": datetime.now(UTC).isoformat()}
+    assert post(oncue_server, ended).status_code == 200
+    assert listed(oncue_server, "Again") == []
 
 
 def test_without_a_token_nothing_is_told_and_nothing_taken(oncue_server: Server) -> None:
