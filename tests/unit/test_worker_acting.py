@@ -70,7 +70,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     info.mkdir(parents=True)
     (package / "probe_plugin.py").write_text(PLUGIN)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: probe-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[oncue.actions]\nprobe.act = probe_plugin:Probe\n")
+    (info / "entry_points.txt").write_text(
+        "[oncue.actions]\nprobe.act = probe_plugin:Probe\nprobe.broken = probe_plugin:Missing\n"
+    )
     monkeypatch.syspath_prepend(str(package))
     registry.forget()
     yield registry.action("probe.act")
@@ -195,7 +197,7 @@ async def test_a_failure_is_a_result_and_the_worker_goes_on(bench: Bench, do: st
 
 @pytest.mark.parametrize(
     ("more", "code"),
-    [({"uses": "no.such"}, "action.unknown"), ({"payload": {"do": 5}}, "inputs.invalid"),
+    [({"uses": "no.such"}, "action.unknown"), ({"uses": "probe.broken"}, "plugin.broken"), ({"payload": {"do": 5}}, "inputs.invalid"),
      ({"kind": "notify", "uses": "no.such", "payload": {"channel": "a/b", "type": "x", "message": {"title": "t"}}}, "action.unknown"),
      ({"kind": "notify", "uses": "email", "payload": {}}, "inputs.invalid")],
 )  # fmt: skip

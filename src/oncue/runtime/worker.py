@@ -29,7 +29,8 @@ from oncue.runtime.logs import configure
 from oncue.runtime.parent import die_with_parent
 from oncue.runtime.sensing import Sensing
 from oncue.runtime.surroundings import Surroundings
-from oncue.sdk import Log
+from oncue.sdk import ActionError, Log, registry
+from oncue.sdk.outbound import tls_context
 from oncue.store import queries
 from oncue.store.queries import Queries
 
@@ -174,9 +175,22 @@ async def serve(config: Config, log: Log) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    warming = asyncio.create_task(asyncio.to_thread(_warm))
     log.info("worker.started", data=str(config.data))
     await Worker(config, log).run(stop)
+    await warming
     log.info("worker.stopped")
+
+
+def _warm() -> None:
+    """Have at hand what the first effect would wait for: certificates, and the plugins' code."""
+    tls_context(True)
+    for name in registry.names(registry.ACTIONS):
+        with contextlib.suppress(ActionError):  # a plugin that cannot be loaded says so when it is used
+            registry.action(name)
+    for name in registry.names(registry.NOTIFIERS):
+        with contextlib.suppress(ActionError):
+            registry.notifier(name)
 
 
 def main() -> None:

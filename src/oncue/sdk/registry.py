@@ -29,18 +29,18 @@ def names(group: str) -> list[str]:
 
 @cache
 def action(name: str) -> Action:
-    """The action of this name. Raises `ActionError` action.unknown."""
+    """The action of this name. Raises `ActionError` action.unknown, plugin.broken."""
     return cast(Action, _load(ACTIONS, name, "action"))
 
 
 @cache
 def notifier(name: str) -> Notifier:
-    """The notifier of this name. Raises `ActionError` action.unknown."""
+    """The notifier of this name. Raises `ActionError` action.unknown, plugin.broken."""
     return cast(Notifier, _load(NOTIFIERS, name, "notifier"))
 
 
 def monitor(name: str) -> Monitor:
-    """A new monitor of this name. Raises `ActionError` action.unknown."""
+    """A new monitor of this name. Raises `ActionError` action.unknown, plugin.broken."""
     return cast(Monitor, _load(MONITORS, name, "monitor"))
 
 
@@ -74,5 +74,8 @@ def _load(group: str, name: str, what: str) -> object:
     point = _points(group).get(name)
     if point is None:
         raise ActionError("action.unknown", f"there is no {what} {name!r}; there are {', '.join(names(group))}")
-    found: object = point.load()()
+    try:
+        found: object = point.load()()
+    except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises, the plugin cannot be used
+        raise ActionError("plugin.broken", f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
     return found
