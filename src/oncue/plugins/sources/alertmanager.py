@@ -27,6 +27,7 @@ from uuid import uuid4
 
 import msgspec
 
+from oncue.plugins.sources.cloudevents import with_defaults
 from oncue.sdk.source import BATCH_LIMIT, EVENT_LIMIT, LABELS_LIMIT, Message, Parsed, Refusal
 
 SEVERITY: Final = {
@@ -110,8 +111,6 @@ class AlertmanagerSource:
 
     def parse(self, message: Message) -> Parsed:
         """The alerts as events. Raises `Refusal` request.malformed."""
-        from oncue.plugins.sources.cloudevents import with_defaults
-
         try:
             parsed, _ = parse_alerts(message.body, message.now, source=f"/in/{message.name}")
         except Unacceptable as error:

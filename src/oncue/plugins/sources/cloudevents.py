@@ -42,7 +42,6 @@ LABELS_SIZE_LIMIT: Final = 16_384
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=ATTRIBUTE_LIMIT)]
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Integer = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
 
 class _Known(msgspec.Struct, forbid_unknown_fields=True, gc=False):
