@@ -1,6 +1,7 @@
 """Who may do what: every route, every role, in the own namespace and in a foreign one. A route that is not here fails."""
 
 import secrets
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import httpx
@@ -228,10 +229,12 @@ class World(NamedTuple):
     own: dict[str, str]
     foreign: dict[str, str]
     tokens: dict[str, str]
+    http: httpx.Client
+    """Without credentials of its own."""
 
 
 @pytest.fixture(scope="module")
-def world(oncue_server: Server) -> World:
+def world(oncue_server: Server) -> Iterator[World]:
     tokens = {}
     for role in ROLES:
         scope = {"scope": role} if role in ("source", "worker") else {"scope": "role", "role": role}
@@ -239,7 +242,8 @@ def world(oncue_server: Server) -> World:
         assert answer.status_code == 201, answer.text
         tokens[role] = answer.json()["token"]
     own, foreign = things(oncue_server, OWN), things(oncue_server, FOREIGN)
-    return World(oncue_server, own, foreign, tokens)
+    with httpx.Client(trust_env=False, timeout=20) as http:
+        yield World(oncue_server, own, foreign, tokens, http)
 
 
 def call(world: World, row: Row, names: dict[str, str], token: str | None) -> httpx.Response:
@@ -251,13 +255,12 @@ def call(world: World, row: Row, names: dict[str, str], token: str | None) -> ht
     if row.body == "event":
         headers["Content-Type"] = "application/cloudevents+json"
         body = event(namespace=names["ns"], id=secrets.token_hex(8))
-    with httpx.Client(trust_env=False, timeout=20) as client:
-        if row.scope == "stream":
-            with client.stream(row.method, url, headers=headers) as answer:
-                if answer.status_code != 200:
-                    answer.read()
-                return answer
-        return client.request(row.method, url, headers=headers, json=body)
+    if row.scope == "stream":
+        with world.http.stream(row.method, url, headers=headers) as answer:
+            if answer.status_code != 200:
+                answer.read()
+            return answer
+    return world.http.request(row.method, url, headers=headers, json=body)
 
 
 def filled(value: Any, names: dict[str, str]) -> Any:

@@ -33,6 +33,8 @@ class AccessStore:
         self._admin = Principal(
             actor=ADMIN_TOKEN, bindings=(Binding("admin", ANY),), token=ADMIN_TOKEN.partition(":")[2]
         )
+        self.loaded = False
+        """Whether the table has been read; before that, that a credential is unknown means nothing."""
         self.users: dict[str, User] = {}
         self.tokens: dict[str, Token] = {}
         self.sessions: dict[str, Session] = {}
@@ -54,6 +56,7 @@ class AccessStore:
         self.sessions = kept["session"]  # type: ignore[assignment]
         self.links = kept["link"]  # type: ignore[assignment]
         self.secrets = kept["secret"]  # type: ignore[assignment]
+        self.loaded = True
         self._index()
 
     def apply(self, writes: Iterable[SideWrite]) -> None:

@@ -21,7 +21,8 @@ Policy = Annotated[str | None, QueryParameter(description="`namespace/name`", ma
 
 @get("/events", opt={"permission": "event:read"})
 async def list_events(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[EventRecord]]:
-    """Every event, newest first, those of OnCue's own included; `state` is `input`, `derived` or `rejected`.
+    """Every event, newest first, those of OnCue's own included; `state` is `input`, `received` (an input from outside),
+    `derived` or `rejected`.
 
     A page may hold less than `limit`, even nothing, and still have a `next`: the search goes on from there.
     """
