@@ -158,8 +158,8 @@ class Process:
             except Refusal:
                 pass
             await asyncio.sleep(0.05)
-        await self._reload_access()
         await self.catalogue.reload()
+        await self._reload_access()
         _, newest = await self.queries.run(heads)
         self.hub.committed_to(newest)
         gc.collect()

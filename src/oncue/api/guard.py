@@ -56,16 +56,18 @@ def authenticate(scope: Scope, access: AccessStore, *, in_query: bool = False) -
     """Who asks; None for nobody.
 
     `in_query` takes `?token=` as well. Raises `Refusal`: auth.invalid for a credential that is not one (any more),
-    auth.csrf for a change from a session without its CSRF token.
+    auth.csrf for a change from a session without its CSRF token, engine.unavailable before the credentials have been read.
     """
     text = _presented(scope, in_query)
     if text is not None:
         principal = access.by_token(text)
         if principal is None:
-            raise Refusal("auth.invalid")
+            raise Refusal("auth.invalid") if access.loaded else Refusal("engine.unavailable")
         return principal
     value = cookie(scope, SESSION_COOKIE)
     principal = access.by_session(value) if value else None
+    if value and not access.loaded:
+        raise Refusal("engine.unavailable")
     if principal is not None and scope["method"] not in SAFE_METHODS:
         sent = (header(scope, CSRF_HEADER) or b"").decode("latin-1").encode()
         twin = (cookie(scope, CSRF_COOKIE) or "").encode()

@@ -44,9 +44,9 @@ class Health:
         await answer(send, 200, JSON, b'{"status":"ok"}')
 
     async def readyz(self, send: Send) -> None:
-        """200 when events are taken: the engine is on the line and ready."""
+        """200 when events are taken: the engine is on the line and ready, and credentials have been read."""
         report = await self.report()
-        ready = report is not None and report.ready
+        ready = report is not None and report.ready and self._ctx.access.loaded
         body = {"ready": ready, "engine": report.body if report is not None else None}
         await answer(send, 200 if ready else 503, JSON, msgspec.json.encode(body, enc_hook=str))
 

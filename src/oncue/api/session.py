@@ -62,6 +62,8 @@ async def sign_in(request: Request[Any, Any, Any], ctx: Ctx, data: Credentials) 
     """Sign in with a password; the answer sets the session's cookies."""
     address = f"address:{request.client.host if request.client else ''}"
     key = f"user:{data.username[:200].lower()}"
+    if not ctx.access.loaded:
+        raise Refusal("engine.unavailable")
     ctx.throttle.check(key, address)
     user = ctx.access.users.get(data.username)
     known = user if user is not None and not user.disabled and user.kind == "person" else None
