@@ -7,6 +7,11 @@ from types import TracebackType
 from typing import Self
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A caller that is killed leaves its connection behind; that is what this is for."""
+
+
 class Ledger:
     """Counts PUT and POST calls by path and by `Idempotency-Key`."""
 
@@ -30,7 +35,7 @@ class Ledger:
             def log_message(self, format: str, *arguments: object) -> None:
                 """Say nothing; the counters are what counts."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = _Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)

@@ -17,7 +17,7 @@ from tests.soak.load import Load
 
 pytestmark = pytest.mark.soak
 
-KILLS = 50
+KILLS = int(os.environ.get("KILLS", "50"))
 MANIFESTS = """\
 apiVersion: oncue/v1
 kind: OutboundAllow
