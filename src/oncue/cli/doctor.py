@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -37,6 +37,9 @@ WAL_WARN: Final = 256 * 1024 * 1024
 CLOCK_WARN_S: Final = 5.0
 CERTIFICATE_WARN_DAYS: Final = 21
 SILENT_WARN_H: Final = 24
+
+ENGINE_SHOWN: Final = ("version", "position", "problem", "queue_events", "effects_pending", "commit_failures")
+"""What is worth a look in the engine's report."""
 
 State = Literal["ok", "warn", "fail"]
 
@@ -181,10 +184,11 @@ def _engine(data: Path) -> Iterator[Finding]:
         yield Finding("engine", "fail", f"no answer: {error}", "See the server's log; restart it.")
         return
     took = (time.monotonic() - started) * 1000
-    known = ", ".join(f"{name} {_short(value)}" for name, value in report.body.items() if _short(value))
+    body = report.body
+    known = ", ".join(f"{name.replace('_', ' ')} {body[name]}" for name in ENGINE_SHOWN if body.get(name) is not None)
     seen = f"answers in {took:.0f} ms" + (f": {known}" if known else "")
     yield Finding("engine", "ok" if report.ready else "fail", seen, "It is starting, or cannot write; see its log.")
-    workers = report.body.get("workers")
+    workers = body.get("workers")
     if isinstance(workers, int | list | dict):
         count = workers if isinstance(workers, int) else len(workers)
         hint = "Without a worker no action runs and no notification leaves; see the server's log."
@@ -206,14 +210,6 @@ def _ask_engine(path: Path) -> frames.HealthReport:
                 frame = frames.decode(reader.read(size))
                 if isinstance(frame, frames.HealthReport):
                     return frame
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value) if isinstance(value, int | str) and len(str(value)) <= 24 else ""
 
 
 # What the configuration names

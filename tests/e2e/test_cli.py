@@ -1,0 +1,127 @@
+"""The command line against a real server: what it prints, and what it never prints."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually
+
+TEAM = "apiVersion: oncue/v1\nkind: Team\nmetadata: {name: night-shift}\nspec: {description: DESCRIPTION, channels: [mail]}\n"
+
+
+def _oncue(
+    server: Server, *arguments: str, stdin: str = "", token: str = ADMIN_TOKEN
+) -> subprocess.CompletedProcess[str]:
+    env = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": token})
+    return subprocess.run(
+        [ONCUE, *arguments], input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def _json(server: Server, *arguments: str) -> list[dict]:
+    ran = _oncue(server, *arguments, "-o", "json")
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout)
+
+
+def test_a_manifest_is_created_compared_updated_printed_and_deleted(oncue_server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "team.yaml"
+    file.write_text(TEAM.replace("DESCRIPTION", "Nights"))
+    assert "Team/default/night-shift would be created" in _oncue(oncue_server, "diff", "-f", str(file)).stdout
+    applied = _oncue(oncue_server, "apply", "-f", str(file))
+    assert applied.stdout == "Team/default/night-shift created\n"
+    assert "there is no Channel mail here" in applied.stderr
+    assert _oncue(oncue_server, "apply", "-f", str(file)).stdout == "Team/default/night-shift unchanged\n"
+    file.write_text(TEAM.replace("DESCRIPTION", "Weekends"))
+    diff = _oncue(oncue_server, "diff", "--exit-code", "-f", str(file))
+    assert diff.returncode == 1
+    assert any(line.strip().startswith("-") and "Nights" in line for line in diff.stdout.splitlines())
+    assert any(line.strip().startswith("+") and "Weekends" in line for line in diff.stdout.splitlines())
+    assert _oncue(oncue_server, "apply", "-f", str(file)).stdout == "Team/default/night-shift updated\n"
+    printed = _oncue(oncue_server, "get", "team", "night-shift", "-o", "yaml").stdout
+    assert _oncue(oncue_server, "apply", "-f", "-", stdin=printed).stdout == "Team/default/night-shift unchanged\n"
+    assert _oncue(oncue_server, "delete", "team", "night-shift").returncode == 0
+    assert _oncue(oncue_server, "get", "team", "night-shift").returncode == 1
+
+
+def test_a_refused_member_of_a_file_is_named_and_the_others_are_kept(oncue_server: Server) -> None:
+    events = [
+        {"specversion": "1.0", "id": str(n), "source": "/cli", "type": type}
+        for n, type in enumerate(["a.b", "oncue.x", "a.b"])
+    ]
+    ran = _oncue(oncue_server, "emit", "-", stdin=json.dumps(events))
+    assert ran.returncode == 1
+    assert ran.stdout == "2 accepted, 0 duplicates, 1 rejected\n"
+    assert "event 1 was rejected: event.type_reserved" in ran.stderr
+    assert "0 accepted, 2 duplicates, 1 rejected" in _oncue(oncue_server, "emit", "-", stdin=json.dumps(events)).stdout
+
+
+def test_tail_prints_facts_after_a_cursor(oncue_server: Server) -> None:
+    _oncue(oncue_server, "emit", "--type", "a.down", "--severity", "major", "--resource", "tail-1")
+    ran = _oncue(oncue_server, "tail", "--since", "0-1", "--type", "oncue.alert.*", "--count", "1", "-o", "json")
+    assert json.loads(ran.stdout)["type"] == "oncue.alert.fired"
+
+
+def test_a_token_can_do_what_it_was_made_for_until_it_is_revoked(oncue_server: Server) -> None:
+    token = _oncue(oncue_server, "token", "create", "viewing", "--role", "viewer").stdout.strip()
+    assert _oncue(oncue_server, "get", "alerts", token=token).returncode == 0
+    refused = _oncue(oncue_server, "emit", "--type", "a.b", token=token)
+    assert (refused.returncode, "access.denied" in refused.stderr) == (1, True)
+    (listed,) = [one for one in _json(oncue_server, "token", "list") if one["name"] == "viewing"]
+    assert token not in json.dumps(listed)
+    assert _oncue(oncue_server, "token", "revoke", listed["id"]).returncode == 0
+    assert eventually(lambda: "auth.invalid" in _oncue(oncue_server, "get", "alerts", token=token).stderr)
+
+
+def test_a_user_gets_a_link_and_a_password_from_standard_input(oncue_server: Server) -> None:
+    assert "/sign-in?link=" in _oncue(oncue_server, "user", "create", "basis-1", "--role", "responder@default").stdout
+    assert _oncue(oncue_server, "user", "passwd", "basis-1", stdin="short").returncode == 1
+    ran = _oncue(oncue_server, "user", "passwd", "basis-1", stdin="a horse of four words\n")
+    assert (ran.returncode, "horse" in ran.stdout + ran.stderr) == (0, False)
+    signed_in = oncue_server.client.post(
+        "/api/v1/sign-in", json={"username": "basis-1", "password": "a horse of four words"}
+    )
+    assert signed_in.status_code == 200
+    (listed,) = [one for one in _json(oncue_server, "user", "list") if one["name"] == "basis-1"]
+    assert listed["bindings"] == [{"role": "responder", "namespace": "default"}]
+
+
+def test_a_secret_goes_in_and_never_comes_out(oncue_server: Server) -> None:
+    ran = _oncue(oncue_server, "secret", "set", "mail", stdin="hunter2-hunter2\n")
+    assert (ran.returncode, ran.stdout) == (0, "secret://mail set in default\n")
+    listed = _oncue(oncue_server, "secret", "list", "-o", "json").stdout
+    assert "mail" in listed
+    assert "hunter2" not in listed
+    assert b"hunter2" not in (oncue_server.data / "oncue.db").read_bytes()
+    assert _oncue(oncue_server, "secret", "delete", "mail").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "kind", ["alerts", "incidents", "events", "runs", "tickets", "decisions", "dead-letters", "silences", "policy"]
+)
+def test_every_list_is_printed_in_every_form(oncue_server: Server, kind: str) -> None:
+    for form in ("table", "yaml", "json"):
+        ran = _oncue(oncue_server, "get", kind, "-o", form)
+        assert ran.returncode == 0, ran.stderr
+
+
+def test_doctor_sees_every_part_of_a_running_server(oncue_server: Server) -> None:
+    def healthy() -> bool:
+        found = {
+            one["part"]: one["state"]
+            for one in json.loads(_oncue(oncue_server, "doctor", "--data", str(oncue_server.data), "-o", "json").stdout)
+        }
+        return {
+            part: found.get(part) for part in ("server", "engine", "worker", "journal", "keys", "monitors")
+        } == dict.fromkeys(("server", "engine", "worker", "journal", "keys", "monitors"), "ok")
+
+    assert eventually(healthy, within_s=40)
+
+
+def test_the_starter_is_applied_as_a_directory(oncue_server: Server) -> None:
+    ran = _oncue(oncue_server, "apply", "--dry-run", "-f", str(ROOT / "examples" / "starter"))
+    assert ran.returncode == 0
+    assert ran.stdout.count("would be created") == 11
+    assert _json(oncue_server, "get", "workflow") == []
