@@ -76,6 +76,6 @@ def _load(group: str, name: str, what: str) -> object:
         raise ActionError("action.unknown", f"there is no {what} {name!r}; there are {', '.join(names(group))}")
     try:
         found: object = point.load()()
-    except Exception as error:  # noqa: BLE001 - whatever a plugin's import raises, the plugin cannot be used
+    except Exception as error:
         raise ActionError("plugin.broken", f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
     return found

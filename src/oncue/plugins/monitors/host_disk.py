@@ -52,9 +52,13 @@ class HostDisk:
             "At the present trend; absent while it does not fill up.",
         ),
     )
-    errors = (ErrorDoc("host.disk.missing", "A mount point that the manifest names does not exist."),)
+    errors = (
+        ErrorDoc("host.disk.missing", "A mount point that the manifest names does not exist."),
+        ErrorDoc("host.disk.hangs", "A file system does not answer, as when the server of a network mount is away."),
+    )
 
     def __init__(self) -> None:
+        self._asked: dict[str, asyncio.Future[os.statvfs_result]] = {}
         self._trend: dict[str, deque[tuple[float, float]]] = {}
 
     def subject(self, settings: Settings) -> str:
@@ -67,12 +71,20 @@ class HostDisk:
         readings: list[Reading] = []
         for mount in mounts:
             try:
-                readings += self._readings(mount, await asyncio.to_thread(os.statvfs, mount), settings, at)
+                readings += self._readings(mount, await self._ask(mount), settings, at)
             except FileNotFoundError as error:
                 raise ActionError("host.disk.missing", f"{mount} does not exist") from error
             except PermissionError:
                 continue
         return Probe(readings=readings)
+
+    async def _ask(self, mount: str) -> os.statvfs_result:
+        """One question at a time for each file system: a hanging one holds one thread, not one per probe."""
+        asked = self._asked.get(mount)
+        if asked is not None and not asked.done():
+            raise ActionError("host.disk.hangs", f"{mount} has not answered since an earlier probe")
+        self._asked[mount] = asyncio.ensure_future(asyncio.to_thread(os.statvfs, mount))
+        return await asyncio.shield(self._asked[mount])
 
     def _readings(self, mount: str, found: os.statvfs_result, settings: Settings, at: datetime) -> list[Reading]:
         labels = {"mount": mount}
