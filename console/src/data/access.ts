@@ -3,43 +3,9 @@ import { useQuery } from "@tanstack/react-query";
 
 import { useCommand } from "./commands";
 import { get, patch, post, put, remove, type Page } from "./http";
-import type { Binding } from "./me";
+import type { Binding, Secret, Token, User } from "./types";
 
 export const ROLES = ["viewer", "responder", "operator", "approver", "editor", "admin"] as const;
-
-export interface User {
-  name: string;
-  kind: "person" | "service";
-  display_name: string | null;
-  email: string | null;
-  bindings: Binding[];
-  disabled: boolean;
-  has_password: boolean;
-  created_at: string;
-  created_by: string;
-  updated_at: string;
-}
-
-export interface Token {
-  id: string;
-  name: string;
-  scope: "role" | "source" | "worker";
-  role: string | null;
-  namespaces: string[];
-  user: string | null;
-  created_at: string;
-  created_by: string;
-  expires_at: string | null;
-  last_used_at: string | null;
-}
-
-export interface Secret {
-  namespace: string;
-  name: string;
-  reference: string;
-  updated_at: string;
-  updated_by: string;
-}
 
 const useAll = <T>(resource: string) =>
   useQuery({ queryKey: [resource], queryFn: ({ signal }) => get<Page<T>>(`/${resource}`, {}, signal) });

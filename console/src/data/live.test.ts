@@ -4,17 +4,20 @@ import { changeOf, patched } from "./live";
 
 describe("changeOf", () => {
   it("reads the entity that a fact carries", () => {
-    expect(changeOf({ type: "oncue.alert.fired", subject: "A1", data: { id: "A1", title: "x" } }))
-      .toEqual({ resource: "alerts", id: "A1", entity: { id: "A1", title: "x" } });
+    expect(changeOf({ kind: "alert", id: "A1", event: { data: { id: "A1", title: "x", incident: "INC-1" } } }))
+      .toEqual({ resource: "alerts", id: "A1", entity: { id: "A1", title: "x", incident: "INC-1" }, shownBy: [["incidents", "INC-1"]] });
   });
-  it("takes no entity from a fact that carries another thing", () => {
-    expect(changeOf({ type: "oncue.incident.commented", subject: "INC-1", data: { id: "INC-1", text: "hi" } })?.entity).toBeNull();
-    expect(changeOf({ type: "oncue.step.failed", subject: "r1", data: { id: "r1" } })).toEqual({ resource: "runs", id: "r1", entity: null });
+  it("does not take a membership or a comment for an incident", () => {
+    expect(changeOf({ kind: "membership", id: "INC-1/A1", event: { data: { id: "INC-1/A1", incident: "INC-1", alert: "A1" } } }))
+      .toEqual({ resource: null, id: "INC-1/A1", entity: null, shownBy: [["incidents", "INC-1"], ["alerts", "A1"]] });
+    expect(changeOf({ kind: "comment", id: "C1", event: { data: { id: "C1", on_kind: "incident", on_id: "INC-1" } } })?.shownBy).toEqual([["incidents", "INC-1"]]);
   });
-  it("leaves out what no list shows", () => {
-    expect(changeOf({ type: "net.lacp.flap", subject: "x" })).toBeNull();
-    expect(changeOf({ type: "oncue.audit.signed_in", subject: "x" })).toBeNull();
-    expect(changeOf({ type: "oncue.alert.fired" })).toBeNull();
+  it("takes no entity from a decision", () => {
+    expect(changeOf({ kind: "policy", id: "default/a", event: { data: { id: "default/a", alert: "A1" } } })).toMatchObject({ resource: "policies", entity: null });
+  });
+  it("leaves out what is about nothing", () => {
+    expect(changeOf({ kind: "", id: "1" })).toBeNull();
+    expect(changeOf({})).toBeNull();
   });
 });
 

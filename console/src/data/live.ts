@@ -10,11 +10,13 @@ import { openStream, type Connection, type Message } from "./stream";
 
 export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "silences" | "monitors";
 
-/** What a fact is about: which resource, which entity, and its new state if the fact carries it. */
+/** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
-  resource: Resource;
+  resource: Resource | null;
   id: string;
   entity: { id: string } | null;
+  /** Resource and id of what shows it in a timeline. */
+  shownBy: readonly (readonly [Resource, string])[];
 }
 
 const RESOURCES: Record<string, Resource> = {
@@ -22,24 +24,29 @@ const RESOURCES: Record<string, Resource> = {
   incident: "incidents",
   ticket: "tickets",
   run: "runs",
-  step: "runs",
   silence: "silences",
   policy: "policies",
   manifest: "policies",
   monitor: "monitors",
 };
 
-/** Reads a fact's type, subject and data; null for what no list shows. */
-export function changeOf(event: { type?: unknown; subject?: unknown; data?: unknown }): Change | null {
-  if (typeof event.type !== "string") return null;
-  const [own, kind, verb] = event.type.split(".");
-  const resource = own === "oncue" && kind !== undefined ? RESOURCES[kind] : undefined;
-  if (resource === undefined || typeof event.subject !== "string") return null;
-  const data = event.data;
-  const carries =
-    typeof data === "object" && data !== null && "id" in data && data.id === event.subject &&
-    kind !== "step" && kind !== "manifest" && kind !== "policy" && verb !== "commented";
-  return { resource, id: event.subject, entity: carries ? (data as { id: string }) : null };
+/** The fields of a fact's data that name something else. */
+const REFERENCES: readonly (readonly [string, Resource])[] = [["incident", "incidents"], ["alert", "alerts"], ["run", "runs"], ["ticket", "tickets"]];
+
+/** Reads one of the stream's records: the kind and id of the entity, and the CloudEvent with its state. */
+export function changeOf(record: { kind?: unknown; id?: unknown; event?: unknown }): Change | null {
+  if (typeof record.kind !== "string" || typeof record.id !== "string" || record.kind === "") return null;
+  const resource = RESOURCES[record.kind] ?? null;
+  const event = typeof record.event === "object" && record.event !== null ? (record.event as { data?: unknown }) : {};
+  const data = typeof event.data === "object" && event.data !== null ? (event.data as Record<string, unknown>) : {};
+  const whole = resource !== null && record.kind !== "policy" && record.kind !== "manifest" && data["id"] === record.id;
+  const shownBy = REFERENCES.flatMap(([field, other]): [Resource, string][] => {
+    const value = data[field];
+    return typeof value === "string" && value !== "" ? [[other, value]] : [];
+  });
+  const onKind = typeof data["on_kind"] === "string" ? RESOURCES[data["on_kind"]] : undefined;
+  if (onKind !== undefined && typeof data["on_id"] === "string") shownBy.push([onKind, data["on_id"]]);
+  return { resource, id: record.id, entity: whole ? (data as { id: string }) : null, shownBy };
 }
 
 /** The pages of a list with one entity's new state in place; null when the list does not hold it. */
@@ -122,14 +129,15 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
       return;
     }
     if (typeof body !== "object" || body === null) return;
-    const inner = "event" in body && typeof body.event === "object" && body.event !== null ? body.event : body;
-    const change = changeOf(inner as { type?: unknown; subject?: unknown; data?: unknown });
+    const change = changeOf(body);
     if (change === null) return;
-    touch([change.resource, "detail", change.id]);
+    for (const [resource, id] of change.shownBy) touch([resource, "detail", id]);
     touch(["stats"]);
+    if (change.resource === null) return;
+    touch([change.resource, "detail", change.id]);
     const { entity } = change;
     if (entity === null) {
-      if (change.resource === "policies" || change.resource === "monitors") touch([change.resource]);
+      touch([change.resource]);
       return;
     }
     let known = false;
@@ -147,9 +155,6 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
       publish({ arrivals: { ...live.arrivals, [change.resource]: arrivals } });
     }
     touch([change.resource, "short"]);
-    if (change.resource === "alerts" && "incident" in entity && typeof entity.incident === "string") {
-      touch(["incidents", "detail", entity.incident]);
-    }
   };
 
   const close = openStream("/api/v1/stream", {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { holds, nameOf, type Me } from "./me";
+import { holds, nameOf } from "./me";
+import type { Me } from "./types";
 
 const me = { permissions: { "alert:read": ["*"], "alert:acknowledge": ["team-a"] } } as unknown as Me;
 

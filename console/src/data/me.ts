@@ -2,23 +2,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { get, post, Problem } from "./http";
-
-export interface Binding {
-  role: string;
-  namespace: string;
-}
-
-export interface Me {
-  actor: string;
-  user: string | null;
-  display_name: string | null;
-  bindings: Binding[];
-  /** The namespace of what names none. */
-  home: string;
-  /** Permission to the namespaces in which it is held; `*` is every one. */
-  permissions: Record<string, string[]>;
-  session_expires_at: string | null;
-}
+import type { LinkInfo, Me } from "./types";
 
 const KEY = ["me"] as const;
 
@@ -76,12 +60,6 @@ export function useSignOut() {
       window.location.assign("/sign-in");
     },
   });
-}
-
-export interface LinkInfo {
-  purpose: "first_admin" | "set_password";
-  user: string | null;
-  expires_at: string;
 }
 
 /** What a one-time link is for; looking does not use it up. */

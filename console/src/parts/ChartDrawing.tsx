@@ -33,7 +33,8 @@ function option({ series, unit, limits = [], onRange }: ChartProps): echarts.ECh
       axisLine: { show: false }, splitLine: { lineStyle: { color: token("line-soft") } },
       axisLabel: { ...axis.axisLabel, formatter: (value: number) => measure(value, unit) },
     },
-    ...(onRange ? { brush: { xAxisIndex: 0, toolbox: [], brushStyle: { color: token("accent-bg"), borderColor: token("accent") } } } : {}),
+    toolbox: { show: false },
+    ...(onRange ? { brush: { xAxisIndex: 0, brushStyle: { color: token("accent-bg"), borderColor: token("accent") } } } : {}),
     series: series.map((each, index) => ({
       name: each.name,
       type: each.kind === "bar" ? "bar" : "line",
@@ -50,7 +51,7 @@ function option({ series, unit, limits = [], onRange }: ChartProps): echarts.ECh
               data: limits.map((limit) => ({
                 yAxis: limit.value, name: limit.name,
                 lineStyle: { color: token(limit.tone), type: "dashed", width: 1 },
-                label: { formatter: limit.name, color: token(`${limit.tone}-text`), fontSize: 11, position: "insideStartTop" },
+                label: { show: false },
               })),
             },
           }

@@ -1,14 +1,14 @@
 /** A timeline from the journal, newest first: instant, icon, fact, then code and detail. */
 import { Link } from "@tanstack/react-router";
 
-import type { JournalEvent } from "../data/types";
+import type { Fact } from "../data/types";
 import { dayName } from "./format";
 import { Icon } from "./Icon";
 import { ReasonChip } from "./marks";
 import { entryOf } from "./story";
 import { Clock } from "./time";
 
-export function Timeline({ facts, onlyKey = false }: { facts: readonly JournalEvent[]; onlyKey?: boolean }) {
+export function Timeline({ facts, onlyKey = false }: { facts: readonly Fact[]; onlyKey?: boolean }) {
   const entries = facts
     .map((fact) => ({ fact, entry: entryOf(fact.event) }))
     .filter(({ entry }) => !onlyKey || entry.milestone || entry.said !== null);

@@ -1,6 +1,6 @@
 /** Facts in words: what a timeline, a graph node and a palette entry say about one of OnCue's own events. */
 import type { Alert, CloudEvent, Incident, Run, Ticket } from "../data/types";
-import { measure, plural, sentence } from "./format";
+import { measure, sentence } from "./format";
 import type { IconName } from "./Icon";
 
 export interface Entry {
@@ -78,7 +78,7 @@ function incidentEntry(verb: string, data: Data): Partial<Entry> {
       return { text: by || "Comment", icon: "comment", said: said || null };
     }
     case "alert_added":
-      return { text: "An alert joined", detail: Number.isFinite(incident.alerts_total) ? plural(incident.alerts_total, "alert") : "" };
+      return { text: `An alert joined ${text(data["incident"])}`.trim(), code: text(data["rule"]) || null, detail: text(data["reason"]) };
     default:
       return { text: sentence(verb), milestone: verb === "reopened" || verb === "closed", detail: text(data["reason"]) };
   }

@@ -2,8 +2,9 @@
 import { Modal, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 
-import { ROLES, useChangeUser, useCreateUser, useDeleteUser, useUserLink, useUsers, type User } from "../../data/access";
+import { ROLES, useChangeUser, useCreateUser, useDeleteUser, useUserLink, useUsers } from "../../data/access";
 import { useMay, useMe } from "../../data/me";
+import type { User } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
 import { CopyButton } from "../../parts/Code";

@@ -2,8 +2,9 @@
 import { Modal, PasswordInput, TextInput } from "@mantine/core";
 import { useState } from "react";
 
-import { useDeleteSecret, useSecrets, useSetSecret, type Secret } from "../../data/access";
+import { useDeleteSecret, useSecrets, useSetSecret } from "../../data/access";
 import { useMay, useMe } from "../../data/me";
+import type { Secret } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
 import { CopyButton } from "../../parts/Code";

@@ -2,8 +2,9 @@
 import { Modal, NumberInput, Select, TextInput } from "@mantine/core";
 import { useState } from "react";
 
-import { ROLES, useCreateToken, useRevokeToken, useTokens, type Token } from "../../data/access";
+import { ROLES, useCreateToken, useRevokeToken, useTokens } from "../../data/access";
 import { useMay, useMe } from "../../data/me";
+import type { Token } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
 import { CopyButton } from "../../parts/Code";

@@ -148,24 +148,21 @@ function Measured({ alert }: { alert: Alert }) {
 }
 
 function Decisions({ alert }: { alert: Alert }) {
-  const facts = useDetail<Page<Fact>>("alerts", alert.id, "timeline", { query: { limit: 200 } });
-  const decided = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.policy."));
-  if (decided.length === 0 && alert.policies.length === 0) return null;
+  const decisions = useShort<Decision>("policies", { resource: alert.resource, namespace: alert.namespace, limit: 200 }, { path: "/decisions" });
+  const own = (decisions.data?.items ?? []).filter((decision) => decision.alert === alert.id);
+  if (own.length === 0 && alert.policies.length === 0) return null;
   return (
     <div className="panel-section stack" style={{ gap: 6 }}>
       <h2 className="heading">Decisions</h2>
       {alert.policies.length > 0 && <p className="dim">Shaped by {alert.policies.map((policy) => <PolicyLink key={policy} policy={policy} />)}</p>}
-      {decided.map((fact) => {
-        const data = fact.event.data as Partial<Decision>;
-        return (
-          <div key={fact.position} className="row wrapping">
-            <ReasonChip code={data.reason ?? data.outcome ?? ""} not={data.outcome === "blocked"} />
-            <PolicyLink policy={data.policy ?? ""} />
-            <span className="dim3 end"><RelativeTime at={fact.recorded_at} /></span>
-            {data.detail && <span className="t12 dim3" style={{ flexBasis: "100%" }}>{data.detail}</span>}
-          </div>
-        );
-      })}
+      {own.map((decision) => (
+        <div key={decision.position} className="row wrapping">
+          <ReasonChip code={decision.reason} not={decision.outcome === "blocked"} />
+          <PolicyLink policy={`${decision.policy}@${String(decision.generation)}`} />
+          <Link className="dim3 end" to="/events/$position/story" params={{ position: decision.position }}><RelativeTime at={decision.recorded_at} suffix=" ago" /></Link>
+          {decision.detail !== "" && <span className="t12 dim3" style={{ flexBasis: "100%" }}>{decision.detail}</span>}
+        </div>
+      ))}
     </div>
   );
 }

@@ -54,7 +54,7 @@ export default function AlertsPage() {
       ),
       cell: (row) => <Checkbox size="xs" aria-label={`Choose ${row.title}`} checked={chosen.has(row.id)} onChange={() => toggle(row.id)} />,
     },
-    { id: "severity", head: "Severity", width: current ? "34px" : "104px", cell: (row) => (current ? <SeverityShape severity={row.severity} /> : <SeverityMark severity={row.severity} />) },
+    { id: "severity", head: current ? <span className="sr">Severity</span> : "Severity", width: current ? "34px" : "104px", cell: (row) => (current ? <SeverityShape severity={row.severity} /> : <SeverityMark severity={row.severity} />) },
     {
       id: "title", head: "Alert",
       cell: (row) => (

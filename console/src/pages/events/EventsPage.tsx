@@ -37,7 +37,7 @@ export default function EventsPage() {
   const list = useList<JournalEvent>(
     "events",
     {
-      q: filters["q"], type: filters["type"], severity: filters["severity"], resource: filters["resource"], service: filters["service"], state: filters["state"] || "input",
+      q: filters["q"], type: filters["type"], severity: filters["severity"], resource: filters["resource"], service: filters["service"], state: filters["state"] || "received",
       namespace: filters["namespace"], since: filters["since"] ?? sinceOf(filters["range"], now), until: filters["until"],
     },
     { refetchInterval: tail ? 2000 : false },
@@ -57,7 +57,7 @@ export default function EventsPage() {
           <div className="page-head"><div><h1>Events</h1></div></div>
           <div className="filters">
             <SearchField label="Search in events" />
-            <Segments name="state" label="Which events" options={[{ value: "", label: "Received" }, { value: "derived", label: "Derived" }, { value: "rejected", label: "Rejected" }]} />
+            <Segments name="state" label="Which events" options={[{ value: "", label: "Received" }, { value: "input,derived,rejected", label: "All" }, { value: "derived", label: "Derived" }, { value: "rejected", label: "Rejected" }]} />
             <TextFilter name="type" label="Type, as net.*" />
             <Choice name="severity" label="Severity" values={SEVERITIES} />
             <TextFilter name="resource" label="Resource" width={130} />

@@ -4,7 +4,7 @@ import type { JournalEvent, Story, StoryNode } from "../../data/types";
 import { didNot, histogram, laneOf, merged, rowText, summary } from "./view";
 
 const event = (recorded_at: string, fields: Partial<JournalEvent["event"]> = {}): JournalEvent =>
-  ({ position: "0-1", recorded_at, id: "1", type: "t", event: { specversion: "1.0", id: "1", source: "/s", type: "t", ...fields } });
+  ({ position: "0-1", recorded_at, id: "1", type: "t", event: { specversion: "1.0", id: "1", source: "/s", type: "t", ...fields } }) as JournalEvent;
 const node = (fields: Partial<StoryNode>): StoryNode =>
   ({ id: "n", kind: "fact", position: "0-1", at: "", type: "oncue.alert.fired", title: "", about_kind: null, about_id: null, outcome: null, reason: null, detail: null, severity: null, ...fields });
 

@@ -7,7 +7,7 @@ import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "..
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Alert, Comment, Decision, Fact, Incident, Run, Ticket } from "../../data/types";
+import type { Alert, Decision, Fact, Incident, Run, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -241,30 +241,10 @@ function TimelineCard({ incident }: { incident: Incident }) {
       }
     >
       {may("incident:comment", incident.namespace) && <CommentBox resource="incidents" id={incident.id} />}
-      <Comments incident={incident} />
       <Loaded query={facts} what="the timeline">
         {(page) => <Timeline facts={page.items} onlyKey={!all} />}
       </Loaded>
     </Card>
-  );
-}
-
-function Comments({ incident }: { incident: Incident }) {
-  const comments = useDetail<Page<Comment>>("incidents", incident.id, "comments");
-  if (!comments.data || comments.data.items.length === 0) return null;
-  return <CommentList comments={comments.data.items} />;
-}
-
-export function CommentList({ comments }: { comments: readonly Comment[] }) {
-  return (
-    <ul aria-label="Comments">
-      {comments.map((comment) => (
-        <li key={comment.id} className="moving-row">
-          <span className="row t12"><Icon name="comment" size="m" /><b className="med">{nameOf(comment.by)}</b><span className="dim3 end"><RelativeTime at={comment.at} suffix=" ago" /></span></span>
-          <span className="wrap" style={{ whiteSpace: "pre-wrap" }}>{comment.text}</span>
-        </li>
-      ))}
-    </ul>
   );
 }
 

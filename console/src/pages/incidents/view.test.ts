@@ -14,11 +14,11 @@ describe("an incident's acts", () => {
 describe("an incident's times", () => {
   const opened_at = "2026-11-20T10:00:00Z";
   it("run until it is resolved", () => {
-    expect(openFor({ opened_at }, Date.parse("2026-11-20T10:07:24Z"))).toBe("7 m");
+    expect(openFor({ opened_at, resolved_at: null }, Date.parse("2026-11-20T10:07:24Z"))).toBe("7 m");
     expect(openFor({ opened_at, resolved_at: "2026-11-20T10:30:00Z" }, Date.parse("2026-11-21T10:00:00Z"))).toBe("30 m");
   });
   it("say how soon someone took it on", () => {
     expect(respondedAfter({ opened_at, acknowledged_at: "2026-11-20T10:02:15Z" })).toBe("2 m");
-    expect(respondedAfter({ opened_at })).toBeNull();
+    expect(respondedAfter({ opened_at, acknowledged_at: null })).toBeNull();
   });
 });

@@ -9,7 +9,7 @@ import { isSeverity, SeverityMark, StateMark } from "../../parts/marks";
 import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { sinceOf, useFilters } from "../../shell/filters";
-import { lines, limitsOf, nameOf, namespaceOf, seriesOf, unitOf, worstMonitors } from "./view";
+import { lines, limitsOf, metricsOf, nameOf, namespaceOf, seriesOf, unitOf, worstMonitors } from "./view";
 
 export function Monitors() {
   const [filters] = useFilters();
@@ -38,7 +38,7 @@ function MonitorCard({ monitor, series }: { monitor: Monitor; series: readonly S
   const spec = monitor.manifest?.spec ?? {};
   const uses = typeof spec["uses"] === "string" ? spec["uses"] : state?.uses ?? "";
   const every = typeof spec["every"] === "string" ? spec["every"] : "30s";
-  const metrics = [...new Set(series.map((each) => each.metric))].slice(0, 4);
+  const metrics = metricsOf(monitor, series);
   return (
     <Card
       title={nameOf(monitor)} scope={`${uses}, every ${every}`}
@@ -55,11 +55,12 @@ function MonitorCard({ monitor, series }: { monitor: Monitor; series: readonly S
         {metrics.length === 0 && uses !== "heartbeat" && <p className="t12 dim3">Its first chart shows after a minute of readings.</p>}
         {metrics.map((metric) => {
           const own = series.filter((each) => each.metric === metric);
+          const limits = limitsOf(monitor, metric);
           const last = own[0]?.points.at(-1)?.mean;
           return (
             <figure key={metric}>
-              <figcaption className="row t12"><span className="mono dim">{metric}</span><b className="end">{own.length === 1 ? measure(last, unitOf(metric)) : ""}</b></figcaption>
-              <Chart label={`${metric}, last value ${measure(last, unitOf(metric))}`} height={110} unit={unitOf(metric)} series={lines(own)} limits={limitsOf(monitor, metric)} />
+              <figcaption className="row wrapping t12"><span className="mono dim">{metric}</span>{limits.map((limit) => <span key={limit.name} className={`t11 ct ${limit.tone}`}>{limit.name} {measure(limit.value, unitOf(metric))}</span>)}<b className="end">{own.length === 1 ? measure(last, unitOf(metric)) : ""}</b></figcaption>
+              <Chart label={`${metric}, last value ${measure(last, unitOf(metric))}`} height={110} unit={unitOf(metric)} series={lines(own)} limits={limits} />
             </figure>
           );
         })}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Monitor, SampleSeries, Source } from "../../data/types";
-import { healthOf, lines, limitsOf, seriesOf, snippet, unitOf, worstMonitors } from "./view";
+import { healthOf, lines, limitsOf, metricsOf, seriesOf, snippet, unitOf, worstMonitors } from "./view";
 
 const source = (fields: Partial<Source>): Source => ({ name: "s", type: "cloudevents", path: "/in/s", last_event_at: null, last_error_at: null, ...fields }) as Source;
 const monitor = (name: string, state: string | null, spec: Record<string, unknown> = {}): Monitor =>
@@ -33,6 +33,7 @@ describe("monitors", () => {
     const cpu = monitor("cpu", "clear", { uses: "host.cpu", thresholds: [{ metric: "host.cpu.used", warning: 80, critical: 95 }] });
     expect(limitsOf(cpu, "host.cpu.used").map((limit) => [limit.name, limit.value])).toEqual([["warning", 80], ["critical", 95]]);
     expect(limitsOf(cpu, "host.cpu.idle")).toEqual([]);
+    expect(metricsOf(cpu, [series("host.cpu.idle"), series("host.cpu.used")])).toEqual(["host.cpu.used", "host.cpu.idle"]);
   });
   it("own the series that name them, or else those of what they use", () => {
     const cpu = monitor("cpu", "clear", { uses: "host.cpu" });
@@ -48,6 +49,7 @@ describe("charts", () => {
   it("guess the unit from the metric's name, and only from its end", () => {
     expect(unitOf("host.cpu.used")).toBe("percent");
     expect(unitOf("http.latency")).toBe("s");
+    expect(unitOf("host.disk.free")).toBe("bytes");
     expect(unitOf("host.load.per_core")).toBeNull();
   });
 });

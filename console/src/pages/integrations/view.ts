@@ -91,9 +91,16 @@ export function lines(series: readonly SampleSeries[]): Series[] {
   });
 }
 
-/** The unit that a metric's name ends in, if it does. */
+/** At most `limit` metrics of a monitor: those with limits first, because they are what it watches. */
+export function metricsOf(monitor: Monitor, series: readonly SampleSeries[], limit = 3): string[] {
+  const all = [...new Set(series.map((each) => each.metric))];
+  return all.toSorted((a, b) => Number(limitsOf(monitor, b).length > 0) - Number(limitsOf(monitor, a).length > 0)).slice(0, limit);
+}
+
+/** The unit that a metric's name implies, if it does. */
 export function unitOf(metric: string): string | null {
-  if (/(percent|used|usage|utili[sz]ation)$/.test(metric)) return "percent";
+  if (/^host\.cpu\./.test(metric) || /(percent|used|usage|utili[sz]ation)$/.test(metric)) return "percent";
+  if (/^host\.(disk|memory)\.(free|available|total)$/.test(metric)) return "bytes";
   if (/(seconds|latency|duration)(_s)?$|_s$/.test(metric)) return "s";
   if (/bytes$/.test(metric)) return "bytes";
   return null;

@@ -39,7 +39,7 @@ export default function NowPage() {
       <div className="columns">
         <div>
           <Card title="Open incidents" scope={count(namespace ? incidents.length : stats.data.openIncidents)} end={<Link to="/incidents">by priority, then age</Link>} className="clip">
-            <OpenIncidents incidents={incidents} />
+            <OpenIncidents incidents={incidents} total={namespace ? incidents.length : stats.data.openIncidents} />
           </Card>
           <ServiceHealth services={services} />
           <Noise stats={stats.data} />
@@ -60,7 +60,10 @@ export default function NowPage() {
   );
 }
 
-function OpenIncidents({ incidents }: { incidents: readonly Incident[] }) {
+/** Incidents on one glance; the list has the rest. */
+const SHOWN = 8;
+
+function OpenIncidents({ incidents, total }: { incidents: readonly Incident[]; total: number }) {
   if (incidents.length === 0) {
     return (
       <EmptyState title="No incident is open">
@@ -68,7 +71,13 @@ function OpenIncidents({ incidents }: { incidents: readonly Incident[] }) {
       </EmptyState>
     );
   }
-  return <IncidentTable rows={incidents} />;
+  const hidden = Math.max(total, incidents.length) - Math.min(SHOWN, incidents.length);
+  return (
+    <>
+      <IncidentTable rows={incidents.slice(0, SHOWN)} />
+      {hidden > 0 && <Link to="/incidents" className="list-foot">{plural(hidden, "more open incident")}</Link>}
+    </>
+  );
 }
 
 function ServiceHealth({ services }: { services: ReturnType<typeof useShort<Service>> }) {

@@ -7,7 +7,7 @@ import { useShort } from "../../data/lists";
 import type { Decision, Policy } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { CopyButton } from "../../parts/Code";
-import { count } from "../../parts/format";
+import { count, plural } from "../../parts/format";
 import { ReasonChip, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
@@ -32,7 +32,7 @@ export default function PolicyPage() {
           <div className="meta ruled">
             <StateMark state={policy.mode === "observe" ? "observe" : "active"} />
             <span>gen {policy.generation}, since <RelativeTime at={policy.updated_at} suffix=" ago" /> by {policy.applied_by}</span>
-            <span>fired {count(policy.stats.fired)} times, held back {count(policy.stats.blocked)}</span>
+            <span>fired {plural(policy.stats.fired, "time")}, held back {count(policy.stats.blocked)}</span>
             {policy.owner && <span>owner {policy.owner}</span>}
           </div>
           <h1>{policy.name}</h1>

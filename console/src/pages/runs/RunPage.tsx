@@ -124,7 +124,7 @@ function StepDetail({ step, now }: { step: Step; now: number }) {
         </div>
       )}
       <div className="in-out">
-        <div className="stack" style={{ gap: 4 }}><span className="eyebrow">Inputs, as resolved; secrets stay references</span><Json value={step.inputs ?? {}} label={`Inputs of ${step.address}`} /></div>
+        <div className="stack" style={{ gap: 4 }}><span className="eyebrow">Inputs, as resolved</span><Json value={step.inputs ?? {}} label={`Inputs of ${step.address}`} /></div>
         <div className="stack" style={{ gap: 4 }}><span className="eyebrow">Outputs</span><Json value={step.outputs} label={`Outputs of ${step.address}`} /></div>
       </div>
       {step.result !== null && step.result !== undefined && (

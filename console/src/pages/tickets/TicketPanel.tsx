@@ -6,7 +6,7 @@ import { useAssign, useTransition } from "../../data/commands";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Comment, Fact, Ticket } from "../../data/types";
+import type { Fact, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
 import { sentence } from "../../parts/format";
@@ -16,7 +16,7 @@ import { ErrorState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { useFilters } from "../../shell/filters";
-import { CommentBox, CommentList } from "../incidents/IncidentPage";
+import { CommentBox } from "../incidents/IncidentPage";
 import { NEXT, verb } from "./view";
 
 export default function TicketPanel() {
@@ -38,7 +38,6 @@ function Body({ ticket }: { ticket: Ticket }) {
   const may = useMay();
   const me = useMe().data;
   const [assigning, setAssigning] = useState(false);
-  const comments = useDetail<Page<Comment>>("tickets", ticket.id, "comments");
   const facts = useDetail<Page<Fact>>("tickets", ticket.id, "timeline", { query: { limit: 200 } });
   const next = may("ticket:transition", ticket.namespace) ? NEXT[ticket.state] : [];
   return (
@@ -73,7 +72,6 @@ function Body({ ticket }: { ticket: Ticket }) {
         />
       </div>
       {may("ticket:comment", ticket.namespace) && <CommentBox resource="tickets" id={ticket.id} />}
-      {comments.data && <CommentList comments={comments.data.items} />}
       <h2 className="heading" style={{ padding: "12px 16px 0" }}>Timeline</h2>
       <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
       <Ask
