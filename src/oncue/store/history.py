@@ -100,10 +100,7 @@ def _matches(item: Entry, filters: Filters, audit: frozenset[str] | None) -> boo
         return False
     if event.type.startswith(AUDIT) and audit is not None and namespace not in audit:
         return False
-    if (
-        filters.state
-        and ("derived" if record.derived else "rejected" if record.rejected else "input") not in filters.state
-    ):
+    if filters.state and not _states(item) & set(filters.state):
         return False
     return (
         (not filters.type or any(_type_is(event.type, wanted) for wanted in filters.type))
@@ -115,6 +112,15 @@ def _matches(item: Entry, filters: Filters, audit: frozenset[str] | None) -> boo
         and (filters.until is None or record.recorded_at <= micros(filters.until))
         and (filters.q is None or filters.q.lower() in record.body.decode("utf-8", "replace").lower())
     )
+
+
+def _states(item: Entry) -> set[str]:
+    """What `state` may name of a record; `received` is an input that came from outside, samples and commands left out."""
+    record, event, _ = item
+    if record.derived:
+        return {"derived"}
+    own = event.type.startswith("oncue.")
+    return ({"rejected"} if record.rejected else {"input"}) | (set() if own else {"received"})
 
 
 def _type_is(type: str, wanted: str) -> bool:
