@@ -21,7 +21,9 @@ from oncue.core.errors import Refusal
 FILE: Final = "oncue.toml"
 """The file's name inside the data directory."""
 
-IGNORED: Final = frozenset({"ONCUE_CORPUS", "ONCUE_DATASETS", "ONCUE_LISTEN_FD", "ONCUE_PARENT", "ONCUE_SERVER", "ONCUE_TOKEN"})
+IGNORED: Final = frozenset(
+    {"ONCUE_CORPUS", "ONCUE_DATASETS", "ONCUE_LISTEN_FD", "ONCUE_PARENT", "ONCUE_SERVER", "ONCUE_TOKEN"}
+)
 """Variables that are known and mean nothing to the server."""
 
 _PREFIX: Final = "ONCUE_"
@@ -39,12 +41,14 @@ class Smtp(Section, kw_only=True, frozen=True):
     url: str = "mailbox:"
     """`mailbox:` keeps mail in the local mailbox; or `smtp://user:password@host:port?starttls`, or `smtps://...`."""
     sender: str = "oncue@localhost"
+    """The address that mail comes from."""
 
 
 class Shell(Section, kw_only=True, frozen=True):
     """The action `shell.command`."""
 
     enabled: bool = False
+    """Whether it runs anything at all."""
     allow: list[str] = []
     """Absolute programs, or whole beginnings of commands, that may run. In the environment: separated by commas, or a
     JSON array."""
@@ -60,19 +64,28 @@ class Retention(Section, kw_only=True, frozen=True):
     """How long things are kept. The journal loses its oldest segments past either bound."""
 
     max_age_days: Count = 30
+    """Of the journal."""
     max_size_gb: Annotated[float, msgspec.Meta(gt=0)] = 20.0
+    """Of the journal."""
     samples_minute_days: Count = 14
+    """Of the minute roll-ups that charts are drawn from."""
     samples_hour_days: Count = 400
+    """Of the hourly ones."""
 
 
 class Limits(Section, kw_only=True, frozen=True):
     """Bounds on what is taken in."""
 
     event_bytes: Annotated[int, msgspec.Meta(ge=1024, le=16 * 1024 * 1024)] = 256 * 1024
+    """Bytes of one event."""
     batch_events: Count = 10_000
+    """Events of one request."""
     body_bytes: Annotated[int, msgspec.Meta(ge=1024, le=256 * 1024 * 1024)] = 16 * 1024 * 1024
+    """Bytes of one request."""
     depth: Annotated[int, msgspec.Meta(ge=4, le=512)] = 64
+    """Levels of JSON."""
     queue_events: Count = 200_000
+    """Events that may wait for the engine; past it senders get 429."""
 
 
 class Log(Section, kw_only=True, frozen=True):
@@ -81,13 +94,16 @@ class Log(Section, kw_only=True, frozen=True):
     format: Literal["auto", "json", "console"] = "auto"
     """`auto`: for people on a terminal, else JSON."""
     level: Literal["debug", "info", "warning", "error"] = "info"
+    """What is logged, and all that is worse."""
 
 
 class Config(Section, kw_only=True, frozen=True):
     """All of it. `data` is absolute."""
 
     data: Path
+    """The data directory."""
     host: str = "127.0.0.1"
+    """The address to listen at."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8480
     """0 takes a free one."""
     base_url: str | None = None

@@ -28,9 +28,13 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
     namespace: Name | None = None
     """None takes the namespace of whoever applies it; `default` for an administrator."""
     labels: dict[str, str] = {}
+    """For people and for searching; values are text."""
     owner: str | None = None
+    """`team:name` or `user:name`: who answers for it."""
     review_by: str | None = None
+    """A date, as 2027-05-01, by which someone should look whether it is still right."""
     description: str | None = None
+    """What it is for."""
 
 
 class Spec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
@@ -46,11 +50,15 @@ class Match(Spec, kw_only=True, frozen=True):
     types: list[str] = []
     """Exact types, or globs with `*`."""
     severities: list[str] = []
+    """Any of these; an event without a severity matches none."""
     labels: dict[str, str | list[str]] = {}
+    """Each label must have the value, or one of the values."""
     resources: list[str] = []
     """Exact, or globs with `*`."""
     services: list[str] = []
+    """Exact, or globs with `*`."""
     sources: list[str] = []
+    """CloudEvents' `source`: exact, or globs with `*`."""
     where: str | None = None
     """CEL, evaluated for candidates only."""
 
@@ -60,15 +68,23 @@ class Condition(Spec, kw_only=True, frozen=True, rename={"for_": "for"}):
     a threshold may be combined with `for`."""
 
     for_: Duration | None = None
+    """How long it must hold without a break."""
     count: Annotated[int, msgspec.Meta(ge=1, le=100_000)] | None = None
+    """So many events within `within`."""
     within: Duration | None = None
+    """The sliding window of `count`."""
     by: list[str] = []
     """CEL expressions that make the key; the event's resource if none is given."""
     value: str | None = None
+    """CEL that gives a number."""
     fire_above: float | None = None
+    """It holds once the value is above."""
     clear_below: float | None = None
+    """And until the value is below this again; `fire_above` if it is not given."""
     fire_below: float | None = None
+    """It holds once the value is below."""
     clear_above: float | None = None
+    """And until the value is above this again; `fire_below` if it is not given."""
 
 
 class AlertShape(Spec, kw_only=True, frozen=True):
@@ -79,10 +95,12 @@ class AlertShape(Spec, kw_only=True, frozen=True):
     description: str | None = None
     runbook: str | None = None
     fingerprint: str | None = None
+    """What makes two problems the same alert; by default resource and check."""
     resource: str | None = None
     service: str | None = None
     labels: dict[str, str] = {}
     ttl: Duration | None = None
+    """It is over when it has not been repeated for so long."""
 
 
 class Notify(Spec, kw_only=True, frozen=True):
@@ -90,14 +108,18 @@ class Notify(Spec, kw_only=True, frozen=True):
 
     escalation: Literal["owner"] | None = None
     team: str | None = None
+    """A team's name: all its channels."""
     channel: str | None = None
+    """A channel's name."""
 
 
 class RunRef(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """A workflow to run, with its inputs. Strings may hold `${CEL}`."""
 
     workflow: str
+    """Its name, in the policy's namespace."""
     with_: dict[str, Any] = {}
+    """The workflow's inputs."""
 
 
 class TicketSpec(Spec, kw_only=True, frozen=True):
@@ -105,7 +127,9 @@ class TicketSpec(Spec, kw_only=True, frozen=True):
 
     type: Literal["incident", "change", "request", "problem"] = "incident"
     title: str | None = None
+    """By default the alert's."""
     description: str | None = None
+    """By default what happened, in a sentence."""
 
 
 class Response(Spec, kw_only=True, frozen=True):
@@ -120,27 +144,39 @@ class MaxRuns(Spec, kw_only=True, frozen=True):
 
     count: Annotated[int, msgspec.Meta(ge=1)]
     within: Duration
+    """The sliding window."""
 
 
 class Limits(Spec, kw_only=True, frozen=True):
     """Bounds on what a policy may do, per key."""
 
     cooldown: Duration | None = None
+    """How long after it fired it does not fire again."""
     max_runs: MaxRuns | None = None
+    """How often it may fire."""
 
 
 class PolicySpec(Spec, kw_only=True, frozen=True):
     """Sense, decide, respond."""
 
     description: str | None = None
+    """What it is for; told to whoever is notified."""
     mode: Literal["active", "observe"] = "active"
+    """`observe` decides and records, and does nothing."""
     match: Match
+    """Sense: which events it looks at."""
     condition: Condition | None = None
+    """What must hold over time before it fires; without one, every matching event fires it."""
     skip_when: list[str] = []
+    """CEL guards; if one is true, the policy does nothing, and says so."""
     alert: AlertShape | None = None
+    """How it shapes the alert that a problem makes anyway."""
     notify: Notify | None = None
+    """Whom to tell, instead of the owner of the service."""
     respond: list[Response] = []
+    """What to do: workflows to run, tickets to write."""
     limits: Limits | None = None
+    """How often it may do it."""
 
 
 # Workflow
@@ -150,10 +186,15 @@ class Retry(Spec, kw_only=True, frozen=True):
     """How often and when to try again."""
 
     attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    """The first one included."""
     initial: Duration = "2s"
+    """Before the second attempt."""
     factor: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)] = 2.0
+    """By which each wait is longer than the one before."""
     max_delay: Duration = "5m"
+    """The longest wait."""
     errors: list[str] = []
+    """Error codes worth another attempt; empty means all that say they are passing."""
 
 
 class StepSpec(Spec, kw_only=True, frozen=True, rename={"if_": "if", "with_": "with"}):
@@ -161,23 +202,32 @@ class StepSpec(Spec, kw_only=True, frozen=True, rename={"if_": "if", "with_": "w
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
     uses: str
+    """The action."""
     with_: dict[str, Any] = {}
+    """What the action takes. Strings may hold `${CEL}`."""
     if_: str | None = None
+    """CEL; the step is skipped if it is false."""
     outputs: dict[str, str] = {}
     """Name to CEL over `result`."""
     timeout: Duration = "1m"
+    """Of one attempt."""
     retry: Retry | None = None
+    """Without it, a failure is final."""
     on_failure: Literal["fail", "continue"] = "fail"
+    """Whether the run fails with the step, or goes on."""
 
 
 class WorkflowSpec(Spec, kw_only=True, frozen=True):
     """Steps in sequence."""
 
     description: str | None = None
+    """What it does."""
     inputs: dict[str, Any] = {}
     """JSON Schema of the inputs."""
     timeout: Duration = "1h"
+    """Of the whole run."""
     steps: Annotated[list[StepSpec], msgspec.Meta(min_length=1, max_length=200)]
+    """In the order in which they run."""
 
 
 # Landscape and people
@@ -187,9 +237,11 @@ class ServiceSpec(Spec, kw_only=True, frozen=True):
     """What people depend on."""
 
     description: str | None = None
+    """What people use it for."""
     owner: str | None = None
     """`team:name`; the default addressee of its incidents."""
     criticality: Literal["low", "medium", "high", "critical"] = "medium"
+    """The impact half of an incident's priority."""
     resources: list[str] = []
     """Resources that belong to it: exact, or globs with `*`."""
     labels: dict[str, str | list[str]] = {}
@@ -200,8 +252,11 @@ class TeamSpec(Spec, kw_only=True, frozen=True):
     """People who own services, and the channels that reach them."""
 
     description: str | None = None
+    """What the team does."""
     members: list[str] = []
+    """Names of users."""
     channels: list[str] = []
+    """Names of channels; all of them are told."""
 
 
 class ChannelSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
@@ -210,17 +265,20 @@ class ChannelSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     type: str
     """A notifier: `email`, `webhook`, `apprise`, or one from a plugin."""
     with_: dict[str, Any] = {}
+    """What the notifier takes; credentials as `secret://name`."""
 
 
 class Threshold(Spec, kw_only=True, frozen=True):
     """Limits on one metric of a monitor. With `below: true` a low value is bad."""
 
     metric: str
+    """As the monitor's page lists them."""
     warning: float | None = None
     minor: float | None = None
     major: float | None = None
     critical: float | None = None
     below: bool = False
+    """Whether a low value is bad."""
     hysteresis: Annotated[float, msgspec.Meta(ge=0.0)] = 0.0
     """How far back inside the limit the value must come to clear."""
     readings: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
@@ -233,12 +291,19 @@ class MonitorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     uses: str
     """`host.cpu`, `host.memory`, `host.disk`, `host.load`, `host.process`, `http`, `heartbeat`, or from a plugin."""
     every: Duration = "30s"
+    """How often; of a heartbeat: how often it must come."""
     timeout: Duration = "10s"
+    """Of one probe."""
     resource: str | None = None
+    """What its events are about; by default what the monitor says, as this machine."""
     service: str | None = None
+    """The service that its alerts affect."""
     labels: dict[str, str] = {}
+    """Given to its samples and events."""
     with_: dict[str, Any] = {}
+    """What the monitor takes; credentials as `secret://name`."""
     thresholds: list[Threshold] = []
+    """Limits on its metrics."""
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     """Failed probes in a row that are forgiven before the alarm."""
     grace: Duration = "30s"
@@ -253,9 +318,13 @@ class SourceSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     type: str
     """`cloudevents`, `alertmanager`, `pagerduty`, or from a plugin."""
     description: str | None = None
+    """Who sends here."""
     service: str | None = None
+    """For events that name none."""
     labels: dict[str, str] = {}
+    """Added to events that lack them."""
     with_: dict[str, Any] = {}
+    """What the source takes."""
     routing_key: str | None = None
     """PagerDuty: `secret://name` of the 32-character key that senders use."""
 
@@ -266,8 +335,11 @@ class OutboundAllowSpec(Spec, kw_only=True, frozen=True):
     host: str
     """A name, an address or a CIDR range."""
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    """None allows every port."""
     expires: str | None = None
+    """A date or an instant after which it allows nothing."""
     reason: str | None = None
+    """Why it is needed."""
 
 
 KINDS: Final[dict[str, type[Spec]]] = {
