@@ -2,6 +2,7 @@
 
 import base64
 import json
+from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oncue.sdk.mask import MASK, Mask
+from oncue.sdk.testing import QuietLog, context
 
 SECRET = 'p@ss "wörd"/+&='
 
@@ -55,6 +57,15 @@ def test_each_line_of_a_key_is_masked() -> None:
 
 def test_values_too_short_to_hide_leave_the_text_readable() -> None:
     assert Mask(["a", ""]).text("banana") == "banana"
+
+
+def test_a_plugins_log_is_masked(tmp_path: Path) -> None:
+    kept = QuietLog()
+    surroundings = context(tmp_path, secrets={"a": "hunter22"}, log=kept)
+    surroundings.log.info("before", value="hunter22")
+    surroundings.secret("secret://a")
+    surroundings.log.warning("after", value=["x hunter22"])
+    assert kept.lines == [("before", {"value": "hunter22"}), ("after", {"value": [f"x {MASK}"]})]
 
 
 def test_without_values_nothing_changes() -> None:

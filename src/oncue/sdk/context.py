@@ -31,6 +31,20 @@ class Log(Protocol):
     def warning(self, event: str, **data: Any) -> Any: ...
 
 
+class _MaskedLog:
+    """A log from which the secrets of one piece of work are blotted out."""
+
+    def __init__(self, log: Log, mask: Mask) -> None:
+        self._log = log
+        self._mask = mask
+
+    def info(self, event: str, **data: Any) -> Any:
+        return self._log.info(event, **self._mask.value(data))
+
+    def warning(self, event: str, **data: Any) -> Any:
+        return self._log.warning(event, **self._mask.value(data))
+
+
 class ShellRules(msgspec.Struct, frozen=True):
     """What the operator allows `shell.command`."""
 
@@ -69,10 +83,10 @@ class Context:
         """From 1."""
         self.guard = guard
         self.mailer = mailer
-        self.log = log
         self.base_url = base_url
         self.shell = shell
         self.mask = Mask()
+        self.log: Log = _MaskedLog(log, self.mask)
         self._resolve = resolve
         self._deadline = time.monotonic() + timeout_s
 

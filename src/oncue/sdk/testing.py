@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.sdk.action import Action
-from oncue.sdk.context import NO_SHELL, Context, ShellRules
+from oncue.sdk.context import NO_SHELL, Context, Log, ShellRules
 from oncue.sdk.errors import ActionError, ErrorDoc
 from oncue.sdk.mail import Mailer
 from oncue.sdk.monitor import Monitor
@@ -51,6 +51,7 @@ def context(
     timeout_s: float = 10.0,
     attempt: int = 1,
     key: str = "ef-1",
+    log: Log | None = None,
 ) -> Context:
     """Real surroundings in a directory; `secrets` maps names to values."""
 
@@ -67,7 +68,7 @@ def context(
         timeout_s=timeout_s,
         guard=Guard(allows),
         mailer=Mailer(smtp_url, "oncue@localhost", data),
-        log=QuietLog(),
+        log=log or QuietLog(),
         resolve=resolve,
         base_url="https://oncue.example",
         shell=shell,

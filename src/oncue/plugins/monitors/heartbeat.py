@@ -8,11 +8,11 @@ from oncue.sdk import ActionError, Context, ErrorDoc, MetricDoc, Probe
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """None; `every` and `grace` of the manifest say when it is overdue."""
+    """Nothing to set; `every` and `grace` of the manifest say when it is overdue."""
 
 
 class Heartbeat:
-    """Known here so that its manifests are validated like any other's."""
+    """Is called by others, at its URL, and alarms when that stays away."""
 
     name = "heartbeat"
     settings = Settings

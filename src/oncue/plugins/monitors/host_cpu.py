@@ -15,7 +15,7 @@ FIRST_WINDOW_S: Final = 1.0
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """None."""
+    """Nothing to set."""
 
 
 class HostCpu:

@@ -11,7 +11,7 @@ from oncue.sdk import Context, ErrorDoc, MetricDoc, Probe, Reading
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """None."""
+    """Nothing to set."""
 
 
 class HostLoad:

@@ -10,7 +10,7 @@ from oncue.sdk import Context, ErrorDoc, MetricDoc, Probe, Reading
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True):
-    """None."""
+    """Nothing to set."""
 
 
 class HostMemory:

@@ -77,7 +77,12 @@ class AppriseNotifier:
 def _environment() -> dict[str, str]:
     """None of the server's own: it holds credentials. TLS trusts what the machine trusts."""
     store = ssl.get_default_verify_paths().cafile
-    return {"PATH": os.defpath, "LANG": "C.UTF-8", **({"REQUESTS_CA_BUNDLE": store} if store else {})}
+    return {
+        "PATH": os.defpath,
+        "LANG": "C.UTF-8",
+        "NETRC": os.devnull,
+        **({"REQUESTS_CA_BUNDLE": store} if store else {}),
+    }
 
 
 async def _run(job: bytes) -> Verdict:
