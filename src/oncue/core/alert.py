@@ -61,7 +61,7 @@ class Alert(msgspec.Struct, kw_only=True):
     """When it resolves by itself unless repeated."""
     resolved_at: datetime | None = None
     resolved_by: str | None = None
-    """`recovery`, `ends_at`, `ttl`, `heartbeat`, `condition`, or the actor who did it by hand."""
+    """`recovery`, `deadline` (its lease or time to live ran out), `condition`, or the actor who did it by hand."""
     quiet: tuple[Quiet, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None

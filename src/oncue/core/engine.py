@@ -34,6 +34,8 @@ from oncue.core.effect import EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
 from oncue.core.normalise import Seen
+from oncue.core.policy import EMPTY
+from oncue.core.severity import PROBLEMS
 from oncue.core.state import State
 from oncue.core.tx import Batch, Cause, Derived, Tx
 
@@ -90,8 +92,8 @@ class Engine:
         try:
             if event.type == "oncue.engine.started":
                 self._excuse(event)
-            timer = state.timers.first()
-            if timer is not None and timer.due_at <= at:
+            next_at = state.timers.next_at
+            if next_at is not None and next_at <= at:
                 self._fire_timers(at)
             seen = Seen(state, event, body, where, origin, position)
             if event.type.startswith("oncue."):
@@ -108,6 +110,48 @@ class Engine:
         derived = tx.derived
         tx.take(batch)
         return derived, reply
+
+    def repeat(self, event: Event, namespace: str, origin: str, at: datetime, batch: Batch) -> bool:
+        """Handle an input that repeats a firing alert and does nothing else, the commonest by far, without the stages.
+
+        Gives False, with nothing done, if more may follow: `process` would then do it all. What it does is exactly what
+        `process` does with such an input; replay, which knows only `process`, holds it to that.
+        """
+        state = self.state
+        severity = event.severity
+        next_at = state.timers.next_at
+        if severity not in PROBLEMS or (next_at is not None and next_at <= at):
+            return False
+        where, check = event.namespace or namespace, event.check or event.type
+        resource = event.resource or event.subject or event.source
+        fingerprint = event.fingerprint or normalise.fingerprint(resource, check)
+        alert = state.alert_of.get((where, fingerprint))
+        if alert is None or alert.state != "firing" or alert.event_severity != severity:
+            return False
+        count = alert.count + 1
+        if (
+            not count & (count - 1)
+            or at - alert.updated_at >= deduplicate.FACT_EVERY
+            or state.policies.bucket(where, event.type, True) is not EMPTY
+            or origin.startswith("monitor:")
+        ):
+            return False
+        deadline_at = None
+        if event.endsat is not None:
+            try:
+                deadline_at = events.instant(event.endsat)
+            except ValueError:
+                return False
+        if alert.id not in batch.hot:
+            batch.keep(alert)
+            batch.hot[alert.id] = alert
+        alert.count = count
+        alert.last_seen_at = at
+        if deadline_at is not None:
+            alert.deadline_at = deadline_at
+        state.position += 1
+        state.now = at
+        return True
 
     # time
 

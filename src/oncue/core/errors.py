@@ -45,7 +45,7 @@ CODES: Final = _table(
     ("event.malformed", "The event is not a CloudEvent", 400, "The detail names the attribute and the rule it breaks."),
     ("event.type_reserved", "Types that begin with oncue. are OnCue's own", 400, "Choose a type in your own reverse-DNS name."),
     ("event.namespace_forbidden", "You may not write to this namespace", 403, "Leave `namespace` out, or use a token of that namespace."),
-    ("event.too_large", "The event is too large", 413, "Keep one event under 256 KiB; put large data elsewhere and link to it."),
+    ("event.too_large", "The event is too large", 400, "Keep one event under 256 KiB; put large data elsewhere and link to it."),
     ("event.too_deep", "The event is nested too deeply", 400, "Flatten the payload to at most 64 levels."),
     ("event.labels_invalid", "labels is not a JSON object of strings", 400, "On the wire `labels` is a string that holds a JSON object with string values."),
     ("event.poison", "The engine could not process this event", 422, "See the dead letter for the reason; redrive it when that is mended."),

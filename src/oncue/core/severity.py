@@ -24,6 +24,9 @@ CATEGORY: Final[dict[str, Category]] = {
 }
 
 
+PROBLEMS: Final = frozenset({"warning", "minor", "major", "critical"})
+
+
 def signal(severity: str | None) -> Signal:
     """`clear` is a recovery, `warning` and above a problem, everything else neutral."""
     if severity is None or severity == "info":

@@ -24,11 +24,15 @@ class Timers:
     def __init__(self) -> None:
         self.by_key: dict[str, Timer] = {}
         self._heap: list[tuple[datetime, int, int, str]] = []
+        self.next_at: datetime | None = None
+        """No timer is due before this instant; None if there is no timer. May be too early, never too late."""
 
     def put(self, timer: Timer) -> None:
         """Set the timer of this key. What the key had before is void."""
         self.by_key[timer.key] = timer
         heapq.heappush(self._heap, (timer.due_at, timer.created, timer.index, timer.key))
+        if self.next_at is None or timer.due_at < self.next_at:
+            self.next_at = timer.due_at
 
     def drop(self, key: str) -> None:
         """Forget the timer of this key."""
@@ -41,6 +45,8 @@ class Timers:
             due_at, created, index, key = heap[0]
             timer = self.by_key.get(key)
             if timer is not None and (timer.due_at, timer.created, timer.index) == (due_at, created, index):
+                self.next_at = due_at
                 return timer
             heapq.heappop(heap)
+        self.next_at = None
         return None

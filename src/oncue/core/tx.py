@@ -82,6 +82,10 @@ class Batch:
         """Alerts of which only count and times changed."""
         self.undo: list[tuple[Any, Any, Any]] = []
 
+    def keep(self, entity: Any) -> None:
+        """Keep the entity's before-image for the batch."""
+        self.undo.append((None, entity, entity.__copy__()))
+
     def rollback(self, state: State) -> None:
         """Put `state` back to where the batch began, but for its position and time, which the caller keeps."""
         _undo(self.undo, state)

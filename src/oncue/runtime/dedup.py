@@ -5,15 +5,12 @@ The horizon: at least the newest 500,000 ids, unless they are older than 24 hour
 """
 
 import hashlib
-import struct
 import zlib
 from array import array
 from typing import Final, Literal
 
 GENERATION: Final = 500_000
 HORIZON_US: Final = 24 * 3600 * 1_000_000
-
-_KEY: Final = struct.Struct("<Q")
 
 Verdict = Literal["new", "duplicate", "conflict"]
 
@@ -22,7 +19,7 @@ class Dedup:
     """The ids of the newest events, in two generations."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._keyed = hashlib.blake2b(digest_size=8, key=key).copy
         self._newer: dict[int, int] = {}
         self._older: dict[int, int] = {}
         self._began = 0
@@ -30,9 +27,9 @@ class Dedup:
 
     def hash(self, namespace: str, source: str, id: str) -> int:
         """The number that stands for this id."""
-        text = f"{namespace}\0{source}\0{id}".encode(errors="surrogatepass")
-        number: int = _KEY.unpack(hashlib.blake2b(text, digest_size=8, key=self._key).digest())[0]
-        return number
+        hashing = self._keyed()
+        hashing.update(f"{namespace}\0{source}\0{id}".encode())
+        return int.from_bytes(hashing.digest(), "little")
 
     def judge(self, number: int, body: bytes) -> tuple[Verdict, int]:
         """Whether this event was there before, with the same bytes or others; and the mark of its bytes.

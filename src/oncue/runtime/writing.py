@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -27,7 +28,7 @@ from oncue.runtime.clock import Clock, instant, microseconds
 from oncue.runtime.dedup import Dedup, pack
 from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows
 from oncue.store import schema
-from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Record, digest, leaf, merkle_root, seal_envelope
+from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Record, merkle_root, record_leaf, seal_envelope
 from oncue.store.writer import Rows, Segment, Unavailable, Writer
 
 log = structlog.get_logger()
@@ -304,16 +305,24 @@ class _Making:
         rejected: list[tuple[int, str, str]] = []
         replies: list[Any] = []
         envelope = seal_envelope((unit.namespace, unit.origin, unit.actor))
+        decode, repeat, dedup, state = events.decode, self._engine.repeat, self._dedup, self._state
+        at = self._instant(now)
         for index, body in enumerate(unit.bodies):
             try:
-                event = events.decode(body)
+                event = decode(body)
             except msgspec.DecodeError as error:
                 self._rows.letters.append((unit.namespace, unit.origin, "event.malformed", str(error), now, None, body))
                 rejected.append((index, "event.malformed", str(error)))
                 continue
             namespace = event.namespace or unit.namespace
-            number = self._dedup.hash(namespace, event.source, event.id)
-            verdict, mark = self._dedup.judge(number, body)
+            number = dedup.hash(namespace, event.source, event.id)
+            verdict, mark = dedup.judge(number, body)
+            if verdict == "new" and at >= state.now and repeat(event, unit.namespace, unit.origin, at, self._batch):
+                self._add(Record(state.position, now, INPUT, envelope, body), event.type, namespace)
+                self._numbers.append(number)
+                self._marks.append(mark)
+                answer.accepted += 1
+                continue
             if verdict == "duplicate":
                 answer.duplicates += 1
                 continue
@@ -373,9 +382,7 @@ class _Making:
         number: int, mark: int, now: int,
     ) -> tuple[Reply | None, str | None]:  # fmt: skip
         state = self._state
-        if now != self._now:
-            self._now, self._at = now, instant(now)
-        at = self._at
+        at = self._instant(now)
         if at < state.now:
             at = state.now
             now = microseconds(at)
@@ -405,6 +412,11 @@ class _Making:
             self._config = True
         return reply, None
 
+    def _instant(self, now: int) -> datetime:
+        if now != self._now:
+            self._now, self._at = now, instant(now)
+        return self._at
+
     def _facts(self, derived: list[Derived], input_position: int, now: int) -> None:
         for one in derived:
             envelope = seal_envelope((one.namespace, "engine", None))
@@ -415,7 +427,7 @@ class _Making:
 
     def _add(self, record: Record, type: str, namespace: str) -> None:
         self._records.append(record)
-        self._leaves.append(leaf(record.position, record.recorded_at, digest(record.envelope, record.body)))
+        self._leaves.append(record_leaf(record))
         self._types[type] = None
         self._namespaces[namespace] = None
 

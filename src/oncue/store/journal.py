@@ -72,6 +72,10 @@ seal_envelope: Final = msgspec.msgpack.Encoder().encode
 
 open_envelope: Final = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
 
+_sha256: Final = hashlib.sha256
+_pack_length: Final = _LENGTH.pack
+_pack_leaf: Final = _LEAF.pack
+
 _compress: Final = zstandard.ZstdCompressor(level=1).compress
 _decompress: Final = zstandard.ZstdDecompressor().decompress
 
@@ -84,6 +88,13 @@ def digest(envelope: bytes, body: bytes) -> bytes:
 def leaf(position: int, recorded_at: int, content: bytes) -> bytes:
     """The Merkle leaf of a record with this content hash."""
     return hashlib.sha256(b"\0" + _LEAF.pack(position, recorded_at) + content).digest()
+
+
+def record_leaf(record: Record) -> bytes:
+    """`leaf` of `digest`, for the writer: one call where every microsecond counts."""
+    position, recorded_at, _, envelope, body = record
+    content = _sha256(_pack_length(len(envelope)) + envelope + body).digest()
+    return _sha256(b"\0" + _pack_leaf(position, recorded_at) + content).digest()
 
 
 def merkle_root(leaves: list[bytes]) -> bytes:
