@@ -77,15 +77,15 @@ $(VENV)/.bootstrap: requirements/bootstrap.txt
 	@touch $@
 
 $(VENV)/.run: requirements/run.txt $(VENV)/.bootstrap
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/run.txt
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/run.txt
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.run
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.project
-	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes -r requirements/dev.txt
 	@touch $@
 
 # --- Console: rebuilt only when its sources changed
