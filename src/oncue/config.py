@@ -174,7 +174,10 @@ def load_client(
     server = server or environ.get("ONCUE_SERVER") or Client().server
     if not _is_http(server):
         raise Refusal("config.invalid", f"ONCUE_SERVER: {server!r} is not an http or https address")
-    return Client(server=server.rstrip("/"), token=token or environ.get("ONCUE_TOKEN") or None)
+    token = token or environ.get("ONCUE_TOKEN") or None
+    if token is not None and any(character in token for character in "\r\n\0"):
+        raise Refusal("config.invalid", "ONCUE_TOKEN: it has a line end in it")
+    return Client(server=server.rstrip("/"), token=token)
 
 
 def environment(config: Config) -> dict[str, str]:

@@ -52,6 +52,21 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:
     assert _oncue(*arguments).returncode == 2
 
 
+def test_hostile_arguments_and_input_are_refused_in_words() -> None:
+    deep = "[" * 100_000
+    token = {"ONCUE_TOKEN": "a\nb"}
+    for ran in (
+        _oncue("emit", "-", stdin=deep),
+        _oncue("validate", "-f", "-", stdin=deep),
+        _oncue("get", "alerts", **token),
+        _oncue("up", "--data", "/dev/null/data"),
+        _oncue("emit", "--type", "x", "--data", b"a\xff".decode(errors="surrogateescape")),
+    ):
+        assert ran.returncode == 1
+        assert ran.stderr.startswith("error ")
+        assert "Traceback" not in ran.stderr
+
+
 def test_validate_ends_with_0_for_sound_manifests_and_1_with_the_place_of_what_is_not() -> None:
     assert _oncue("validate", "-f", "-", stdin=SOUND).returncode == 0
     ran = _oncue("validate", "-f", "-", stdin=SOUND.replace("uses", "use"))

@@ -95,7 +95,7 @@ def _event(given: dict[str, str], labels: list[str], data: str | None) -> dict[s
         try:
             event["data"] = msgspec.json.decode(data)
             event["datacontenttype"] = "application/json"
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             event["data"] = data
             event["datacontenttype"] = "text/plain"
     return event
@@ -115,6 +115,8 @@ def _bodies(file: Path) -> list[tuple[str, bytes]]:
             members = [bytes(member) for member in msgspec.json.decode(content, type=list[msgspec.Raw])]
         else:
             members = [bytes(msgspec.json.decode(content, type=msgspec.Raw))]
+    except RecursionError as error:
+        raise Refusal("event.too_deep", f"{file}: nested too deeply") from error
     except msgspec.DecodeError as error:
         members = [line.strip() for line in content.splitlines() if line.strip()]
         if len(members) == 1 or not all(line.startswith(b"{") for line in members):
@@ -122,7 +124,7 @@ def _bodies(file: Path) -> list[tuple[str, bytes]]:
         for number, line in enumerate(members, 1):
             try:
                 msgspec.json.decode(line, type=msgspec.Raw)
-            except msgspec.DecodeError as inner:
+            except (msgspec.DecodeError, RecursionError) as inner:
                 raise Refusal("request.malformed", f"{file}, line {number}: {inner}") from inner
     if len(members) == 1 and not content.startswith(b"["):
         return [(ONE, members[0])]

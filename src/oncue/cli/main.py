@@ -84,9 +84,19 @@ def root() -> Commands:
     )
 
 
+def _refuse_undecodable(arguments: list[str]) -> None:
+    """Arguments are text. Python hands bytes that are none over as surrogates, which would fail somewhere deep."""
+    for number, argument in enumerate(arguments, 1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise Refusal("request.malformed", f"argument {number} is not UTF-8") from error
+
+
 def main() -> None:
     """Run the command line; ends the process with the exit code."""
     try:
+        _refuse_undecodable(sys.argv[1:])
         root().main(prog_name="oncue")
     except Refusal as refusal:
         from oncue.cli.show import refused

@@ -25,9 +25,9 @@ class Server:
     def __init__(self) -> None:
         client = load_client()
         self.url = client.server
-        headers = {"user-agent": f"oncue/{__version__}", "accept": "application/json"}
+        headers = {b"user-agent": f"oncue/{__version__}".encode(), b"accept": b"application/json"}
         if client.token is not None:
-            headers["authorization"] = f"Bearer {client.token}"
+            headers[b"authorization"] = b"Bearer " + client.token.encode("utf-8", "surrogateescape")
         # A proxy that the environment names cannot reach this machine's own loopback.
         loopback = (httpx.URL(client.server).host or "") in ("localhost", "127.0.0.1", "::1")
         self._http = httpx.Client(base_url=client.server, headers=headers, timeout=TIMEOUT_S, trust_env=not loopback)

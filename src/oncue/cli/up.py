@@ -1,5 +1,6 @@
 """`oncue up`: starts the server and stays until it ends."""
 
+import os
 from pathlib import Path
 
 import typer
@@ -21,6 +22,7 @@ def up(
     winning. SIGTERM or Ctrl-C ends it in good order.
     """
     from oncue import config
+    from oncue.core.errors import Refusal
     from oncue.runtime import supervisor
 
     loaded = config.load({"data": data, "port": port, "host": host, "first_start_apply": first_start_apply})
@@ -29,4 +31,9 @@ def up(
         from oncue.cli.validate import accepted
 
         accepted([loaded.first_start_apply])
+    try:
+        loaded.data.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(loaded.data / "oncue.lock", os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise Refusal("config.invalid", f"{loaded.data} cannot be used: {error.strerror}") from error
     raise typer.Exit(supervisor.main(loaded))
