@@ -1,14 +1,16 @@
 """What the handlers share: the configuration, the engine's line, queries, access, and how commands are given."""
 
 import asyncio
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, TypeVar
 from uuid import uuid4
 
 import msgspec
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
+from sqlalchemy import Connection
 
 from oncue.access.roles import Principal
 from oncue.access.store import AccessStore
@@ -20,7 +22,11 @@ from oncue.runtime.client import EngineClient
 from oncue.runtime.frames import SideWrite
 from oncue.store.queries import Queries
 
-ORIGIN = "api"
+ORIGIN: Final = "api"
+RECENT_S: Final = 2.0
+OVERVIEW_DEADLINE_S: Final = 10.0
+
+T = TypeVar("T")
 
 
 class Context:
@@ -41,8 +47,27 @@ class Context:
         self.access = access
         self.hub = hub
         self.throttle = throttle
+        self._recent: dict[Hashable, tuple[float, Any]] = {}
+        self._asking: dict[Hashable, asyncio.Lock] = {}
         self.sign_in_lock = asyncio.Lock()
         """Held while a one-time link is used, so that it is used once."""
+
+    async def recently(self, key: Hashable, query: Callable[[Connection], T]) -> T:
+        """The answer of a query over everything, a few seconds old at most; asked once at a time however many want it."""
+        lock = self._asking.setdefault(key, asyncio.Lock())
+        async with lock:
+            known = self._recent.get(key)
+            begun_at = time.monotonic()
+            if known is None or begun_at > known[0]:
+                if len(self._recent) > 1_000:
+                    self._recent.clear()
+                found_now = await self.queries.run(query, OVERVIEW_DEADLINE_S)
+                ended_at = time.monotonic()
+                # A landscape that takes long to count is counted less often.
+                good_until = ended_at + max(RECENT_S, 5 * (ended_at - begun_at))
+                known = self._recent[key] = (good_until, found_now)
+            found: T = known[1]
+            return found
 
     async def command(self, type: str, data: dict[str, Any], *, who: Principal, namespace: str) -> Any:
         """Give the engine a command; returns the reply's data after the commit.

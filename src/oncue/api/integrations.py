@@ -7,7 +7,7 @@ import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
-from sqlalchemy import Connection, Text, cast, func, select
+from sqlalchemy import Connection, func, select
 
 from oncue.access.roles import Principal, allowed, namespaces
 from oncue.api.catalogue import Catalogue
@@ -19,7 +19,7 @@ from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
 from oncue.core.severity import RANK
-from oncue.store.queries import LIMIT, Filters, entities, manifests
+from oncue.store.queries import LIMIT, Filters, entities, is_quiet, manifests
 from oncue.store.schema import entity
 
 Traffics = NamedDependency[SkipValidation[Ingest]]
@@ -74,7 +74,7 @@ async def get_monitor(ctx: Ctx, who: Who, namespace: str, name: str) -> Response
 async def list_services(ctx: Ctx, who: Who) -> Response[Listing[ServiceView]]:
     """Services, those that only events name included, with their health."""
     visible = namespaces(who, "alert:read")
-    health = await ctx.queries.run(partial(_health, visible=visible))
+    health = await ctx.recently(("health", visible), partial(_health, visible=visible))
     views = {}
     for manifest in await _manifests(ctx, who, "Service"):
         views[_key(manifest)] = _service(manifest.namespace, manifest.name, health, manifest)
@@ -150,16 +150,16 @@ Health = dict[tuple[str, str], tuple[str, int, int]]
 
 def _health(connection: Connection, visible: frozenset[str] | None) -> Health:
     """(namespace, service) to the worst severity of its audible firing alerts, alerts firing, incidents open."""
-    quiet = func.json_array_length(cast(entity.c.body, Text), "$.quiet")
+    quiet = is_quiet()
     where = [entity.c.service.is_not(None)]
     if visible is not None:
         where.append(entity.c.namespace.in_(sorted(visible)))
     columns = (entity.c.namespace, entity.c.service)
     found: Health = {}
     alerts = (
-        select(*columns, entity.c.severity, (quiet > 0).label("quiet"), func.count().label("n"))
+        select(*columns, entity.c.severity, quiet.label("quiet"), func.count().label("n"))
         .where(entity.c.kind == "alert", entity.c.state == "firing", *where)
-        .group_by(*columns, entity.c.severity, quiet > 0)
+        .group_by(*columns, entity.c.severity, quiet)
     )
     for row in connection.execute(alerts):
         worst, firing, open_ = found.get((row.namespace, row.service), ("clear", 0, 0))

@@ -12,7 +12,7 @@ from oncue.access.roles import Principal, namespaces
 from oncue.api.context import Ctx, Who
 from oncue.api.params import json_response
 from oncue.api.shapes import Now
-from oncue.store.queries import cursor_of, heads, instant, micros
+from oncue.store.queries import cursor_of, heads, instant, is_quiet, micros
 from oncue.store.schema import dead_letter, entity, fact, segment
 
 SHOWN = 20
@@ -22,7 +22,8 @@ MINUTE_US = 60_000_000
 @get("/stats/now", opt={"permission": "stats:read"})
 async def get_now(ctx: Ctx, who: Who) -> Response[Now]:
     """What is wrong now, in the namespaces that you may read. The rate and the events of the funnel are of all of them."""
-    return json_response(await ctx.queries.run(partial(_now, who=who, at=datetime.now(UTC))))
+    key = ("now", namespaces(who, "stats:read"))
+    return json_response(await ctx.recently(key, partial(_now, who=who, at=datetime.now(UTC))))
 
 
 def _now(connection: Connection, who: Principal, at: datetime) -> bytes:
@@ -38,7 +39,7 @@ def _now(connection: Connection, who: Principal, at: datetime) -> bytes:
     }
     worst = select(entity.c.body).where(working).order_by(priority, entity.c.created_at.desc()).limit(SHOWN)
     firing = and_(entity.c.kind == "alert", entity.c.state == "firing", *here)
-    quiet = func.json_array_length(cast(entity.c.body, Text), "$.quiet") > 0
+    quiet = is_quiet()
     by_severity: dict[str, int] = {}
     quiet_count = 0
     for row in connection.execute(

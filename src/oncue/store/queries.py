@@ -290,6 +290,12 @@ def _type_is(column: Any, wanted: str) -> Any:
     return column == wanted
 
 
+def is_quiet() -> Any:
+    """SQL: the alert has a reason for quiet. The member is always written, and quotes inside strings are escaped, so a
+    search in the bytes tells; taking 100,000 bodies apart as JSON costs a second."""
+    return func.instr(entity.c.body, b'"quiet":[]') == 0
+
+
 # Manifests
 
 
