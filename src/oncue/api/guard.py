@@ -80,7 +80,8 @@ def authenticate(scope: Scope, access: AccessStore, *, in_query: bool = False) -
 def _presented(scope: Scope, in_query: bool) -> str | None:
     raw = header(scope, b"authorization")
     if raw is not None:
-        scheme, _, value = raw.decode("latin-1").partition(" ")
+        # Senders put a token's bytes on the wire as they are; one that is not ASCII is UTF-8.
+        scheme, _, value = raw.decode("utf-8", "replace").partition(" ")
         value = value.strip()
         if scheme.lower() == "bearer" and value:
             return value
@@ -91,7 +92,7 @@ def _presented(scope: Scope, in_query: bool) -> str | None:
                 raise Refusal("auth.invalid", "The Authorization header is not basic credentials") from error
         raise Refusal("auth.invalid", "Send `Authorization: Bearer TOKEN`")
     if in_query and b"token=" in scope["query_string"]:
-        found = parse_qs(scope["query_string"].decode("latin-1")).get("token")
+        found = parse_qs(scope["query_string"].decode("utf-8", "replace")).get("token")
         return found[0] if found else None
     return None
 
