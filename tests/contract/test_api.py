@@ -248,6 +248,58 @@ def test_a_story_leads_from_the_event_to_its_alert_and_incident(oncue_server: Se
     assert reached == set(types), "every node is reached from the event"
 
 
+ANSWER = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {{name: {name}}}
+spec:
+  steps:
+    - id: write
+      uses: ticket.create
+      with: {{title: Look at it}}
+---
+apiVersion: oncue/v1
+kind: Policy
+metadata: {{name: {name}-acts}}
+spec: {{match: {{types: [org.example.{name}]}}, respond: [{{run: {{workflow: {name}}}}}]}}
+---
+apiVersion: oncue/v1
+kind: Policy
+metadata: {{name: {name}-only-observes}}
+spec: {{mode: observe, match: {{types: [org.example.{name}]}}, respond: [{{run: {{workflow: {name}}}}}]}}
+---
+apiVersion: oncue/v1
+kind: Policy
+metadata: {{name: {name}-nearly}}
+spec: {{match: {{types: [org.example.{name}], where: "event.data.value > 99"}}}}
+"""
+
+
+def test_a_story_tells_what_happened_and_what_did_not(oncue_server: Server) -> None:
+    name = f"t{secrets.token_hex(4)}"
+    applied = oncue_server.client.post("/api/v1/manifests", content=ANSWER.format(name=name))
+    assert applied.status_code == 200, applied.text
+    oncue_server.emit(event(type=f"org.example.{name}", resource=name, data={"value": 3}))
+    (found,) = oncue_server.items("events", type=f"org.example.{name}")
+    story = oncue_server.client.get(f"/api/v1/events/{found['position']}/story").json()
+    nodes = {node["id"]: node for node in story["nodes"]}
+    steps = {(nodes[one["from"]]["type"], nodes[one["to"]]["type"], one["kind"]) for one in story["edges"]}
+    assert {
+        ("oncue.alert.fired", "oncue.policy.fired", "caused"),
+        ("oncue.policy.fired", "oncue.run.started", "caused"),
+        ("oncue.step.started", "oncue.ticket.created", "caused"),
+        (f"org.example.{name}", "oncue.policy.near_miss", "prevented"),
+    } <= steps
+    reasons = {(node["title"], node["outcome"], node["reason"]) for node in nodes.values()}
+    assert (f"default/{name}-acts", "fired", "matched") in reasons
+    assert (f"default/{name}-only-observes", "blocked", "observe_only") in reasons
+    assert (f"default/{name}-nearly", "not_matched", "where_false") in reasons
+    decided = oncue_server.items("decisions", state="blocked", q=name)
+    assert [one["policy"] for one in decided] == [f"default/{name}-only-observes"]
+    said = oncue_server.client.get(f"/api/v1/explain/policy/default/{name}-nearly").json()
+    assert "where_false" in " ".join(said["reasons"])
+
+
 def messages(lines: Iterator[str]) -> Iterator[dict[str, str]]:
     found: dict[str, str] = {}
     for line in lines:

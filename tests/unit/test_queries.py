@@ -148,6 +148,7 @@ def test_an_alert_shows_what_its_repeats_changed(database: Database) -> None:
     assert shown["deadline_at"] == "2026-01-31T01:00:00Z"
     listed = {item["id"]: item["count"] for item in map(msgspec.json.decode, database.page().items)}
     assert listed == {"alert-1": 41, "alert-2": 1}
+    assert database.ids(since=START + timedelta(minutes=30)) == ["alert-1"]
 
 
 def test_manifests_of_a_kind_leave_out_deleted_ones_and_other_kinds(database: Database) -> None:

@@ -118,8 +118,9 @@ def _incident(incident: dict[str, Any]) -> tuple[str, list[str]]:
 
 def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
     summary = f"Run of {run['workflow']}: {run['state']}" + (f", {run['reason']}." if run.get("reason") else ".")
-    trigger = ", ".join(f"{name} {value}" for name, value in run["trigger"].items() if value)
-    reasons = [f"Started by {trigger}."]
+    trigger = run["trigger"]
+    by = f"the policy {trigger['policy']}" if trigger.get("policy") else trigger.get("actor") or trigger.get("kind")
+    reasons = [f"Started by {by}" + (f" on the event {trigger['event']}." if trigger.get("event") else ".")]
     for step in run["steps"]:
         said = f"Step {step['address']} ({step['uses']}) is {step['state']}"
         if step.get("attempt"):

@@ -176,25 +176,21 @@ def story(connection: Connection, position: int) -> Tale | None:
     nodes: dict[int, Node] = {root: _input_node(found)}
     namespaces = {found.namespace}
     edges: list[tuple[str, str, str]] = []
-    latest: dict[tuple[str, str], int] = {}
+    datas = {row.position: _data(row) for row in rows}
+    above = _parents(rows, datas)
     for row in rows:
-        if row.position == root:
-            continue
         namespaces.add(row.namespace)
-        if row.input_position not in nodes:
-            inside = event_at(connection, row.input_position)
-            if inside is not None:
-                nodes[row.input_position] = _input_node(inside)
-                asked = row.cause_position if row.position == row.input_position else latest.get((row.kind, row.id))
-                if asked is not None and asked != row.input_position:
-                    edges.append((cursor_of(asked), cursor_of(row.input_position), "asked"))
-        if row.position == row.input_position:
-            continue
-        nodes[row.position] = _fact_node(row)
-        cause = row.cause_position if row.cause_position in nodes else row.input_position
-        if cause in nodes:
-            edges.append((cursor_of(cause), cursor_of(row.position), "caused"))
-        latest[(row.kind, row.id)] = row.position
+        if row.input_position not in nodes and (inside := event_at(connection, row.input_position)) is not None:
+            nodes[row.input_position] = _input_node(inside)
+            asked = above.get(row.input_position)
+            if asked is not None and asked in nodes:
+                edges.append((cursor_of(asked), cursor_of(row.input_position), "asked"))
+        if row.position != row.input_position:
+            nodes[row.position] = _fact_node(row, datas[row.position])
+    for row in rows:
+        parent = above.get(row.position, row.input_position)
+        if row.position != row.input_position and parent in nodes:
+            edges.append((cursor_of(parent), cursor_of(row.position), "caused"))
     drawn = [nodes[key] for key in sorted(nodes)]
     for missed in (*_near_misses(connection, root, found), *_quiet(rows)):
         drawn.append(missed[0])
@@ -225,6 +221,71 @@ def _gathered(connection: Connection, root: int) -> list[FactRow]:
     return [seen[key] for key in sorted(seen)]
 
 
+def _data(row: FactRow) -> dict[str, Any]:
+    try:
+        event = decode(row.body)
+        data = msgspec.json.decode(event.data) if event.data else {}
+    except (msgspec.DecodeError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _parents(rows: list[FactRow], datas: dict[int, dict[str, Any]]) -> dict[int, int]:
+    """What each fact follows from, closer than the input that it was derived from; and which fact asked for an input.
+
+    The journal names the input as the cause of all that its pass derived. The facts themselves say the rest: a decision
+    names its alert and its runs, an effect its step, a result its effect.
+    """
+    above: dict[int, int] = {}
+    latest: dict[tuple[str, Any], int] = {}
+    for row in rows:
+        data = datas[row.position]
+        if row.position == row.input_position:
+            asked = latest.get(("effect", data.get("effect")))
+            if asked is not None:
+                above[row.position] = asked
+            continue
+        parent = _closest(row, data, latest)
+        if parent is not None:
+            above[row.position] = parent
+        latest[(row.kind, row.id)] = row.position
+        if row.kind == "alert":
+            latest[("alert of", row.input_position)] = row.position
+        elif row.kind == "step":
+            latest[("step of", row.id.rpartition("/")[0])] = row.position
+        elif row.kind == "decision":
+            for kind, names in (("run", data.get("runs")), ("ticket", data.get("tickets"))):
+                for begun in (latest.get((kind, name)) for name in names or ()):
+                    if begun is not None:
+                        above[begun] = row.position
+    return above
+
+
+def _closest(row: FactRow, data: dict[str, Any], latest: dict[tuple[str, Any], int]) -> int | None:
+    """The newest fact before this one that it follows from."""
+    run_steps = ("step of", data.get("run"))
+    begins = row.type.endswith((".started", ".requested", ".created", ".skipped"))
+    match row.kind:
+        case "membership" | "decision":
+            wanted = [("alert", data.get("alert"))]
+        case "incident":
+            wanted = [("alert of", row.input_position)]
+        case "notification":
+            wanted = [("incident", data.get("incident"))]
+        case "step":
+            run = row.id.rpartition("/")[0]
+            wanted = [("step of", run), ("run", run)] if begins else [("effect", data.get("effect")), ("step", row.id)]
+        case "effect" if begins:
+            wanted = [("step", f"{data.get('run')}/{data.get('step')}"), ("incident", data.get("incident"))]
+        case "ticket" if begins:
+            wanted = [run_steps, ("run", data.get("run"))]
+        case "run" if not begins:
+            wanted = [("step of", row.id), ("run", row.id)]
+        case _:
+            return None
+    return next((latest[key] for key in wanted if key[1] is not None and key in latest), None)
+
+
 def _input_node(found: Entry) -> Node:
     record, event, _ = found
     return Node(
@@ -239,10 +300,7 @@ def _input_node(found: Entry) -> Node:
     )
 
 
-def _fact_node(row: FactRow) -> Node:
-    event = decode(row.body)
-    data = msgspec.json.decode(event.data) if event.data else {}
-    data = data if isinstance(data, dict) else {}
+def _fact_node(row: FactRow, data: dict[str, Any]) -> Node:
     decided = row.type.startswith("oncue.policy.")
     title = data.get("title") or data.get("policy") or data.get("uses") or data.get("workflow") or row.id
     return Node(
@@ -257,7 +315,7 @@ def _fact_node(row: FactRow) -> Node:
         outcome=_text(data.get("outcome") if decided else data.get("state")),
         reason=_text(data.get("reason")),
         detail=_text(data.get("detail")),
-        severity=event.severity or _text(data.get("severity")),
+        severity=_text(data.get("severity")),
     )
 
 
@@ -293,8 +351,7 @@ def _quiet(rows: list[FactRow]) -> list[tuple[Node, str]]:
     for row in rows:
         if row.kind != "alert":
             continue
-        event = decode(row.body)
-        data = msgspec.json.decode(event.data) if event.data else {}
+        data = _data(row)
         for quiet in data.get("quiet") or ():
             key = f"quiet:{row.id}:{quiet['reason']}:{quiet['by']}"
             node = Node(

@@ -198,7 +198,7 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     statement = (
         select(*columns)
         .select_from(source)
-        .where(entity.c.kind == kind, *_conditions(filters), *more)
+        .where(entity.c.kind == kind, *_conditions(filters, repeats=kind == "alert"), *more)
         .order_by(entity.c.position.desc(), entity.c.id.desc())
         .limit(filters.limit + 1)
     )
@@ -258,7 +258,7 @@ def title_of() -> Any:
     return json_text(entity.c.body, "title")
 
 
-def _conditions(filters: Filters) -> list[Any]:
+def _conditions(filters: Filters, *, repeats: bool) -> list[Any]:
     found: list[Any] = []
     for column, wanted in (
         (entity.c.state, filters.state),
@@ -274,7 +274,9 @@ def _conditions(filters: Filters) -> list[Any]:
     if filters.visible is not None:
         found.append(entity.c.namespace.in_(sorted(filters.visible)))
     if filters.since is not None:
-        found.append(entity.c.updated_at >= micros(filters.since))
+        since = entity.c.updated_at >= micros(filters.since)
+        # A repeat of a firing alert leaves its entity as it is.
+        found.append(or_(since, alert_hot.c.last_seen_at >= micros(filters.since)) if repeats else since)
     if filters.until is not None:
         found.append(entity.c.created_at <= micros(filters.until))
     if filters.q:
