@@ -54,6 +54,32 @@ describe("a story", () => {
     expect(one.nodes.map((each) => [each.id, each.detail])).toEqual([["a", null], ["run:r1", "started, succeeded"]]);
     expect(one.edges).toEqual([{ from: "a", to: "run:r1", kind: "caused" }]);
   });
+  it("leaves out what only reports back, and hangs what it caused on the run", () => {
+    const one = merged({
+      root: "a", truncated: false,
+      nodes: [
+        node({ id: "a", kind: "input", type: "net.flap" }), node({ id: "b", about_kind: "run", about_id: "r1", type: "oncue.run.started" }),
+        node({ id: "r", kind: "input", type: "oncue.effect.result" }), node({ id: "s", about_kind: "step", about_id: "r1/probe", type: "oncue.step.succeeded" }),
+        node({ id: "c", about_kind: "comment", about_id: "c1", type: "oncue.incident.commented" }),
+      ],
+      edges: [{ from: "a", to: "b", kind: "caused" }, { from: "r", to: "s", kind: "caused" }, { from: "r", to: "c", kind: "caused" }],
+    });
+    expect(one.nodes.map((each) => [each.id, each.title])).toEqual([["a", ""], ["run:r1", ""], ["comment:c1", "Comment"]]);
+    expect(one.nodes[1]?.detail).toBe("started, 1 step");
+    expect(one.edges).toEqual([{ from: "a", to: "run:r1", kind: "caused" }, { from: "run:r1", to: "comment:c1", kind: "caused" }]);
+  });
+  it("leads from an alert to the incident that it joined", () => {
+    const one = merged({
+      root: "a", truncated: false,
+      nodes: [
+        node({ id: "a", kind: "input", type: "net.flap" }), node({ id: "b", about_kind: "alert", about_id: "A1" }),
+        node({ id: "c", about_kind: "incident", about_id: "INC-1", type: "oncue.incident.opened" }),
+        node({ id: "d", about_kind: "membership", about_id: "INC-1/A1", type: "oncue.incident.alert_added" }),
+      ],
+      edges: ["b", "c", "d"].map((to) => ({ from: "a", to, kind: "caused" as const })),
+    });
+    expect(one.edges).toEqual([{ from: "alert:A1", to: "incident:INC-1", kind: "caused" }, { from: "a", to: "alert:A1", kind: "caused" }]);
+  });
   it("counts what it holds", () => {
     expect(summary(story)).toBe("1 event, 1 response");
   });

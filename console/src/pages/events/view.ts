@@ -1,5 +1,6 @@
 /** Events over time, and the story graph's lanes, before they are drawn. */
 import type { JournalEvent, Story, StoryNode } from "../../data/types";
+import { plural } from "../../parts/format";
 
 const STEPS_MS = [1000, 5000, 10_000, 30_000, 60_000, 300_000, 600_000, 1_800_000, 3_600_000, 10_800_000, 86_400_000];
 
@@ -49,7 +50,7 @@ export function laneOf(node: StoryNode): Lane {
   if (node.kind === "decision" || node.kind === "near_miss") return "Decision";
   const kind = node.about_kind ?? node.type.split(".")[1] ?? "";
   switch (kind) {
-    case "alert": return "Alert";
+    case "alert": case "monitor": return "Alert";
     case "incident": case "membership": return "Incident";
     case "policy": return "Decision";
     case "run": case "step": case "effect": case "ticket": case "comment": return "Response";
@@ -74,32 +75,77 @@ export function summary(story: Story): string {
   return `${parts.join(", ")}${not > 0 ? `, ${String(not)} did not happen` : ""}${story.truncated ? ", the rest is left out" : ""}`;
 }
 
-/** Facts about the same thing become one node, whose newest fact names it; edges follow. */
+/** What a fact is drawn as part of: steps belong to their run, memberships to their incident. */
+function thingOf(node: StoryNode): string {
+  if (node.kind !== "fact" || node.about_kind === null || node.about_id === null) return node.id;
+  const [owner = ""] = node.about_id.split("/");
+  if (node.about_kind === "step") return `run:${owner}`;
+  if (node.about_kind === "membership") return `incident:${owner}`;
+  return `${node.about_kind}:${node.about_id}`;
+}
+
+const PLUMBING = /^oncue\.(effect\.(result|started)|sample|heartbeat\.received)$/;
+
+function asOne(key: string, members: readonly StoryNode[]): StoryNode {
+  const own = members.filter((member) => member.about_kind !== "step" && member.about_kind !== "membership");
+  const last = own.at(-1) ?? members.at(-1);
+  if (last === undefined) throw new Error("a group has a member");
+  const title = last.about_kind === "comment" ? "Comment" : last.title;
+  const words = own.map((member) => (member.type.split(".").at(-1) ?? "").replaceAll("_", " "));
+  const steps = new Set(members.filter((member) => member.about_kind === "step").map((member) => member.about_id)).size;
+  const detail = members.length === 1 ? last.detail : [[...new Set(words)].join(", "), steps > 0 ? plural(steps, "step") : ""].filter(Boolean).join(", ");
+  return { ...last, id: key, title, detail };
+}
+
+/**
+ * The story with each thing once, named by its newest fact. What only reports back (an effect's result) is left out;
+ * what such a report caused hangs on the run or effect that it reported on. An alert leads to its incident.
+ */
 export function merged(story: Story): Story {
   const owner = new Map<string, string>();
   const groups = new Map<string, StoryNode[]>();
+  const hidden = new Set<string>();
+  const edges: Story["edges"] = [];
   for (const node of story.nodes) {
-    const key = node.kind === "fact" && node.about_kind && node.about_id ? `${node.about_kind}:${node.about_id}` : node.id;
+    if (node.kind === "input" && node.id !== story.root && PLUMBING.test(node.type)) {
+      hidden.add(node.id);
+      continue;
+    }
+    const key = thingOf(node);
     owner.set(node.id, key);
     groups.set(key, [...(groups.get(key) ?? []), node]);
   }
-  const nodes = [...groups].map(([key, members]): StoryNode => {
-    const [first] = members;
-    const last = members.at(-1);
-    if (first === undefined || last === undefined) throw new Error("a group has a member");
-    if (members.length === 1) return { ...first, id: key };
-    const words = members.map((member) => member.type.split(".").at(-1) ?? "");
-    return { ...last, id: key, detail: [...new Set(words)].map((word) => word.replaceAll("_", " ")).join(", ") };
-  });
   const seen = new Set<string>();
-  const edges = story.edges.flatMap((edge) => {
+  const join = (from: string, to: string, kind: Story["edges"][number]["kind"]): void => {
+    if (from === to || !groups.has(from) || !groups.has(to) || seen.has(`${from}>${to}`) || seen.has(`${to}>${from}`)) return;
+    seen.add(`${from}>${to}`);
+    edges.push({ from, to, kind });
+  };
+  const joined = new Set<string>();
+  for (const node of story.nodes) {
+    if (node.about_kind !== "membership" || node.about_id === null) continue;
+    const [incident = "", alert = ""] = node.about_id.split("/");
+    if (groups.has(`alert:${alert}`)) {
+      join(`alert:${alert}`, `incident:${incident}`, "caused");
+      joined.add(`incident:${incident}`);
+    }
+  }
+  const reached = new Set<string>([owner.get(story.root) ?? story.root, ...joined]);
+  for (const edge of story.edges) {
     const from = owner.get(edge.from);
     const to = owner.get(edge.to);
-    if (from === undefined || to === undefined || from === to) return [];
-    const key = `${from}>${to}`;
-    if (seen.has(key) || seen.has(`${to}>${from}`)) return [];
-    seen.add(key);
-    return [{ ...edge, from, to }];
-  });
-  return { ...story, root: owner.get(story.root) ?? story.root, nodes, edges };
+    if (from === undefined || to === undefined || joined.has(to)) continue;
+    join(from, to, edge.kind);
+    reached.add(to);
+  }
+  for (const report of hidden) {
+    const touched = [...new Set(story.edges.filter((edge) => edge.from === report).flatMap((edge) => owner.get(edge.to) ?? []))];
+    const host = touched.find((key) => key.startsWith("run:")) ?? touched.find((key) => key.startsWith("effect:")) ?? owner.get(story.root);
+    for (const key of touched) {
+      if (reached.has(key) || host === undefined) continue;
+      join(host, key, "caused");
+      reached.add(key);
+    }
+  }
+  return { ...story, root: owner.get(story.root) ?? story.root, nodes: [...groups].map(([key, members]) => asOne(key, members)), edges };
 }

@@ -4,7 +4,7 @@ import type { Mail } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Icon } from "../../parts/Icon";
 import { EmptyState, Loaded } from "../../parts/states";
-import { exact } from "../../parts/format";
+import { exact, plural } from "../../parts/format";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 
@@ -20,7 +20,7 @@ export function Mailbox() {
           <div className="columns" style={{ gridTemplateColumns: chosen ? undefined : "minmax(0, 1fr)" }}>
             {chosen && <div><MailView id={chosen} /></div>}
             <div>
-              <Card title="Local mailbox" scope={`${String(page.items.length)} mails`}>
+              <Card title="Local mailbox" scope={plural(page.items.length, "mail")}>
                 {page.items.map((mail) => (
                   <button key={mail.id} type="button" className="moving-row" style={{ width: "100%", textAlign: "left", border: 0, borderBottom: "1px solid var(--line-soft)", background: mail.id === chosen ? "var(--selected)" : "none", cursor: "pointer" }} aria-pressed={mail.id === chosen} onClick={() => change({ mail: mail.id })}>
                     <span className="row"><Icon name="mail" /><span className="med cut grow">{mail.subject}</span><span className="dim3 nowrap"><RelativeTime at={mail.at} /></span></span>

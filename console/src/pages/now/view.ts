@@ -50,7 +50,7 @@ export function funnelOf(funnel: Stats["funnel"]): FunnelStage[] {
   const top = Math.log1p(Math.max(funnel.events, 1));
   return stages.map(([name, value], index) => {
     const before = stages[index - 1]?.[1] ?? 0;
-    const ratio = value > 0 && before > value ? `1 in ${count(Math.round(before / value))}` : "";
+    const ratio = value > 0 && before >= 1.5 * value ? `1 in ${count(Math.round(before / value))}` : "";
     return { name, value, note: index === 0 ? "last 24 h" : value === 0 ? "none" : ratio || `of ${count(before)}`, share: Math.min(1, Math.log1p(value) / top) };
   });
 }
