@@ -19,7 +19,7 @@ QuietReason = Literal[
 ]
 
 
-class Quiet(msgspec.Struct, frozen=True):
+class Quiet(msgspec.Struct, frozen=True, gc=False):
     """One reason why an alert does not call anyone."""
 
     reason: str
@@ -29,7 +29,7 @@ class Quiet(msgspec.Struct, frozen=True):
     until: datetime | None = None
 
 
-class Crossing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Crossing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What crossed, by how much, since when."""
 
     value: float | None = None
@@ -39,7 +39,7 @@ class Crossing(msgspec.Struct, frozen=True, omit_defaults=True):
     since: datetime | None = None
 
 
-class Alert(msgspec.Struct, kw_only=True):
+class Alert(msgspec.Struct, kw_only=True, gc=False):
     """An alert's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

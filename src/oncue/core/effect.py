@@ -15,7 +15,7 @@ EffectClass = Literal["pure", "idempotent", "check-first", "at-most-once"]
 EffectState = Literal["pending", "succeeded", "failed", "unknown", "cancelled"]
 
 
-class Effect(msgspec.Struct, kw_only=True):
+class Effect(msgspec.Struct, kw_only=True, gc=False):
     """An effect's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

@@ -8,7 +8,7 @@ import msgspec
 IncidentState = Literal["open", "acknowledged", "resolved", "closed"]
 
 
-class Incident(msgspec.Struct, kw_only=True):
+class Incident(msgspec.Struct, kw_only=True, gc=False):
     """An incident's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

@@ -9,7 +9,7 @@ RunState = Literal["running", "succeeded", "failed", "cancelled"]
 StepState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped", "unknown"]
 
 
-class Step(msgspec.Struct, kw_only=True):
+class Step(msgspec.Struct, kw_only=True, gc=False):
     """One unit of a run. `address` is its path in the workflow; stable, never a counter."""
 
     address: str
@@ -29,7 +29,7 @@ class Step(msgspec.Struct, kw_only=True):
     effect: str | None = None
 
 
-class Run(msgspec.Struct, kw_only=True):
+class Run(msgspec.Struct, kw_only=True, gc=False):
     """A run's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

@@ -28,7 +28,7 @@ class Matcher(msgspec.Struct, frozen=True):
     is_equal: bool = True
 
 
-class Silence(msgspec.Struct, kw_only=True):
+class Silence(msgspec.Struct, kw_only=True, gc=False):
     """A silence's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

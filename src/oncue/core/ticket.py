@@ -15,7 +15,7 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-class Ticket(msgspec.Struct, kw_only=True):
+class Ticket(msgspec.Struct, kw_only=True, gc=False):
     """A ticket's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

@@ -128,7 +128,7 @@ class EngineProcess:
         server = await asyncio.start_unix_server(self._serve, frames.SOCKET_NAME, limit=frames.FRAME_LIMIT)
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 1000)
+        gc.set_threshold(50_000, 20, 1_000_000)  # full collections stall the path; core makes no cycles
         self._ready = True
         log.info("engine ready", position=self.state.position, load_s=round(self._load_s, 2))
         idle = asyncio.create_task(self._idle())
