@@ -69,8 +69,9 @@ def oncue(policies: int = 0, manifests: str = "", keep: Path | None = None) -> I
     with tempfile.TemporaryDirectory(prefix="oncue-bench-") as directory:
         data = keep or Path(directory) / "data"
         with Server(data) as server:
-            if policies:
-                apply(server, "\n---\n".join(policy(number, policies) for number in range(policies)))
+            for first in range(0, policies, 1_000):
+                numbers = range(first, min(policies, first + 1_000))
+                apply(server, "\n---\n".join(policy(number, policies) for number in numbers))
             if manifests:
                 apply(server, manifests)
             yield server

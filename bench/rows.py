@@ -118,17 +118,17 @@ def ingest_in_batches(scale: Scale) -> list[Row]:
     theirs: list[float] = []
     for _ in range(scale.rounds):
         with peers.oncue(policies=1_000) as server:
-            _rate_of_oncue(server, list(bodies(LIVE_ALERTS * 2, 100, cloudevent)), BATCH, 100, 8)  # warm-up
-            native.append(_rate_of_oncue(server, list(bodies(scale.events, 100, cloudevent)), BATCH, 100, 8))
+            _rate_of_oncue(server, list(bodies(LIVE_ALERTS * 2, 100, cloudevent)), BATCH, 100, 16)  # warm-up
+            native.append(_rate_of_oncue(server, list(bodies(scale.events, 100, cloudevent)), BATCH, 100, 16))
         with peers.oncue(policies=1_000) as server:
             path = "/alertmanager/api/v2/alerts"
             warm = list(bodies(LIVE_ALERTS * 2, 100, prometheus_alert))
-            _rate_of_oncue(server, warm, "application/json", 100, 8, path)
+            _rate_of_oncue(server, warm, "application/json", 100, 16, path)
             parts = list(bodies(scale.events, 100, prometheus_alert))
-            same.append(_rate_of_oncue(server, parts, "application/json", 100, 8, path))
+            same.append(_rate_of_oncue(server, parts, "application/json", 100, 16, path))
         with peers.alertmanager() as peer:
-            _rate_of_alertmanager(peer, list(bodies(LIVE_ALERTS * 2, 100, prometheus_alert)), 100, 8)
-            theirs.append(_rate_of_alertmanager(peer, list(bodies(scale.events, 100, prometheus_alert)), 100, 8))
+            _rate_of_alertmanager(peer, list(bodies(LIVE_ALERTS * 2, 100, prometheus_alert)), 100, 16)
+            theirs.append(_rate_of_alertmanager(peer, list(bodies(scale.events, 100, prometheus_alert)), 100, 16))
     own, other, peer_rate = (statistics.median(rates) for rates in (native, same, theirs))
     name = "durable ingest, batches of 100, 1,000 policies"
     return [
@@ -171,8 +171,8 @@ def many_policies(scale: Scale) -> list[Row]:
             def one(number: int) -> bytes:
                 return cloudevent(number, kinds=5)
 
-            _rate_of_oncue(server, list(bodies(LIVE_ALERTS * 2, 100, one)), BATCH, 100, 8)
-            rates[policies].append(_rate_of_oncue(server, list(bodies(scale.events // 2, 100, one)), BATCH, 100, 8))
+            _rate_of_oncue(server, list(bodies(LIVE_ALERTS * 2, 100, one)), BATCH, 100, 16)
+            rates[policies].append(_rate_of_oncue(server, list(bodies(scale.events // 2, 100, one)), BATCH, 100, 16))
     few, many = statistics.median(rates[10]), statistics.median(rates[10_000])
     work = "10,000 policies against 10: cost per event"
     return [Row(work, "itself with 10", 1e6 / many, 1e6 / few, "µs/event", few / many, 2.0, less=True)]
