@@ -17,7 +17,6 @@ import msgspec
 
 from oncue.core.duration import seconds
 from oncue.core.manifest import Manifest, MonitorSpec, Threshold
-from oncue.core.severity import RANK
 from oncue.runtime.inputs import document, instant
 from oncue.runtime.series import Reachability, Series
 from oncue.runtime.surroundings import Surroundings
@@ -34,9 +33,6 @@ GONE_AFTER: Final = 3
 
 Send = Callable[[bytes, str | None], None]
 """Takes an event on its way to the engine, and its origin; one without an origin is a sample, which may be dropped."""
-
-ASIDE: Final = "monitors"
-"""Origin of events that do not speak for the monitor as a whole: another of its problems is worse."""
 
 
 class Sensing:
@@ -266,9 +262,7 @@ class Watch:
         self._tell(check, standing)
 
     def _tell(self, check: str, standing: _Standing) -> None:
-        others = [one.severity for other, one in self._standing.items() if other != check]
-        worse = any(RANK[severity] > RANK[standing.severity] for severity in others)
-        self._send(self._event(check, standing), ASIDE if worse else _origin(self.manifest))
+        self._send(self._event(check, standing), _origin(self.manifest))
 
     def _clear(self, check: str, standing: _Standing, why: str) -> None:
         gone = msgspec.structs.replace(standing, severity="clear", title=f"{standing.title}: {why}")
@@ -319,10 +313,6 @@ class Watch:
         self._failures = 0
         if self._health == "ok":
             return
-        if self._health is not None:
-            # What the engine shows is `clear` after this report; so every problem is said again.
-            for standing in self._standing.values():
-                standing.sent_at = float("-inf")
         self._health = "ok"
         self._send(_health(self.manifest, None), _origin(self.manifest))
 
@@ -336,7 +326,7 @@ class Watch:
 
 
 def _origin(manifest: Manifest) -> str:
-    """By this origin the engine knows what speaks for the monitor, and shows it as the monitor's state."""
+    """By this origin the engine knows whose finding an event is; the worst of them is the monitor's state."""
     return f"monitor:{manifest.namespace}/{manifest.name}"
 
 
