@@ -249,13 +249,14 @@ def _parents(rows: list[FactRow], datas: dict[int, dict[str, Any]]) -> dict[int,
         if parent is not None:
             above[row.position] = parent
         latest[(row.kind, row.id)] = row.position
+        latest.setdefault((f"begun {row.kind}", row.id), row.position)
         if row.kind == "alert":
             latest[("alert of", row.input_position)] = row.position
         elif row.kind == "step":
             latest[("step of", row.id.rpartition("/")[0])] = row.position
         elif row.kind == "decision":
             for kind, names in (("run", data.get("runs")), ("ticket", data.get("tickets"))):
-                for begun in (latest.get((kind, name)) for name in names or ()):
+                for begun in (latest.get((f"begun {kind}", name)) for name in names or ()):
                     if begun is not None:
                         above[begun] = row.position
     return above
