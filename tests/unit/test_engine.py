@@ -357,3 +357,21 @@ def test_incident_commands_follow_its_states(story: Story) -> None:
     story.send("oncue.command.incident.resolve", {"incident": "INC-1"})
     story.send("oncue.command.incident.close", {"incident": "INC-1"})
     assert story.refused("oncue.command.incident.comment", {"incident": "INC-1", "text": "x"}) == "incident.not_found"
+
+
+def test_a_monitor_is_as_bad_as_the_worst_it_finds(story: Story) -> None:
+    story.apply("Monitor", "disk", {"uses": "host.disk"})
+
+    def finds(check: str, severity: str) -> str:
+        story.send("host.disk.used", severity=severity, resource="db-1", check=check, origin="monitor:default/disk")
+        state: str = story.state.entities["monitor"]["default/disk"].state
+        return state
+
+    assert finds("root", "warning") == "warning"
+    assert finds("var", "critical") == "critical"
+    assert finds("root", "clear") == "critical"
+    story.send("oncue.monitor.health", {"monitor": "default/disk", "state": "failing", "error_code": "timeout"})
+    assert story.state.entities["monitor"]["default/disk"].state == "failing"
+    story.send("oncue.monitor.health", {"monitor": "default/disk", "state": "ok"})
+    assert story.state.entities["monitor"]["default/disk"].state == "critical"
+    assert finds("var", "clear") == "clear"

@@ -137,11 +137,11 @@ async def test_each_instance_has_a_check_of_its_own(surroundings: Surroundings) 
     assert outgoing.states() == [("m//", "major"), ("m/var", "clear")]
 
 
-async def test_what_is_less_than_the_worst_does_not_speak_for_the_monitor(surroundings: Surroundings) -> None:
+async def test_every_finding_names_its_monitor_by_its_origin(surroundings: Surroundings) -> None:
     outgoing = Outgoing()
     await probes(watch(surroundings, outgoing, [{"/": 95, "/var": 10}]), 1)
     origins = [origin for origin, one in outgoing.sent if "severity" in one]
-    assert origins == ["monitor:default/m", "monitors"]
+    assert origins == ["monitor:default/m", "monitor:default/m"]
 
 
 async def test_an_instance_that_is_gone_ends_its_alert(surroundings: Surroundings) -> None:
@@ -183,12 +183,6 @@ async def test_a_monitor_that_cannot_work_says_so_once_and_says_when_it_can(surr
         ("ok", None),
     ]
     assert outgoing.states() == [("m", "clear")]
-
-
-async def test_a_standing_problem_is_said_again_when_the_monitor_works_again(surroundings: Surroundings) -> None:
-    outgoing = Outgoing()
-    await probes(watch(surroundings, outgoing, [95, ActionError("x.y", "no"), 95]), 3)
-    assert outgoing.states() == [("m", "major"), ("m", "major")]
 
 
 async def test_settings_that_do_not_fit_are_the_monitors_ill_health(surroundings: Surroundings) -> None:
