@@ -39,6 +39,7 @@ CORE_MAY_IMPORT = {
     "operator",
     "re",
     "struct",
+    "sys",  # for intern, and nothing else
     "types",
     "typing",
     "urllib",
@@ -129,6 +130,17 @@ def test_core_reads_no_clock_and_asks_for_no_chance_or_address(path: Path) -> No
             zoned = any(keyword.arg == "tz" for keyword in node.keywords) or len(node.args) > 1
             if pair in BANNED_METHODS and not (pair[1] == "fromtimestamp" and zoned):
                 wrong.append(f"line {node.lineno}: {'.'.join(pair)}()")
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", CORE, ids=relative)
+def test_core_uses_the_interpreter_only_to_intern_strings(path: Path) -> None:
+    wrong = []
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom) and node.module == "sys":
+            wrong += [alias.name for alias in node.names if alias.name != "intern"]
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "sys":
+            wrong += [node.attr] if node.attr != "intern" else []
     assert not wrong
 
 
