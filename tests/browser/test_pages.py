@@ -1,0 +1,277 @@
+"""The main job of every page, done in a browser against a real server."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, incident_of
+from tests.server import Server, event, eventually
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+
+def test_the_printed_link_makes_the_first_administrator(fresh_server: Server, open_page: Open) -> None:
+    link = eventually(
+        lambda: re.search(r"/sign-in\?link=\S+", fresh_server.log.read_text(errors="replace")), what="the printed link"
+    )
+    page = open_page(fresh_server, link[0], signed_in=False)
+    page.get_by_label("Name").fill("first-1")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create and sign in").click()
+    expect(page.get_by_role("heading", name="All is well")).to_be_visible()
+    assert [user["name"] for user in fresh_server.items("/api/v1/users")] == ["first-1"]
+    again = open_page(fresh_server, link[0], signed_in=False)
+    expect(again.get_by_role("alert")).to_contain_text("link")
+
+
+def test_signing_in_leads_back_to_the_page_that_was_asked_for(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/runs?state=failed", signed_in=False)
+    page.get_by_label("Name").fill("basis-1")
+    page.get_by_label("Password", exact=True).fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_contain_text("auth.invalid")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    assert page.url.endswith("/runs?state=failed")
+
+
+def test_now_shows_a_new_incident_without_a_reload(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/")
+    expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    server.emit(event(title="Order entry is slow", severity="critical", resource="erp-9", service="orders"))
+    expect(page.get_by_role("link", name="Order entry is slow").first).to_be_visible()
+    expect(page.get_by_role("link", name=re.compile("orders"))).to_be_visible()
+
+
+def test_new_alerts_are_announced_and_then_let_in(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/alerts")
+    expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
+    server.emit(event(title="Announced first", resource="host-announced"))
+    button = page.get_by_role("button", name=re.compile(r"\d+ new alert"))
+    expect(button).to_be_visible()
+    expect(page.get_by_role("link", name="Announced first")).to_have_count(0)
+    button.click()
+    expect(page.get_by_role("link", name="Announced first")).to_be_visible()
+
+
+def test_alerts_are_acknowledged_in_bulk(server: Server, open_page: Open) -> None:
+    server.emit(*(event(title=f"Bulk {n}", resource=f"bulk-{n}", type="org.example.bulk") for n in range(3)))
+    page = open_page(server, "/alerts?type=org.example.bulk")
+    page.get_by_role("checkbox", name="Choose all that are shown").check()
+    page.get_by_role("button", name="Acknowledge 3").click()
+    expect(page.get_by_text("Acknowledged")).to_have_count(3)
+    alerts = server.items("/api/v1/alerts", type="org.example.bulk")
+    assert {alert["acknowledged_by"] for alert in alerts} == {"user:basis-1"}
+
+
+def test_an_alert_opens_beside_its_list_under_an_address_of_its_own(server: Server, open_page: Open) -> None:
+    server.emit(event(title="Panel alert", resource="panel-1", data={"value": 97, "limit": 90, "unit": "%"}))
+    page = open_page(server, "/alerts")
+    page.get_by_role("link", name="Panel alert").click()
+    panel = page.get_by_role("complementary", name="Alert")
+    expect(panel.get_by_role("heading", name="Panel alert")).to_be_visible()
+    expect(panel.get_by_text("97 %, limit 90 %").first).to_be_visible()
+    assert re.search(r"/alerts/al-\w+", page.url)
+    page.reload()
+    expect(panel.get_by_role("heading", name="Panel alert")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+
+
+def test_a_silence_from_an_alert_makes_it_quiet_and_says_why(server: Server, open_page: Open) -> None:
+    server.emit(event(title="To be silenced", resource="silent-1", check="disk"))
+    page = open_page(server, "/alerts?resource=silent-1")
+    page.get_by_role("link", name="To be silenced").click()
+    page.get_by_role("button", name="Silence", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Why").fill("Disk is being extended")
+    dialog.get_by_role("button", name="Silence", exact=True).click()
+    expect(page.get_by_role("heading", name="Why it is quiet")).to_be_visible()
+    page.goto("/silences")
+    expect(page.get_by_text("Disk is being extended")).to_be_visible()
+    page.get_by_role("button", name="End").first.click()
+    page.get_by_role("button", name="End the silence").click()
+    expect(page.get_by_text("No silence")).to_be_visible()
+
+
+def test_an_incident_goes_from_open_to_closed(server: Server, open_page: Open) -> None:
+    server.emit(event(title="Whole life", resource="life-1"))
+    page = open_page(server, f"/incidents/{incident_of(server, 'Whole life')}")
+    page.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_text("by basis-1").first).to_be_visible()
+    page.get_by_label("Comment", exact=True).fill("Looking at the fabric")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.get_by_text("Looking at the fabric")).to_be_visible()
+    page.get_by_role("button", name="Assign").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("network-2")
+    page.get_by_role("dialog").get_by_role("button", name="Assign").click()
+    expect(page.get_by_text("Assigned to network-2")).to_be_visible()
+    page.get_by_role("button", name="Resolve").click()
+    page.get_by_role("dialog").get_by_role("button", name="Resolve").click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Close", exact=True).last.click()
+    expect(page.locator(".page-head").get_by_text("Closed")).to_be_visible()
+
+
+def test_two_people_see_each_others_acts(server: Server, open_page: Open) -> None:
+    server.emit(event(title="Shared work", resource="shared-1"))
+    path = f"/incidents/{incident_of(server, 'Shared work')}"
+    one, two = open_page(server, path), open_page(server, path)
+    expect(two.locator(".live[data-state=live]")).to_be_visible()
+    expect(two.get_by_role("button", name="Acknowledge")).to_be_visible()
+    one.get_by_role("button", name="Acknowledge").click()
+    expect(two.get_by_text("by basis-1").first).to_be_visible()
+    expect(two.get_by_role("button", name="Acknowledge")).to_have_count(0)
+
+
+def test_an_event_is_found_and_its_story_told(server: Server, open_page: Open) -> None:
+    server.emit(
+        event(title="Log stalls", type="db.log.stalled", resource="erp-1", severity="critical"),
+    )
+    incident_of(server, "Log stalls")
+    page = open_page(server, "/events?type=db.log.*")
+    page.get_by_role("link", name="db.log.stalled").first.click()
+    panel = page.get_by_role("complementary", name="Event")
+    expect(panel.get_by_role("region", name="The CloudEvent")).to_contain_text('"resource": "erp-1"')
+    panel.get_by_role("link", name="What it caused").click()
+    expect(page.get_by_role("heading", name="What this event caused, and what it did not")).to_be_visible()
+    graph = page.locator(".graph")
+    expect(graph.get_by_text("Log stalls").first).to_be_visible()
+    expect(graph.get_by_text("note-it")).to_be_visible()
+    expect(graph.get_by_text("default/stalled-log")).to_be_visible()
+
+
+def test_what_a_policy_did_and_did_not_do_is_shown(server: Server, open_page: Open) -> None:
+    server.emit(event(title="Log stalls again", type="db.log.stalled", resource="erp-1", check="second"))
+    page = open_page(server, "/policies")
+    page.get_by_role("link", name="stalled-log").click()
+    expect(page.get_by_label("The policy stalled-log as YAML")).to_contain_text("db.log.stalled")
+    expect(page.get_by_text("matched").first).to_be_visible()
+    expect(page.get_by_text("cooldown").first).to_be_visible()
+
+
+def test_a_run_shows_its_steps_and_what_went_in(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/runs")
+    page.get_by_role("link", name="note-it").first.click()
+    expect(page.get_by_role("region", name="Inputs of note")).to_contain_text("Looked at erp-1")
+    expect(page.get_by_role("region", name="Inputs of the run")).to_contain_text("erp-1")
+
+
+def test_a_ticket_is_written_worked_on_and_resolved(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/tickets")
+    page.get_by_role("button", name="New ticket").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Title").fill("Firewall rule for the backup target")
+    dialog.get_by_role("button", name="Write ticket").click()
+    expect(dialog).to_have_count(0)
+    announced = page.get_by_role("button", name=re.compile("new ticket: show"))
+    row = page.get_by_role("link", name="Firewall rule for the backup target")
+    expect(row.or_(announced).first).to_be_visible()
+    if announced.is_visible():
+        announced.click()
+    row.click()
+    panel = page.get_by_role("complementary", name="Ticket")
+    panel.get_by_role("button", name="Begin work").click()
+    panel.get_by_label("Comment", exact=True).fill("Rule requested")
+    panel.get_by_role("button", name="Comment").click()
+    expect(panel.get_by_text("Rule requested")).to_be_visible()
+    panel.get_by_role("button", name="Resolve").click()
+    expect(panel.get_by_role("button", name="Reopen")).to_be_visible()
+
+
+def test_sources_monitors_mail_and_dead_letters_have_their_place(server: Server, open_page: Open) -> None:
+    answer = server.emit(event(severity="dreadful"))
+    assert len(answer["rejected"]) == 1
+    page = open_page(server, "/integrations/sources")
+    expect(page.get_by_text("/api/v1/events", exact=True)).to_be_visible()
+    expect(page.get_by_role("region", name="How to connect CloudEvents")).to_contain_text(server.url)
+    page.get_by_role("link", name="Monitors").click()
+    expect(page.get_by_role("heading", name="load")).to_be_visible()
+    page.get_by_role("link", name="Channels").click()
+    expect(page.get_by_text("Reaches 1 team: basis")).to_be_visible()
+    page.get_by_role("link", name="Local mailbox").click()
+    page.get_by_role("button", name=re.compile("Log stalls")).first.click()
+    expect(page.get_by_text("basis@localhost").first).to_be_visible()
+    page.get_by_role("link", name="Dead letters").click()
+    expect(page.get_by_text("event.malformed").first).to_be_visible()
+    page.get_by_role("button", name="Redrive").first.click()
+    expect(page.get_by_role("alert").or_(page.get_by_text("No dead letter"))).to_be_visible()
+
+
+def test_a_token_is_shown_once_and_works(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/admin/tokens")
+    page.get_by_role("button", name="New token").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("prometheus-dc1")
+    dialog.get_by_role("button", name="Make token").click()
+    token = dialog.get_by_label("The new token").inner_text().strip()
+    dialog.get_by_role("button", name="Done").click()
+    expect(page.get_by_text("prometheus-dc1")).to_be_visible()
+    assert token not in page.content()
+    sent = server.client.post(
+        "/api/v1/events",
+        json=event(),
+        headers={"Authorization": f"Bearer {token}", "Content-Type": "application/cloudevents+json"},
+    )
+    assert sent.status_code == 200, sent.text
+    page.get_by_role("button", name="Revoke").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("prometheus-dc1")).to_have_count(0)
+
+
+def test_a_secret_goes_in_and_never_comes_out(server: Server, open_page: Open) -> None:
+    value = "planted-value-of-a-secret"
+    page = open_page(server, "/admin/secrets")
+    page.get_by_role("button", name="Set a secret").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("smtp-password")
+    dialog.get_by_label("Value", exact=True).fill(value)
+    dialog.get_by_role("button", name="Set", exact=True).click()
+    expect(page.get_by_text("secret://smtp-password")).to_be_visible()
+    page.goto("/admin/audit")
+    expect(page.get_by_text("Secret set").first).to_be_visible()
+    assert value not in page.content()
+
+
+def test_a_person_is_added_and_gets_a_link(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/admin/people")
+    page.get_by_role("button", name="Add", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("network-2")
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("responder in every namespace")).to_be_visible()
+    row = page.get_by_role("listitem").filter(has_text="network-2")
+    row.get_by_role("button", name="Sign-in link").click()
+    expect(page.get_by_role("dialog")).to_contain_text("/sign-in?link=")
+
+
+def test_the_palette_opens_an_incident_by_its_id(server: Server, open_page: Open) -> None:
+    server.emit(event(title="By its id", resource="palette-1"))
+    name = incident_of(server, "By its id")
+    page = open_page(server, "/")
+    expect(page.get_by_role("navigation", name="Main", exact=True)).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.get_by_role("combobox", name="Search, or run a command").fill(name.lower())
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="By its id")).to_be_visible()
+
+
+def test_hostile_text_stays_text(server: Server, open_page: Open) -> None:
+    title = '"><img src=x onerror="document.title=\'owned\'"><script>document.title="owned"</script>'
+    server.emit(
+        event(
+            title=title, resource="hostile-1", labels='{"a":"<b>bold</b>"}', data={"runbook_url": "javascript:alert(1)"}
+        )
+    )
+    page = open_page(server, "/alerts?resource=hostile-1")
+    page.get_by_role("link", name=title).click()
+    panel = page.get_by_role("complementary", name="Alert")
+    expect(panel.get_by_role("heading", name=title)).to_be_visible()
+    assert panel.locator("img, script, a[href^=javascript]").count() == 0
+    assert "owned" not in page.title()
