@@ -26,6 +26,7 @@ from oncue.access.store import AccessStore
 from oncue.access.throttle import Throttle
 from oncue.api.app import Front
 from oncue.api.catalogue import Catalogue
+from oncue.api.connection import Connection
 from oncue.api.context import Context
 from oncue.api.manifests import apply
 from oncue.api.people import new_link
@@ -90,7 +91,7 @@ class Process:
             host=self.config.host,
             port=self.config.port,
             loop="uvloop",
-            http="httptools",
+            http=Connection,
             ws="none",
             lifespan="off",
             access_log=False,
@@ -99,7 +100,6 @@ class Process:
             proxy_headers=False,
             timeout_graceful_shutdown=DRAIN_S,
             timeout_keep_alive=75,
-            h11_max_incomplete_event_size=64 * 1024,
             backlog=2048,
         )
         server = Server(settings)

@@ -18,6 +18,8 @@ from oncue.core.errors import Refusal
 from oncue.store.queries import FactRow, Queries, cursor_of, facts_after, heads, instant, position_of
 
 HEARTBEAT_S: Final = 15.0
+WRITE_WITHIN_S: Final = 30.0
+"""For what a client has been sent to leave this process; one that does not read is cut."""
 QUEUE_LIMIT: Final = 2_000
 """Messages that may wait for one client."""
 READ_LIMIT: Final = 1_000
@@ -167,6 +169,8 @@ class Hub:
                     await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
             if not gone.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except TimeoutError:
+            return  # the response stays incomplete, so the server closes the connection
         finally:
             self.leave(subscriber)
             gone.cancel()
@@ -202,7 +206,8 @@ async def _gone(receive: Callable[[], Any]) -> None:
 
 async def _write(send: Send, body: bytes) -> None:
     if body:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+        async with asyncio.timeout(WRITE_WITHIN_S):
+            await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 def fact_json(row: FactRow) -> bytes:
