@@ -158,6 +158,16 @@ class Process:
             except Refusal:
                 pass
             await asyncio.sleep(0.05)
+        while True:
+            # A store that cannot be written now (a full disk) must not keep this process from serving what can be read.
+            try:
+                await self._prepare()
+                return
+            except Refusal as refusal:
+                _log.warning("cannot finish the start, trying again", code=refusal.code, detail=refusal.detail)
+                await asyncio.sleep(2.0)
+
+    async def _prepare(self) -> None:
         await self.catalogue.reload()
         await self._reload_access()
         _, newest = await self.queries.run(heads)
