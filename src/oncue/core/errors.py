@@ -48,7 +48,7 @@ CODES: Final = _table(
     ("event.too_large", "The event is too large", 400, "Keep one event under 256 KiB; put large data elsewhere and link to it."),
     ("event.too_deep", "The event is nested too deeply", 400, "Flatten the payload to at most 64 levels."),
     ("event.labels_invalid", "labels is not a JSON object of strings", 400, "On the wire `labels` is a string that holds a JSON object with string values."),
-    ("event.poison", "The engine could not process this event", 422, "See the dead letter for the reason; redrive it when that is mended."),
+    ("event.poison", "The engine could not process this event", 400, "See the dead letter for the reason; redrive it when that is mended."),
     # overload and store
     ("ingest.overloaded", "Too much is waiting", 429, "Retry after the time in Retry-After."),
     ("store.unavailable", "The journal cannot be written now", 503, "Nothing was accepted. Retry after the time in Retry-After; see `oncue doctor`."),
