@@ -151,7 +151,7 @@ def axe(page: Page) -> list[str]:
 def incident_of(server: Server, title: str) -> str:
     """The id of the incident with this title, once it is there."""
     found = eventually(
-        lambda: next((item for item in server.items("/api/v1/incidents") if item["title"] == title), None),
+        lambda: next((item for item in server.items("incidents") if item["title"] == title), None),
         what=f"an incident {title!r}",
     )
     return str(found["id"])

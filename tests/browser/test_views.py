@@ -57,10 +57,10 @@ def things(server: Server) -> dict[str, str]:
 
     return {
         "incident": incident,
-        "alert": newest("/api/v1/alerts", type="db.log.stalled")["id"],
-        "position": newest("/api/v1/events", type="db.log.stalled")["position"],
-        "run": newest("/api/v1/runs")["id"],
-        "ticket": newest("/api/v1/tickets")["id"],
+        "alert": newest("alerts", type="db.log.stalled")["id"],
+        "position": newest("events", type="db.log.stalled")["position"],
+        "run": newest("runs")["id"],
+        "ticket": newest("tickets")["id"],
     }
 
 

@@ -24,7 +24,8 @@ export function Shell() {
   const signedOut = me.data === null;
 
   useEffect(() => {
-    if (signedOut) void navigate({ to: "/sign-in", search: location.pathname === "/" ? {} : { back: location.href }, replace: true });
+    // The address changes before this frame goes away; without the check it would send to sign-in from sign-in.
+    if (signedOut && location.pathname !== "/sign-in") void navigate({ to: "/sign-in", search: location.pathname === "/" ? {} : { back: location.href }, replace: true });
   }, [signedOut, navigate, location.pathname, location.href]);
 
   if (me.error) return <div className="center-stage"><ErrorState error={me.error} retry={() => void me.refetch()} /></div>;
