@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.server import ROOT, Server, eventually
 from tests.system import program
@@ -17,6 +17,8 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
+WITHIN_MS = 15_000
+"""How long a page may take to show what it should; machines that run tests are busy."""
 NAME = "basis-1"
 PASSWORD = "correct horse battery staple"
 
@@ -67,6 +69,7 @@ spec: {uses: host.load, every: 5s, resource: this-machine}
 def browser() -> Iterator[Browser]:
     """Chromium, without a window."""
     with sync_playwright() as playwright:
+        expect.set_options(timeout=WITHIN_MS)
         chromium = playwright.chromium.launch(executable_path=program("chromium"), args=list(ARGUMENTS))
         yield chromium
         chromium.close()
@@ -112,7 +115,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             color_scheme="dark" if dark else "light",
             base_url=server.url,
         )
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(WITHIN_MS)
         contexts.append(context)
         if signed_in:
             sign_in(context, server)

@@ -1,4 +1,5 @@
 /** Facts in words: what a timeline, a graph node and a palette entry say about one of OnCue's own events. */
+import { nameOf } from "../data/me";
 import type { Alert, CloudEvent, Incident, Run, Ticket } from "../data/types";
 import { measure, sentence } from "./format";
 import type { IconName } from "./Icon";
@@ -49,7 +50,7 @@ function alertEntry(verb: string, data: Data): Partial<Entry> {
     case "resolved":
       return { text: `${title}: resolved`, code: text(data["resolved_by"]) || "resolved", milestone: true, icon: "check" };
     case "acknowledged":
-      return { text: `${title}: acknowledged by ${text(data["acknowledged_by"]) || "someone"}`, icon: "acknowledged" };
+      return { text: `${title}: acknowledged by ${nameOf(text(data["acknowledged_by"])) || "someone"}`, icon: "acknowledged" };
     case "severity_changed":
       return { text: `${title}: now ${text(data["severity"])}`, detail: crossingText(alert.crossing), milestone: true };
     case "quieted": {
@@ -67,15 +68,15 @@ function incidentEntry(verb: string, data: Data): Partial<Entry> {
     case "opened":
       return { text: `Opened: ${text(data["title"])}`, code: text(data["priority"]) || null, detail: text(data["priority_reason"]), milestone: true };
     case "acknowledged":
-      return { text: `Acknowledged by ${text(data["acknowledged_by"]) || "someone"}`, icon: "acknowledged", milestone: true };
+      return { text: `Acknowledged by ${nameOf(text(data["acknowledged_by"])) || "someone"}`, icon: "acknowledged", milestone: true };
     case "resolved":
-      return { text: "Resolved", icon: "check", milestone: true, detail: incident.resolved_by ? `by ${incident.resolved_by}` : "" };
+      return { text: "Resolved", icon: "check", milestone: true, detail: incident.resolved_by ? `by ${nameOf(incident.resolved_by)}` : "" };
     case "assigned":
-      return { text: incident.assignee ? `Assigned to ${incident.assignee}` : "Assigned to nobody", icon: "user" };
+      return { text: incident.assignee ? `Assigned to ${nameOf(incident.assignee)}` : "Assigned to nobody", icon: "user", milestone: true };
     case "commented": {
       const said = text(data["text"]) || text(record(data["comment"])["text"]);
       const by = text(data["by"]) || text(record(data["comment"])["by"]);
-      return { text: by || "Comment", icon: "comment", said: said || null };
+      return { text: nameOf(by) || "Comment", icon: "comment", said: said || null };
     }
     case "alert_added":
       return { text: `An alert joined ${text(data["incident"])}`.trim(), code: text(data["rule"]) || null, detail: text(data["reason"]) };
@@ -125,7 +126,7 @@ function effectEntry(verb: string, data: Data): Partial<Entry> {
 
 function ticketEntry(verb: string, data: Data): Partial<Entry> {
   const ticket = data as unknown as Ticket;
-  if (verb === "commented") return { text: text(data["by"]) || "Comment", icon: "comment", said: text(data["text"]) || null };
+  if (verb === "commented") return { text: nameOf(text(data["by"])) || "Comment", icon: "comment", said: text(data["text"]) || null };
   return { text: `${text(ticket.id) || "Ticket"} ${verb}`, detail: [text(ticket.title), text(ticket.state)].filter(Boolean).join(", "), milestone: verb === "created" };
 }
 
