@@ -194,7 +194,10 @@ def test_a_lasting_condition_holds_the_alert_back(story: Story) -> None:
     story.problem()
     assert not story.state.alerts
     assert story.of("policy.blocked")[0]["reason"] == "window_not_met"
-    story.wait("4m")
+    story.skip("1m")
+    story.problem()
+    assert story.new() == []
+    story.wait("3m")
     story.clear()
     story.wait("5m")
     assert not story.state.alerts

@@ -223,6 +223,12 @@ def aged(tx: Tx, cell: str) -> Finding | None:
     return Finding(policy, "cleared", window.key, window) if window.fired and not enough else None
 
 
+def just_began(tx: Tx, finding: Finding) -> bool:
+    """Whether the window was opened by the present event: what is said once is said then."""
+    window = finding.window
+    return window is not None and (window.since == tx.now or (window.since is None and len(window.times) == 1))
+
+
 def recovered(tx: Tx, namespace: str, fingerprint: str) -> None:
     """The condition has gone: what waited on its lasting waits no more."""
     cells = tx.state.held_of.get((namespace, fingerprint))

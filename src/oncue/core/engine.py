@@ -333,9 +333,9 @@ class Engine:
         )
         if holding and not any(finding.policy.alert is not None for finding in shapers):
             for finding in holding:
-                respond.decide(
-                    tx, finding, seen, "blocked", "window_not_met", "the alert is held until its condition lasts"
-                )
+                if detect.just_began(tx, finding):
+                    detail = "the alert is held until its condition is met"
+                    respond.decide(tx, finding, seen, "blocked", "window_not_met", detail)
             for finding in findings:
                 respond.respond(tx, finding, seen, None)
             return
