@@ -227,6 +227,19 @@ def test_count_within_fires_at_the_nth_and_rearms_when_the_window_empties(story:
     assert alert.state == "resolved"
 
 
+def test_an_event_counts_once_however_many_policies_it_meets(story: Story) -> None:
+    spec = {
+        "match": {"types": ["disk.full"]},
+        "condition": {"count": 3, "within": "1h", "by": ["event.resource"]},
+        "respond": [{"ticket": {}}],
+    }
+    story.apply("Policy", "often", spec)
+    for _ in range(3):
+        story.problem()
+    (alert,) = story.state.alerts.values()
+    assert alert.count == 3 and len(story.state.tickets) == 1
+
+
 def test_observe_decides_and_does_nothing(story: Story) -> None:
     spec = {"mode": "observe", "match": {"types": ["disk.full"]}, "respond": [{"ticket": {}}]}
     story.apply("Policy", "o", spec)

@@ -32,8 +32,11 @@ def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
         _fact(tx, alert, "oncue.alert.updated")
 
 
-def raise_alert(tx: Tx, asked: Draft) -> tuple[Alert, Transition]:
-    """The condition holds: fire its alert, or bring the one that is there up to date."""
+def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Alert, Transition]:
+    """The condition holds: fire its alert, or bring the one that is there up to date.
+
+    `counted` is the alert that the present event has been counted for already.
+    """
     key = (asked.namespace, asked.fingerprint)
     alert = tx.state.alert_of.get(key)
     if alert is None:
@@ -41,14 +44,15 @@ def raise_alert(tx: Tx, asked: Draft) -> tuple[Alert, Transition]:
     if alert.state == "firing":
         changed = alert.severity != asked.severity
         if not changed:
-            repeat(tx, alert, asked.deadline_at)
+            if alert is not counted:
+                repeat(tx, alert, asked.deadline_at)
             if alert.event_severity != asked.event_severity:
                 tx.touch(alert)
                 alert.event_severity = asked.event_severity
                 tx.save("alert", alert)
             return alert, "repeat"
         tx.touch(alert)
-        alert.count += 1
+        alert.count += alert is not counted
         _take(tx, alert, asked)
         _fact(tx, alert, "oncue.alert.severity_changed")
         return alert, "severity_changed"

@@ -346,7 +346,7 @@ class Engine:
         if others:
             self._windows(seen, others, alert)
 
-    def _raise(self, seen: Seen, findings: list[Finding]) -> None:
+    def _raise(self, seen: Seen, findings: list[Finding], counted: Alert | None = None) -> None:
         """A condition over time has been met: its alert, if it makes one, and what it does."""
         tx = self._tx
         for finding in findings:
@@ -354,14 +354,14 @@ class Engine:
                 continue
             alert = None
             if finding.policy.alert is not None or (seen.signal == "problem" and _own_condition(finding)):
-                alert = self._raise_shaped(seen, [finding])
+                alert = self._raise_shaped(seen, [finding], counted)
                 detect.remember_alert(tx, finding, alert.id)
             respond.respond(tx, finding, seen, alert)
 
-    def _raise_shaped(self, seen: Seen, shapers: list[Finding]) -> Alert:
+    def _raise_shaped(self, seen: Seen, shapers: list[Finding], counted: Alert | None = None) -> Alert:
         tx = self._tx
         asked = shape.draft(tx, seen, shapers)
-        alert, transition = deduplicate.raise_alert(tx, asked)
+        alert, transition = deduplicate.raise_alert(tx, asked, counted)
         if transition in ("fired", "reopened"):
             if suppress.look(tx, alert) and alert.severity != "info":
                 correlate.join(tx, alert, asked.tell)
@@ -375,7 +375,7 @@ class Engine:
     def _windows(self, seen: Seen, findings: list[Finding], alert: Alert | None) -> None:
         for finding in findings:
             if finding.outcome == "met":
-                self._raise(seen, [finding])
+                self._raise(seen, [finding], alert)
             elif finding.outcome == "cleared":
                 self._cleared(finding)
             elif finding.outcome == "held" and finding.window is not None and finding.window.alert is not None:
