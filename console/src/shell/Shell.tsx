@@ -89,7 +89,7 @@ function Frame() {
         <Link to="/" className="phone-only" aria-label="OnCue, Now"><span className="brand" style={{ padding: 0 }}><Brand />{place?.label ?? "OnCue"}</span></Link>
         <NamespaceSwitch />
         <Crumbs place={place} path={path} />
-        <button type="button" className="command-button" onClick={() => setPalette(true)} aria-label="Search or run a command">
+        <button type="button" className="command-button" onClick={() => setPalette(true)} aria-label="Search or run a command Ctrl K">
           <Icon name="search" size="m" />
           <span>Search or run a command</span>
           <kbd>Ctrl K</kbd>
@@ -240,7 +240,7 @@ function MeMenu() {
   const name = nameOf(me.user ?? me.actor);
   return (
     <Menu position="bottom-end" width={240}>
-      <Menu.Target><button type="button" className="avatar" aria-label={`Signed in as ${name}`}>{initials(name)}</button></Menu.Target>
+      <Menu.Target><button type="button" className="avatar" aria-label={`${initials(name)}, signed in as ${name}`}>{initials(name)}</button></Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>{name}</Menu.Label>
         {me.bindings.map((binding) => (
