@@ -76,7 +76,9 @@ def test_every_command_of_the_tutorial_prints_what_the_page_says(page: Path, tmp
         ("a\n...\nd\n", "a\nb\nc\nd\n", True),
         ("a\n...\n", "a\nb\nc\n", True),
         ("a\n...\n", "a\n", True),
-        ("a\n", "a\nb\n", False),
+        ("a\nc\n", "a\nb\nc\n", True),
+        ("a\nb\n", "b\na\n", False),
+        ("a\nb\n", "a\n", False),
         ("a (b)\n", "a b\n", False),
     ],
 )
