@@ -1,5 +1,6 @@
 """Passwords: argon2id, and a check that takes as long for a user who is not there."""
 
+from functools import cache
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -13,7 +14,11 @@ MAX_LENGTH: Final = 1024
 _hasher: Final = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
 # RFC 9106, section 4: the second recommended option, with one lane since the work runs in one thread.
 
-_NOBODY: Final = _hasher.hash("nobody has this password")
+
+@cache
+def _nobody() -> str:
+    """The hash that a password is compared with when there is no user. Made at the first sign-in, not at start."""
+    return _hasher.hash("nobody has this password")
 
 
 def hashed(password: str, user: str) -> str:
@@ -30,7 +35,7 @@ def hashed(password: str, user: str) -> str:
 def verify(password: str, password_hash: str | None) -> bool:
     """Whether the password is the hashed one. None, for a user who has none or is not there, takes as long."""
     try:
-        _hasher.verify(password_hash or _NOBODY, password[:MAX_LENGTH])
+        _hasher.verify(password_hash or _nobody(), password[:MAX_LENGTH])
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

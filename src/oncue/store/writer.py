@@ -93,7 +93,7 @@ class SQLiteDriver:
         if mode != "wal" or synchronous != 2:
             raise Unavailable(f"SQLite gives journal_mode={mode}, synchronous={synchronous}; it must be wal and 2")
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        self._connection.execute("PRAGMA cache_size = -65536")
+        self._connection.execute("PRAGMA cache_size = -16384")
         self._connection.execute("PRAGMA journal_size_limit = 67108864")
 
     def begin(self) -> None:
