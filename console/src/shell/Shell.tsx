@@ -28,7 +28,7 @@ export function Shell() {
     if (signedOut && location.pathname !== "/sign-in") void navigate({ to: "/sign-in", search: location.pathname === "/" ? {} : { back: location.href }, replace: true });
   }, [signedOut, navigate, location.pathname, location.href]);
 
-  if (me.error) return <div className="center-stage"><ErrorState error={me.error} retry={() => void me.refetch()} /></div>;
+  if (me.error && me.data === undefined) return <div className="center-stage"><ErrorState error={me.error} retry={() => void me.refetch()} /></div>;
   if (!me.data) return <div className="center-stage"><Loading what="who you are" /></div>;
   return <Frame />;
 }
