@@ -99,12 +99,15 @@ export function letIn(client: QueryClient, resource: Resource): void {
 
 /** How long changes are gathered before the queries they touch are read again. */
 const GATHER_MS = 700;
+/** The server counts its figures at most every few seconds: they are read once more when those have passed. */
+const RECOUNT_MS = 6_000;
 
 /** Connects the query cache to the stream until the returned function is called. */
 export function connect(client: QueryClient, onSignedOut: () => void): () => void {
   const stale = new Map<string, readonly unknown[]>();
   let timer: ReturnType<typeof setTimeout> | null = null;
   let wasLost = false;
+  let recount: ReturnType<typeof setTimeout> | null = null;
 
   const touch = (key: readonly unknown[]): void => {
     stale.set(JSON.stringify(key), key);
@@ -133,6 +136,10 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     if (change === null) return;
     for (const [resource, id] of change.shownBy) touch([resource, "detail", id]);
     touch(["stats"]);
+    recount ??= setTimeout(() => {
+      recount = null;
+      touch(["stats"]);
+    }, RECOUNT_MS);
     if (change.resource === null) return;
     touch([change.resource, "detail", change.id]);
     const { entity } = change;
@@ -172,6 +179,7 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
   return () => {
     close();
     if (timer !== null) clearTimeout(timer);
+    if (recount !== null) clearTimeout(recount);
     publish({ connection: "connecting", arrivals: {} });
   };
 }
