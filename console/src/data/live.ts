@@ -136,7 +136,8 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     if (change === null) return;
     for (const [resource, id] of change.shownBy) touch([resource, "detail", id]);
     touch(["stats"]);
-    recount ??= setTimeout(() => {
+    if (recount !== null) clearTimeout(recount);
+    recount = setTimeout(() => {
       recount = null;
       touch(["stats"]);
     }, RECOUNT_MS);
