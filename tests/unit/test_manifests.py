@@ -363,3 +363,31 @@ def test_the_starter_watches_the_server_where_it_was_started() -> None:
     assert (moved["oncue-itself"]["host"], moved["oncue-itself"]["port"]) == ("127.0.0.1", 9000)
     assert "8480" not in json.dumps(list(moved.values()))
     assert "8480" in json.dumps([document.spec for document in documents])
+
+
+@pytest.mark.parametrize("text", ["99999999999h", "3651d", "9" * 400 + "h"])
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("Policy", {"match": {}, "limits": {"cooldown": ""}}),
+        ("Policy", {"match": {}, "alert": {"ttl": ""}}),
+        ("Policy", {"match": {}, "condition": {"for": ""}}),
+        ("Workflow", {"steps": [{"id": "a", "uses": "incident.comment", "with": {"text": "x"}}], "timeout": ""}),
+        ("Monitor", {"uses": "heartbeat", "every": ""}),
+    ],
+)
+def test_a_duration_beyond_what_a_calendar_holds_is_refused(kind: str, spec: dict[str, Any], text: str) -> None:
+    given = json.loads(json.dumps(spec).replace('""', json.dumps(text)))
+    assert any("is too long: at most 3650d" in problem.detail for problem in _spec(kind, given))
+
+
+@pytest.mark.parametrize("text", ['a: "\\ud800"', '"\\udfff": a', '{"a": ["\\ud83d"]}'])
+def test_half_a_surrogate_pair_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(Refusal, match="half a surrogate pair") as refused:
+        manifests.parse_yaml(text)
+    assert refused.value.code == "manifest.malformed" and refused.value.more["line"] == 1
+
+
+def test_a_surrogate_pair_of_json_is_one_character() -> None:
+    (parsed,) = manifests.parse_yaml(json.dumps({"\U0001f600": "a\U0001f600"}))
+    assert parsed.value == {"\U0001f600": "a\U0001f600"}

@@ -213,6 +213,11 @@ class _Builder:
 
     def _scalar(self, event: ScalarEvent, place: Place) -> None:
         self._refuse_tag(event, place)
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            try:  # JSON writes what lies beyond 16 bits as a pair of escapes
+                event.value = event.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
+            except UnicodeDecodeError as error:
+                raise malformed("half a surrogate pair is not a character", place, self._file) from error
         quoted = bool(event.style) or _is_tag(event, "str")
         value = event.value if quoted else self._resolve(event.value, place)
         top = self._stack[-1] if self._stack else None

@@ -12,7 +12,12 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from oncue.core.duration import PATTERN as DURATION
+from oncue.core.duration import seconds
 from oncue.manifests.document import Path_
+
+LONGEST_DAYS: Final = 3650
+"""Of a duration. Instants that lie further ahead are past what clocks and calendars can hold."""
 
 _YAML_11_BOOLEANS: Final = frozenset({"yes", "no", "on", "off", "y", "n"})
 """What other tools would read as a truth value when it is not quoted."""
@@ -128,6 +133,8 @@ def _text(value: Any, kind: inspect.StrType, path: Path_, plain: dict[Path_, str
         yield Misfit(path, f"must be text, not {_said(value)}{hint}")
     elif kind.pattern is not None and not re.search(kind.pattern, value):
         yield Misfit(path, f"{_said(value)} does not have the form {_form(kind.pattern)}")
+    elif kind.pattern == DURATION and seconds(value) > LONGEST_DAYS * 86_400:
+        yield Misfit(path, f"{_said(value)} is too long: at most {LONGEST_DAYS}d")
 
 
 def _form(pattern: str) -> str:
