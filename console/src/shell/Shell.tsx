@@ -89,7 +89,7 @@ function Frame() {
         <Link to="/" className="phone-only" aria-label="OnCue, Now"><span className="brand" style={{ padding: 0 }}><Brand />{place?.label ?? "OnCue"}</span></Link>
         <NamespaceSwitch />
         <Crumbs place={place} path={path} />
-        <button type="button" className="command-button" onClick={() => setPalette(true)} aria-label="Search or run a command Ctrl K">
+        <button type="button" className="command-button" onClick={() => setPalette(true)}>
           <Icon name="search" size="m" />
           <span>Search or run a command</span>
           <kbd>Ctrl K</kbd>
