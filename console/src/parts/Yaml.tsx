@@ -5,7 +5,7 @@ const View = lazy(() => import("./YamlView"));
 
 export function Yaml({ text, label }: { text: string; label: string }) {
   return (
-    <Suspense fallback={<pre className="code boxed">{text}</pre>}>
+    <Suspense fallback={<pre className="code boxed" tabIndex={0} role="region" aria-label={label}>{text}</pre>}>
       <View text={text} label={label} />
     </Suspense>
   );
