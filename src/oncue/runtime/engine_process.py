@@ -108,6 +108,7 @@ class EngineProcess:
         self._origin = origin
         self._told = threading.Lock()
         self._unsent: After | None = None
+        self._replies: list[tuple[asyncio.StreamWriter, frames.Answer]] = []
         self._asyncio: asyncio.AbstractEventLoop | None = None
         self._load_s = time.perf_counter() - began
 
@@ -225,14 +226,30 @@ class EngineProcess:
         for writer in self._watchers.values():
             writer.write(frame)
 
+    def _reply(self, writer: asyncio.StreamWriter, answer: frames.Answer) -> None:
+        """In the writer's thread, or the event loop's. The answers of one commit go out together."""
+        with self._told:
+            self._replies.append((writer, answer))
+            first = len(self._replies) == 1
+        if first and self._asyncio is not None:
+            self._asyncio.call_soon_threadsafe(self._send_replies)
+
+    def _send_replies(self) -> None:
+        with self._told:
+            replies, self._replies = self._replies, []
+        together: dict[asyncio.StreamWriter, list[bytes]] = {}
+        for writer, answer in replies:
+            together.setdefault(writer, []).append(_framed(answer))
+        for writer, parts in together.items():
+            writer.write(b"".join(parts))
+
     # connections
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = id(writer)
-        loop = asyncio.get_running_loop()
 
         def done(answer: frames.Answer) -> None:
-            loop.call_soon_threadsafe(writer.write, _framed(answer))
+            self._reply(writer, answer)
 
         def send(frame: frames.Frame) -> None:
             writer.write(_framed(frame))

@@ -36,6 +36,7 @@ log = structlog.get_logger()
 BATCH_EVENTS: Final = 2000
 BATCH_S: Final = 0.02
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
+GATHER_S: Final = 0.003
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
 Done = Callable[[frames.Answer], None]
@@ -105,6 +106,10 @@ class WriterLoop:
         self._failures = 0
         self._retry_at = 0.0
         self._ticks = 0
+        self._units = (0, 0)
+        """Units of the last two batches: about as many senders wait for answers."""
+        self._commit_s = 0.0
+        """What a commit takes at present, smoothed."""
         self._idle_work: list[Callable[[], None]] = []
 
     # from other threads
@@ -176,6 +181,7 @@ class WriterLoop:
                 time.sleep(min(0.05, max(0.0, self._retry_at - time.monotonic())))
                 continue
             if self._urgent or self._normal or self._timer_due():
+                self._gather()
                 self._batch()
 
     def _wait_s(self) -> float:
@@ -197,6 +203,20 @@ class WriterLoop:
             self._queued -= work.events
             self._queued_bytes -= work.size
             return work
+
+    def _gather(self) -> None:
+        """Wait, for less than half a commit, for those who were answered last to come again: they share its cost.
+
+        Who sends alone is not kept waiting.
+        """
+        expected = sum(self._units)
+        until = time.perf_counter() + min(GATHER_S, self._commit_s / 2)
+        while len(self._normal) < expected and not self._urgent and not self._stopping:
+            left_s = until - time.perf_counter()
+            if left_s <= 0:
+                return
+            self._wake.wait(left_s)
+            self._wake.clear()
 
     def _refuse(self, queue: deque[Work]) -> None:
         with self._lock:
@@ -236,7 +256,10 @@ class WriterLoop:
             making.rollback()
             self._failed(str(failure), works)
             return
-        self.counters.commit_seconds += time.perf_counter() - busy
+        took_s = time.perf_counter() - busy
+        self._commit_s += (took_s - self._commit_s) / 8
+        self._units = (self._units[1], len(works)) if len(works) > 1 or self._units[1] > 1 else (0, 0)
+        self.counters.commit_seconds += took_s
         self.counters.commits += 1
         making.committed()
         self._events = segment.events if segment is not None else self._events
@@ -250,6 +273,8 @@ class WriterLoop:
         for work, answer in zip(works, answers, strict=True):
             work.done(answer)
         self._after(making.after())
+        if self._writer.driver.full():
+            self._writer.driver.idle()
 
     def _failed(self, reason: str, works: list[Work]) -> None:
         self._failures += 1

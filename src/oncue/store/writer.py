@@ -74,6 +74,7 @@ class Driver(Protocol):
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def idle(self) -> None: ...
+    def full(self) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -85,6 +86,7 @@ class SQLiteDriver:
     def __init__(self, path: Path) -> None:
         self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")
         self._path = path
+        self._commits = 0
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA busy_timeout = 5000")
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -114,7 +116,10 @@ class SQLiteDriver:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def full(self) -> bool:
-        """Whether the write-ahead log has outgrown its limit."""
+        """Whether the write-ahead log has outgrown its limit; looked at now and then."""
+        self._commits += 1
+        if self._commits % 256:
+            return False
         wal = self._path.with_name(self._path.name + "-wal")
         return wal.exists() and wal.stat().st_size > WAL_LIMIT
 
@@ -158,6 +163,9 @@ class PostgreSQLDriver:
             self._connection.rollback()
 
     def idle(self) -> None: ...
+
+    def full(self) -> bool:
+        return False
 
     def close(self) -> None:
         self._connection.close()
