@@ -391,3 +391,37 @@ def test_a_monitor_is_as_bad_as_the_worst_it_finds(story: Story) -> None:
     story.send("oncue.monitor.health", {"monitor": "default/disk", "state": "ok"})
     assert story.state.entities["monitor"]["default/disk"].state == "critical"
     assert finds("var", "clear") == "clear"
+
+
+def test_maps_from_expressions_are_in_order(story: Story) -> None:
+    spec = {"match": {"types": ["job.done"]}, "respond": [{"ticket": {"title": "${event.data}"}}]}
+    story.apply("Policy", "p", spec)
+    story.send("job.done", {"b": 1, "a": {"d": 1, "c": 2}})
+    assert story.of("ticket.created")[0]["title"] == '{"a":{"c":2,"d":1},"b":1}'
+
+
+def test_a_workflow_cannot_reach_an_incident_of_another_namespace(story: Story) -> None:
+    story.problem(namespace="other")
+    step = {"id": "say", "uses": "incident.comment", "with": {"incident": "INC-1", "text": "x"}}
+    story.apply("Workflow", "w", {"steps": [step]})
+    story.send("oncue.command.run.start", {"workflow": "w", "inputs": {}})
+    assert "incident.commented" not in story.new()
+    assert story.of("step.failed")[0]["error_code"] == "incident.not_found"
+
+
+def test_a_fan_out_is_bounded_and_said(story: Story) -> None:
+    steps = [{"id": f"s{n}", "uses": "event.emit", "with": {"type": "x.fan"}} for n in range(100)]
+    story.apply("Workflow", "fan", {"steps": steps})
+    for number in range(5):
+        respond = [{"run": {"workflow": "fan"}}]
+        story.apply("Policy", f"p{number}", {"match": {"types": ["x.fan"]}, "respond": respond})
+    story.send("x.fan")
+    assert len(story.newest) < 12_000
+    assert story.of("event.limited")[0]["reason"] == "fan_out"
+    assert story.of("event.limited")[0]["facts"] > 0
+
+
+def test_a_duration_beyond_all_reason_poisons_nothing(story: Story) -> None:
+    story.apply("Policy", "p", {"match": {}, "alert": {"ttl": "99999999999h"}})
+    story.problem()
+    assert "alert.fired" in story.new()

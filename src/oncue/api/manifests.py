@@ -19,7 +19,7 @@ from oncue.api.shapes import Applied, Change
 from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS, Manifest
 from oncue.manifests.shape import near
-from oncue.store.queries import entity_body, manifests
+from oncue.store.queries import manifest_bodies, manifests
 
 DryRun = Annotated[bool, QueryParameter(name="dry_run", description="Only say what would change")]
 Namespace = Annotated[str | None, QueryParameter(max_length=63, description="Of documents that name none")]
@@ -46,7 +46,7 @@ async def list_manifests(ctx: Ctx, who: Who, kind: str) -> Response[Listing[Mani
 async def get_manifest(ctx: Ctx, who: Who, kind: str, namespace: str, name: str) -> Response[Manifest]:
     """One manifest."""
     _check_kind(kind)
-    body = await _body(ctx, f"{kind}/{namespace}/{name}")
+    body = await _in_force(ctx, f"{kind}/{namespace}/{name}")
     if body is None or not allowed(who, "manifest:read", namespace):
         raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
     return json_response(body)
@@ -72,7 +72,8 @@ async def apply_manifests(
     known = [msgspec.json.decode(one, type=Manifest).id for one in await ctx.queries.run(manifests)]
     warnings = [problem for problem in problems if problem.level == "warning"] + documents.missing(accepted, known)
     if dry_run:
-        shown = [await _compared(ctx, change) for change in changes]
+        bodies = await ctx.queries.run(partial(manifest_bodies, ids=[_id(change) for change in changes]))
+        shown = [_compared(change, bodies.get(_id(change))) for change in changes]
     else:
         shown = await apply(ctx, who, changes)
     view = Applied(dry_run=dry_run, changes=shown, warnings=[f"{one.manifest}: {one}" for one in warnings])
@@ -84,7 +85,7 @@ async def delete_manifest(ctx: Ctx, who: Who, kind: str, namespace: str, name: s
     """Take a manifest out of force."""
     _check_kind(kind)
     require(who, "manifest:write", namespace)
-    if await _body(ctx, f"{kind}/{namespace}/{name}") is None:
+    if await _in_force(ctx, f"{kind}/{namespace}/{name}") is None:
         raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
     change = {"op": "delete", "kind": kind, "namespace": namespace, "name": name, "labels": {}, "spec": {}}
     shown = await apply(ctx, who, [{**change, "owner": None, "review_by": None, "description": None}])
@@ -99,12 +100,13 @@ async def get_schema(kind: str) -> dict[str, Any]:
 
 async def apply(ctx: Context, who: Principal, changes: list[dict[str, Any]]) -> list[Change]:
     """Give the changes to the engine; says what came of each."""
-    before = [await _body(ctx, _id(change)) for change in changes]
+    bodies = await ctx.queries.run(partial(manifest_bodies, ids=[_id(change) for change in changes]))
     place = changes[0]["namespace"]
     reply = await ctx.command("oncue.config.applied", {"changes": changes}, who=who, namespace=place)
     applied = {item["id"]: item for item in reply or [] if isinstance(item, dict)}
     shown = []
-    for change, body in zip(changes, before, strict=True):
+    for change in changes:
+        body = bodies.get(_id(change))
         item = applied.get(_id(change), {})
         kind = "unchanged"
         if change["op"] == "delete":
@@ -116,8 +118,7 @@ async def apply(ctx: Context, who: Principal, changes: list[dict[str, Any]]) -> 
     return shown
 
 
-async def _compared(ctx: Context, change: dict[str, Any]) -> Change:
-    body = await _body(ctx, _id(change))
+def _compared(change: dict[str, Any], body: bytes | None) -> Change:
     if body is None:
         return Change(id=_id(change), change="created", generation=None, diff=_diff(change, None))
     diff = _diff(change, body)
@@ -141,9 +142,8 @@ def _id(change: dict[str, Any]) -> str:
     return f"{change['kind']}/{change['namespace']}/{change['name']}"
 
 
-async def _body(ctx: Context, id: str) -> bytes | None:
-    row = await ctx.queries.run(partial(entity_body, kind="manifest", id=id))
-    return None if row is None or msgspec.json.decode(row[1]).get("deleted") else row[1]
+async def _in_force(ctx: Context, id: str) -> bytes | None:
+    return (await ctx.queries.run(partial(manifest_bodies, ids=[id]))).get(id)
 
 
 def _check_kind(kind: str) -> None:

@@ -71,7 +71,10 @@ async def get_samples(
     """Points of the series that fit: count, mean, least and greatest of each interval."""
     now = datetime.now(UTC)
     ends_at = until if until is not None else now
-    begins_at = since if since is not None else ends_at - timedelta(hours=1)
+    try:
+        begins_at = since if since is not None else ends_at - timedelta(hours=1)
+    except OverflowError as error:
+        raise Refusal("request.invalid", "until: lies before all time") from error
     if begins_at >= ends_at:
         raise Refusal("request.invalid", "since: must be before until")
     span_s = (ends_at - begins_at).total_seconds()

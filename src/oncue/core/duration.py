@@ -12,15 +12,17 @@ Duration = Annotated[
     str, msgspec.Meta(pattern=PATTERN, description="A duration: a number and ms, s, m, h or d, as in 90s or 1h30m")
 ]
 
+LONGEST_S: Final = 3650 * 86400.0
+
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def seconds(text: str) -> float:
-    """The duration in seconds. Raises `ValueError` if the text is not a duration."""
+    """The duration in seconds, ten years at the most. Raises `ValueError` if the text is not a duration."""
     if not re.match(PATTERN, text):
         raise ValueError(f"{text!r} is not a duration; write 90s, 5m, 1h30m or 2d")
-    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+    return min(LONGEST_S, sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
 
 
 def delta(text: str) -> timedelta:

@@ -42,8 +42,18 @@ from oncue.core.tx import Batch, Cause, Derived, Tx
 DEPTH_LIMIT: Final = 8
 """How often facts of one input may cause events that cause facts."""
 
-FAN_OUT_LIMIT: Final = 200_000
-"""Facts one input may derive."""
+FAN_OUT_LIMIT: Final = 5_000
+"""Facts that facts of one input may derive, before the rest of them cause nothing more."""
+
+
+class Limited(msgspec.Struct):
+    """That facts caused nothing more, because of a bound: the data of `oncue.event.limited`."""
+
+    id: str
+    reason: str
+    """`depth` or `fan_out`."""
+    facts: int
+    """How many were left without consequences."""
 
 
 class Poison(Exception):
@@ -74,6 +84,7 @@ class Engine:
     def __init__(self, state: State) -> None:
         self.state = state
         self._tx = Tx(state)
+        self._where = ""
 
     def process(
         self, event: Event, body: bytes, namespace: str, origin: str, actor: str | None, at: datetime, batch: Batch
@@ -88,6 +99,7 @@ class Engine:
         where = event.namespace or namespace
         cause = Cause(event.id, event.correlationid or event.id, position)
         tx.begin(at, cause, actor)
+        self._where = where
         reply = None
         try:
             if event.type == "oncue.engine.started":
@@ -161,8 +173,6 @@ class Engine:
             tx.cancel(timer.key)
             what, _, of = timer.key.partition("/")
             self._timer(what, of)
-            if len(tx.derived) > FAN_OUT_LIMIT:
-                break
 
     def _timer(self, what: str, of: str) -> None:
         """A timer is due; what it was about may be gone or settled meanwhile."""
@@ -409,9 +419,13 @@ class Engine:
 
     def _re_enter(self) -> None:
         tx = self._tx
+        began, first = len(tx.derived), tx.cause
+        left: dict[str, int] = {}
         while tx.queue:
             derived, cause = tx.queue.popleft()
-            if cause.depth > DEPTH_LIMIT or len(tx.derived) > FAN_OUT_LIMIT:
+            reason = self._bound(cause, began)
+            if reason is not None:
+                left[reason] = left.get(reason, 0) + 1
                 continue
             tx.cause = cause
             seen = Seen(
@@ -421,6 +435,15 @@ class Engine:
                 self._event(seen)
             else:
                 self._fact(seen)
+        tx.cause = first
+        for reason in sorted(left):
+            limited = Limited(first.event_id, reason, left[reason])
+            tx.fact("oncue.event.limited", "limit", limited, namespace=self._where)
+
+    def _bound(self, cause: Cause, began: int) -> str | None:
+        if cause.depth > DEPTH_LIMIT:
+            return "depth"
+        return "fan_out" if len(self._tx.derived) - began > FAN_OUT_LIMIT else None
 
     def _fact(self, seen: Seen) -> None:
         """One of OnCue's own facts, for the policies that name its type. Facts make no alert by themselves."""

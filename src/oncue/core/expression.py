@@ -118,12 +118,21 @@ def evaluate(text: str, scope: Any) -> Any:
     """The expression's value as plain Python. Raises `Failed` when it fails or does not compile."""
     try:
         result = compiled(text).eval(scope)
+        value = result.plain_value()
     except Refusal as refusal:
         raise Failed(refusal.detail) from refusal
-    value = result.plain_value()
+    except RuntimeError as error:  # CEL's own bounds, on iterations and size
+        raise Failed(f"{text}: {error}") from error
     if result.type() == _T.ERROR:
         raise Failed(f"{text}: {_reason(str(value))}")
-    return value
+    return ordered(value) if isinstance(value, dict | list) else value
+
+
+def ordered(value: Any) -> Any:
+    """The value with the keys of all its maps in order: CEL gives them in an order that changes from process to process."""
+    if isinstance(value, dict):
+        return {key: ordered(value[key]) for key in sorted(value, key=lambda key: (type(key).__name__, key))}
+    return [ordered(inner) for inner in value] if isinstance(value, list) else value
 
 
 def holds(text: str, scope: Any) -> bool:
@@ -225,6 +234,8 @@ def spoken(value: Any) -> str:
         return f"{value:.10g}"
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, dict | list):
+        return _to_json(value).decode()
     return "" if value is None else str(value)
 
 

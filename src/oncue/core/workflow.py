@@ -252,6 +252,10 @@ def _do_inside(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
     if uses == "event.emit":
         return _emit(tx, run, inputs)
     incident = tx.state.incidents.get(str(inputs.get("incident") or run.incident or ""))
+    if incident is not None and incident.namespace != run.namespace:
+        incident = None
+    if incident is None and inputs.get("incident"):
+        raise Refusal("incident.not_found", f"{inputs['incident']} is not there, or is closed")
     if uses == "incident.comment":
         if incident is None:
             raise Refusal("incident.not_found", "the run belongs to no open incident, and none is given")

@@ -4,9 +4,16 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Final
 
 from oncue.core.errors import Refusal
 from oncue.runtime import frames
+
+ANSWER_S: Final = 15.0
+HEALTH_S: Final = 2.0
+_SILENT: Final = (
+    "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
+)
 
 
 class EngineClient:
@@ -20,7 +27,8 @@ class EngineClient:
         self._path = socket_path
         self._on_frame = on_frame
         self._seq = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[frames.Answer | frames.HealthReport]] = {}
+        self._waiting: dict[int, tuple[asyncio.Future[frames.Answer | frames.HealthReport], float]] = {}
+        """Sequence number -> (who waits, until when by the loop's clock)."""
         self._writer: asyncio.StreamWriter | None = None
         self._connected = asyncio.Event()
         self._hello: list[frames.Frame] = []
@@ -37,6 +45,23 @@ class EngineClient:
 
     async def run(self) -> None:
         """Keep connected until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._expire())
+            group.create_task(self._connect())
+
+    async def _expire(self) -> None:
+        """An engine that is stopped, or stuck in a slow disk, must not keep people waiting for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(0.25)
+            now = loop.time()
+            late = [seq for seq, (_, deadline) in self._waiting.items() if deadline <= now]
+            for seq in late:
+                future, _ = self._waiting.pop(seq)
+                if not future.done():
+                    future.set_exception(Refusal("engine.unavailable", _SILENT, retry_after_s=5.0))
+
+    async def _connect(self) -> None:
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(self._path), limit=frames.FRAME_LIMIT)
@@ -58,13 +83,13 @@ class EngineClient:
                 self._writer = None
                 writer.close()
                 waiting, self._waiting = self._waiting, {}
-                for future in waiting.values():
+                for future, _ in waiting.values():
                     if not future.done():
                         future.set_exception(Refusal("engine.unavailable", "the engine went away before it answered"))
 
     def _receive(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Answer | frames.HealthReport):
-            future = self._waiting.pop(frame.seq, None)
+            future, _ = self._waiting.pop(frame.seq, (None, 0.0))
             if future is not None and not future.done():
                 future.set_result(frame)
         elif self._on_frame is not None:
@@ -86,8 +111,9 @@ class EngineClient:
             self._writer.write(b"".join(outgoing))
 
     async def _ask(self, frame: frames.Submit | frames.Dead | frames.Health) -> frames.Answer | frames.HealthReport:
-        future: asyncio.Future[frames.Answer | frames.HealthReport] = asyncio.get_running_loop().create_future()
-        self._waiting[frame.seq] = future
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[frames.Answer | frames.HealthReport] = loop.create_future()
+        self._waiting[frame.seq] = (future, loop.time() + (HEALTH_S if isinstance(frame, frames.Health) else ANSWER_S))
         try:
             self.send(frame)
         except Refusal:

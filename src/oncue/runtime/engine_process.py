@@ -263,7 +263,8 @@ class EngineProcess:
                 elif isinstance(frame, frames.Lease):
                     self._dispatcher.offer(connection, frame.worker, frame.slots, send)
                 elif isinstance(frame, frames.Health):
-                    send(frames.HealthReport(frame.seq, self._ready, self._health()))
+                    ready = self._ready and self.loop.problem is None
+                    send(frames.HealthReport(frame.seq, ready, self._health()))
         except (ConnectionResetError, BrokenPipeError):
             pass
         finally:

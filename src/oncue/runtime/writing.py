@@ -180,6 +180,8 @@ class WriterLoop:
                 self._refuse(self._normal)
                 time.sleep(min(0.05, max(0.0, self._retry_at - time.monotonic())))
                 continue
+            if self.problem is not None and not self._probe():
+                continue
             if self._urgent or self._normal or self._timer_due():
                 self._gather()
                 self._batch()
@@ -263,9 +265,6 @@ class WriterLoop:
         self.counters.commits += 1
         making.committed()
         self._events = segment.events if segment is not None else self._events
-        if self.problem is not None:
-            log.info("store available again")
-            self.problem, self._failures = None, 0
         counters = self.counters
         counters.events_accepted += making.accepted
         counters.events_duplicate += making.duplicates
@@ -275,6 +274,17 @@ class WriterLoop:
         self._after(making.after())
         if self._writer.driver.full():
             self._writer.driver.idle()
+
+    def _probe(self) -> bool:
+        """Whether the store can be written again. Asked even if nothing waits, so that readiness comes back by itself."""
+        try:
+            self._writer.probe()
+        except Unavailable as failure:
+            self._failed(str(failure), [])
+            return False
+        log.info("store available again")
+        self.problem, self._failures = None, 0
+        return True
 
     def _failed(self, reason: str, works: list[Work]) -> None:
         self._failures += 1
@@ -418,7 +428,8 @@ class _Making:
             self._add(Record(position, now, REJECTED, envelope, body), event.type, event.namespace or namespace)
             self._numbers.append(number)
             self._marks.append(mark)
-            self._rows.letters.append((namespace, origin, "event.poison", str(poison), now, position, body))
+            letter = (event.namespace or namespace, origin, "event.poison", str(poison), now, position, body)
+            self._rows.letters.append(letter)
             log.warning("poison event", event_id=event.id, event_type=event.type, reason=str(poison))
             return None, str(poison)
         position = derived[0].position - 1 if derived else state.position

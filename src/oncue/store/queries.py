@@ -213,6 +213,18 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     return Page(items, f"{cursor_of(rows[-1].position)}~{rows[-1].id}" if more_follow else None)
 
 
+def manifest_bodies(connection: Connection, ids: list[str]) -> dict[str, bytes]:
+    """JSON of the manifests in force among `ids`, by id."""
+    found: dict[str, bytes] = {}
+    for first in range(0, len(ids), 500):
+        some = entity.c.id.in_(ids[first : first + 500])
+        rows = connection.execute(
+            select(entity.c.id, entity.c.body).where(entity.c.kind == "manifest", entity.c.live, some)
+        )
+        found.update((row.id, row.body) for row in rows)
+    return found
+
+
 def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes] | None:
     """(namespace, JSON) of one entity; None if there is none."""
     row = connection.execute(

@@ -278,6 +278,15 @@ class Writer:
             self._give_up(error)
         self.head, self.batch = head, batch
 
+    def probe(self) -> None:
+        """Write something that changes nothing, to see whether writing works. Raises `Unavailable`."""
+        try:
+            self.driver.begin()
+            self.driver.run("UPDATE journal SET recorded_at = recorded_at WHERE partition = 0", [()])
+            self.driver.commit()
+        except self.driver.transient as error:
+            self._give_up(error)
+
     def _give_up(self, error: Exception) -> None:
         """The batch was refused. A rollback that works makes that certain; after a failed sync nothing is."""
         if getattr(error, "sqlite_errorcode", None) in _SYNC_FAILED:
