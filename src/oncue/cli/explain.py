@@ -7,11 +7,13 @@ from oncue.cli.server import Server
 
 
 def explain(
-    kind: str = typer.Argument(help="event, alert, incident, run, ticket or policy."),
-    id: str = typer.Argument(help="Its id; of a policy NAMESPACE/NAME."),
+    kind: str = typer.Argument(help="alert, incident, run, ticket, silence, effect, monitor or policy."),
+    id: str = typer.Argument(help="Its id; of a policy or monitor NAME in default, or NAMESPACE/NAME."),
     output: show.Format = show.Output,
 ) -> None:
     """Say why something is as it is: what led to it, which policies decided, and what did not happen."""
+    if kind in ("policy", "monitor") and "/" not in id:
+        id = f"default/{id}"
     with Server() as server:
         found = server.get(server.path("explain", kind, id))
     if output is not show.Format.table:

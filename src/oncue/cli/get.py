@@ -66,6 +66,13 @@ MANIFEST_COLUMNS: Final[list[Column]] = [
     *_fields("namespace", "name", "generation", "owner"), _age("updated_at", "changed"), _field("applied_by"),
 ]  # fmt: skip
 
+MONITOR_COLUMNS: Final[list[Column]] = [
+    *_fields("namespace", "name"), ("uses", lambda item: item["spec"]["uses"]),
+    ("state", lambda item: item["found"].get("state")), ("since", lambda item: show.ago(item["found"].get("since"))),
+    ("detail", lambda item: item["found"].get("detail")),
+]  # fmt: skip
+"""What a monitor found last stands beside its manifest."""
+
 
 def get(
     kind: str = typer.Argument(help="alerts, incidents, events, runs, ..., or a kind of manifest, as policy."),
@@ -101,6 +108,10 @@ def get(
         else:
             items = list(islice(_manifests(server, found, name, namespace), limit))
             columns = MANIFEST_COLUMNS
+            if found == "Monitor" and output is show.Format.table:
+                seen = {view["manifest"]["id"]: view["state"] for view in server.get("/monitors")["items"]}
+                items = [{**item, "found": seen.get(item["id"]) or {}} for item in items]
+                columns = MONITOR_COLUMNS
             if name is not None and not items:
                 raise Refusal("manifest.not_found", f"{found} {name}")
     if output is show.Format.table:

@@ -27,9 +27,14 @@ def validate(
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
     if errors or (strict and warnings):
-        show.note(f"{errors} errors, {warnings} warnings")
+        show.note(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
         raise typer.Exit(1)
-    show.done(f"{len(documents)} manifests are sound" + (f", {warnings} warnings" if warnings else ""))
+    sound = "1 manifest is sound" if len(documents) == 1 else f"{len(documents)} manifests are sound"
+    show.done(sound + (f", {_counted(warnings, 'warning')}" if warnings else ""))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def accepted(files: list[Path]) -> list[manifests.Document]:

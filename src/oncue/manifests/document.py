@@ -120,7 +120,8 @@ def read(paths: list[Path]) -> list[Parsed]:
             try:
                 text = file.read_bytes()
             except OSError as error:
-                raise malformed(error.strerror or str(error), file=str(file)) from error
+                reason = error.strerror or str(error)
+                raise Refusal("manifest.malformed", f"{file}: {reason}", hint="Check the path.") from error
             found += parse_yaml(text, str(file))
     return found
 

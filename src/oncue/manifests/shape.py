@@ -130,6 +130,8 @@ def _text(value: Any, kind: inspect.StrType, path: Path_, plain: dict[Path_, str
     if not isinstance(value, str):
         written = plain.get(path)
         hint = f'; quote it: "{written}"' if written else ""
+        if kind.pattern == DURATION:
+            hint = "; write a duration, as 90s, 5m, 1h30m or 2d"
         yield Misfit(path, f"must be text, not {_said(value)}{hint}")
     elif kind.pattern is not None and not re.search(kind.pattern, value):
         yield Misfit(path, f"{_said(value)} does not have the form {_form(kind.pattern)}")
