@@ -163,7 +163,7 @@ def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(wr
         segment(record(1)),
         Rows(
             entities=[entity("alert", "A-1", 1), entity("alert", "A-2", 1), entity("run", "R-1", 1, live=False)],
-            hot=[("A-1", 1, T0, None, 1), ("A-2", 1, T0, T0 + 5, 1)],
+            hot=[("A-1", 1, T0, None, T0, 1), ("A-2", 1, T0, T0 + 5, T0, 1)],
             cells=[("timer", "t1", b"\x00\xff"), ("timer", "t2", b"two"), ("window", "t1", b"w")],
         ),
     )
@@ -171,7 +171,7 @@ def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(wr
         segment(record(2)),
         Rows(
             entities=[entity("alert", "A-1", 2, body=b"new"), entity("alert", "A-2", 2, live=False)],
-            hot=[("A-1", 9, T0 + 9, T0 + 10, 2)],
+            hot=[("A-1", 9, T0 + 9, T0 + 10, T0 + 8, 2)],
             hot_gone=[("A-2",)],
             cells=[("timer", "t1", b"one")],
             cells_gone=[("timer", "t2"), ("timer", "unknown")],
@@ -181,7 +181,7 @@ def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(wr
         entities, cells, hot = live_rows(connection)
         assert entities == [("alert", "A-1", b"new")]
         assert sorted(cells) == [("timer", "t1", b"one"), ("window", "t1", b"w")]
-        assert [tuple(row) for row in hot] == [("A-1", 9, T0 + 9, T0 + 10, 2)]
+        assert [tuple(row) for row in hot] == [("A-1", 9, T0 + 9, T0 + 10, T0 + 8, 2)]
 
 
 def test_samples_add_up_within_their_interval(writer: Writer, reader: Engine) -> None:
@@ -296,7 +296,7 @@ def test_lists_are_filtered_and_their_pages_join_without_gap_or_overlap(writer: 
 def test_an_alert_shows_what_its_repeats_changed(writer: Writer, reader: Engine) -> None:
     body = msgspec.json.encode({"id": "A-1", "count": 1, "last_seen_at": "2026-01-01T00:00:00Z"})
     writer.commit(
-        segment(record(1)), Rows(entities=[entity("alert", "A-1", 1, body=body)], hot=[("A-1", 7, T0, None, 1)])
+        segment(record(1)), Rows(entities=[entity("alert", "A-1", 1, body=body)], hot=[("A-1", 7, T0, None, T0, 1)])
     )
     with reader.connect() as connection:
         found = queries.entity_body(connection, "alert", "A-1")

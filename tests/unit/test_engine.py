@@ -393,6 +393,18 @@ def test_a_monitor_is_as_bad_as_the_worst_it_finds(story: Story) -> None:
     assert finds("var", "clear") == "clear"
 
 
+def test_resolving_an_incident_resolves_its_alerts(story: Story) -> None:
+    owned(story)
+    story.problem(resource="db-1")
+    story.problem(resource="db-2")
+    story.send("oncue.command.incident.resolve", {"incident": "INC-1"}, actor="user:basis-1")
+    assert {(alert.state, alert.resolved_by) for alert in story.state.alerts.values()} == {("resolved", "user:basis-1")}
+    assert story.state.incidents["INC-1"].resolved_by == "user:basis-1"
+    assert story.types().count("incident.resolved") == 1
+    story.problem(resource="db-1")
+    assert story.new()[:2] == ["alert.reopened", "incident.reopened"]
+
+
 def test_maps_from_expressions_are_in_order(story: Story) -> None:
     spec = {"match": {"types": ["job.done"]}, "respond": [{"ticket": {"title": "${event.data}"}}]}
     story.apply("Policy", "p", spec)

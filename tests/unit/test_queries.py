@@ -139,8 +139,11 @@ def test_an_alert_shows_what_its_repeats_changed(database: Database) -> None:
     seen_at = micros(START + timedelta(hours=1))
     database.put(
         schema.alert_hot,
-        {"id": "alert-1", "count": 41, "last_seen_at": seen_at, "deadline_at": seen_at, "last_position": 9},
-    )
+        {
+            "id": "alert-1", "count": 41, "last_seen_at": seen_at, "deadline_at": seen_at, "updated_at": seen_at,
+            "last_position": 9,
+        },
+    )  # fmt: skip
     found = database.queries.run_here(partial(entity_body, kind="alert", id="alert-1"))
     assert found is not None
     shown = msgspec.json.decode(found[1])

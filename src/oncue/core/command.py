@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core import configure, correlate, deduplicate, silences, tickets, workflow
+from oncue.core import configure, correlate, deduplicate, detect, silences, tickets, workflow
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.incident import Incident
@@ -139,6 +139,19 @@ def _on_incident(change: Callable[[Tx, Incident], None]) -> Callable[[Tx, Seen, 
     return run
 
 
+def _resolve_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
+    """The incident is over, and so are its alerts: one that is reported again comes back, and brings it back."""
+    incident = _incident(tx, seen, asked.incident)
+    correlate.resolve(tx, incident)
+    for id in sorted(tx.state.alerts):
+        alert = tx.state.alerts[id]
+        if alert.incident == incident.id and alert.state == "firing":
+            detect.recovered(tx, alert.namespace, alert.fingerprint)
+            deduplicate.resolve(tx, alert, tx.actor)
+            correlate.left(tx, alert)
+    return incident
+
+
 def _assign_incident(tx: Tx, seen: Seen, asked: Assign) -> Any:
     incident = _incident(tx, seen, asked.incident)
     correlate.assign(tx, incident, asked.assignee)
@@ -214,7 +227,7 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.alert.unacknowledge": (OnAlert, _unacknowledge_alert),
     "oncue.command.alert.resolve": (OnAlert, _resolve_alert),
     "oncue.command.incident.acknowledge": (OnIncident, _on_incident(correlate.acknowledge)),
-    "oncue.command.incident.resolve": (OnIncident, _on_incident(correlate.resolve)),
+    "oncue.command.incident.resolve": (OnIncident, _resolve_incident),
     "oncue.command.incident.reopen": (OnIncident, _on_incident(correlate.reopen)),
     "oncue.command.incident.close": (OnIncident, _on_incident(correlate.close)),
     "oncue.command.incident.assign": (Assign, _assign_incident),

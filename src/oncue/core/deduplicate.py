@@ -29,7 +29,17 @@ def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
         alert.deadline_at = deadline_at
     if count & (count - 1) == 0 or now - alert.updated_at >= FACT_EVERY:
         alert.updated_at = now
-        _fact(tx, alert, "oncue.alert.updated")
+        # Not looked up by what it is about: a flood of repeats must not fill the index, nor rewrite the alert's row.
+        tx.fact(
+            "oncue.alert.updated", "alert", alert, severity=alert.severity, resource=alert.resource,
+            service=alert.service, indexed=False,
+        )  # fmt: skip
+
+
+def is_milestone(alert: Alert, now: datetime) -> bool:
+    """Whether the next repeat, at `now`, makes a fact."""
+    count = alert.count + 1
+    return not count & (count - 1) or now - alert.updated_at >= FACT_EVERY
 
 
 def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Alert, Transition]:

@@ -18,11 +18,16 @@ _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
-def seconds(text: str) -> float:
-    """The duration in seconds, ten years at the most. Raises `ValueError` if the text is not a duration."""
+def length_s(text: str) -> float:
+    """The duration in seconds, however long. Raises `ValueError` if the text is not a duration."""
     if not re.match(PATTERN, text):
         raise ValueError(f"{text!r} is not a duration; write 90s, 5m, 1h30m or 2d")
-    return min(LONGEST_S, sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
+    return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+
+
+def seconds(text: str) -> float:
+    """The duration in seconds, ten years at the most. Raises `ValueError` if the text is not a duration."""
+    return min(LONGEST_S, length_s(text))
 
 
 def delta(text: str) -> timedelta:

@@ -46,6 +46,10 @@ FAN_OUT_LIMIT: Final = 5_000
 """Facts that facts of one input may derive, before the rest of them cause nothing more."""
 
 
+NOTHING: Final[list[Derived]] = []
+"""What most repeats derive."""
+
+
 class Limited(msgspec.Struct):
     """That facts caused nothing more, because of a bound: the data of `oncue.event.limited`."""
 
@@ -123,47 +127,54 @@ class Engine:
         tx.take(batch)
         return derived, reply
 
-    def repeat(self, event: Event, namespace: str, origin: str, at: datetime, batch: Batch) -> bool:
+    def repeat(self, event: Event, namespace: str, origin: str, at: datetime, batch: Batch) -> list[Derived] | None:
         """Handle an input that repeats a firing alert and does nothing else, the commonest by far, without the stages.
 
-        Gives False, with nothing done, if more may follow: `process` would then do it all. What it does is exactly what
-        `process` does with such an input; replay, which knows only `process`, holds it to that.
+        Gives what it derived, which is mostly nothing; None, with nothing done, if more may follow: `process` would then
+        do it all. What it does is exactly what `process` does with such an input; replay, which knows only `process`,
+        holds it to that.
         """
         state = self.state
         severity = event.severity
         next_at = state.timers.next_at
         if severity not in PROBLEMS or (next_at is not None and next_at <= at):
-            return False
-        where, check = event.namespace or namespace, event.check or event.type
+            return None
+        where, type = event.namespace or namespace, event.type
         resource = event.resource or event.subject or event.source
-        fingerprint = event.fingerprint or normalise.fingerprint(resource, check)
+        fingerprint = event.fingerprint or normalise.fingerprint(resource, event.check or type)
         alert = state.alert_of.get((where, fingerprint))
-        if alert is None or alert.state != "firing" or alert.event_severity != severity:
-            return False
-        count = alert.count + 1
         if (
-            not count & (count - 1)
-            or at - alert.updated_at >= deduplicate.FACT_EVERY
-            or state.policies.bucket(where, event.type, True) is not EMPTY
+            alert is None
+            or alert.state != "firing"
+            or alert.event_severity != severity
+            or state.policies.bucket(where, type, True) is not EMPTY
             or origin.startswith("monitor:")
         ):
-            return False
+            return None
         deadline_at = None
         if event.endsat is not None:
             try:
                 deadline_at = events.instant(event.endsat)
             except ValueError:
-                return False
+                return None
+        if deduplicate.is_milestone(alert, at):
+            if state.policies.wants(where, "oncue.alert.updated"):
+                return None
+            tx = self._tx
+            tx.begin(at, Cause(event.id, event.correlationid or event.id, state.position + 1), None)
+            deduplicate.repeat(tx, alert, deadline_at)
+            tx.take(batch)
+            return tx.derived
         if alert.id not in batch.hot:
             batch.keep(alert)
             batch.hot[alert.id] = alert
-        alert.count = count
+        alert.count += 1
         alert.last_seen_at = at
         if deadline_at is not None:
             alert.deadline_at = deadline_at
         state.position += 1
         state.now = at
-        return True
+        return NOTHING
 
     # time
 

@@ -66,7 +66,9 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
     policy = finding.policy
     incident = tx.state.incidents.get(alert.incident or "") if alert is not None else None
     spec = policy.spec
-    if (spec.respond or (spec.notify is not None and incident is None)) and not _within_limits(tx, finding, seen):
+    if (spec.respond or (spec.notify is not None and incident is None)) and not _within_limits(
+        tx, finding, seen, alert, incident
+    ):
         return
     if alert is not None and alert.quiet:
         quiet = ", ".join(f"{reason.reason} by {reason.by}" for reason in alert.quiet)
@@ -146,7 +148,7 @@ def _account(seen: Seen, alert: Alert | None) -> str:
     return " ".join(parts)
 
 
-def _within_limits(tx: Tx, finding: Finding, seen: Seen) -> bool:
+def _within_limits(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None, incident: Incident | None) -> bool:
     policy = finding.policy
     longest = max(policy.cooldown_s, policy.max_runs_within_s)
     if not longest:
@@ -156,14 +158,13 @@ def _within_limits(tx: Tx, finding: Finding, seen: Seen) -> bool:
     times = within(window.times, tx.now, longest)
     if policy.cooldown_s and times and tx.now - times[-1] < timedelta(seconds=policy.cooldown_s):
         since = (tx.now - times[-1]).total_seconds()
-        decide(
-            tx, finding, seen, "blocked", "cooldown", f"fired {since:.0f} s ago; cooldown is {policy.cooldown_s:g} s"
-        )
+        detail = f"fired {since:.0f} s ago; cooldown is {policy.cooldown_s:g} s"
+        decide(tx, finding, seen, "blocked", "cooldown", detail, alert=alert, incident=incident)
         return False
     recent = within(times, tx.now, policy.max_runs_within_s) if policy.max_runs else ()
     if policy.max_runs and len(recent) >= policy.max_runs:
         detail = f"{len(recent)} within {policy.max_runs_within_s:g} s; at most {policy.max_runs}"
-        decide(tx, finding, seen, "blocked", "max_runs", detail)
+        decide(tx, finding, seen, "blocked", "max_runs", detail, alert=alert, incident=incident)
         return False
     keep = (*times, tx.now)[-max(policy.max_runs, 1) :]
     tx.cell("window", cell, msgspec.structs.replace(window, times=keep))

@@ -59,6 +59,8 @@ class Derived(msgspec.Struct, frozen=True):
     service: str | None
     body: bytes
     event_id: str
+    indexed: bool = True
+    """Whether it can be looked up by what it is about; the journal has it either way."""
 
 
 class Cause(msgspec.Struct, frozen=True):
@@ -282,6 +284,7 @@ class Tx:
         severity: str | None = None,
         resource: str | None = None,
         service: str | None = None,
+        indexed: bool = True,
     ) -> Derived:
         """Derive an event of OnCue's own; it carries the entity as it is now.
 
@@ -311,7 +314,7 @@ class Tx:
         return self._derive(
             Derived(
                 position, type, where, kind, about, self.cause.position, refs, severity, resource, service,
-                _encode(fact), fact.id,
+                _encode(fact), fact.id, indexed,
             )
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from oncue.core.duration import PATTERN as DURATION
-from oncue.core.duration import seconds
+from oncue.core.duration import length_s
 from oncue.manifests.document import Path_
 
 LONGEST_DAYS: Final = 3650
@@ -135,7 +135,7 @@ def _text(value: Any, kind: inspect.StrType, path: Path_, plain: dict[Path_, str
         yield Misfit(path, f"must be text, not {_said(value)}{hint}")
     elif kind.pattern is not None and not re.search(kind.pattern, value):
         yield Misfit(path, f"{_said(value)} does not have the form {_form(kind.pattern)}")
-    elif kind.pattern == DURATION and seconds(value) > LONGEST_DAYS * 86_400:
+    elif kind.pattern == DURATION and length_s(value) > LONGEST_DAYS * 86_400:
         yield Misfit(path, f"{_said(value)} is too long: at most {LONGEST_DAYS}d")
 
 

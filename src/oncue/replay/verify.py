@@ -20,6 +20,7 @@ from oncue.core.engine import Engine, Poison, Started
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch, Derived
 from oncue.runtime.clock import instant
+from oncue.runtime.rows import lay_over
 from oncue.store import schema
 from oncue.store.database import FILE_NAME, Origin, hold, live_rows, read_origin, reading_engine
 from oncue.store.journal import JournalReader, Record, open_envelope, seal_envelope
@@ -155,12 +156,7 @@ class _Replay:
         live = State(state.identity)
         entities, cells, hot = live_rows(self._connection)
         live.load([row for row in entities if row[0] in live.entities], cells)
-        for row in hot:
-            alert = live.alerts.get(row.id)
-            if alert is not None:
-                alert.count = row.count
-                alert.last_seen_at = instant(row.last_seen_at)
-                alert.deadline_at = instant(row.deadline_at) if row.deadline_at is not None else alert.deadline_at
+        lay_over(live, hot)
         live.position, live.now = origin.cursor, instant(origin.recorded_at)
         if live.dump() == state.dump():
             return None

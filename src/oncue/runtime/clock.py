@@ -22,7 +22,8 @@ def instant(us: int) -> datetime:
 
 def microseconds(at: datetime) -> int:
     """An instant as microseconds since 1970 UTC, exactly."""
-    return (at - EPOCH) // timedelta(microseconds=1)
+    since = at - EPOCH
+    return (since.days * 86400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 class Clock:

@@ -34,6 +34,7 @@ from oncue.runtime.keys import journal_key, signing_key
 from oncue.runtime.logs import configure
 from oncue.runtime.maintenance import Maintenance
 from oncue.runtime.parent import die_with_parent
+from oncue.runtime.rows import lay_over
 from oncue.runtime.writing import After, WriterLoop
 from oncue.store import schema
 from oncue.store.database import FILE_NAME, Origin, live_rows, open_writer, reading_engine
@@ -49,12 +50,7 @@ def load_state(address: str, origin: Origin) -> State:
         entities, cells, hot = live_rows(connection)
     reading.dispose()
     state.load([row for row in entities if row[0] in state.entities], cells)
-    for row in hot:
-        alert = state.alerts.get(row.id)
-        if alert is not None:
-            alert.count = row.count
-            alert.last_seen_at = instant(row.last_seen_at)
-            alert.deadline_at = instant(row.deadline_at) if row.deadline_at is not None else alert.deadline_at
+    lay_over(state, hot)
     state.position = origin.cursor
     state.now = instant(origin.recorded_at)
     return state

@@ -1,14 +1,18 @@
 """Turns what the engine changed into rows of the store."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
-from oncue.core.event import Event, instant
+from oncue.core import event as events
+from oncue.core.alert import Alert
+from oncue.core.event import Event
 from oncue.core.normalise import Sample
+from oncue.core.state import State
 from oncue.core.tx import Derived
-from oncue.runtime.clock import microseconds
+from oncue.runtime.clock import instant, microseconds
 
 _encode: Final = msgspec.json.Encoder().encode
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
@@ -47,10 +51,24 @@ def entity_row(kind: str, id: str, entity: Any, live: bool, position: int | None
     )
 
 
-def hot_row(alert: Any, position: int) -> tuple[str, int, int, int | None, int]:
+def hot_row(alert: Alert) -> tuple[str, int, int, int | None, int, int]:
     """A row of `alert_hot`."""
     deadline = microseconds(alert.deadline_at) if alert.deadline_at is not None else None
-    return (alert.id, alert.count, microseconds(alert.last_seen_at), deadline, position)
+    last_seen = microseconds(alert.last_seen_at)
+    updated = last_seen if alert.updated_at is alert.last_seen_at else microseconds(alert.updated_at)
+    return (alert.id, alert.count, last_seen, deadline, updated, int(alert.position.partition("-")[2]))
+
+
+def lay_over(state: State, rows: Iterable[Any]) -> None:
+    """Bring loaded alerts up to date with their hot rows."""
+    for row in rows:
+        alert = state.alerts.get(row.id)
+        if alert is not None:
+            alert.count = row.count
+            alert.last_seen_at = instant(row.last_seen_at)
+            alert.deadline_at = instant(row.deadline_at) if row.deadline_at is not None else None
+            alert.updated_at = instant(row.updated_at)
+            alert.position = f"{state.identity.partition}-{row.last_position}"
 
 
 def fact_row(fact: Derived, input_position: int, at: int) -> tuple[Any, ...]:
@@ -83,7 +101,7 @@ def series_name(namespace: str, resource: str, metric: str, labels: dict[str, st
 def sample_rows(sample: Sample, namespace: str, now: int) -> list[tuple[str, int, int, int, float, float, float]]:
     """Rows of `sample`: each reading, rolled up per minute and per hour."""
     try:
-        at = instant(sample.at)
+        at = events.instant(sample.at)
     except ValueError:
         at = None
     us = min(microseconds(at), now) if at is not None else now

@@ -352,18 +352,19 @@ class _Making:
             namespace = event.namespace or unit.namespace
             number = dedup.hash(namespace, event.source, event.id)
             verdict, mark = dedup.judge(number, body)
-            if verdict == "new" and at >= state.now and repeat(event, unit.namespace, unit.origin, at, self._batch):
-                self._add(Record(state.position, now, INPUT, envelope, body), event.type, namespace)
+            if verdict != "new":
+                answer.duplicates += 1
+                if verdict == "conflict":
+                    self._unhandled(CONFLICT, envelope, body, event.type, namespace, number, mark, now)
+                continue
+            derived = repeat(event, unit.namespace, unit.origin, at, self._batch) if at >= state.now else None
+            if derived is not None:
+                answer.accepted += 1
+                position = state.position - len(derived)
+                self._add(Record(position, now, INPUT, envelope, body), event.type, namespace)
                 self._numbers.append(number)
                 self._marks.append(mark)
-                answer.accepted += 1
-                continue
-            if verdict == "duplicate":
-                answer.duplicates += 1
-                continue
-            if verdict == "conflict":
-                answer.duplicates += 1
-                self._unhandled(CONFLICT, envelope, body, event.type, namespace, number, mark, now)
+                self._facts(derived, position, now)
                 continue
             if event.type == "oncue.command.dead_letter.redrive":
                 replies.append(self._redrive(event, envelope, body, unit, number, mark, now))
@@ -376,10 +377,8 @@ class _Making:
                 rejected.append((index, "event.poison", poison))
             else:
                 answer.accepted += 1
-                if reply is not None:
+                if reply is not None or unit.urgent:
                     replies.append(reply)
-                elif unit.urgent:
-                    replies.append(None)
         for side in unit.side:
             if side.body is None:
                 self._rows.access_gone.append((side.kind, side.id))
@@ -438,9 +437,9 @@ class _Making:
         self._numbers.append(number)
         self._marks.append(mark)
         kept = event.type.startswith("oncue.") and event.type not in _QUIET
-        if derived or kept:
+        if kept or any(one.indexed for one in derived):
             self._rows.facts.append(input_fact_row(event, body, where, position, now))
-            self._facts(derived, position, now)
+        self._facts(derived, position, now)
         if event.type == "oncue.sample":
             sample = msgspec.json.decode(event.data, type=Sample)
             self._rows.samples.extend(sample_rows(sample, where, now))
@@ -457,6 +456,8 @@ class _Making:
         for one in derived:
             envelope = seal_envelope((one.namespace, "engine", None))
             self._add(Record(one.position, now, DERIVED, envelope, one.body), one.type, one.namespace)
+            if not one.indexed:
+                continue
             self._rows.facts.append(fact_row(one, input_position, now))
             self._rows.refs.extend((kind, id, one.position) for kind, id in one.refs)
             self._newest[(one.kind, one.id)] = one.position
@@ -528,10 +529,9 @@ class _Making:
             rows.entities.append(entity_row(kind, id, entity, live, self._newest.get((kind, id))))
             if kind == "alert":
                 rows.hot_gone.append((id,))
-        last = self._state.position
         for id, alert in batch.hot.items():
             if ("alert", id) not in batch.entities:
-                rows.hot.append(hot_row(alert, last))
+                rows.hot.append(hot_row(alert))
         for (kind, key), value in batch.cells.items():
             if value is None:
                 rows.cells_gone.append((kind, key))

@@ -143,7 +143,8 @@ alert_hot: Final = Table(
     Column("count", Big, nullable=False),
     Column("last_seen_at", Big, nullable=False),
     Column("deadline_at", Big),
-    Column("last_position", Big, nullable=False),
+    Column("updated_at", Big, nullable=False),
+    Column("last_position", Big, nullable=False, comment="Of the alert's newest fact."),
     comment="What a repeat of a firing alert changes: narrow and without an index.",
     sqlite_with_rowid=False,
 )

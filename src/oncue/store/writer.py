@@ -38,7 +38,7 @@ class Rows(msgspec.Struct):
     facts: list[tuple[Any, ...]] = []
     refs: list[tuple[str, str, int]] = []
     entities: list[tuple[Any, ...]] = []
-    hot: list[tuple[str, int, int, int | None, int]] = []
+    hot: list[tuple[str, int, int, int | None, int, int]] = []
     hot_gone: list[tuple[str]] = []
     cells: list[tuple[str, str, bytes]] = []
     cells_gone: list[tuple[str, str]] = []
