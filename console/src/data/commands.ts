@@ -77,9 +77,5 @@ export const useExpireSilence = () =>
 export const useCancelRun = () =>
   useCommand(({ id, reason }: { id: string; reason?: string }) => post(at("runs", id, "cancel"), reason ? { reason } : {}), ["runs"]);
 
-export const useStartRun = () =>
-  useCommand(({ workflow, inputs }: { workflow: string; inputs: Record<string, unknown> }) =>
-    post<unknown>("/runs", { workflow, inputs }), ["runs"]);
-
 export const useRedrive = () =>
   useCommand(({ id }: { id: number }) => post(at("dead-letters", String(id), "redrive")), ["dead-letters"]);

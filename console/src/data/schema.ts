@@ -4,25 +4,6 @@
  */
 
 export interface paths {
-    "/alertmanager/{path}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Alertmanager's API v2 */
-        get: operations["get_alertmanager_path"];
-        put?: never;
-        /** Alertmanager's API v2 */
-        post: operations["post_alertmanager_path"];
-        /** Alertmanager's API v2 */
-        delete: operations["delete_alertmanager_path"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/alerts": {
         parameters: {
             query?: never;
@@ -63,46 +44,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/alerts/{alert_id}/acknowledge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * AcknowledgeAlert
-         * @description Say that you have taken it on.
-         */
-        post: operations["acknowledge_alert"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/alerts/{alert_id}/resolve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * ResolveAlert
-         * @description Resolve it by hand.
-         */
-        post: operations["resolve_alert"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/alerts/{alert_id}/timeline": {
         parameters: {
             query?: never;
@@ -117,6 +58,26 @@ export interface paths {
         get: operations["get_alert_timeline"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * AcknowledgeAlert
+         * @description Say that you have taken it on.
+         */
+        post: operations["acknowledge_alert"];
         delete?: never;
         options?: never;
         head?: never;
@@ -143,6 +104,274 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResolveAlert
+         * @description Resolve it by hand.
+         */
+        post: operations["resolve_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidents
+         * @description Incidents, the last changed first; without `state` the closed ones, too.
+         */
+        get: operations["list_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetIncident
+         * @description One incident.
+         */
+        get: operations["get_incident"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetIncidentTimeline
+         * @description Everything that concerns an incident, newest first.
+         */
+        get: operations["get_incident_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentAlerts
+         * @description The alerts of an incident, as far as you may read alerts.
+         */
+        get: operations["list_incident_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentRuns
+         * @description The runs of an incident.
+         */
+        get: operations["list_incident_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentComments
+         * @description The remarks on an incident, newest first.
+         */
+        get: operations["list_incident_comments"];
+        put?: never;
+        /**
+         * CommentIncident
+         * @description Remark on it.
+         */
+        post: operations["comment_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * AcknowledgeIncident
+         * @description Say that you have taken it on.
+         */
+        post: operations["acknowledge_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResolveIncident
+         * @description Resolve it, and the alerts in it that still fire.
+         */
+        post: operations["resolve_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReopenIncident
+         * @description Open a resolved one again.
+         */
+        post: operations["reopen_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CloseIncident
+         * @description Close it for good; a later alert opens another.
+         */
+        post: operations["close_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * AssignIncident
+         * @description Give it to someone.
+         */
+        post: operations["assign_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListEvents
+         * @description Every event, newest first, those of OnCue's own included; `state` is `input`, `received` (an input from outside),
+         *     `derived` or `rejected`.
+         *
+         *     A page may hold less than `limit`, even nothing, and still have a `next`: the search goes on from there.
+         */
+        get: operations["list_events"];
+        put?: never;
+        /** Send CloudEvents: structured, batched, or in binary mode */
+        post: operations["send_events"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -163,6 +392,551 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/events/{position}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEvent
+         * @description One event, by its position.
+         */
+        get: operations["get_event"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events/{position}/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetEventStory
+         * @description What the event caused, and what it did not, with reasons: the graph.
+         */
+        get: operations["get_event_story"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDecisions
+         * @description What policies decided, newest first; `state` is `fired` or `blocked`.
+         */
+        get: operations["list_decisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRuns
+         * @description Runs, the last changed first; without `state` the ended ones, too.
+         */
+        get: operations["list_runs"];
+        put?: never;
+        /**
+         * StartRun
+         * @description Start a workflow by hand.
+         */
+        post: operations["start_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRun
+         * @description One run, with its steps.
+         */
+        get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRunTimeline
+         * @description What happened in a run, newest first.
+         */
+        get: operations["get_run_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CancelRun
+         * @description Stop a run; steps that have begun are told to stop.
+         */
+        post: operations["cancel_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTickets
+         * @description Tickets, the last changed first; without `state` the closed ones, too.
+         */
+        get: operations["list_tickets"];
+        put?: never;
+        /**
+         * CreateTicket
+         * @description Write a ticket.
+         */
+        post: operations["create_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTicket
+         * @description One ticket.
+         */
+        get: operations["get_ticket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTicketTimeline
+         * @description What happened to a ticket, newest first.
+         */
+        get: operations["get_ticket_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}/comments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTicketComments
+         * @description The remarks on a ticket, newest first.
+         */
+        get: operations["list_ticket_comments"];
+        put?: never;
+        /**
+         * CommentTicket
+         * @description Remark on it.
+         */
+        post: operations["comment_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}/transition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TransitionTicket
+         * @description Move it on.
+         */
+        post: operations["transition_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}/assign": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * AssignTicket
+         * @description Give it to someone.
+         */
+        post: operations["assign_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSilences
+         * @description Silences, the last changed first; without `state` the expired ones, too.
+         */
+        get: operations["list_silences"];
+        put?: never;
+        /**
+         * SetSilence
+         * @description Set or change a silence. Changed matchers, or a change of an expired one, make a new one with an id of its own.
+         */
+        post: operations["set_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/silences/{silence_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSilence
+         * @description One silence.
+         */
+        get: operations["get_silence"];
+        put?: never;
+        post?: never;
+        /**
+         * ExpireSilence
+         * @description End a silence now.
+         */
+        delete: operations["expire_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPolicies
+         * @description Policies, the last changed first, with what they fired, blocked, and nearly did. `state` is `active` or `observe`,
+         *     `type` an event type that the policy names.
+         */
+        get: operations["list_policies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/policies/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetPolicy
+         * @description One policy.
+         */
+        get: operations["get_policy"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/manifests/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListManifests
+         * @description Every manifest of a kind, in the namespaces that you may read.
+         */
+        get: operations["list_manifests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/manifests/{kind}/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetManifest
+         * @description One manifest.
+         */
+        get: operations["get_manifest"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteManifest
+         * @description Take a manifest out of force.
+         */
+        delete: operations["delete_manifest"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/manifests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ApplyManifests
+         * @description Apply manifests, all of them or none; with `dry_run`, say what would change.
+         */
+        post: operations["apply_manifests"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schemas/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSchema
+         * @description The JSON Schema of a kind's manifests.
+         */
+        get: operations["get_schema"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSources
+         * @description Sources, those of the protocols included, with what came through each since the server started.
+         */
+        get: operations["list_sources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListMonitors
+         * @description Monitors, with what each found last and how it is itself.
+         */
+        get: operations["list_monitors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/monitors/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetMonitor
+         * @description One monitor.
+         */
+        get: operations["get_monitor"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListServices
+         * @description Services, those that only events name included, with their health.
+         */
+        get: operations["list_services"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/teams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTeams
+         * @description Teams.
+         */
+        get: operations["list_teams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels": {
         parameters: {
             query?: never;
@@ -175,6 +949,107 @@ export interface paths {
          * @description Channels. Credentials in them are references to secrets.
          */
         get: operations["list_channels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workflows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListWorkflows
+         * @description Workflows.
+         */
+        get: operations["list_workflows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSeries
+         * @description The series that there are samples of in the last hours.
+         */
+        get: operations["list_series"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSamples
+         * @description Points of the series that fit: count, mean, least and greatest of each interval.
+         */
+        get: operations["get_samples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stats/now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetNow
+         * @description What is wrong now, in the namespaces that you may read. The rate and the events of the funnel are of all of them.
+         */
+        get: operations["get_now"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/explain/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain
+         * @description Why an alert called or did not, why a run does not move, what a policy saw: kinds alert, incident, run, ticket,
+         *     silence, effect, monitor, policy.
+         */
+        get: operations["explain"];
         put?: never;
         post?: never;
         delete?: never;
@@ -243,358 +1118,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/decisions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListDecisions
-         * @description What policies decided, newest first; `state` is `fired` or `blocked`.
-         */
-        get: operations["list_decisions"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListEvents
-         * @description Every event, newest first, those of OnCue's own included; `state` is `input`, `derived` or `rejected`.
-         *
-         *     A page may hold less than `limit`, even nothing, and still have a `next`: the search goes on from there.
-         */
-        get: operations["list_events"];
-        put?: never;
-        /** Send CloudEvents: structured, batched, or in binary mode */
-        post: operations["send_events"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events/{position}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetEvent
-         * @description One event, by its position.
-         */
-        get: operations["get_event"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/events/{position}/story": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetEventStory
-         * @description What the event caused, and what it did not, with reasons: the graph.
-         */
-        get: operations["get_event_story"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/explain/{kind}/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Explain
-         * @description Why an alert called or did not, why a run does not move, what a policy saw: kinds alert, incident, run, ticket,
-         *     silence, effect, monitor, policy.
-         */
-        get: operations["explain"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListIncidents
-         * @description Incidents, the last changed first; without `state` the closed ones, too.
-         */
-        get: operations["list_incidents"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetIncident
-         * @description One incident.
-         */
-        get: operations["get_incident"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/acknowledge": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * AcknowledgeIncident
-         * @description Say that you have taken it on.
-         */
-        post: operations["acknowledge_incident"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/alerts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListIncidentAlerts
-         * @description The alerts of an incident, as far as you may read alerts.
-         */
-        get: operations["list_incident_alerts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/assign": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * AssignIncident
-         * @description Give it to someone.
-         */
-        post: operations["assign_incident"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/close": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * CloseIncident
-         * @description Close it for good; a later alert opens another.
-         */
-        post: operations["close_incident"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/comments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListIncidentComments
-         * @description The remarks on an incident, newest first.
-         */
-        get: operations["list_incident_comments"];
-        put?: never;
-        /**
-         * CommentIncident
-         * @description Remark on it.
-         */
-        post: operations["comment_incident"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/reopen": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * ReopenIncident
-         * @description Open a resolved one again.
-         */
-        post: operations["reopen_incident"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/resolve": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * ResolveIncident
-         * @description Resolve it, and the alerts in it that still fire.
-         */
-        post: operations["resolve_incident"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/runs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListIncidentRuns
-         * @description The runs of an incident.
-         */
-        get: operations["list_incident_runs"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/incidents/{incident_id}/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetIncidentTimeline
-         * @description Everything that concerns an incident, newest first.
-         */
-        get: operations["get_incident_timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/links/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetLink
-         * @description What a one-time link is for; looking does not use it up.
-         */
-        get: operations["get_link"];
-        put?: never;
-        /**
-         * UseLink
-         * @description Set a password with a one-time link, which is then used up, and sign in.
-         */
-        post: operations["use_link"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/mailbox": {
         parameters: {
             query?: never;
@@ -631,733 +1154,6 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/manifests": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * ApplyManifests
-         * @description Apply manifests, all of them or none; with `dry_run`, say what would change.
-         */
-        post: operations["apply_manifests"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/manifests/{kind}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListManifests
-         * @description Every manifest of a kind, in the namespaces that you may read.
-         */
-        get: operations["list_manifests"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/manifests/{kind}/{namespace}/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetManifest
-         * @description One manifest.
-         */
-        get: operations["get_manifest"];
-        put?: never;
-        post?: never;
-        /**
-         * DeleteManifest
-         * @description Take a manifest out of force.
-         */
-        delete: operations["delete_manifest"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetMe
-         * @description Who one is, and what one may do where.
-         */
-        get: operations["get_me"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/monitors": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListMonitors
-         * @description Monitors, with what each found last and how it is itself.
-         */
-        get: operations["list_monitors"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/monitors/{namespace}/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetMonitor
-         * @description One monitor.
-         */
-        get: operations["get_monitor"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/openapi.json": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** This document */
-        get: operations["get_api_v1_openapi_json"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/policies": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListPolicies
-         * @description Policies, the last changed first, with what they fired, blocked, and nearly did. `state` is `active` or `observe`,
-         *     `type` an event type that the policy names.
-         */
-        get: operations["list_policies"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/policies/{namespace}/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetPolicy
-         * @description One policy.
-         */
-        get: operations["get_policy"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/runs": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListRuns
-         * @description Runs, the last changed first; without `state` the ended ones, too.
-         */
-        get: operations["list_runs"];
-        put?: never;
-        /**
-         * StartRun
-         * @description Start a workflow by hand.
-         */
-        post: operations["start_run"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/runs/{run_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetRun
-         * @description One run, with its steps.
-         */
-        get: operations["get_run"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/runs/{run_id}/cancel": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * CancelRun
-         * @description Stop a run; steps that have begun are told to stop.
-         */
-        post: operations["cancel_run"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/runs/{run_id}/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetRunTimeline
-         * @description What happened in a run, newest first.
-         */
-        get: operations["get_run_timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/samples": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetSamples
-         * @description Points of the series that fit: count, mean, least and greatest of each interval.
-         */
-        get: operations["get_samples"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/samples/series": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListSeries
-         * @description The series that there are samples of in the last hours.
-         */
-        get: operations["list_series"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/schemas/{kind}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetSchema
-         * @description The JSON Schema of a kind's manifests.
-         */
-        get: operations["get_schema"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/secrets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListSecrets
-         * @description The names of secrets in the namespaces where you may see them.
-         */
-        get: operations["list_secrets"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/secrets/{namespace}/{name}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        /**
-         * SetSecret
-         * @description Set or replace a secret.
-         */
-        put: operations["set_secret"];
-        post?: never;
-        /**
-         * DeleteSecret
-         * @description Forget a secret.
-         */
-        delete: operations["delete_secret"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/services": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListServices
-         * @description Services, those that only events name included, with their health.
-         */
-        get: operations["list_services"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sign-in": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * SignIn
-         * @description Sign in with a password; the answer sets the session's cookies.
-         */
-        post: operations["sign_in"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sign-out": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * SignOut
-         * @description End this session, or with `everywhere` all of one's sessions.
-         */
-        post: operations["sign_out"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/silences": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListSilences
-         * @description Silences, the last changed first; without `state` the expired ones, too.
-         */
-        get: operations["list_silences"];
-        put?: never;
-        /**
-         * SetSilence
-         * @description Set or change a silence. Changed matchers, or a change of an expired one, make a new one with an id of its own.
-         */
-        post: operations["set_silence"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/silences/{silence_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetSilence
-         * @description One silence.
-         */
-        get: operations["get_silence"];
-        put?: never;
-        post?: never;
-        /**
-         * ExpireSilence
-         * @description End a silence now.
-         */
-        delete: operations["expire_silence"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sources": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListSources
-         * @description Sources, those of the protocols included, with what came through each since the server started.
-         */
-        get: operations["list_sources"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stats/now": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetNow
-         * @description What is wrong now, in the namespaces that you may read. The rate and the events of the funnel are of all of them.
-         */
-        get: operations["get_now"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/stream": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Facts as they are committed, as server-sent events */
-        get: operations["stream"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/teams": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListTeams
-         * @description Teams.
-         */
-        get: operations["list_teams"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tickets": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListTickets
-         * @description Tickets, the last changed first; without `state` the closed ones, too.
-         */
-        get: operations["list_tickets"];
-        put?: never;
-        /**
-         * CreateTicket
-         * @description Write a ticket.
-         */
-        post: operations["create_ticket"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tickets/{ticket_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetTicket
-         * @description One ticket.
-         */
-        get: operations["get_ticket"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tickets/{ticket_id}/assign": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * AssignTicket
-         * @description Give it to someone.
-         */
-        post: operations["assign_ticket"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tickets/{ticket_id}/comments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListTicketComments
-         * @description The remarks on a ticket, newest first.
-         */
-        get: operations["list_ticket_comments"];
-        put?: never;
-        /**
-         * CommentTicket
-         * @description Remark on it.
-         */
-        post: operations["comment_ticket"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tickets/{ticket_id}/timeline": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * GetTicketTimeline
-         * @description What happened to a ticket, newest first.
-         */
-        get: operations["get_ticket_timeline"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tickets/{ticket_id}/transition": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * TransitionTicket
-         * @description Move it on.
-         */
-        post: operations["transition_ticket"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * ListTokens
-         * @description Tokens, as far as they reach only namespaces whose tokens you may read.
-         */
-        get: operations["list_tokens"];
-        put?: never;
-        /**
-         * CreateToken
-         * @description Make a token. It can reach no further than you may make tokens.
-         */
-        post: operations["create_token"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/tokens/{token_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * RevokeToken
-         * @description Revoke a token; it stops working at once.
-         */
-        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1431,7 +1227,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/workflows": {
+    "/api/v1/tokens": {
         parameters: {
             query?: never;
             header?: never;
@@ -1439,10 +1235,162 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListWorkflows
-         * @description Workflows.
+         * ListTokens
+         * @description Tokens, as far as they reach only namespaces whose tokens you may read.
          */
-        get: operations["list_workflows"];
+        get: operations["list_tokens"];
+        put?: never;
+        /**
+         * CreateToken
+         * @description Make a token. It can reach no further than you may make tokens.
+         */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * RevokeToken
+         * @description Revoke a token; it stops working at once.
+         */
+        delete: operations["revoke_token"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSecrets
+         * @description The names of secrets in the namespaces where you may see them.
+         */
+        get: operations["list_secrets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/secrets/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * SetSecret
+         * @description Set or replace a secret.
+         */
+        put: operations["set_secret"];
+        post?: never;
+        /**
+         * DeleteSecret
+         * @description Forget a secret.
+         */
+        delete: operations["delete_secret"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SignIn
+         * @description Sign in with a password; the answer sets the session's cookies.
+         */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/links/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetLink
+         * @description What a one-time link is for; looking does not use it up.
+         */
+        get: operations["get_link"];
+        put?: never;
+        /**
+         * UseLink
+         * @description Set a password with a one-time link, which is then used up, and sign in.
+         */
+        post: operations["use_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SignOut
+         * @description End this session, or with `everywhere` all of one's sessions.
+         */
+        post: operations["sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetMe
+         * @description Who one is, and what one may do where.
+         */
+        get: operations["get_me"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1468,35 +1416,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/heartbeat/{namespace}/{monitor}": {
+    "/readyz": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** Say that one is alive */
-        get: operations["get_heartbeat_namespace_monitor"];
+        /** Whether events are taken */
+        get: operations["get_readyz"];
         put?: never;
-        /** Say that one is alive */
-        post: operations["post_heartbeat_namespace_monitor"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/in/{source}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Send to a configured source in its own format */
-        post: operations["post_in_source"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1520,6 +1450,94 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document */
+        get: operations["get_api_v1_openapi_json"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Facts as they are committed, as server-sent events */
+        get: operations["stream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/in/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send to a configured source in its own format */
+        post: operations["post_in_source"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/heartbeat/{namespace}/{monitor}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Say that one is alive */
+        get: operations["get_heartbeat_namespace_monitor"];
+        put?: never;
+        /** Say that one is alive */
+        post: operations["post_heartbeat_namespace_monitor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_path"];
+        put?: never;
+        /** Alertmanager's API v2 */
+        post: operations["post_alertmanager_path"];
+        /** Alertmanager's API v2 */
+        delete: operations["delete_alertmanager_path"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/pagerduty/{path}": {
         parameters: {
             query?: never;
@@ -1537,27 +1555,875 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/readyz": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether events are taken */
-        get: operations["get_readyz"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Alert */
+        Alert: {
+            id: string;
+            fingerprint: string;
+            namespace: string;
+            title: string;
+            severity: string;
+            category: string;
+            /** @enum {string} */
+            state: "firing" | "resolved";
+            resource: string;
+            service: string | null;
+            check: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            count: number;
+            /** Format: date-time */
+            first_seen_at: string;
+            /** Format: date-time */
+            last_seen_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            deadline_at?: string | null;
+            resolved_at?: string | null;
+            resolved_by?: string | null;
+            /** @default [] */
+            quiet: components["schemas"]["Quiet"][];
+            acknowledged_by?: string | null;
+            acknowledged_at?: string | null;
+            incident?: string | null;
+            /** @default  */
+            source: string;
+            /** @default  */
+            type: string;
+            annotations?: {
+                [key: string]: string;
+            };
+            crossing?: components["schemas"]["Crossing"] | null;
+            /** @default [] */
+            policies: string[];
+            /** @default  */
+            event_id: string;
+            /** @default  */
+            event_severity: string;
+            /** @default 0 */
+            reopened: number;
+            /** @default  */
+            position: string;
+        };
+        /** Applied */
+        Applied: {
+            dry_run: boolean;
+            changes: components["schemas"]["Change"][];
+            warnings?: string[];
+        };
+        /** Assignment */
+        Assignment: {
+            assignee: string | null;
+        };
+        /** Binding */
+        Binding: {
+            role: string;
+            namespace: string;
+        };
+        /** Bucket */
+        Bucket: {
+            /** Format: date-time */
+            at: string;
+            inputs: number;
+            events: number;
+        };
+        /** Change */
+        Change: {
+            id: string;
+            /** @enum {string} */
+            change: "created" | "updated" | "unchanged" | "deleted" | "absent";
+            generation: number | null;
+            diff?: string[];
+        };
+        /** Comment */
+        Comment: {
+            id: string;
+            namespace: string;
+            /** @enum {string} */
+            on_kind: "incident" | "ticket";
+            on_id: string;
+            by: string;
+            text: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** Credentials */
+        Credentials: {
+            username: string;
+            password: string;
+        };
+        /** Crossing */
+        Crossing: {
+            value?: number | null;
+            limit?: number | null;
+            unit?: string | null;
+            metric?: string | null;
+            since?: string | null;
+        };
+        /** DeadLetter */
+        DeadLetter: {
+            id: number;
+            namespace: string;
+            origin: string;
+            code: string;
+            detail: string;
+            /** Format: date-time */
+            at: string;
+            position: string | null;
+            redriven_at: string | null;
+            /** @enum {string} */
+            state: "waiting" | "redriven";
+            body: string;
+        };
+        /** DecisionRecord */
+        DecisionRecord: {
+            id: string;
+            namespace: string;
+            policy: string;
+            generation: number;
+            event: string;
+            event_position: string;
+            key: string;
+            outcome: string;
+            reason: string;
+            /** @default  */
+            detail: string;
+            values?: {
+                [key: string]: unknown;
+            };
+            alert?: string | null;
+            incident?: string | null;
+            /** @default [] */
+            runs: string[];
+            /** @default [] */
+            tickets: string[];
+            position: string;
+            /** Format: date-time */
+            recorded_at: string;
+        };
+        /** Enrolment */
+        Enrolment: {
+            password: string;
+            username?: string | null;
+        };
+        /** EventRecord */
+        EventRecord: {
+            position: string;
+            /** Format: date-time */
+            recorded_at: string;
+            id: string;
+            type: string;
+            source: string;
+            namespace: string;
+            origin: string;
+            actor: string | null;
+            derived: boolean;
+            rejected: boolean;
+            severity?: string | null;
+            resource?: string | null;
+            service?: string | null;
+            title?: string | null;
+            time?: string | null;
+            event: {
+                [key: string]: unknown;
+            };
+        };
+        /** Explanation */
+        Explanation: {
+            kind: string;
+            id: string;
+            namespace: string;
+            summary: string;
+            reasons: string[];
+            decisions: components["schemas"]["DecisionRecord"][];
+            facts: components["schemas"]["Fact"][];
+        };
+        /** Fact */
+        Fact: {
+            position: string;
+            /** Format: date-time */
+            recorded_at: string;
+            type: string;
+            namespace: string;
+            kind: string;
+            id: string;
+            input_position: string;
+            cause_position: string;
+            event: {
+                [key: string]: unknown;
+            };
+        };
+        /** Funnel */
+        Funnel: {
+            events: number;
+            alerts: number;
+            incidents: number;
+            notifications: number;
+        };
+        /** Grant */
+        Grant: {
+            /** @enum {string} */
+            role: "viewer" | "responder" | "operator" | "approver" | "editor" | "admin";
+            /** @default * */
+            namespace: string;
+        };
+        /** Incident */
+        Incident: {
+            id: string;
+            namespace: string;
+            title: string;
+            /** @enum {string} */
+            state: "open" | "acknowledged" | "resolved" | "closed";
+            severity: string;
+            /** @enum {string} */
+            priority: "P1" | "P2" | "P3" | "P4" | "P5";
+            priority_reason: string;
+            service: string | null;
+            resource: string | null;
+            alerts_firing: number;
+            alerts_total: number;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            acknowledged_by?: string | null;
+            acknowledged_at?: string | null;
+            resolved_by?: string | null;
+            resolved_at?: string | null;
+            closed_at?: string | null;
+            assignee?: string | null;
+            owner?: string | null;
+            /** @default [] */
+            told: string[];
+            /** @default [] */
+            tickets: string[];
+            /** @default [] */
+            runs: string[];
+            /** @default 0 */
+            reopened: number;
+            /** @default true */
+            joinable: boolean;
+            /** @default  */
+            position: string;
+        };
+        /** IssuedToken */
+        IssuedToken: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            scope: "role" | "source" | "worker";
+            role: string | null;
+            namespaces: string[];
+            user: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            expires_at: string | null;
+            last_used_at: string | null;
+            token: string;
+        };
+        /** LinkInfo */
+        LinkInfo: {
+            purpose: string;
+            user: string | null;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /** LinkView */
+        LinkView: {
+            url: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
+        /** Listing[TokenView] */
+        TokenViewList: {
+            items: components["schemas"]["TokenView"][];
+            next: string | null;
+        };
+        /** Listing[UserView] */
+        UserViewList: {
+            items: components["schemas"]["UserView"][];
+            next: string | null;
+        };
+        /** Listing[SeriesKey] */
+        SeriesKeyList: {
+            items: components["schemas"]["SeriesKey"][];
+            next: string | null;
+        };
+        /** Listing[SecretView] */
+        SecretViewList: {
+            items: components["schemas"]["SecretView"][];
+            next: string | null;
+        };
+        /** Listing[DeadLetter] */
+        DeadLetterList: {
+            items: components["schemas"]["DeadLetter"][];
+            next: string | null;
+        };
+        /** Listing[DecisionRecord] */
+        DecisionRecordList: {
+            items: components["schemas"]["DecisionRecord"][];
+            next: string | null;
+        };
+        /** Listing[EventRecord] */
+        EventRecordList: {
+            items: components["schemas"]["EventRecord"][];
+            next: string | null;
+        };
+        /** Listing[Fact] */
+        FactList: {
+            items: components["schemas"]["Fact"][];
+            next: string | null;
+        };
+        /** Listing[Mail] */
+        MailList: {
+            items: components["schemas"]["Mail"][];
+            next: string | null;
+        };
+        /** Listing[MonitorView] */
+        MonitorViewList: {
+            items: components["schemas"]["MonitorView"][];
+            next: string | null;
+        };
+        /** Listing[PolicyView] */
+        PolicyViewList: {
+            items: components["schemas"]["PolicyView"][];
+            next: string | null;
+        };
+        /** Listing[Series] */
+        SeriesList: {
+            items: components["schemas"]["Series"][];
+            next: string | null;
+        };
+        /** Listing[ServiceView] */
+        ServiceViewList: {
+            items: components["schemas"]["ServiceView"][];
+            next: string | null;
+        };
+        /** Listing[SourceView] */
+        SourceViewList: {
+            items: components["schemas"]["SourceView"][];
+            next: string | null;
+        };
+        /** Listing[Alert] */
+        AlertList: {
+            items: components["schemas"]["Alert"][];
+            next: string | null;
+        };
+        /** Listing[Comment] */
+        CommentList: {
+            items: components["schemas"]["Comment"][];
+            next: string | null;
+        };
+        /** Listing[Incident] */
+        IncidentList: {
+            items: components["schemas"]["Incident"][];
+            next: string | null;
+        };
+        /** Listing[Manifest] */
+        ManifestList: {
+            items: components["schemas"]["Manifest"][];
+            next: string | null;
+        };
+        /** Listing[Run] */
+        RunList: {
+            items: components["schemas"]["Run"][];
+            next: string | null;
+        };
+        /** Listing[Silence] */
+        SilenceList: {
+            items: components["schemas"]["Silence"][];
+            next: string | null;
+        };
+        /** Listing[Ticket] */
+        TicketList: {
+            items: components["schemas"]["Ticket"][];
+            next: string | null;
+        };
+        /** Mail */
+        Mail: {
+            id: string;
+            /** Format: date-time */
+            at: string;
+            sender: string;
+            to: string[];
+            subject: string;
+            text?: string | null;
+            html?: string | null;
+        };
+        /** Manifest */
+        Manifest: {
+            id: string;
+            kind: string;
+            namespace: string;
+            name: string;
+            generation: number;
+            hash: string;
+            labels: {
+                [key: string]: string;
+            };
+            owner: string | null;
+            review_by: string | null;
+            description: string | null;
+            spec: unknown;
+            applied_by: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @default false */
+            deleted: boolean;
+            /** @default  */
+            position: string;
+        };
+        /** Matcher */
+        Matcher: {
+            name: string;
+            value: string;
+            /** @default false */
+            is_regex: boolean;
+            /** @default true */
+            is_equal: boolean;
+        };
+        /** Me */
+        Me: {
+            actor: string;
+            user: string | null;
+            display_name: string | null;
+            bindings: components["schemas"]["Binding"][];
+            home: string;
+            permissions: {
+                [key: string]: string[];
+            };
+            session_expires_at: string | null;
+        };
+        /** MonitorState */
+        MonitorState: {
+            id: string;
+            namespace: string;
+            name: string;
+            uses: string;
+            state: string;
+            detail: string | null;
+            error_code: string | null;
+            findings?: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @default  */
+            position: string;
+        };
+        /** MonitorView */
+        MonitorView: {
+            manifest: components["schemas"]["Manifest"] | null;
+            state: components["schemas"]["MonitorState"] | null;
+        };
+        /** NearMiss */
+        NearMiss: {
+            /** Format: date-time */
+            at: string;
+            event: string;
+            position: number;
+            reason: string;
+            detail: string;
+        };
+        /** NewSecret */
+        NewSecret: {
+            value: string;
+        };
+        /** NewSilence */
+        NewSilence: {
+            id?: string | null;
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            comment: string;
+            namespace?: string | null;
+        };
+        /** NewTicket */
+        NewTicket: {
+            /**
+             * @default request
+             * @enum {string}
+             */
+            type: "incident" | "change" | "request" | "problem";
+            title: string;
+            /** @default  */
+            description: string;
+            /** @enum {null|string} */
+            severity?: "clear" | "info" | "warning" | "minor" | "major" | "critical" | null;
+            /** @enum {null|string} */
+            priority?: "P1" | "P2" | "P3" | "P4" | "P5" | null;
+            service?: string | null;
+            resource?: string | null;
+            incident?: string | null;
+            namespace?: string | null;
+        };
+        /** NewToken */
+        NewToken: {
+            /** @description Lower-case letters, digits, dots and hyphens */
+            name: string;
+            /**
+             * @default role
+             * @enum {string}
+             */
+            scope: "role" | "source" | "worker";
+            /** @enum {null|string} */
+            role?: "viewer" | "responder" | "operator" | "approver" | "editor" | "admin" | null;
+            namespaces: string[];
+            user?: string | null;
+            expires_in_days?: number | null;
+        };
+        /** NewUser */
+        NewUser: {
+            name: string;
+            /**
+             * @default person
+             * @enum {string}
+             */
+            kind: "person" | "service";
+            display_name?: string | null;
+            email?: string | null;
+            bindings?: components["schemas"]["Grant"][];
+            password?: string | null;
+        };
+        /** Now */
+        Now: {
+            /** Format: date-time */
+            at: string;
+            position: string;
+            incidents_by_priority: {
+                [key: string]: number;
+            };
+            alerts_by_severity: {
+                [key: string]: number;
+            };
+            alerts_quiet: number;
+            incidents: components["schemas"]["Incident"][];
+            rate: components["schemas"]["Bucket"][];
+            funnel: components["schemas"]["Funnel"];
+            runs_active: number;
+            monitors_failing: number;
+            dead_letters: number;
+        };
+        /** Point */
+        Point: {
+            /** Format: date-time */
+            at: string;
+            count: number;
+            mean: number;
+            min: number;
+            max: number;
+        };
+        /** PolicyStats */
+        PolicyStats: {
+            /** @default 0 */
+            fired: number;
+            /** @default 0 */
+            blocked: number;
+            last_fired_at?: string | null;
+            /** @default [] */
+            near_misses: components["schemas"]["NearMiss"][];
+        };
+        /** PolicyView */
+        PolicyView: {
+            id: string;
+            namespace: string;
+            name: string;
+            generation: number;
+            mode: string;
+            description: string | null;
+            owner: string | null;
+            labels: {
+                [key: string]: string;
+            };
+            spec: {
+                [key: string]: unknown;
+            };
+            stats: components["schemas"]["PolicyStats"];
+            /** Format: date-time */
+            updated_at: string;
+            applied_by: string;
+        };
+        /** Quiet */
+        Quiet: {
+            reason: string;
+            by: string;
+            /** Format: date-time */
+            since: string;
+            until?: string | null;
+        };
+        /** Reason */
+        Reason: {
+            reason?: string | null;
+        };
+        /** Remark */
+        Remark: {
+            text: string;
+        };
+        /** Run */
+        Run: {
+            id: string;
+            namespace: string;
+            workflow: string;
+            workflow_hash: string;
+            definition: unknown;
+            /** @enum {string} */
+            state: "running" | "succeeded" | "failed" | "cancelled";
+            reason: string | null;
+            inputs: {
+                [key: string]: unknown;
+            };
+            trigger: {
+                [key: string]: unknown;
+            };
+            steps: components["schemas"]["Step"][];
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            ended_at?: string | null;
+            incident?: string | null;
+            alert?: string | null;
+            service?: string | null;
+            resource?: string | null;
+            deadline_at?: string | null;
+            /** @default  */
+            position: string;
+        };
+        /** SecretView */
+        SecretView: {
+            namespace: string;
+            name: string;
+            reference: string;
+            /** Format: date-time */
+            updated_at: string;
+            updated_by: string;
+        };
+        /** Series */
+        Series: {
+            series: string;
+            namespace: string;
+            resource: string;
+            metric: string;
+            labels: {
+                [key: string]: string;
+            };
+            step_s: number;
+            points: components["schemas"]["Point"][];
+        };
+        /** SeriesKey */
+        SeriesKey: {
+            series: string;
+            namespace: string;
+            resource: string;
+            metric: string;
+            labels: {
+                [key: string]: string;
+            };
+        };
+        /** ServiceView */
+        ServiceView: {
+            id: string;
+            namespace: string;
+            name: string;
+            description: string | null;
+            owner: string | null;
+            criticality: string;
+            severity: string;
+            alerts_firing: number;
+            incidents_open: number;
+            manifest?: components["schemas"]["Manifest"] | null;
+        };
+        /** Silence */
+        Silence: {
+            id: string;
+            namespace: string;
+            matchers: components["schemas"]["Matcher"][];
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+            created_by: string;
+            comment: string;
+            /** @enum {string} */
+            state: "pending" | "active" | "expired";
+            /** Format: date-time */
+            updated_at: string;
+            /** @default  */
+            position: string;
+        };
+        /** SourceView */
+        SourceView: {
+            id: string;
+            namespace: string;
+            name: string;
+            type: string;
+            path: string;
+            description: string | null;
+            configured: boolean;
+            accepted: number;
+            duplicates: number;
+            rejected: number;
+            rate_per_minute: number;
+            last_event_at: string | null;
+            last_error: string | null;
+            last_error_at: string | null;
+        };
+        /** Start */
+        Start: {
+            workflow: string;
+            inputs?: {
+                [key: string]: unknown;
+            };
+            namespace?: string | null;
+        };
+        /** Step */
+        Step: {
+            address: string;
+            uses: string;
+            /**
+             * @default pending
+             * @enum {string}
+             */
+            state: "pending" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "unknown";
+            reason?: string | null;
+            /** @default 0 */
+            attempt: number;
+            inputs?: unknown;
+            result?: unknown;
+            outputs?: {
+                [key: string]: unknown;
+            };
+            error_code?: string | null;
+            started_at?: string | null;
+            ended_at?: string | null;
+            next_try_at?: string | null;
+            effect?: string | null;
+        };
+        /** Story */
+        Story: {
+            root: string;
+            nodes: components["schemas"]["StoryNode"][];
+            edges: components["schemas"]["StoryEdge"][];
+            truncated: boolean;
+        };
+        /** StoryEdge */
+        StoryEdge: {
+            from: string;
+            to: string;
+            /** @enum {string} */
+            kind: "caused" | "asked" | "prevented";
+        };
+        /** StoryNode */
+        StoryNode: {
+            id: string;
+            /** @enum {string} */
+            kind: "input" | "fact" | "decision" | "near_miss" | "quiet";
+            position: string | null;
+            /** Format: date-time */
+            at: string;
+            type: string;
+            title: string;
+            about_kind?: string | null;
+            about_id?: string | null;
+            outcome?: string | null;
+            reason?: string | null;
+            detail?: string | null;
+            severity?: string | null;
+        };
+        /** Ticket */
+        Ticket: {
+            id: string;
+            namespace: string;
+            type: string;
+            title: string;
+            description: string;
+            /** @enum {string} */
+            state: "new" | "in_progress" | "resolved" | "closed";
+            severity: string | null;
+            priority: string | null;
+            service: string | null;
+            resource: string | null;
+            opened_by: string;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            assignee?: string | null;
+            resolved_at?: string | null;
+            closed_at?: string | null;
+            incident?: string | null;
+            run?: string | null;
+            /** @default  */
+            position: string;
+        };
+        /** TokenView */
+        TokenView: {
+            id: string;
+            name: string;
+            /** @enum {string} */
+            scope: "role" | "source" | "worker";
+            role: string | null;
+            namespaces: string[];
+            user: string | null;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            expires_at: string | null;
+            last_used_at: string | null;
+        };
+        /** Transition */
+        Transition: {
+            /** @enum {string} */
+            state: "new" | "in_progress" | "resolved" | "closed";
+        };
+        /** UserChange */
+        UserChange: {
+            display_name?: string | null;
+            email?: string | null;
+            bindings?: components["schemas"]["Grant"][];
+            password?: string;
+            disabled?: boolean;
+        };
+        /** UserView */
+        UserView: {
+            name: string;
+            /** @enum {string} */
+            kind: "person" | "service";
+            display_name: string | null;
+            email: string | null;
+            bindings: components["schemas"]["Binding"][];
+            disabled: boolean;
+            has_password: boolean;
+            /** Format: date-time */
+            created_at: string;
+            created_by: string;
+            /** Format: date-time */
+            updated_at: string;
+        };
+        /**
+         * Problem
+         * @description Why a request was refused.
+         */
+        Problem: {
+            type: string;
+            title: string;
+            status: number;
+            /** @enum {string} */
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            /** @default  */
+            detail: string;
+            /** @default  */
+            hint: string;
+        };
         /**
          * Accepted
          * @description What became of the events of a request.
@@ -1567,879 +2433,14 @@ export interface components {
             duplicates: number;
             rejected: components["schemas"]["RefusedMember"][];
         };
-        /** Alert */
-        Alert: {
-            acknowledged_at?: string | null;
-            acknowledged_by?: string | null;
-            annotations?: {
-                [key: string]: string;
-            };
-            category: string;
-            check: string | null;
-            count: number;
-            crossing?: components["schemas"]["Crossing"] | null;
-            deadline_at?: string | null;
-            /** @default  */
-            event_id: string;
-            /** @default  */
-            event_severity: string;
-            fingerprint: string;
-            /** Format: date-time */
-            first_seen_at: string;
-            id: string;
-            incident?: string | null;
-            labels: {
-                [key: string]: string;
-            };
-            /** Format: date-time */
-            last_seen_at: string;
-            namespace: string;
-            /** @default [] */
-            policies: string[];
-            /** @default  */
-            position: string;
-            /** @default [] */
-            quiet: components["schemas"]["Quiet"][];
-            /** @default 0 */
-            reopened: number;
-            resolved_at?: string | null;
-            resolved_by?: string | null;
-            resource: string;
-            service: string | null;
-            severity: string;
-            /** @default  */
-            source: string;
-            /** @enum {string} */
-            state: "firing" | "resolved";
-            title: string;
-            /** @default  */
-            type: string;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[Alert] */
-        AlertList: {
-            items: components["schemas"]["Alert"][];
-            next: string | null;
-        };
-        /** Applied */
-        Applied: {
-            changes: components["schemas"]["Change"][];
-            dry_run: boolean;
-            warnings?: string[];
-        };
-        /** Assignment */
-        Assignment: {
-            assignee: string | null;
-        };
-        /** Binding */
-        Binding: {
-            namespace: string;
-            role: string;
-        };
-        /** Bucket */
-        Bucket: {
-            /** Format: date-time */
-            at: string;
-            events: number;
-            inputs: number;
-        };
-        /** Change */
-        Change: {
-            /** @enum {string} */
-            change: "created" | "updated" | "unchanged" | "deleted" | "absent";
-            diff?: string[];
-            generation: number | null;
-            id: string;
-        };
-        /** Comment */
-        Comment: {
-            /** Format: date-time */
-            at: string;
-            by: string;
-            id: string;
-            namespace: string;
-            on_id: string;
-            /** @enum {string} */
-            on_kind: "incident" | "ticket";
-            text: string;
-        };
-        /** Listing[Comment] */
-        CommentList: {
-            items: components["schemas"]["Comment"][];
-            next: string | null;
-        };
-        /** Credentials */
-        Credentials: {
-            password: string;
-            username: string;
-        };
-        /** Crossing */
-        Crossing: {
-            limit?: number | null;
-            metric?: string | null;
-            since?: string | null;
-            unit?: string | null;
-            value?: number | null;
-        };
-        /** DeadLetter */
-        DeadLetter: {
-            /** Format: date-time */
-            at: string;
-            body: string;
-            code: string;
-            detail: string;
-            id: number;
-            namespace: string;
-            origin: string;
-            position: string | null;
-            redriven_at: string | null;
-            /** @enum {string} */
-            state: "waiting" | "redriven";
-        };
-        /** Listing[DeadLetter] */
-        DeadLetterList: {
-            items: components["schemas"]["DeadLetter"][];
-            next: string | null;
-        };
-        /** DecisionRecord */
-        DecisionRecord: {
-            alert?: string | null;
-            /** @default  */
-            detail: string;
-            event: string;
-            event_position: string;
-            generation: number;
-            id: string;
-            incident?: string | null;
-            key: string;
-            namespace: string;
-            outcome: string;
-            policy: string;
-            position: string;
-            reason: string;
-            /** Format: date-time */
-            recorded_at: string;
-            /** @default [] */
-            runs: string[];
-            /** @default [] */
-            tickets: string[];
-            values?: {
-                [key: string]: unknown;
-            };
-        };
-        /** Listing[DecisionRecord] */
-        DecisionRecordList: {
-            items: components["schemas"]["DecisionRecord"][];
-            next: string | null;
-        };
-        /** Enrolment */
-        Enrolment: {
-            password: string;
-            username?: string | null;
-        };
-        /** EventRecord */
-        EventRecord: {
-            actor: string | null;
-            derived: boolean;
-            event: {
-                [key: string]: unknown;
-            };
-            id: string;
-            namespace: string;
-            origin: string;
-            position: string;
-            /** Format: date-time */
-            recorded_at: string;
-            rejected: boolean;
-            resource?: string | null;
-            service?: string | null;
-            severity?: string | null;
-            source: string;
-            time?: string | null;
-            title?: string | null;
-            type: string;
-        };
-        /** Listing[EventRecord] */
-        EventRecordList: {
-            items: components["schemas"]["EventRecord"][];
-            next: string | null;
-        };
-        /** Explanation */
-        Explanation: {
-            decisions: components["schemas"]["DecisionRecord"][];
-            facts: components["schemas"]["Fact"][];
-            id: string;
-            kind: string;
-            namespace: string;
-            reasons: string[];
-            summary: string;
-        };
-        /** Fact */
-        Fact: {
-            cause_position: string;
-            event: {
-                [key: string]: unknown;
-            };
-            id: string;
-            input_position: string;
-            kind: string;
-            namespace: string;
-            position: string;
-            /** Format: date-time */
-            recorded_at: string;
-            type: string;
-        };
-        /** Listing[Fact] */
-        FactList: {
-            items: components["schemas"]["Fact"][];
-            next: string | null;
-        };
-        /** Funnel */
-        Funnel: {
-            alerts: number;
-            events: number;
-            incidents: number;
-            notifications: number;
-        };
-        /** Grant */
-        Grant: {
-            /** @default * */
-            namespace: string;
-            /** @enum {string} */
-            role: "viewer" | "responder" | "operator" | "approver" | "editor" | "admin";
-        };
-        /** Incident */
-        Incident: {
-            acknowledged_at?: string | null;
-            acknowledged_by?: string | null;
-            alerts_firing: number;
-            alerts_total: number;
-            assignee?: string | null;
-            closed_at?: string | null;
-            id: string;
-            /** @default true */
-            joinable: boolean;
-            namespace: string;
-            /** Format: date-time */
-            opened_at: string;
-            owner?: string | null;
-            /** @default  */
-            position: string;
-            /** @enum {string} */
-            priority: "P1" | "P2" | "P3" | "P4" | "P5";
-            priority_reason: string;
-            /** @default 0 */
-            reopened: number;
-            resolved_at?: string | null;
-            resolved_by?: string | null;
-            resource: string | null;
-            /** @default [] */
-            runs: string[];
-            service: string | null;
-            severity: string;
-            /** @enum {string} */
-            state: "open" | "acknowledged" | "resolved" | "closed";
-            /** @default [] */
-            tickets: string[];
-            title: string;
-            /** @default [] */
-            told: string[];
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[Incident] */
-        IncidentList: {
-            items: components["schemas"]["Incident"][];
-            next: string | null;
-        };
-        /** IssuedToken */
-        IssuedToken: {
-            /** Format: date-time */
-            created_at: string;
-            created_by: string;
-            expires_at: string | null;
-            id: string;
-            last_used_at: string | null;
-            name: string;
-            namespaces: string[];
-            role: string | null;
-            /** @enum {string} */
-            scope: "role" | "source" | "worker";
-            token: string;
-            user: string | null;
-        };
-        /** LinkInfo */
-        LinkInfo: {
-            /** Format: date-time */
-            expires_at: string;
-            purpose: string;
-            user: string | null;
-        };
-        /** LinkView */
-        LinkView: {
-            /** Format: date-time */
-            expires_at: string;
-            url: string;
-        };
-        /** Mail */
-        Mail: {
-            /** Format: date-time */
-            at: string;
-            html?: string | null;
-            id: string;
-            sender: string;
-            subject: string;
-            text?: string | null;
-            to: string[];
-        };
-        /** Listing[Mail] */
-        MailList: {
-            items: components["schemas"]["Mail"][];
-            next: string | null;
-        };
-        /** Manifest */
-        Manifest: {
-            applied_by: string;
-            /** @default false */
-            deleted: boolean;
-            description: string | null;
-            generation: number;
-            hash: string;
-            id: string;
-            kind: string;
-            labels: {
-                [key: string]: string;
-            };
-            name: string;
-            namespace: string;
-            owner: string | null;
-            /** @default  */
-            position: string;
-            review_by: string | null;
-            spec: unknown;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[Manifest] */
-        ManifestList: {
-            items: components["schemas"]["Manifest"][];
-            next: string | null;
-        };
-        /** Matcher */
-        Matcher: {
-            /** @default true */
-            is_equal: boolean;
-            /** @default false */
-            is_regex: boolean;
-            name: string;
-            value: string;
-        };
-        /** Me */
-        Me: {
-            actor: string;
-            bindings: components["schemas"]["Binding"][];
-            display_name: string | null;
-            home: string;
-            permissions: {
-                [key: string]: string[];
-            };
-            session_expires_at: string | null;
-            user: string | null;
-        };
-        /** MonitorState */
-        MonitorState: {
-            detail: string | null;
-            error_code: string | null;
-            findings?: {
-                [key: string]: string;
-            };
-            id: string;
-            name: string;
-            namespace: string;
-            /** @default  */
-            position: string;
-            /** Format: date-time */
-            since: string;
-            state: string;
-            /** Format: date-time */
-            updated_at: string;
-            uses: string;
-        };
-        /** MonitorView */
-        MonitorView: {
-            manifest: components["schemas"]["Manifest"] | null;
-            state: components["schemas"]["MonitorState"] | null;
-        };
-        /** Listing[MonitorView] */
-        MonitorViewList: {
-            items: components["schemas"]["MonitorView"][];
-            next: string | null;
-        };
-        /** NearMiss */
-        NearMiss: {
-            /** Format: date-time */
-            at: string;
-            detail: string;
-            event: string;
-            position: number;
-            reason: string;
-        };
-        /** NewSecret */
-        NewSecret: {
-            value: string;
-        };
-        /** NewSilence */
-        NewSilence: {
-            comment: string;
-            /** Format: date-time */
-            ends_at: string;
-            id?: string | null;
-            matchers: components["schemas"]["Matcher"][];
-            namespace?: string | null;
-            /** Format: date-time */
-            starts_at: string;
-        };
-        /** NewTicket */
-        NewTicket: {
-            /** @default  */
-            description: string;
-            incident?: string | null;
-            namespace?: string | null;
-            /** @enum {null|string} */
-            priority?: "P1" | "P2" | "P3" | "P4" | "P5" | null;
-            resource?: string | null;
-            service?: string | null;
-            /** @enum {null|string} */
-            severity?: "clear" | "info" | "warning" | "minor" | "major" | "critical" | null;
-            title: string;
-            /**
-             * @default request
-             * @enum {string}
-             */
-            type: "incident" | "change" | "request" | "problem";
-        };
-        /** NewToken */
-        NewToken: {
-            expires_in_days?: number | null;
-            /** @description Lower-case letters, digits, dots and hyphens */
-            name: string;
-            namespaces: string[];
-            /** @enum {null|string} */
-            role?: "viewer" | "responder" | "operator" | "approver" | "editor" | "admin" | null;
-            /**
-             * @default role
-             * @enum {string}
-             */
-            scope: "role" | "source" | "worker";
-            user?: string | null;
-        };
-        /** NewUser */
-        NewUser: {
-            bindings?: components["schemas"]["Grant"][];
-            display_name?: string | null;
-            email?: string | null;
-            /**
-             * @default person
-             * @enum {string}
-             */
-            kind: "person" | "service";
-            name: string;
-            password?: string | null;
-        };
-        /** Now */
-        Now: {
-            alerts_by_severity: {
-                [key: string]: number;
-            };
-            alerts_quiet: number;
-            /** Format: date-time */
-            at: string;
-            dead_letters: number;
-            funnel: components["schemas"]["Funnel"];
-            incidents: components["schemas"]["Incident"][];
-            incidents_by_priority: {
-                [key: string]: number;
-            };
-            monitors_failing: number;
-            position: string;
-            rate: components["schemas"]["Bucket"][];
-            runs_active: number;
-        };
-        /** Point */
-        Point: {
-            /** Format: date-time */
-            at: string;
-            count: number;
-            max: number;
-            mean: number;
-            min: number;
-        };
-        /** PolicyStats */
-        PolicyStats: {
-            /** @default 0 */
-            blocked: number;
-            /** @default 0 */
-            fired: number;
-            last_fired_at?: string | null;
-            /** @default [] */
-            near_misses: components["schemas"]["NearMiss"][];
-        };
-        /** PolicyView */
-        PolicyView: {
-            applied_by: string;
-            description: string | null;
-            generation: number;
-            id: string;
-            labels: {
-                [key: string]: string;
-            };
-            mode: string;
-            name: string;
-            namespace: string;
-            owner: string | null;
-            spec: {
-                [key: string]: unknown;
-            };
-            stats: components["schemas"]["PolicyStats"];
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[PolicyView] */
-        PolicyViewList: {
-            items: components["schemas"]["PolicyView"][];
-            next: string | null;
-        };
-        /**
-         * Problem
-         * @description Why a request was refused.
-         */
-        Problem: {
-            /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
-            /** @default  */
-            detail: string;
-            /** @default  */
-            hint: string;
-            status: number;
-            title: string;
-            type: string;
-        };
-        /** Quiet */
-        Quiet: {
-            by: string;
-            reason: string;
-            /** Format: date-time */
-            since: string;
-            until?: string | null;
-        };
-        /** Reason */
-        Reason: {
-            reason?: string | null;
-        };
         /**
          * RefusedMember
          * @description A member that was refused; it is kept as a dead letter.
          */
         RefusedMember: {
+            index: number;
             code: string;
             detail: string;
-            index: number;
-        };
-        /** Remark */
-        Remark: {
-            text: string;
-        };
-        /** Run */
-        Run: {
-            alert?: string | null;
-            deadline_at?: string | null;
-            definition: unknown;
-            ended_at?: string | null;
-            id: string;
-            incident?: string | null;
-            inputs: {
-                [key: string]: unknown;
-            };
-            namespace: string;
-            /** @default  */
-            position: string;
-            reason: string | null;
-            resource?: string | null;
-            service?: string | null;
-            /** Format: date-time */
-            started_at: string;
-            /** @enum {string} */
-            state: "running" | "succeeded" | "failed" | "cancelled";
-            steps: components["schemas"]["Step"][];
-            trigger: {
-                [key: string]: unknown;
-            };
-            /** Format: date-time */
-            updated_at: string;
-            workflow: string;
-            workflow_hash: string;
-        };
-        /** Listing[Run] */
-        RunList: {
-            items: components["schemas"]["Run"][];
-            next: string | null;
-        };
-        /** SecretView */
-        SecretView: {
-            name: string;
-            namespace: string;
-            reference: string;
-            /** Format: date-time */
-            updated_at: string;
-            updated_by: string;
-        };
-        /** Listing[SecretView] */
-        SecretViewList: {
-            items: components["schemas"]["SecretView"][];
-            next: string | null;
-        };
-        /** Series */
-        Series: {
-            labels: {
-                [key: string]: string;
-            };
-            metric: string;
-            namespace: string;
-            points: components["schemas"]["Point"][];
-            resource: string;
-            series: string;
-            step_s: number;
-        };
-        /** SeriesKey */
-        SeriesKey: {
-            labels: {
-                [key: string]: string;
-            };
-            metric: string;
-            namespace: string;
-            resource: string;
-            series: string;
-        };
-        /** Listing[SeriesKey] */
-        SeriesKeyList: {
-            items: components["schemas"]["SeriesKey"][];
-            next: string | null;
-        };
-        /** Listing[Series] */
-        SeriesList: {
-            items: components["schemas"]["Series"][];
-            next: string | null;
-        };
-        /** ServiceView */
-        ServiceView: {
-            alerts_firing: number;
-            criticality: string;
-            description: string | null;
-            id: string;
-            incidents_open: number;
-            manifest?: components["schemas"]["Manifest"] | null;
-            name: string;
-            namespace: string;
-            owner: string | null;
-            severity: string;
-        };
-        /** Listing[ServiceView] */
-        ServiceViewList: {
-            items: components["schemas"]["ServiceView"][];
-            next: string | null;
-        };
-        /** Silence */
-        Silence: {
-            comment: string;
-            created_by: string;
-            /** Format: date-time */
-            ends_at: string;
-            id: string;
-            matchers: components["schemas"]["Matcher"][];
-            namespace: string;
-            /** @default  */
-            position: string;
-            /** Format: date-time */
-            starts_at: string;
-            /** @enum {string} */
-            state: "pending" | "active" | "expired";
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[Silence] */
-        SilenceList: {
-            items: components["schemas"]["Silence"][];
-            next: string | null;
-        };
-        /** SourceView */
-        SourceView: {
-            accepted: number;
-            configured: boolean;
-            description: string | null;
-            duplicates: number;
-            id: string;
-            last_error: string | null;
-            last_error_at: string | null;
-            last_event_at: string | null;
-            name: string;
-            namespace: string;
-            path: string;
-            rate_per_minute: number;
-            rejected: number;
-            type: string;
-        };
-        /** Listing[SourceView] */
-        SourceViewList: {
-            items: components["schemas"]["SourceView"][];
-            next: string | null;
-        };
-        /** Start */
-        Start: {
-            inputs?: {
-                [key: string]: unknown;
-            };
-            namespace?: string | null;
-            workflow: string;
-        };
-        /** Step */
-        Step: {
-            address: string;
-            /** @default 0 */
-            attempt: number;
-            effect?: string | null;
-            ended_at?: string | null;
-            error_code?: string | null;
-            inputs?: unknown;
-            next_try_at?: string | null;
-            outputs?: {
-                [key: string]: unknown;
-            };
-            reason?: string | null;
-            result?: unknown;
-            started_at?: string | null;
-            /**
-             * @default pending
-             * @enum {string}
-             */
-            state: "pending" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "unknown";
-            uses: string;
-        };
-        /** Story */
-        Story: {
-            edges: components["schemas"]["StoryEdge"][];
-            nodes: components["schemas"]["StoryNode"][];
-            root: string;
-            truncated: boolean;
-        };
-        /** StoryEdge */
-        StoryEdge: {
-            from: string;
-            /** @enum {string} */
-            kind: "caused" | "asked" | "prevented";
-            to: string;
-        };
-        /** StoryNode */
-        StoryNode: {
-            about_id?: string | null;
-            about_kind?: string | null;
-            /** Format: date-time */
-            at: string;
-            detail?: string | null;
-            id: string;
-            /** @enum {string} */
-            kind: "input" | "fact" | "decision" | "near_miss" | "quiet";
-            outcome?: string | null;
-            position: string | null;
-            reason?: string | null;
-            severity?: string | null;
-            title: string;
-            type: string;
-        };
-        /** Ticket */
-        Ticket: {
-            assignee?: string | null;
-            closed_at?: string | null;
-            description: string;
-            id: string;
-            incident?: string | null;
-            namespace: string;
-            /** Format: date-time */
-            opened_at: string;
-            opened_by: string;
-            /** @default  */
-            position: string;
-            priority: string | null;
-            resolved_at?: string | null;
-            resource: string | null;
-            run?: string | null;
-            service: string | null;
-            severity: string | null;
-            /** @enum {string} */
-            state: "new" | "in_progress" | "resolved" | "closed";
-            title: string;
-            type: string;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[Ticket] */
-        TicketList: {
-            items: components["schemas"]["Ticket"][];
-            next: string | null;
-        };
-        /** TokenView */
-        TokenView: {
-            /** Format: date-time */
-            created_at: string;
-            created_by: string;
-            expires_at: string | null;
-            id: string;
-            last_used_at: string | null;
-            name: string;
-            namespaces: string[];
-            role: string | null;
-            /** @enum {string} */
-            scope: "role" | "source" | "worker";
-            user: string | null;
-        };
-        /** Listing[TokenView] */
-        TokenViewList: {
-            items: components["schemas"]["TokenView"][];
-            next: string | null;
-        };
-        /** Transition */
-        Transition: {
-            /** @enum {string} */
-            state: "new" | "in_progress" | "resolved" | "closed";
-        };
-        /** UserChange */
-        UserChange: {
-            bindings?: components["schemas"]["Grant"][];
-            disabled?: boolean;
-            display_name?: string | null;
-            email?: string | null;
-            password?: string;
-        };
-        /** UserView */
-        UserView: {
-            bindings: components["schemas"]["Binding"][];
-            /** Format: date-time */
-            created_at: string;
-            created_by: string;
-            disabled: boolean;
-            display_name: string | null;
-            email: string | null;
-            has_password: boolean;
-            /** @enum {string} */
-            kind: "person" | "service";
-            name: string;
-            /** Format: date-time */
-            updated_at: string;
-        };
-        /** Listing[UserView] */
-        UserViewList: {
-            items: components["schemas"]["UserView"][];
-            next: string | null;
         };
     };
     responses: never;
@@ -2450,93 +2451,6 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    get_alertmanager_path: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                path: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    post_alertmanager_path: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                path: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_alertmanager_path: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                path: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     list_alerts: {
         parameters: {
             query?: {
@@ -2615,7 +2529,91 @@ export interface operations {
             };
         };
     };
+    get_alert_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[] | null;
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[] | null;
+                severity?: string[] | null;
+                namespace?: string[] | null;
+                resource?: string[] | null;
+                service?: string[] | null;
+                /** @description RFC 3339; changed at or after it */
+                since?: string | null;
+                /** @description RFC 3339; begun at or before it */
+                until?: string | null;
+                /** @description A part of the title or the id */
+                q?: string | null;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     acknowledge_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unacknowledge_alert: {
         parameters: {
             query?: never;
             header?: never;
@@ -2685,7 +2683,85 @@ export interface operations {
             };
         };
     };
-    get_alert_timeline: {
+    list_incidents: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[] | null;
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[] | null;
+                severity?: string[] | null;
+                namespace?: string[] | null;
+                resource?: string[] | null;
+                service?: string[] | null;
+                /** @description RFC 3339; changed at or after it */
+                since?: string | null;
+                /** @description RFC 3339; begun at or before it */
+                until?: string | null;
+                /** @description A part of the title or the id */
+                q?: string | null;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_incident_timeline: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
@@ -2708,7 +2784,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                alert_id: string;
+                incident_id: string;
             };
             cookie?: never;
         };
@@ -2734,12 +2810,140 @@ export interface operations {
             };
         };
     };
-    unacknowledge_alert: {
+    list_incident_alerts: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                alert_id: string;
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_incident_runs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_incident_comments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    comment_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Remark"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acknowledge_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
             };
             cookie?: never;
         };
@@ -2755,7 +2959,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Alert"];
+                    "application/json": components["schemas"]["Incident"];
                 };
             };
             /** @description Refused */
@@ -2769,139 +2973,20 @@ export interface operations {
             };
         };
     };
-    list_audit: {
-        parameters: {
-            query?: {
-                /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
-                /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
-                /** @description RFC 3339; changed at or after it */
-                since?: string | null;
-                /** @description RFC 3339; begun at or before it */
-                until?: string | null;
-                /** @description A part of the title or the id */
-                q?: string | null;
-                limit?: number;
-                /** @description `next` of the page before */
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EventRecordList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_channels: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ManifestList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_dead_letters: {
-        parameters: {
-            query?: {
-                /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
-                /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
-                /** @description RFC 3339; changed at or after it */
-                since?: string | null;
-                /** @description RFC 3339; begun at or before it */
-                until?: string | null;
-                /** @description A part of the title or the id */
-                q?: string | null;
-                limit?: number;
-                /** @description `next` of the page before */
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["DeadLetterList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_dead_letter: {
+    resolve_incident: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                letter_id: number;
+                incident_id: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -2909,7 +2994,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeadLetter"];
+                    "application/json": components["schemas"]["Incident"];
                 };
             };
             /** @description Refused */
@@ -2923,16 +3008,20 @@ export interface operations {
             };
         };
     };
-    redrive_dead_letter: {
+    reopen_incident: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                letter_id: number;
+                incident_id: string;
             };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -2940,7 +3029,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DeadLetter"];
+                    "application/json": components["schemas"]["Incident"];
                 };
             };
             /** @description Refused */
@@ -2954,34 +3043,20 @@ export interface operations {
             };
         };
     };
-    list_decisions: {
+    close_incident: {
         parameters: {
-            query?: {
-                /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
-                /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
-                /** @description RFC 3339; changed at or after it */
-                since?: string | null;
-                /** @description RFC 3339; begun at or before it */
-                until?: string | null;
-                /** @description A part of the title or the id */
-                q?: string | null;
-                limit?: number;
-                /** @description `next` of the page before */
-                cursor?: string | null;
-                /** @description `namespace/name` */
-                policy?: string | null;
-            };
+            query?: never;
             header?: never;
-            path?: never;
+            path: {
+                incident_id: string;
+            };
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
         responses: {
             /** @description Request fulfilled, document follows */
             200: {
@@ -2989,7 +3064,42 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["DecisionRecordList"];
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assignment"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
                 };
             };
             /** @description Refused */
@@ -3084,6 +3194,53 @@ export interface operations {
             };
         };
     };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[] | null;
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[] | null;
+                severity?: string[] | null;
+                namespace?: string[] | null;
+                resource?: string[] | null;
+                service?: string[] | null;
+                /** @description RFC 3339; changed at or after it */
+                since?: string | null;
+                /** @description RFC 3339; begun at or before it */
+                until?: string | null;
+                /** @description A part of the title or the id */
+                q?: string | null;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventRecordList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_event: {
         parameters: {
             query?: never;
@@ -3146,39 +3303,7 @@ export interface operations {
             };
         };
     };
-    explain: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: string;
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Explanation"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_incidents: {
+    list_decisions: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
@@ -3198,6 +3323,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before */
                 cursor?: string | null;
+                /** @description `namespace/name` */
+                policy?: string | null;
             };
             header?: never;
             path?: never;
@@ -3211,843 +3338,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IncidentList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    acknowledge_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Reason"] | null;
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_incident_alerts: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    assign_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Assignment"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    close_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Reason"] | null;
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_incident_comments: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CommentList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    comment_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Remark"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    reopen_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Reason"] | null;
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    resolve_incident: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Reason"] | null;
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Incident"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_incident_runs: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["RunList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_incident_timeline: {
-        parameters: {
-            query?: {
-                /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
-                /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
-                /** @description RFC 3339; changed at or after it */
-                since?: string | null;
-                /** @description RFC 3339; begun at or before it */
-                until?: string | null;
-                /** @description A part of the title or the id */
-                q?: string | null;
-                limit?: number;
-                /** @description `next` of the page before */
-                cursor?: string | null;
-            };
-            header?: never;
-            path: {
-                incident_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FactList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["LinkInfo"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    use_link: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Enrolment"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_mails: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MailList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_mail: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                mail_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Mail"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    apply_manifests: {
-        parameters: {
-            query?: {
-                /** @description Only say what would change */
-                dry_run?: boolean;
-                /** @description Of documents that name none */
-                namespace?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Applied"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_manifests: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ManifestList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_manifest: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: string;
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Manifest"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_manifest: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: string;
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Applied"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_me: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Me"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_monitors: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MonitorViewList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_monitor: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MonitorView"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_api_v1_openapi_json: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_policies: {
-        parameters: {
-            query?: {
-                /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
-                /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
-                /** @description RFC 3339; changed at or after it */
-                since?: string | null;
-                /** @description RFC 3339; begun at or before it */
-                until?: string | null;
-                /** @description A part of the title or the id */
-                q?: string | null;
-                limit?: number;
-                /** @description `next` of the page before */
-                cursor?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PolicyViewList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_policy: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PolicyView"];
+                    "application/json": components["schemas"]["DecisionRecordList"];
                 };
             };
             /** @description Refused */
@@ -4172,41 +3463,6 @@ export interface operations {
             };
         };
     };
-    cancel_run: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                run_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Reason"] | null;
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Run"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     get_run_timeline: {
         parameters: {
             query?: {
@@ -4256,18 +3512,61 @@ export interface operations {
             };
         };
     };
-    get_samples: {
+    cancel_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tickets: {
         parameters: {
             query?: {
-                /** @description Exact names, from /samples/series */
-                series?: string[] | null;
-                resource?: string | null;
-                metric?: string | null;
-                namespace?: string | null;
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[] | null;
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[] | null;
+                severity?: string[] | null;
+                namespace?: string[] | null;
+                resource?: string[] | null;
+                service?: string[] | null;
+                /** @description RFC 3339; changed at or after it */
                 since?: string | null;
+                /** @description RFC 3339; begun at or before it */
                 until?: string | null;
-                /** @description Seconds; a multiple of 60 */
-                step?: number | null;
+                /** @description A part of the title or the id */
+                q?: string | null;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
             };
             header?: never;
             path?: never;
@@ -4281,7 +3580,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SeriesList"];
+                    "application/json": components["schemas"]["TicketList"];
                 };
             };
             /** @description Refused */
@@ -4295,196 +3594,7 @@ export interface operations {
             };
         };
     };
-    list_series: {
-        parameters: {
-            query?: {
-                resource?: string | null;
-                metric?: string | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SeriesKeyList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_schema: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": {
-                        [key: string]: unknown;
-                    };
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_secrets: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecretViewList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    set_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewSecret"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SecretView"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    delete_secret: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                namespace: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_services: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceViewList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sign_in: {
+    create_ticket: {
         parameters: {
             query?: never;
             header?: never;
@@ -4493,17 +3603,17 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Credentials"];
+                "application/json": components["schemas"]["NewTicket"];
             };
         };
         responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
+            /** @description Document created, URL follows */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Me"];
+                    "application/json": components["schemas"]["Ticket"];
                 };
             };
             /** @description Refused */
@@ -4517,13 +3627,13 @@ export interface operations {
             };
         };
     };
-    sign_out: {
+    get_ticket: {
         parameters: {
-            query?: {
-                everywhere?: boolean;
-            };
+            query?: never;
             header?: never;
-            path?: never;
+            path: {
+                ticket_id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -4534,9 +3644,192 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": {
-                        [key: string]: boolean;
-                    };
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_ticket_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[] | null;
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[] | null;
+                severity?: string[] | null;
+                namespace?: string[] | null;
+                resource?: string[] | null;
+                service?: string[] | null;
+                /** @description RFC 3339; changed at or after it */
+                since?: string | null;
+                /** @description RFC 3339; begun at or before it */
+                until?: string | null;
+                /** @description A part of the title or the id */
+                q?: string | null;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_ticket_comments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommentList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    comment_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Remark"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    transition_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Transition"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    assign_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Assignment"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
                 };
             };
             /** @description Refused */
@@ -4692,6 +3985,249 @@ export interface operations {
             };
         };
     };
+    list_policies: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[] | null;
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[] | null;
+                severity?: string[] | null;
+                namespace?: string[] | null;
+                resource?: string[] | null;
+                service?: string[] | null;
+                /** @description RFC 3339; changed at or after it */
+                since?: string | null;
+                /** @description RFC 3339; begun at or before it */
+                until?: string | null;
+                /** @description A part of the title or the id */
+                q?: string | null;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyViewList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_policy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_manifests: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_manifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Manifest"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_manifest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    apply_manifests: {
+        parameters: {
+            query?: {
+                /** @description Only say what would change */
+                dry_run?: boolean;
+                /** @description Of documents that name none */
+                namespace?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Applied"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_schema: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sources: {
         parameters: {
             query?: never;
@@ -4721,7 +4257,7 @@ export interface operations {
             };
         };
     };
-    get_now: {
+    list_monitors: {
         parameters: {
             query?: never;
             header?: never;
@@ -4736,7 +4272,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Now"];
+                    "application/json": components["schemas"]["MonitorViewList"];
                 };
             };
             /** @description Refused */
@@ -4750,25 +4286,54 @@ export interface operations {
             };
         };
     };
-    stream: {
+    get_monitor: {
         parameters: {
-            query?: {
-                types?: string;
-                namespace?: string;
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
             };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MonitorView"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_services: {
+        parameters: {
+            query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description Request fulfilled, document follows */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": string;
+                    "application/json": components["schemas"]["ServiceViewList"];
                 };
             };
             /** @description Refused */
@@ -4811,7 +4376,197 @@ export interface operations {
             };
         };
     };
-    list_tickets: {
+    list_channels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_workflows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ManifestList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_series: {
+        parameters: {
+            query?: {
+                resource?: string | null;
+                metric?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesKeyList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_samples: {
+        parameters: {
+            query?: {
+                /** @description Exact names, from /samples/series */
+                series?: string[] | null;
+                resource?: string | null;
+                metric?: string | null;
+                namespace?: string | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description Seconds; a multiple of 60 */
+                step?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SeriesList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_now: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Now"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_dead_letters: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
@@ -4844,7 +4599,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TicketList"];
+                    "application/json": components["schemas"]["DeadLetterList"];
                 };
             };
             /** @description Refused */
@@ -4858,45 +4613,12 @@ export interface operations {
             };
         };
     };
-    create_ticket: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewTicket"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_ticket: {
+    get_dead_letter: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                ticket_id: string;
+                letter_id: number;
             };
             cookie?: never;
         };
@@ -4908,7 +4630,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Ticket"];
+                    "application/json": components["schemas"]["DeadLetter"];
                 };
             };
             /** @description Refused */
@@ -4922,47 +4644,12 @@ export interface operations {
             };
         };
     };
-    assign_ticket: {
+    redrive_dead_letter: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                ticket_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Assignment"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_ticket_comments: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ticket_id: string;
+                letter_id: number;
             };
             cookie?: never;
         };
@@ -4974,7 +4661,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["CommentList"];
+                    "application/json": components["schemas"]["DeadLetter"];
                 };
             };
             /** @description Refused */
@@ -4988,126 +4675,7 @@ export interface operations {
             };
         };
     };
-    comment_ticket: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ticket_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Remark"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_ticket_timeline: {
-        parameters: {
-            query?: {
-                /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
-                /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
-                /** @description RFC 3339; changed at or after it */
-                since?: string | null;
-                /** @description RFC 3339; begun at or before it */
-                until?: string | null;
-                /** @description A part of the title or the id */
-                q?: string | null;
-                limit?: number;
-                /** @description `next` of the page before */
-                cursor?: string | null;
-            };
-            header?: never;
-            path: {
-                ticket_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FactList"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    transition_ticket: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                ticket_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Transition"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Ticket"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_tokens: {
+    list_mails: {
         parameters: {
             query?: never;
             header?: never;
@@ -5122,7 +4690,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TokenViewList"];
+                    "application/json": components["schemas"]["MailList"];
                 };
             };
             /** @description Refused */
@@ -5136,56 +4704,25 @@ export interface operations {
             };
         };
     };
-    create_token: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["NewToken"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IssuedToken"];
-                };
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    revoke_token: {
+    get_mail: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                token_id: string;
+                mail_id: string;
             };
             cookie?: never;
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
+            /** @description Request fulfilled, document follows */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Mail"];
+                };
             };
             /** @description Refused */
             default: {
@@ -5355,7 +4892,7 @@ export interface operations {
             };
         };
     };
-    list_workflows: {
+    list_tokens: {
         parameters: {
             query?: never;
             header?: never;
@@ -5370,7 +4907,325 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ManifestList"];
+                    "application/json": components["schemas"]["TokenViewList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedToken"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretViewList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSecret"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretView"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_secret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Credentials"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LinkInfo"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    use_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Enrolment"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: {
+                everywhere?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        [key: string]: boolean;
+                    };
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
                 };
             };
             /** @description Refused */
@@ -5389,6 +5244,148 @@ export interface operations {
             query?: never;
             header?: never;
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_readyz: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_api_v1_openapi_json: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stream: {
+        parameters: {
+            query?: {
+                types?: string;
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_in_source: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                source: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -5471,12 +5468,12 @@ export interface operations {
             };
         };
     };
-    post_in_source: {
+    get_alertmanager_path: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                source: string;
+                path: string;
             };
             cookie?: never;
         };
@@ -5500,11 +5497,42 @@ export interface operations {
             };
         };
     };
-    get_metrics: {
+    post_alertmanager_path: {
         parameters: {
             query?: never;
             header?: never;
-            path?: never;
+            path: {
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_alertmanager_path: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                path: string;
+            };
             cookie?: never;
         };
         requestBody?: never;
@@ -5534,33 +5562,6 @@ export interface operations {
             path: {
                 path: string;
             };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    get_readyz: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
             cookie?: never;
         };
         requestBody?: never;
