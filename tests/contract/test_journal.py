@@ -221,7 +221,7 @@ def test_too_much_at_once_is_refused_and_said_so(life: Writing) -> None:
 
     for _ in range(12):
         unit = frames.Submit(1, "default", "t", None, [problem(life, f"r{n}") for n in range(1000)])
-        life.loop.submit(unit, answers.append)
+        life.loop.submit([unit], answers.append)
     refused = [answer for answer in answers if getattr(answer, "error", None)]
     assert len(refused) == 2
     life.work()

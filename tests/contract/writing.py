@@ -44,7 +44,7 @@ class Writing:
         """One unit, to its answer."""
         answers: list[frames.Answer] = []
         unit = frames.Submit(1, "default", "test", "user:basis-1", list(bodies), **more)
-        self.loop.submit(unit, answers.append)
+        self.loop.submit([unit], answers.append)
         self.work()
         return answers[0]
 

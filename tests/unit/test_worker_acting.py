@@ -92,11 +92,12 @@ class Engine:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        async for frame in read_frames(reader):
-            if isinstance(frame, frames.Lease):
-                self.offers.append(frame.slots)
-            elif isinstance(frame, frames.Submit):
-                self._answer(frame)
+        async for received in read_frames(reader):
+            for frame in received:
+                if isinstance(frame, frames.Lease):
+                    self.offers.append(frame.slots)
+                elif isinstance(frame, frames.Submit):
+                    self._answer(frame)
         writer.close()
 
     def _answer(self, frame: frames.Submit) -> None:

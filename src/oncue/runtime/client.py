@@ -11,6 +11,7 @@ from oncue.runtime import frames
 
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
+READ_BYTES: Final = 1024 * 1024
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
 )
@@ -74,8 +75,9 @@ class EngineClient:
                 self.send(frame)
             self._connected.set()
             try:
-                async for frame in read_frames(reader):
-                    self._receive(frame)
+                async for received in read_frames(reader):
+                    for frame in received:
+                        self._receive(frame)
             except (ConnectionResetError, BrokenPipeError):
                 pass
             finally:
@@ -158,11 +160,31 @@ def _checked(answer: frames.Answer | frames.HealthReport) -> frames.Answer:
     return answer
 
 
-async def read_frames(reader: asyncio.StreamReader) -> AsyncIterator[frames.Frame]:
-    """Frames until the other side closes."""
-    while True:
-        try:
-            head = await reader.readexactly(4)
-            yield frames.decode(await reader.readexactly(int.from_bytes(head, "big")))
-        except asyncio.IncompleteReadError:
-            return
+class Framing:
+    """Cuts a stream of bytes into frames."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[frames.Frame]:
+        """The frames that are complete with `data`."""
+        data = self._rest + data if self._rest else data
+        found: list[frames.Frame] = []
+        at, end = 0, len(data)
+        while end - at >= 4:
+            after = at + 4 + int.from_bytes(data[at : at + 4], "big")
+            if after - at > frames.FRAME_LIMIT:
+                raise ConnectionResetError("a frame is larger than any that is sent")
+            if after > end:
+                break
+            found.append(frames.decode(data[at + 4 : after]))
+            at = after
+        self._rest = data[at:]
+        return found
+
+
+async def read_frames(reader: asyncio.StreamReader) -> AsyncIterator[list[frames.Frame]]:
+    """Frames, as many at a time as have come, until the other side closes."""
+    framing = Framing()
+    while data := await reader.read(READ_BYTES):
+        yield framing.feed(data)

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
@@ -178,7 +179,7 @@ class EngineProcess:
             loop.call_soon_threadsafe(_settle, answered, answer)
 
         while True:
-            self.loop.submit(frames.Submit(0, "default", "engine", "system", [body], True), done)
+            self.loop.submit([frames.Submit(0, "default", "engine", "system", [body], True)], done)
             answer = await answered
             if answer.error is None:
                 return answer
@@ -251,22 +252,29 @@ class EngineProcess:
             writer.write(_framed(frame))
 
         try:
-            async for frame in read_frames(reader):
-                if isinstance(frame, frames.Submit | frames.Dead):
-                    self.loop.submit(frame, done)
-                elif isinstance(frame, frames.Watch):
-                    self._watchers[connection] = writer
-                elif isinstance(frame, frames.Lease):
-                    self._dispatcher.offer(connection, frame.worker, frame.slots, send)
-                elif isinstance(frame, frames.Health):
-                    ready = self._ready and self.loop.problem is None
-                    send(frames.HealthReport(frame.seq, ready, self._health()))
+            async for received in read_frames(reader):
+                units = [frame for frame in received if isinstance(frame, frames.Submit | frames.Dead)]
+                if units:
+                    self.loop.submit(units, done)
+                for frame in received:
+                    self._other(frame, connection, writer, send)
         except (ConnectionResetError, BrokenPipeError):
             pass
         finally:
             self._watchers.pop(connection, None)
             self._dispatcher.gone(connection)
             writer.close()
+
+    def _other(
+        self, frame: frames.Frame, connection: int, writer: asyncio.StreamWriter, send: Callable[[frames.Frame], None]
+    ) -> None:
+        if isinstance(frame, frames.Watch):
+            self._watchers[connection] = writer
+        elif isinstance(frame, frames.Lease):
+            self._dispatcher.offer(connection, frame.worker, frame.slots, send)
+        elif isinstance(frame, frames.Health):
+            ready = self._ready and self.loop.problem is None
+            send(frames.HealthReport(frame.seq, ready, self._health()))
 
     def _health(self) -> dict[str, Any]:
         state = self.state

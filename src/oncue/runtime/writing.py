@@ -8,7 +8,7 @@ and the loop tries the store again after a pause; reads go on meanwhile.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ BATCH_EVENTS: Final = 2000
 BATCH_S: Final = 0.02
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 GATHER_S: Final = 0.003
+GATHER_EVENTS: Final = 256
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
 Done = Callable[[frames.Answer], None]
@@ -114,25 +115,30 @@ class WriterLoop:
 
     # from other threads
 
-    def submit(self, unit: frames.Submit | frames.Dead, done: Done) -> None:
-        """Queue a unit; `done` is called, in the loop's thread, after its commit or refusal."""
-        urgent = isinstance(unit, frames.Submit) and unit.urgent
-        size = len(unit.bodies) if isinstance(unit, frames.Submit) else len(unit.letters)
-        weight = sum(map(len, unit.bodies)) if isinstance(unit, frames.Submit) else 0
-        if self.problem is not None and not urgent and time.monotonic() < self._retry_at:
-            done(_refused(unit, "store.unavailable", self.problem, max(1.0, self._retry_at - time.monotonic())))
-            return
+    def submit(self, units: Sequence[frames.Submit | frames.Dead], done: Done) -> None:
+        """Queue units; `done` is called, in the loop's thread, after the commit or refusal of each."""
+        refused: list[frames.Answer] = []
+        down = self.problem is not None and time.monotonic() < self._retry_at
         with self._lock:
-            full = self._queued + size > self._queue_events or self._queued_bytes + weight > QUEUE_BYTES
-            if not full or urgent:
-                self._queued += size
-                self._queued_bytes += weight
-                (self._urgent if urgent else self._normal).append(Work(unit, done, size, weight))
-        if full and not urgent:
-            self.counters.overloads += 1
-            done(_refused(unit, "ingest.overloaded", f"{self._queued} events wait", 1.0))
-            return
-        self._wake.set()
+            for unit in units:
+                urgent, size, weight = _measure(unit)
+                if down and not urgent:
+                    pause_s = max(1.0, self._retry_at - time.monotonic())
+                    refused.append(_refused(unit, "store.unavailable", self.problem or "", pause_s))
+                elif not urgent and self._is_full(size, weight):
+                    self.counters.overloads += 1
+                    refused.append(_refused(unit, "ingest.overloaded", f"{self._queued} events wait", 1.0))
+                else:
+                    self._queued += size
+                    self._queued_bytes += weight
+                    (self._urgent if urgent else self._normal).append(Work(unit, done, size, weight))
+        if len(refused) < len(units):
+            self._wake.set()
+        for answer in refused:
+            done(answer)
+
+    def _is_full(self, size: int, weight: int) -> bool:
+        return self._queued + size > self._queue_events or self._queued_bytes + weight > QUEUE_BYTES
 
     def stop(self) -> None:
         """Finish what has queued, then end `run`."""
@@ -211,6 +217,8 @@ class WriterLoop:
 
         Who sends alone is not kept waiting.
         """
+        if self._queued > GATHER_EVENTS:
+            return  # enough to do meanwhile
         expected = sum(self._units)
         until = time.perf_counter() + min(GATHER_S, self._commit_s / 2)
         while len(self._normal) < expected and not self._urgent and not self._stopping:
@@ -296,6 +304,13 @@ class WriterLoop:
         self.problem = reason
         for work in works:
             work.done(_refused(work.unit, "store.unavailable", reason, max(1.0, pause_s)))
+
+
+def _measure(unit: frames.Submit | frames.Dead) -> tuple[bool, int, int]:
+    """(whether it is urgent, its events, their bytes)."""
+    if isinstance(unit, frames.Submit):
+        return unit.urgent, len(unit.bodies), sum(map(len, unit.bodies))
+    return False, len(unit.letters), sum(len(letter[3]) for letter in unit.letters)
 
 
 def _refused(unit: frames.Submit | frames.Dead, code: str, detail: str, retry_after_s: float) -> frames.Answer:
