@@ -36,8 +36,6 @@ log = structlog.get_logger()
 BATCH_EVENTS: Final = 2000
 BATCH_S: Final = 0.02
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
-GATHER_S: Final = 0.003
-GATHER_EVENTS: Final = 256
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
 Done = Callable[[frames.Answer], None]
@@ -107,10 +105,6 @@ class WriterLoop:
         self._failures = 0
         self._retry_at = 0.0
         self._ticks = 0
-        self._units = (0, 0)
-        """Units of the last two batches: about as many senders wait for answers."""
-        self._commit_s = 0.0
-        """What a commit takes at present, smoothed."""
         self._idle_work: list[Callable[[], None]] = []
 
     # from other threads
@@ -189,7 +183,6 @@ class WriterLoop:
             if self.problem is not None and not self._probe():
                 continue
             if self._urgent or self._normal or self._timer_due():
-                self._gather()
                 self._batch()
 
     def _wait_s(self) -> float:
@@ -211,22 +204,6 @@ class WriterLoop:
             self._queued -= work.events
             self._queued_bytes -= work.size
             return work
-
-    def _gather(self) -> None:
-        """Wait, for less than half a commit, for those who were answered last to come again: they share its cost.
-
-        Who sends alone is not kept waiting.
-        """
-        if self._queued > GATHER_EVENTS:
-            return  # enough to do meanwhile
-        expected = sum(self._units)
-        until = time.perf_counter() + min(GATHER_S, self._commit_s / 2)
-        while len(self._normal) < expected and not self._urgent and not self._stopping:
-            left_s = until - time.perf_counter()
-            if left_s <= 0:
-                return
-            self._wake.wait(left_s)
-            self._wake.clear()
 
     def _refuse(self, queue: deque[Work]) -> None:
         with self._lock:
@@ -266,10 +243,7 @@ class WriterLoop:
             making.rollback()
             self._failed(str(failure), works)
             return
-        took_s = time.perf_counter() - busy
-        self._commit_s += (took_s - self._commit_s) / 8
-        self._units = (self._units[1], len(works)) if len(works) > 1 or self._units[1] > 1 else (0, 0)
-        self.counters.commit_seconds += took_s
+        self.counters.commit_seconds += time.perf_counter() - busy
         self.counters.commits += 1
         making.committed()
         self._events = segment.events if segment is not None else self._events
