@@ -194,10 +194,11 @@ function Decisions({ incident }: { incident: Incident }) {
   const facts = useDetail<Page<Fact>>("incidents", incident.id, "timeline", { query: { limit: 500 } });
   const decisions = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.policy."));
   const paged = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.effect.") && (fact.event.data as { kind?: string } | null)?.kind === "notify");
+  const skipped = (facts.data?.items ?? []).filter((fact) => fact.type === "oncue.notification.skipped");
   const latest = new Map(paged.toReversed().map((fact) => [fact.id, fact]));
   return (
     <Card title="Who was told, and why" scope={plural(latest.size, "notification")}>
-      {latest.size === 0 && decisions.length === 0 && <EmptyState title="Nobody was told"><p>A policy with <span className="mono">notify</span>, or a service with an owner that has channels, tells someone.</p></EmptyState>}
+      {latest.size + skipped.length + decisions.length === 0 && <EmptyState title="Nobody was told"><p>A policy with <span className="mono">notify</span>, or a service with an owner that has channels, tells someone.</p></EmptyState>}
       {[...latest.values()].map((fact) => {
         const data = fact.event.data as { uses?: string; state?: string; reason?: string | null; payload?: { channel?: string; reason?: string; with?: { to?: string[] } } };
         return (
@@ -209,6 +210,15 @@ function Decisions({ incident }: { incident: Incident }) {
               <span className="end"><StateMark state={data.state ?? "pending"} text={data.state === "succeeded" ? "Sent" : sentence(data.state ?? "pending")} /></span>
             </span>
             <span className="t12 dim3">{data.uses} through {data.payload?.channel ?? "the default channel"}, <RelativeTime at={fact.recorded_at} suffix=" ago" />{data.reason ? `: ${data.reason}` : ""}</span>
+          </div>
+        );
+      })}
+      {skipped.map((fact) => {
+        const data = fact.event.data as { reason?: string; detail?: string };
+        return (
+          <div key={fact.position} className="moving-row">
+            <span className="row wrapping"><Icon name="mail" /><span className="med">Nobody was told</span><ReasonChip code={data.reason ?? ""} not /><span className="end dim3"><RelativeTime at={fact.recorded_at} /></span></span>
+            <span className="t12 dim3">{data.detail}</span>
           </div>
         );
       })}
