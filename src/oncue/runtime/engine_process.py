@@ -34,9 +34,10 @@ from oncue.runtime.dispatch import Dispatcher, unknown
 from oncue.runtime.keys import journal_key, signing_key
 from oncue.runtime.logs import configure
 from oncue.runtime.maintenance import Maintenance
+from oncue.runtime.making import After
 from oncue.runtime.parent import die_with_parent
 from oncue.runtime.rows import lay_over
-from oncue.runtime.writing import After, WriterLoop
+from oncue.runtime.writing import WriterLoop
 from oncue.store import schema
 from oncue.store.database import FILE_NAME, Origin, live_rows, open_writer, reading_engine
 
