@@ -101,6 +101,7 @@ class EngineProcess:
         )  # fmt: skip
         self._socket = settings.data / frames.SOCKET_NAME
         self._watchers: dict[int, asyncio.StreamWriter] = {}
+        self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._dispatcher = Dispatcher(self._clock, self._lost)
         self._ready = False
         self._origin = origin
@@ -137,9 +138,18 @@ class EngineProcess:
         await asyncio.sleep(0)
         self.loop.stop()
         await asyncio.to_thread(thread.join, 30.0)
+        await self._hang_up()
         self._maintenance.checkpoint()
         self._socket.unlink(missing_ok=True)
         self._writer.driver.close()
+
+    async def _hang_up(self) -> None:
+        """End the connections ourselves: one that the loop's end cancels leaves a traceback in the log."""
+        tasks = list(self._connections)
+        for writer in self._connections.values():
+            writer.close()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5.0)
 
     def _write(self) -> None:
         try:
@@ -245,6 +255,9 @@ class EngineProcess:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = id(writer)
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections[task] = writer
 
         def done(answer: frames.Answer) -> None:
             self._reply(writer, answer)
@@ -262,6 +275,7 @@ class EngineProcess:
         except (ConnectionResetError, BrokenPipeError):
             pass
         finally:
+            del self._connections[task]
             self._watchers.pop(connection, None)
             self._dispatcher.gone(connection)
             writer.close()
