@@ -1,4 +1,4 @@
-"""A real Chromium on a real server: one browser for all tests, a signed-in page for each."""
+"""A real Chromium on a real server: one browser for a module's tests, a signed-in page for each."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,9 +65,13 @@ spec: {uses: host.load, every: 5s, resource: this-machine}
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+    """Chromium, without a window.
+
+    It ends with its module: while it is open, Playwright keeps an event loop running in this thread, in which no test
+    that needs a loop of its own could run.
+    """
     with sync_playwright() as playwright:
         expect.set_options(timeout=WITHIN_MS)
         chromium = playwright.chromium.launch(executable_path=program("chromium"), args=list(ARGUMENTS))
