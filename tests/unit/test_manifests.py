@@ -292,9 +292,9 @@ def test_values_with_expressions_are_not_compared_with_the_actions_schema() -> N
 
 
 def test_a_credential_in_clear_text_is_doubted() -> None:
-    assert _spec("Source", {"type": "cloudevents", "with": {"token": "secret://name"}}) == []
-    levels = [one.level for one in _spec("Source", {"type": "cloudevents", "with": {"token": "abc"}})]
-    assert levels == ["warning"]
+    assert _spec("Source", {"type": "github", "with": {"secret": "secret://name"}}) == []
+    levels = [one.level for one in _spec("Source", {"type": "github", "with": {"secret": "abc"}})]
+    assert levels == ["error", "warning"]
 
 
 def test_names_that_nobody_has_are_doubted() -> None:

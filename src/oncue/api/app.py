@@ -41,6 +41,7 @@ from oncue.api import (
     stats,
     tickets,
 )
+from oncue.api.admission import with_form_token
 from oncue.api.asgi import JSON, Receive, Scope, Send, answer
 from oncue.api.catalogue import Catalogue
 from oncue.api.context import Context
@@ -245,6 +246,7 @@ class Front:
             await routes[path](send)
         elif source := _SOURCE(path):
             _only(scope, "POST")
+            receive = await with_form_token(scope, receive, self.ctx.config.limits.body_bytes)
             who = self._permitted(scope, "POST", "/in/{source}", in_query=True)
             await self.ingest.source(scope, receive, send, who, source[1])
         elif beat := _HEARTBEAT(path):

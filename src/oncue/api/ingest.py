@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.access.roles import Principal, allowed, namespaces
+from oncue.api.admission import Admission
 from oncue.api.asgi import JSON, Disconnected, Receive, Scope, Send, answer, read_body, refuse
 from oncue.api.catalogue import Catalogue
 from oncue.api.context import Context, document
@@ -21,7 +22,8 @@ from oncue.api.guard import header, require
 from oncue.core.errors import Refusal
 from oncue.plugins.sources import cloudevents
 from oncue.runtime.frames import Answer
-from oncue.sdk.source import EVENT_LIMIT, Message, Parsed, Source
+from oncue.sdk.redact import redacted
+from oncue.sdk.source import EVENT_LIMIT, Admitting, Answering, Message, Parsed, Source
 from oncue.store.queries import entity_body
 
 IN_FLIGHT_LIMIT: Final = 128 * 1024 * 1024
@@ -179,16 +181,25 @@ class Ingest:
             labels=spec.get("labels") or {},
             settings=spec.get("with") or {},
         )
+        parser = self._parser(spec["type"])
         try:
-            parsed = self._parser(spec["type"]).parse(message)
+            if isinstance(parser, Admitting):
+                await parser.admit(message, Admission(self._ctx, manifest.namespace))
+            parsed = parser.parse(message)
         except Refusal as refusal:
             self.traffic_of(manifest.namespace, name).refused(1, f"{refusal.code}: {refusal.detail}")
             await self._ctx.client.bury(
-                [(0, refusal.code, refusal.detail, body[:EVENT_LIMIT])],
+                [(0, refusal.code, refusal.detail, redacted(body[:EVENT_LIMIT]))],
                 namespace=manifest.namespace,
                 origin=name,
             )
             raise
+        if isinstance(parser, Answering):
+            outcome = await self.take(parsed, namespace=manifest.namespace, origin=name, actor=who.actor, who=who)
+            reply = parser.answer(message, outcome.accepted, outcome.duplicates, outcome.rejected)
+            media = (reply.content_type or "text/plain").encode()
+            await answer(send, reply.status, [(b"content-type", media), (b"cache-control", b"no-store")], reply.body)
+            return
         await self._respond(send, parsed, who, namespace=manifest.namespace, origin=name, single=False)
 
     async def heartbeat(

@@ -34,8 +34,8 @@ from oncue.core.severity import NAMES as SEVERITIES
 from oncue.manifests.document import Path_
 from oncue.manifests.shape import misfits, near
 from oncue.sdk import registry
+from oncue.sdk.source import Checked
 
-SOURCES: Final = "oncue.sources"
 ENGINE_MONITORS: Final = ("heartbeat",)
 """Monitors that the engine does itself."""
 
@@ -346,7 +346,13 @@ def _threshold(threshold: Threshold, path: Path_) -> Iterator[Finding]:
 
 
 def _source(spec: SourceSpec) -> Iterator[Finding]:
-    yield from _uses(spec.type, SOURCES, (), ("type",), "manifest.invalid")
+    yield from _uses(spec.type, registry.SOURCES, (), ("type",), "manifest.invalid")
+    found = list(_with(spec.type, registry.SOURCES, spec.with_, ("with",)))
+    yield from found
+    if not found and spec.type in registry.names(registry.SOURCES):
+        source = registry.source(spec.type)
+        if isinstance(source, Checked):
+            yield from (Finding(("with", *path), detail) for path, detail in source.faults(spec.with_))
     yield from _credentials(spec.with_, ("with",))
     if spec.routing_key is not None and not spec.routing_key.startswith("secret://"):
         yield Finding(("routing_key",), "write a reference, secret://NAME, after `oncue secret set NAME`")
@@ -391,6 +397,8 @@ def _with(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator
         struct = registry.action(name).inputs
     elif group == registry.NOTIFIERS:
         struct = registry.notifier(name).settings
+    elif group == registry.SOURCES:
+        struct = registry.source_settings(name)
     else:
         struct = registry.monitor(name).settings
     for misfit in misfits(given, struct, path):

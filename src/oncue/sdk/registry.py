@@ -11,10 +11,12 @@ from oncue.sdk.action import Action
 from oncue.sdk.errors import ActionError
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
+from oncue.sdk.source import NoSettings, Source
 
 ACTIONS: Final = "oncue.actions"
 NOTIFIERS: Final = "oncue.notifiers"
 MONITORS: Final = "oncue.monitors"
+SOURCES: Final = "oncue.sources"
 
 Inputs = TypeVar("Inputs", bound=msgspec.Struct)
 
@@ -44,6 +46,18 @@ def monitor(name: str) -> Monitor:
     return cast(Monitor, _load(MONITORS, name, "monitor"))
 
 
+@cache
+def source(name: str) -> Source:
+    """The source of this type. Raises `ActionError` action.unknown, plugin.broken."""
+    return cast(Source, _load(SOURCES, name, "source"))
+
+
+def source_settings(name: str) -> type[msgspec.Struct]:
+    """The schema of what a source of this type takes. Raises as `source` does."""
+    found: type[msgspec.Struct] = getattr(source(name), "settings", NoSettings)
+    return found
+
+
 def effect_class(uses: str, inputs: dict[str, Any]) -> EffectClass:
     """What a crash in the middle of this action may mean. Raises `ActionError` action.unknown, inputs.invalid."""
     found = action(uses)
@@ -63,6 +77,7 @@ def forget() -> None:
     _points.cache_clear()
     action.cache_clear()
     notifier.cache_clear()
+    source.cache_clear()
 
 
 @cache

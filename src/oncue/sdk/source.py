@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
+import httpx
 import msgspec
 
 from oncue.core.alert import Alert
+from oncue.core.duration import Duration, seconds
 from oncue.core.errors import Refusal
 from oncue.core.event import LABELS_LIMIT
 from oncue.core.event import Event as Document
@@ -25,15 +27,22 @@ __all__ = [
     "EVENT_LIMIT",
     "LABELS_LIMIT",
     "SEVERITIES",
+    "Admitting",
     "Alert",
+    "Answering",
+    "Checked",
     "Clock",
     "Command",
     "Document",
+    "Duration",
+    "Fault",
     "Headers",
+    "Host",
     "Ingest",
     "Letter",
     "Matcher",
     "Message",
+    "NoSettings",
     "Parsed",
     "Refusal",
     "Reply",
@@ -42,6 +51,7 @@ __all__ = [
     "Source",
     "compile_pattern",
     "decode_document",
+    "seconds",
 ]
 
 EVENT_LIMIT: Final = 262_144
@@ -94,6 +104,54 @@ class Source(Protocol):
 
     def parse(self, message: Message) -> Parsed:
         """The events in the message. Raises `Refusal` if it cannot be read at all."""
+        ...
+
+
+class NoSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """It takes nothing."""
+
+
+Fault = tuple[tuple[str | int, ...], str]
+"""A setting's path below `with`, and what is wrong with it."""
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A source whose settings may fit their struct and be wrong all the same. Sources may have `settings` as well: the
+    schema of the manifest's `with`, checked when it is applied; without it, they take none."""
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """What is wrong with the manifest's `with`."""
+        ...
+
+
+class Host(Protocol):
+    """What a source that must act before it parses is given, in its manifest's namespace."""
+
+    def secret(self, reference: str) -> str:
+        """The value of `secret://name`. Raises `Refusal` secret.not_found."""
+        ...
+
+    def client(self) -> Awaitable[httpx.AsyncClient]:
+        """A guarded HTTP client with a short timeout; use it as an async context manager."""
+        ...
+
+
+@runtime_checkable
+class Admitting(Protocol):
+    """A source that checks a signature or answers a handshake before a message is parsed."""
+
+    async def admit(self, message: Message, host: Host) -> None:
+        """Returns if the message may be parsed. Raises `Refusal`, auth.invalid for a signature that is none."""
+        ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source whose senders expect an answer of their own form."""
+
+    def answer(self, message: Message, accepted: int, duplicates: int, rejected: list[tuple[int, str, str]]) -> "Reply":
+        """The answer, after the commit: `rejected` are index, code and detail of the refused members."""
         ...
 
 
