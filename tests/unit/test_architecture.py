@@ -24,6 +24,7 @@ CORE_MAY_IMPORT = {
     "base64",
     "bisect",
     "collections",
+    "contextvars",
     "copy",
     "dataclasses",
     "datetime",

@@ -78,6 +78,7 @@ CODES: Final = _table(
     ("manifest.kind_unknown", "There is no such kind", 400, "See the reference of kinds."),
     ("manifest.not_found", "No such manifest", 404, "List the kind to find it."),
     ("expression.invalid", "The expression does not compile", 400, "The detail gives line and column."),
+    ("expression.costly", "The expression could take too long", 400, "Nest fewer loops, and let replace, join and matches work on less or with constants."),
     ("expression.failed", "The expression failed when it ran", 422, "Guard optional fields with has()."),
     # acting
     ("action.unknown", "There is no such action", 400, "See the reference of actions."),

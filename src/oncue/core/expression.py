@@ -1,8 +1,9 @@
 """CEL, the one expression language: `where`, guards, workflow conditions, and `${...}` inside strings.
 
 Source: https://github.com/google/cel-spec. Evaluated by the CEL project's own C++ engine; one activation per event is
-shared by all expressions. Integers beyond 64 bits become doubles in the view, because one of them anywhere in an
-activation makes even expressions fail that do not read it.
+shared by all expressions. `meter` bounds what an expression may cost and puts the keys of maps in order. Integers beyond
+64 bits become doubles in the view, because one of them anywhere in an activation makes even expressions fail that do not
+read it.
 """
 
 import ipaddress
@@ -16,7 +17,9 @@ import re2
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_optional, ext_strings
 
+from oncue.core import meter
 from oncue.core.errors import Refusal
+from oncue.core.meter import Program, TooCostly
 
 _T: Final = cel.Type
 _MAP: Final = _T.Map(_T.STRING, _T.DYN)
@@ -37,13 +40,14 @@ VARIABLES: Final = {
 
 
 def _regex_extract(text: str, pattern: str) -> str:
-    found = re2.search(pattern, text)
+    found = meter.searched(text, pattern)
     if found is None:
         return ""
     return str(found.group(1) if found.groups() else found.group(0)) or ""
 
 
 def _glob(text: str, pattern: str) -> bool:
+    meter.charge_match(text, pattern)
     return glob(pattern).match(text) is not None
 
 
@@ -51,8 +55,35 @@ def _in_cidr(address: str, network: str) -> bool:
     return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
 
 
+def _overload(id: str, parameters: list[Any], result: Any, implementation: Any) -> Any:
+    return cel.Overload(id, result, parameters, False, implementation)
+
+
 def _function(name: str, parameters: list[Any], result: Any, implementation: Any) -> Any:
-    return cel.FunctionDecl(name, [cel.Overload(f"oncue_{name}", result, parameters, False, implementation)])
+    return cel.FunctionDecl(name, [_overload(f"oncue_{name}", parameters, result, implementation)])
+
+
+def _metered() -> list[Any]:
+    """The functions that `meter` puts in."""
+    elements, text = _T.List(_T.DYN), _T.STRING
+    declared = [
+        (meter.WITHIN, [([_T.INT, _T.INT], _T.BOOL)], meter.within),
+        (meter.KEYS, [([_T.Map(_T.DYN, _T.DYN), _T.INT], elements)], meter.keys),
+        (meter.EACH, [([_T.Map(_T.DYN, _T.DYN), _T.INT], elements), ([elements, _T.INT], elements)], meter.each),
+        (meter.REPLACE, [([text, text, text], text), ([text, text, text, _T.INT], text)], meter.replace),
+        (meter.JOIN, [([elements, text], text)], meter.join),
+        (meter.MATCHES, [([text, text], _T.BOOL)], meter.matches),
+    ]
+    return [
+        cel.FunctionDecl(
+            name,
+            [
+                _overload(id, parameters, result, implementation)
+                for id, (parameters, result) in zip(meter.OVERLOADS[name], overloads, strict=True)
+            ],
+        )
+        for name, overloads, implementation in declared
+    ]
 
 
 FUNCTIONS: Final = {
@@ -62,15 +93,21 @@ FUNCTIONS: Final = {
 }
 """OnCue's functions, beside CEL's own, its string, math and optional extensions."""
 
-_env: Final = cel.NewEnv(
-    variables=VARIABLES,
-    extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), ext_optional.ExtOptional()],
-    functions=[
-        _function("regex_extract", [_T.STRING, _T.STRING], _T.STRING, _regex_extract),
-        _function("glob", [_T.STRING, _T.STRING], _T.BOOL, _glob),
-        _function("in_cidr", [_T.STRING, _T.STRING], _T.BOOL, _in_cidr),
-    ],
-)
+
+def _environment(variables: dict[str, Any]) -> Any:
+    return cel.NewEnv(
+        variables=variables,
+        extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), ext_optional.ExtOptional()],
+        functions=[
+            _function("regex_extract", [_T.STRING, _T.STRING], _T.STRING, _regex_extract),
+            _function("glob", [_T.STRING, _T.STRING], _T.BOOL, _glob),
+            _function("in_cidr", [_T.STRING, _T.STRING], _T.BOOL, _in_cidr),
+            *_metered(),
+        ],
+    )
+
+
+_env: Final = _environment(VARIABLES)
 
 _WHERE: Final = re.compile(r"<input>:(\d+):(\d+): (.*)")
 LENGTH_LIMIT: Final = 8192
@@ -78,12 +115,16 @@ LENGTH_LIMIT: Final = 8192
 
 
 @lru_cache(maxsize=65536)
-def compiled(text: str) -> Any:
-    """The compiled expression. Raises `Refusal` expression.invalid with line and column."""
+def compiled(text: str) -> Program:
+    """The compiled expression. Raises `Refusal` expression.invalid with line and column, or expression.costly."""
+    return _compiled(_env, text)
+
+
+def _compiled(env: Any, text: str) -> Program:
     if len(text) > LENGTH_LIMIT:
         raise Refusal("expression.invalid", f"it has {len(text)} characters; at most {LENGTH_LIMIT} are taken")
     try:
-        return _env.compile(text)
+        native = env.compile(text)
     except RuntimeError as error:
         found = _WHERE.search(str(error))
         if found is None:
@@ -93,14 +134,18 @@ def compiled(text: str) -> Any:
             "expression.invalid", f"line {line}, column {column} of {text!r}: {what.removesuffix(' [INVALID_ARGUMENT]')}",
             line=int(line), column=int(column),
         ) from error  # fmt: skip
+    try:
+        return meter.program(native, env.deserialize)
+    except Refusal as refusal:
+        raise Refusal(refusal.code, f"{text!r}: {refusal.detail}") from refusal
 
 
 def compile_check(text: str, expected: str | None = None) -> None:
     """Returns if the expression compiles; with `expected` "bool", also if it can be a truth value.
 
-    Raises `Refusal` expression.invalid.
+    Raises `Refusal` expression.invalid, expression.costly.
     """
-    kind = compiled(text).return_type().name()
+    kind = compiled(text).returns
     if expected == "bool" and kind not in ("BOOL", "DYN"):
         raise Refusal("expression.invalid", f"{text!r} gives {kind.lower()}, not true or false")
 
@@ -109,18 +154,48 @@ class Failed(Exception):
     """An expression failed when it ran; the text names the expression and the reason."""
 
 
-def activation(variables: dict[str, Any]) -> Any:
+class Scope:
+    """What expressions see."""
+
+    __slots__ = ("_size", "native", "variables")
+
+    def __init__(self, variables: dict[str, Any], env: Any = None) -> None:
+        self.variables = variables
+        self.native = (env or _env).Activation(variables)
+        self._size = -1
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it as JSON."""
+        if self._size < 0:
+            self._size = len(_to_json(self.variables))
+        return self._size
+
+
+def activation(variables: dict[str, Any]) -> Scope:
     """What expressions see: build it once per event and share it."""
-    return _env.Activation(variables)
+    return Scope(variables)
 
 
-def evaluate(text: str, scope: Any) -> Any:
-    """The expression's value as plain Python. Raises `Failed` when it fails or does not compile."""
+def evaluate(text: str, scope: Scope) -> Any:
+    """The expression's value as plain Python. Raises `Failed` when it fails, costs too much or does not compile."""
     try:
-        result = compiled(text).eval(scope)
-        value = result.plain_value()
+        program = compiled(text)
     except Refusal as refusal:
         raise Failed(refusal.detail) from refusal
+    return _value(text, program, scope)
+
+
+def _value(text: str, program: Program, scope: Scope) -> Any:
+    try:
+        if program.metered:
+            meter.start(program, scope.size)
+        result = program.native.eval(scope.native)
+        value = result.plain_value()
+    except TooCostly as bound:
+        raise Failed(f"{text}: {bound}") from bound
+    except TypeError as error:  # an optional, or something else that is no JSON
+        raise Failed(f"{text}: gives what is not a value; end an optional with .orValue(...)") from error
     except RuntimeError as error:  # CEL's own bounds, on iterations and size
         raise Failed(f"{text}: {error}") from error
     if result.type() == _T.ERROR:
@@ -135,7 +210,7 @@ def ordered(value: Any) -> Any:
     return [ordered(inner) for inner in value] if isinstance(value, list) else value
 
 
-def holds(text: str, scope: Any) -> bool:
+def holds(text: str, scope: Scope) -> bool:
     """Whether the expression is true. Raises `Failed` when it fails or is not a truth value."""
     value = evaluate(text, scope)
     if isinstance(value, bool):
@@ -148,7 +223,34 @@ _KEY: Final = re.compile(r'Key not found in map : "(.*)"')
 
 def _reason(error: str) -> str:
     found = _KEY.search(error)
-    return f"the event has no {found.group(1)!r}; guard it with has()" if found else error
+    if found:
+        return f"the event has no {found.group(1)!r}; guard it with has()"
+    return error.removeprefix("UNKNOWN: ")
+
+
+class Language:
+    """CEL over other variables than policies have: `Language("body", "headers")`. Compiles each text once."""
+
+    def __init__(self, *variables: str) -> None:
+        self._env = _environment(dict.fromkeys(variables, _T.DYN))
+        self._programs: dict[str, Program] = {}
+
+    def compiled(self, text: str) -> Program:
+        """The compiled expression. Raises `Refusal` expression.invalid with line and column, or expression.costly."""
+        program = self._programs.get(text)
+        if program is None:
+            if len(self._programs) > 4_096:
+                self._programs.clear()
+            program = self._programs[text] = _compiled(self._env, text)
+        return program
+
+    def activation(self, variables: dict[str, Any]) -> Scope:
+        """What expressions see."""
+        return Scope(variables, self._env)
+
+    def evaluate(self, text: str, scope: Scope) -> Any:
+        """The expression's value as plain Python. Raises `Refusal` expression.invalid or expression.costly, `Failed`."""
+        return _value(text, self.compiled(text), scope)
 
 
 # strings with ${...}
