@@ -3,12 +3,14 @@
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from sqlalchemy import select
 
 from oncue.replay.verify import verify as replay
+from oncue.runtime import frames
 from oncue.store import schema
 from oncue.store.database import FILE_NAME
 from oncue.store.verify import check_proof, prove, verify
@@ -97,6 +99,103 @@ def test_a_commit_that_fails_leaves_nothing_and_refuses_with_503(
     assert life.submit(body).accepted == 1
     assert life.loop.problem is None
     assert both(life) == (0, 0)
+
+
+def under_load(life: Writing, units: int, size: int = 300) -> list[frames.Answer]:
+    """Give the loop more than it takes at once: repeats of 50 alerts, and new alerts among them."""
+    answers: list[frames.Answer] = []
+    bodies = [problem(life, f"r{n % 50}" if n % 7 else f"n{n}") for n in range(units * size)]
+    for first in range(0, len(bodies), size):
+        life.loop.submit(
+            [life.intake.unit(first, "default", "test", None, bodies[first : first + size])], answers.append
+        )
+    return answers
+
+
+def test_under_load_the_next_batch_is_decided_while_one_is_committed(life: Writing) -> None:
+    deciding = []
+
+    def look(*args: Any) -> None:
+        deciding.append(life.state.position)
+        commit(*args)
+
+    commit, life.writer.commit = life.writer.commit, look  # type: ignore[method-assign]
+    answers = under_load(life, 10)
+    life.work()
+    assert [(answer.error, answer.accepted) for answer in answers] == [(None, 300)] * 10
+    assert [answer.seq for answer in answers] == sorted(answer.seq for answer in answers)
+    assert len(deciding) > 2, "several batches"
+    assert sum(alert.count for alert in life.state.alerts.values()) == 3000
+    assert both(life) == (0, 0)
+    again = Writing(life.data, life.at_us)
+    assert again.state.dump() == life.state.dump()
+    again.close()
+
+
+@pytest.mark.parametrize("fails_at", [1, 2, 3])
+def test_a_commit_that_fails_under_load_takes_what_was_decided_after_it_along(
+    life: Writing, monkeypatch: pytest.MonkeyPatch, fails_at: int
+) -> None:
+    commits = 0
+
+    def fail(*args: Any) -> None:
+        nonlocal commits
+        commits += 1
+        if commits >= fails_at:
+            raise Unavailable("database or disk is full")
+        commit(*args)
+
+    commit = life.writer.commit
+    with monkeypatch.context() as patch:
+        patch.setattr(life.writer, "commit", fail)
+        answers = under_load(life, 10)
+        life.work()
+    accepted = [answer.seq for answer in answers if answer.error is None]
+    refused = [answer.seq for answer in answers if answer.error is not None]
+    assert sorted(accepted + refused) == [300 * n for n in range(10)]
+    assert not accepted or max(accepted) < min(refused)
+    assert sum(alert.count for alert in life.state.alerts.values()) == 300 * len(accepted)
+    held = Writing(life.data, life.at_us)
+    assert held.state.dump() == life.state.dump(), "memory went back to what the disk has"
+    held.close()
+    life.loop.resume()
+    life.loop.retry_now()
+    again = under_load(life, 3)
+    life.work()
+    assert [answer.accepted for answer in again] == [300] * 3
+    assert both(life) == (0, 0)
+
+
+def test_a_crash_under_load_loses_no_repeat_though_its_row_was_not_written(
+    life: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The loop's process dies right after each commit in turn; what was committed is there, counts included."""
+
+    class Died(BaseException):
+        pass
+
+    for number in range(50):
+        life.submit(problem(life, f"r{number}"))
+    for survives in range(1, 4):
+        commits, commit = 0, life.writer.commit
+
+        def die(*args: Any, survives: int = survives, commit: Any = commit) -> None:
+            nonlocal commits
+            commits += 1
+            if commits > survives:
+                raise Died
+            commit(*args)
+
+        before = sum(alert.count for alert in life.state.alerts.values())
+        with monkeypatch.context() as patch:
+            patch.setattr(life.writer, "commit", die)
+            answers = under_load(life, 12)
+            with pytest.raises(Died):
+                life.work()
+        life.close()
+        life.__init__(life.data, life.at_us + 1_000_000)  # type: ignore[misc]
+        assert sum(alert.count for alert in life.state.alerts.values()) == before + sum(a.accepted for a in answers)
+        assert both(life) == (0, 0)
 
 
 def test_a_poison_event_is_a_dead_letter_and_can_be_redriven(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,10 +316,8 @@ def test_timers_fire_once_when_their_time_has_come(life: Writing) -> None:
 
 def test_too_much_at_once_is_refused_and_said_so(life: Writing) -> None:
     answers: list[object] = []
-    from oncue.runtime import frames
-
     for _ in range(12):
-        unit = frames.Submit(1, "default", "t", None, [problem(life, f"r{n}") for n in range(1000)])
+        unit = life.intake.unit(1, "default", "t", None, [problem(life, f"r{n}") for n in range(1000)])
         life.loop.submit([unit], answers.append)
     refused = [answer for answer in answers if getattr(answer, "error", None)]
     assert len(refused) == 2

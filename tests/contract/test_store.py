@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -9,8 +10,9 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, select
 
+from oncue.runtime.clock import instant
 from oncue.store import queries, schema
-from oncue.store.database import Origin, live_rows, open_writer, read_origin, reading_engine
+from oncue.store.database import HotRow, Origin, live_rows, open_writer, read_origin, reading_engine, seal_hot
 from oncue.store.journal import (
     CONFLICT,
     DERIVED,
@@ -18,15 +20,15 @@ from oncue.store.journal import (
     INPUT,
     REJECTED,
     JournalReader,
+    OpenSegment,
     Record,
+    Segment,
     chain_hash,
     digest,
-    leaf,
-    merkle_root,
     seal_envelope,
 )
 from oncue.store.queries import Filters
-from oncue.store.writer import Rows, Segment, SQLiteDriver, Unavailable, Writer
+from oncue.store.writer import Rows, SQLiteDriver, Unavailable, Writer
 
 T0 = 1_750_000_000_000_000
 
@@ -55,12 +57,20 @@ def record(position: int, body: bytes = b"{}", *, flags: int = INPUT, namespace:
 
 
 def segment(*records: Record, types: tuple[str, ...] = ("a",), namespaces: tuple[str, ...] = ("default",)) -> Segment:
-    leaves = [leaf(r.position, r.recorded_at, digest(r.envelope, r.body)) for r in records]
-    inputs = sum(1 for r in records if not r.derived)
-    return Segment(
-        list(records), merkle_root(leaves), inputs, list(types), list(namespaces), b"i" * 8 * inputs, b"d" * 4 * inputs,
-        records[-1].position,
-    )  # fmt: skip
+    made = OpenSegment()
+    for r in records:
+        content = digest(r.envelope, r.body)
+        if r.derived:
+            made.add(r.position, r.recorded_at, r.flags, r.envelope, r.body, content, types[0], namespaces[0])
+        else:
+            made.add_input(
+                r.position, r.recorded_at, r.flags, r.envelope, r.body, content, types[0], namespaces[0], 1, 2
+            )
+    return msgspec.structs.replace(made.close(records[0].position - 1), types=list(types), namespaces=list(namespaces))
+
+
+def at(us: int) -> datetime:
+    return instant(T0 + us)
 
 
 def fact(position: int, *, kind: str = "alert", id: str = "A-1", type: str = "oncue.alert.fired", **more: Any) -> tuple:
@@ -181,7 +191,29 @@ def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(wr
         entities, cells, hot = live_rows(connection)
         assert entities == [("alert", "A-1", b"new")]
         assert sorted(cells) == [("timer", "t1", b"one"), ("window", "t1", b"w")]
-        assert [tuple(row) for row in hot] == [("A-1", 9, T0 + 9, T0 + 10, T0 + 8, 2)]
+        assert hot == [HotRow("A-1", 9, at(9), at(10), at(8), "0-2")]
+
+
+def test_hot_rows_that_segments_hold_count_until_they_are_written(writer: Writer, reader: Engine) -> None:
+    def commit(position: int, gone: list[str], rows: list[HotRow] | None, **written: Any) -> None:
+        part = segment(record(position))
+        part.hot = seal_hot((gone, rows)) if rows is not None else None
+        writer.commit(part, Rows(**written))
+
+    def hot() -> list[HotRow]:
+        with reader.connect() as connection:
+            return sorted(live_rows(connection)[2], key=lambda row: row.id)
+
+    one, two = (HotRow("A-1", n, at(n), None, at(0), "0-1") for n in (5, 6))
+    other = HotRow("A-2", 3, at(3), at(4), at(1), "0-1")
+    commit(1, [], None, hot=[("A-1", 1, T0, None, T0, 1)])
+    commit(2, [], [one, other])
+    commit(3, [], [two])
+    assert hot() == [two, other]
+    commit(4, ["A-1"], [], hot_gone=[("A-1",)])
+    assert hot() == [other], "a row written whole is newer than what was held"
+    commit(5, [], None, hot=[("A-2", 4, T0 + 4, None, T0, 1)])
+    assert hot() == [HotRow("A-2", 4, at(4), None, at(0), "0-1")]
 
 
 def test_samples_add_up_within_their_interval(writer: Writer, reader: Engine) -> None:

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock
 from oncue.runtime.engine_process import load_dedup, load_state
+from oncue.runtime.intake import Intake
 from oncue.runtime.keys import signing_key
 from oncue.runtime.maintenance import Maintenance
 from oncue.runtime.writing import WriterLoop
@@ -30,8 +31,9 @@ class Writing:
         self.state = load_state(address, origin)
         self.reading = reading_engine(address, 1)
         self.after: list[Any] = []
+        self.intake = Intake(b"k" * 32)
         self.loop = WriterLoop(
-            self.state, self.writer, load_dedup(address, b"k" * 32, at_us), self.clock, self.reading,
+            self.state, self.writer, load_dedup(address, at_us), self.intake, self.clock, self.reading,
             events_so_far=origin.events, queue_events=10_000, after_commit=self.after.append,
         )  # fmt: skip
         self._ids = itertools.count(origin.cursor * 1000)
@@ -43,7 +45,7 @@ class Writing:
     def submit(self, *bodies: bytes, **more: Any) -> frames.Answer:
         """One unit, to its answer."""
         answers: list[frames.Answer] = []
-        unit = frames.Submit(1, "default", "test", "user:basis-1", list(bodies), **more)
+        unit = self.intake.unit(1, "default", "test", "user:basis-1", bodies, **more)
         self.loop.submit([unit], answers.append)
         self.work()
         return answers[0]

@@ -46,10 +46,6 @@ FAN_OUT_LIMIT: Final = 5_000
 """Facts that facts of one input may derive, before the rest of them cause nothing more."""
 
 
-NOTHING: Final[list[Derived]] = []
-"""What most repeats derive."""
-
-
 class Limited(msgspec.Struct):
     """That facts caused nothing more, because of a bound: the data of `oncue.event.limited`."""
 
@@ -127,44 +123,36 @@ class Engine:
         tx.take(batch)
         return derived, reply
 
-    def repeat(self, event: Event, namespace: str, origin: str, at: datetime, batch: Batch) -> list[Derived] | None:
+    def repeat(
+        self, namespace: str, type: str, severity: str | None, fingerprint: str, endsat: str | None, at: datetime,
+        batch: Batch,
+    ) -> bool:  # fmt: skip
         """Handle an input that repeats a firing alert and does nothing else, the commonest by far, without the stages.
 
-        Gives what it derived, which is mostly nothing; None, with nothing done, if more may follow: `process` would then
-        do it all. What it does is exactly what `process` does with such an input; replay, which knows only `process`,
-        holds it to that.
+        False, with nothing done, if more may follow: `process` would then do it all. What it does is exactly what
+        `process` does with such an input; replay, which knows only `process`, holds it to that. The input must not be a
+        monitor's, and `at` must not lie before the state's time.
         """
         state = self.state
-        severity = event.severity
-        next_at = state.timers.next_at
-        if severity not in PROBLEMS or (next_at is not None and next_at <= at):
-            return None
-        where, type = event.namespace or namespace, event.type
-        resource = event.resource or event.subject or event.source
-        fingerprint = event.fingerprint or normalise.fingerprint(resource, event.check or type)
-        alert = state.alert_of.get((where, fingerprint))
+        alert = state.alert_of.get((namespace, fingerprint))
         if (
             alert is None
-            or alert.state != "firing"
             or alert.event_severity != severity
-            or state.policies.bucket(where, type, True) is not EMPTY
-            or origin.startswith("monitor:")
+            or alert.state != "firing"
+            or severity not in PROBLEMS
+            or type.startswith("oncue.")
+            or state.policies.bucket(namespace, type, True) is not EMPTY
+            or deduplicate.is_milestone(alert, at)
+            or ((next_at := state.timers.next_at) is not None and next_at <= at)
         ):
-            return None
-        deadline_at = None
-        if event.endsat is not None:
+            return False
+        if endsat is not None:
             try:
-                deadline_at = events.instant(event.endsat)
+                deadline_at = events.instant(endsat)
             except ValueError:
-                return None
-        if deduplicate.is_milestone(alert, at):
-            if state.policies.wants(where, "oncue.alert.updated"):
-                return None
-            tx = self._tx
-            tx.begin(at, Cause(event.id, event.correlationid or event.id, state.position + 1), None)
-            deduplicate.repeat(tx, alert, deadline_at)
-            tx.take(batch)
-            return tx.derived
+                return False
+        else:
+            deadline_at = None
         if alert.id not in batch.hot:
             batch.keep(alert)
             batch.hot[alert.id] = alert
@@ -174,7 +162,7 @@ class Engine:
             alert.deadline_at = deadline_at
         state.position += 1
         state.now = at
-        return NOTHING
+        return True
 
     # time
 

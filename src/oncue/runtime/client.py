@@ -8,6 +8,8 @@ from typing import Final
 
 from oncue.core.errors import Refusal
 from oncue.runtime import frames
+from oncue.runtime.intake import Intake
+from oncue.runtime.keys import journal_key
 
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
@@ -26,6 +28,8 @@ class EngineClient:
 
     def __init__(self, socket_path: Path, on_frame: Callable[[frames.Frame], None] | None = None) -> None:
         self._path = socket_path
+        self._intake: Intake | None = None
+        """Made at the first connection: by then the engine has made the journal's key."""
         self._on_frame = on_frame
         self._seq = itertools.count(1)
         self._waiting: dict[int, tuple[asyncio.Future[frames.Answer | frames.HealthReport], float]] = {}
@@ -69,6 +73,7 @@ class EngineClient:
             except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
                 await asyncio.sleep(0.05)
                 continue
+            self._intake = self._intake or Intake(journal_key(self._path.parent))
             self._writer = writer
             self._outgoing = []
             for frame in self._hello:
@@ -138,7 +143,10 @@ class EngineClient:
         Raises `Refusal`: store.unavailable, ingest.overloaded (both with `retry_after_s` in `more`),
         engine.unavailable.
         """
-        answer = await self._ask(frames.Submit(next(self._seq), namespace, origin, actor, bodies, urgent, side or []))
+        if self._intake is None:
+            raise Refusal("engine.unavailable", "the engine is not on the line")
+        unit = self._intake.unit(next(self._seq), namespace, origin, actor, bodies, urgent=urgent, side=side)
+        answer = await self._ask(unit)
         return _checked(answer)
 
     async def bury(self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str) -> frames.Answer:

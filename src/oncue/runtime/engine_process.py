@@ -31,6 +31,7 @@ from oncue.runtime.client import read_frames
 from oncue.runtime.clock import Clock, instant, microseconds
 from oncue.runtime.dedup import HORIZON_US, Dedup
 from oncue.runtime.dispatch import Dispatcher, unknown
+from oncue.runtime.intake import Intake
 from oncue.runtime.keys import journal_key, signing_key
 from oncue.runtime.logs import configure
 from oncue.runtime.maintenance import Maintenance
@@ -58,9 +59,9 @@ def load_state(address: str, origin: Origin) -> State:
     return state
 
 
-def load_dedup(address: str, key: bytes, now: int) -> Dedup:
+def load_dedup(address: str, now: int) -> Dedup:
     """The ids of the newest events."""
-    dedup = Dedup(key)
+    dedup = Dedup()
     segment = schema.segment.c
     reading = reading_engine(address, 1)
     with reading.connect() as connection:
@@ -87,10 +88,11 @@ class EngineProcess:
         self._writer, origin = open_writer(address)
         self._clock = Clock()
         self.state = load_state(address, origin)
-        dedup = load_dedup(address, journal_key(settings.data), self._clock.now())
+        dedup = load_dedup(address, self._clock.now())
+        self._intake = Intake(journal_key(settings.data))
         reading = reading_engine(address, 1)
         self.loop = WriterLoop(
-            self.state, self._writer, dedup, self._clock, reading, events_so_far=origin.events,
+            self.state, self._writer, dedup, self._intake, self._clock, reading, events_so_far=origin.events,
             queue_events=settings.limits.queue_events, after_commit=self._after_commit,
         )  # fmt: skip
         retention = settings.retention
@@ -190,7 +192,7 @@ class EngineProcess:
             loop.call_soon_threadsafe(_settle, answered, answer)
 
         while True:
-            self.loop.submit([frames.Submit(0, "default", "engine", "system", [body], True)], done)
+            self.loop.submit([self._intake.unit(0, "default", "engine", "system", [body], urgent=True)], done)
             answer = await answered
             if answer.error is None:
                 return answer

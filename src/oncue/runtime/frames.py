@@ -5,7 +5,7 @@ the worker process connect. One request frame carries one unit that is accepted 
 its commit.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -23,6 +23,16 @@ class SideWrite(msgspec.Struct, array_like=True):
     """JSON; None deletes the row."""
 
 
+class Outline(NamedTuple):
+    """What of an event shows whether it merely repeats a firing alert."""
+
+    namespace: str | None
+    type: str
+    severity: str | None
+    fingerprint: str
+    endsat: str | None
+
+
 class Submit(msgspec.Struct, array_like=True, tag="submit"):
     """Events for the journal: structured-mode CloudEvents documents, validated."""
 
@@ -34,6 +44,14 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     actor: str | None
     """Who did it, for commands: `user:name`, `token:name`, `system`."""
     bodies: list[bytes]
+    numbers: bytes
+    """Per event 8 bytes: what stands for its id. `intake.py` makes this and what follows."""
+    marks: bytes
+    """Per event 4 bytes: a checksum of its stored bytes, which tells a retry from a reuse of the id."""
+    contents: bytes
+    """Per event 32 bytes: the journal's `digest` of its envelope and stored bytes."""
+    outlines: list[Outline | None]
+    """None for an event that cannot be read."""
     urgent: bool = False
     """Commands, results and ticks outrank ingest."""
     side: list[SideWrite] = []

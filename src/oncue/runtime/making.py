@@ -3,6 +3,7 @@
 Nothing here is on the disk yet. If the commit fails, `rollback` puts state back to where the batch began.
 """
 
+from array import array
 from datetime import datetime
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import select
 
 from oncue.core import event as events
+from oncue.core.alert import Alert
 from oncue.core.command import Reply
 from oncue.core.engine import Engine, Poison
 from oncue.core.normalise import Sample
@@ -19,11 +21,12 @@ from oncue.core.state import State
 from oncue.core.tx import Batch, Derived
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock, instant, microseconds
-from oncue.runtime.dedup import Dedup, pack
-from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows
+from oncue.runtime.dedup import Dedup
+from oncue.runtime.intake import Intake
+from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows, sealed_hot
 from oncue.store import schema
-from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Record, merkle_root, record_leaf, seal_envelope
-from oncue.store.writer import Rows, Segment
+from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, OpenSegment, Segment, digest, seal_envelope
+from oncue.store.writer import Rows
 
 log = structlog.get_logger()
 
@@ -44,23 +47,49 @@ class After(msgspec.Struct):
     """Effects that were saved, as (id, JSON of the effect, state)."""
 
 
+class Input(msgspec.Struct, gc=False):
+    """One input on its way into the journal."""
+
+    body: bytes
+    envelope: bytes
+    namespace: str
+    """Of events that name none."""
+    origin: str
+    actor: str | None
+    number: int
+    mark: int
+    content: bytes
+
+
+class Made(msgspec.Struct):
+    """A batch as it is committed, and what the world is told once it is."""
+
+    segment: Segment | None
+    rows: Rows
+    after: After
+    hot: dict[str, Alert]
+    """Hot rows that it changed and did not write."""
+    hot_gone: list[str]
+    """Alerts whose hot rows are no longer behind."""
+
+
 class Making:
     """One batch in the making."""
 
-    def __init__(self, state: State, engine: Engine, dedup: Dedup, clock: Clock, reading: SqlEngine) -> None:
+    def __init__(
+        self, state: State, engine: Engine, dedup: Dedup, intake: Intake, clock: Clock, reading: SqlEngine
+    ) -> None:
         self._state = state
         self._engine = engine
         self._dedup = dedup
+        self._intake = intake
         self._clock = clock
         self._reading = reading
         self._batch = Batch()
         self._start = (state.position, state.now)
-        self._records: list[Record] = []
-        self._leaves: list[bytes] = []
-        self._numbers: list[int] = []
-        self._marks: list[int] = []
-        self._types: dict[str, None] = {}
-        self._namespaces: dict[str, None] = {}
+        self._segment = OpenSegment()
+        self._fresh: list[int] = []
+        """Numbers of ids that were not known before."""
         self._newest: dict[tuple[str, str], int] = {}
         self._rows = Rows()
         self.accepted = 0
@@ -78,45 +107,43 @@ class Making:
                 self._rows.letters.append((unit.namespace, unit.origin, code, detail, now, None, body))
             self.rejected += len(unit.letters)
             return frames.Answer(unit.seq, position=self._state.position)
-        answer = frames.Answer(unit.seq)
-        rejected: list[tuple[int, str, str]] = []
+        answer = frames.Answer(unit.seq, rejected=[])
         replies: list[Any] = []
-        envelope = seal_envelope((unit.namespace, unit.origin, unit.actor))
-        decode, repeat, dedup, state = events.decode, self._engine.repeat, self._dedup, self._state
+        home, origin, contents = unit.namespace, unit.origin, unit.contents
+        envelope = seal_envelope((home, origin, unit.actor))
+        state, batch, judge, repeat = self._state, self._batch, self._dedup.judge, self._engine.repeat
+        add_input, fresh = self._segment.add_input, self._fresh.append
         at = self._instant(now)
-        for index, body in enumerate(unit.bodies):
-            try:
-                event = decode(body)
-            except msgspec.DecodeError as error:
-                self._rows.letters.append((unit.namespace, unit.origin, "event.malformed", str(error), now, None, body))
-                rejected.append((index, "event.malformed", str(error)))
+        may_repeat = at >= state.now and not origin.startswith("monitor:")
+        numbers, marks = array("Q", unit.numbers), array("I", unit.marks)
+        for index, (body, number, mark, outline) in enumerate(
+            zip(unit.bodies, numbers, marks, unit.outlines, strict=True)
+        ):
+            if outline is None:
+                self._unreadable(unit, index, body, now, answer)
                 continue
-            namespace = event.namespace or unit.namespace
-            number = dedup.hash(namespace, event.source, event.id)
-            verdict, mark = dedup.judge(number, body)
+            named, type, severity, fingerprint, endsat = outline
+            where = named or home
+            content = contents[32 * index : 32 * index + 32]
+            verdict = judge(number, mark)
             if verdict != "new":
                 answer.duplicates += 1
                 if verdict == "conflict":
-                    self._unhandled(CONFLICT, envelope, body, event.type, namespace, number, mark, now)
+                    self._conflict(Input(body, envelope, home, origin, unit.actor, number, mark, content), outline, now)
                 continue
-            derived = repeat(event, unit.namespace, unit.origin, at, self._batch) if at >= state.now else None
-            if derived is not None:
+            fresh(number)
+            if may_repeat and repeat(where, type, severity, fingerprint, endsat, at, batch):
                 answer.accepted += 1
-                position = state.position - len(derived)
-                self._add(Record(position, now, INPUT, envelope, body), event.type, namespace)
-                self._numbers.append(number)
-                self._marks.append(mark)
-                self._facts(derived, position, now)
+                add_input(state.position, now, INPUT, envelope, body, content, type, where, number, mark)
                 continue
-            if event.type == "oncue.command.dead_letter.redrive":
-                replies.append(self._redrive(event, envelope, body, unit, number, mark, now))
+            one = Input(body, envelope, home, origin, unit.actor, number, mark, content)
+            if type == "oncue.command.dead_letter.redrive":
+                replies.append(self._redrive(one, now))
                 answer.accepted += 1
                 continue
-            reply, poison = self._input(
-                event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now
-            )
+            reply, poison = self._input(events.decode(body), one, now)
             if poison is not None:
-                rejected.append((index, "event.poison", poison))
+                answer.rejected.append((index, "event.poison", poison))
             else:
                 answer.accepted += 1
                 if reply is not None or unit.urgent:
@@ -126,12 +153,11 @@ class Making:
                 self._rows.access_gone.append((side.kind, side.id))
             else:
                 self._rows.access.append((side.kind, side.id, side.body))
-        answer.rejected = rejected
         answer.replies = [msgspec.to_builtins(reply) for reply in replies] if replies else None
-        answer.position = self._state.position
+        answer.position = state.position
         self.accepted += answer.accepted
         self.duplicates += answer.duplicates
-        self.rejected += len(rejected)
+        self.rejected += len(answer.rejected)
         return answer
 
     def tick(self, number: int) -> None:
@@ -147,39 +173,36 @@ class Making:
                 "time": at,
             }
         )
-        event = events.decode(body)
-        envelope = seal_envelope(("default", "clock", None))
-        key = self._dedup.hash("default", event.source, event.id)
-        _, mark = self._dedup.judge(key, body)
-        self._input(event, body, envelope, "default", "clock", None, key, mark, now)
+        self._input(events.decode(body), self._own("default", "clock", None, body), now)
 
-    def _input(
-        self, event: events.Event, body: bytes, envelope: bytes, namespace: str, origin: str, actor: str | None,
-        number: int, mark: int, now: int,
-    ) -> tuple[Reply | None, str | None]:  # fmt: skip
-        state = self._state
+    def _own(self, namespace: str, origin: str, actor: str | None, body: bytes) -> Input:
+        """An input that did not come in a unit. It counts as seen from now on."""
+        unit = self._intake.unit(0, namespace, origin, actor, [body])
+        (number,), (mark,) = array("Q", unit.numbers), array("I", unit.marks)
+        if self._dedup.judge(number, mark) == "new":
+            self._fresh.append(number)
+        envelope = seal_envelope((namespace, origin, actor))
+        return Input(body, envelope, namespace, origin, actor, number, mark, unit.contents)
+
+    def _input(self, event: events.Event, one: Input, now: int) -> tuple[Reply | None, str | None]:
+        """Have the engine handle an input: the reply if it is a command, and why it could not be handled."""
+        state, body = self._state, one.body
         at = self._instant(now)
         if at < state.now:
             at = state.now
             now = microseconds(at)
+        where = event.namespace or one.namespace
         try:
-            derived, reply = self._engine.process(event, body, namespace, origin, actor, at, self._batch)
+            derived, reply = self._engine.process(event, body, one.namespace, one.origin, one.actor, at, self._batch)
         except Poison as poison:
-            position = state.position
-            self._add(Record(position, now, REJECTED, envelope, body), event.type, event.namespace or namespace)
-            self._numbers.append(number)
-            self._marks.append(mark)
-            letter = (event.namespace or namespace, origin, "event.poison", str(poison), now, position, body)
-            self._rows.letters.append(letter)
+            self._add(one, state.position, now, REJECTED, event.type, where)
+            self._rows.letters.append((where, one.origin, "event.poison", str(poison), now, state.position, body))
             log.warning("poison event", event_id=event.id, event_type=event.type, reason=str(poison))
             return None, str(poison)
         position = derived[0].position - 1 if derived else state.position
-        where = event.namespace or namespace
-        self._add(Record(position, now, INPUT, envelope, body), event.type, where)
-        self._numbers.append(number)
-        self._marks.append(mark)
+        self._add(one, position, now, INPUT, event.type, where)
         kept = event.type.startswith("oncue.") and event.type not in _QUIET
-        if kept or any(one.indexed for one in derived):
+        if kept or any(fact.indexed for fact in derived):
             self._rows.facts.append(input_fact_row(event, body, where, position, now))
         self._facts(derived, position, now)
         if event.type == "oncue.sample":
@@ -197,39 +220,44 @@ class Making:
     def _facts(self, derived: list[Derived], input_position: int, now: int) -> None:
         for one in derived:
             envelope = seal_envelope((one.namespace, "engine", None))
-            self._add(Record(one.position, now, DERIVED, envelope, one.body), one.type, one.namespace)
+            content = digest(envelope, one.body)
+            self._segment.add(one.position, now, DERIVED, envelope, one.body, content, one.type, one.namespace)
             if not one.indexed:
                 continue
             self._rows.facts.append(fact_row(one, input_position, now))
             self._rows.refs.extend((kind, id, one.position) for kind, id in one.refs)
             self._newest[(one.kind, one.id)] = one.position
 
-    def _add(self, record: Record, type: str, namespace: str) -> None:
-        self._records.append(record)
-        self._leaves.append(record_leaf(record))
-        self._types[type] = None
-        self._namespaces[namespace] = None
+    def _add(self, one: Input, position: int, now: int, flags: int, type: str, namespace: str) -> None:
+        self._segment.add_input(
+            position, now, flags, one.envelope, one.body, one.content, type, namespace, one.number, one.mark
+        )
 
-    def _unhandled(
-        self, flag: int, envelope: bytes, body: bytes, type: str, namespace: str, number: int, mark: int, now: int
-    ) -> None:
+    def _unreadable(self, unit: frames.Submit, index: int, body: bytes, now: int, answer: frames.Answer) -> None:
+        """What the edge let through and should not have."""
+        code, detail = "event.malformed", "not a CloudEvent in structured mode"
+        self._rows.letters.append((unit.namespace, unit.origin, code, detail, now, None, body))
+        answer.rejected.append((index, code, detail))
+
+    def _conflict(self, one: Input, outline: frames.Outline, now: int) -> None:
+        """An id that came before with other bytes: journaled as evidence, not handled."""
         state = self._state
         state.position += 1
         now = max(now, microseconds(state.now))
-        self._add(Record(state.position, now, flag, envelope, body), type, namespace)
-        self._numbers.append(number)
-        self._marks.append(mark)
+        self._segment.add(
+            state.position, now, CONFLICT, one.envelope, one.body, one.content, outline.type,
+            outline.namespace or one.namespace,
+        )  # fmt: skip
 
-    def _redrive(
-        self, event: events.Event, envelope: bytes, body: bytes, unit: frames.Submit, number: int, mark: int, now: int
-    ) -> Reply:
+    def _redrive(self, one: Input, now: int) -> Reply:
         """Journal the command, then try the letter again as a new input."""
-        self._input(event, body, envelope, unit.namespace, unit.origin, unit.actor, number, mark, now)
+        event = events.decode(one.body)
+        self._input(event, one, now)
         asked = msgspec.json.decode(event.data)
         letter = schema.dead_letter.c
         with self._reading.connect() as connection:
             row = connection.execute(
-                select(schema.dead_letter).where(letter.id == asked.get("id"), letter.namespace == unit.namespace)
+                select(schema.dead_letter).where(letter.id == asked.get("id"), letter.namespace == one.namespace)
             ).first()
         if row is None or row.redriven_at is not None:
             return Reply("dead_letter.not_found", str(asked.get("id")))
@@ -237,10 +265,7 @@ class Making:
             again = events.decode(row.body)
         except msgspec.DecodeError as error:
             return Reply("event.malformed", str(error))
-        key = self._dedup.hash(again.namespace or row.namespace, again.source, again.id)
-        _, second = self._dedup.judge(key, row.body)
-        sealed = seal_envelope((row.namespace, row.origin, unit.actor))
-        _, poison = self._input(again, row.body, sealed, row.namespace, row.origin, unit.actor, key, second, now)
+        _, poison = self._input(again, self._own(row.namespace, row.origin, one.actor, row.body), now)
         self._rows.redriven.append((now, row.id))
         if poison is not None:
             return Reply("event.poison", poison)
@@ -249,50 +274,47 @@ class Making:
 
     # the end of it
 
-    def segment(self, events_so_far: int) -> Segment | None:
-        """The journal's part; None if nothing was journaled."""
-        if not self._records:
-            return None
-        ids, digests = pack(self._numbers, self._marks)
-        return Segment(
-            records=self._records, root=merkle_root(self._leaves), inputs=len(self._numbers), types=list(self._types),
-            namespaces=list(self._namespaces), ids=ids, digests=digests, events=events_so_far + len(self._numbers),
-        )  # fmt: skip
+    def made(self, events_so_far: int, behind: dict[str, Alert], hot_too: bool) -> Made:
+        """The batch, whole. Entities are encoded here, once, however often they changed.
 
-    def has_rows(self) -> bool:
-        """Whether there is anything to write beside the journal."""
-        rows = self._rows
-        return bool(rows.letters or rows.access or rows.access_gone)
-
-    def rows(self) -> Rows:
-        """Everything to write beside the journal. Entities are encoded here, once, however often they changed."""
+        `behind` are the alerts whose hot rows earlier batches changed and did not write. With `hot_too` they are written
+        now, and those of this batch; otherwise the segment keeps them, so that a restart finds them.
+        """
         rows, batch = self._rows, self._batch
+        gone: list[str] = []
         for (kind, id), (entity, live) in batch.entities.items():
             rows.entities.append(entity_row(kind, id, entity, live, self._newest.get((kind, id))))
             if kind == "alert":
                 rows.hot_gone.append((id,))
-        for id, alert in batch.hot.items():
-            if ("alert", id) not in batch.entities:
-                rows.hot.append(hot_row(alert))
+                gone.append(id)
+        hot = {id: alert for id, alert in batch.hot.items() if ("alert", id) not in batch.entities}
+        sealed = None
+        if hot_too or not len(self._segment):
+            rows.hot += [
+                hot_row(alert) for id, alert in {**behind, **hot}.items() if ("alert", id) not in batch.entities
+            ]
+            gone, hot = [*behind], {}
+        else:
+            sealed = sealed_hot(gone, hot.values())
         for (kind, key), value in batch.cells.items():
             if value is None:
                 rows.cells_gone.append((kind, key))
             else:
                 rows.cells.append((kind, key, _pack_cell(value)))
-        return rows
+        segment = self._segment.close(events_so_far, sealed) if len(self._segment) else None
+        return Made(segment, rows, self._after(), hot, gone)
 
     def rollback(self) -> None:
-        """The commit failed: state is as before the batch."""
+        """State is as before the batch."""
         self._batch.rollback(self._state)
         self._state.position, self._state.now = self._start
-        self._dedup.forget()
+        self._dedup.forget(self._fresh)
 
     def committed(self) -> None:
         """The commit is on the disk."""
-        self._dedup.keep(self._records[-1].recorded_at if self._records else 0)
+        self._dedup.keep(self._segment.last_recorded_at)
 
-    def after(self) -> After:
-        """What others wait for."""
+    def _after(self) -> After:
         effects = [
             (id, entity.state, events.encode(entity))
             for (kind, id), (entity, _) in self._batch.entities.items()

@@ -12,7 +12,8 @@ from oncue.core.event import Event
 from oncue.core.normalise import Sample
 from oncue.core.state import State
 from oncue.core.tx import Derived
-from oncue.runtime.clock import instant, microseconds
+from oncue.runtime.clock import microseconds
+from oncue.store.database import HotRow, seal_hot
 
 _encode: Final = msgspec.json.Encoder().encode
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
@@ -59,16 +60,21 @@ def hot_row(alert: Alert) -> tuple[str, int, int, int | None, int, int]:
     return (alert.id, alert.count, last_seen, deadline, updated, int(alert.position.partition("-")[2]))
 
 
-def lay_over(state: State, rows: Iterable[Any]) -> None:
+def sealed_hot(gone: list[str], alerts: Iterable[Alert]) -> bytes:
+    """The hot rows of these alerts, and the alerts whose whole row is written, as a segment keeps them."""
+    return seal_hot((gone, [(a.id, a.count, a.last_seen_at, a.deadline_at, a.updated_at, a.position) for a in alerts]))
+
+
+def lay_over(state: State, rows: Iterable[HotRow]) -> None:
     """Bring loaded alerts up to date with their hot rows."""
     for row in rows:
         alert = state.alerts.get(row.id)
         if alert is not None:
             alert.count = row.count
-            alert.last_seen_at = instant(row.last_seen_at)
-            alert.deadline_at = instant(row.deadline_at) if row.deadline_at is not None else None
-            alert.updated_at = instant(row.updated_at)
-            alert.position = f"{state.identity.partition}-{row.last_position}"
+            alert.last_seen_at = row.last_seen_at
+            alert.deadline_at = row.deadline_at
+            alert.updated_at = row.updated_at
+            alert.position = row.position
 
 
 def fact_row(fact: Derived, input_position: int, at: int) -> tuple[Any, ...]:

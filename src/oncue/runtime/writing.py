@@ -3,30 +3,40 @@
 It runs in a thread of its own, beside the process's event loop. A unit (one request's events) is accepted or refused
 whole. If the commit fails, state goes back to where the batch began, every unit of it is refused with store.unavailable,
 and the loop tries the store again after a pause; reads go on meanwhile.
+
+While little waits, a batch is decided, committed, answered. Under load the commit is left to a second thread, and the next
+batch is decided meanwhile; it is undone if that commit fails, and is itself committed only after it.
 """
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 import msgspec
 import structlog
 from sqlalchemy import Engine as SqlEngine
 
+from oncue.core.alert import Alert
 from oncue.core.engine import Engine
 from oncue.core.state import State
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock, microseconds
 from oncue.runtime.dedup import Dedup
-from oncue.runtime.making import After, Making
+from oncue.runtime.intake import Intake
+from oncue.runtime.making import After, Made, Making
 from oncue.store.writer import Unavailable, Writer
 
 log = structlog.get_logger()
 
-BATCH_EVENTS: Final = 2000
+BATCH_EVENTS: Final = 800
 BATCH_S: Final = 0.02
+ASIDE_EVENTS: Final = 200
+"""Waiting events from which on a commit is left to the second thread: below, handing over costs more than it saves."""
+HOT_EVERY_S: Final = 0.25
+"""How long hot rows may stay behind while there is no pause."""
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
@@ -41,6 +51,17 @@ class Work(msgspec.Struct):
     events: int
     size: int
     """Bytes."""
+
+
+class InFlight(msgspec.Struct):
+    """A batch whose commit is under way in the second thread."""
+
+    making: Making
+    made: Made
+    works: list[Work]
+    answers: list[frames.Answer]
+    commit: "Future[float]"
+    """Seconds it took."""
 
 
 class Counters(msgspec.Struct):
@@ -60,7 +81,7 @@ class WriterLoop:
     """Owns state, engine and writer; nothing else in the process touches them while it runs."""
 
     def __init__(
-        self, state: State, writer: Writer, dedup: Dedup, clock: Clock, reading: SqlEngine, *,
+        self, state: State, writer: Writer, dedup: Dedup, intake: Intake, clock: Clock, reading: SqlEngine, *,
         events_so_far: int, queue_events: int, after_commit: Callable[[After], None],
     ) -> None:  # fmt: skip
         self.state = state
@@ -70,6 +91,7 @@ class WriterLoop:
         self._engine = Engine(state)
         self._writer = writer
         self._dedup = dedup
+        self._intake = intake
         self._clock = clock
         self._reading = reading
         self._events = events_so_far
@@ -86,6 +108,11 @@ class WriterLoop:
         self._retry_at = 0.0
         self._ticks = 0
         self._idle_work: list[Callable[[], None]] = []
+        self._aside = ThreadPoolExecutor(1, "commit")
+        self._in_flight: InFlight | None = None
+        self._behind: dict[str, Alert] = {}
+        """Alerts whose hot rows are behind what segments hold."""
+        self._hot_at = 0.0
 
     # from other threads
 
@@ -145,6 +172,7 @@ class WriterLoop:
         while True:
             wait_s = self._wait_s()
             if wait_s > 0 and not self._urgent and not self._normal:
+                self._catch_up()
                 if self._stopping:
                     return
                 if self._idle_work:
@@ -198,8 +226,10 @@ class WriterLoop:
         return PAUSES_S[min(self._failures, len(PAUSES_S)) - 1] if self._failures else PAUSES_S[0]
 
     def _batch(self) -> None:
+        if self._urgent and not self._settle():
+            return
         began = time.perf_counter()
-        making = Making(self.state, self._engine, self._dedup, self._clock, self._reading)
+        making = Making(self.state, self._engine, self._dedup, self._intake, self._clock, self._reading)
         works: list[Work] = []
         answers: list[frames.Answer] = []
         size = 0
@@ -213,29 +243,73 @@ class WriterLoop:
         if self._timer_due():
             self._ticks += 1
             making.tick(self._ticks)
-        busy = time.perf_counter()
-        self.counters.busy_seconds += busy - began
+        self.counters.busy_seconds += time.perf_counter() - began
+        if not self._settle(making, works):
+            return
+        began = time.perf_counter()
+        hot_too = self._queued == 0 or began - self._hot_at > HOT_EVERY_S
+        if hot_too:
+            self._hot_at = began
+        made = making.made(self._events, self._behind, hot_too)
+        self.counters.busy_seconds += time.perf_counter() - began
+        if self._queued >= ASIDE_EVENTS:
+            self._in_flight = InFlight(making, made, works, answers, self._aside.submit(self._commit, made))
+            return
         try:
-            segment = making.segment(self._events)
-            if segment is not None or making.has_rows():
-                self._writer.commit(segment, making.rows())
+            seconds = self._commit(made)
         except Unavailable as failure:
             making.rollback()
             self._failed(str(failure), works)
-            return
-        self.counters.commit_seconds += time.perf_counter() - busy
-        self.counters.commits += 1
-        making.committed()
-        self._events = segment.events if segment is not None else self._events
+        else:
+            self._committed(making, made, works, answers, seconds)
+
+    def _commit(self, made: Made) -> float:
+        began = time.perf_counter()
+        if made.segment is not None or made.rows.any():
+            self._writer.commit(made.segment, made.rows)
+        return time.perf_counter() - began
+
+    def _settle(self, next_making: Making | None = None, next_works: Sequence[Work] = ()) -> bool:
+        """Wait for the commit that is under way. If it failed, so has what was decided after it."""
+        flight, self._in_flight = self._in_flight, None
+        if flight is None:
+            return True
+        try:
+            seconds = flight.commit.result()
+        except Unavailable as failure:
+            if next_making is not None:
+                next_making.rollback()
+            flight.making.rollback()
+            self._failed(str(failure), [*flight.works, *next_works])
+            return False
+        self._committed(flight.making, flight.made, flight.works, flight.answers, seconds)
+        return True
+
+    def _committed(
+        self, making: Making, made: Made, works: list[Work], answers: list[frames.Answer], seconds: float
+    ) -> None:
         counters = self.counters
+        counters.commit_seconds += seconds
+        counters.commits += 1
         counters.events_accepted += making.accepted
         counters.events_duplicate += making.duplicates
         counters.events_rejected += making.rejected
+        making.committed()
+        if made.segment is not None:
+            self._events = made.segment.events
+        for id in made.hot_gone:
+            self._behind.pop(id, None)
+        self._behind.update(made.hot)
         for work, answer in zip(works, answers, strict=True):
             work.done(answer)
-        self._after(making.after())
+        self._after(made.after)
         if self._writer.driver.full():
             self._writer.driver.idle()
+
+    def _catch_up(self) -> None:
+        """Nothing waits: no commit stays under way, and no hot row behind."""
+        if self._settle() and self._behind and self.problem is None:
+            self._batch()
 
     def _probe(self) -> bool:
         """Whether the store can be written again. Asked even if nothing waits, so that readiness comes back by itself."""

@@ -8,7 +8,8 @@ RFC 6962, section 2.1; the chain row hashes it onto its predecessor. Fixed-width
 import hashlib
 import json
 import struct
-from collections.abc import Iterable, Iterator
+from array import array
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 import msgspec
@@ -73,7 +74,7 @@ seal_envelope: Final = msgspec.msgpack.Encoder().encode
 open_envelope: Final = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
 
 _sha256: Final = hashlib.sha256
-_pack_length: Final = _LENGTH.pack
+_pack_header: Final = _HEADER.pack
 _pack_leaf: Final = _LEAF.pack
 
 _compress: Final = zstandard.ZstdCompressor(level=1).compress
@@ -90,19 +91,12 @@ def leaf(position: int, recorded_at: int, content: bytes) -> bytes:
     return hashlib.sha256(b"\0" + _LEAF.pack(position, recorded_at) + content).digest()
 
 
-def record_leaf(record: Record) -> bytes:
-    """`leaf` of `digest`, for the writer: one call where every microsecond counts."""
-    position, recorded_at, _, envelope, body = record
-    content = _sha256(_pack_length(len(envelope)) + envelope + body).digest()
-    return _sha256(b"\0" + _pack_leaf(position, recorded_at) + content).digest()
-
-
 def merkle_root(leaves: list[bytes]) -> bytes:
     """The root over at least one leaf. An odd node at the end of a level moves up, as RFC 6962's split has it."""
     sha256 = hashlib.sha256
     level = leaves
     while len(level) > 1:
-        above = [sha256(b"\1" + level[i] + level[i + 1]).digest() for i in range(0, len(level) - 1, 2)]
+        above = [sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
         if len(level) & 1:
             above.append(level[-1])
         level = above
@@ -129,12 +123,88 @@ def chain_hash(batch: int, first: int, last: int, root: bytes, previous: bytes) 
     return hashlib.sha256(b"\2" + _CHAIN.pack(batch, first, last) + root + previous).digest()
 
 
-def pack(records: Iterable[Record]) -> tuple[bytes, bytes, int]:
-    """Records to (head, body, size before compression)."""
-    pack_header = _HEADER.pack
-    head = b"".join([pack_header(r.recorded_at, r.flags, len(r.envelope), len(r.body)) for r in records])
-    body = b"".join([part for r in records for part in (r.envelope, r.body)])
-    return _compress(head), _compress(body), len(body)
+class Segment(msgspec.Struct):
+    """The journal's part of a batch."""
+
+    first_position: int
+    last_position: int
+    first_recorded_at: int
+    last_recorded_at: int
+    count: int
+    inputs: int
+    root: bytes
+    head: bytes
+    """Not compressed yet, as is `body`."""
+    body: bytes
+    types: list[str]
+    namespaces: list[str]
+    ids: bytes
+    digests: bytes
+    hot: bytes | None = None
+    """Hot rows that this batch changed and did not write, as `pack_hot` has them."""
+    events: int = 0
+    """Events from outside in the journal so far, for the statistics."""
+
+    def compressed(self) -> tuple[bytes, bytes]:
+        """Head and body as stored."""
+        return _compress(self.head), _compress(self.body)
+
+
+class OpenSegment:
+    """A segment in the making."""
+
+    def __init__(self) -> None:
+        self._leaves: list[bytes] = []
+        self._heads: list[bytes] = []
+        self._parts: list[bytes] = []
+        self._numbers: list[int] = []
+        self._marks: list[int] = []
+        self._types: dict[str, None] = {}
+        self._namespaces: dict[str, None] = {}
+        self._first = (0, 0)
+        self._last = (0, 0)
+
+    def __len__(self) -> int:
+        """Records so far."""
+        return len(self._leaves)
+
+    def add(
+        self, position: int, recorded_at: int, flags: int, envelope: bytes, body: bytes, content: bytes, type: str,
+        namespace: str,
+    ) -> None:  # fmt: skip
+        """Take a record; `content` is its `digest`."""
+        self._last = (position, recorded_at)
+        if not self._leaves:
+            self._first = self._last
+        self._leaves.append(_sha256(b"\0" + _pack_leaf(position, recorded_at) + content).digest())
+        self._heads.append(_pack_header(recorded_at, flags, len(envelope), len(body)))
+        self._parts += (envelope, body)
+        self._types[type] = None
+        self._namespaces[namespace] = None
+
+    def add_input(
+        self, position: int, recorded_at: int, flags: int, envelope: bytes, body: bytes, content: bytes, type: str,
+        namespace: str, number: int, mark: int,
+    ) -> None:  # fmt: skip
+        """Take the record of an input, and what it is recognised by when it comes again."""
+        self.add(position, recorded_at, flags, envelope, body, content, type, namespace)
+        self._numbers.append(number)
+        self._marks.append(mark)
+
+    @property
+    def last_recorded_at(self) -> int:
+        """Of the newest record, in microseconds; 0 if there is none."""
+        return self._last[1]
+
+    def close(self, events_so_far: int, hot: bytes | None = None) -> Segment:
+        """The whole of it. There must be a record."""
+        return Segment(
+            *(self._first[0], self._last[0], self._first[1], self._last[1]),
+            count=len(self._leaves), inputs=len(self._numbers), root=merkle_root(self._leaves),
+            head=b"".join(self._heads), body=b"".join(self._parts), types=list(self._types),
+            namespaces=list(self._namespaces), ids=array("Q", self._numbers).tobytes(),
+            digests=array("I", self._marks).tobytes(), hot=hot, events=events_so_far + len(self._numbers),
+        )  # fmt: skip
 
 
 def unpack(first_position: int, head: bytes, body: bytes) -> Iterator[Record]:

@@ -56,6 +56,11 @@ segment: Final = Table(
     Column("namespaces", Text, nullable=False, comment="JSON array."),
     Column("ids", LargeBinary, nullable=False, comment="Per input: 8 bytes keyed hash of (namespace, source, id)."),
     Column("digests", LargeBinary, nullable=False, comment="Per input: 4 bytes of the digest of its stored bytes."),
+    Column(
+        "hot",
+        LargeBinary,
+        comment="Hot rows changed in it that are not in alert_hot yet, msgpack; NULL if there are none.",
+    ),
     Column("head", LargeBinary, nullable=False, comment="Fixed-width record headers, zstd."),
     Column("body", LargeBinary, nullable=False, comment="Envelopes and stored bytes back to back, zstd."),
     Index("segment_first", "first_position"),
@@ -145,7 +150,7 @@ alert_hot: Final = Table(
     Column("deadline_at", Big),
     Column("updated_at", Big, nullable=False),
     Column("last_position", Big, nullable=False, comment="Of the alert's newest fact."),
-    comment="What a repeat of a firing alert changes: narrow and without an index.",
+    comment="What a repeat of a firing alert changes: narrow and without an index. Behind by what newer segments hold.",
     sqlite_with_rowid=False,
 )
 

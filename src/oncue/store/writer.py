@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from oncue.store import schema
-from oncue.store.journal import Record, chain_hash, pack
+from oncue.store.journal import Segment, chain_hash
 
 WAL_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of write-ahead log above which the writer moves it into the database."""
@@ -48,19 +48,9 @@ class Rows(msgspec.Struct):
     access: list[tuple[str, str, bytes]] = []
     access_gone: list[tuple[str, str]] = []
 
-
-class Segment(msgspec.Struct):
-    """The journal's part of a batch."""
-
-    records: list[Record]
-    root: bytes
-    inputs: int
-    types: list[str]
-    namespaces: list[str]
-    ids: bytes
-    digests: bytes
-    events: int
-    """Events from outside in the journal so far, for the statistics."""
+    def any(self) -> bool:
+        """Whether there is a row."""
+        return any(getattr(self, name) for name in self.__struct_fields__)
 
 
 class Driver(Protocol):
@@ -233,7 +223,7 @@ class Writer:
         return str(statement.compile(dialect=self.driver.dialect))
 
     def commit(self, part: Segment | None, rows: Rows) -> None:
-        """Write a batch, all of it or nothing, and wait until it is on the disk.
+        """Write a batch, all of it or nothing, and wait until it is on the disk. From one thread at a time.
 
         Raises `Unavailable` if it could not be written; anything else means the state of the disk is unknown.
         """
@@ -242,21 +232,19 @@ class Writer:
         try:
             driver.begin()
             if part is not None:
-                records = part.records
-                first, last = records[0].position, records[-1].position
+                first, last = part.first_position, part.last_position
                 batch += 1
                 head = chain_hash(batch, first, last, part.root, self.head)
-                packed_head, packed_body, size = pack(records)
                 run(
                     self._segment,
                     [(
-                        batch, first, last, records[0].recorded_at, records[-1].recorded_at, len(records), part.inputs,
-                        size, _names(part.types), _names(part.namespaces), part.ids, part.digests, packed_head,
-                        packed_body,
+                        batch, first, last, part.first_recorded_at, part.last_recorded_at, part.count, part.inputs,
+                        len(part.body), _names(part.types), _names(part.namespaces), part.ids, part.digests, part.hot,
+                        *part.compressed(),
                     )],
                 )  # fmt: skip
                 run(self._chain, [(batch, first, last, part.root, self.head, head)])
-                run(self._cursor, [(last, head, records[-1].recorded_at, part.events)])
+                run(self._cursor, [(last, head, part.last_recorded_at, part.events)])
             for statement, values in (
                 (self._fact, rows.facts),
                 (self._ref, rows.refs),
