@@ -69,6 +69,7 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     }),
     ("oncue.policy", Decision, "What a policy decided about an event, and why.", {
         "fired": "It did what it says.", "blocked": "It would have; `reason` and `detail` say what stopped it.",
+        "failed": "It should have responded, and could not, or not wholly; `detail` says why.",
     }),
     ("oncue.run", Run, "A run, as it is from now on.", {
         "started": "It began.", "succeeded": "All its steps are done.", "failed": "A step failed, or its time was up.",

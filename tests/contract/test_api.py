@@ -392,3 +392,30 @@ def test_metrics_count_requests_and_the_engines_work(oncue_server: Server) -> No
     assert "oncue_engine_ready 1.0" in text
     assert re.search(r"oncue_engine_events_accepted [1-9]", text)
     assert re.search(r'oncue_http_requests_total\{method="GET",status="200"\} [1-9]', text)
+
+
+def test_names_are_checked_before_and_after(oncue_server: Server) -> None:
+    # What names something that is nowhere is refused with its place; what is needed stays, unless by force.
+    name = f"needs-{secrets.token_hex(4)}"
+    client = oncue_server.client
+    policy = (
+        f"apiVersion: oncue/v1\nkind: Policy\nmetadata: {{name: {name}}}\n"
+        f"spec:\n  match: {{types: [{name}]}}\n  respond:\n    - run: {{workflow: {name}}}\n"
+    )
+    workflow = (
+        f"apiVersion: oncue/v1\nkind: Workflow\nmetadata: {{name: {name}}}\n"
+        "spec: {steps: [{id: emit, uses: event.emit, with: {type: emitted}}]}\n"
+    )
+    for dry_run in ("true", "false"):
+        refused = client.post("/api/v1/manifests", params={"dry_run": dry_run}, content=policy)
+        assert (refused.status_code, refused.json()["code"]) == (400, "manifest.reference_unknown")
+        (problem,) = refused.json()["problems"]
+        assert (problem["path"], problem["line"]) == ("spec.respond[0].run.workflow", 7)
+    assert client.post("/api/v1/manifests", content=f"{policy}---\n{workflow}").status_code == 200
+    misspelt = client.post("/api/v1/manifests", content=policy.replace(f"workflow: {name}", f"workflow: {name}x"))
+    assert f"did you mean {name}?" in misspelt.json()["detail"]
+    kept = client.delete(f"/api/v1/manifests/Workflow/default/{name}")
+    assert (kept.status_code, kept.json()["code"]) == (409, "manifest.in_use")
+    assert f"Policy/default/{name}" in kept.json()["detail"]
+    assert client.delete(f"/api/v1/manifests/Workflow/default/{name}", params={"force": "true"}).status_code == 200
+    assert client.delete(f"/api/v1/manifests/Policy/default/{name}").status_code == 200

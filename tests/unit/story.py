@@ -51,11 +51,17 @@ class Story:
             return reply.data
         return None
 
-    def refused(self, type: str, data: Any) -> str:
-        """A command now that must be refused. Gives the code."""
+    def answer(self, type: str, data: Any) -> Reply:
+        """A command now. Gives the reply."""
         document = {"specversion": "1.0", "id": f"e{next(self._ids)}", "source": "/test", "type": type, "data": data}
         reply = self.feed(msgspec.json.encode(document), self.now)
-        assert reply is not None and reply.code is not None
+        assert reply is not None
+        return reply
+
+    def refused(self, type: str, data: Any) -> str:
+        """A command now that must be refused. Gives the code."""
+        reply = self.answer(type, data)
+        assert reply.code is not None
         return reply.code
 
     def problem(self, severity: str = "major", resource: str = "db-1", **attributes: Any) -> None:

@@ -1,5 +1,7 @@
 """What the engine decides: given, when, then."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.story import Story, owned
@@ -437,3 +439,76 @@ def test_a_duration_beyond_all_reason_poisons_nothing(story: Story) -> None:
     story.apply("Policy", "p", {"match": {}, "alert": {"ttl": "99999999999h"}})
     story.problem()
     assert "alert.fired" in story.new()
+
+
+NOTE = {"steps": [{"id": "note", "uses": "incident.comment", "with": {"text": "seen"}}]}
+RUNS_NOTE = {"match": {"types": ["disk.full"]}, "respond": [{"run": {"workflow": "note"}}]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "said"),
+    [
+        ("Policy", RUNS_NOTE, "the Workflow note"),
+        ("Policy", {"match": {}, "notify": {"team": "basis"}}, "the Team basis"),
+        ("Policy", {"match": {}, "notify": {"channel": "mail"}}, "the Channel mail"),
+        ("Service", {"owner": "team:basis"}, "the Team basis"),
+        ("Team", {"channels": ["mail"]}, "the Channel mail"),
+    ],
+)
+def test_what_names_something_that_is_not_there_is_refused(
+    story: Story, kind: str, spec: dict[str, Any], said: str
+) -> None:
+    change = {"op": "apply", "kind": kind, "namespace": "default", "name": "x", "spec": spec}
+    assert story.refused("oncue.config.applied", {"changes": [change]}) == "manifest.reference_unknown"
+    assert story.state.manifests == {}
+    elsewhere = {"op": "apply", "kind": "Workflow", "namespace": "other", "name": "note", "spec": NOTE}
+    reply = story.answer("oncue.config.applied", {"changes": [elsewhere, change]})
+    assert reply.code == "manifest.reference_unknown"
+    assert said in reply.detail
+
+
+def test_an_apply_may_name_in_any_order_what_comes_with_it(story: Story) -> None:
+    policy = {"op": "apply", "kind": "Policy", "namespace": "default", "name": "a", "spec": RUNS_NOTE}
+    workflow = {"op": "apply", "kind": "Workflow", "namespace": "default", "name": "note", "spec": NOTE}
+    assert [one["changed"] for one in story.send("oncue.config.applied", {"changes": [policy, workflow]})] == [True] * 2
+
+
+def test_what_others_need_is_deleted_only_with_them_or_by_force(story: Story) -> None:
+    owned(story)
+    story.apply("Workflow", "note", NOTE)
+    story.apply("Policy", "a", RUNS_NOTE)
+    gone = {"op": "delete", "namespace": "default"}
+    workflow, policy = {**gone, "kind": "Workflow", "name": "note"}, {**gone, "kind": "Policy", "name": "a"}
+    reply = story.answer("oncue.config.applied", {"changes": [workflow]})
+    assert (reply.code, reply.detail) == ("manifest.in_use", "Workflow/default/note is needed by Policy/default/a")
+    team = story.answer("oncue.config.applied", {"changes": [{**gone, "kind": "Team", "name": "basis"}]})
+    assert (team.code, team.detail) == ("manifest.in_use", "Team/default/basis is needed by Service/default/shop")
+    story.send("oncue.config.applied", {"changes": [workflow], "force": True})
+    story.apply("Workflow", "note", NOTE)
+    story.send("oncue.config.applied", {"changes": [workflow, policy]})
+    assert "Policy/default/a" not in story.state.manifests
+
+
+def test_a_response_that_cannot_be_done_is_a_failure_not_a_firing(story: Story) -> None:
+    story.apply("Workflow", "note", NOTE)
+    story.apply("Policy", "a", {**RUNS_NOTE, "respond": [*RUNS_NOTE["respond"], {"ticket": {"type": "problem"}}]})
+    gone = {"op": "delete", "kind": "Workflow", "namespace": "default", "name": "note"}
+    story.send("oncue.config.applied", {"changes": [gone], "force": True})
+    story.problem()
+    assert "policy.fired" not in story.new()
+    (decision,) = story.of("policy.failed")
+    assert (decision["outcome"], decision["reason"]) == ("failed", "response_failed")
+    assert "note" in decision["detail"]
+    assert len(decision["tickets"]) == 1, "what could be done was done"
+    stats = story.state.cells["policy_stats"]["default/a"]
+    assert (stats.fired, stats.failed) == (0, 1)
+
+
+def test_a_message_that_reaches_nobody_is_a_failure(story: Story) -> None:
+    story.apply("Channel", "mail", {"type": "email", "with": {"to": ["basis-1@example.com"]}})
+    story.apply("Policy", "a", {"match": {"types": ["job.done"]}, "notify": {"channel": "mail"}})
+    gone = {"op": "delete", "kind": "Channel", "namespace": "default", "name": "mail"}
+    story.send("oncue.config.applied", {"changes": [gone], "force": True})
+    story.send("job.done", resource="db-1")
+    (decision,) = story.of("policy.failed")
+    assert decision["detail"] == "notify: there is no channel mail in default"

@@ -306,6 +306,23 @@ def test_names_that_nobody_has_are_doubted() -> None:
     assert manifests.missing(documents, ["Channel/default/mial"]) == []
 
 
+def test_names_that_are_nowhere_are_errors_once_everything_is_known_and_have_their_places() -> None:
+    text = HEAD.format(kind="Team", name="x") + "  channels: [mail, mial]\n"
+    documents, _ = manifests.load(manifests.parse_yaml(text, "team.yaml"))
+    (found,) = manifests.missing(documents, ["Channel/default/mail", "Channel/other/mial"], complete=True)
+    assert (found.level, found.code, found.path) == ("error", "manifest.reference_unknown", "spec.channels[1]")
+    assert (found.file, found.line, found.column) == ("team.yaml", text.count("\n"), 20)
+    assert manifests.missing(documents, ["Channel/ops/mail", "Channel/ops/mial"], "ops", complete=True) == []
+    bare = msgspec.structs.replace(found, file="", line=0, column=0)
+    assert manifests.located([bare], documents) == [found]
+
+
+def test_a_service_that_is_only_named_stays_a_doubt() -> None:
+    text = HEAD.format(kind="Source", name="x") + "  type: cloudevents\n  service: shop\n"
+    documents, _ = manifests.load(manifests.parse_yaml(text))
+    assert [one.level for one in manifests.missing(documents, complete=True)] == ["warning"]
+
+
 def test_validate_refuses_with_every_problem() -> None:
     with pytest.raises(Refusal) as refused:
         manifests.validate(

@@ -166,7 +166,7 @@ def _monitor(monitor: dict[str, Any]) -> tuple[str, list[str]]:
 
 def _policy(policy: dict[str, Any]) -> tuple[str, list[str]]:
     stats: PolicyStats = policy["stats"]
-    summary = f"Policy {policy['namespace']}/{policy['name']}@{policy['generation']}: fired {stats.fired} times, blocked {stats.blocked}."
+    summary = f"Policy {policy['namespace']}/{policy['name']}@{policy['generation']}: fired {stats.fired} times, blocked {stats.blocked}, failed {stats.failed}."
     misses = [
         f"Near miss at {miss.at}: {miss.reason} ({miss.detail}), event {miss.event}." for miss in stats.near_misses
     ]

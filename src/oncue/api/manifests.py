@@ -22,6 +22,7 @@ from oncue.manifests.shape import near
 from oncue.store.queries import manifest_bodies, manifests
 
 DryRun = Annotated[bool, QueryParameter(name="dry_run", description="Only say what would change")]
+Force = Annotated[bool, QueryParameter(name="force", description="Even if other manifests need it")]
 Namespace = Annotated[str | None, QueryParameter(max_length=63, description="Of documents that name none")]
 
 
@@ -60,17 +61,15 @@ async def apply_manifests(
     body = await request.body()
     parsed = await asyncio.to_thread(documents.parse_yaml, body, "")
     accepted, problems = await asyncio.to_thread(documents.load, parsed)
-    errors = [problem for problem in problems if problem.level == "error"]
-    if errors:
-        found = [msgspec.to_builtins(problem) for problem in errors[:100]]
-        raise Refusal(errors[0].code, str(errors[0]), problems=found)
+    _refuse_errors(problems)
     if not accepted:
         raise Refusal("manifest.malformed", "There is no manifest in the body")
     changes = documents.changes(accepted, namespace or who.home)
     for place in sorted({change["namespace"] for change in changes}):
         require(who, "manifest:write", place)
-    known = [msgspec.json.decode(one, type=Manifest).id for one in await ctx.queries.run(manifests)]
-    warnings = [problem for problem in problems if problem.level == "warning"] + documents.missing(accepted, known)
+    problems += await _unresolved(ctx, accepted, namespace or who.home)
+    _refuse_errors(problems)
+    warnings = [problem for problem in problems if problem.level == "warning"]
     if dry_run:
         bodies = await ctx.queries.run(partial(manifest_bodies, ids=[_id(change) for change in changes]))
         shown = [_compared(change, bodies.get(_id(change))) for change in changes]
@@ -81,14 +80,16 @@ async def apply_manifests(
 
 
 @delete("/manifests/{kind:str}/{namespace:str}/{name:str}", status_code=200, opt={"permission": "manifest:write"})
-async def delete_manifest(ctx: Ctx, who: Who, kind: str, namespace: str, name: str) -> Response[Applied]:
-    """Take a manifest out of force."""
+async def delete_manifest(
+    ctx: Ctx, who: Who, kind: str, namespace: str, name: str, force: Force = False
+) -> Response[Applied]:
+    """Take a manifest out of force; refused while others need it, unless with `force`."""
     _check_kind(kind)
     require(who, "manifest:write", namespace)
     if await _in_force(ctx, f"{kind}/{namespace}/{name}") is None:
         raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
     change = {"op": "delete", "kind": kind, "namespace": namespace, "name": name, "labels": {}, "spec": {}}
-    shown = await apply(ctx, who, [{**change, "owner": None, "review_by": None, "description": None}])
+    shown = await apply(ctx, who, [{**change, "owner": None, "review_by": None, "description": None}], force=force)
     return json_response(msgspec.json.encode(Applied(dry_run=False, changes=shown)))
 
 
@@ -98,11 +99,39 @@ async def get_schema(kind: str) -> dict[str, Any]:
     return documents.schema(kind)
 
 
-async def apply(ctx: Context, who: Principal, changes: list[dict[str, Any]]) -> list[Change]:
+def _refuse_errors(problems: list[documents.Problem]) -> None:
+    errors = [problem for problem in problems if problem.level == "error"]
+    if errors:
+        found = [msgspec.to_builtins(problem) for problem in errors[:100]]
+        raise Refusal(errors[0].code, str(errors[0]), problems=found)
+
+
+async def _unresolved(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
+    """Names in the documents that are neither among them nor in force."""
+    own = {f"{one.kind}/{one.namespace or home}/{one.name}" for one in accepted}
+    wanted = {id: reference.kind for _, reference, id in documents.named(accepted, home) if id not in own}
+    there = set(await ctx.queries.run(partial(manifest_bodies, ids=sorted(wanted))))
+    for kind in sorted({kind for id, kind in wanted.items() if id not in there}):  # for a near name
+        there.update(_Named.id_of(body) for body in await ctx.queries.run(partial(manifests, kind=kind)))
+    return documents.missing(accepted, there, home, complete=True)
+
+
+class _Named(msgspec.Struct):
+    """As much of a manifest as names need."""
+
+    id: str
+
+    @classmethod
+    def id_of(cls, body: bytes) -> str:
+        """The manifest's id."""
+        return msgspec.json.decode(body, type=cls).id
+
+
+async def apply(ctx: Context, who: Principal, changes: list[dict[str, Any]], *, force: bool = False) -> list[Change]:
     """Give the changes to the engine; says what came of each."""
     bodies = await ctx.queries.run(partial(manifest_bodies, ids=[_id(change) for change in changes]))
     place = changes[0]["namespace"]
-    reply = await ctx.command("oncue.config.applied", {"changes": changes}, who=who, namespace=place)
+    reply = await ctx.command("oncue.config.applied", {"changes": changes, "force": force}, who=who, namespace=place)
     applied = {item["id"]: item for item in reply or [] if isinstance(item, dict)}
     shown = []
     for change in changes:

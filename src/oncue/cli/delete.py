@@ -9,12 +9,16 @@ from oncue.cli.get import kind_of
 from oncue.cli.server import Server
 from oncue.cli.validate import accepted
 
+_USERS_FIRST = ("Policy", "Service", "Team", "Workflow", "Channel")
+"""What is needed by others comes after them."""
+
 
 def delete(
     kind: str | None = typer.Argument(None, help="The kind, as policy."),
     name: str | None = typer.Argument(None, help="The name, or NAMESPACE/NAME."),
     file: list[Path] = typer.Option([], "--file", "-f", help="Delete what these files describe, instead."),
     namespace: str = typer.Option("default", "--namespace", "-n", help="For names without one."),
+    force: bool = typer.Option(False, "--force", help="Even what other manifests need."),
 ) -> None:
     """Delete manifests. What happened under them stays in the journal."""
     if bool(file) == (kind is not None) or (kind is not None and name is None):
@@ -27,7 +31,8 @@ def delete(
             raise typer.BadParameter(f"{kind} cannot be deleted", param_hint="KIND")
         where, _, plain = (name or "").rpartition("/")
         wanted = [(found, where or namespace, plain)]
+    wanted.sort(key=lambda one: _USERS_FIRST.index(one[0]) if one[0] in _USERS_FIRST else -1)
     with Server() as server:
         for one in wanted:
-            server.send("DELETE", server.path("manifests", *one))
+            server.send("DELETE", server.path("manifests", *one), params={"force": "true" if force else None})
             show.done(f"{'/'.join(one)} deleted")

@@ -9,7 +9,8 @@ import msgspec
 
 from oncue.core import heartbeats, monitors
 from oncue.core.errors import Refusal
-from oncue.core.manifest import KINDS, Manifest, MonitorSpec
+from oncue.core.manifest import KINDS, Manifest, MonitorSpec, Spec
+from oncue.core.references import references, users
 from oncue.core.state import State
 from oncue.core.tx import Tx
 from oncue.core.workflow import content_hash
@@ -33,12 +34,16 @@ class Changes(msgspec.Struct):
     """The data of `oncue.config.applied`."""
 
     changes: list[Change]
+    force: bool = False
+    """Delete also what others need."""
 
 
 def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
-    """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found."""
-    for change in changes.changes:
-        _check(tx, change)
+    """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found,
+    manifest.reference_unknown, manifest.in_use.
+    """
+    specs = [_check(tx, change) for change in changes.changes]
+    _check_references(tx, changes, specs)
     outcome = [_one(tx, change) for change in changes.changes]
     if any(change.kind == "Service" for change in changes.changes):
         tx.afterwards("", _recatalogue)
@@ -46,18 +51,41 @@ def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     return outcome
 
 
-def _check(tx: Tx, change: Change) -> None:
+def _check(tx: Tx, change: Change) -> Spec | None:
     spec = KINDS.get(change.kind)
     if spec is None:
         raise Refusal("manifest.kind_unknown", change.kind)
     if change.op == "delete":
         if f"{change.kind}/{change.namespace}/{change.name}" not in tx.state.manifests:
             raise Refusal("manifest.not_found", f"{change.kind} {change.name} in {change.namespace}")
-        return
+        return None
     try:
-        msgspec.convert(change.spec, spec)
+        return msgspec.convert(change.spec, spec)
     except msgspec.ValidationError as error:
         raise Refusal("manifest.invalid", f"{change.kind} {change.name}: {error}") from error
+
+
+def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
+    """Afterwards, every name that is needed must be there."""
+    after: dict[str, bool] = {}
+    for change in changes.changes:
+        after[f"{change.kind}/{change.namespace}/{change.name}"] = change.op == "apply"
+    for change, spec in zip(changes.changes, specs, strict=True):
+        if spec is None:
+            continue
+        for reference in references(spec, change.owner):
+            id = reference.id(change.namespace)
+            if reference.needed and not after.get(id, id in tx.state.manifests):
+                detail = f"{change.kind} {change.name} names the {reference.kind} {reference.name}, which is not there"
+                raise Refusal("manifest.reference_unknown", detail)
+    if changes.force:
+        return
+    for id, stays in after.items():
+        if not stays:
+            left = [user for user in users(tx.state, id) if user not in after]
+            if left:
+                more = f" and {len(left) - 10} more" if len(left) > 10 else ""
+                raise Refusal("manifest.in_use", f"{id} is needed by {', '.join(left[:10])}{more}")
 
 
 def _one(tx: Tx, change: Change) -> dict[str, Any]:

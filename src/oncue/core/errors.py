@@ -70,6 +70,7 @@ CODES: Final = _table(
     ("event.not_found", "No such event", 404, "It may be past retention; list events to find it."),
     ("monitor.not_found", "No such monitor", 404, "List monitors to find it."),
     ("source.not_found", "No such source", 404, "Apply a Source of that name first."),
+    ("source.handshake_failed", "The sender's service did not answer as it should", 502, "What a signature or a confirmation needs could not be had; the sender tries again."),
     ("mail.not_found", "No such mail", 404, "List the mailbox to find it."),
     ("dead_letter.not_found", "No such dead letter", 404, "It may have been redriven already."),
     # manifests
@@ -77,6 +78,8 @@ CODES: Final = _table(
     ("manifest.invalid", "The manifest does not fit its schema", 400, "The detail names the field, and a near one if there is one."),
     ("manifest.kind_unknown", "There is no such kind", 400, "See the reference of kinds."),
     ("manifest.not_found", "No such manifest", 404, "List the kind to find it."),
+    ("manifest.reference_unknown", "It names something that is not there", 400, "Apply what it names together with it, or before; names are of the same namespace."),
+    ("manifest.in_use", "Others need it", 409, "Change or delete those first, in the same apply or before; or delete with force."),
     ("expression.invalid", "The expression does not compile", 400, "The detail gives line and column."),
     ("expression.costly", "The expression could take too long", 400, "Nest fewer loops, and let replace, join and matches work on less or with constants."),
     ("expression.failed", "The expression failed when it ran", 422, "Guard optional fields with has()."),

@@ -49,14 +49,15 @@ def incident(tx: Tx, subject: Incident, alert: Alert | None, reason: str, tell: 
             subject.told = (*subject.told, name)
 
 
-def message(tx: Tx, namespace: str, tell: tuple[str, ...], title: str, summary: str, details: list[list[str]]) -> None:
-    """A message without an incident: it pages nobody."""
+def message(tx: Tx, namespace: str, tell: tuple[str, ...], title: str, summary: str, details: list[list[str]]) -> str:
+    """A message without an incident: it pages nobody. Gives why nobody could be told, or ""."""
     channels, missing = _resolve(tx, namespace, tell)
     if not channels:
         skipped = Skipped(id="", namespace=namespace, incident=None, reason="no_addressee", detail=missing)
         tx.fact("oncue.notification.skipped", "notification", skipped)
     for channel in channels:
         _send(tx, channel, "message", {"title": title, "summary": summary, "details": details}, None, None)
+    return "" if channels else missing
 
 
 def _split(id: str) -> tuple[str, str]:

@@ -33,6 +33,8 @@ class PolicyStats(msgspec.Struct, frozen=True):
 
     fired: int = 0
     blocked: int = 0
+    failed: int = 0
+    """It should have responded, and could not, or not wholly."""
     last_fired_at: datetime | None = None
     near_misses: tuple[NearMiss, ...] = ()
 

@@ -1,6 +1,7 @@
 """Respond: what a policy that fired does, within its guardrails, and a record of why it did or did not.
 
-Every decision is a fact: `oncue.policy.fired` or `oncue.policy.blocked`, with the version that decided and a reason.
+Every decision is a fact: `oncue.policy.fired`, `oncue.policy.blocked` or `oncue.policy.failed`, with the version that
+decided and a reason.
 """
 
 from datetime import timedelta
@@ -33,9 +34,10 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
     event_position: str
     key: str
     outcome: str
-    """`fired` or `blocked`."""
+    """`fired`, `blocked`, or `failed`: it should have responded and could not, or not wholly."""
     reason: str
-    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `cooldown`, `max_runs`, `depth`, `error`."""
+    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `cooldown`, `max_runs`, `depth`, `error`; or
+    `response_failed`. `runs` and `tickets` are what was done nevertheless."""
     detail: str = ""
     values: dict[str, Any] = {}
     alert: str | None = None
@@ -92,9 +94,12 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
     if spec.notify is not None and incident is None and (tell := addressees(spec.notify)):
         title = alert.title if alert is not None else f"{policy.name}: {seen.type} on {seen.resource}"
         details = [["Policy", policy.version], ["Event", seen.event_id], ["Resource", seen.resource]]
-        notify.message(tx, policy.namespace, tell, title, spec.description or "", details)
+        unreached = notify.message(tx, policy.namespace, tell, title, spec.description or "", details)
+        if unreached:
+            problems.append(f"notify: {unreached}")
+    outcome, reason = ("failed", "response_failed") if problems else ("fired", "matched")
     decide(
-        tx, finding, seen, "fired", "error" if problems else "matched", "; ".join(problems), alert=alert,
+        tx, finding, seen, outcome, reason, "; ".join(problems), alert=alert,
         incident=incident, runs=tuple(runs), tickets=tuple(written),
     )  # fmt: skip
 
@@ -204,6 +209,8 @@ def decide(
     stats: PolicyStats = tx.state.cells["policy_stats"].get(policy.id) or PolicyStats()
     if outcome == "fired":
         stats = stats_with(stats, fired=stats.fired + 1, last_fired_at=tx.now)
+    elif outcome == "failed":
+        stats = stats_with(stats, failed=stats.failed + 1)
     else:
         stats = stats_with(stats, blocked=stats.blocked + 1)
     tx.cell("policy_stats", policy.id, stats)

@@ -11,8 +11,9 @@ import msgspec
 
 from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import API_VERSION, KINDS, Metadata, Spec
+from oncue.core.references import Reference, references
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
-from oncue.manifests.meaning import Finding, findings, owner_findings, references, review_findings
+from oncue.manifests.meaning import Finding, findings, owner_findings, review_findings
 from oncue.manifests.schema import schema
 from oncue.manifests.shape import Misfit, misfits, near
 
@@ -23,7 +24,9 @@ __all__ = [
     "changes",
     "check",
     "load",
+    "located",
     "missing",
+    "named",
     "parse_yaml",
     "read",
     "schema",
@@ -128,21 +131,47 @@ def load(parsed: Iterable[Parsed]) -> tuple[list[Document], list[Problem]]:
     return accepted, problems
 
 
-def missing(documents: Iterable[Document], known: Iterable[str] = ()) -> list[Problem]:
-    """Warnings about names that neither these documents nor `known` (ids `Kind/namespace/name`) have."""
-    documents = list(documents)
-    there = {(document.kind, document.name) for document in documents}
-    for id in known:
-        kind, _, rest = id.partition("/")
-        there.add((kind, rest.rpartition("/")[2]))
-    problems = []
+def named(documents: Iterable[Document], namespace: str = "default") -> Iterator[tuple[Document, Reference, str]]:
+    """Every name of another manifest in the documents, with the id that it means."""
     for document in documents:
-        for path, kind, name in references(msgspec.convert(document.spec, KINDS[document.kind])):
-            if (kind, name.rpartition("/")[2]) not in there:
-                others = [other for its_kind, other in there if its_kind == kind]
-                detail = f"there is no {kind} {name} here{near(name, sorted(others))}"
-                problems.append(_problem(Finding(("spec", *path), detail, level="warning"), document.source))
+        for reference in references(msgspec.convert(document.spec, KINDS[document.kind]), document.owner):
+            yield document, reference, reference.id(document.namespace or namespace)
+
+
+def missing(
+    documents: Iterable[Document], known: Iterable[str] = (), namespace: str = "default", *, complete: bool = False
+) -> list[Problem]:
+    """Names that neither these documents nor `known` (ids `Kind/namespace/name`) have.
+
+    If `known` is `complete` for them, those that are needed are errors; else all are doubts.
+    """
+    documents = list(documents)
+    there = {f"{one.kind}/{one.namespace or namespace}/{one.name}" for one in documents} | set(known)
+    problems = []
+    for document, reference, id in named(documents, namespace):
+        if id in there:
+            continue
+        beginning = id.removesuffix(reference.name)
+        others = sorted(other.removeprefix(beginning) for other in there if other.startswith(beginning))
+        detail = f"there is no {reference.kind} {reference.name} here{near(reference.name, others)}"
+        level: Literal["error", "warning"] = "error" if complete and reference.needed else "warning"
+        finding = Finding(reference.path, detail, "manifest.reference_unknown", level)
+        problems.append(_problem(finding, document.source))
     return problems
+
+
+def located(problems: Iterable[Problem], documents: Iterable[Document]) -> list[Problem]:
+    """The problems that a server found, with the places in the files that the documents were read from."""
+    sources = {f"{document.kind} {document.name}": document.source for document in documents}
+    found = []
+    for problem in problems:
+        source = sources.get(problem.manifest)
+        if source is not None and not problem.line:
+            path = next((path for path in source.places if _dotted(path) == problem.path), ())
+            place = source.place(path)
+            problem = msgspec.structs.replace(problem, file=source.file, line=place.line, column=place.column)
+        found.append(problem)
+    return found
 
 
 def changes(documents: Iterable[Document], namespace: str = "default", op: str = "apply") -> list[dict[str, Any]]:

@@ -100,32 +100,6 @@ def findings(spec: Spec) -> Iterator[Finding]:
         yield from check(spec)
 
 
-def references(spec: Spec) -> Iterator[tuple[Path_, str, str]]:
-    """The other manifests that a spec names, as (path, kind, name)."""
-    match spec:
-        case PolicySpec():
-            for index, response in enumerate(spec.respond):
-                if response.run is not None:
-                    yield ("respond", index, "run", "workflow"), "Workflow", response.run.workflow
-            if spec.notify is not None and spec.notify.team is not None:
-                yield ("notify", "team"), "Team", _bare(spec.notify.team)
-            if spec.notify is not None and spec.notify.channel is not None:
-                yield ("notify", "channel"), "Channel", _bare(spec.notify.channel)
-        case ServiceSpec() if spec.owner is not None and spec.owner.startswith("team:"):
-            yield ("owner",), "Team", _bare(spec.owner)
-        case TeamSpec():
-            for index, channel in enumerate(spec.channels):
-                yield ("channels", index), "Channel", _bare(channel)
-        case MonitorSpec() | SourceSpec() if spec.service is not None:
-            yield ("service",), "Service", spec.service
-        case _:
-            return
-
-
-def _bare(name: str) -> str:
-    return name.partition(":")[2] or name
-
-
 def owner_findings(owner: str | None, path: Path_) -> Iterator[Finding]:
     """An owner is `team:name` or `user:name`."""
     if owner is not None and not re.fullmatch(r"(team|user):[^\s:]+", owner):
