@@ -512,3 +512,32 @@ def test_a_message_that_reaches_nobody_is_a_failure(story: Story) -> None:
     story.send("job.done", resource="db-1")
     (decision,) = story.of("policy.failed")
     assert decision["detail"] == "notify: there is no channel mail in default"
+
+
+def test_the_worst_that_an_alert_has_been_stays_readable(story: Story) -> None:
+    story.problem("major", title="CPU at 91 %", data={"value": 91, "limit": 90})
+    (alert,) = story.state.alerts.values()
+    assert alert.peak is None, "it has had one severity only"
+    story.wait("1m")
+    story.problem("critical", title="CPU at 99 %", data={"value": 99, "limit": 95})
+    worst = story.now
+    story.wait("1m")
+    story.problem("warning", title="CPU at 81 %", data={"value": 81, "limit": 80})
+    assert (alert.title, alert.severity, alert.crossing.value) == ("CPU at 81 %", "warning", 81)
+    assert (alert.peak.severity, alert.peak.title, alert.peak.crossing.value) == ("critical", "CPU at 99 %", 99)
+    assert alert.peak.at == worst
+    story.clear(title="CPU at 3 %", data={"value": 3})
+    (resolved,) = story.of("alert.resolved")
+    assert (resolved["title"], resolved["crossing"]["value"]) == ("CPU at 81 %", 81), "a recovery rewrites nothing"
+    assert resolved["peak"]["title"] == "CPU at 99 %"
+
+
+def test_an_alert_that_only_got_better_began_with_its_worst(story: Story) -> None:
+    story.problem("critical", title="down", data={"value": 1, "limit": 5})
+    (alert,) = story.state.alerts.values()
+    story.wait("1m")
+    story.problem("minor", title="slow")
+    assert (alert.peak.severity, alert.peak.title, alert.peak.at) == ("critical", "down", alert.first_seen_at)
+    story.clear()
+    story.problem("minor", title="slow again")
+    assert alert.peak.title == "down", "one that returns is the same alert"

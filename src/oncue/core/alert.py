@@ -39,6 +39,16 @@ class Crossing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     since: datetime | None = None
 
 
+class Peak(msgspec.Struct, frozen=True, gc=False):
+    """The worst that an alert has been."""
+
+    severity: str
+    title: str
+    at: datetime
+    """When it got there."""
+    crossing: Crossing | None = None
+
+
 class Alert(msgspec.Struct, kw_only=True, gc=False):
     """An alert's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
@@ -72,6 +82,8 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     annotations: dict[str, str] = {}
     """summary, description, runbook, generator_url, ...: for people; never matched on."""
     crossing: Crossing | None = None
+    peak: Peak | None = None
+    """The highest severity so far, with its title and value; None as long as the alert has had only one."""
     policies: tuple[str, ...] = ()
     """`namespace/name@generation` of the policies that shaped it."""
     event_id: str = ""

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Final, Literal
 
-from oncue.core.alert import Alert
-from oncue.core.severity import CATEGORY
+from oncue.core.alert import Alert, Peak
+from oncue.core.severity import CATEGORY, RANK
 from oncue.core.shape import Draft
 from oncue.core.tx import Tx
 
@@ -63,6 +63,7 @@ def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Ale
             return alert, "repeat"
         tx.touch(alert)
         alert.count += alert is not counted
+        _keep_peak(tx, alert, asked)
         _take(tx, alert, asked)
         _fact(tx, alert, "oncue.alert.severity_changed")
         return alert, "severity_changed"
@@ -73,6 +74,7 @@ def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Ale
     alert.count += 1
     alert.resolved_at = alert.resolved_by = None
     alert.acknowledged_at = alert.acknowledged_by = None
+    _keep_peak(tx, alert, asked)
     _take(tx, alert, asked)
     _fact(tx, alert, "oncue.alert.reopened")
     return alert, "reopened"
@@ -101,6 +103,16 @@ def _fire(tx: Tx, asked: Draft) -> Alert:
     tx.set(tx.state.alert_of, (alert.namespace, alert.fingerprint), alert)
     _fact(tx, alert, "oncue.alert.fired")
     return alert
+
+
+def _keep_peak(tx: Tx, alert: Alert, asked: Draft) -> None:
+    """What a change of severity would make unreadable stays: the alert's title and value follow the newest event."""
+    if asked.severity == alert.severity:
+        return
+    worst = alert.peak or Peak(alert.severity, alert.title, alert.first_seen_at, alert.crossing)
+    if RANK[asked.severity] > RANK[worst.severity]:
+        worst = Peak(intern(asked.severity), asked.title, tx.now, asked.crossing)
+    alert.peak = worst
 
 
 def _take(tx: Tx, alert: Alert, asked: Draft) -> None:

@@ -147,6 +147,8 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
                 details.append(
                     ["Value", f"{crossing.value:g}{unit}, limit {crossing.limit:g}{unit}, by {gap:+.4g}{unit}"]
                 )
+        if alert.peak is not None and alert.peak.severity != alert.severity:
+            details.append(["Worst", f"{alert.peak.severity} at {_instant(alert.peak.at)}: {alert.peak.title}"])
         details += [[name, value] for name, value in sorted(alert.labels.items())]
         if alert.policies:
             details.append(["Policy", ", ".join(alert.policies)])
