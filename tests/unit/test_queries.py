@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import create_engine, insert, text
+from sqlalchemy import create_engine, insert, not_, text
 
 from oncue.core.errors import Refusal
 from oncue.store import schema
@@ -21,6 +21,8 @@ from oncue.store.queries import (
     entity_body,
     heads,
     instant,
+    is_acknowledged,
+    is_quiet,
     manifests,
     micros,
     position_of,
@@ -91,6 +93,46 @@ def test_pages_join_into_the_whole_list_newest_first_even_at_equal_positions(dat
     assert len(seen) == len(set(seen)) == 30
     positions = [int(id.partition("-")[2]) // 3 for id in seen]
     assert positions == sorted(positions, reverse=True)
+
+
+def test_pages_by_priority_join_into_the_whole_list_oldest_first(database: Database) -> None:
+    rows = [row(number, position=99 - number, body={"priority": f"P{1 + number % 3}"}) for number in range(1, 21)]
+    database.put(schema.entity, *rows)
+    seen: list[str] = []
+    cursor = None
+    while True:
+        page = database.page(limit=3, cursor=cursor, by_priority=True)
+        seen += [msgspec.json.decode(item)["id"] for item in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    expected = sorted(range(1, 21), key=lambda number: (number % 3, number))
+    assert seen == [f"alert-{number}" for number in expected]
+
+
+@pytest.mark.parametrize("cursor", ["0-12~alert-1", "P9~1~x", "P1~x~y", ""])
+def test_a_cursor_of_another_order_is_refused(database: Database, cursor: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        database.page(cursor=cursor, by_priority=True)
+    assert refused.value.code == "request.cursor_invalid"
+
+
+def test_alerts_are_narrowed_to_the_quiet_and_the_acknowledged(database: Database) -> None:
+    loud = {"quiet": [], "acknowledged_at": None}
+    database.put(
+        schema.entity,
+        row(1, body=loud),
+        row(2, body={**loud, "quiet": [{"reason": "silence"}]}),
+        row(3, body={**loud, "acknowledged_at": "2026-01-31T00:00:00Z"}),
+    )
+
+    def ids(*conditions: Any) -> list[str]:
+        page = database.queries.run_here(lambda connection: entities(connection, "alert", Filters(), *conditions))
+        return [msgspec.json.decode(item)["id"] for item in page.items]
+
+    assert ids(is_quiet()) == ["alert-2"]
+    assert ids(is_acknowledged()) == ["alert-3"]
+    assert ids(not_(is_quiet()), not_(is_acknowledged())) == ["alert-1"]
 
 
 def test_the_last_full_page_has_no_next(database: Database) -> None:

@@ -1,10 +1,11 @@
 """Alerts: list, detail, timeline; acknowledge, unacknowledge, resolve."""
 
-from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import QueryParameter
+from sqlalchemy import not_
 
 from oncue.access.roles import Principal
 from oncue.api.context import Context, Ctx, Who
@@ -12,7 +13,7 @@ from oncue.api.entities import entity_of, found, timeline_response
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.alert import Alert
-from oncue.store.queries import entities
+from oncue.store.queries import entities, is_acknowledged, is_quiet
 
 
 class Reason(msgspec.Struct, forbid_unknown_fields=True):
@@ -22,10 +23,21 @@ class Reason(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/alerts", opt={"permission": "alert:read"})
-async def list_alerts(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Alert]]:
+async def list_alerts(
+    ctx: Ctx,
+    who: Who,
+    narrowing: Narrowing,
+    quiet: Annotated[bool | None, QueryParameter(description="Only with, or without, a reason for quiet")] = None,
+    acknowledged: Annotated[bool | None, QueryParameter(description="Only acknowledged, or only others")] = None,
+) -> Response[Listing[Alert]]:
     """Alerts, the last changed first; without `state` the resolved ones, too."""
     shown = visible(narrowing, who, "alert:read")
-    return page_response(await ctx.queries.run(partial(entities, kind="alert", filters=shown)))
+    conditions = [
+        is_true if wanted else not_(is_true)
+        for is_true, wanted in ((is_quiet(), quiet), (is_acknowledged(), acknowledged))
+        if wanted is not None
+    ]
+    return page_response(await ctx.queries.run(lambda connection: entities(connection, "alert", shown, *conditions)))
 
 
 @get("/alerts/{alert_id:str}", opt={"permission": "alert:read"})

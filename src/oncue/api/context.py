@@ -61,6 +61,7 @@ class Context:
             if known is None or begun_at > known[0]:
                 if len(self._recent) > 1_000:
                     self._recent.clear()
+                    self._asking = {asked: held for asked, held in self._asking.items() if held.locked()}
                 found_now = await self.queries.run(query, OVERVIEW_DEADLINE_S)
                 ended_at = time.monotonic()
                 # A landscape that takes long to count is counted less often.

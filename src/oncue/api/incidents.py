@@ -1,10 +1,11 @@
 """Incidents: list, detail, timeline, alerts, comments; acknowledge, assign, resolve, reopen, close, comment."""
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import QueryParameter
 from sqlalchemy import Connection, select
 
 from oncue.access.roles import Principal
@@ -18,6 +19,11 @@ from oncue.core.incident import Comment, Incident
 from oncue.core.run import Run
 from oncue.store.queries import LIMIT, entities, entity_bodies
 from oncue.store.schema import entity, fact, fact_ref
+
+Order = Annotated[
+    Literal["changed", "priority"],
+    QueryParameter(description="`changed`: the last changed first; `priority`: by priority, then age"),
+]
 
 
 class Assignment(msgspec.Struct, forbid_unknown_fields=True):
@@ -33,9 +39,12 @@ class Remark(msgspec.Struct, forbid_unknown_fields=True):
 
 
 @get("/incidents", opt={"permission": "incident:read"})
-async def list_incidents(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Incident]]:
-    """Incidents, the last changed first; without `state` the closed ones, too."""
+async def list_incidents(
+    ctx: Ctx, who: Who, narrowing: Narrowing, order: Order = "changed"
+) -> Response[Listing[Incident]]:
+    """Incidents, the last changed first or by priority; without `state` the closed ones, too."""
     shown = visible(narrowing, who, "incident:read")
+    shown = msgspec.structs.replace(shown, by_priority=order == "priority")
     return page_response(await ctx.queries.run(partial(entities, kind="incident", filters=shown)))
 
 

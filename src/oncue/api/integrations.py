@@ -1,17 +1,18 @@
 """Sources, monitors, channels, services, teams, workflows: what is configured, and how it is right now."""
 
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
-from litestar.params import SkipValidation
+from litestar.params import QueryParameter, SkipValidation
 from sqlalchemy import Connection, func, select
 
 from oncue.access.roles import Principal, allowed, namespaces
 from oncue.api.catalogue import Catalogue
 from oncue.api.context import Context, Ctx, Who
+from oncue.api.guard import require
 from oncue.api.ingest import Ingest, Traffic
 from oncue.api.params import Listing, json_response, listing
 from oncue.api.shapes import MonitorView, ServiceView, SourceView
@@ -71,17 +72,24 @@ async def get_monitor(ctx: Ctx, who: Who, namespace: str, name: str) -> Response
 
 
 @get("/services", opt={"permission": "manifest:read"})
-async def list_services(ctx: Ctx, who: Who) -> Response[Listing[ServiceView]]:
+async def list_services(
+    ctx: Ctx,
+    who: Who,
+    namespace: Annotated[str | None, QueryParameter(max_length=63, description="Only of this one")] = None,
+) -> Response[Listing[ServiceView]]:
     """Services, those that only events name included, with their health."""
+    if namespace:
+        require(who, "manifest:read", namespace)
     visible = namespaces(who, "alert:read")
     health = await ctx.recently(("health", visible), partial(_health, visible=visible))
     views = {}
     for manifest in await _manifests(ctx, who, "Service"):
         views[_key(manifest)] = _service(manifest.namespace, manifest.name, health, manifest)
-    for namespace, name in health:
-        if f"{namespace}/{name}" not in views and allowed(who, "manifest:read", namespace):
-            views[f"{namespace}/{name}"] = _service(namespace, name, health, None)
-    ordered = sorted(views.values(), key=lambda view: (-RANK[view.severity], -view.incidents_open, view.id))
+    for place, name in health:
+        if f"{place}/{name}" not in views and allowed(who, "manifest:read", place):
+            views[f"{place}/{name}"] = _service(place, name, health, None)
+    shown = [view for view in views.values() if not namespace or view.namespace == namespace]
+    ordered = sorted(shown, key=lambda view: (-RANK[view.severity], -view.incidents_open, view.id))
     return listing([msgspec.json.encode(view) for view in ordered], None)
 
 

@@ -195,7 +195,7 @@ class Now(msgspec.Struct, kw_only=True):
     alerts_by_severity: dict[str, int]
     alerts_quiet: int
     incidents: list[Incident]
-    """The open ones, worst first, at most 20."""
+    """The open ones by priority, then age, at most 20."""
     rate: list[Bucket]
     funnel: Funnel
     runs_active: int

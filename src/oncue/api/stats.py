@@ -2,16 +2,19 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
-from sqlalchemy import Connection, Text, and_, cast, func, select
+from litestar.params import QueryParameter
+from sqlalchemy import Connection, and_, func, select
 
 from oncue.access.roles import Principal, namespaces
 from oncue.api.context import Ctx, Who
+from oncue.api.guard import require
 from oncue.api.params import json_response
 from oncue.api.shapes import Now
+from oncue.store.json_text import json_text
 from oncue.store.queries import cursor_of, heads, instant, is_quiet, micros
 from oncue.store.schema import dead_letter, entity, fact, segment
 
@@ -20,24 +23,40 @@ MINUTE_US = 60_000_000
 
 
 @get("/stats/now", opt={"permission": "stats:read"})
-async def get_now(ctx: Ctx, who: Who) -> Response[Now]:
-    """What is wrong now, in the namespaces that you may read. The rate and the events of the funnel are of all of them."""
-    key = ("now", namespaces(who, "stats:read"))
-    return json_response(await ctx.recently(key, partial(_now, who=who, at=datetime.now(UTC))))
-
-
-def _now(connection: Connection, who: Principal, at: datetime) -> bytes:
+async def get_now(
+    ctx: Ctx,
+    who: Who,
+    namespace: Annotated[
+        list[str] | None, QueryParameter(description="Only these; without it all that you may read")
+    ] = None,
+) -> Response[Now]:
+    """What is wrong now, in the namespaces that you name or may read. The journal counts received events only as a
+    whole: the rate and the events of the funnel are of every namespace."""
     visible = namespaces(who, "stats:read")
+    if namespace:
+        visible = _named(namespace, who)
+    return json_response(await ctx.recently(("now", visible), partial(_now, visible=visible, at=datetime.now(UTC))))
+
+
+def _named(given: list[str], who: Principal) -> frozenset[str]:
+    """The named namespaces. Raises `Refusal` for one that the principal may not read."""
+    found = frozenset(part.strip() for one in given for part in one.split(",") if part.strip())
+    for name in sorted(found):
+        require(who, "stats:read", name)
+    return found
+
+
+def _now(connection: Connection, visible: frozenset[str] | None, at: datetime) -> bytes:
     here = [] if visible is None else [entity.c.namespace.in_(sorted(visible))]
     working = and_(entity.c.kind == "incident", entity.c.state.in_(("open", "acknowledged")), *here)
-    priority = _member(entity.c.body, "priority")
+    priority = json_text(entity.c.body, "priority")
     by_priority = {
         row.priority: row.n
         for row in connection.execute(
             select(priority.label("priority"), func.count().label("n")).where(working).group_by(priority)
         )
     }
-    worst = select(entity.c.body).where(working).order_by(priority, entity.c.created_at.desc()).limit(SHOWN)
+    worst = select(entity.c.body).where(working).order_by(priority, entity.c.created_at, entity.c.id).limit(SHOWN)
     firing = and_(entity.c.kind == "alert", entity.c.state == "firing", *here)
     quiet = is_quiet()
     by_severity: dict[str, int] = {}
@@ -71,10 +90,6 @@ def _now(connection: Connection, who: Principal, at: datetime) -> bytes:
             ).scalar(),
         }
     )
-
-
-def _member(column: Any, name: str) -> Any:
-    return func.json_extract(cast(column, Text), f"$.{name}")
 
 
 def _count(connection: Connection, *conditions: Any) -> int:
@@ -117,7 +132,7 @@ def _funnel(connection: Connection, at: datetime, visible: frozenset[str] | None
         "events": int(inputs or 0),
         "alerts": facts("oncue.alert.fired"),
         "incidents": facts("oncue.incident.opened"),
-        "notifications": facts("oncue.effect.requested", _member(fact.c.body, "data.kind") == "notify"),
+        "notifications": facts("oncue.effect.requested", json_text(fact.c.body, "data", "kind") == "notify"),
     }
 
 

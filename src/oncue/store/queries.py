@@ -44,7 +44,7 @@ THREADS: Final = 4
 LIMIT: Final = 500
 """Items on one page."""
 
-DECISIONS: Final = ("oncue.policy.fired", "oncue.policy.blocked")
+DECISIONS: Final = ("oncue.policy.fired", "oncue.policy.blocked", "oncue.policy.failed")
 
 T = TypeVar("T")
 
@@ -67,6 +67,8 @@ class Filters(msgspec.Struct, kw_only=True, frozen=True):
     """Namespaces that the asker may read; None for every one."""
     limit: int = 50
     cursor: str | None = None
+    by_priority: bool = False
+    """By priority, then age, the oldest first, instead of the last changed first; for what has a priority."""
 
 
 class Page(msgspec.Struct):
@@ -199,9 +201,11 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
         select(*columns)
         .select_from(source)
         .where(entity.c.kind == kind, *_conditions(filters, repeats=kind == "alert"), *more)
-        .order_by(entity.c.position.desc(), entity.c.id.desc())
         .limit(filters.limit + 1)
     )
+    if filters.by_priority:
+        return _by_priority(connection, statement, filters)
+    statement = statement.order_by(entity.c.position.desc(), entity.c.id.desc())
     if filters.cursor is not None:
         position, row_id = _keyset(filters.cursor)
         same = and_(entity.c.position == position, entity.c.id < (row_id or ""))
@@ -211,6 +215,26 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     rows = rows[: filters.limit]
     items = [_overlaid(row.body, *row[3:]) if kind == "alert" else row.body for row in rows]
     return Page(items, f"{cursor_of(rows[-1].position)}~{rows[-1].id}" if more_follow else None)
+
+
+_PRIORITY_CURSOR: Final = re.compile(r"(P[1-5])~([0-9]{1,18})~(.{1,300})", re.DOTALL | re.ASCII).fullmatch
+
+
+def _by_priority(connection: Connection, statement: Select[Any], filters: Filters) -> Page:
+    """The page of `statement` by priority, then age. A cursor is the key of the last row: an incident that changes its
+    priority between two pages is met twice or not at all, one that is only worked on stays where it is."""
+    priority = json_text(entity.c.body, "priority")
+    key = tuple_(priority, entity.c.created_at, entity.c.id)
+    if filters.cursor is not None:
+        match = _PRIORITY_CURSOR(filters.cursor)
+        if match is None:
+            raise Refusal("request.cursor_invalid", "the cursor is of a list in another order")
+        statement = statement.where(key > tuple_(match[1], int(match[2]), match[3]))
+    statement = statement.add_columns(priority.label("priority"), entity.c.created_at)
+    rows = connection.execute(statement.order_by(*key)).all()
+    following = rows[filters.limit - 1] if len(rows) > filters.limit else None
+    cursor = None if following is None else f"{following.priority}~{following.created_at}~{following.id}"
+    return Page([row.body for row in rows[: filters.limit]], cursor)
 
 
 def manifest_bodies(connection: Connection, ids: list[str]) -> dict[str, bytes]:
@@ -308,6 +332,11 @@ def is_quiet() -> Any:
     """SQL: the alert has a reason for quiet. The member is always written, and quotes inside strings are escaped, so a
     search in the bytes tells; taking 100,000 bodies apart as JSON costs a second."""
     return func.instr(entity.c.body, b'"quiet":[]') == 0
+
+
+def is_acknowledged() -> Any:
+    """SQL: somebody has acknowledged the alert. Found in the bytes as `is_quiet` is."""
+    return func.instr(entity.c.body, b'"acknowledged_at":null') == 0
 
 
 # Manifests
