@@ -1,6 +1,7 @@
 """The command line against a real server: what it prints, and what it never prints."""
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually
 
-TEAM = "apiVersion: oncue/v1\nkind: Team\nmetadata: {name: night-shift}\nspec: {description: DESCRIPTION, channels: [mail]}\n"
+TEAM = "apiVersion: oncue/v1\nkind: Team\nmetadata: {name: night-shift}\nspec: {description: DESCRIPTION}\n"
 
 
 def _oncue(
@@ -29,21 +30,48 @@ def _json(server: Server, *arguments: str) -> list[dict]:
 def test_a_manifest_is_created_compared_updated_printed_and_deleted(oncue_server: Server, tmp_path: Path) -> None:
     file = tmp_path / "team.yaml"
     file.write_text(TEAM.replace("DESCRIPTION", "Nights"))
-    assert "Team/default/night-shift would be created" in _oncue(oncue_server, "diff", "-f", str(file)).stdout
+    created = _oncue(oncue_server, "diff", "-f", str(file))
+    assert created.returncode == 1
+    assert created.stdout.startswith("--- /dev/null\n+++ Team/default/night-shift given\n@@ -0,0 +1,")
+    assert "+kind: Team\n" in created.stdout
     applied = _oncue(oncue_server, "apply", "-f", str(file))
     assert applied.stdout == "Team/default/night-shift created\n"
-    assert "there is no Channel mail here" in applied.stderr
     assert _oncue(oncue_server, "apply", "-f", str(file)).stdout == "Team/default/night-shift unchanged\n"
     file.write_text(TEAM.replace("DESCRIPTION", "Weekends"))
-    diff = _oncue(oncue_server, "diff", "--exit-code", "-f", str(file))
+    diff = _oncue(oncue_server, "diff", "-f", str(file))
     assert diff.returncode == 1
-    assert any(line.strip().startswith("-") and "Nights" in line for line in diff.stdout.splitlines())
-    assert any(line.strip().startswith("+") and "Weekends" in line for line in diff.stdout.splitlines())
+    lines = diff.stdout.splitlines()
+    assert lines[:2] == ["--- Team/default/night-shift in force, gen 1", "+++ Team/default/night-shift given"]
+    assert [line for line in lines[2:] if line[0] in "+-"] == ["-  description: Nights", "+  description: Weekends"]
+    changes = json.loads(_oncue(oncue_server, "diff", "-o", "json", "-f", str(file)).stdout)["changes"]
+    assert [(change["id"], change["change"]) for change in changes] == [("Team/default/night-shift", "updated")]
     assert _oncue(oncue_server, "apply", "-f", str(file)).stdout == "Team/default/night-shift updated\n"
+    same = _oncue(oncue_server, "diff", "-f", str(file))
+    assert (same.returncode, same.stdout) == (0, "")
     printed = _oncue(oncue_server, "get", "team", "night-shift", "-o", "yaml").stdout
     assert _oncue(oncue_server, "apply", "-f", "-", stdin=printed).stdout == "Team/default/night-shift unchanged\n"
     assert _oncue(oncue_server, "delete", "team", "night-shift").returncode == 0
     assert _oncue(oncue_server, "get", "team", "night-shift").returncode == 1
+
+
+def test_a_diff_that_cannot_be_made_ends_with_2(oncue_server: Server) -> None:
+    assert _oncue(oncue_server, "diff", "-f", "-", stdin="kind: Nope\n").returncode == 2
+    assert _oncue(oncue_server, "diff", "-f", "/nowhere.yaml").returncode == 2
+    assert _oncue(oncue_server, "diff", "-f", "-", stdin=TEAM, token="not-a-token-of-anyone").returncode == 2
+
+
+def test_the_order_of_members_is_no_difference(oncue_server: Server) -> None:
+    text = "apiVersion: oncue/v1\nkind: Service\nmetadata: {name: order}\nspec: {description: One, resources: [a-*]}\n"
+    _oncue(oncue_server, "apply", "-f", "-", stdin=text)
+    other = text.replace("{description: One, resources: [a-*]}", "{resources: [a-*, b-*], description: One}")
+    ran = _oncue(oncue_server, "diff", "-f", "-", stdin=other)
+    assert [line for line in ran.stdout.splitlines()[2:] if line[0] in "+-"] == ["+  - b-*"]
+
+
+def test_instants_show_their_zone(oncue_server: Server) -> None:
+    _oncue(oncue_server, "emit", "--type", "zone.shown")
+    row = _oncue(oncue_server, "get", "events", "--type", "zone.shown").stdout.splitlines()[1]
+    assert re.search(r"\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t", row)
 
 
 def test_a_refused_member_of_a_file_is_named_and_the_others_are_kept(oncue_server: Server) -> None:

@@ -74,6 +74,46 @@ def test_validate_ends_with_0_for_sound_manifests_and_1_with_the_place_of_what_i
     assert "standard input:4:8: spec.use: use is not known here; did you mean uses?" in ran.stderr
 
 
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n---\n"])
+def test_validate_says_that_there_is_nothing_to_check(text: str) -> None:
+    ran = _oncue("validate", "-f", "-", stdin=text)
+    assert ran.returncode == 1
+    assert "there is no manifest in standard input" in ran.stderr
+
+
+def test_an_empty_directory_is_named(tmp_path: Path) -> None:
+    ran = _oncue("validate", "-f", str(tmp_path))
+    assert ran.returncode == 1
+    assert f"{tmp_path}: no *.yaml" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [(["aply"], "apply"), (["emti"], "emit"), (["token", "creat"], "create"), (["emit", "--tpye", "x"], "--type")],
+)
+def test_what_is_mistyped_is_refused_with_the_nearest(arguments: list[str], near: str) -> None:
+    ran = _oncue(*arguments)
+    assert (ran.returncode, near in ran.stderr.splitlines()[-1]) == (2, True), ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [("{bad", "line 1, column 2"), ('{"a":\n  1,}', "line 2, column 5"), ("[1", "line 1"), ('"a', "line 1, column 1")],
+)
+def test_data_that_looks_like_json_and_is_none_is_refused_at_its_place(data: str, place: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        emit._payload(data, False)
+    assert place in refused.value.detail
+    assert "--text" in str(refused.value.more["hint"])
+    assert emit._payload(data, True) == {"data": data, "datacontenttype": "text/plain"}
+
+
+def test_other_data_is_json_if_it_parses_and_else_text() -> None:
+    assert emit._payload('{"a": [1]}', False) == {"data": {"a": [1]}, "datacontenttype": "application/json"}
+    assert emit._payload("disk is full", False) == {"data": "disk is full", "datacontenttype": "text/plain"}
+    assert emit._payload(None, False) == {}
+
+
 def test_doubts_are_errors_only_when_strict() -> None:
     text = SOUND.replace("{uses: heartbeat}", "{uses: heartbeat, service: nobody}")
     assert _oncue("validate", "-f", "-", stdin=text).returncode == 0

@@ -1,5 +1,6 @@
 """`oncue emit`: sends events."""
 
+import json
 import socket
 import uuid
 from datetime import UTC, datetime
@@ -42,7 +43,8 @@ def emit(
     ),
     title: str | None = typer.Option(None, "--title", help="A line for people."),
     label: list[str] = typer.Option([], "--label", "-l", help="NAME=VALUE; may be given again."),
-    data: str | None = typer.Option(None, "--data", help="The payload: JSON, or text."),
+    data: str | None = typer.Option(None, "--data", help="The payload: JSON, or text that does not look like it."),
+    text: bool = typer.Option(False, "--text", help="Send --data as text, whatever it looks like."),
     namespace: str | None = typer.Option(
         None, "--namespace", "-n", help="Where it belongs. [default: the token's own]"
     ),
@@ -59,8 +61,8 @@ def emit(
     if file is None:
         if type is None:
             raise typer.BadParameter("give --type, or a file of events", param_hint="--type")
-        bodies = [(ONE, msgspec.json.encode(_event(given, label, data)))]
-    elif given or label or data is not None:
+        bodies = [(ONE, msgspec.json.encode(_event(given, label, _payload(data, text))))]
+    elif given or label or text or data is not None:
         raise typer.BadParameter("events in a file carry their own attributes", param_hint=sorted(given) or "--label")
     else:
         bodies = _bodies(file)
@@ -78,7 +80,36 @@ def emit(
         raise typer.Exit(1)
 
 
-def _event(given: dict[str, str], labels: list[str], data: str | None) -> dict[str, Any]:
+def _payload(data: str | None, text: bool) -> dict[str, Any]:
+    """The attributes that carry `--data`. Raises `Refusal` for what begins as JSON and is none: it would be lost as text
+    on whoever reads its members."""
+    if data is None:
+        return {}
+    plain = {"data": data, "datacontenttype": "text/plain"}
+    if text:
+        return plain
+    try:
+        return {"data": msgspec.json.decode(data), "datacontenttype": "application/json"}
+    except RecursionError as error:
+        raise Refusal("event.too_deep", "--data") from error
+    except msgspec.DecodeError as error:
+        if not data.lstrip().startswith(("{", "[", '"')):
+            return plain
+        hint = "Mend it, with single quotes around it for the shell; or add --text to send it as text."
+        raise Refusal("request.malformed", f"--data looks like JSON, but {_misfit(data, error)}", hint=hint) from error
+
+
+def _misfit(data: str, error: msgspec.DecodeError) -> str:
+    try:
+        json.loads(data)
+    except json.JSONDecodeError as found:
+        return f"line {found.lineno}, column {found.colno}: {found.msg[:1].lower()}{found.msg[1:]}"
+    except RecursionError:
+        return "it is nested too deeply"
+    return str(error)
+
+
+def _event(given: dict[str, str], labels: list[str], payload: dict[str, Any]) -> dict[str, Any]:
     event: dict[str, Any] = {
         "specversion": "1.0",
         "id": uuid.uuid4().hex,
@@ -91,14 +122,7 @@ def _event(given: dict[str, str], labels: list[str], data: str | None) -> dict[s
         if not all(name and equals for name, equals, _ in pairs):
             raise typer.BadParameter("write NAME=VALUE", param_hint="--label")
         event["labels"] = msgspec.json.encode({name: value for name, _, value in pairs}).decode()
-    if data is not None:
-        try:
-            event["data"] = msgspec.json.decode(data)
-            event["datacontenttype"] = "application/json"
-        except (msgspec.DecodeError, RecursionError):
-            event["data"] = data
-            event["datacontenttype"] = "text/plain"
-    return event
+    return {**event, **payload}
 
 
 def _bodies(file: Path) -> list[tuple[str, bytes]]:

@@ -25,11 +25,11 @@ def explain(
     if found["decisions"]:
         show.done("\nDecisions")
         rows = [
-            (one["recorded_at"][:19], one["policy"], one["outcome"], one["reason"], one.get("detail", ""))
+            (show.instant(one["recorded_at"]), one["policy"], one["outcome"], one["reason"], one.get("detail", ""))
             for one in found["decisions"]
         ]
         show.table(rows, ("at", "policy", "outcome", "reason", "detail"))
     if found["facts"]:
         show.done("\nWhat happened")
-        rows_ = [(one["recorded_at"][:19], one["type"], one["id"], one["position"]) for one in found["facts"]]
+        rows_ = [(show.instant(one["recorded_at"]), one["type"], one["id"], one["position"]) for one in found["facts"]]
         show.table(rows_, ("at", "fact", "about", "position"))

@@ -43,7 +43,7 @@ LISTS: Final[dict[str, Kind]] = {
         *_fields("id", "priority", "state", "title", "service", "alerts_firing", "assignee"), _age("opened_at"),
     ]),
     "events": Kind("events", [
-        *_fields("position"), ("at", lambda item: item["recorded_at"][:19]),
+        *_fields("position"), ("at", lambda item: show.instant(item["recorded_at"])),
         *_fields("type", "severity", "resource", "namespace", "title"),
     ]),
     "runs": Kind("runs", [
@@ -53,11 +53,11 @@ LISTS: Final[dict[str, Kind]] = {
     ]),
     "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
     "decisions": Kind("decisions", [
-        ("at", lambda item: item["recorded_at"][:19]), *_fields("policy", "outcome", "reason", "detail", "alert"),
+        ("at", lambda item: show.instant(item["recorded_at"])), *_fields("policy", "outcome", "reason", "detail", "alert"),
     ]),
     "dead-letters": Kind("dead-letters", [*_fields("id", "state", "code", "detail", "origin"), _age("at")]),
     "silences": Kind("silences", [
-        *_fields("id", "state", "comment", "created_by"), ("ends", lambda item: item["ends_at"][:16]),
+        *_fields("id", "state", "comment", "created_by"), ("ends", lambda item: show.instant(item["ends_at"])),
     ]),
 }  # fmt: skip
 """What is not a manifest."""

@@ -1,8 +1,8 @@
 """`oncue`: finds the command, runs it, and turns a refusal into words and an exit code.
 
 A command's module is imported only when it is needed, so that `oncue emit` in a script starts fast. Exit codes: 0 done,
-1 refused or something is wrong, 2 wrong usage, 3 the server does not answer; `journal verify` and `replay` have codes of
-their own.
+1 refused or something is wrong, 2 wrong usage, 3 the server does not answer; `diff`, `journal verify` and `replay` have
+codes of their own.
 """
 
 import sys
@@ -42,7 +42,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 
 EPILOG: Final = (
     "Commands that talk to a server find it by ONCUE_SERVER (default http://127.0.0.1:8480) and ONCUE_TOKEN. "
-    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server does not answer."
+    "Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the server does not answer. Times are UTC, marked Z."
 )
 
 
@@ -56,6 +56,14 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, None if there is no such."""
         return load(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments name; a mistyped one is refused with the nearest."""
+        if args and args[0] not in COMMANDS:
+            from oncue.manifests.shape import near
+
+            ctx.fail(f"There is no command {args[0]!r}{near(args[0], list(COMMANDS))}")
+        return super().resolve_command(ctx, args)
 
 
 def load(name: str) -> Any:

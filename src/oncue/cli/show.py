@@ -144,6 +144,13 @@ def ago(instant: str | None) -> str:
     return f"{seconds:.0f}s"
 
 
+def instant(text: str | None) -> str:
+    """An instant to the second, with its zone: `2027-05-01T12:00:00Z`; empty for None."""
+    if not text:
+        return ""
+    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def clean(text: str) -> str:
     """Text from outside without control characters, which could steer a terminal."""
     return "".join(character if character.isprintable() else " " for character in text)

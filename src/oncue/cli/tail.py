@@ -50,6 +50,6 @@ def _print(fact: dict[str, Any], output: show.Format) -> None:
     else:
         data = fact["event"].get("data")
         title = (data.get("title") or data.get("detail") or "") if isinstance(data, dict) else ""
-        at = fact["recorded_at"][11:19]
+        at = show.instant(fact["recorded_at"])
         line = f"{at}  {fact['type']:<32}  {fact['id']:<14}  {title or fact['event'].get('title') or ''}"
         print(show.clean(line).rstrip(), flush=True)

@@ -49,7 +49,7 @@ def list_(output: show.Format = show.Output) -> None:
         return
     rows = [
         (one["id"], one["name"], one["role"] or one["scope"], one["namespaces"], one["user"],
-         show.ago(one["last_used_at"]), (one["expires_at"] or "never")[:10])
+         show.ago(one["last_used_at"]), show.instant(one["expires_at"]) or "never")
         for one in items
     ]  # fmt: skip
     show.table(rows, ("id", "name", "role", "namespaces", "user", "used", "expires"))

@@ -58,7 +58,7 @@ def link(name: str = typer.Argument(help="Whose.")) -> None:
     """Print a link with which someone sets a new password and signs in: once, within a day."""
     with Server() as server:
         made = server.send("POST", server.path("users", name, "link"))
-    show.note(f"Works once, until {made['expires_at'][:16]}Z:")
+    show.note(f"Works once, until {show.instant(made['expires_at'])}:")
     show.done(made["url"])
 
 

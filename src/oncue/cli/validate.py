@@ -22,6 +22,8 @@ def validate(
     Each problem is printed with file, line and column. Exit code 1 if there is an error.
     """
     documents, problems = read(file)
+    if not documents and not problems:
+        raise nothing_in(file)
     problems += manifests.missing(documents)
     show.problems(problems)
     errors = sum(problem.level == "error" for problem in problems)
@@ -48,8 +50,18 @@ def accepted(files: list[Path]) -> list[manifests.Document]:
         show.problems(errors)
         raise typer.Exit(1)
     if not documents:
-        raise Refusal("manifest.malformed", "there is no manifest in " + ", ".join(map(str, files)))
+        raise nothing_in(files)
     return documents
+
+
+def nothing_in(files: list[Path]) -> Refusal:
+    """That these files hold no manifest: nothing but comments, or nothing at all."""
+    names = ", ".join("standard input" if str(file) == "-" else str(file) for file in files)
+    return Refusal(
+        "manifest.malformed",
+        f"there is no manifest in {names}",
+        hint="A manifest is a YAML document with apiVersion, kind, metadata and spec; see examples/starter.",
+    )
 
 
 def read(files: list[Path]) -> tuple[list[manifests.Document], list[manifests.Problem]]:
