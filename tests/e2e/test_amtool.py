@@ -13,7 +13,7 @@ from tests.system import program
 
 
 class Amtool:
-    """amtool, pointed at a server as an administrator."""
+    """amtool, pointed at a server; its token is in `config`."""
 
     def __init__(self, server: Server, config: str) -> None:
         self.server = server
@@ -94,6 +94,35 @@ def test_amtool_shows_the_configuration_and_refuses_a_silence_of_everything(amto
     assert "oncue" in amtool.run("config", "routes", "show")
     said = amtool.run("silence", "add", "alertname=~.*", "--comment=c", "--author=operator-1", status=1)
     assert "at least one matcher must not match the empty string" in said
+
+
+def test_amtool_says_why_it_was_refused(oncue_server: Server, tmp_path: Any) -> None:
+    made = oncue_server.client.post(
+        "/api/v1/tokens", json={"name": "reads-only", "scope": "role", "role": "viewer", "namespaces": ["default"]}
+    )
+    assert made.status_code == 201, made.text
+    for token, said in ((made.json()["token"], "403"), ("not-a-token-at-all", "401")):
+        config = tmp_path / f"{said}.yml"
+        config.write_text(f"authorization:\n  credentials: {token}\n")
+        refused = Amtool(oncue_server, str(config)).run(
+            "silence", "add", "alertname=x", "--comment=c", "--author=operator-1", status=1
+        )
+        assert said in refused
+        assert "no consumer" not in refused
+
+
+def test_refusals_that_no_alertmanager_knows_have_its_form(oncue_server: Server) -> None:
+    url = f"{oncue_server.url}/alertmanager/api/v2/alerts"
+    refused = httpx.get(url, trust_env=False)
+    assert (refused.status_code, refused.headers["content-type"]) == (401, "application/json")
+    assert refused.json().startswith("Sign in or send a token")
+    assert "auth.required" in refused.json()
+    assert refused.headers["www-authenticate"].startswith("Bearer")
+    packed = oncue_server.client.post(
+        "/alertmanager/api/v2/alerts", content=b"[]", headers={"content-encoding": "gzip"}
+    )
+    assert (packed.status_code, packed.headers["content-type"]) == (415, "application/json")
+    assert isinstance(packed.json(), str)
 
 
 def listed(server: Server, name: str) -> list[dict[str, Any]]:

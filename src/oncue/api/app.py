@@ -254,8 +254,7 @@ class Front:
             who = self._permitted(scope, method, "/heartbeat/{namespace}/{monitor}", in_query=True)
             await self.ingest.heartbeat(scope, receive, send, who, beat[1], beat[2])
         elif path.startswith("/alertmanager/"):
-            asker = scope["user"] = authenticate(scope, self.ctx.access, in_query=True)
-            await self.protocols.alertmanager(scope, receive, send, asker)
+            await self.protocols.alertmanager(scope, receive, send)
         elif path.startswith("/pagerduty/"):
             await self.protocols.pagerduty(scope, receive, send)
         else:

@@ -14,13 +14,15 @@ from oncue.access.secrets import SCHEME, load_key, unseal
 from oncue.api.asgi import Receive, Scope, Send, answer, read_body
 from oncue.api.catalogue import Catalogue
 from oncue.api.context import Context, document
-from oncue.api.guard import check
+from oncue.api.guard import authenticate, check
 from oncue.api.ingest import Ingest
+from oncue.api.problems import body_of
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.silence import Silence
 from oncue.plugins.sources.alertmanager_endpoint import AlertmanagerEndpoint
 from oncue.plugins.sources.alertmanager_endpoint import permission as alertmanager_permission
+from oncue.plugins.sources.alertmanager_endpoint import refused as alertmanager_refused
 from oncue.plugins.sources.pagerduty import PagerDutyEndpoint, Sender
 from oncue.sdk.source import Reply, Request
 from oncue.store.queries import Filters, entities, entity_body
@@ -49,8 +51,19 @@ class Protocols:
             ingest=ingest, command=self._command, resolve_key=self._sender, find_alert=self._find_alert
         )
 
-    async def alertmanager(self, scope: Scope, receive: Receive, send: Send, who: Principal | None) -> None:
-        """`/alertmanager/*`; the permission depends on what is asked."""
+    async def alertmanager(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """`/alertmanager/*`; the permission depends on what is asked. Refusals have Alertmanager's form, too."""
+        try:
+            reply = await self._alertmanager_reply(scope, receive)
+        except Refusal as refusal:
+            reply = alertmanager_refused(refusal)
+            reply.headers = {
+                name.decode(): value.decode() for name, value in body_of(refusal)[2] if name != b"content-type"
+            }
+        await _reply(send, reply)
+
+    async def _alertmanager_reply(self, scope: Scope, receive: Receive) -> Reply:
+        who = scope["user"] = authenticate(scope, self._ctx.access, in_query=True)
         path = scope["path"].removeprefix("/alertmanager")
         permission = alertmanager_permission(scope["method"], path)
         namespace = "default"
@@ -60,7 +73,7 @@ class Protocols:
             namespace = place(who, permission)
         body = await read_body(scope, receive, self._limit)
         request = _request(scope, path, body, namespace, who.actor if who is not None else None)
-        await _reply(send, await self._alertmanager(request))
+        return await self._alertmanager(request)
 
     async def pagerduty(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`/pagerduty/*`; the routing key in the body is the credential."""

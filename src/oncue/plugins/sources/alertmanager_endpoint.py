@@ -79,12 +79,19 @@ def permission(method: str, path: str) -> str | None:
     return "alert:read"
 
 
+def refused(refusal: Refusal) -> Reply:
+    """The answer to what no Alertmanager refuses: its clients read JSON text, and of a problem document nothing."""
+    entry = refusal.entry
+    said = f"{entry.title}: {refusal.detail}" if refusal.detail else entry.title
+    return _json(f"{said} ({entry.code}). {entry.hint}", entry.status)
+
+
 class AlertmanagerEndpoint:
     """Answers what is asked below `/alertmanager`.
 
     `await endpoint(request)` with `request.path` from `/api/v2/...` or `/-/...` on; the caller has checked
     `permission(method, path)` in `request.namespace`, which is the one that alerts and silences are of. Raises `Refusal`
-    for what no Alertmanager says (overload, store unavailable): the caller answers as everywhere else.
+    for what no Alertmanager says (overload, store unavailable): the caller answers with `refused`.
     """
 
     def __init__(
