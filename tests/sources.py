@@ -1,5 +1,6 @@
 """Sources under test: what a message becomes, and what the engine makes of that."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,7 +69,9 @@ def faults(type: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
 class Vault:
     """What a source is given before it parses: secrets, and a client that answers from `pages`."""
 
-    def __init__(self, secrets: dict[str, str] | None = None, pages: dict[str, httpx.Response] | None = None) -> None:
+    def __init__(
+        self, secrets: dict[str, str] | None = None, pages: dict[str, tuple[int, bytes]] | None = None
+    ) -> None:
         self._secrets = secrets or {}
         self._pages = pages or {}
         self.visited: list[str] = []
@@ -81,6 +84,11 @@ class Vault:
     async def client(self) -> httpx.AsyncClient:
         def answer(request: httpx.Request) -> httpx.Response:
             self.visited.append(str(request.url))
-            return self._pages.get(str(request.url), httpx.Response(404))
+            status, body = self._pages.get(str(request.url), (404, b""))
+
+            async def content() -> AsyncIterator[bytes]:
+                yield body
+
+            return httpx.Response(status, content=content())
 
         return httpx.AsyncClient(transport=httpx.MockTransport(answer))

@@ -11,7 +11,7 @@ MASK: Final = b"********"
 
 _NAMES: Final = (
     rb"(?:[a-z0-9]+[_-])*(?:token|password|passwd|passphrase|secret|authorization|cookie|api[_-]?key|private[_-]?key"
-    rb"|routing[_-]?key)|access[_-]?key|receipthandle|resulttoken|accesstoken|authtoken|clientsecret|subscribeurl"
+    rb"|routing[_-]?key)|access[_-]?key|receipthandle|resulttoken|accesstoken|authtoken|clientsecret|(?:un)?subscribeurl"
 )
 _MEMBER: Final = re.compile(rb'("(?:' + _NAMES + rb')"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\Z)', re.IGNORECASE | re.DOTALL)
 _PARAMETER: Final = re.compile(

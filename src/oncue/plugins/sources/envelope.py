@@ -8,7 +8,7 @@ the payload lacks: `value`, `limit`, `unit`, `metric`, `since`, `summary`, `desc
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, Final, TypeVar
 from uuid import uuid4
@@ -92,6 +92,11 @@ class Wrapping:
         self._parsed = Parsed([], [], [], [])
 
     @property
+    def name(self) -> str:
+        """The source's."""
+        return self._message.name
+
+    @property
     def now(self) -> datetime:
         """When the message came."""
         return self._message.now
@@ -113,6 +118,7 @@ class Wrapping:
         time: datetime | None = None,
         starts_at: datetime | None = None,
         ends_at: datetime | None = None,
+        traceparent: str | None = None,
         more: Mapping[str, Any] | None = None,
     ) -> None:
         """Wrap one payload. Text is made to fit the limits of attributes; a payload that breaks a rule is refused.
@@ -137,6 +143,7 @@ class Wrapping:
             "labels": self._labels(labels or {}),
             "startsat": starts_at,
             "endsat": ends_at,
+            "traceparent": traceparent,
         }
         document = encode({name: value for name, value in attributes.items() if value is not None})
         payload = redacted(payload)
@@ -279,16 +286,14 @@ def instant(value: Any) -> datetime | None:
             return _from_text(text)
     if not isinstance(value, int | float) or not 0 < value < 1e20:
         return None
-    for scale in (1e9, 1e6, 1e3):
-        if value >= 1e8 * scale:
-            value /= scale
-            break
+    per_second = next((scale for scale in (10**9, 10**6, 10**3) if value >= 10**8 * scale), 1)
     try:
-        return datetime.fromtimestamp(value, UTC)
-    except (OverflowError, ValueError, OSError):
+        return _EPOCH + timedelta(microseconds=int(value * 10**6) // per_second)
+    except OverflowError:
         return None
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LOOSE: Final = re.compile(
     r"(\d{4})[-. /](\d\d)[-. /](\d\d)[T ](\d\d:\d\d:\d\d)(\.\d+)? ?(Z|UTC|GMT|[+-]\d\d[:.]?\d\d)?"
 ).match
