@@ -56,7 +56,7 @@ class Mapping(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields=T
     severity: str | None = None
     """A word or a number, looked up in `severities`, then among common words. Null or empty makes it neutral."""
     resource: str | None = None
-    """What it is about."""
+    """What it is about; the source's name without it."""
     check: str | None = None
     """Which aspect of the resource; alerts of one resource and check are the same alert."""
     service: str | None = None
@@ -157,7 +157,7 @@ class JsonSource:
             type=_text(found.get("type")) or TYPE,
             id=_text(found.get("id")),
             severity=_severity(settings, found.get("severity")),
-            resource=_text(found.get("resource")),
+            resource=_text(found.get("resource")) or wrapping.name,
             check=_text(found.get("check")),
             service=_text(found.get("service")),
             fingerprint=_text(found.get("fingerprint")),
