@@ -50,7 +50,7 @@ class Checked(msgspec.Struct):
 def read(serialized: bytes) -> Checked:
     """The tree of what `Expression.serialize()` gives."""
     envelope = {number: value for number, _, value in _fields(serialized)}
-    fields = list(_fields(_bytes(envelope[2])))
+    fields = _fields(_bytes(envelope[2]))
     types: dict[int, str] = {}
     root = None
     for number, _, value in fields:
@@ -128,7 +128,7 @@ def _node(message: bytes) -> Node:
             node.rest = [(number, wire, value)]
             node.text = next((_text(inner) for kind, _, inner in _fields(_bytes(value)) if kind == 6), None)
         else:
-            _fill(node, number, list(_fields(_bytes(value))))
+            _fill(node, number, _fields(_bytes(value)))
     return node
 
 
@@ -154,7 +154,7 @@ def _fill(node: Node, number: int, fields: list[Field]) -> None:
         case 8:
             node.kind = "map"
             node.rest = fields
-            entries = [list(_fields(_bytes(v))) for f, _, v in fields if f == 2]
+            entries = [_fields(_bytes(v)) for f, _, v in fields if f == 2]
             node.parts = [_node(_bytes(v)) for entry in entries for f, _, v in entry if f in (3, 4)]
         case 9:
             node.kind = "loop"
@@ -213,18 +213,28 @@ def _text(value: int | bytes) -> str:
     return _bytes(value).decode("utf-8", "surrogatepass")
 
 
-def _fields(message: bytes) -> Iterator[Field]:
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
+def _fields(message: bytes) -> list[Field]:
+    found: list[Field] = []
+    at, end = 0, len(message)
+    while at < end:
+        tag = message[at]
+        at += 1
+        if tag > 127:
+            tag, at = _varint(message, at - 1)
         wire = tag & 7
-        if wire == _VARINT:
-            number, at = _varint(message, at)
-            yield tag >> 3, wire, number
-            continue
-        size, at = _varint(message, at) if wire == _BYTES else (8 if wire == 1 else 4, at)
-        yield tag >> 3, wire, message[at : at + size]
+        if wire in (_VARINT, _BYTES):
+            size = message[at]
+            at += 1
+            if size > 127:
+                size, at = _varint(message, at - 1)
+            if wire == _VARINT:
+                found.append((tag >> 3, wire, size))
+                continue
+        else:
+            size = 8 if wire == 1 else 4
+        found.append((tag >> 3, wire, message[at : at + size]))
         at += size
+    return found
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ whole list, each with its path and a near name. What passes here converts to the
 import difflib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +42,12 @@ def misfits(
     value: Any, struct: type[msgspec.Struct], path: Path_ = (), plain: dict[Path_, str] | None = None
 ) -> list[Misfit]:
     """Everything in `value` that `struct` does not take. `plain` holds the source text of unquoted scalars."""
-    return list(_check(value, inspect.type_info(struct), path, plain or {}))
+    return list(_check(value, _described(struct), path, plain or {}))
+
+
+@lru_cache(maxsize=256)
+def _described(struct: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(struct)
 
 
 def _check(value: Any, kind: inspect.Type, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:
