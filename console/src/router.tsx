@@ -28,6 +28,8 @@ const story = createRoute({ getParentRoute: () => shell, path: "/events/$positio
 const silences = createRoute({ getParentRoute: () => shell, path: "/silences", component: lazyRouteComponent(() => import("./pages/silences/SilencesPage")) });
 const policies = createRoute({ getParentRoute: () => shell, path: "/policies", component: lazyRouteComponent(() => import("./pages/policies/PoliciesPage")) });
 const policy = createRoute({ getParentRoute: () => shell, path: "/policies/$namespace/$name", component: lazyRouteComponent(() => import("./pages/policies/PolicyPage")) });
+const workflows = createRoute({ getParentRoute: () => shell, path: "/workflows", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowsPage")) });
+const workflow = createRoute({ getParentRoute: () => shell, path: "/workflows/$namespace/$name", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowPage")) });
 const runs = createRoute({ getParentRoute: () => shell, path: "/runs", component: lazyRouteComponent(() => import("./pages/runs/RunsPage")) });
 const run = createRoute({ getParentRoute: () => shell, path: "/runs/$id", component: lazyRouteComponent(() => import("./pages/runs/RunPage")) });
 const tickets = createRoute({ getParentRoute: () => shell, path: "/tickets", component: lazyRouteComponent(() => import("./pages/tickets/TicketsPage")) });
@@ -50,7 +52,7 @@ const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", co
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
-    now, incidents, incident, alerts.addChildren([alert]), events.addChildren([event]), story, silences, policies, policy, runs, run,
+    now, incidents, incident, alerts.addChildren([alert]), events.addChildren([event]), story, silences, policies, policy, workflows, workflow, runs, run,
     tickets.addChildren([ticket]), integrationsHome, integrations, adminHome, admin,
   ]),
 ]);

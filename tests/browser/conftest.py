@@ -42,7 +42,14 @@ apiVersion: oncue/v1
 kind: Workflow
 metadata: {name: note-it}
 spec:
-  inputs: {type: object, properties: {host: {type: string}}}
+  description: Leaves a note on the incident
+  inputs:
+    type: object
+    required: [host]
+    properties:
+      host: {type: string, title: Host, pattern: "^[a-z0-9-]+$"}
+      depth: {type: integer, title: Depth, minimum: 1, maximum: 5, default: 2}
+      mode: {type: string, title: Mode, enum: [quick, thorough]}
   steps:
     - {id: note, uses: incident.comment, with: {text: "Looked at ${inputs.host}"}}
 ---
@@ -141,13 +148,14 @@ def _note(kind: str, text: str, complaints: list[str]) -> None:
         complaints.append(text)
 
 
-def axe(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 AA on the page as it is."""
+def axe(page: Page, *, only: str | None = None) -> list[str]:
+    """What axe finds against WCAG 2.2 AA on the page as it is; `only` names the one rule to look at."""
     source = ROOT / "console/node_modules/axe-core/axe.min.js"
     assert source.exists(), "axe-core comes with the console's own packages: make build"
     page.evaluate(Path(source).read_text(encoding="utf-8"))
     tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", tags)
+    run_only = {"type": "tag", "values": tags} if only is None else {"type": "rule", "values": [only]}
+    found = page.evaluate("runOnly => axe.run(document, {runOnly, resultTypes: ['violations']})", run_only)
     return [
         f"{violation['id']}: {node['target']} {node.get('failureSummary', '')}"
         for violation in found["violations"]

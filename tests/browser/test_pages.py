@@ -163,6 +163,42 @@ def test_a_run_shows_its_steps_and_what_went_in(server: Server, open_page: Open)
     expect(page.get_by_role("region", name="Inputs of the run")).to_contain_text("erp-1")
 
 
+def test_a_workflow_is_started_from_a_form_that_says_what_is_wrong_at_its_field(
+    server: Server, open_page: Open
+) -> None:
+    page = open_page(server, "/workflows")
+    page.get_by_role("link", name="Start note-it").click()
+    expect(page.get_by_label("The workflow note-it as YAML")).to_contain_text("incident.comment")
+    form = page.get_by_role("form", name="Start note-it")
+    expect(form.get_by_label("Depth")).to_have_value("2")
+    form.get_by_label("Depth").fill("9")
+    form.get_by_role("button", name="Start run").click()
+    expect(form.get_by_text("Fill this in")).to_be_visible()
+    expect(form.get_by_text("At most 5", exact=True)).to_be_visible()
+    expect(form.get_by_label("Host")).to_be_focused()
+    form.get_by_label("Host").fill("erp-7")
+    form.get_by_label("Depth").fill("3")
+    form.get_by_role("combobox", name="Mode").click()
+    page.get_by_role("option", name="thorough").click()
+    form.get_by_role("button", name="Start run").click()
+    inputs = page.get_by_role("region", name="Inputs of the run")
+    expect(inputs).to_contain_text("erp-7")
+    expect(inputs).to_contain_text("thorough")
+    run = server.items("runs", type="note-it")[0]
+    assert run["inputs"] == {"host": "erp-7", "depth": 3, "mode": "thorough"}
+    assert run["trigger"] == {"kind": "manual", "actor": "user:basis-1"}
+
+
+def test_incidents_stand_by_priority_and_then_by_age(server: Server, open_page: Open) -> None:
+    for number, severity in enumerate(("warning", "critical", "critical")):
+        server.emit(
+            event(title=f"Ordered {number}", severity=severity, resource=f"order-{number}", service=f"order-{number}")
+        )
+        incident_of(server, f"Ordered {number}")
+    page = open_page(server, "/incidents?q=Ordered")
+    expect(page.get_by_role("link", name=re.compile("^Ordered"))).to_have_text(["Ordered 1", "Ordered 2", "Ordered 0"])
+
+
 def test_a_ticket_is_written_worked_on_and_resolved(server: Server, open_page: Open) -> None:
     page = open_page(server, "/tickets")
     page.get_by_role("button", name="New ticket").click()

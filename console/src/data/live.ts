@@ -8,7 +8,7 @@ import { useSyncExternalStore } from "react";
 import type { Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
 
-export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "silences" | "monitors";
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors";
 
 /** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
@@ -36,7 +36,7 @@ const REFERENCES: readonly (readonly [string, Resource])[] = [["incident", "inci
 /** Reads one of the stream's records: the kind and id of the entity, and the CloudEvent with its state. */
 export function changeOf(record: { kind?: unknown; id?: unknown; event?: unknown }): Change | null {
   if (typeof record.kind !== "string" || typeof record.id !== "string" || record.kind === "") return null;
-  const resource = RESOURCES[record.kind] ?? null;
+  const resource = record.kind === "manifest" && record.id.startsWith("Workflow/") ? "workflows" : RESOURCES[record.kind] ?? null;
   const event = typeof record.event === "object" && record.event !== null ? (record.event as { data?: unknown }) : {};
   const data = typeof event.data === "object" && event.data !== null ? (event.data as Record<string, unknown>) : {};
   const whole = resource !== null && record.kind !== "policy" && record.kind !== "manifest" && data["id"] === record.id;
@@ -136,10 +136,12 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     if (change === null) return;
     for (const [resource, id] of change.shownBy) touch([resource, "detail", id]);
     touch(["stats"]);
+    if (change.resource === "alerts") touch(["services"]);
     if (recount !== null) clearTimeout(recount);
     recount = setTimeout(() => {
       recount = null;
       touch(["stats"]);
+      touch(["services"]);
     }, RECOUNT_MS);
     if (change.resource === null) return;
     touch([change.resource, "detail", change.id]);

@@ -133,7 +133,7 @@ export interface paths {
         };
         /**
          * ListIncidents
-         * @description Incidents, the last changed first; without `state` the closed ones, too.
+         * @description Incidents, the last changed first or by priority; without `state` the closed ones, too.
          */
         get: operations["list_incidents"];
         put?: never;
@@ -1026,7 +1026,8 @@ export interface paths {
         };
         /**
          * GetNow
-         * @description What is wrong now, in the namespaces that you may read. The rate and the events of the funnel are of all of them.
+         * @description What is wrong now, in the namespaces that you name or may read. The journal counts received events only as a
+         *     whole: the rate and the events of the funnel are of every namespace.
          */
         get: operations["get_now"];
         put?: never;
@@ -2418,7 +2419,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -2471,6 +2472,10 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before */
                 cursor?: string | null;
+                /** @description Only with, or without, a reason for quiet */
+                quiet?: boolean | null;
+                /** @description Only acknowledged, or only others */
+                acknowledged?: boolean | null;
             };
             header?: never;
             path?: never;
@@ -2703,6 +2708,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before */
                 cursor?: string | null;
+                /** @description `changed`: the last changed first; `priority`: by priority, then age */
+                order?: "changed" | "priority";
             };
             header?: never;
             path?: never;
@@ -4320,7 +4327,10 @@ export interface operations {
     };
     list_services: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only of this one */
+                namespace?: string | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -4507,7 +4517,10 @@ export interface operations {
     };
     get_now: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only these; without it all that you may read */
+                namespace?: string[] | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;

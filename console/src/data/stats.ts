@@ -1,5 +1,5 @@
 /** The figures of the whole: what Now opens with and the rail counts. */
-import { useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { get } from "./http";
 import type { NowView } from "./types";
@@ -15,10 +15,12 @@ export function withTotals(now: NowView): Stats {
   return { ...now, openIncidents: total(now.incidents_by_priority), firingAlerts: total(now.alerts_by_severity) };
 }
 
-export function useStats() {
+/** The figures of one namespace, or of all that the person may read. */
+export function useStats(namespace: string | undefined) {
   return useQuery({
-    queryKey: ["stats"],
-    queryFn: async ({ signal }) => withTotals(await get<NowView>("/stats/now", {}, signal)),
+    queryKey: ["stats", namespace ?? ""],
+    queryFn: async ({ signal }) => withTotals(await get<NowView>("/stats/now", { namespace }, signal)),
+    placeholderData: keepPreviousData,
     refetchInterval: 30_000,
   });
 }

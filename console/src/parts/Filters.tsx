@@ -1,6 +1,6 @@
 /** The filter bar of a list: search, choices, a time range. Everything it holds is in the address. */
 import { Select } from "@mantine/core";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useId, useState, type ReactNode } from "react";
 
 import { useFilters } from "../shell/filters";
 import { sentence } from "./format";
@@ -28,6 +28,25 @@ export function SearchField({ name = "q", label, placeholder }: { name?: string;
       <Icon name="search" size="m" />
       <input className="field" type="search" aria-label={label} placeholder={placeholder ?? label} value={typed} onChange={(event) => setTyped(event.currentTarget.value)} />
     </div>
+  );
+}
+
+/**
+ * The filters that one needs now and then. Where there is room they stand in the bar; on a phone a button beside the
+ * search opens them, and says how many of them narrow the list.
+ */
+export function MoreFilters({ names, children }: { names: readonly string[]; children: ReactNode }) {
+  const [filters] = useFilters();
+  const [open, setOpen] = useState(false);
+  const id = useId();
+  const used = names.filter((name) => filters[name]).length;
+  return (
+    <>
+      <button type="button" className="btn phone-only more-filters-button" aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
+        <Icon name="filter" size="m" />Filters{used > 0 ? ` (${String(used)})` : ""}
+      </button>
+      <div id={id} className={open ? "more-filters open" : "more-filters"}>{children}</div>
+    </>
   );
 }
 

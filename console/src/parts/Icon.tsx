@@ -11,6 +11,7 @@ const PATHS = {
   admin: <><circle cx="8" cy="8" r="2.2" /><path d="M8 1.9v1.9M8 12.2v1.9M14.1 8h-1.9M3.8 8H1.9M12.3 3.7 11 5M5 11l-1.3 1.3M12.3 12.3 11 11M5 5 3.7 3.7" /></>,
   search: <><circle cx="7" cy="7" r="4.4" /><path d="m10.4 10.4 3.5 3.5" /></>,
   theme: <><circle cx="8" cy="8" r="5.5" /><path fill="currentColor" stroke="none" d="M8 2.5a5.5 5.5 0 0 1 0 11z" /></>,
+  filter: <path d="M2 4h12M4.5 8h7M6.5 12h3" />,
   menu: <path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11" />,
   down: <path d="M4.5 6.4 8 9.9l3.5-3.5" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,

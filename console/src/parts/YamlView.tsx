@@ -28,7 +28,7 @@ export default function YamlView({ text, label }: { text: string; label: string 
     const view = new EditorView({
       parent: box.current,
       state: EditorState.create({
-        doc: text,
+        doc: text.trimEnd(),
         extensions: [
           lineNumbers(), yaml(), syntaxHighlighting(colours), look, EditorView.lineWrapping,
           EditorState.readOnly.of(true), EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),

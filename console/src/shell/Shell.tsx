@@ -8,7 +8,7 @@ import { useShort } from "../data/lists";
 import { connect, useConnection } from "../data/live";
 import { nameOf, useMay, useMe, useSignOut } from "../data/me";
 import { useStats } from "../data/stats";
-import { initials, clock } from "../parts/format";
+import { clock, count, exact, initials } from "../parts/format";
 import { Brand, Icon } from "../parts/Icon";
 import { EmptyState, ErrorState, Loading } from "../parts/states";
 import { useNow } from "../parts/time";
@@ -16,6 +16,7 @@ import { useFilters } from "./filters";
 import { GROUPS, PLACES, placeOf, type Place } from "./navigation";
 import { Palette } from "./Palette";
 import type { Effect } from "./palette";
+import { Shortcuts } from "./Shortcuts";
 
 export function Shell() {
   const me = useMe();
@@ -37,6 +38,7 @@ function Frame() {
   const client = useQueryClient();
   const navigate = useNavigate();
   const [palette, setPalette] = useState(false);
+  const [shortcuts, setShortcuts] = useState(false);
   const { toggleColorScheme } = useMantineColorScheme();
   const signOut = useSignOut();
   const path = useLocation({ select: (location) => location.pathname });
@@ -59,11 +61,13 @@ function Frame() {
       const target = event.target as HTMLElement;
       if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, [contenteditable], [role='dialog']")) return;
       if (event.key === "/") {
+        event.preventDefault();
         const search = document.querySelector<HTMLElement>(".search-field input");
-        if (search) {
-          event.preventDefault();
-          search.focus();
-        }
+        if (search) search.focus();
+        else setPalette(true);
+      } else if (event.key === "?") {
+        event.preventDefault();
+        setShortcuts(true);
       } else if (event.key === "g") leader.current = Date.now();
       else if (Date.now() - leader.current < 1200) {
         leader.current = 0;
@@ -77,6 +81,7 @@ function Frame() {
 
   const run = (effect: Effect): void => {
     if (effect.kind === "theme") toggleColorScheme();
+    else if (effect.kind === "shortcuts") setShortcuts(true);
     else if (effect.kind === "sign-out") signOut.mutate();
     else void navigate({ to: effect.to, search: effect.search ?? {} });
   };
@@ -96,18 +101,20 @@ function Frame() {
         </button>
         <LiveMark />
         <ThemeButton />
-        <MeMenu />
+        <MeMenu showShortcuts={() => setShortcuts(true)} />
       </header>
       <main className="main" id="main" tabIndex={-1}><Outlet /></main>
       <TabBar path={path} />
       <Palette opened={palette} onClose={() => setPalette(false)} run={run} />
+      <Shortcuts opened={shortcuts} onClose={() => setShortcuts(false)} />
     </div>
   );
 }
 
 function Rail({ path }: { path: string }) {
   const may = useMay();
-  const stats = useStats();
+  const [filters] = useFilters();
+  const stats = useStats(filters["namespace"]);
   const counts: Record<string, number | undefined> = { "/incidents": stats.data?.openIncidents, "/alerts": stats.data?.firingAlerts };
   const here = placeOf(path);
   return (
@@ -123,7 +130,7 @@ function Rail({ path }: { path: string }) {
               <Link key={place.to} to={place.to} className="rail-link" aria-current={here === place ? "page" : undefined} title={`${place.label} (g ${place.key})`} activeProps={{}}>
                 <Icon name={place.icon} />
                 <span>{place.label}</span>
-                {counts[place.to] !== undefined && counts[place.to] !== 0 && <span className="rail-count">{counts[place.to]}</span>}
+                {counts[place.to] !== undefined && counts[place.to] !== 0 && <span className="rail-count">{count(counts[place.to] ?? 0)}</span>}
               </Link>
             ))}
           </div>
@@ -193,8 +200,8 @@ function NamespaceSwitch() {
     <span className="namespace-switch row">
       <Menu position="bottom-start" width={220}>
         <Menu.Target>
-          <button type="button" className="btn ghost" style={{ marginLeft: -8, color: "var(--text)" }}>
-            {filters["namespace"] ?? <>All namespaces <span className="dim3">{names.length}</span></>}
+          <button type="button" className="btn ghost" aria-label={filters["namespace"] ? `Namespace ${filters["namespace"]}` : `All namespaces, ${String(names.length)}`}>
+            {filters["namespace"] ?? <><span className="wide-only">All namespaces <span className="dim3">{names.length}</span></span><span className="phone-only">All</span></>}
             <Icon name="down" size="s" />
           </button>
         </Menu.Target>
@@ -203,7 +210,7 @@ function NamespaceSwitch() {
           {names.map((name) => <Menu.Item key={name} onClick={() => change({ namespace: name })}>{name}</Menu.Item>)}
         </Menu.Dropdown>
       </Menu>
-      <span style={{ width: 1, height: 12, background: "var(--line-strong)" }} />
+      <span className="wide-only" style={{ width: 1, height: 12, background: "var(--line-strong)" }} />
     </span>
   );
 }
@@ -215,8 +222,8 @@ function LiveMark() {
   const now = useNow();
   return (
     <span className="live" data-state={connection} role="status" title={connection === "live" ? "Changes appear as they are committed" : "What you see may be old; the console connects again by itself"}>
-      {CONNECTION_WORDS[connection]}
-      <time>{clock(new Date(now).toISOString())}</time>
+      <span className="live-word">{CONNECTION_WORDS[connection]}</span>
+      <time dateTime={new Date(now).toISOString()} title={exact(new Date(now).toISOString())}>{clock(new Date(now).toISOString())}</time>
     </span>
   );
 }
@@ -232,7 +239,7 @@ function ThemeButton() {
   );
 }
 
-function MeMenu() {
+function MeMenu({ showShortcuts }: { showShortcuts: () => void }) {
   const me = useMe().data;
   const signOut = useSignOut();
   const { setColorScheme, colorScheme } = useMantineColorScheme();
@@ -253,6 +260,7 @@ function MeMenu() {
           </Menu.Item>
         ))}
         <Menu.Divider />
+        <Menu.Item className="wide-only" onClick={showShortcuts} rightSection={<kbd>?</kbd>}>Keyboard shortcuts</Menu.Item>
         <Menu.Item leftSection={<Icon name="lock" />} onClick={() => signOut.mutate()}>Sign out</Menu.Item>
       </Menu.Dropdown>
     </Menu>

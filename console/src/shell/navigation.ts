@@ -2,7 +2,7 @@
 import type { IconName } from "../parts/Icon";
 
 export interface Place {
-  to: "/" | "/incidents" | "/alerts" | "/events" | "/silences" | "/policies" | "/runs" | "/tickets" | "/integrations" | "/admin";
+  to: "/" | "/incidents" | "/alerts" | "/events" | "/silences" | "/policies" | "/workflows" | "/runs" | "/tickets" | "/integrations" | "/admin";
   /** Addresses under it count as this page. */
   under: string;
   label: string;
@@ -27,6 +27,7 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
     name: "Automate",
     places: [
       { to: "/policies", under: "/policies", label: "Policies", icon: "policy", key: "p" },
+      { to: "/workflows", under: "/workflows", label: "Workflows", icon: "effect", key: "w" },
       { to: "/runs", under: "/runs", label: "Runs", icon: "run", key: "r" },
     ],
   },

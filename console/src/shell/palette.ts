@@ -5,6 +5,7 @@ import type { IconName } from "../parts/Icon";
 export type Effect =
   | { kind: "go"; to: string; search?: Record<string, string> }
   | { kind: "theme" }
+  | { kind: "shortcuts" }
   | { kind: "sign-out" };
 
 export interface Command {
@@ -29,8 +30,12 @@ function standing(may: (permission: string) => boolean): Command[] {
     { id: "failed", group: "Go to", label: "Failed runs", hint: "", icon: "failed", effect: { kind: "go", to: "/runs", search: { state: "failed" } } },
     { id: "dead", group: "Go to", label: "Dead letters", hint: "", icon: "mail", effect: { kind: "go", to: "/integrations/dead-letters" } },
     { id: "theme", group: "Do", label: "Switch between light and dark", hint: "", icon: "theme", effect: { kind: "theme" } },
+    { id: "shortcuts", group: "Do", label: "Show keyboard shortcuts", hint: "?", icon: "unknown", effect: { kind: "shortcuts" } },
     { id: "sign-out", group: "Do", label: "Sign out", hint: "", icon: "lock", effect: { kind: "sign-out" } },
   ];
+  if (may("run:start")) {
+    more.push({ id: "start-run", group: "Do", label: "Start a workflow", hint: "", icon: "effect", effect: { kind: "go", to: "/workflows" } });
+  }
   if (may("ticket:create")) {
     more.push({ id: "new-ticket", group: "Do", label: "Write a ticket", hint: "", icon: "ticket", effect: { kind: "go", to: "/tickets", search: { new: "1" } } });
   }

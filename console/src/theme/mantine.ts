@@ -19,7 +19,7 @@ export const theme = createTheme({
   cursorType: "pointer",
   respectReducedMotion: true,
   components: {
-    Modal: { defaultProps: { transitionProps: { duration: 100, transition: "fade" }, centered: false, yOffset: "10vh" } },
+    Modal: { defaultProps: { transitionProps: { duration: 100, transition: "fade" }, centered: false, yOffset: "10vh", closeButtonProps: { "aria-label": "Close the dialog" } } },
     Menu: { defaultProps: { transitionProps: { duration: 80 }, shadow: "none" } },
     Select: { defaultProps: { comboboxProps: { shadow: "none", transitionProps: { duration: 0 } }, size: "sm", checkIconPosition: "right" } },
     TextInput: { defaultProps: { size: "sm" } },

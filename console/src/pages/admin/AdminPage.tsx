@@ -21,7 +21,7 @@ export default function AdminPage() {
   const chosen = TABS.find((each) => each.tab === tab);
   return (
     <div className="page">
-      <div className="page-head"><div><h1>Admin</h1></div></div>
+      <div className="page-head"><div><h1 className="place">Admin</h1></div></div>
       <nav className="tabs bare" aria-label="Admin">
         {TABS.filter((each) => may(each.permission)).map((each) => (
           <Link key={each.tab} to="/admin/$tab" params={{ tab: each.tab }} aria-current={tab === each.tab ? "page" : undefined} activeProps={{}}>{each.label}</Link>

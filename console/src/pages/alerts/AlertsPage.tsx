@@ -9,7 +9,7 @@ import { useMay } from "../../data/me";
 import { SEVERITIES, type Alert } from "../../data/types";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { Choice, ClearFilters, SearchField, Segments } from "../../parts/Filters";
+import { Choice, ClearFilters, MoreFilters, SearchField, Segments } from "../../parts/Filters";
 import { count, plural } from "../../parts/format";
 import { ListFoot } from "../../parts/ListFoot";
 import { alertState, edge, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
@@ -32,6 +32,7 @@ export default function AlertsPage() {
   const list = useList<Alert>("alerts", {
     q: filters["q"], state, severity: filters["severity"], service: filters["service"], resource: filters["resource"],
     type: filters["type"], namespace: filters["namespace"], since: sinceOf(filters["range"], now),
+    ...(view === "quiet" ? { quiet: true } : view === "unacknowledged" ? { quiet: false, acknowledged: false } : {}),
   });
   const rows = useMemo(() => inView(list.items, view), [list.items, view]);
   const full = current !== undefined && filters["full"] === "1";
@@ -85,15 +86,17 @@ export default function AlertsPage() {
     <>
       {!full && (
         <div className="page fixed">
-          <div className="page-head"><div><h1>Alerts</h1></div></div>
+          <div className="page-head"><div><h1 className="place">Alerts</h1></div></div>
           <div className="filters">
             <SearchField label="Search titles and ids" />
             <Segments name="state" label="State" options={[{ value: "", label: "Firing" }, { value: "unacknowledged", label: "Not acknowledged" }, { value: "resolved", label: "Resolved" }, { value: "all", label: "All" }]} />
-            <button type="button" className="btn" aria-pressed={filters["quiet"] === "1"} onClick={() => change({ quiet: filters["quiet"] ? undefined : "1" })}>
-              {filters["quiet"] ? "Only quiet ones" : "Quiet"}
-            </button>
-            <Choice name="severity" label="Severity" values={SEVERITIES.slice(0, 5)} />
-            <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+            <MoreFilters names={["quiet", "severity", "range"]}>
+              <button type="button" className="btn" aria-pressed={filters["quiet"] === "1"} onClick={() => change({ quiet: filters["quiet"] ? undefined : "1" })}>
+                {filters["quiet"] ? "Only quiet ones" : "Quiet"}
+              </button>
+              <Choice name="severity" label="Severity" values={SEVERITIES.slice(0, 5)} />
+              <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+            </MoreFilters>
             <ClearFilters names={FILTERS} />
             <Announce resource="alerts" one="alert" />
           </div>

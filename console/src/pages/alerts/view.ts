@@ -22,7 +22,7 @@ export function acknowledgeable(alerts: readonly Alert[]): Alert[] {
   return alerts.filter((alert) => alert.state === "firing" && !alert.acknowledged_at);
 }
 
-/** The view by state that the API has no filter for: acknowledged and quiet are forms of firing. */
+/** What still belongs to a view: the API chose the rows, the stream may have changed them since. */
 export function inView(alerts: readonly Alert[], view: string | undefined): Alert[] {
   switch (view) {
     case "quiet": return alerts.filter((alert) => alertState(alert) === "quiet");

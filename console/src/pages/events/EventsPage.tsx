@@ -6,7 +6,7 @@ import { useList } from "../../data/lists";
 import { SEVERITIES, type JournalEvent } from "../../data/types";
 import { Chart, type Series } from "../../parts/Chart";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { Choice, ClearFilters, SearchField, Segments, TextFilter } from "../../parts/Filters";
+import { Choice, ClearFilters, MoreFilters, SearchField, Segments, TextFilter } from "../../parts/Filters";
 import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
@@ -54,15 +54,17 @@ export default function EventsPage() {
     <>
       {!full && (
         <div className="page fixed">
-          <div className="page-head"><div><h1>Events</h1></div></div>
+          <div className="page-head"><div><h1 className="place">Events</h1></div></div>
           <div className="filters">
             <SearchField label="Search in events" />
             <Segments name="state" label="Which events" options={[{ value: "", label: "Received" }, { value: "input,derived,rejected", label: "All" }, { value: "derived", label: "Derived" }, { value: "rejected", label: "Rejected" }]} />
-            <TextFilter name="type" label="Type, as net.*" />
-            <Choice name="severity" label="Severity" values={SEVERITIES} />
-            <TextFilter name="resource" label="Resource" width={130} />
-            <TextFilter name="service" label="Service" width={110} />
-            <Choice name="range" label="Recorded within" values={["15m", "1h", "6h", "24h", "7d", "30d"]} width={150} />
+            <MoreFilters names={["type", "severity", "resource", "service", "range"]}>
+              <TextFilter name="type" label="Type, as net.*" />
+              <Choice name="severity" label="Severity" values={SEVERITIES} />
+              <TextFilter name="resource" label="Resource" width={130} />
+              <TextFilter name="service" label="Service" width={110} />
+              <Choice name="range" label="Recorded within" values={["15m", "1h", "6h", "24h", "7d", "30d"]} width={150} />
+            </MoreFilters>
             <button type="button" className="btn" aria-pressed={tail} onClick={() => change({ tail: tail ? undefined : "1" })}>
               <Icon name={tail ? "running" : "now"} size="m" />{tail ? "Following: stop" : "Follow live"}
             </button>

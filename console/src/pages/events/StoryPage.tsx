@@ -1,4 +1,5 @@
 /** An event's story: what it caused, and what it did not. */
+import { useMediaQuery } from "@mantine/hooks";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useState } from "react";
 
@@ -8,11 +9,11 @@ import { PolicyLink } from "../alerts/AlertPanel";
 import { Card } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { plural } from "../../parts/format";
-import { isSeverity, ReasonChip, SeverityMark } from "../../parts/marks";
+import { isSeverity, ReasonChip, SeverityMark, SeverityShape } from "../../parts/marks";
 import { EmptyState, Loaded, Loading } from "../../parts/states";
-import { DataTable, type Column } from "../../parts/DataTable";
+import { DataTable, PHONE, type Column } from "../../parts/DataTable";
 import { EventFacts } from "./EventPanel";
-import { didNot, merged, summary } from "./view";
+import { didNot, laneOf, merged, outline, summary } from "./view";
 
 const Graph = lazy(() => import("./StoryGraph"));
 
@@ -51,6 +52,7 @@ export default function StoryPage() {
 }
 
 function Told({ story }: { story: Story }) {
+  const phone = useMediaQuery(PHONE, window.matchMedia(PHONE).matches, { getInitialValueInEffect: false });
   const one = useMemo(() => merged(story), [story]);
   const [chosen, setChosen] = useState<string | null>(null);
   const node = one.nodes.find((each) => each.id === chosen);
@@ -60,6 +62,7 @@ function Told({ story }: { story: Story }) {
       <Card title="Story" scope={summary(one)} className="clip" end={<span className="wide-only">dashed: did not happen</span>}>
         {one.nodes.length < 2
           ? <EmptyState title="It caused nothing"><p>No policy took it, and it neither raised nor cleared an alert: it is recorded, and quiet.</p></EmptyState>
+          : phone ? <StoryOutline story={one} chosen={chosen} choose={setChosen} />
           : <Suspense fallback={<Loading what="the graph" />}><Graph story={one} chosen={chosen} choose={setChosen} /></Suspense>}
         {node && <NodeDetail node={node} />}
       </Card>
@@ -67,6 +70,23 @@ function Told({ story }: { story: Story }) {
         <DataTable label="What did not happen" rows={refused} columns={WHY_NOT} rowKey={(row) => row.id} empty={<EmptyState title="Nothing was refused" />} card={(row) => <div className="card-row"><span className="title">{row.title}</span><span className="row wrapping"><ReasonChip code={row.reason ?? "not"} not /><span className="dim3">{row.detail}</span></span></div>} />
       </Card>
     </>
+  );
+}
+
+/** On a phone, where a graph would be too small to read: the same things, each under its cause. */
+function StoryOutline({ story, chosen, choose }: { story: Story; chosen: string | null; choose: (id: string) => void }) {
+  const rows = useMemo(() => outline(story), [story]);
+  return (
+    <ol className="outline">
+      {rows.map(({ node, depth }) => (
+        <li key={node.id} style={{ paddingLeft: 12 + 16 * Math.min(depth, 5) }}>
+          <button type="button" aria-pressed={node.id === chosen} className={didNot(node) ? "did-not" : ""} onClick={() => choose(node.id)}>
+            <span className="row">{isSeverity(node.severity) && <SeverityShape severity={node.severity} small />}<span className="wrap med">{node.title}</span></span>
+            <span className="t12 dim3 wrap">{[laneOf(node), node.reason, node.detail ?? node.type].filter(Boolean).join(" · ")}</span>
+          </button>
+        </li>
+      ))}
+    </ol>
   );
 }
 
@@ -81,12 +101,14 @@ function NodeDetail({ node }: { node: StoryNode }) {
   const navigate = useNavigate();
   const places: Record<string, string> = { alert: "/alerts/", incident: "/incidents/", run: "/runs/", ticket: "/tickets/", policy: "/policies/" };
   const place = node.about_kind ? places[node.about_kind] : undefined;
+  const policy = node.about_kind === "decision" ? node.title.split("/") : [];
   return (
     <div className="row wrapping" style={{ padding: "8px 12px", borderTop: "1px solid var(--line-soft)" }} aria-live="polite">
       <b className="med">{node.title}</b>
       {node.reason && <ReasonChip code={node.reason} not={didNot(node)} />}
       <span className="dim3">{node.detail}</span>
       <span className="end row">
+        {policy[0] && policy[1] && <Link className="btn small" to="/policies/$namespace/$name" params={{ namespace: policy[0], name: policy[1] }}>Open the policy</Link>}
         {place && node.about_id && <button type="button" className="btn small" onClick={() => void navigate({ to: `${place}${node.about_id ?? ""}` })}>Open the {node.about_kind}</button>}
         {node.position && <Link className="btn small" to="/events/$position" params={{ position: node.position }}>Open the event</Link>}
       </span>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { JournalEvent, Story, StoryNode } from "../../data/types";
-import { didNot, histogram, laneOf, merged, rowText, summary } from "./view";
+import { didNot, histogram, laneOf, merged, outline, rowText, summary } from "./view";
 
 const event = (recorded_at: string, fields: Partial<JournalEvent["event"]> = {}): JournalEvent =>
   ({ position: "0-1", recorded_at, id: "1", type: "t", event: { specversion: "1.0", id: "1", source: "/s", type: "t", ...fields } }) as JournalEvent;
@@ -82,5 +82,10 @@ describe("a story", () => {
   });
   it("counts what it holds", () => {
     expect(summary(story)).toBe("1 event, 1 response");
+  });
+
+  it("is told as an outline: each thing once, under what caused it first", () => {
+    const story = { root: "a", truncated: false, nodes: ["c", "a", "b", "lost"].map((id) => node({ id })), edges: [{ from: "a", to: "b", kind: "caused" }, { from: "b", to: "c", kind: "caused" }, { from: "a", to: "c", kind: "caused" }] } satisfies Story;
+    expect(outline(story).map((row) => [row.node.id, row.depth])).toEqual([["a", 0], ["b", 1], ["c", 2], ["lost", 0]]);
   });
 });

@@ -63,6 +63,27 @@ export function didNot(node: StoryNode): boolean {
   return node.kind === "near_miss" || node.kind === "quiet" || node.outcome === "blocked";
 }
 
+export interface OutlineRow {
+  node: StoryNode;
+  depth: number;
+}
+
+/** The story as an outline: each thing once, under what caused it first. What nothing leads to follows at the end. */
+export function outline(story: Story): OutlineRow[] {
+  const nodes = new Map(story.nodes.map((node) => [node.id, node]));
+  const rows: OutlineRow[] = [];
+  const walk = (id: string, depth: number): void => {
+    const node = nodes.get(id);
+    if (node === undefined) return;
+    nodes.delete(id);
+    rows.push({ node, depth });
+    for (const edge of story.edges) if (edge.from === id) walk(edge.to, depth + 1);
+  };
+  walk(story.root, 0);
+  for (const node of story.nodes) walk(node.id, 0);
+  return rows;
+}
+
 /** `12 events, 1 alert, 2 decisions, 1 of them not to act`. */
 export function summary(story: Story): string {
   const parts: string[] = [];

@@ -1,6 +1,6 @@
 /** One incident: what it is, what belongs to it, its timeline, and what to do about it. */
-import { useParams } from "@tanstack/react-router";
-import { Link } from "@tanstack/react-router";
+import { Textarea } from "@mantine/core";
+import { Link, useParams } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "../../data/commands";
@@ -266,13 +266,22 @@ export function CommentBox({ resource, id }: { resource: "incidents" | "tickets"
       style={{ padding: "8px 12px", borderBottom: "1px solid var(--line-soft)", display: "grid", gap: 8 }}
       onSubmit={(event) => {
         event.preventDefault();
-        if (text.trim() === "") return;
+        if (text.trim() === "" || comment.isPending) return;
         comment.mutate({ id, text: text.trim() }, { onSuccess: () => setText("") });
       }}
     >
-      <div className="row">
-        <input className="field grow" aria-label="Comment" placeholder="Comment, for everyone who works on it" value={text} onChange={(event) => setText(event.currentTarget.value)} />
-        <button type="submit" className="btn" disabled={text.trim() === "" || comment.isPending}>Comment</button>
+      <div className="comment-box">
+        <Textarea
+          className="grow" aria-label="Comment" placeholder="Add a comment" autosize minRows={1} maxRows={12} value={text}
+          onChange={(event) => setText(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+              event.preventDefault();
+              event.currentTarget.form?.requestSubmit();
+            }
+          }}
+        />
+        <button type="submit" className="btn" disabled={text.trim() === "" || comment.isPending} title="Comment (Ctrl Enter)">Comment</button>
       </div>
       {comment.error && <ErrorState error={comment.error} />}
     </form>

@@ -2,12 +2,17 @@
 import { useList } from "../../data/lists";
 import { SEVERITIES, type Incident } from "../../data/types";
 import { Announce } from "../../parts/Announce";
-import { Choice, ClearFilters, SearchField, Segments, TextFilter } from "../../parts/Filters";
+import { Choice, ClearFilters, MoreFilters, SearchField, Segments, TextFilter } from "../../parts/Filters";
 import { ListFoot } from "../../parts/ListFoot";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { useNow } from "../../parts/time";
 import { sinceOf, useFilters } from "../../shell/filters";
 import { IncidentTable } from "./IncidentTable";
+
+/** The order of a view: what needs work by priority, then age; what is over by when it last changed. */
+function orderOf(state: string | undefined): "priority" | "changed" {
+  return state === "resolved" || state === "all" ? "changed" : "priority";
+}
 
 const STATES: Record<string, string> = { "": "open,acknowledged", open: "open", resolved: "resolved,closed", all: "" };
 
@@ -16,17 +21,19 @@ export default function IncidentsPage() {
   const now = useNow();
   const list = useList<Incident>("incidents", {
     q: filters["q"], severity: filters["severity"], service: filters["service"], namespace: filters["namespace"],
-    state: STATES[filters["state"] ?? ""] ?? filters["state"], since: sinceOf(filters["range"], now),
+    state: STATES[filters["state"] ?? ""] ?? filters["state"], since: sinceOf(filters["range"], now), order: orderOf(filters["state"]),
   });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1>Incidents</h1></div></div>
+      <div className="page-head"><div><h1 className="place">Incidents</h1><p className="dim">{orderOf(filters["state"]) === "priority" ? "By priority, then age: the oldest first" : "The last changed first"}</p></div></div>
       <div className="filters">
         <SearchField label="Search titles and ids" />
         <Segments name="state" label="State" options={[{ value: "", label: "Open" }, { value: "open", label: "Not acknowledged" }, { value: "resolved", label: "Resolved" }, { value: "all", label: "All" }]} />
-        <Choice name="severity" label="Severity" values={SEVERITIES.slice(0, 4)} />
-        <TextFilter name="service" label="Service" />
-        <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+        <MoreFilters names={["severity", "service", "range"]}>
+          <Choice name="severity" label="Severity" values={SEVERITIES.slice(0, 4)} />
+          <TextFilter name="service" label="Service" />
+          <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+        </MoreFilters>
         <ClearFilters names={["q", "state", "severity", "service", "range"]} />
         <Announce resource="incidents" one="incident" />
       </div>

@@ -6,9 +6,12 @@ import { plural } from "../../parts/format";
 import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { Yaml } from "../../parts/Yaml";
+import { useFilters } from "../../shell/filters";
+import { inNamespace } from "../../shell/namespace";
 import { document } from "../policies/view";
 
 export function Channels() {
+  const [filters] = useFilters();
   const channels = useShort<Manifest>("channels");
   const teams = useShort<Manifest>("teams");
   const users = (channel: Manifest): string[] => (teams.data?.items ?? []).filter((team) => {
@@ -17,11 +20,11 @@ export function Channels() {
   }).map((team) => team.name);
   return (
     <Loaded query={channels} what="channels">
-      {(page) => page.items.length === 0
+      {(page) => inNamespace(page.items, filters["namespace"]).length === 0
         ? <EmptyState title="No channel is in force"><p>A Channel is a way to tell someone: e-mail, webhook, chat. Apply one and name it in a Team.</p></EmptyState>
         : (
           <div className="halves">
-            {page.items.map((channel) => (
+            {inNamespace(page.items, filters["namespace"]).map((channel) => (
               <Card key={channel.id} title={channel.name} scope={`${channel.namespace}, ${String(channel.spec["type"] ?? "")}`} end={<RelativeTime at={channel.updated_at} suffix=" ago" />} className="clip">
                 <p className="t12 dim" style={{ padding: "8px 12px 0" }}>{users(channel).length > 0 ? `Reaches ${plural(users(channel).length, "team")}: ${users(channel).join(", ")}` : "No team uses it yet"}</p>
                 <Yaml text={document("Channel", channel)} label={`The channel ${channel.name} as YAML`} />

@@ -10,6 +10,8 @@ import { count } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
+import { useFilters } from "../../shell/filters";
+import { inNamespace } from "../../shell/namespace";
 import { Channels } from "./Channels";
 import { DeadLetters } from "./DeadLetters";
 import { Mailbox } from "./Mailbox";
@@ -29,7 +31,7 @@ export default function IntegrationsPage() {
   const may = useMay();
   return (
     <div className="page">
-      <div className="page-head"><div><h1>Integrations</h1></div></div>
+      <div className="page-head"><div><h1 className="place">Integrations</h1></div></div>
       <nav className="tabs bare" aria-label="Integrations">
         {TABS.filter((each) => may(each.permission)).map((each) => (
           <Link key={each.tab} to="/integrations/$tab" params={{ tab: each.tab }} aria-current={tab === each.tab ? "page" : undefined} activeProps={{}}>{each.label}</Link>
@@ -53,16 +55,17 @@ const DOORS: readonly Pick<Source, "name" | "type" | "path">[] = [
 ];
 
 function Sources() {
+  const [filters] = useFilters();
   const sources = useShort<Source>("sources", {}, { refetchInterval: 5000 });
   return (
     <>
       <Card title="Sources" scope="since the server started" className="clip">
         <Loaded query={sources} what="sources">
-          {(page) => page.items.length === 0
-            ? <EmptyState title="Nothing has sent yet"><p>Paste one of the snippets below where your sender is configured; its first event shows here by itself.</p></EmptyState>
+          {(page) => inNamespace(page.items, filters["namespace"]).length === 0
+            ? <EmptyState title={filters["namespace"] ? `Nothing has sent to ${filters["namespace"]} yet` : "Nothing has sent yet"}><p>Paste one of the snippets below where your sender is configured; its first event shows here by itself.</p></EmptyState>
             : (
               <ul>
-                {page.items.map((source) => <SourceRow key={source.id} source={source} />)}
+                {inNamespace(page.items, filters["namespace"]).map((source) => <SourceRow key={source.id} source={source} />)}
               </ul>
             )}
         </Loaded>

@@ -14,19 +14,20 @@ import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { IncidentTable } from "../incidents/IncidentTable";
-import { byHealth, funnelOf, headline, standing, subline, worstFirst } from "./view";
+import { byHealth, funnelOf, headline, isOpen, standing, subline, worstFirst } from "./view";
 
 export default function NowPage() {
   const [filters] = useFilters();
   const namespace = filters["namespace"];
-  const stats = useStats();
-  const chosen = useShort<Incident>("incidents", { state: "open,acknowledged", limit: 50, namespace }, { enabled: namespace !== undefined });
-  const services = useShort<Service>("services", { limit: 500, namespace }, { refetchInterval: 15_000 });
+  const stats = useStats(namespace);
+  // Not the figures' own list: those are counted every few seconds, an incident shows at once.
+  const open = useShort<Incident>("incidents", { state: "open,acknowledged", order: "priority", limit: 20, namespace });
+  const services = useShort<Service>("services", { limit: 500, namespace }, { refetchInterval: 5_000 });
   const runs = useShort<Run>("runs", { state: "running", limit: 20, namespace });
 
   if (stats.error && !stats.data) return <div className="page"><ErrorState error={stats.error} retry={() => void stats.refetch()} /></div>;
   if (!stats.data) return <div className="page"><Loading what="what is wrong now" /></div>;
-  const incidents = worstFirst(namespace ? chosen.data?.items ?? [] : stats.data.incidents);
+  const incidents = worstFirst(open.data?.items ?? stats.data.incidents).filter(isOpen);
 
   return (
     <div className="page">
@@ -38,11 +39,11 @@ export default function NowPage() {
       </div>
       <div className="columns">
         <div>
-          <Card title="Open incidents" scope={count(namespace ? incidents.length : stats.data.openIncidents)} end={<Link to="/incidents">by priority, then age</Link>} className="clip">
-            <OpenIncidents incidents={incidents} total={namespace ? incidents.length : stats.data.openIncidents} />
+          <Card title="Open incidents" scope={count(Math.max(stats.data.openIncidents, incidents.length))} end={<Link to="/incidents">by priority, then age</Link>} className="clip">
+            <OpenIncidents incidents={incidents} total={stats.data.openIncidents} />
           </Card>
           <ServiceHealth services={services} />
-          <Noise stats={stats.data} />
+          <Noise stats={stats.data} namespace={namespace} />
         </div>
         <div>
           <Severities stats={stats.data} />
@@ -110,7 +111,7 @@ function Tile({ service }: { service: Service }) {
   );
 }
 
-function Noise({ stats }: { stats: Stats }) {
+function Noise({ stats, namespace }: { stats: Stats; namespace: string | undefined }) {
   const perMinute = stats.rate.at(-2)?.inputs ?? stats.rate.at(-1)?.inputs ?? 0;
   const points = (field: "inputs" | "events") => stats.rate.map((bucket) => [Date.parse(bucket.at), bucket[field]] as const);
   return (
@@ -118,7 +119,7 @@ function Noise({ stats }: { stats: Stats }) {
       <div className="card-body noise">
         <div>
           <div className="funnel">
-            {funnelOf(stats.funnel).map((stage) => (
+            {funnelOf(stats.funnel, namespace !== undefined).map((stage) => (
               <div key={stage.name}>
                 <span className="eyebrow">{stage.name}</span>
                 <b>{count(stage.value)}</b>
@@ -134,7 +135,7 @@ function Noise({ stats }: { stats: Stats }) {
           )}
         </div>
         <figure>
-          <figcaption className="eyebrow">Events a minute, last hour</figcaption>
+          <figcaption className="eyebrow">Events a minute, last hour{namespace === undefined ? "" : ", every namespace"}</figcaption>
           <Chart label={`Events a minute over the last hour; ${count(perMinute)} in the last full minute`} height={112} series={[{ name: "received", points: points("inputs"), tone: "text-3", kind: "area" }]} />
         </figure>
       </div>

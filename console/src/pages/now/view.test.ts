@@ -22,11 +22,11 @@ describe("headline", () => {
 });
 
 describe("order", () => {
-  it("is by priority, then severity, then age", () => {
+  it("is by priority, then age, whatever the severity", () => {
     const ids = worstFirst([
       incident({ id: "c", opened_at: "2026-11-20T11:00:00Z" }), incident({ id: "b" }), incident({ id: "a", severity: "critical" }), incident({ id: "p", priority: "P1", severity: "warning" }),
     ]).map((each) => each.id);
-    expect(ids).toEqual(["p", "a", "b", "c"]);
+    expect(ids).toEqual(["p", "a", "b", "c"]); // Of the same age: by id.
   });
   it("puts services that are not well first", () => {
     const services = [{ name: "b", severity: "clear" }, { name: "a", severity: "clear" }, { name: "z", severity: "major" }] as Service[];
@@ -47,6 +47,9 @@ describe("funnel", () => {
   it("gives the ratio of each stage to the one before", () => {
     expect(funnelOf({ events: 1_312_480, alerts: 412, incidents: 9, notifications: 4 }).map((stage) => stage.note))
       .toEqual(["last 24 h", "1 in 3,186", "1 in 46", "1 in 2"]);
+  });
+  it("compares alerts of one namespace with no events of others", () => {
+    expect(funnelOf({ events: 1_000, alerts: 10, incidents: 5, notifications: 5 }, true).map((stage) => stage.note)).toEqual(["every namespace", "last 24 h", "1 in 2", "of 5"]);
   });
   it("stands an empty day", () => {
     expect(funnelOf({ events: 0, alerts: 0, incidents: 0, notifications: 0 }).map((stage) => stage.share)).toEqual([0, 0, 0, 0]);

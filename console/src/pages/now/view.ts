@@ -5,10 +5,14 @@ import type { Stats } from "../../data/stats";
 
 const RANK: Record<Severity, number> = { critical: 5, major: 4, minor: 3, warning: 2, info: 1, clear: 0 };
 
-/** By priority, then severity, then age: the oldest first. */
+/** By priority, then age, the oldest first: the order in which the API gives them, kept while the stream changes them. */
 export function worstFirst(incidents: readonly Incident[]): Incident[] {
-  return incidents.toSorted((a, b) =>
-    a.priority.localeCompare(b.priority) || RANK[b.severity] - RANK[a.severity] || a.opened_at.localeCompare(b.opened_at));
+  return incidents.toSorted((a, b) => a.priority.localeCompare(b.priority) || a.opened_at.localeCompare(b.opened_at) || a.id.localeCompare(b.id));
+}
+
+/** The stream may have resolved what the list was asked for as open. */
+export function isOpen(incident: Pick<Incident, "state">): boolean {
+  return incident.state === "open" || incident.state === "acknowledged";
 }
 
 /** The answer first: what is wrong, in one sentence. */
@@ -42,14 +46,15 @@ export interface FunnelStage {
   share: number;
 }
 
-/** How many events became how few calls. */
-export function funnelOf(funnel: Stats["funnel"]): FunnelStage[] {
+/** How many events became how few calls. Of one namespace all stages but the first: events are counted as a whole. */
+export function funnelOf(funnel: Stats["funnel"], ofOneNamespace = false): FunnelStage[] {
   const stages: [string, number][] = [
     ["Events", funnel.events], ["Alerts", funnel.alerts], ["Incidents", funnel.incidents], ["Notifications", funnel.notifications],
   ];
   const top = Math.log1p(Math.max(funnel.events, 1));
   return stages.map(([name, value], index) => {
     const before = stages[index - 1]?.[1] ?? 0;
+    if (ofOneNamespace && index < 2) return { name, value, note: index === 0 ? "every namespace" : "last 24 h", share: Math.min(1, Math.log1p(value) / top) };
     const ratio = value > 0 && before >= 1.5 * value ? `1 in ${count(Math.round(before / value))}` : "";
     return { name, value, note: index === 0 ? "last 24 h" : value === 0 ? "none" : ratio || `of ${count(before)}`, share: Math.min(1, Math.log1p(value) / top) };
   });

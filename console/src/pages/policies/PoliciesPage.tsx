@@ -37,7 +37,7 @@ export default function PoliciesPage() {
   const list = useList<Policy>("policies", { q: filters["q"], namespace: filters["namespace"] });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1>Policies</h1><p className="meta">Applied with <span className="mono">oncue apply</span>; shown here as they are in force</p></div></div>
+      <div className="page-head"><div><h1 className="place">Policies</h1><p className="dim">Applied with <span className="mono">oncue apply</span>, shown here as they are in force</p></div></div>
       <div className="filters"><SearchField label="Search names" /><ClearFilters names={["q"]} /></div>
       <section className="card fill" aria-label="Policies">
         {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>

@@ -2,11 +2,13 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 
 import { useList } from "../../data/lists";
+import { useMay } from "../../data/me";
 import type { Run } from "../../data/types";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { Choice, ClearFilters, SearchField, Segments } from "../../parts/Filters";
+import { Choice, ClearFilters, MoreFilters, SearchField, Segments } from "../../parts/Filters";
 import { duration } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
@@ -44,14 +46,15 @@ export default function RunsPage() {
   const [filters] = useFilters();
   const navigate = useNavigate();
   const now = useNow();
+  const may = useMay();
   const list = useList<Run>("runs", { q: filters["q"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1>Runs</h1></div></div>
+      <div className="page-head"><div><h1 className="place">Runs</h1></div>{may("run:start") && <div className="actions"><Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link></div>}</div>
       <div className="filters">
         <SearchField label="Search ids" />
         <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />
-        <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
+        <MoreFilters names={["range"]}><Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} /></MoreFilters>
         <ClearFilters names={["q", "state", "range"]} />
         <Announce resource="runs" one="run" />
       </div>
@@ -62,7 +65,7 @@ export default function RunsPage() {
             <DataTable
               label="Runs" rows={list.items} columns={COLUMNS} rowKey={(row) => row.id} two more={list.more} loadMore={list.loadMore}
               onOpen={(row) => void navigate({ to: "/runs/$id", params: { id: row.id } })}
-              empty={<EmptyState title="No run fits"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: <span className="mono">oncue run start WORKFLOW</span></p></EmptyState>}
+              empty={<EmptyState title="No run fits"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: choose one under <Link className="link" to="/workflows">Workflows</Link>.</p></EmptyState>}
               card={(row) => (
                 <Link to="/runs/$id" params={{ id: row.id }} className="card-row">
                   <span className="row"><StateMark state={row.state} /><span className="end dim3 t12"><RelativeTime at={row.started_at} /></span></span>

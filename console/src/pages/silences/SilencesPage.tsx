@@ -47,7 +47,7 @@ export default function SilencesPage() {
   return (
     <div className="page fixed">
       <div className="page-head">
-        <div><h1>Silences</h1><p className="meta">A person’s reason for quiet, with matchers, an author, and an end</p></div>
+        <div><h1 className="place">Silences</h1><p className="dim">A person’s reason for quiet, with matchers, an author, and an end</p></div>
         <div className="actions">{may("silence:write") && <button type="button" className="btn primary" onClick={() => setAdding(true)}><Icon name="plus" size="m" />New silence</button>}</div>
       </div>
       <div className="filters">

@@ -40,7 +40,7 @@ function Form({ onClose, from }: { onClose: () => void; from?: Incident }) {
       }}
     >
       <TextInput label="Title" required withAsterisk={false} value={title} data-autofocus onChange={(event) => setTitle(event.currentTarget.value)} />
-      <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr 1fr", gap: 8 }}>
+      <div className="field-row">
         <Select label="Type" allowDeselect={false} data={choices(["incident", "request", "problem", "change"])} value={type} onChange={(value) => setType(value ?? "request")} />
         <Select label="Severity" clearable data={choices(SEVERITIES.slice(0, 5))} value={severity} onChange={setSeverity} />
         <TextInput label="Service" value={service} onChange={(event) => setService(event.currentTarget.value)} />

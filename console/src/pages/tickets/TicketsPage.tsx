@@ -6,7 +6,7 @@ import { nameOf, useMay } from "../../data/me";
 import type { Ticket } from "../../data/types";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { Choice, ClearFilters, SearchField, Segments } from "../../parts/Filters";
+import { Choice, ClearFilters, MoreFilters, SearchField, Segments } from "../../parts/Filters";
 import { sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
@@ -48,13 +48,13 @@ export default function TicketsPage() {
       {!full && (
         <div className="page fixed">
           <div className="page-head">
-            <div><h1>Tickets</h1></div>
+            <div><h1 className="place">Tickets</h1></div>
             <div className="actions">{may("ticket:create") && <button type="button" className="btn primary" onClick={() => change({ new: "1" })}><Icon name="plus" size="m" />New ticket</button>}</div>
           </div>
           <div className="filters">
             <SearchField label="Search titles and ids" />
             <Segments name="state" label="State" options={[{ value: "", label: "Open" }, { value: "resolved", label: "Done" }, { value: "all", label: "All" }]} />
-            <Choice name="type" label="Type" values={["incident", "request", "problem", "change"]} />
+            <MoreFilters names={["type"]}><Choice name="type" label="Type" values={["incident", "request", "problem", "change"]} /></MoreFilters>
             <ClearFilters names={["q", "state", "type"]} />
             <Announce resource="tickets" one="ticket" />
           </div>

@@ -1,0 +1,53 @@
+import { describe, expect, it } from "vitest";
+
+import { fieldsOf, hint, initial, optionLabel, read, refusedField } from "./form";
+
+const SCHEMA = {
+  type: "object",
+  required: ["host", "level", "sure"],
+  properties: {
+    host: { type: "string", title: "Host", description: "Where to look", pattern: "^[a-z0-9-]+$" },
+    level: { enum: ["low", "high", 3] },
+    tries: { type: "integer", minimum: 1, maximum: 5, default: 2 },
+    ratio: { type: "number" },
+    sure: { type: "boolean" },
+    loud: { type: "boolean" },
+    names: { type: "array", items: { type: "string" } },
+    more: { type: "object" },
+  },
+};
+const FIELDS = fieldsOf(SCHEMA);
+
+describe("the form of a workflow", () => {
+  it("takes a field of its own kind from each property", () => {
+    expect(FIELDS.map((field) => [field.name, field.kind, field.required])).toEqual([
+      ["host", "text", true], ["level", "choice", true], ["tries", "number", false], ["ratio", "number", false],
+      ["sure", "switch", true], ["loud", "choice", false], ["names", "lines", false], ["more", "json", false],
+    ]);
+  });
+  it("has no field for a workflow without inputs, or with a schema of another shape", () => {
+    for (const schema of [undefined, {}, { type: "object" }, { properties: [] }, "object"]) expect(fieldsOf(schema)).toEqual([]);
+  });
+  it("starts from the defaults", () => {
+    expect(initial(FIELDS)).toEqual({ host: "", level: "", tries: "2", ratio: "", sure: "false", loud: "", names: "", more: "" });
+  });
+  it("reads typed values, and leaves out what is empty and need not be filled", () => {
+    const typed = { ...initial(FIELDS), host: "erp-1", level: "2", tries: "3", names: "a\n\n b ", more: '{"a": [1]}', loud: "1" };
+    expect(read(FIELDS, typed)).toEqual({ inputs: { host: "erp-1", level: 3, tries: 3, sure: false, loud: false, names: ["a", "b"], more: { a: [1] } }, errors: {} });
+  });
+  it("says at each field what is wrong with it", () => {
+    const { errors } = read(FIELDS, { ...initial(FIELDS), host: "ERP 1", tries: "1.5", ratio: "much", more: "[1]" });
+    expect(errors).toEqual({ host: "Must fit ^[a-z0-9-]+$", level: "Choose one", tries: "Must be a whole number", ratio: "Not a number", more: "Must be a JSON object" });
+    expect(read(FIELDS, { ...initial(FIELDS), tries: "9" }).errors["tries"]).toBe("At most 5");
+    expect(read(FIELDS, { ...initial(FIELDS), more: "{" }).errors["more"]).toMatch(/^Not JSON: /);
+    expect(read(FIELDS, initial(FIELDS)).errors["host"]).toBe("Fill this in");
+  });
+  it("finds the field that the server refused", () => {
+    expect(refusedField("host must be of type string, not int", FIELDS)).toEqual({ name: "host", error: "Must be of type string, not int" });
+    expect(refusedField("nothing is known of it", FIELDS)).toBeNull();
+  });
+  it("says what a field takes", () => {
+    expect(FIELDS.map(hint)).toEqual(["Where to look", "", "A whole number, 1 to 5", "", "", "", "One a line", "JSON object"]);
+    expect(FIELDS.filter((field) => field.name === "level").flatMap((field) => field.options.map((option) => optionLabel(field, option)))).toEqual(["low", "high", "3"]);
+  });
+});

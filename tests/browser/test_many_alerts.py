@@ -1,0 +1,69 @@
+"""A hundred thousand open alerts: the list shows its first rows at once, and goes on as one scrolls."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.server import Server, event
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+ALERTS = 100_000
+BATCH = 2_000
+FIRST_ROW_WITHIN_S = 2.0
+LONGEST_TASK_MS = 500
+
+
+@pytest.fixture(scope="module")
+def crowded(server: Server) -> Server:
+    for first in range(0, ALERTS, BATCH):
+        events = [
+            event(id=f"many-{n}", title=f"Alert {n}", resource=f"host-{n}", service=f"service-{n % 50}", data=None)
+            for n in range(first, first + BATCH)
+        ]
+        answer = server.client.post(
+            "/api/v1/events",
+            content=json.dumps(events),
+            headers={"Content-Type": "application/cloudevents-batch+json"},
+        )
+        assert answer.json()["accepted"] == BATCH, answer.text
+    return server
+
+
+def test_the_list_shows_its_first_row_at_once_and_scrolls_on(crowded: Server, open_page: Open) -> None:
+    page = open_page(crowded, "/silences")
+    expect(page.get_by_role("heading", name="Silences")).to_be_visible()
+    page.add_init_script(
+        "window.longest = 0; new PerformanceObserver(list => { for (const task of list.getEntries())"
+        " window.longest = Math.max(window.longest, task.duration) }).observe({type: 'longtask', buffered: true})"
+    )
+    begun_at = time.monotonic()
+    page.goto("/alerts", wait_until="commit")
+    expect(page.get_by_role("link", name="Alert 99999")).to_be_visible()
+    assert time.monotonic() - begun_at < FIRST_ROW_WITHIN_S
+
+    table = page.get_by_role("table", name="Alerts")
+    scroller = page.locator(".table-scroll")
+    for shown in (200, 300, 400):
+        scroller.evaluate("e => e.scrollTo(0, e.scrollHeight)")
+        expect(table).to_have_attribute("aria-rowcount", str(shown))
+    assert table.get_by_role("row").count() < 100
+    scroller.evaluate("e => e.scrollTo(0, 250 * 44)")
+    expect(page.get_by_role("link", name=f"Alert {ALERTS - 251}", exact=True)).to_be_visible()
+    assert page.evaluate("window.longest") < LONGEST_TASK_MS
+
+
+def test_a_filter_finds_one_among_them_all(crowded: Server, open_page: Open) -> None:
+    page = open_page(crowded, "/alerts?resource=host-4711")
+    expect(page.get_by_role("link", name="Alert 4711", exact=True)).to_be_visible()
+    expect(page.get_by_text("1 in all")).to_be_visible()
+
+
+def test_now_counts_them_all(crowded: Server, open_page: Open) -> None:
+    page = open_page(crowded, "/")
+    expect(page.locator(".rail").get_by_role("link", name=f"Alerts {ALERTS:,}")).to_be_visible()
