@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from oncue.replay.verify import verify as replay
 from oncue.runtime import frames
-from oncue.store import schema
+from oncue.store import queries, schema
 from oncue.store.database import FILE_NAME
+from oncue.store.journal import Segment
 from oncue.store.verify import check_proof, prove, verify
-from oncue.store.writer import Unavailable
+from oncue.store.writer import Rows, Unavailable
 from tests.contract.writing import Writing
 
 
@@ -130,6 +131,33 @@ def test_under_load_the_next_batch_is_decided_while_one_is_committed(life: Writi
     again = Writing(life.data, life.at_us)
     assert again.state.dump() == life.state.dump()
     again.close()
+
+
+def test_lists_are_exact_after_every_commit_though_hot_rows_are_behind(life: Writing) -> None:
+    life.submit(*[problem(life, f"r{number}") for number in range(400)])
+    held = []
+
+    def look(part: Segment | None, rows: Rows) -> None:
+        commit(part, rows)
+        if part is None:
+            return
+        held.append(part.hot is not None)
+        with life.reading.connect() as connection:
+            page = queries.entities(connection, "alert", queries.Filters(limit=500))
+            (one,) = queries.entity_bodies(connection, "alert", [msgspec.json.decode(page.items[7])["id"]])
+        assert one == page.items[7]
+        assert sum(msgspec.json.decode(item)["count"] for item in page.items) == part.events
+
+    commit, life.writer.commit = life.writer.commit, look  # type: ignore[method-assign]
+    bodies = [problem(life, f"r{n % 400}") for n in range(4000)]
+    answers: list[frames.Answer] = []
+    for first in range(0, 4000, 400):
+        unit = life.intake.unit(first, "default", "test", None, bodies[first : first + 400])
+        life.loop.submit([unit], answers.append)
+    life.work()
+    assert [answer.error for answer in answers] == [None] * 10
+    assert True in held
+    assert both(life) == (0, 0)
 
 
 @pytest.mark.parametrize("fails_at", [1, 2, 3])

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 
 from oncue.runtime.clock import instant
 from oncue.store import queries, schema
-from oncue.store.database import HotRow, Origin, live_rows, open_writer, read_origin, reading_engine, seal_hot
+from oncue.store.database import Origin, live_rows, open_writer, read_origin, reading_engine
+from oncue.store.hot import HotRow, seal
 from oncue.store.journal import (
     CONFLICT,
     DERIVED,
@@ -197,8 +198,8 @@ def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(wr
 def test_hot_rows_that_segments_hold_count_until_they_are_written(writer: Writer, reader: Engine) -> None:
     def commit(position: int, gone: list[str], rows: list[HotRow] | None, **written: Any) -> None:
         part = segment(record(position))
-        part.hot = seal_hot((gone, rows)) if rows is not None else None
-        writer.commit(part, Rows(**written))
+        part.hot = seal((gone, rows)) if rows is not None else None
+        writer.commit(part, Rows(**written, hot_all=rows is None))
 
     def hot() -> list[HotRow]:
         with reader.connect() as connection:

@@ -45,7 +45,7 @@ class Writing:
     def submit(self, *bodies: bytes, **more: Any) -> frames.Answer:
         """One unit, to its answer."""
         answers: list[frames.Answer] = []
-        unit = self.intake.unit(1, "default", "test", "user:basis-1", bodies, **more)
+        unit = self.intake.unit(1, "default", "test", "user:basis-1", list(bodies), **more)
         self.loop.submit([unit], answers.append)
         self.work()
         return answers[0]

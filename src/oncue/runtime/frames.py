@@ -5,7 +5,7 @@ the worker process connect. One request frame carries one unit that is accepted 
 its commit.
 """
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -23,14 +23,8 @@ class SideWrite(msgspec.Struct, array_like=True):
     """JSON; None deletes the row."""
 
 
-class Outline(NamedTuple):
-    """What of an event shows whether it merely repeats a firing alert."""
-
-    namespace: str | None
-    type: str
-    severity: str | None
-    fingerprint: str
-    endsat: str | None
+Outline = tuple[str | None, str, str | None, str, str | None]
+"""What of an event shows whether it merely repeats a firing alert: namespace, type, severity, fingerprint, endsat."""
 
 
 class Submit(msgspec.Struct, array_like=True, tag="submit"):

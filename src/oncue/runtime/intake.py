@@ -5,17 +5,17 @@ recognise it and to see whether it merely repeats a firing alert, and hashes its
 """
 
 import hashlib
-import zlib
 from array import array
-from collections.abc import Sequence
 from typing import Final
+from zlib import crc32
 
 import msgspec
 
-from oncue.core import event as events
-from oncue.core import normalise
+from oncue.core.normalise import fingerprint as default_fingerprint
 from oncue.runtime.frames import Outline, SideWrite, Submit
 from oncue.store.journal import digest, seal_envelope
+
+_NO_NUMBER: Final = bytes(8)
 
 
 class _Glimpse(msgspec.Struct, gc=False):
@@ -37,46 +37,40 @@ _glimpse: Final = msgspec.json.Decoder(_Glimpse).decode
 
 
 class Intake:
-    """Makes units for the engine. Ids are hashed with the journal's secret, so that nobody can make two of them meet."""
+    """Makes units for the engine. Ids are hashed with the journal's secret, so that nobody can make two of them meet.
+
+    An id's number is 64 bits of a keyed BLAKE2b hash of (namespace, source, id).
+    """
 
     def __init__(self, key: bytes) -> None:
         self._keyed = hashlib.blake2b(digest_size=8, key=key).copy
 
-    def number(self, namespace: str, source: str, id: str) -> int:
-        """What stands for this id: 64 bits of a keyed BLAKE2b hash."""
-        hashing = self._keyed()
-        hashing.update(f"{namespace}\0{source}\0{id}".encode())
-        return int.from_bytes(hashing.digest(), "little")
-
     def unit(
-        self, seq: int, namespace: str, origin: str, actor: str | None, bodies: Sequence[bytes], *,
+        self, seq: int, namespace: str, origin: str, actor: str | None, bodies: list[bytes], *,
         urgent: bool = False, side: list[SideWrite] | None = None,
     ) -> Submit:  # fmt: skip
         """A unit of these events, to be accepted or refused as a whole."""
         envelope = seal_envelope((namespace, origin, actor))
-        numbers: list[int] = []
+        numbers: list[bytes] = []
         outlines: list[Outline | None] = []
-        number = self.number
+        keyed = self._keyed
         for body in bodies:
             try:
                 seen = _glimpse(body)
             except msgspec.DecodeError:
-                numbers.append(0)
+                numbers.append(_NO_NUMBER)
                 outlines.append(None)
                 continue
-            numbers.append(number(seen.namespace or namespace, seen.source, seen.id))
-            outlines.append(outline(seen))
+            hashing = keyed()
+            hashing.update(f"{seen.namespace or namespace}\0{seen.source}\0{seen.id}".encode())
+            numbers.append(hashing.digest())
+            fingerprint = seen.fingerprint
+            if fingerprint is None:
+                resource = seen.resource or seen.subject or seen.source
+                fingerprint = default_fingerprint(resource, seen.check or seen.type)
+            outlines.append((seen.namespace, seen.type, seen.severity, fingerprint, seen.endsat))
+        marks = array("I", map(crc32, bodies)).tobytes()
+        contents = b"".join([digest(envelope, body) for body in bodies])
         return Submit(
-            seq, namespace, origin, actor, list(bodies), array("Q", numbers).tobytes(),
-            array("I", map(zlib.crc32, bodies)).tobytes(), b"".join([digest(envelope, body) for body in bodies]),
-            outlines, urgent, side or [],
-        )  # fmt: skip
-
-
-def outline(event: events.Event | _Glimpse) -> Outline:
-    """What of the event shows whether it repeats an alert."""
-    fingerprint = event.fingerprint
-    if fingerprint is None:
-        resource = event.resource or event.subject or event.source
-        fingerprint = normalise.fingerprint(resource, event.check or event.type)
-    return Outline(event.namespace, event.type, event.severity, fingerprint, event.endsat)
+            seq, namespace, origin, actor, bodies, b"".join(numbers), marks, contents, outlines, urgent, side or []
+        )

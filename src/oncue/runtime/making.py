@@ -129,7 +129,8 @@ class Making:
             if verdict != "new":
                 answer.duplicates += 1
                 if verdict == "conflict":
-                    self._conflict(Input(body, envelope, home, origin, unit.actor, number, mark, content), outline, now)
+                    one = Input(body, envelope, home, origin, unit.actor, number, mark, content)
+                    self._conflict(one, type, where, now)
                 continue
             fresh(number)
             if may_repeat and repeat(where, type, severity, fingerprint, endsat, at, batch):
@@ -239,15 +240,12 @@ class Making:
         self._rows.letters.append((unit.namespace, unit.origin, code, detail, now, None, body))
         answer.rejected.append((index, code, detail))
 
-    def _conflict(self, one: Input, outline: frames.Outline, now: int) -> None:
+    def _conflict(self, one: Input, type: str, namespace: str, now: int) -> None:
         """An id that came before with other bytes: journaled as evidence, not handled."""
         state = self._state
         state.position += 1
         now = max(now, microseconds(state.now))
-        self._segment.add(
-            state.position, now, CONFLICT, one.envelope, one.body, one.content, outline.type,
-            outline.namespace or one.namespace,
-        )  # fmt: skip
+        self._segment.add(state.position, now, CONFLICT, one.envelope, one.body, one.content, type, namespace)
 
     def _redrive(self, one: Input, now: int) -> Reply:
         """Journal the command, then try the letter again as a new input."""
@@ -274,6 +272,11 @@ class Making:
 
     # the end of it
 
+    @property
+    def hot_rows(self) -> int:
+        """How many it changes."""
+        return len(self._batch.hot)
+
     def made(self, events_so_far: int, behind: dict[str, Alert], hot_too: bool) -> Made:
         """The batch, whole. Entities are encoded here, once, however often they changed.
 
@@ -293,6 +296,7 @@ class Making:
             rows.hot += [
                 hot_row(alert) for id, alert in {**behind, **hot}.items() if ("alert", id) not in batch.entities
             ]
+            rows.hot_all = True
             gone, hot = [*behind], {}
         else:
             sealed = sealed_hot(gone, hot.values())

@@ -13,7 +13,7 @@ from oncue.core.normalise import Sample
 from oncue.core.state import State
 from oncue.core.tx import Derived
 from oncue.runtime.clock import microseconds
-from oncue.store.database import HotRow, seal_hot
+from oncue.store import hot
 
 _encode: Final = msgspec.json.Encoder().encode
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
@@ -62,10 +62,10 @@ def hot_row(alert: Alert) -> tuple[str, int, int, int | None, int, int]:
 
 def sealed_hot(gone: list[str], alerts: Iterable[Alert]) -> bytes:
     """The hot rows of these alerts, and the alerts whose whole row is written, as a segment keeps them."""
-    return seal_hot((gone, [(a.id, a.count, a.last_seen_at, a.deadline_at, a.updated_at, a.position) for a in alerts]))
+    return hot.seal((gone, [(a.id, a.count, a.last_seen_at, a.deadline_at, a.updated_at, a.position) for a in alerts]))
 
 
-def lay_over(state: State, rows: Iterable[HotRow]) -> None:
+def lay_over(state: State, rows: Iterable[hot.HotRow]) -> None:
     """Bring loaded alerts up to date with their hot rows."""
     for row in rows:
         alert = state.alerts.get(row.id)

@@ -35,8 +35,11 @@ BATCH_EVENTS: Final = 800
 BATCH_S: Final = 0.02
 ASIDE_EVENTS: Final = 200
 """Waiting events from which on a commit is left to the second thread: below, handing over costs more than it saves."""
-HOT_EVERY_S: Final = 0.25
+HOT_AT_ONCE: Final = 256
+"""Hot rows that are written with their batch; when more are behind, they are held in segments and written in a pause."""
+HOT_EVERY_S: Final = 1.0
 """How long hot rows may stay behind while there is no pause."""
+PAUSE_S: Final = 0.05
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
@@ -113,6 +116,7 @@ class WriterLoop:
         self._behind: dict[str, Alert] = {}
         """Alerts whose hot rows are behind what segments hold."""
         self._hot_at = 0.0
+        self._busy_at = 0.0
 
     # from other threads
 
@@ -172,7 +176,7 @@ class WriterLoop:
         while True:
             wait_s = self._wait_s()
             if wait_s > 0 and not self._urgent and not self._normal:
-                self._catch_up()
+                wait_s = min(wait_s, self._catch_up())
                 if self._stopping:
                     return
                 if self._idle_work:
@@ -246,8 +250,9 @@ class WriterLoop:
         self.counters.busy_seconds += time.perf_counter() - began
         if not self._settle(making, works):
             return
-        began = time.perf_counter()
-        hot_too = self._queued == 0 or began - self._hot_at > HOT_EVERY_S
+        began = self._busy_at = time.perf_counter()
+        behind = len(self._behind) + making.hot_rows
+        hot_too = behind <= HOT_AT_ONCE or not works or began - self._hot_at > HOT_EVERY_S
         if hot_too:
             self._hot_at = began
         made = making.made(self._events, self._behind, hot_too)
@@ -306,10 +311,18 @@ class WriterLoop:
         if self._writer.driver.full():
             self._writer.driver.idle()
 
-    def _catch_up(self) -> None:
-        """Nothing waits: no commit stays under way, and no hot row behind."""
-        if self._settle() and self._behind and self.problem is None:
+    def _catch_up(self) -> float:
+        """Nothing waits: no commit stays under way, and, if the pause lasts, no hot row behind.
+
+        Gives how many seconds the loop may sleep.
+        """
+        if not self._settle() or not self._behind or self.problem is not None:
+            return 1.0
+        pause_s = PAUSE_S - (time.perf_counter() - self._busy_at)
+        if self._stopping or pause_s <= 0:
             self._batch()
+            return 0.0
+        return pause_s
 
     def _probe(self) -> bool:
         """Whether the store can be written again. Asked even if nothing waits, so that readiness comes back by itself."""

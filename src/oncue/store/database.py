@@ -3,7 +3,6 @@
 import secrets
 import sqlite3
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,11 +12,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool, QueuePool
 
 from oncue.store import schema
+from oncue.store.hot import HotRow, hot_rows
 from oncue.store.journal import GENESIS
 from oncue.store.writer import PostgreSQLDriver, SQLiteDriver, Writer
 
 FILE_NAME: Final = "oncue.db"
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_postgresql(url: str) -> bool:
@@ -68,6 +67,7 @@ class Origin(msgspec.Struct):
     chain_head: bytes
     recorded_at: int
     events: int
+    hot_batch: int
     batch: int
 
 
@@ -81,7 +81,7 @@ def open_writer(address: str) -> tuple[Writer, Origin]:
         origin = _origin(connection)
     engine.dispose()
     driver = PostgreSQLDriver(address) if is_postgresql(address) else SQLiteDriver(Path(address))
-    return Writer(driver, origin.batch, origin.chain_head), origin
+    return Writer(driver, origin.batch, origin.chain_head, origin.hot_batch), origin
 
 
 def _origin(connection: Connection) -> Origin:
@@ -90,13 +90,21 @@ def _origin(connection: Connection) -> Origin:
         connection.execute(
             insert(schema.journal).values(
                 partition=0, journal_id=secrets.token_hex(8), incarnation=1, created_at=time.time_ns() // 1000,
-                cursor=0, chain_head=GENESIS, recorded_at=0, events=0,
+                cursor=0, chain_head=GENESIS, recorded_at=0, events=0, hot_batch=0,
             )
         )  # fmt: skip
         row = connection.execute(select(schema.journal)).one()
     batch = connection.execute(select(func.max(schema.chain.c.batch))).scalar() or 0
     return Origin(
-        row.journal_id, row.incarnation, row.partition, row.cursor, row.chain_head, row.recorded_at, row.events, batch
+        row.journal_id,
+        row.incarnation,
+        row.partition,
+        row.cursor,
+        row.chain_head,
+        row.recorded_at,
+        row.events,
+        row.hot_batch,
+        batch,
     )
 
 
@@ -107,7 +115,15 @@ def read_origin(connection: Connection) -> Origin | None:
         return None
     batch = connection.execute(select(func.max(schema.chain.c.batch))).scalar() or 0
     return Origin(
-        row.journal_id, row.incarnation, row.partition, row.cursor, row.chain_head, row.recorded_at, row.events, batch
+        row.journal_id,
+        row.incarnation,
+        row.partition,
+        row.cursor,
+        row.chain_head,
+        row.recorded_at,
+        row.events,
+        row.hot_batch,
+        batch,
     )
 
 
@@ -118,30 +134,6 @@ def hold(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT 1 FROM sqlite_master").fetchall()
 
 
-class HotRow(msgspec.Struct, array_like=True, gc=False):
-    """What a repeat changes of a firing alert: a row of `alert_hot`."""
-
-    id: str
-    count: int
-    last_seen_at: datetime
-    deadline_at: datetime | None
-    updated_at: datetime
-    position: str
-    """Cursor of the alert's newest fact."""
-
-
-class HotChanges(msgspec.Struct, array_like=True, gc=False):
-    """What a batch changed of the hot rows without writing them: the `hot` of its segment."""
-
-    gone: list[str]
-    """Alerts whose whole row was written, so that older changes no longer hold."""
-    rows: list[HotRow]
-
-
-seal_hot: Final = msgspec.msgpack.Encoder().encode
-_open_hot: Final = msgspec.msgpack.Decoder(HotChanges).decode
-
-
 def live_rows(
     connection: Connection,
 ) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str, bytes]], list[HotRow]]:
@@ -149,37 +141,4 @@ def live_rows(
     entity = schema.entity.c
     entities = connection.execute(select(entity.kind, entity.id, entity.body).where(entity.live)).all()
     cells = connection.execute(select(schema.cell)).all()
-    partition = connection.execute(select(schema.journal.c.partition)).scalar()
-    hot = {row.id: _hot_row(row, partition) for row in connection.execute(select(schema.alert_hot))}
-    for changes in _newer_than_hot_rows(connection):
-        for id in changes.gone:
-            hot.pop(id, None)
-        hot.update((row.id, row) for row in changes.rows)
-    return [tuple(row) for row in entities], [tuple(row) for row in cells], list(hot.values())
-
-
-def _hot_row(row: Any, partition: int | None) -> HotRow:
-    deadline_at = _instant(row.deadline_at) if row.deadline_at is not None else None
-    return HotRow(
-        row.id,
-        row.count,
-        _instant(row.last_seen_at),
-        deadline_at,
-        _instant(row.updated_at),
-        f"{partition}-{row.last_position}",
-    )
-
-
-def _instant(us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=us)
-
-
-def _newer_than_hot_rows(connection: Connection) -> list[HotChanges]:
-    """The changes in the newest segments that `alert_hot` does not have, oldest first."""
-    segment = schema.segment.c
-    found: list[HotChanges] = []
-    for sealed in connection.execute(select(segment.hot).order_by(segment.batch.desc())).yield_per(8).scalars():
-        if sealed is None:
-            break
-        found.append(_open_hot(sealed))
-    return found[::-1]
+    return [tuple(row) for row in entities], [tuple(row) for row in cells], hot_rows(connection)

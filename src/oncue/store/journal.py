@@ -75,6 +75,7 @@ open_envelope: Final = msgspec.msgpack.Decoder(tuple[str, str, str | None]).deco
 
 _sha256: Final = hashlib.sha256
 _pack_header: Final = _HEADER.pack
+_pack_length: Final = _LENGTH.pack
 _pack_leaf: Final = _LEAF.pack
 
 _compress: Final = zstandard.ZstdCompressor(level=1).compress
@@ -83,7 +84,7 @@ _decompress: Final = zstandard.ZstdDecompressor().decompress
 
 def digest(envelope: bytes, body: bytes) -> bytes:
     """The hash of a record's content; it stays when the content is erased."""
-    return hashlib.sha256(_LENGTH.pack(len(envelope)) + envelope + body).digest()
+    return _sha256(_pack_length(len(envelope)) + envelope + body).digest()
 
 
 def leaf(position: int, recorded_at: int, content: bytes) -> bytes:

@@ -36,6 +36,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from oncue.core.errors import Refusal
+from oncue.store import hot
 from oncue.store.json_text import json_text, text_of
 from oncue.store.schema import access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
 
@@ -194,8 +195,10 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     """A page of the entities of one kind; `more` are further conditions on the table `entity`."""
     columns = [entity.c.id, entity.c.position, entity.c.body]
     source: Any = entity
+    newer: dict[str, hot.HotRow] = {}
     if kind == "alert":
         columns += [alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at]
+        newer = hot.newer(connection)
         source = entity.outerjoin(alert_hot, alert_hot.c.id == entity.c.id)
     statement = (
         select(*columns)
@@ -213,7 +216,7 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     rows = connection.execute(statement).all()
     more_follow = len(rows) > filters.limit
     rows = rows[: filters.limit]
-    items = [_overlaid(row.body, *row[3:]) if kind == "alert" else row.body for row in rows]
+    items = [row.body if kind != "alert" else _overlaid(row.body, newer.get(row.id), *row[3:]) for row in rows]
     return Page(items, f"{cursor_of(rows[-1].position)}~{rows[-1].id}" if more_follow else None)
 
 
@@ -249,8 +252,10 @@ def manifest_bodies(connection: Connection, ids: list[str]) -> dict[str, bytes]:
     return found
 
 
-def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes] | None:
-    """(namespace, JSON) of one entity; None if there is none."""
+def entity_body(
+    connection: Connection, kind: str, id: str, newer: dict[str, hot.HotRow] | None = None
+) -> tuple[str, bytes] | None:
+    """(namespace, JSON) of one entity; None if there is none. `newer` are the alerts' hot rows, if they are at hand."""
     row = connection.execute(
         select(entity.c.namespace, entity.c.body).where(entity.c.kind == kind, entity.c.id == id)
     ).one_or_none()
@@ -258,30 +263,39 @@ def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes]
         return None
     body: bytes = row.body
     if kind == "alert":
-        hot = connection.execute(
+        written = connection.execute(
             select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(alert_hot.c.id == id)
         ).one_or_none()
-        body = _overlaid(body, *(hot or ()))
+        newer = hot.newer(connection) if newer is None else newer
+        body = _overlaid(body, newer.get(id), *(written or ()))
     return row.namespace, body
 
 
 def entity_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> list[bytes]:
     """JSON of these entities, in the order of the ids; those that are gone are left out."""
-    found = {id: body for id in ids[:LIMIT] if (body := entity_body(connection, kind, id)) is not None}
+    newer = hot.newer(connection) if kind == "alert" else {}
+    found = {id: body for id in ids[:LIMIT] if (body := entity_body(connection, kind, id, newer)) is not None}
     return [found[id][1] for id in ids if id in found]
 
 
 def _overlaid(
-    body: bytes, count: int | None = None, last_seen_at: int | None = None, deadline_at: int | None = None
-) -> bytes:
+    body: bytes, newer: hot.HotRow | None, count: int | None = None, last_seen_at: int | None = None,
+    deadline_at: int | None = None,
+) -> bytes:  # fmt: skip
     """An alert with what its repeats changed since the body was written."""
+    if newer is not None:
+        return _with(body, newer.count, newer.last_seen_at, newer.deadline_at)
     if count is None or last_seen_at is None:
         return body
+    return _with(body, count, instant(last_seen_at), instant(deadline_at) if deadline_at is not None else None)
+
+
+def _with(body: bytes, count: int, last_seen_at: datetime, deadline_at: datetime | None) -> bytes:
     alert = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
     alert["count"] = _raw(count)
-    alert["last_seen_at"] = _raw(instant(last_seen_at))
+    alert["last_seen_at"] = _raw(last_seen_at)
     if deadline_at is not None:
-        alert["deadline_at"] = _raw(instant(deadline_at))
+        alert["deadline_at"] = _raw(deadline_at)
     return msgspec.json.encode(alert)
 
 

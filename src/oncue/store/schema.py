@@ -27,6 +27,9 @@ metadata = MetaData()
 # SQLite makes INTEGER PRIMARY KEY the rowid; BigInteger there would add an index of its own.
 Big = BigInteger().with_variant(Integer(), "sqlite")
 
+PARTITION: Final = 0
+"""The one there is so far."""
+
 journal: Final = Table(
     "journal",
     metadata,
@@ -38,6 +41,7 @@ journal: Final = Table(
     Column("chain_head", LargeBinary, nullable=False),
     Column("recorded_at", Big, nullable=False),
     Column("events", Big, nullable=False),
+    Column("hot_batch", Big, nullable=False, comment="The batch that alert_hot is up to date with."),
     comment="One row per partition: who the journal is, and the cursor that each commit moves.",
 )
 
@@ -59,7 +63,7 @@ segment: Final = Table(
     Column(
         "hot",
         LargeBinary,
-        comment="Hot rows changed in it that are not in alert_hot yet, msgpack; NULL if there are none.",
+        comment="Hot rows changed in it and not written then, msgpack.",
     ),
     Column("head", LargeBinary, nullable=False, comment="Fixed-width record headers, zstd."),
     Column("body", LargeBinary, nullable=False, comment="Envelopes and stored bytes back to back, zstd."),

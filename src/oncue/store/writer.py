@@ -47,6 +47,8 @@ class Rows(msgspec.Struct):
     redriven: list[tuple[int, int]] = []
     access: list[tuple[str, str, bytes]] = []
     access_gone: list[tuple[str, str]] = []
+    hot_all: bool = False
+    """Whether `alert_hot` is up to date with this batch, so that what older segments hold for it is written."""
 
     def any(self) -> bool:
         """Whether there is a row."""
@@ -183,11 +185,12 @@ def _upsert(dialect: Dialect, table: Table, keys: list[str], add: tuple[str, ...
 class Writer:
     """Commits batches. Knows the end of the journal: the next batch's number and the head of the chain."""
 
-    def __init__(self, driver: Driver, batch: int, head: bytes) -> None:
+    def __init__(self, driver: Driver, batch: int, head: bytes, hot_batch: int) -> None:
         self.driver = driver
         self.batch = batch
         """Number of the newest batch."""
         self.head = head
+        self._hot_batch = hot_batch
         dialect = driver.dialect
 
         def sql(statement: Any, columns: list[str] | None = None) -> str:
@@ -214,9 +217,10 @@ class Writer:
         self._access = sql(_upsert(dialect, schema.access, ["kind", "id"]), _columns(schema.access))
         self._access_gone = self._delete(schema.access, "kind", "id")
         self._cursor = (
-            f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark} "
-            "WHERE partition = 0"
+            f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark}, "
+            f"hot_batch = {mark} WHERE partition = 0"
         )
+        self._hot_written = f"UPDATE journal SET hot_batch = {mark} WHERE partition = 0"
 
     def _delete(self, table: Table, *keys: str) -> str:
         statement = delete(table).where(*[table.c[key] == bindparam(key) for key in keys])
@@ -228,12 +232,13 @@ class Writer:
         Raises `Unavailable` if it could not be written; anything else means the state of the disk is unknown.
         """
         driver, run = self.driver, self.driver.run
-        head, batch = self.head, self.batch
+        head, batch, hot_batch = self.head, self.batch, self._hot_batch
         try:
             driver.begin()
             if part is not None:
                 first, last = part.first_position, part.last_position
                 batch += 1
+                hot_batch = batch if rows.hot_all else hot_batch
                 head = chain_hash(batch, first, last, part.root, self.head)
                 run(
                     self._segment,
@@ -244,7 +249,10 @@ class Writer:
                     )],
                 )  # fmt: skip
                 run(self._chain, [(batch, first, last, part.root, self.head, head)])
-                run(self._cursor, [(last, head, part.last_recorded_at, part.events)])
+                run(self._cursor, [(last, head, part.last_recorded_at, part.events, hot_batch)])
+            elif rows.hot_all:
+                hot_batch = batch
+                run(self._hot_written, [(hot_batch,)])
             for statement, values in (
                 (self._fact, rows.facts),
                 (self._ref, rows.refs),
@@ -264,7 +272,7 @@ class Writer:
             driver.commit()
         except driver.transient as error:
             self._give_up(error)
-        self.head, self.batch = head, batch
+        self.head, self.batch, self._hot_batch = head, batch, hot_batch
 
     def probe(self) -> None:
         """Write something that changes nothing, to see whether writing works. Raises `Unavailable`."""
