@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from oncue.api.connection import Connection
+from oncue.api.connection import Connection, Respond
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: oncue\r\n\r\n"
 
@@ -56,4 +56,154 @@ async def test_a_connection_that_rests_between_requests_stays(port: int) -> None
         assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"hi"), 10)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 3 * Impatient.head_within_s)
+    writer.close()
+
+
+# Answers without a task
+
+
+class Application:
+    """Takes POSTs at once and answers them when it is told to; everything else is ASGI."""
+
+    def __init__(self) -> None:
+        self.waiting: list[tuple[bytes, Respond]] = []
+        self.tasks = 0
+
+    def at_once(self, scope: Any, body: bytes, respond: Respond) -> bool:
+        if scope["method"] != "POST":
+            return False
+        self.waiting.append((body, respond))
+        return True
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.tasks += 1
+        body = b""
+        while True:
+            message = await receive()
+            body += message["body"]
+            if not message["more_body"]:
+                break
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def answer(self, count: int = 1) -> list[bytes]:
+        """Answer the next `count` requests, each with its own body."""
+        bodies = []
+        for _ in range(count):
+            while not self.waiting:
+                await asyncio.sleep(0.005)
+            body, respond = self.waiting.pop(0)
+            respond(201, [(b"x-taken", b"at once")], body)
+            bodies.append(body)
+        return bodies
+
+
+def server_for(app: Application) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(app, port=0, http=Connection, lifespan="off", log_config=None, proxy_headers=False)
+    )
+
+
+@pytest.fixture
+async def taking() -> AsyncIterator[tuple[Application, int]]:
+    app = Application()
+    server = server_for(app)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield app, server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await asyncio.wait_for(serving, 10)
+
+
+def post(body: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes:
+    lines = [b"POST /x HTTP/" + version, b"Host: oncue", b"Content-Length: %d" % len(body), *headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    size = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    return head, await asyncio.wait_for(reader.readexactly(size), 10)
+
+
+async def test_a_request_that_came_whole_is_answered_without_a_task(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for body in (b"one", b"two"):
+        writer.write(post(body))
+        assert await app.answer() == [body]
+        head, answered = await read_answer(reader)
+        assert head.startswith(b"HTTP/1.1 201 Created\r\n") and b"x-taken: at once" in head and b"date: " in head
+        assert answered == body
+    assert app.tasks == 0
+    writer.close()
+
+
+async def test_a_body_that_comes_in_pieces_is_served_by_a_task(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = post(b"in pieces")
+    writer.write(whole[:-4])
+    while not app.tasks:
+        await asyncio.sleep(0.005)
+    writer.write(whole[-4:])
+    assert (await read_answer(reader))[1] == b"in pieces"
+    assert not app.waiting
+    writer.close()
+
+
+async def test_requests_sent_together_are_answered_in_their_order(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    get = b"GET / HTTP/1.1\r\nHost: oncue\r\nContent-Length: 3\r\n\r\nget"
+    writer.write(post(b"one") + get + post(b"two") + post(b"three"))
+    assert await app.answer() == [b"one"]
+    for expected in (b"one", b"get", b"two", b"three"):
+        assert (await read_answer(reader))[1] == expected
+    assert not app.waiting, "what waited behind another is served by a task"
+    writer.close()
+
+
+async def test_a_client_that_left_is_not_written_to(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"gone"))
+    while not app.waiting:
+        await asyncio.sleep(0.005)
+    writer.transport.abort()
+    await asyncio.sleep(0.05)
+    assert await app.answer() == [b"gone"]
+
+
+@pytest.mark.parametrize(("header", "version"), [(b"Connection: close", b"1.1"), (b"X-Any: thing", b"1.0")])
+async def test_a_connection_that_is_to_end_ends_with_its_answer(
+    taking: tuple[Application, int], header: bytes, version: bytes
+) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"last", header, version=version))
+    await app.answer()
+    answered = await asyncio.wait_for(reader.read(), 10)
+    assert b"connection: close" in answered and answered.endswith(b"\r\n\r\nlast")
+    writer.close()
+
+
+async def test_a_stop_waits_for_answers_that_are_due() -> None:
+    app = Application()
+    server = server_for(app)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"late"))
+    while not app.waiting:
+        await asyncio.sleep(0.005)
+    server.should_exit = True
+    await asyncio.sleep(0.3)
+    assert not serving.done()
+    await app.answer()
+    assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"late")
+    await asyncio.wait_for(serving, 10)
     writer.close()

@@ -44,6 +44,7 @@ from oncue.api import (
 from oncue.api.admission import with_form_token
 from oncue.api.asgi import JSON, Receive, Scope, Send, answer
 from oncue.api.catalogue import Catalogue
+from oncue.api.connection import Respond
 from oncue.api.context import Context
 from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.health import Health
@@ -145,6 +146,16 @@ class Front:
             await guarded(self._outside(scope, receive, counted), counted)
         else:
             await self._console(scope, counted)
+
+    def at_once(self, scope: Scope, body: bytes, respond: Respond) -> bool:
+        """Take events without a task, if they came whole and nothing is wrong with them; see `connection.py`."""
+        if scope["path"] != "/api/v1/events" or scope["method"] != "POST":
+            return False
+        try:
+            who = self._permitted(scope, "POST", "/api/v1/events", in_query=True)
+            return self.ingest.at_once(scope, body, who, respond)
+        except Refusal:
+            return False  # the long way says why
 
     def _counting(self, scope: Scope, send: Send) -> Send:
         async def counted(message: Any) -> None:

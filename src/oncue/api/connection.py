@@ -1,33 +1,94 @@
-"""Connections that dawdle are closed: whoever opens one has so long to send a request's head, each time."""
+"""uvicorn's connection, with two things added: patience that ends, and answers without a task."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+Respond = Callable[[int, list[tuple[bytes, bytes]], bytes], None]
+"""Sends a whole response: status, headers, body."""
+AtOnce = Callable[[Any, bytes, Respond], bool]
+"""Takes a request (scope, whole body, how to answer) if it needs nothing to wait for but one answer; whether it did."""
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's connection with a limit on how long a request's line and headers may take.
+    """A connection on which whoever opens it has so long to send a request's line and headers, each time.
 
     uvicorn limits only the pause between requests. Bodies have a limit of their own (`asgi.read_body`).
+
+    An application with a method `at_once` is asked to take each request that came whole in one piece. One that it takes
+    costs no task, no event and one write; any other is served as ASGI has it.
     """
 
     head_within_s: ClassVar[float] = 15.0
     _late: asyncio.TimerHandle | None = None
+    _at_once: AtOnce | None = None
+    _receiving = False
+    _in_head = False
+    _held: Any = None
+    """The request whose head has come, while the rest of what came with it is read."""
 
     def connection_made(self, transport: Any) -> None:
         """The time for the first head begins."""
         super().connection_made(transport)
+        self._at_once = getattr(self.app, "at_once", None)
         self._wait()
 
+    def data_received(self, data: bytes) -> None:
+        """A piece of what the client sends, often a whole request."""
+        self._receiving = True
+        super().data_received(data)
+        self._receiving = False
+        if self._in_head and self._late is None and not self.transport.is_closing():
+            self._wait()
+        held, self._held = self._held, None
+        if held is None:
+            return
+        cycle, app = held
+        whole = not (cycle.more_body or cycle.waiting_for_100_continue or self._at_once is None)
+        if not (whole and self._taken(cycle)):
+            super()._start_asgi_task(cycle, app)
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        if self._receiving and app is self.app and self._at_once is not None:
+            self._held = (cycle, app)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _taken(self, cycle: Any) -> bool:
+        assert self._at_once is not None
+
+        def answer(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+            self._answer(cycle, status, headers, body)
+
+        return self._at_once(cycle.scope, bytes(cycle.body), answer)
+
+    def _answer(self, cycle: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+        cycle.response_started = cycle.response_complete = True
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        parts = [STATUS_LINE[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        if not cycle.keep_alive:
+            parts.append(b"connection: close\r\n")
+        parts += (b"content-length: %d\r\n\r\n" % len(body), body)
+        self.transport.write(b"".join(parts))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
     def on_message_begin(self) -> None:
-        """The first byte of a request: the time for its head begins."""
-        self._wait()
+        """The first byte of a request. If its head does not come with it, the time for that begins."""
+        self._rest()
+        self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """The head is complete."""
         self._rest()
+        self._in_head = False
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -17,8 +17,10 @@ from oncue.access.roles import Principal, allowed, namespaces
 from oncue.api.admission import Admission
 from oncue.api.asgi import JSON, Disconnected, Receive, Scope, Send, answer, read_body, refuse
 from oncue.api.catalogue import Catalogue
+from oncue.api.connection import Respond
 from oncue.api.context import Context, document
 from oncue.api.guard import header, require
+from oncue.api.problems import body_of
 from oncue.core.errors import Refusal
 from oncue.plugins.sources import cloudevents
 from oncue.runtime.frames import Answer
@@ -166,6 +168,42 @@ class Ingest:
         parsed = cloudevents.parse(headers, body)
         await self._respond(send, parsed, who, namespace=home(who), origin="events", single=not _is_batch(scope))
 
+    def at_once(self, scope: Scope, body: bytes, who: Principal, respond: Respond) -> bool:
+        """`events` without a task, if there is nothing to do but to hand over: False, with nothing done, otherwise.
+
+        Raises `Refusal` where `events` does.
+        """
+        if len(body) > self._limit or header(scope, b"content-encoding") is not None:
+            return False
+        parsed = cloudevents.parse(scope["headers"], body)
+        namespace = home(who)
+        if parsed.rejected or any(named is not None and named != namespace for named in parsed.namespaces):
+            return False
+        size = sum(map(len, parsed.events))
+        if not parsed.events or self._in_flight + size > IN_FLIGHT_LIMIT:
+            return False
+        traffic, single = self.traffic_of(namespace, "events"), not _is_batch(scope)
+
+        def done(taken: Answer | Refusal) -> None:
+            self._in_flight -= size
+            try:
+                if isinstance(taken, Refusal):
+                    traffic.refused(len(parsed.events), f"{taken.code}: {taken.detail}")
+                    raise taken
+                traffic.took(taken.accepted, taken.duplicates)
+                if taken.rejected:
+                    traffic.refused(len(taken.rejected), f"{taken.rejected[-1][1]}: {taken.rejected[-1][2]}")
+                said = _said(Outcome(taken.accepted, taken.duplicates, taken.rejected), single)
+            except Refusal as refusal:
+                status, problem, headers = body_of(refusal)
+                respond(status, headers, problem)
+            else:
+                respond(200, JSON, said)
+
+        self._ctx.client.submit_then(parsed.events, done, namespace=namespace, origin="events", actor=who.actor)
+        self._in_flight += size
+        return True
+
     async def source(self, scope: Scope, receive: Receive, send: Send, who: Principal, name: str) -> None:
         """`POST /in/{source}`."""
         manifest = self._catalogue.source(name, who)
@@ -226,22 +264,7 @@ class Ingest:
         self, send: Send, parsed: Parsed, who: Principal, *, namespace: str, origin: str, single: bool
     ) -> None:
         outcome = await self.take(parsed, namespace=namespace, origin=origin, actor=who.actor, who=who)
-        if not outcome.rejected:
-            body = b'{"accepted":%d,"duplicates":%d,"rejected":[]}' % (outcome.accepted, outcome.duplicates)
-        elif single:
-            _, code, detail = outcome.rejected[0]
-            raise Refusal(code, detail)
-        else:
-            body = msgspec.json.encode(
-                {
-                    "accepted": outcome.accepted,
-                    "duplicates": outcome.duplicates,
-                    "rejected": [
-                        {"index": index, "code": code, "detail": detail} for index, code, detail in outcome.rejected
-                    ],
-                }
-            )
-        await answer(send, 200, JSON, body)
+        await answer(send, 200, JSON, _said(outcome, single))
 
     def _parser(self, type: str) -> Source:
         parser = self._parsers.get(type)
@@ -251,6 +274,22 @@ class Ingest:
                 raise Refusal("source.not_found", f"There is no source type {type!r} on this server")
             parser = self._parsers[type] = points[0].load()()
         return parser
+
+
+def _said(outcome: Outcome, single: bool) -> bytes:
+    """The body of the answer. Raises the `Refusal` of an event that came alone."""
+    if not outcome.rejected:
+        return b'{"accepted":%d,"duplicates":%d,"rejected":[]}' % (outcome.accepted, outcome.duplicates)
+    if single:
+        _, code, detail = outcome.rejected[0]
+        raise Refusal(code, detail)
+    return msgspec.json.encode(
+        {
+            "accepted": outcome.accepted,
+            "duplicates": outcome.duplicates,
+            "rejected": [{"index": index, "code": code, "detail": detail} for index, code, detail in outcome.rejected],
+        }
+    )
 
 
 def home(who: Principal) -> str:

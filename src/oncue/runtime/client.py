@@ -14,6 +14,7 @@ from oncue.runtime.keys import journal_key
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
 READ_BYTES: Final = 1024 * 1024
+Said = frames.Answer | frames.HealthReport | Refusal
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
 )
@@ -32,8 +33,8 @@ class EngineClient:
         """Made at the first connection: by then the engine has made the journal's key."""
         self._on_frame = on_frame
         self._seq = itertools.count(1)
-        self._waiting: dict[int, tuple[asyncio.Future[frames.Answer | frames.HealthReport], float]] = {}
-        """Sequence number -> (who waits, until when by the loop's clock)."""
+        self._waiting: dict[int, tuple[Callable[[Said], None], float]] = {}
+        """Sequence number -> (who is told, until when by the loop's clock)."""
         self._writer: asyncio.StreamWriter | None = None
         self._connected = asyncio.Event()
         self._hello: list[frames.Frame] = []
@@ -62,9 +63,8 @@ class EngineClient:
             now = loop.time()
             late = [seq for seq, (_, deadline) in self._waiting.items() if deadline <= now]
             for seq in late:
-                future, _ = self._waiting.pop(seq)
-                if not future.done():
-                    future.set_exception(Refusal("engine.unavailable", _SILENT, retry_after_s=5.0))
+                done, _ = self._waiting.pop(seq)
+                done(Refusal("engine.unavailable", _SILENT, retry_after_s=5.0))
 
     async def _connect(self) -> None:
         while True:
@@ -90,15 +90,14 @@ class EngineClient:
                 self._writer = None
                 writer.close()
                 waiting, self._waiting = self._waiting, {}
-                for future, _ in waiting.values():
-                    if not future.done():
-                        future.set_exception(Refusal("engine.unavailable", "the engine went away before it answered"))
+                for done, _ in waiting.values():
+                    done(Refusal("engine.unavailable", "the engine went away before it answered"))
 
     def _receive(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Answer | frames.HealthReport):
-            future, _ = self._waiting.pop(frame.seq, (None, 0.0))
-            if future is not None and not future.done():
-                future.set_result(frame)
+            waiting = self._waiting.pop(frame.seq, None)
+            if waiting is not None:
+                waiting[0](frame)
         elif self._on_frame is not None:
             self._on_frame(frame)
 
@@ -117,16 +116,37 @@ class EngineClient:
         if self._writer is not None:
             self._writer.write(b"".join(outgoing))
 
+    def _tell(self, frame: frames.Submit | frames.Dead | frames.Health, done: Callable[[Said], None]) -> None:
+        within_s = HEALTH_S if isinstance(frame, frames.Health) else ANSWER_S
+        self.send(frame)
+        self._waiting[frame.seq] = (done, asyncio.get_running_loop().time() + within_s)
+
     async def _ask(self, frame: frames.Submit | frames.Dead | frames.Health) -> frames.Answer | frames.HealthReport:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[frames.Answer | frames.HealthReport] = loop.create_future()
-        self._waiting[frame.seq] = (future, loop.time() + (HEALTH_S if isinstance(frame, frames.Health) else ANSWER_S))
-        try:
-            self.send(frame)
-        except Refusal:
-            del self._waiting[frame.seq]
-            raise
+        future: asyncio.Future[frames.Answer | frames.HealthReport] = asyncio.get_running_loop().create_future()
+
+        def done(said: Said) -> None:
+            if future.done():
+                return
+            if isinstance(said, Refusal):
+                future.set_exception(said)
+            else:
+                future.set_result(said)
+
+        self._tell(frame, done)
         return await future
+
+    def _unit(
+        self,
+        bodies: list[bytes],
+        namespace: str,
+        origin: str,
+        actor: str | None,
+        urgent: bool,
+        side: list[frames.SideWrite] | None,
+    ) -> frames.Submit:
+        if self._intake is None:
+            raise Refusal("engine.unavailable", "the engine is not on the line")
+        return self._intake.unit(next(self._seq), namespace, origin, actor, bodies, urgent=urgent, side=side)
 
     async def submit(
         self,
@@ -143,11 +163,23 @@ class EngineClient:
         Raises `Refusal`: store.unavailable, ingest.overloaded (both with `retry_after_s` in `more`),
         engine.unavailable.
         """
-        if self._intake is None:
-            raise Refusal("engine.unavailable", "the engine is not on the line")
-        unit = self._intake.unit(next(self._seq), namespace, origin, actor, bodies, urgent=urgent, side=side)
-        answer = await self._ask(unit)
-        return _checked(answer)
+        return _checked(await self._ask(self._unit(bodies, namespace, origin, actor, urgent, side)))
+
+    def submit_then(
+        self,
+        bodies: list[bytes],
+        done: Callable[[frames.Answer | Refusal], None],
+        *,
+        namespace: str,
+        origin: str,
+        actor: str | None = None,
+    ) -> None:
+        """`submit` for who has no task to wait in: `done` is called after the commit, or with what `submit` would raise."""
+
+        def told(said: Said) -> None:
+            done(said if isinstance(said, Refusal) else _refused(said) or _answer(said))
+
+        self._tell(self._unit(bodies, namespace, origin, actor, False, None), told)
 
     async def bury(self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str) -> frames.Answer:
         """Keep refused input as dead letters; returns after the commit. Raises as `submit` does."""
@@ -161,11 +193,21 @@ class EngineClient:
         return report
 
 
-def _checked(answer: frames.Answer | frames.HealthReport) -> frames.Answer:
-    assert isinstance(answer, frames.Answer)
-    if answer.error is not None:
-        raise Refusal(*answer.error, retry_after_s=answer.retry_after_s)
-    return answer
+def _answer(said: frames.Answer | frames.HealthReport) -> frames.Answer:
+    assert isinstance(said, frames.Answer)
+    return said
+
+
+def _refused(said: frames.Answer | frames.HealthReport) -> Refusal | None:
+    answer = _answer(said)
+    return Refusal(*answer.error, retry_after_s=answer.retry_after_s) if answer.error is not None else None
+
+
+def _checked(said: frames.Answer | frames.HealthReport) -> frames.Answer:
+    refusal = _refused(said)
+    if refusal is not None:
+        raise refusal
+    return _answer(said)
 
 
 class Framing:
