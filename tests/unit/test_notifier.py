@@ -345,3 +345,23 @@ def test_a_message_needs_no_more_than_a_title() -> None:
     text, html = mail.render(told, "http://x")
     assert text.startswith("T\n")
     assert "<h1" in html
+
+
+def test_a_mail_says_why_it_came_and_where_that_was_decided() -> None:
+    told = msgspec.structs.replace(
+        notification(incident="INC-7", details=[("Policy", "evil<b>"), ("Policy", "basis/logs@3")]), reason="escalated"
+    )
+    text, html = mail.render(told, "https://oncue.example.org")
+    why = f"Why you get this: its priority rose. By the policy basis/logs, generation 3. It reaches you through the channel {told.channel}."
+    assert why in text
+    assert "Who was told, and why: https://oncue.example.org/incidents/INC-7#told\n" in text
+    assert "Policy basis/logs: https://oncue.example.org/policies/basis/logs\n" in text
+    assert '<a href="https://oncue.example.org/incidents/INC-7#told"' in html
+    assert '<a href="https://oncue.example.org/policies/basis/logs"' in html
+    assert "<b>" not in html
+
+
+@pytest.mark.parametrize("reason", ["first", "escalated", "repeat", "resolved", "message"])
+def test_every_reason_that_the_engine_gives_is_put_in_words(reason: str) -> None:
+    text, _ = mail.render(msgspec.structs.replace(notification(), reason=reason), "http://x")
+    assert f"Why you get this: {reason}" not in text

@@ -1,5 +1,5 @@
 /** The card: a head with title, scope and a quiet end; then the body. */
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 
 interface Props {
   title: ReactNode;
@@ -11,8 +11,13 @@ interface Props {
 }
 
 export function Card({ title, scope, end, className, children, id }: Props) {
+  const card = useRef<HTMLElement>(null);
+  useEffect(() => {
+    // The card of an address such as /incidents/INC-7#told: it is drawn long after the address was opened.
+    if (id !== undefined && window.location.hash === `#${id}`) card.current?.scrollIntoView({ block: "start" });
+  }, [id]);
   return (
-    <section className={className ? `card ${className}` : "card"} aria-labelledby={id ? `${id}-title` : undefined} id={id}>
+    <section ref={card} className={className ? `card ${className}` : "card"} aria-labelledby={id ? `${id}-title` : undefined} id={id}>
       <header>
         <h2 id={id ? `${id}-title` : undefined}>{title}</h2>
         {scope !== undefined && scope !== null && <span className="scope">{scope}</span>}

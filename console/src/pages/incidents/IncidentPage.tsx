@@ -197,7 +197,7 @@ function Decisions({ incident }: { incident: Incident }) {
   const skipped = (facts.data?.items ?? []).filter((fact) => fact.type === "oncue.notification.skipped");
   const latest = new Map(paged.toReversed().map((fact) => [fact.id, fact]));
   return (
-    <Card title="Who was told, and why" scope={plural(latest.size, "notification")}>
+    <Card id="told" title="Who was told, and why" scope={plural(latest.size, "notification")}>
       {latest.size + skipped.length + decisions.length === 0 && <EmptyState title="Nobody was told"><p>A policy with <span className="mono">notify</span>, or a service with an owner that has channels, tells someone.</p></EmptyState>}
       {[...latest.values()].map((fact) => {
         const data = fact.event.data as { uses?: string; state?: string; reason?: string | null; payload?: { channel?: string; reason?: string; with?: { to?: string[] } } };

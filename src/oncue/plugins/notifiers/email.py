@@ -1,12 +1,14 @@
 """The notifier `email`: plain text and HTML that reads on a phone.
 
 The subject says what and where; the first lines say what crossed, by how much, since when; then what else is known, the
-runbook and the link. The HTML has no pictures, scripts or outside references, and all that came with events is escaped.
+runbook and the link; last why one gets it: the reason, the policies that had a say, and where the decision can be read. The HTML has no pictures, scripts or outside references, and all that came with events is escaped.
 """
 
+import re
 from datetime import UTC, datetime
 from html import escape
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,13 +16,16 @@ from oncue.sdk import Context, Delivery, Mailer, Message, Notification, SecretRe
 from oncue.sdk.mail import ERRORS, RECIPIENTS_LIMIT
 
 REASONS: Final = {
-    "first": "First notice",
-    "new_alerts": "New alerts joined the incident",
-    "escalated": "Nobody has acknowledged it yet",
-    "repeat": "It still goes on",
-    "resolved": "It is over",
-    "message": "A policy or workflow sends this message",
+    "first": "it has just begun",
+    "new_alerts": "new alerts joined the incident",
+    "escalated": "its priority rose",
+    "repeat": "it has come back after it was resolved",
+    "resolved": "it is over, and you were told of its beginning",
+    "message": "a policy or workflow sends this message",
 }
+
+_POLICY: Final = re.compile(r"([a-z0-9.-]+)/([a-z0-9.-]+)@([0-9]+)")
+"""A policy and its generation, as the row `Policy` names them."""
 
 _COLOURS: Final = {
     "critical": "#b3261e",
@@ -87,8 +92,24 @@ def render(notification: Notification, base_url: str) -> tuple[str, str]:
     message = notification.message
     rows = _rows(notification)
     url = base_url + message.url_path if message.url_path else None
+    why, links = _why(notification, base_url)
+    return _text(message, rows, url, why, links), _html(notification, rows, url, why, links)
+
+
+def _why(notification: Notification, base_url: str) -> tuple[str, list[tuple[str, str]]]:
+    """Why it was sent and by which way, and the pages that show who decided so."""
+    message = notification.message
     reason = REASONS.get(notification.reason, notification.reason)
-    return _text(message, rows, url, reason), _html(notification, rows, url, reason)
+    policies = [
+        policy for label, value in message.details[-4:] if label == "Policy" for policy in _POLICY.findall(str(value))
+    ]
+    links = []
+    if message.incident:
+        links.append(("Who was told, and why", f"{base_url}/incidents/{quote(message.incident)}#told"))
+    links += [(f"Policy {place}/{name}", f"{base_url}/policies/{place}/{name}") for place, name, _ in policies]
+    named = ", ".join(f"{place}/{name}, generation {generation}" for place, name, generation in policies)
+    had_a_say = f" By the policy {named}." if len(policies) == 1 else f" By the policies {named}." if policies else ""
+    return f"{reason}.{had_a_say} It reaches you through the channel {notification.channel}.", links
 
 
 def _rows(notification: Notification) -> list[tuple[str, str]]:
@@ -139,7 +160,9 @@ def _crossing(message: Message) -> str | None:
     return f"{metric}{crossing.value:g}{unit}{limit}"
 
 
-def _text(message: Message, rows: list[tuple[str, str]], url: str | None, reason: str) -> str:
+def _text(
+    message: Message, rows: list[tuple[str, str]], url: str | None, why: str, links: list[tuple[str, str]]
+) -> str:
     width = max((len(label) for label, _ in rows), default=0) + 1
     lines = [message.title, ""]
     if message.summary and message.summary != message.title:
@@ -150,11 +173,14 @@ def _text(message: Message, rows: list[tuple[str, str]], url: str | None, reason
         lines += [f"Runbook: {message.runbook}"]
     if url:
         lines += [f"Open in OnCue: {url}"]
-    lines += ["", f"Why you get this: {reason}."]
+    lines += ["", f"Why you get this: {why}"]
+    lines += [f"{label}: {target}" for label, target in links]
     return "\n".join(lines) + "\n"
 
 
-def _html(notification: Notification, rows: list[tuple[str, str]], url: str | None, reason: str) -> str:
+def _html(
+    notification: Notification, rows: list[tuple[str, str]], url: str | None, why: str, links: list[tuple[str, str]]
+) -> str:
     message = notification.message
     colour = _RESOLVED if _is_over(notification) else _COLOURS.get(message.severity or "", _PLAIN)
     mark = "Resolved" if _is_over(notification) else " ".join(filter(None, (message.priority, message.severity)))
@@ -177,6 +203,9 @@ def _html(notification: Notification, rows: list[tuple[str, str]], url: str | No
     runbook = (
         f'<p style="margin:16px 0 0;font-size:15px">Runbook: {_link(message.runbook)}</p>' if message.runbook else ""
     )
+    more = "".join(
+        f'<br><a href="{escape(target)}" style="color:#1f4e79">{escape(label)}</a>' for label, target in links
+    )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
@@ -190,7 +219,7 @@ def _html(notification: Notification, rows: list[tuple[str, str]], url: str | No
         f'<h1 style="margin:0 0 14px;font-size:20px;line-height:1.3">{escape(message.title)}</h1>'
         f'{summary}<table role="presentation" style="border-collapse:collapse;font-size:15px;line-height:1.4">'
         f"{table}</table>{runbook}{button}"
-        f'<p style="margin:18px 0 0;color:#5b6670;font-size:13px">Why you get this: {escape(reason)}.</p>'
+        f'<p style="margin:18px 0 0;color:#5b6670;font-size:13px;line-height:1.5">Why you get this: {escape(why)}{more}</p>'
         "</div></div></body></html>"
     )
 
