@@ -136,6 +136,7 @@ def pages() -> dict[str, str]:
         "actions.md": _actions(),
         "monitors.md": _monitors(),
         "notifiers.md": _notifiers(),
+        "sources.md": _sources(),
         "expressions.md": _expressions(),
         "errors.md": _errors(),
     }
@@ -364,6 +365,29 @@ def _notifiers() -> str:
         parts.append(f"## {name}\n\n{_doc(found)}\n\n### with\n\n{_struct(found.settings)}")
         parts.append(_plugin_errors(found.errors))
     return "\n".join(parts) + _common()
+
+
+def _sources() -> str:
+    parts = [
+        "# Sources\n",
+        "The `type` of a Source: what a sender posts to `/in/NAME`, and which attributes of events it fills. How to set up each "
+        "sender is said in the [guides](../how-to/sources/README.md).\n",
+    ]
+    for name in registry.names(registry.SOURCES):
+        found = registry.source(name)
+        module = inspect.cleandoc(sys.modules[type(found).__module__].__doc__ or "")
+        parts.append(f"## {name}\n\n{_doc(found)}\n\n{module}\n\n### with\n\n")
+        settings = registry.source_settings(name)
+        parts.append(_struct(settings) if msgspec.structs.fields(settings) else "It takes nothing.\n")
+        parts += [f"#### {one.__name__}\n\n{_struct(one)}" for one in _nested(settings)]
+    return "\n".join(parts)
+
+
+def _nested(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    """The structs that are fields of a struct."""
+    for field in msgspec.structs.fields(struct):
+        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+            yield field.type
 
 
 def _doc(plugin: object) -> str:

@@ -1,6 +1,5 @@
 """What senders of configured sources need beyond a parser: signatures, handshakes, a token in a form, their own answers."""
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -13,8 +12,9 @@ from oncue.api.asgi import Receive, Scope, read_body
 from oncue.api.context import Context
 from oncue.api.guard import SESSION_COOKIE, cookie, header
 from oncue.core.errors import Refusal
-from oncue.core.manifest import Manifest, OutboundAllowSpec
-from oncue.sdk import Allow, Guard
+from oncue.core.manifest import Manifest
+from oncue.runtime.surroundings import exception_of
+from oncue.sdk import Guard
 from oncue.sdk.source import Host
 from oncue.store.queries import manifests
 
@@ -43,22 +43,9 @@ class Admission(Host):
     async def client(self) -> httpx.AsyncClient:
         """An HTTP client that reaches what the guard and the namespace's `OutboundAllow` manifests permit."""
         wanted = partial(manifests, kind="OutboundAllow", namespaces=frozenset((self._namespace,)))
-        allows = []
-        for body in await self._ctx.queries.run(wanted):
-            spec = msgspec.convert(msgspec.json.decode(body, type=Manifest).spec, OutboundAllowSpec)
-            allows.append(Allow(spec.host, spec.port, _expiry(spec.expires)))
+        bodies = await self._ctx.queries.run(wanted)
+        allows = [exception_of(msgspec.json.decode(body, type=Manifest)) for body in bodies]
         return Guard(allows).client(timeout_s=TIMEOUT_S)
-
-
-def _expiry(text: str | None) -> datetime | None:
-    """A date or an instant, UTC unless it says otherwise. One that cannot be read has passed."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 async def with_form_token(scope: Scope, receive: Receive, limit: int) -> Receive:

@@ -316,7 +316,7 @@ class SourceSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """Receives events from outside in some format, at `/in/{name}` or at the endpoint of its protocol."""
 
     type: str
-    """`cloudevents`, `alertmanager`, `pagerduty`, or from a plugin."""
+    """What the sender speaks, as `json`, `github` or `cloudevents`: one of the reference of sources, or of a plugin."""
     description: str | None = None
     """Who sends here."""
     service: str | None = None

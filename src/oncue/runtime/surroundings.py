@@ -32,9 +32,7 @@ class Surroundings:
         """These `OutboundAllow` manifests hold from now on, each in its own namespace."""
         allows: dict[str, list[Allow]] = {}
         for manifest in manifests:
-            spec = msgspec.convert(manifest.spec, OutboundAllowSpec)
-            allow = Allow(spec.host, spec.port, _expiry(spec.expires))
-            allows.setdefault(manifest.namespace, []).append(allow)
+            allows.setdefault(manifest.namespace, []).append(exception_of(manifest))
         self._allows = allows
 
     def context(self, namespace: str, key: str, attempt: int, timeout_s: float, **log: Any) -> Context:
@@ -61,6 +59,12 @@ class Surroundings:
 
     def _secret_row(self, row: str) -> bytes | None:
         return self._database.run_here(partial(queries.access_row, kind="secret", id=row))
+
+
+def exception_of(manifest: Manifest) -> Allow:
+    """The exception that an `OutboundAllow` manifest makes."""
+    spec = msgspec.convert(manifest.spec, OutboundAllowSpec)
+    return Allow(spec.host, spec.port, _expiry(spec.expires))
 
 
 def _expiry(text: str | None) -> datetime | None:

@@ -1,6 +1,6 @@
 """The conformance kit: what every plugin must fulfil, for plugin authors' own tests.
 
-`check_action(MyAction())`, `check_notifier(...)` and `check_monitor(...)` raise `AssertionError` with what is missing.
+`check_action(MyAction())`, `check_notifier(...)`, `check_monitor(...)` and `check_source(...)` raise `AssertionError` with what is missing.
 `context(...)` gives a plugin real surroundings: a guard, a mailbox in a directory, secrets from a mapping.
 """
 
@@ -19,6 +19,7 @@ from oncue.sdk.mail import Mailer
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
 from oncue.sdk.outbound import Allow, Guard
+from oncue.sdk.source import SEVERITIES, Message, NoSettings, Refusal, Source, decode_document
 
 _NAME: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
 _METRIC: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
@@ -113,6 +114,49 @@ def check_monitor(monitor: Monitor, example: Mapping[str, Any]) -> None:
         assert doc.label, f"{monitor.name}: {doc.metric} has no label"
         assert doc.meaning, f"{monitor.name}: {doc.metric} has no meaning"
     assert inspect.iscoroutinefunction(monitor.probe), f"{monitor.name}: probe is not a coroutine function"
+
+
+def check_source(source: Source, example: Mapping[str, Any], message: Message) -> None:
+    """The source is whole; `example` is a manifest's `with` that fits, `message` one that gives at least an event.
+
+    Whatever else is posted becomes events or a `Refusal`: `GARBAGE` is tried.
+    """
+    _check_common(source, ())
+    assert isinstance(source, Source), f"{source.name}: it lacks a member of Source"
+    settings: type[msgspec.Struct] = getattr(source, "settings", NoSettings)
+    _check_schema(source.name, settings)
+    msgspec.convert(dict(example), settings)
+    assert not inspect.iscoroutinefunction(source.parse), (
+        f"{source.name}: parse is a coroutine function; it must not wait"
+    )
+    parsed = source.parse(message)
+    assert parsed.events, f"{source.name}: the message gives no event"
+    for document in parsed.events:
+        event = decode_document(document)
+        assert event.specversion == "1.0", f"{source.name}: {event.specversion!r} is not CloudEvents 1.0"
+        assert all((event.id, event.source, event.type)), f"{source.name}: an event lacks id, source or type"
+        assert event.severity in (None, *SEVERITIES), f"{source.name}: {event.severity!r} is not a severity"
+    for body in GARBAGE:
+        try:
+            source.parse(msgspec.structs.replace(message, body=body))
+        except Refusal as refusal:
+            if not refusal.detail:
+                raise AssertionError(f"{source.name}: {refusal.code} does not say why") from refusal
+
+
+GARBAGE: Final = (
+    b"",
+    b"\xff\xfe",
+    b"hello",
+    b"null",
+    b"17",
+    b"[]",
+    b"{}",
+    b'[1, "a", null]',
+    b'{"a": {"b": [{}]}}',
+    b"[" * 10_000,
+)
+"""What no source should stumble over."""
 
 
 def _check_common(plugin: Any, errors: tuple[ErrorDoc, ...]) -> None:

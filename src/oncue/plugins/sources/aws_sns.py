@@ -3,7 +3,7 @@
 | event | CloudWatch alarm | EventBridge event |
 |---|---|---|
 | `type` | `aws.cloudwatch.alarm` | its `source` and `detail-type`, as in `aws.health.aws-health-event` |
-| `severity` | `ALARM`: `severity` or `severities` of the manifest; `OK`: `clear`; else `insufficient_data` | by `EVENTS` |
+| `severity` | `ALARM`: `severity` or `severities` of the manifest; `OK`: `clear`; else `insufficient_data` | `major` or as bad as it says for failures; `clear` for recoveries; else none |
 | `resource` | the first dimension's value, else the alarm | the last part of the first ARN in `resources` |
 | `check` | the alarm's name | pipeline, deployment group, project, check, ...; else `detail-type` |
 | `fingerprint` | the alarm's ARN | what it is about, without the run; of an AWS Health event its ARN |

@@ -3,7 +3,7 @@
 | event | from |
 |---|---|
 | `type` | `kubernetes.event` |
-| `severity` | by `severities` and `REASONS`; else `warning` for type `Warning`, none for `Normal` |
+| `severity` | by `severities`; `major` or `minor` for some reasons (a node that is not ready, out of memory, unschedulable); else `warning` for type `Warning`, none for `Normal` |
 | `resource` | the object concerned: `NAMESPACE/NAME`, or `NAME` of what has no namespace |
 | `check` | `reason` |
 | `fingerprint` | kind, namespace and name of the object, its field, the reason |

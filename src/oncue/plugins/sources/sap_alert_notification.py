@@ -11,8 +11,7 @@
 | `title` | `subject` |
 | `labels` | category, region, subaccount, resource type, the tags of event and resource |
 | `startsat` | `eventTimestamp` |
-| `data` | the event, verbatim; `description` from `body`, `link` from `ans:detailsLink`, `runbook_url` from
-`ans:recommendedActionLink` |
+| `data` | the event, verbatim; `description` from `body`, `link` and `runbook_url` from the tags with links |
 
 A `NOTIFICATION` is information whatever its severity says: it makes no alert, but it may close one.
 """

@@ -1,0 +1,61 @@
+"""The pages on sources: their manifests apply, and their examples fire an alert and end it."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from oncue.sdk import registry
+from tests.sources import faults, told
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted((ROOT / "docs" / "how-to" / "sources").glob("*.md"))
+EXAMPLES = [page for page in PAGES if page.name != "README.md"]
+HEADERS = {"github": {"X-GitHub-Event": "workflow_run"}}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def spec_of(page: Path) -> dict[str, Any]:
+    (manifest,) = blocks(page, "yaml")
+    document = YAML(typ="safe").load(manifest)
+    assert (document["apiVersion"], document["kind"]) == ("oncue/v1", "Source")
+    spec: dict[str, Any] = document["spec"]
+    return spec
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
+def test_the_manifest_applies(page: Path) -> None:
+    spec = spec_of(page)
+    assert spec["type"] in registry.names(registry.SOURCES)
+    assert faults(spec["type"], spec.get("with", {})) == []
+
+
+@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
+def test_the_examples_fire_an_alert_and_end_it(page: Path) -> None:
+    spec = spec_of(page)
+    examples = blocks(page, "json")
+    story = told(spec["type"], *examples, headers=HEADERS.get(spec["type"]), settings=spec.get("with", {}))
+    if len(examples) == 1:  # this sender never says that it is over
+        assert "alert.resolved" not in story.types()
+        story.wait("1d")
+    assert [kind for kind in story.types() if kind in ("alert.fired", "alert.resolved")] == [
+        "alert.fired",
+        "alert.resolved",
+    ]
+
+
+def test_every_source_has_a_page() -> None:
+    overview = (ROOT / "docs" / "how-to" / "sources" / "README.md").read_text()
+    for name in registry.names(registry.SOURCES):
+        assert f"`{name}`" in overview or name == "alertmanager", name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
+        assert (page.parent / target).exists(), target
