@@ -541,3 +541,24 @@ def test_an_alert_that_only_got_better_began_with_its_worst(story: Story) -> Non
     story.clear()
     story.problem("minor", title="slow again")
     assert alert.peak.title == "down", "one that returns is the same alert"
+
+
+def test_a_silence_whose_expression_would_hold_the_engine_is_refused(story: Story) -> None:
+    silence = {
+        "matchers": [{"name": "host", "value": "((a?b?){30}){30}c", "is_regex": True}],
+        "starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-02T03:00:00Z", "comment": "c", "created_by": "basis-1",
+    }  # fmt: skip
+    assert story.refused("oncue.command.silence.set", silence) == "silence.invalid"
+    hosts = "|".join(f"host-{number}" for number in range(200))
+    story.send("oncue.command.silence.set", {**silence, "matchers": [{**silence["matchers"][0], "value": hosts}]})
+
+
+def test_a_policy_that_would_take_too_long_on_an_event_says_so_and_the_event_goes_on(story: Story) -> None:
+    story.apply("Policy", "a", {"match": {"where": "event.data.list.map(x, x).size() > 3"}, "alert": {"title": "t"}})
+    story.problem(data={"list": list(range(9000))})
+    assert "alert.fired" in story.new()
+    (miss,) = story.state.cells["policy_stats"]["default/a"].near_misses
+    assert miss.reason == "where_failed"
+    assert "too long" in miss.detail
+    story.problem(resource="db-2", data={"list": list(range(9))})
+    assert "policy.fired" in story.new()

@@ -408,3 +408,8 @@ def test_half_a_surrogate_pair_is_refused_with_its_place(text: str) -> None:
 def test_a_surrogate_pair_of_json_is_one_character() -> None:
     (parsed,) = manifests.parse_yaml(json.dumps({"\U0001f600": "a\U0001f600"}))
     assert parsed.value == {"\U0001f600": "a\U0001f600"}
+
+
+def test_a_pattern_is_no_longer_than_what_it_could_match() -> None:
+    (found,) = _spec("Policy", {"match": {"resources": ["a", "*a" * 300]}, "respond": [{"ticket": {}}]})
+    assert (found.path, found.level) == ("spec.match.resources[1]", "error")

@@ -11,6 +11,8 @@ from oncue.core.errors import Refusal
 
 MATCHERS_LIMIT: Final = 50
 
+PROGRAM_LIMIT: Final = 3_000
+"""Instructions of a matcher's regular expression: every alert is compared with it, at worst all of them for each byte."""
 _OPTIONS: Final = re2.Options()
 _OPTIONS.log_errors = False
 
@@ -52,9 +54,14 @@ def compiled(pattern: str) -> Any:
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> Any:
     try:
-        return re2.compile(rf"\A(?:{pattern})\z", _OPTIONS)
+        found = re2.compile(rf"\A(?:{pattern})\z", _OPTIONS)
     except re2.error as error:
         raise Refusal("silence.invalid", f"{pattern!r} is not a regular expression (RE2): {error}") from error
+    if found.programsize > PROGRAM_LIMIT:
+        raise Refusal(
+            "silence.invalid", f"the regular expression {pattern[:100]!r} is too large; write several silences"
+        )
+    return found
 
 
 def check(matchers: tuple[Matcher, ...], starts_at: datetime, ends_at: datetime) -> None:

@@ -78,6 +78,8 @@ ENGINE_INPUTS: Final[dict[str, type[msgspec.Struct]]] = {
 }
 """What the actions that the engine does itself take."""
 
+PATTERN_LIMIT: Final = 512
+"""Characters of a glob that events are compared with."""
 _LEVELS: Final = ("warning", "minor", "major", "critical")
 _STEP_REFERENCE: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
 _INPUT_REFERENCE: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
@@ -155,6 +157,12 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
         if severity not in SEVERITIES:
             detail = f"{severity!r} is none of {', '.join(SEVERITIES)}{near(severity, SEVERITIES)}"
             yield Finding(("match", "severities", index), detail)
+    for name in ("types", "resources", "services", "sources"):
+        for index, pattern in enumerate(getattr(match, name)):
+            if len(pattern) > PATTERN_LIMIT:
+                yield Finding(
+                    ("match", name, index), f"it has {len(pattern)} characters; at most {PATTERN_LIMIT} are taken"
+                )
     yield from _compiles(match.where, ("match", "where"), "bool")
     if match == type(match)():
         yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
