@@ -192,6 +192,8 @@ def _value(text: str, program: Program, scope: Scope) -> Any:
             meter.start(program, scope.size)
         result = program.native.eval(scope.native)
         value = result.plain_value()
+        if value is True or value is False:
+            return value
     except TooCostly as bound:
         raise Failed(f"{text}: {bound}") from bound
     except TypeError as error:  # an optional, or something else that is no JSON
