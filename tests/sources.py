@@ -7,8 +7,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from oncue.core.manifest import SourceSpec
-from oncue.manifests.meaning import findings
+from oncue import manifests
 from oncue.plugins.sources.cloudevents import vet
 from oncue.sdk import registry
 from oncue.sdk.source import Message, Parsed, Refusal
@@ -62,8 +61,10 @@ def told(type: str, *bodies: Any, headers: dict[str, str] | None = None, **more:
 
 def faults(type: str, settings: dict[str, Any]) -> list[tuple[str, str]]:
     """What `oncue apply` says about a source's `with`: dotted path and detail."""
-    found = findings(SourceSpec(type=type, with_=settings))
-    return [(".".join(map(str, one.path)), one.detail) for one in found if one.level == "error"]
+    spec = {"type": type, "with": settings}
+    document = {"apiVersion": "oncue/v1", "kind": "Source", "metadata": {"name": "x"}, "spec": spec}
+    _, problems = manifests.check(manifests.Parsed(document, {}, {}))
+    return [(one.path.removeprefix("spec."), one.detail) for one in problems if one.level == "error"]
 
 
 class Vault:

@@ -95,6 +95,13 @@ def test_items_make_an_event_each_and_a_bad_one_is_refused_alone() -> None:
     ]
 
 
+def test_elements_at_a_plain_path_are_kept_verbatim() -> None:
+    body, settings = b'{"a": {"b": [{"y": 1.0, "x": 2}]}}', {"mapping": {"items": "body.a.b", "value": "item.x"}}
+    assert b'"data":{"y": 1.0, "x": 2,"value":2.0}}' in parse("json", body, settings=settings).events[0]
+    filtered = {"mapping": {"items": "body.a.b.filter(one, one.x > 1)"}}
+    assert event("json", body, settings=filtered)["data"] == {"x": 2, "y": 1.0}
+
+
 def test_a_batch_keeps_each_element_verbatim() -> None:
     parsed = parse("json", b'[{"x": 1.0}, {"x": 2.00}]', settings={"mapping": {"items": "body", "resource": "'r'"}})
     assert b'"data":{"x": 2.00}}' in parsed.events[1]

@@ -13,6 +13,7 @@ Expressions see `body`, `headers` (lower-case names, without credentials) and, w
 Without a mapping every payload is a neutral event that can be looked at, and mapped then.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, Final, Literal
 
@@ -30,6 +31,7 @@ from oncue.plugins.sources.envelope import (
     line,
     links,
     mapping,
+    members,
     word,
 )
 from oncue.sdk.expression import Failed, Language, spoken, tame
@@ -40,6 +42,8 @@ HIDDEN: Final = frozenset(
     ("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "x-hub-signature-256")
 )
 """Headers that expressions do not see."""
+
+_PATH: Final = re.compile(r"\s*body(?:\.[A-Za-z_][A-Za-z0-9_]*)*\s*").fullmatch
 
 Severity = Literal["clear", "info", "warning", "minor", "major", "critical"]
 
@@ -128,9 +132,9 @@ class JsonSource:
             raise Refusal("expression.failed", f"mapping.items: gives {type(items).__name__}, not a list")
         if len(items) > BATCH_LIMIT:
             raise Refusal("request.too_large", f"{len(items)} items in one message, the limit is {BATCH_LIMIT}")
-        verbatim = elements(message.body) if items == body else None
+        verbatim = _verbatim(settings.mapping.items, message.body)
         for index, item in enumerate(items):
-            payload = _encoded(item) if verbatim is None else verbatim[index]
+            payload = verbatim[index] if len(verbatim) == len(items) else _encoded(item)
             self._add(wrapping, settings, {**variables, "item": item, "index": index}, payload, index)
         return wrapping.parsed()
 
@@ -178,6 +182,15 @@ class JsonSource:
             raise Refusal("expression.failed", f"mapping.{field}: {detail}"[:500]) from failure
         except Refusal as refusal:
             raise Refusal(refusal.code, f"mapping.{field}: {refusal.detail}"[:500]) from refusal
+
+
+def _verbatim(expression: str, raw: bytes) -> list[bytes]:
+    """The elements of the list that a plain path such as `body.alarms` leads to; empty for any other expression."""
+    if _PATH(expression) is None:
+        return []
+    for name in expression.strip().split(".")[1:]:
+        raw = members(raw)[name]
+    return elements(raw)
 
 
 def instant_of(value: Any) -> Any:

@@ -47,7 +47,7 @@ HOST: Final = {"0": "clear", "1": "critical", "2": "major",
 
 _PASSIVE: Final = re.compile(r"\[(\d{9,12})\] PROCESS_(SERVICE|HOST)_CHECK_RESULT;(.*)", re.DOTALL).fullmatch
 _STAMPED: Final = re.compile(rb"\[\d{9,12}\] ").match
-_FIGURE: Final = re.compile(r"('(?:[^']|'')+'|[^\s=']+)=(-?[0-9.,]+)([^;\s0-9]*)((?:;[^;\s]*){0,4})")
+_FIGURE: Final = re.compile(r"(?:^|(?<=\s))('(?:[^']|'')+'|[^\s=']+)=(-?[0-9.,]+)([^;\s0-9]*)((?:;[^;\s]*){0,4})")
 
 
 class NagiosSource:
@@ -236,7 +236,7 @@ def _output(result: dict[str, Any]) -> str:
 def _crossed(figures: str, severity: str) -> dict[str, Any]:
     """Of the performance data, the first figure beyond its threshold with that threshold, else the first figure."""
     found: dict[str, Any] = {}
-    for label, text, unit, rest in _FIGURE.findall(figures[:16_384]):
+    for label, text, unit, rest in _FIGURE.findall(figures[:4_096]):
         value = number(text)
         if value is None:
             continue
