@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import time
@@ -203,3 +204,11 @@ def test_a_language_of_its_own_variables_is_bounded_alike() -> None:
     assert language.evaluate("body.map(k, k)", scope) == ["a", "b", "list"]
     with pytest.raises(Failed):
         language.evaluate("body.list.map(x, x)", scope)
+
+
+def test_lists_that_an_evaluation_makes_do_not_stay_with_the_event() -> None:
+    scope = seen(list=list(range(400)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(200):
+        evaluate("event.data.list.map(x, x + 1).size() > 3", scope)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "KiB; 500 MiB if they stayed"

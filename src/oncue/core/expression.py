@@ -157,12 +157,17 @@ class Failed(Exception):
 class Scope:
     """What expressions see."""
 
-    __slots__ = ("_size", "native", "variables")
+    __slots__ = ("_env", "_size", "native", "variables")
 
     def __init__(self, variables: dict[str, Any], env: Any = None) -> None:
         self.variables = variables
-        self.native = (env or _env).Activation(variables)
+        self._env = env or _env
+        self.native = self._env.Activation(variables)
         self._size = -1
+
+    def apart(self) -> Any:
+        """An activation of the same for one evaluation, with which its memory goes."""
+        return self._env.Activation(self.variables)
 
     @property
     def size(self) -> int:
@@ -190,7 +195,7 @@ def _value(text: str, program: Program, scope: Scope) -> Any:
     try:
         if program.metered:
             meter.start(program, scope.size)
-        result = program.native.eval(scope.native)
+        result = program.native.eval(scope.apart() if program.builds else scope.native)
         value = result.plain_value()
         if value is True or value is False:
             return value

@@ -103,6 +103,8 @@ class Program(msgspec.Struct, frozen=True):
     largest: Amount
     loops: tuple[Loop, ...]
     metered: bool
+    builds: bool
+    """Whether it makes lists at run time: what they take is freed only with the activation."""
 
 
 class TooCostly(Exception):
@@ -252,7 +254,15 @@ def program(native: Any, deserialize: Callable[[bytes], Any]) -> Program:
         or cost.at(SEEN_BYTES) > BUDGET_NS
         or largest.at(SEEN_BYTES) > GROWN_LIMIT
     )
-    return Program(planned, native.return_type().name(), cost, largest, tuple(analysis.loops), metered)
+    return Program(
+        planned,
+        native.return_type().name(),
+        cost,
+        largest,
+        tuple(analysis.loops),
+        metered,
+        any(loop.builds for loop in analysis.loops),
+    )
 
 
 class _Analysis:
