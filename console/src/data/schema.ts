@@ -789,7 +789,7 @@ export interface paths {
         post?: never;
         /**
          * DeleteManifest
-         * @description Take a manifest out of force.
+         * @description Take a manifest out of force; refused while others need it, unless with `force`.
          */
         delete: operations["delete_manifest"];
         options?: never;
@@ -1599,6 +1599,7 @@ export interface components {
                 [key: string]: string;
             };
             crossing?: components["schemas"]["Crossing"] | null;
+            peak?: components["schemas"]["Peak"] | null;
             /** @default [] */
             policies: string[];
             /** @default  */
@@ -2114,6 +2115,14 @@ export interface components {
             monitors_failing: number;
             dead_letters: number;
         };
+        /** Peak */
+        Peak: {
+            severity: string;
+            title: string;
+            /** Format: date-time */
+            at: string;
+            crossing?: components["schemas"]["Crossing"] | null;
+        };
         /** Point */
         Point: {
             /** Format: date-time */
@@ -2129,6 +2138,8 @@ export interface components {
             fired: number;
             /** @default 0 */
             blocked: number;
+            /** @default 0 */
+            failed: number;
             last_fired_at?: string | null;
             /** @default [] */
             near_misses: components["schemas"]["NearMiss"][];
@@ -2419,7 +2430,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -4137,7 +4148,10 @@ export interface operations {
     };
     delete_manifest: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Even if other manifests need it */
+                force?: boolean;
+            };
             header?: never;
             path: {
                 kind: string;
