@@ -10,6 +10,10 @@ from oncue.sdk import ActionError, registry, testing
 ACTIONS: dict[str, dict[str, Any]] = {
     "email.send": {"to": ["a@example.com"], "subject": "s", "text": "t"},
     "http.request": {"url": "https://example.com/"},
+    "sapcontrol.query": {"host": "sap.example", "instance": "00", "method": "GetProcessList"},
+    "sapcontrol.restart": {"host": "sap.example", "instance": "00"},
+    "sapcontrol.start": {"host": "sap.example", "instance": "00"},
+    "sapcontrol.stop": {"host": "sap.example", "instance": "00"},
     "shell.command": {"argv": ["/bin/true"]},
 }
 NOTIFIERS: dict[str, dict[str, Any]] = {
@@ -25,6 +29,13 @@ MONITORS: dict[str, dict[str, Any]] = {
     "host.memory": {},
     "host.process": {"name": "init"},
     "http": {"url": "https://example.com/"},
+    "sap.alerts": {"host": "sap.example", "instance": "00"},
+    "sap.locks": {"host": "sap.example", "instance": "00"},
+    "sap.processes": {"host": "sap.example", "instance": "00"},
+    "sap.queues": {"host": "sap.example", "instance": "00"},
+    "sap.syslog": {"host": "sap.example", "instance": "00"},
+    "sap.system": {"host": "sap.example", "instance": "00"},
+    "sap.workprocesses": {"host": "sap.example", "instance": "00"},
 }
 
 
@@ -65,6 +76,7 @@ def test_each_manifest_has_a_monitor_of_its_own() -> None:
         ("shell.command", {"argv": ["/bin/true"]}),
         ("shell.command", {"argv": ["/bin/true"], "effect_class": "pure"}),
         ("email.send", ACTIONS["email.send"]),
+        *[(name, inputs) for name, inputs in ACTIONS.items() if name.startswith("sapcontrol.")],
     ],
 )  # fmt: skip
 def test_engine_and_action_agree_on_what_a_crash_means(uses: str, inputs: dict[str, Any]) -> None:

@@ -24,6 +24,15 @@ from oncue.core.tx import Tx
 INTERNAL: Final = ("event.emit", "ticket.create", "incident.comment")
 """Actions that the engine does itself."""
 
+CLASS_OF: Final[dict[str, EffectClass]] = {
+    "email.send": "idempotent",
+    "sapcontrol.query": "pure",
+    "sapcontrol.restart": "check-first",
+    "sapcontrol.start": "check-first",
+    "sapcontrol.stop": "check-first",
+}
+"""What a crash in the middle of an action may mean, where it does not depend on the inputs."""
+
 STORED_LIMIT: Final = 16 * 1024
 """Bytes of a step's result that the run keeps."""
 
@@ -196,7 +205,7 @@ def effect_class(uses: str, inputs: dict[str, Any]) -> EffectClass:
         if method in ("GET", "HEAD", "OPTIONS"):
             return "pure"
         return "idempotent" if method in ("PUT", "DELETE") else "at-most-once"
-    return "idempotent" if uses == "email.send" else "at-most-once"
+    return CLASS_OF.get(uses, "at-most-once")
 
 
 def on_result(tx: Tx, effect: Effect, result: EffectResult, final: bool) -> None:

@@ -225,8 +225,10 @@ class Watch:
             return
         data: dict[str, Any] = {"monitor": self.id}
         title = f"{self.manifest.name}: {resource} is as it should be"
+        labels = self._spec.labels
         if fault is not None and state != "clear":
             title = masked(fault.title)
+            labels = {**labels, **fault.labels}
             data |= {
                 "code": fault.code,
                 "value": fault.value,
@@ -237,7 +239,7 @@ class Watch:
                 "summary": masked(fault.detail),
             }
         event_type = f"{self._spec.uses}.fault"
-        self._report(check, _Standing(resource, event_type, title, self._spec.labels, data, state, time.monotonic()))
+        self._report(check, _Standing(resource, event_type, title, labels, data, state, time.monotonic()))
 
     def _end_absent(self, present: set[str]) -> None:
         for check, standing in list(self._standing.items()):

@@ -38,6 +38,8 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     unit: str | None = None
     metric: str | None = None
+    labels: dict[str, str] = {}
+    """Given to its alert, beside the manifest's."""
 
 
 class Probe(msgspec.Struct, kw_only=True):

@@ -1,0 +1,1 @@
+"""What the demonstrations need that no real operation does: simulated systems, and the stories told on them."""
