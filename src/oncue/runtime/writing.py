@@ -31,7 +31,7 @@ from oncue.store.writer import Unavailable, Writer
 
 log = structlog.get_logger()
 
-BATCH_EVENTS: Final = 800
+BATCH_EVENTS: Final = 500
 BATCH_S: Final = 0.02
 ASIDE_EVENTS: Final = 200
 """Waiting events from which on a commit is left to the second thread: below, handing over costs more than it saves."""
