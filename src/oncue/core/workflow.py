@@ -1,7 +1,7 @@
 """The run state machine: steps in sequence, each a step of state, not of code.
 
 A run pins the content of its workflow at start. What acts outside becomes an effect; what acts inside OnCue
-(`event.emit`, `ticket.create`, `incident.comment`) is done in the same pass. A failed step ends the run unless it says
+(`event.emit`, `ticket.create`, `ticket.transition`, `incident.comment`) is done in the same pass. A failed step ends the run unless it says
 `on_failure: continue`.
 """
 
@@ -19,9 +19,10 @@ from oncue.core.expression import Failed, activation, evaluate, holds, render, s
 from oncue.core.incident import Incident
 from oncue.core.manifest import Manifest, StepSpec, WorkflowSpec
 from oncue.core.run import Run, Step
+from oncue.core.ticket import TRANSITIONS
 from oncue.core.tx import Tx
 
-INTERNAL: Final = ("event.emit", "ticket.create", "incident.comment")
+INTERNAL: Final = ("event.emit", "ticket.create", "ticket.transition", "incident.comment")
 """Actions that the engine does itself."""
 
 CLASS_OF: Final[dict[str, EffectClass]] = {
@@ -260,6 +261,8 @@ def _inside(tx: Tx, run: Run, index: int, spec: StepSpec, inputs: dict[str, Any]
 def _do_inside(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
     if uses == "event.emit":
         return _emit(tx, run, inputs)
+    if uses == "ticket.transition":
+        return _move_ticket(tx, run, inputs)
     incident = tx.state.incidents.get(str(inputs.get("incident") or run.incident or ""))
     if incident is not None and incident.namespace != run.namespace:
         incident = None
@@ -280,6 +283,20 @@ def _do_inside(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
     if incident is not None:
         correlate.link(tx, incident, ticket=ticket.id)
     return {"ticket": ticket.id}
+
+
+def _move_ticket(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:
+    ticket = tx.state.tickets.get(str(inputs.get("ticket")))
+    if ticket is None or ticket.namespace != run.namespace:
+        raise Refusal("ticket.not_found", f"{inputs.get('ticket')} is not there, or is closed")
+    if inputs.get("comment"):
+        tickets.comment(tx, ticket, spoken(inputs["comment"]), f"run:{run.id}")
+    wanted = inputs.get("state")
+    if wanted not in TRANSITIONS:
+        raise Refusal("ticket.state", f"{wanted!r} is no state; there are {', '.join(TRANSITIONS)}")
+    if ticket.state != wanted:
+        tickets.transition(tx, ticket, wanted)
+    return {"ticket": ticket.id, "state": ticket.state}
 
 
 def _emit(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:

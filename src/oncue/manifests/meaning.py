@@ -71,10 +71,19 @@ class TicketCreate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     incident: str | None = None
 
 
+class TicketTransition(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Moves a ticket on; nothing if it is in the state already. `comment` is remarked on it before."""
+
+    ticket: str
+    state: Literal["new", "in_progress", "resolved", "closed"]
+    comment: str | None = None
+
+
 ENGINE_INPUTS: Final[dict[str, type[msgspec.Struct]]] = {
     "event.emit": EventEmit,
     "incident.comment": IncidentComment,
     "ticket.create": TicketCreate,
+    "ticket.transition": TicketTransition,
 }
 """What the actions that the engine does itself take."""
 
