@@ -106,7 +106,7 @@ class Instance:
                 "textstatus": "Running" if runs else "Starting" if state == "YELLOW" else "Stopped",
                 "starttime": _instant(at) if runs else "",
                 "elapsedtime": _elapsed(time.time() - at) if runs else "",
-                "pid": str(4000 + int(self.number) * 100 + place) if runs else "-1",
+                "pid": str(4000 + int(self.number) * 100 + place + int(at * 10) % 1000 * 1000) if runs else "-1",
             })  # fmt: skip
         return found
 

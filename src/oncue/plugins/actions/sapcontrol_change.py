@@ -67,11 +67,14 @@ class _Change:
         before = await _states(client, inputs.scope)
         if self.is_done(before) and not await self.must_repeat(client, inputs, context):
             return Outputs(already_done=True, before=_worst(before), after=_worst(before))
+        programs = await _programs(client) if self.renews else None
         if not self.is_under_way(before, context):
             await client.call(self.methods[inputs.scope], **self.parameters(inputs))
         if not inputs.wait:
             return Outputs(already_done=False, before=_worst(before), after=_worst(await _states(client, inputs.scope)))
-        return Outputs(already_done=False, before=_worst(before), after=await self._reached(client, inputs, context))
+        return Outputs(
+            already_done=False, before=_worst(before), after=await self._reached(client, inputs, context, programs)
+        )
 
     def is_done(self, states: list[str]) -> bool:
         """Whether all is as wanted."""
@@ -89,28 +92,27 @@ class _Change:
         """What the method takes beside its defaults."""
         return {}
 
-    async def _reached(self, client: SapControl, inputs: Inputs, context: Context) -> str:
-        left = False
+    async def _reached(
+        self, client: SapControl, inputs: Inputs, context: Context, programs: set[tuple[str, int | None, str]] | None
+    ) -> str:
+        """The state once it is as wanted, and no program is still one of `programs`."""
         while context.remaining_s > POLL_S:
             await asyncio.sleep(min(POLL_S, context.remaining_s / 10))
             try:
                 states = await _states(client, inputs.scope)
+                if self.is_done(states) and (programs is None or not programs & await _programs(client)):
+                    return _worst(states)
             except ActionError as error:
                 if not error.transient:
-                    raise
-                left = True  # while it changes, an instance may be silent
-                continue
-            left = left or not self.is_done(states)
-            if self.is_done(states) and (left or self.wanted_stays):
-                return _worst(states)
+                    raise  # while it changes, an instance may be silent; nothing else may go wrong
         raise ActionError(
             "sap.not_reached",
             f"{control.resource(inputs)} did not become {self.wanted} in time",
             transient=True,
         )
 
-    wanted_stays = True
-    """Whether being as wanted is enough, or it must have been left meanwhile."""
+    renews = False
+    """Whether the programs must be other ones afterwards."""
 
 
 class Start(_Change):
@@ -137,7 +139,7 @@ class Restart(_Change):
 
     name = "sapcontrol.restart"
     methods: ClassVar[dict[str, str]] = {"instance": "RestartInstance", "system": "RestartSystem"}
-    wanted_stays = False
+    renews = True
 
     def parameters(self, inputs: Inputs) -> dict[str, Any]:
         """The soft shutdown's time."""
@@ -164,6 +166,12 @@ async def _states(client: SapControl, scope: str) -> list[str]:
     if scope == "system":
         return [one.dispstatus for one in await client.rows("GetSystemInstanceList", Instance)] or ["GRAY"]
     return [one.dispstatus for one in await client.rows("GetProcessList", Process)] or ["GRAY"]
+
+
+async def _programs(client: SapControl) -> set[tuple[str, int | None, str]]:
+    """The programs that run, told apart from those of an earlier start."""
+    found = await client.rows("GetProcessList", Process)
+    return {(one.name, one.pid, one.starttime) for one in found if one.dispstatus == "GREEN"}
 
 
 def _worst(states: list[str]) -> str:

@@ -1,0 +1,133 @@
+"""Starting, stopping, restarting and questioning a simulated SAP system; nothing is done twice."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from oncue.demo.sap_system import Instance, SapSystem
+from oncue.sdk import ActionError, registry
+from oncue.sdk.outbound import Allow
+from oncue.sdk.testing import context
+
+CREDENTIALS = {"user": "dmoadm", "password": "secret://sap"}
+
+
+@pytest.fixture
+def system() -> Iterator[SapSystem]:
+    with SapSystem(password="initial-4711", takes_s=0.2) as running:
+        yield running
+
+
+async def run(
+    uses: str, instance: Instance, tmp_path: Path, attempt: int = 1, timeout_s: float = 6, **more: Any
+) -> Any:
+    action = registry.action(uses)
+    given = {"host": "127.0.0.1", "instance": instance.number, "port": instance.port, "sid": "DMO", **more}
+    surroundings = context(
+        tmp_path, allows=[Allow("127.0.0.1")], secrets={"sap": "initial-4711"}, attempt=attempt, timeout_s=timeout_s
+    )
+    return msgspec.to_builtins(await action.run(registry.fit(given, action.inputs), surroundings))
+
+
+def changes(system: SapSystem) -> list[tuple[str, str]]:
+    return [(call.method, call.instance) for call in system.calls if not call.method.startswith("Get")]
+
+
+async def test_an_instance_is_stopped_once_and_started_once(system: SapSystem, tmp_path: Path) -> None:
+    aas = system.instances[3]
+    done = await run("sapcontrol.stop", aas, tmp_path, soft_timeout_s=30, **CREDENTIALS)
+    assert done == {"already_done": False, "before": "GREEN", "after": "GRAY"}
+    assert aas.state() == "GRAY"
+    again = await run("sapcontrol.stop", aas, tmp_path, attempt=2, **CREDENTIALS)
+    assert again["already_done"]
+    assert changes(system) == [("Stop", "03")]
+    done = await run("sapcontrol.start", aas, tmp_path, **CREDENTIALS)
+    assert (done["before"], done["after"], aas.state()) == ("GRAY", "GREEN", "GREEN")
+    assert changes(system) == [("Stop", "03"), ("Start", "03")]
+    assert system.primary.state() == "GREEN"
+
+
+async def test_a_whole_system_is_stopped_and_started(system: SapSystem, tmp_path: Path) -> None:
+    done = await run("sapcontrol.stop", system.primary, tmp_path, scope="system", **CREDENTIALS)
+    assert (done["after"], {one.state() for one in system.instances}) == ("GRAY", {"GRAY"})
+    await run("sapcontrol.start", system.primary, tmp_path, scope="system", **CREDENTIALS)
+    assert {one.state() for one in system.instances} == {"GREEN"}
+    assert changes(system) == [("StopSystem", "00"), ("StartSystem", "00")]
+
+
+async def test_a_restart_is_done_when_the_programs_are_new_ones(system: SapSystem, tmp_path: Path) -> None:
+    system.primary.broken.add("icman")
+    before = {row["pid"] for row in system.primary.processes() if row["pid"] != "-1"}
+    done = await run("sapcontrol.restart", system.primary, tmp_path, **CREDENTIALS)
+    assert (done["before"], done["after"]) == ("GRAY", "GREEN")
+    assert not before & {row["pid"] for row in system.primary.processes()}
+    assert changes(system) == [("RestartInstance", "00")]
+
+
+async def test_a_restart_that_was_asked_for_before_a_crash_is_not_asked_for_again(
+    system: SapSystem, tmp_path: Path
+) -> None:
+    await run("sapcontrol.restart", system.primary, tmp_path, **CREDENTIALS)
+    again = await run("sapcontrol.restart", system.primary, tmp_path, attempt=2, **CREDENTIALS)
+    assert again["already_done"]
+    assert changes(system) == [("RestartInstance", "00")]
+    system.primary.restart(0.4)
+    await run("sapcontrol.restart", system.primary, tmp_path, attempt=2, **CREDENTIALS)
+    assert changes(system) == [("RestartInstance", "00")]
+
+
+async def test_what_is_not_reached_in_time_is_told(system: SapSystem, tmp_path: Path) -> None:
+    system.takes_s = 60
+    with pytest.raises(ActionError, match=r"sap\.not_reached.*GRAY"):
+        await run("sapcontrol.stop", system.primary, tmp_path, timeout_s=2.5, **CREDENTIALS)
+    asked = await run("sapcontrol.stop", system.instances[3], tmp_path, wait=False, **CREDENTIALS)
+    assert asked["after"] == "YELLOW"
+
+
+async def test_without_credentials_nothing_changes(system: SapSystem, tmp_path: Path) -> None:
+    with pytest.raises(ActionError, match=r"sap\.credentials"):
+        await run("sapcontrol.stop", system.primary, tmp_path)
+    assert system.primary.state() == "GREEN"
+
+
+async def test_a_query_gives_the_rows_that_fit(system: SapSystem, tmp_path: Path) -> None:
+    system.response_ms = 3000
+    found = await run(
+        "sapcontrol.query", system.primary, tmp_path, method="ABAPGetWPTable", where={"typ": "DIA", "status": "R*"}
+    )
+    assert (found["matched"], found["total"], found["truncated"]) == (7, 16, False)
+    assert found["rows"][0]["program"] == "Z_OPEN_ORDERS"
+    node = await run(
+        "sapcontrol.query", system.primary, tmp_path, method="GetAlertTree", where={"path": "*/Dialog/ResponseTime"}
+    )
+    assert [row["description"] for row in node["rows"]] == ["3000 msec"]
+
+
+async def test_a_query_keeps_the_last_lines_of_a_log_and_is_bounded(system: SapSystem, tmp_path: Path) -> None:
+    for number in range(300):
+        system.log("R49", "GREEN", f"Line {number} {'x' * 200}")
+    found = await run("sapcontrol.query", system.primary, tmp_path, method="ABAPReadSyslog", last=True, limit=3)
+    assert [row["text"].split()[1] for row in found["rows"]] == ["297", "298", "299"]
+    assert found["truncated"]
+    whole = await run("sapcontrol.query", system.primary, tmp_path, method="ABAPReadSyslog", limit=200)
+    assert len(msgspec.json.encode(whole)) < 16 * 1024
+    assert whole["truncated"] and whole["matched"] == 301
+
+
+async def test_a_query_about_a_column_that_is_not_there_is_refused(system: SapSystem, tmp_path: Path) -> None:
+    with pytest.raises(ActionError, match=r"inputs\.invalid.*no column statuss; it has.*status"):
+        await run("sapcontrol.query", system.primary, tmp_path, method="ABAPGetWPTable", where={"statuss": "Run"})
+    with pytest.raises(ActionError, match=r"inputs\.invalid"):
+        await run("sapcontrol.query", system.primary, tmp_path, method="OSExecute")
+
+
+async def test_locks_are_asked_of_the_instance_that_has_them(system: SapSystem, tmp_path: Path) -> None:
+    system.enqueue("VBAK", "100000004711", "CLERK-1", datetime(2026, 5, 1))  # noqa: DTZ001 - SAP's local time
+    found = await run("sapcontrol.query", system.instances[1], tmp_path, method="EnqGetLockTable")
+    assert found["rows"][0]["owner"].startswith("20260501000000")
+    with pytest.raises(ActionError, match=r"sap\.method_unknown"):
+        await run("sapcontrol.query", system.primary, tmp_path, method="EnqGetLockTable")
