@@ -15,7 +15,7 @@ from oncue.core.manifest import Manifest, MonitorSpec
 from oncue.runtime import sensing
 from oncue.runtime.sensing import Sensing, Watch, shown
 from oncue.runtime.surroundings import Surroundings
-from oncue.sdk import ActionError, Context, ErrorDoc, Fault, MetricDoc, Probe, Reading
+from oncue.sdk import ActionError, Context, ErrorDoc, Fault, Happening, MetricDoc, Probe, Reading
 from oncue.sdk.testing import QuietLog
 from oncue.store.queries import Queries
 from tests.unit.misbehaving import Misbehaving, misbehaving
@@ -279,3 +279,22 @@ async def until(check: Any, within_s: float = 15.0) -> None:
     while not check():
         assert time.monotonic() < deadline, "it did not come true"
         await asyncio.sleep(0.01)
+
+
+async def test_a_fault_is_as_bad_as_its_probe_says(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    found = [
+        Probe(fault=Fault(code="x", title="Bad", detail="", severity=one)) for one in ("warning", "critical", None)
+    ]
+    await probes(watch(surroundings, outgoing, [*found, 10], severity="minor", thresholds=[]), 4)
+    assert outgoing.states() == [("m", "warning"), ("m", "critical"), ("m", "minor"), ("m", "clear")]
+
+
+async def test_what_happened_since_the_last_probe_is_an_event_without_severity(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    happened = Happening(type="unit.changed", title="It was restarted", data={"to": "active"})
+    await probes(watch(surroundings, outgoing, [Probe(happenings=[happened])], thresholds=[], labels={"a": "b"}), 1)
+    (event,) = [one for _, one in outgoing.sent if one["type"] == "unit.changed"]
+    assert (event["resource"], event["title"], event["namespace"]) == ("host-1", "It was restarted", "default")
+    assert event["data"] == {"to": "active", "monitor": "default/m"}
+    assert "severity" not in event

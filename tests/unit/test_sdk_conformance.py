@@ -22,6 +22,7 @@ NOTIFIERS: dict[str, dict[str, Any]] = {
     "webhook": {"url": "https://example.com/"},
 }
 MONITORS: dict[str, dict[str, Any]] = {
+    "dns": {"name": "www.example.com"},
     "heartbeat": {},
     "host.cpu": {},
     "host.disk": {"mounts": ["/"]},
@@ -29,6 +30,7 @@ MONITORS: dict[str, dict[str, Any]] = {
     "host.memory": {},
     "host.process": {"name": "init"},
     "http": {"url": "https://example.com/"},
+    "prometheus": {"url": "http://prometheus.example:9090", "query": "up"},
     "sap.alerts": {"host": "sap.example", "instance": "00"},
     "sap.locks": {"host": "sap.example", "instance": "00"},
     "sap.processes": {"host": "sap.example", "instance": "00"},
@@ -36,6 +38,10 @@ MONITORS: dict[str, dict[str, Any]] = {
     "sap.syslog": {"host": "sap.example", "instance": "00"},
     "sap.system": {"host": "sap.example", "instance": "00"},
     "sap.workprocesses": {"host": "sap.example", "instance": "00"},
+    "script": {"argv": ["/usr/lib/nagios/plugins/check_load", "-w", "5", "-c", "9"]},
+    "sql": {"url": "secret://database", "query": "SELECT 1"},
+    "tcp": {"host": "mail.example", "port": 25, "expect": "^220 "},
+    "tls": {"host": "www.example.com"},
 }
 
 

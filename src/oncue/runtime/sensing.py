@@ -20,7 +20,7 @@ from oncue.core.manifest import Manifest, MonitorSpec, Threshold
 from oncue.runtime.inputs import document, instant
 from oncue.runtime.series import Reachability, Series
 from oncue.runtime.surroundings import Surroundings
-from oncue.sdk import ActionError, Fault, Log, Monitor, Probe, Reading, registry
+from oncue.sdk import ActionError, Fault, Happening, Log, Monitor, Probe, Reading, registry
 
 REPEAT_S: Final = 300.0
 """How often a problem that goes on is said again."""
@@ -172,6 +172,8 @@ class Watch:
         self._well()
         if found.readings:
             self._send(self._sample(found.readings, resource, at), None)
+        for happening in found.happenings:
+            self._send(self._happening(happening, resource, at, context.mask.text), _origin(self.manifest))
         self._judge(found, resource, at, context.mask.text)
 
     def _judge(self, found: Probe, resource: str, at: datetime, masked: Callable[[str], str]) -> None:
@@ -179,7 +181,8 @@ class Watch:
         if self._monitor.remote or found.fault is not None or self._target.state is not None:
             check = self.manifest.name
             present.add(check)
-            changed = self._target.take(found.fault is not None, at)
+            severity = found.fault.severity if found.fault is not None else None
+            changed = self._target.take(found.fault is not None, at, severity)
             if changed or self._is_due(check):
                 self._report_target(check, found.fault, resource, at, masked)
         for threshold in self._spec.thresholds:
@@ -302,6 +305,19 @@ class Watch:
             at=at,
             namespace=self.manifest.namespace,
             resource=resource,
+        )
+
+    def _happening(self, one: Happening, resource: str, at: datetime, masked: Callable[[str], str]) -> bytes:
+        return document(
+            one.type,
+            f"/oncue/monitors/{self.id}",
+            {**one.data, "monitor": self.id},
+            at=at,
+            namespace=self.manifest.namespace,
+            resource=resource,
+            service=self._spec.service,
+            title=masked(one.title)[:500],
+            labels=msgspec.json.encode(self._spec.labels, order="sorted").decode() if self._spec.labels else None,
         )
 
     def _check(self, reading: Reading) -> str:

@@ -93,8 +93,9 @@ class Reachability:
         self._failed = 0
         self._first_at: datetime | None = None
 
-    def take(self, at_fault: bool, at: datetime) -> bool:
-        """Judge a probe. Gives whether the state changed; the first conclusive probe counts as a change."""
+    def take(self, at_fault: bool, at: datetime, severity: str | None = None) -> bool:
+        """Judge a probe; `severity` is how bad it found its fault. Gives whether the state changed; the first conclusive
+        probe counts as a change."""
         if not at_fault:
             self._failed, self._first_at, self.since = 0, None, None
             changed = self.state != "clear"
@@ -102,7 +103,8 @@ class Reachability:
             return changed
         self._failed += 1
         self._first_at = self._first_at or at
-        if self._failed <= self._retries or self.state == self._severity:
+        found = severity or self._severity
+        if self._failed <= self._retries or self.state == found:
             return False
-        self.state, self.since = self._severity, self._first_at
+        self.state, self.since = found, self._first_at
         return True

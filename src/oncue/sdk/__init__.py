@@ -8,7 +8,7 @@ from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.http import Fetched, fetch
 from oncue.sdk.mail import Mailer, address_of
 from oncue.sdk.mask import Mask
-from oncue.sdk.monitor import Fault, MetricDoc, Monitor, Probe, Reading
+from oncue.sdk.monitor import Fault, Happening, MetricDoc, Monitor, Probe, Reading
 from oncue.sdk.notifier import Delivery, Message, Notification, Notifier
 from oncue.sdk.outbound import Allow, Guard
 
@@ -25,6 +25,7 @@ __all__ = [
     "Fault",
     "Fetched",
     "Guard",
+    "Happening",
     "Log",
     "Mailer",
     "Mask",

@@ -6,7 +6,7 @@ reporting of samples and states are not its business.
 """
 
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -40,6 +40,17 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     metric: str | None = None
     labels: dict[str, str] = {}
     """Given to its alert, beside the manifest's."""
+    severity: Literal["warning", "minor", "major", "critical"] | None = None
+    """If the probe knows how bad it is; None leaves it to the manifest."""
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that took place since the last probe, as a restart: an event that bears no alert."""
+
+    type: str
+    """The event's type, dotted, as in `unit.changed`."""
+    title: str
+    data: dict[str, Any] = {}
 
 
 class Probe(msgspec.Struct, kw_only=True):
@@ -47,6 +58,7 @@ class Probe(msgspec.Struct, kw_only=True):
 
     readings: list[Reading] = []
     fault: Fault | None = None
+    happenings: list[Happening] = []
 
 
 class MetricDoc(msgspec.Struct, frozen=True):

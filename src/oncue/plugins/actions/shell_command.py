@@ -81,8 +81,8 @@ class ShellCommand:
             raise ActionError(
                 "shell.not_allowed", f"{shlex.join(inputs.argv)} is not on the list of actions.shell.allow"
             )
-        _check(inputs)
-        exit_code, stdout, stderr, truncated = await _run(inputs)
+        check(inputs)
+        exit_code, stdout, stderr, truncated = await execute(inputs)
         if exit_code not in inputs.expect:
             last = (stderr or stdout).strip()[-500:]
             raise ActionError("shell.exit", f"exit code {exit_code}: {last}")
@@ -96,7 +96,8 @@ def permitted(argv: list[str], allow: tuple[str, ...]) -> bool:
     return any(argv[: len(words)] == words for words in map(shlex.split, allow) if words)
 
 
-def _check(inputs: Inputs) -> None:
+def check(inputs: Inputs) -> None:
+    """Raises `ActionError` inputs.invalid, shell.not_found if this cannot be run as it is."""
     for text in (*inputs.argv, *inputs.env, *inputs.env.values(), inputs.cwd):
         if "\0" in text:
             raise ActionError("inputs.invalid", "a NUL character cannot be part of a command")
@@ -109,7 +110,8 @@ def _check(inputs: Inputs) -> None:
         raise ActionError("inputs.invalid", f"cwd: {inputs.cwd} is not a directory")
 
 
-async def _run(inputs: Inputs) -> tuple[int, str, str, bool]:
+async def execute(inputs: Inputs) -> tuple[int, str, str, bool]:
+    """Exit code, output, error output, and whether some of them was cut. All that it started in its group has ended."""
     # The pipes are ours, not asyncio's, whose wait() would go on until everything that inherited them has ended.
     streams, ends = [], []
     for _ in range(2):
