@@ -119,6 +119,7 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.effect.started": "{effect, attempt, token}: committed before an action runs that may run at most once",
     "oncue.heartbeat.received": "{monitor}",
     "oncue.monitor.health": "{monitor, state, error_code?, detail?}",
+    "oncue.source.health": "{source, address, state, error_code?, detail?}: of a source that listens, when it changes",
     "oncue.clock.advanced": "Time passed with nothing else to do; timers that were due have fired",
     "oncue.engine.started": "The engine (re)started, with its version",
 }

@@ -38,7 +38,7 @@ def test_the_manifest_applies(page: Path) -> None:
 @pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
 def test_the_examples_fire_an_alert_and_end_it(page: Path) -> None:
     spec = spec_of(page)
-    examples = blocks(page, "json")
+    examples = blocks(page, "json") or blocks(page, "syslog")
     story = told(spec["type"], *examples, headers=HEADERS.get(spec["type"]), settings=spec.get("with", {}))
     if len(examples) == 1:  # this sender never says that it is over
         assert "alert.resolved" not in story.types()

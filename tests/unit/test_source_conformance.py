@@ -43,6 +43,7 @@ EXAMPLES: dict[str, tuple[dict[str, Any], Message]] = {
     "otlp_logs": ({"alert_from": "warning"}, message(test_source_otlp_logs.export())),
     "pagerduty": ({}, message(TRIGGER)),
     "sap_alert_notification": ({}, message(test_source_sap_alert_notification.ans())),
+    "syslog": ({"listen": "127.0.0.1:5514"}, message(b"<34>Oct 11 22:14:15 web-1 su: 'su root' failed on /dev/pts/8")),
     "zabbix": ({}, message(test_source_zabbix.PROBLEM)),
 }
 

@@ -1,4 +1,4 @@
-"""The worker's process: acts and senses for the server, and knows nothing that it was not told by the engine.
+"""The worker's process: acts, senses and listens for the server, and knows nothing that it was not told by the engine.
 
 Started by the supervisor in the data directory. It leases effects over the engine's socket, reads manifests and secrets
 from the database, which it never writes, and says everything by events.
@@ -25,6 +25,7 @@ from oncue.core.manifest import Manifest
 from oncue.runtime import frames
 from oncue.runtime.acting import Acting
 from oncue.runtime.client import EngineClient
+from oncue.runtime.listening import Listeners
 from oncue.runtime.logs import configure
 from oncue.runtime.parent import die_with_parent
 from oncue.runtime.sensing import Sensing
@@ -50,7 +51,7 @@ RELOAD_S: Final = 60.0
 
 
 class Reports:
-    """What monitors say, on its way to the engine: gathered, kept while the engine is away, in order."""
+    """What monitors and listeners say of themselves, on its way to the engine: gathered, kept while the engine is away, in order."""
 
     def __init__(self, client: EngineClient, worker: str, log: Log) -> None:
         self._client = client
@@ -117,6 +118,7 @@ class Worker:
         self._acting = Acting(self._client, self._surroundings, name, slots, log)
         self._reports = Reports(self._client, name, log)
         self._sensing = Sensing(self._surroundings, self._reports.send, log)
+        self._listeners = Listeners(config.data, self._client, self._surroundings, self._reports.send, log)
         self._changed = asyncio.Event()
         self._client.greet(frames.Watch())
 
@@ -135,11 +137,12 @@ class Worker:
             connection,
             asyncio.create_task(self._follow_configuration(), name="configuration"),
             asyncio.create_task(self._reports.run(), name="reports"),
+            asyncio.create_task(self._listeners.run(), name="listeners"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         self._sensing.stop()
-        await self._acting.drain(GRACE_S)
+        await asyncio.gather(self._acting.drain(GRACE_S), self._listeners.drain(GRACE_S))
         for task in (stopping, *tasks):
             task.cancel()
         self._database.close()
@@ -158,6 +161,7 @@ class Worker:
             manifests = [msgspec.json.decode(body, type=Manifest) for body in bodies]
             self._surroundings.allow([one for one in manifests if one.kind == "OutboundAllow"])
             self._sensing.configure([one for one in manifests if one.kind == "Monitor"])
+            self._listeners.configure([one for one in manifests if one.kind == "Source"])
             if not ready:
                 # Leases are asked for only when it is known where connections may go.
                 ready = True

@@ -5,7 +5,7 @@ never acts: who may send, where events go and what the journal says to them is t
 questions as well (Alertmanager, PagerDuty) have an endpoint beside it, which gets what it needs from the host.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -38,12 +38,15 @@ __all__ = [
     "Fault",
     "Headers",
     "Host",
+    "Inbox",
     "Ingest",
     "Letter",
+    "Listening",
     "Matcher",
     "Message",
     "NoSettings",
     "Parsed",
+    "Received",
     "Refusal",
     "Reply",
     "Request",
@@ -152,6 +155,64 @@ class Answering(Protocol):
 
     def answer(self, message: Message, accepted: int, duplicates: int, rejected: list[tuple[int, str, str]]) -> "Reply":
         """The answer, after the commit: `rejected` are index, code and detail of the refused members."""
+        ...
+
+
+class Received(msgspec.Struct, frozen=True):
+    """What one sender sent, of a source that listens: a datagram, or a message of a stream."""
+
+    body: bytes
+    peer: str = ""
+    """The sender's address."""
+    cut: bool = False
+    """Whether it was longer than what is kept of it."""
+
+
+class Inbox(Protocol):
+    """Where a source that listens puts what it receives, and says how it is. Bounded."""
+
+    connections: int
+    """Open at present."""
+
+    def opened(self) -> None:
+        """It listens from now on."""
+        ...
+
+    def offer(self, received: Received) -> bool:
+        """Takes it; False if too much waits, and it is lost and counted."""
+        ...
+
+    async def put(self, received: Received) -> None:
+        """Takes it, and waits while too much waits. Read nothing more from its sender meanwhile."""
+        ...
+
+    def lost(self, count: int) -> None:
+        """So many were lost before they reached the source."""
+        ...
+
+    def refused(self, why: str) -> None:
+        """A connection, or what came from somewhere, was turned away."""
+        ...
+
+    def secret(self, reference: str) -> str:
+        """The value of `secret://name`. Raises `Refusal` secret.not_found."""
+        ...
+
+
+@runtime_checkable
+class Listening(Protocol):
+    """A source that has a socket of its own. It receives; the host gathers, journals and keeps the bounds."""
+
+    def listens(self, given: dict[str, Any]) -> str | None:
+        """The address that the manifest's `with` asks for, as `udp://0.0.0.0:5514`; None if it asks for none."""
+        ...
+
+    async def listen(self, given: dict[str, Any], inbox: Inbox) -> None:
+        """Receives until it is cancelled. Raises `OSError` or `Refusal` if it cannot, and is called again later."""
+        ...
+
+    def gathered(self, message: Message, received: Sequence[Received]) -> Parsed:
+        """The events in what came together; `message` has no body. Members are indexed by their place in `received`."""
         ...
 
 
