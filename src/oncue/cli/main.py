@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "secret": ("oncue.cli.secret", "app"),
     "journal": ("oncue.cli.journal", "app"),
     "replay": ("oncue.cli.replay", "replay"),
+    "sap": ("oncue.cli.sap", "app"),
     "demo": ("oncue.cli.demo", "app"),
     "version": ("oncue.cli.version", "version"),
 }
