@@ -1,5 +1,7 @@
 """How the server is: `/healthz`, `/readyz`, `/metrics`."""
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -11,6 +13,7 @@ from oncue.api.asgi import JSON, Send, answer
 from oncue.api.context import Context
 from oncue.api.ingest import Ingest
 from oncue.core.errors import Refusal
+from oncue.runtime import reception
 from oncue.runtime.frames import HealthReport
 
 NUMBERS: Final = (bool, int, float)
@@ -30,7 +33,7 @@ class Health:
         streams.set_function(lambda: ctx.hub.clients)
         self._engine = _Engine()
         self._registry.register(self._engine)
-        self._registry.register(_Sources(ingest))
+        self._registry.register(_Sources(ingest, ctx.config.data))
 
     async def report(self) -> HealthReport | None:
         """How the engine is; None if it does not answer."""
@@ -78,19 +81,33 @@ class _Engine(Collector):
 
 
 class _Sources(Collector):
-    """What came through each source since this process started."""
+    """What came through each source since this process started, or the worker where it listens itself."""
 
-    def __init__(self, ingest: Ingest) -> None:
+    def __init__(self, ingest: Ingest, data: Path) -> None:
         self._ingest = ingest
+        self._data = data
 
     def collect(self) -> Any:
         """The metrics now."""
+        listening = reception.read(self._data, datetime.now(UTC))
         for what in ("accepted", "duplicates", "rejected"):
             family = GaugeMetricFamily(
                 f"oncue_source_{what}", f"Events {what} since start", labels=["namespace", "source"]
             )
-            for (namespace, origin), traffic in sorted(self._ingest.traffic.items()):
-                family.add_metric([namespace, origin], float(getattr(traffic, what)))
+            counts = {key: getattr(traffic, what) for key, traffic in self._ingest.traffic.items()}
+            for key, received in listening.items():
+                counts[key] = counts.get(key, 0) + getattr(received, what)
+            for (namespace, origin), count in sorted(counts.items()):
+                family.add_metric([namespace, origin], float(count))
+            yield family
+        for name, meaning, member in (
+            ("oncue_source_lost", "Messages dropped because more came than could be taken", "lost"),
+            ("oncue_source_connections", "Connections open to sources that listen", "connections"),
+            ("oncue_source_up", "Whether a source that listens has its socket", "has_socket"),
+        ):
+            family = GaugeMetricFamily(name, meaning, labels=["namespace", "source"])
+            for key, received in sorted(listening.items()):
+                family.add_metric(list(key), float(getattr(received, member)))
             yield family
 
 

@@ -1,5 +1,7 @@
 """Sources, monitors, channels, services, teams, workflows: what is configured, and how it is right now."""
 
+import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
 
@@ -15,11 +17,13 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
 from oncue.api.ingest import Ingest, Traffic
 from oncue.api.params import Listing, json_response, listing
-from oncue.api.shapes import MonitorView, ServiceView, SourceView
+from oncue.api.shapes import ListeningView, MonitorView, ServiceView, SourceView
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
 from oncue.core.severity import RANK
+from oncue.runtime import reception
+from oncue.runtime.reception import Reception
 from oncue.store.queries import LIMIT, Filters, entities, is_quiet, manifests
 from oncue.store.schema import entity
 
@@ -35,6 +39,7 @@ async def list_sources(ctx: Ctx, who: Who, ingest: Traffics, catalogue: Sources)
     """Sources, those of the protocols included, with what came through each since the server started."""
     views = []
     seen = set()
+    received = await asyncio.to_thread(reception.read, ctx.config.data, datetime.now(UTC))
     for manifest in catalogue.sources:
         if not allowed(who, "manifest:read", manifest.namespace):
             continue
@@ -44,7 +49,9 @@ async def list_sources(ctx: Ctx, who: Who, ingest: Traffics, catalogue: Sources)
         path = "/pagerduty/v2/enqueue" if manifest.spec.get("routing_key") else f"/in/{manifest.name}"
         traffic = ingest.traffic.get((manifest.namespace, origin), Traffic())
         description = manifest.description or manifest.spec.get("description")
-        views.append(_source(manifest.namespace, manifest.name, type, path, description, True, traffic))
+        view = _source(manifest.namespace, manifest.name, type, path, description, True, traffic)
+        listened = received.get((manifest.namespace, manifest.name))
+        views.append(view if listened is None else _with(view, listened))
     for (namespace, origin), traffic in sorted(ingest.traffic.items()):
         if (namespace, origin) not in seen and origin in ENDPOINTS and allowed(who, "manifest:read", namespace):
             type = "cloudevents" if origin == "events" else origin
@@ -151,6 +158,21 @@ def _source(
         last_error=traffic.last_error,
         last_error_at=traffic.last_error_at,
     )
+
+
+def _with(view: SourceView, received: Reception) -> SourceView:
+    """The source with what came through its own socket, too."""
+    view.listening = msgspec.convert(received, ListeningView, from_attributes=True)
+    view.accepted += received.accepted
+    view.duplicates += received.duplicates
+    view.rejected += received.rejected
+    view.rate_per_minute += received.rate_per_minute
+    view.last_event_at = max(filter(None, (view.last_event_at, received.last_event_at)), default=None)
+    if received.last_error_at is not None and (
+        view.last_error_at is None or received.last_error_at > view.last_error_at
+    ):
+        view.last_error, view.last_error_at = received.last_error, received.last_error_at
+    return view
 
 
 Health = dict[tuple[str, str], tuple[str, int, int]]

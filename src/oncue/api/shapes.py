@@ -132,6 +132,21 @@ class MonitorView(msgspec.Struct, kw_only=True):
     state: MonitorState | None
 
 
+class ListeningView(msgspec.Struct, kw_only=True):
+    """How a source is that has a socket of its own."""
+
+    address: str
+    """As `udp://0.0.0.0:5514`."""
+    state: Literal["starting", "listening", "overloaded", "failing"]
+    """`overloaded` while messages are lost because more come than can be taken."""
+    detail: str | None
+    since: datetime
+    connections: int
+    """Open at present."""
+    lost: int
+    """Messages that were dropped since the worker started."""
+
+
 class SourceView(msgspec.Struct, kw_only=True):
     """A source and what came through it since the server started."""
 
@@ -151,6 +166,8 @@ class SourceView(msgspec.Struct, kw_only=True):
     last_event_at: datetime | None
     last_error: str | None
     last_error_at: datetime | None
+    listening: ListeningView | None = None
+    """Of a source that has a socket of its own."""
 
 
 class DeadLetter(msgspec.Struct, kw_only=True):

@@ -340,6 +340,11 @@ def _monitors(server: Server) -> Iterator[Finding]:
 def _sources(server: Server) -> Iterator[Finding]:
     items = [item for item in server.get("/sources")["items"] if item["configured"]]
     now = datetime.now(UTC)
+    unwell = [item for item in items if item["listening"] and item["listening"]["state"] in ("failing", "overloaded")]
+    for item in unwell:
+        level: State = "fail" if item["listening"]["state"] == "failing" else "warn"
+        said = f"{item['name']}: {item['listening']['detail']}"
+        yield Finding("sources", level, said, "See what holds the address, or send less to it.")
     silent = []
     for item in items:
         last = item["last_event_at"]
@@ -348,7 +353,7 @@ def _sources(server: Server) -> Iterator[Finding]:
     if silent:
         seen = f"silent since the start or for a day: {', '.join(silent)}"
         yield Finding("sources", "warn", seen, "Check the sender's address and token.")
-    else:
+    elif not unwell:
         yield Finding("sources", "ok", f"{len(items)} configured")
 
 

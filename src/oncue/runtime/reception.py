@@ -41,6 +41,11 @@ class Reception(msgspec.Struct, kw_only=True):
     last_error: str | None = None
     last_error_at: datetime | None = None
 
+    @property
+    def has_socket(self) -> bool:
+        """Whether senders reach it."""
+        return self.state in ("listening", "overloaded")
+
     def error(self, why: str) -> None:
         """Something went wrong, just now."""
         self.last_error = why[:500]
