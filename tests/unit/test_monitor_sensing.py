@@ -281,6 +281,14 @@ async def until(check: Any, within_s: float = 15.0) -> None:
         await asyncio.sleep(0.01)
 
 
+async def test_a_faults_labels_go_with_the_manifests(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    fault = Probe(fault=Fault(code="x", title="Bad", detail="", labels={"sid": "PRD", "tier": "its own"}))
+    await probes(watch(surroundings, outgoing, [fault], thresholds=[], labels={"tier": "test", "team": "basis"}), 1)
+    (event,) = [one for _, one in outgoing.sent if one.get("severity") == "major"]
+    assert msgspec.json.decode(event["labels"]) == {"sid": "PRD", "team": "basis", "tier": "its own"}
+
+
 async def test_a_fault_is_as_bad_as_its_probe_says(surroundings: Surroundings) -> None:
     outgoing = Outgoing()
     found = [

@@ -23,6 +23,7 @@ NOTIFIERS: dict[str, dict[str, Any]] = {
 }
 MONITORS: dict[str, dict[str, Any]] = {
     "dns": {"name": "www.example.com"},
+    "file": {"path": "/srv/outbox/*.xml"},
     "heartbeat": {},
     "host.cpu": {},
     "host.disk": {"mounts": ["/"]},
@@ -30,8 +31,11 @@ MONITORS: dict[str, dict[str, Any]] = {
     "host.memory": {},
     "host.process": {"name": "init"},
     "http": {"url": "https://example.com/"},
+    "icmp": {"host": "gateway.example"},
+    "log": {"path": "/var/log/app.log", "pattern": "ERROR"},
     "prometheus": {"url": "http://prometheus.example:9090", "query": "up"},
     "sap.alerts": {"host": "sap.example", "instance": "00"},
+    "sap.hana": {"host": "hana.example", "port": 30015, "user": "MONITOR", "password": "secret://hana"},
     "sap.locks": {"host": "sap.example", "instance": "00"},
     "sap.processes": {"host": "sap.example", "instance": "00"},
     "sap.queues": {"host": "sap.example", "instance": "00"},
@@ -40,8 +44,13 @@ MONITORS: dict[str, dict[str, Any]] = {
     "sap.workprocesses": {"host": "sap.example", "instance": "00"},
     "script": {"argv": ["/usr/lib/nagios/plugins/check_load", "-w", "5", "-c", "9"]},
     "sql": {"url": "secret://database", "query": "SELECT 1"},
+    "ssh": {
+        "host": "app.example", "user": "oncue", "key": "secret://key", "command": "uptime",
+        "known_hosts": ["ssh-ed25519 AAAA"],
+    },  # fmt: skip
     "tcp": {"host": "mail.example", "port": 25, "expect": "^220 "},
     "tls": {"host": "www.example.com"},
+    "unit": {"name": "nginx.service"},
 }
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol, TypeVar
 import msgspec
 
 from oncue import manifests
+from oncue.core.errors import Refusal
 from oncue.demo import mail
 from oncue.demo.sap_system import Call, SapSystem
 
@@ -174,16 +175,24 @@ class Story:
         return found
 
     def _tidy(self) -> None:
-        """Take away what was applied: with `keep`, only what watches a system that is no longer there."""
+        """Take away what was applied: with `keep`, only what watches a system that is no longer there.
+
+        What cannot be taken away is told, and does not keep the rest.
+        """
         gone = ("Monitor", "OutboundAllow") if self._options.keep else DELETED_FIRST
         wanted = sorted((one for one in self._applied if one[0] in gone), key=lambda one: DELETED_FIRST.index(one[0]))
-        for kind, name in wanted:
-            self._api.send(
-                "DELETE", self._api.path("manifests", kind, self._options.namespace, name), params={"force": "true"}
-            )
+        paths = [self._api.path("manifests", kind, self._options.namespace, name) for kind, name in wanted]
         if self._secret and not self._options.keep:
-            self._api.send("DELETE", self._api.path("secrets", self._options.namespace, self.name))
-        self._tell(f"{len(wanted)} manifests removed" + ("; the others stay." if self._options.keep else "."))
+            paths.append(self._api.path("secrets", self._options.namespace, self.name))
+        left = 0
+        for path in paths:
+            try:
+                self._api.send("DELETE", path, params={"force": "true"} if path.startswith("/manifests") else None)
+            except Refusal as refusal:
+                left += 1
+                self._tell(f"Not removed: {path}: {refusal}")
+        kept = "; the others stay" if self._options.keep else ""
+        self._tell(f"{len(paths) - left} manifests and secrets removed{kept}.")
 
     # the story
 
