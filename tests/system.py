@@ -17,8 +17,11 @@ PACKAGE_OF: Final = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
     "curl": "curl",
+    "logger": "bsdutils",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
+    "ssh-keygen": "openssh-client",
+    "sshd": "openssh-server",
 }
 """Program to the Debian package that brings it."""
 
