@@ -20,6 +20,7 @@ PACKAGE_OF: Final = {
     "logger": "bsdutils",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
+    "rsyslogd": "rsyslog",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
 }

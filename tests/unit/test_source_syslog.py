@@ -97,6 +97,7 @@ def test_a_time_without_a_zone_is_in_the_sources() -> None:
         (b'<1>1 - h a - - [a b="c" x', ["structured_data"], '[a b="c" x'),
         (b"<1>1 - h a - - [id][id]", ["structured_data"], ""),
         (b"<13>Feb  3 17:32:18 h a: caf\xe9", ["encoding"], "caf\ufffd"),
+        (b"<1>1 - - - - - -  as rsyslog forwards", [], "as rsyslog forwards"),
         (b"<1>1 - - - - - - \xef\xbb\xbfcaf\xc3\xa9", [], "café"),
     ],
 )

@@ -314,7 +314,8 @@ def _take_5424(found: Line, header: re.Match[str], rest: str) -> None:
         text = rest[position:]
     if text and not text.startswith(" ") and "structured_data" not in found.faults:
         found.faults.append("structured_data")
-    found.text = text.removeprefix(" ").removeprefix("\ufeff")
+    # The second blank: what rsyslog forwards of RFC 3164 keeps the one behind the tag.
+    found.text = text.removeprefix(" ").removeprefix("\ufeff").removeprefix(" ")
 
 
 def _keep(found: Line, id: str, parameters: str) -> None:
