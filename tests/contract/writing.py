@@ -1,6 +1,8 @@
 """A writer over a real SQLite file, driven step by step in the test's own thread, with a clock that the test moves."""
 
 import itertools
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ START_US = 1_800_000_000_000_000
 class Writing:
     """One life of the engine's process, without the process."""
 
-    def __init__(self, data: Path, at_us: int = START_US) -> None:
+    def __init__(self, data: Path, at_us: int = START_US, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.data = data
         self.at_us = at_us
         self.writer, origin = open_writer(str(data / FILE_NAME))
@@ -34,7 +36,7 @@ class Writing:
         self.intake = Intake(b"k" * 32)
         self.loop = WriterLoop(
             self.state, self.writer, load_dedup(address, at_us), self.intake, self.clock, self.reading,
-            events_so_far=origin.events, queue_events=10_000, after_commit=self.after.append,
+            events_so_far=origin.events, queue_events=10_000, after_commit=self.after.append, monotonic=monotonic,
         )  # fmt: skip
         self._ids = itertools.count(origin.cursor * 1000)
 

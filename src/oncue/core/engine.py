@@ -238,7 +238,7 @@ class Engine:
         elif kind == "oncue.effect.started":
             began = msgspec.json.decode(seen.event.data, type=BeganActing)
             effect = self.state.effects.get(began.effect)
-            if effect is None or effect.attempt != began.attempt:
+            if effect is None or effect.attempt != began.attempt or effect.started_token not in (None, began.token):
                 return command.Reply("request.conflict", f"{began.effect} is settled or was taken over")
             outbox.started(tx, effect, began.token)
             return command.Reply()

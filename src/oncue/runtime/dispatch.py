@@ -10,7 +10,7 @@ import heapq
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -21,6 +21,20 @@ from oncue.runtime.clock import Clock, microseconds
 GRACE_S: Final = 30.0
 
 _decode: Final = msgspec.json.Decoder(Effect).decode
+
+
+class Handle(Protocol):
+    """Something that will happen, and can be called off."""
+
+    def cancel(self) -> None: ...
+
+
+def _new_token() -> str:
+    return secrets.token_hex(8)
+
+
+def _call_later(delay_s: float, what: Callable[[], None]) -> Handle:
+    return asyncio.get_running_loop().call_later(delay_s, what)
 
 
 class Lease(msgspec.Struct):
@@ -46,15 +60,23 @@ class Worker:
 class Dispatcher:
     """The effects that wait, and the leases that run."""
 
-    def __init__(self, clock: Clock, lost: Callable[[Effect], None]) -> None:
+    def __init__(
+        self, clock: Clock, lost: Callable[[Effect], None], *,
+        later: Callable[[float, Callable[[], None]], Handle] | None = None,
+        monotonic: Callable[[], float] = time.monotonic, token: Callable[[], str] = _new_token,
+    ) -> None:  # fmt: skip
+        """`later` calls back after so many seconds; the running event loop's `call_later` unless given."""
         self._clock = clock
         self._lost = lost
+        self._later = later or _call_later
+        self._monotonic = monotonic
+        self._token = token
         self._bodies: dict[str, tuple[Effect, bytes]] = {}
         self._due: list[tuple[int, str, int]] = []
         self._leases: dict[str, Lease] = {}
         self._by_effect: dict[str, Lease] = {}
         self._workers: dict[int, Worker] = {}
-        self._handle: asyncio.TimerHandle | None = None
+        self._handle: Handle | None = None
 
     @property
     def pending(self) -> int:
@@ -118,7 +140,7 @@ class Dispatcher:
     def _go(self) -> None:
         """Hand out what is due, and look again when the next is."""
         now = self._clock.now()
-        monotonic = time.monotonic()
+        monotonic = self._monotonic()
         for lease in [lease for lease in self._leases.values() if lease.expires <= monotonic]:
             lease.worker.send(frames.Cancel([lease.token]))
             self._end(lease)
@@ -132,7 +154,7 @@ class Dispatcher:
             if known is None or known[0].attempt != attempt or id in self._by_effect:
                 continue
             worker = self._workers[number]
-            lease = Lease(secrets.token_hex(8), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
+            lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
             self._leases[lease.token] = self._by_effect[id] = lease
             worker.slots -= 1
             batches.setdefault(number, []).append((lease.token, known[1]))
@@ -150,7 +172,7 @@ class Dispatcher:
         if self._leases:
             waits.append(max(0.0, min(lease.expires for lease in self._leases.values()) - monotonic))
         if waits:
-            self._handle = asyncio.get_running_loop().call_later(min(*waits, 60.0), self._go)
+            self._handle = self._later(min(*waits, 60.0), self._go)
 
 
 def unknown(effect: Effect) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from oncue import __version__
 from oncue.core.state import State
 from oncue.store import schema
-from oncue.store.writer import SQLiteDriver, Writer
+from oncue.store.writer import Writer
 
 log = structlog.get_logger()
 
@@ -78,11 +78,11 @@ class Maintenance:
         if writer.batch == 0:
             return
         signed = note(self._state.identity.journal_id, writer.batch, writer.head, self._key)
-        self._run(
+        if self._run(
             "INSERT INTO checkpoint (batch, position, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [(writer.batch, self._state.position, self._now_us(), signed)],
-        )
-        self._checkpointed = writer.batch
+        ):
+            self._checkpointed = writer.batch
 
     def snapshot_if_due(self) -> None:
         """A snapshot a day, and one at each version of the engine."""
@@ -97,14 +97,15 @@ class Maintenance:
     def snapshot(self) -> None:
         """Keep the whole state as it is now."""
         dump = self._state.dump()
-        self._run(
+        taken = self._run(
             "INSERT INTO snapshot (position, at, engine, hash, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [(
                 self._state.position, self._now_us(), __version__, hashlib.sha256(dump).digest(),
                 zstandard.compress(dump, 3),
             )],
         )  # fmt: skip
-        log.info("snapshot taken", position=self._state.position, size=len(dump))
+        if taken:
+            log.info("snapshot taken", position=self._state.position, size=len(dump))
 
     def retain(self) -> None:
         """Remove what is older, or more, than retention allows. What a live incident or alert tells stays in its row."""
@@ -151,9 +152,10 @@ class Maintenance:
         self._run("DELETE FROM fact_ref WHERE position <= ?", [(position,)])
         log.info("retention removed the oldest", up_to=position)
 
-    def _run(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+    def _run(self, sql: str, rows: list[tuple[Any, ...]]) -> bool:
+        """Whether it could be written; if not, the next round tries again."""
         driver = self._writer.driver
-        if not isinstance(driver, SQLiteDriver):
+        if driver.dialect.name != "sqlite":
             sql = sql.replace("?", "%s")
         try:
             driver.begin()
@@ -162,3 +164,5 @@ class Maintenance:
         except driver.transient as error:
             driver.rollback()
             log.warning("maintenance put off", reason=str(error))
+            return False
+        return True

@@ -86,6 +86,7 @@ class WriterLoop:
     def __init__(
         self, state: State, writer: Writer, dedup: Dedup, intake: Intake, clock: Clock, reading: SqlEngine, *,
         events_so_far: int, queue_events: int, after_commit: Callable[[After], None],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.state = state
         self.counters = Counters()
@@ -100,6 +101,7 @@ class WriterLoop:
         self._events = events_so_far
         self._queue_events = queue_events
         self._after = after_commit
+        self._monotonic = monotonic
         self._urgent: deque[Work] = deque()
         self._normal: deque[Work] = deque()
         self._queued = 0
@@ -123,12 +125,12 @@ class WriterLoop:
     def submit(self, units: Sequence[frames.Submit | frames.Dead], done: Done) -> None:
         """Queue units; `done` is called, in the loop's thread, after the commit or refusal of each."""
         refused: list[frames.Answer] = []
-        down = self.problem is not None and time.monotonic() < self._retry_at
+        down = self.problem is not None and self._monotonic() < self._retry_at
         with self._lock:
             for unit in units:
                 urgent, size, weight = _measure(unit)
                 if down and not urgent:
-                    pause_s = max(1.0, self._retry_at - time.monotonic())
+                    pause_s = max(1.0, self._retry_at - self._monotonic())
                     refused.append(_refused(unit, "store.unavailable", self.problem or "", pause_s))
                 elif not urgent and self._is_full(size, weight):
                     self.counters.overloads += 1
@@ -184,13 +186,13 @@ class WriterLoop:
                     continue
                 self._wake.wait(wait_s)
             self._wake.clear()
-            if self.problem is not None and time.monotonic() < self._retry_at:
+            if self.problem is not None and self._monotonic() < self._retry_at:
                 if self._stopping:
                     self._refuse(self._normal)
                     self._refuse(self._urgent)
                     return
                 self._refuse(self._normal)
-                time.sleep(min(0.05, max(0.0, self._retry_at - time.monotonic())))
+                time.sleep(min(0.05, max(0.0, self._retry_at - self._monotonic())))
                 continue
             if self.problem is not None and not self._probe():
                 continue
@@ -232,12 +234,12 @@ class WriterLoop:
     def _batch(self) -> None:
         if self._urgent and not self._settle():
             return
-        began = time.perf_counter()
+        began = self._monotonic()
         making = Making(self.state, self._engine, self._dedup, self._intake, self._clock, self._reading)
         works: list[Work] = []
         answers: list[frames.Answer] = []
         size = 0
-        while size < BATCH_EVENTS and time.perf_counter() - began < BATCH_S:
+        while size < BATCH_EVENTS and self._monotonic() - began < BATCH_S:
             work = self._next()
             if work is None:
                 break
@@ -247,16 +249,16 @@ class WriterLoop:
         if self._timer_due():
             self._ticks += 1
             making.tick(self._ticks)
-        self.counters.busy_seconds += time.perf_counter() - began
+        self.counters.busy_seconds += self._monotonic() - began
         if not self._settle(making, works):
             return
-        began = self._busy_at = time.perf_counter()
+        began = self._busy_at = self._monotonic()
         behind = len(self._behind) + making.hot_rows
         hot_too = behind <= HOT_AT_ONCE or not works or began - self._hot_at > HOT_EVERY_S
         if hot_too:
             self._hot_at = began
         made = making.made(self._events, self._behind, hot_too)
-        self.counters.busy_seconds += time.perf_counter() - began
+        self.counters.busy_seconds += self._monotonic() - began
         if self._queued >= ASIDE_EVENTS:
             self._in_flight = InFlight(making, made, works, answers, self._aside.submit(self._commit, made))
             return
@@ -269,10 +271,10 @@ class WriterLoop:
             self._committed(making, made, works, answers, seconds)
 
     def _commit(self, made: Made) -> float:
-        began = time.perf_counter()
+        began = self._monotonic()
         if made.segment is not None or made.rows.any():
             self._writer.commit(made.segment, made.rows)
-        return time.perf_counter() - began
+        return self._monotonic() - began
 
     def _settle(self, next_making: Making | None = None, next_works: Sequence[Work] = ()) -> bool:
         """Wait for the commit that is under way. If it failed, so has what was decided after it."""
@@ -318,7 +320,7 @@ class WriterLoop:
         """
         if not self._settle() or not self._behind or self.problem is not None:
             return 1.0
-        pause_s = PAUSE_S - (time.perf_counter() - self._busy_at)
+        pause_s = PAUSE_S - (self._monotonic() - self._busy_at)
         if self._stopping or pause_s <= 0:
             self._batch()
             return 0.0
@@ -339,7 +341,7 @@ class WriterLoop:
         self._failures += 1
         self.counters.commit_failures += 1
         pause_s = self._pause_s()
-        self._retry_at = time.monotonic() + pause_s
+        self._retry_at = self._monotonic() + pause_s
         if self.problem is None:
             log.error("store unavailable", reason=reason)
         self.problem = reason
