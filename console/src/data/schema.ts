@@ -1841,6 +1841,17 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
         };
+        /** ListeningView */
+        ListeningView: {
+            address: string;
+            /** @enum {string} */
+            state: "starting" | "listening" | "overloaded" | "failing";
+            detail: string | null;
+            /** Format: date-time */
+            since: string;
+            connections: number;
+            lost: number;
+        };
         /** Listing[TokenView] */
         TokenViewList: {
             items: components["schemas"]["TokenView"][];
@@ -2288,6 +2299,7 @@ export interface components {
             last_event_at: string | null;
             last_error: string | null;
             last_error_at: string | null;
+            listening?: components["schemas"]["ListeningView"] | null;
         };
         /** Start */
         Start: {

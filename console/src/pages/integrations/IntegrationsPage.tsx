@@ -101,6 +101,7 @@ function SourceRow({ source }: { source: Source }) {
       <span className="row wrapping t12 dim">
         <span>{count(Math.round(source.rate_per_minute * 10) / 10)} a minute</span><span>{count(source.accepted)} accepted</span><span>{count(source.duplicates)} duplicates</span>
         <span>{source.rejected > 0 ? <Link className="link" to="/integrations/$tab" params={{ tab: "dead-letters" }}>{count(source.rejected)} rejected</Link> : "0 rejected"}</span>
+        {source.listening && <><span className="mono">{source.listening.address}</span><span>{count(source.listening.connections)} connected</span><span>{count(source.listening.lost)} lost</span></>}
         <span className="end">last event <RelativeTime at={source.last_event_at} suffix=" ago" /></span>
       </span>
       {source.last_error && <span className="t12 wrap" style={{ color: "var(--critical-text)" }}>{source.last_error} <RelativeTime at={source.last_error_at} suffix=" ago" /></span>}

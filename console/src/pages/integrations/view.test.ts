@@ -15,9 +15,22 @@ describe("a snippet", () => {
     expect(snippet(source({ type: "alertmanager" }), "http://h:8480")).toContain('targets: ["h:8480"]');
     expect(snippet(source({}), "http://h")).toContain("$ONCUE_TOKEN");
   });
+  it("points syslog at the port it listens at", () => {
+    const at = (address: string): string => snippet(source({ type: "syslog", listening: { address } as Source["listening"] }), "https://oncue.example:8480");
+    expect(at("tcp://0.0.0.0:5514")).toContain('target="oncue.example" port="5514" protocol="tcp" tcp_framing="octet-counted"');
+    expect(at("udp://[::]:5515")).toContain('port="5515" protocol="udp"');
+    expect(at("tls://0.0.0.0:6514")).toContain('streamDriver="gtls"');
+    expect(snippet(source({ type: "syslog" }), "https://oncue.example")).toContain("https://oncue.example/in/s");
+  });
 });
 
 describe("a source's health", () => {
+  it("is that of its socket, where it has one that fails", () => {
+    const listening = (state: string): Source => source({ last_event_at: "2026-11-20T10:00:00Z", listening: { state } as Source["listening"] });
+    expect(healthOf(listening("listening")).state).toBe("ok");
+    expect(healthOf(listening("failing")).text).toBe("Does not listen");
+    expect(healthOf(listening("overloaded")).text).toBe("Loses messages");
+  });
   it("is what happened last", () => {
     expect(healthOf(source({})).state).toBe("unknown");
     expect(healthOf(source({ last_event_at: "2026-11-20T10:00:00Z" })).state).toBe("ok");

@@ -3,7 +3,7 @@ import type { Monitor, SampleSeries, Severity, Source } from "../../data/types";
 import type { Series } from "../../parts/Chart";
 
 /** What to paste where, so that a sender of this type reaches OnCue. The token is named, never shown. */
-export function snippet(source: Pick<Source, "type" | "path" | "name">, origin: string): string {
+export function snippet(source: Pick<Source, "type" | "path" | "name"> & Partial<Pick<Source, "listening">>, origin: string): string {
   const url = `${origin}${source.path}`;
   switch (source.type) {
     case "alertmanager":
@@ -15,6 +15,17 @@ export function snippet(source: Pick<Source, "type" | "path" | "name">, origin: 
       return [`curl -sS ${url} \\`, "  -H 'Content-Type: application/json' \\", `  -d '{"routing_key": "YOUR-32-CHARACTER-KEY", "event_action": "trigger",`, `       "payload": {"summary": "Disk full", "source": "host-1", "severity": "critical"}}'`].join("\n");
     case "heartbeat":
       return `curl -fsS -X POST -H "Authorization: Bearer $ONCUE_TOKEN" ${url}/default/MONITOR`;
+    case "syslog": {
+      const [, protocol, port] = /^(\w+):.*:(\d+)$/.exec(source.listening?.address ?? "") ?? [];
+      if (port === undefined) return `tail -n 100 /var/log/syslog | curl -sS ${url} -H "Authorization: Bearer $ONCUE_TOKEN" --data-binary @-`;
+      const target = `target="${new URL(origin).hostname}" port="${port}"`;
+      if (protocol === "udp") return `# /etc/rsyslog.d/oncue.conf\naction(type="omfwd" ${target} protocol="udp")`;
+      const tls = protocol === "tls" ? ['       streamDriver="gtls" streamDriverMode="1" streamDriverAuthMode="x509/name"'] : [];
+      return [
+        "# /etc/rsyslog.d/oncue.conf", `action(type="omfwd" ${target} protocol="tcp" tcp_framing="octet-counted"`, ...tls,
+        '       template="RSYSLOG_SyslogProtocol23Format" action.resumeRetryCount="-1"', '       queue.type="linkedList" queue.size="100000" queue.filename="oncue")',
+      ].join("\n");
+    }
     default:
       return [
         `curl -sS ${url} \\`, '  -H "Authorization: Bearer $ONCUE_TOKEN" \\', "  -H 'Content-Type: application/cloudevents+json' \\",
@@ -29,6 +40,8 @@ export interface SourceHealth {
 }
 
 export function healthOf(source: Source): SourceHealth {
+  if (source.listening?.state === "failing") return { state: "failing", text: "Does not listen" };
+  if (source.listening?.state === "overloaded") return { state: "failing", text: "Loses messages" };
   const errorIsNewer = source.last_error_at !== null && (source.last_event_at === null || source.last_error_at > source.last_event_at);
   if (errorIsNewer) return { state: "failing", text: "Last message refused" };
   if (source.last_event_at === null) return { state: "unknown", text: "Nothing yet" };
