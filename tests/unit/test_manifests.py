@@ -263,6 +263,24 @@ def test_a_manifest_that_is_there_twice_is_refused() -> None:
         ("Monitor", {"uses": "host.cpu", "thresholds": [{"metric": "m"}]}, "spec.thresholds[0]", "at least one of"),
         (
             "Monitor",
+            {"uses": "host.cpu", "thresholds": [{"metric": "m", "warning": 9}, {"metric": "m", "warning": 8}]},
+            "spec.thresholds[1]",
+            "as precise as thresholds[0]",
+        ),
+        (
+            "Monitor",
+            {"uses": "host.cpu", "thresholds": [{"metric": "m", "warning": 9, "hours": "Mon-Fry 08:00-18:00"}]},
+            "spec.thresholds[0].hours",
+            "'fry' is not a day",
+        ),
+        (
+            "Monitor",
+            {"uses": "host.cpu", "thresholds": [{"metric": "m", "warning": 9, "hours": "daily 08:00-18:00 Berlin"}]},
+            "spec.thresholds[0].hours",
+            "no time zone 'Berlin'",
+        ),
+        (
+            "Monitor",
             {"uses": "host.cpu", "thresholds": [{"metric": "m", "warning": 90, "critical": 80}]},
             "spec.thresholds[0].critical",
             "must be above warning",

@@ -306,3 +306,36 @@ async def test_what_happened_since_the_last_probe_is_an_event_without_severity(s
     assert (event["resource"], event["title"], event["namespace"]) == ("host-1", "It was restarted", "default")
     assert event["data"] == {"to": "active", "monitor": "default/m"}
     assert "severity" not in event
+
+
+async def test_each_instance_is_judged_by_the_most_precise_threshold(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    thresholds = [
+        {"metric": "test.level", "major": 90},
+        {"metric": "test.level", "major": 50, "match": {"instance": "/data"}},
+    ]
+    await probes(watch(surroundings, outgoing, [{"/": 60, "/data": 60}], thresholds=thresholds), 1)
+    assert outgoing.states() == [("m//", "clear"), ("m/data", "major")]
+
+
+async def test_a_threshold_holds_only_in_its_hours_and_its_alert_ends_with_them(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    limit = {"metric": "test.level", "major": 90, "hours": "Thu 00:59-01:02 Europe/Berlin"}
+    watched = watch(surroundings, outgoing, [95, 95, 95, 95], thresholds=[limit])
+    for minute in (-2, 0, 1, 2):
+        await watched.probe(START + timedelta(minutes=minute))
+    assert outgoing.states() == [("m", "major"), ("m", "clear")]
+    assert outgoing.sent[-1][1]["title"].endswith("no limit holds at this hour")
+    assert outgoing.sent[-1][1]["time"] is not None
+
+
+async def test_other_limits_at_other_hours_are_taken_up_at_the_next_reading(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    thresholds = [
+        {"metric": "test.level", "warning": 50},
+        {"metric": "test.level", "critical": 90, "hours": "Thu 00:01-00:02"},
+    ]
+    watched = watch(surroundings, outgoing, [60, 60, 60, 95], thresholds=thresholds)
+    for minute in (0, 1, 2, 3):
+        await watched.probe(START + timedelta(minutes=minute))
+    assert outgoing.states() == [("m", "warning"), ("m", "clear"), ("m", "warning")]

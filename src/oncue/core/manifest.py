@@ -268,11 +268,30 @@ class ChannelSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """What the notifier takes; credentials as `secret://name`."""
 
 
+class ThresholdMatch(Spec, kw_only=True, frozen=True):
+    """Which readings a threshold is for; all that is given must fit. `*` stands for any text."""
+
+    resource: str | None = None
+    """What the readings are about."""
+    instance: str | None = None
+    """Which of several, as the mount point of a disk."""
+    labels: dict[str, str] = {}
+    """The reading's, or the monitor's."""
+
+
 class Threshold(Spec, kw_only=True, frozen=True):
-    """Limits on one metric of a monitor. With `below: true` a low value is bad."""
+    """Limits on one metric of a monitor. With `below: true` a low value is bad.
+
+    Of several on the same metric, each reading is judged by the most precise one that fits it: the one with the most
+    exact conditions, then the most conditions with `*`, then one with hours.
+    """
 
     metric: str
     """As the monitor's page lists them."""
+    match: ThresholdMatch | None = None
+    """Readings that it is for; None is all."""
+    hours: str | None = None
+    """When it holds, as in `Mon-Fri 08:00-18:00 Europe/Berlin`; None is always."""
     warning: float | None = None
     minor: float | None = None
     major: float | None = None
@@ -303,7 +322,7 @@ class MonitorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     with_: dict[str, Any] = {}
     """What the monitor takes; credentials as `secret://name`."""
     thresholds: list[Threshold] = []
-    """Limits on its metrics."""
+    """Limits on its metrics; the most precise one that fits a reading and the hour counts."""
     retries: Annotated[int, msgspec.Meta(ge=0, le=100)] = 0
     """Failed probes in a row that are forgiven before the alarm."""
     grace: Duration = "30s"

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from oncue.core import expression
+from oncue.core import expression, hours
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.manifest import (
@@ -31,6 +32,7 @@ from oncue.core.manifest import (
     WorkflowSpec,
 )
 from oncue.core.severity import NAMES as SEVERITIES
+from oncue.core.threshold import tied
 from oncue.manifests.document import Path_
 from oncue.manifests.shape import misfits, near
 from oncue.sdk import registry
@@ -324,9 +326,12 @@ def _monitor(spec: MonitorSpec) -> Iterator[Finding]:
     yield from _positive(spec.timeout, ("timeout",))
     for index, threshold in enumerate(spec.thresholds):
         yield from _threshold(threshold, ("thresholds", index))
+    yield from _ties(spec.thresholds)
 
 
 def _threshold(threshold: Threshold, path: Path_) -> Iterator[Finding]:
+    if threshold.hours is not None:
+        yield from _hours(threshold.hours, (*path, "hours"))
     levels = [(name, limit) for name in _LEVELS if (limit := getattr(threshold, name)) is not None]
     if not levels:
         yield Finding(path, f"give a limit for at least one of {', '.join(_LEVELS)}")
@@ -334,6 +339,34 @@ def _threshold(threshold: Threshold, path: Path_) -> Iterator[Finding]:
         if (bad >= mild) if threshold.below else (bad <= mild):
             order = "below" if threshold.below else "above"
             yield Finding((*path, worse), f"{worse} ({bad:g}) must be {order} {milder} ({mild:g})")
+
+
+def _hours(text: str, path: Path_) -> Iterator[Finding]:
+    try:
+        zone = hours.parse(text).zone
+    except ValueError as error:
+        yield Finding(path, str(error))
+        return
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Finding(path, f"there is no time zone {zone!r}; write one as Europe/Berlin")
+
+
+def _ties(thresholds: list[Threshold]) -> Iterator[Finding]:
+    sound = [
+        (index, one)
+        for index, one in enumerate(thresholds)
+        if one.hours is None or not any(_hours(one.hours, ("hours",)))
+    ]
+    for later, one in sound:
+        for earlier, other in sound:
+            if earlier < later and tied(other, one):
+                detail = (
+                    f"it is as precise as thresholds[{earlier}], and a reading may fit both; add a condition to one"
+                )
+                yield Finding(("thresholds", later), detail)
+                break
 
 
 def _source(spec: SourceSpec) -> Iterator[Finding]:

@@ -11,12 +11,17 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from oncue.core.duration import seconds
+from oncue.core.hours import Hours
+from oncue.core.hours import parse as parse_hours
 from oncue.core.manifest import Manifest, MonitorSpec, Threshold
+from oncue.core.threshold import choose
 from oncue.runtime.inputs import document, instant
 from oncue.runtime.series import Reachability, Series
 from oncue.runtime.surroundings import Surroundings
@@ -67,13 +72,13 @@ class Sensing:
         try:
             spec = registry.fit(manifest.spec, MonitorSpec)
             monitor = registry.monitor(spec.uses)
+            if monitor.passive:
+                return
+            watch = Watch(manifest, spec, monitor, self._surroundings, self._send, self._log)
         except ActionError as error:
             self._send(_health(manifest, error), _origin(manifest))
             self._log.warning("monitor.unusable", monitor=f"{manifest.namespace}/{manifest.name}", detail=error.detail)
             return
-        if monitor.passive:
-            return
-        watch = Watch(manifest, spec, monitor, self._surroundings, self._send, self._log)
         if before is not None:
             watch.inherit(before)
         self._watches[watch.id] = watch
@@ -113,6 +118,10 @@ class Watch:
         self._every_s = max(1.0, seconds(spec.every))
         self._timeout_s = seconds(spec.timeout)
         self._docs = {doc.metric: doc for doc in monitor.metrics}
+        self._thresholds: dict[str, list[Threshold]] = {}
+        for one in spec.thresholds:
+            self._thresholds.setdefault(one.metric, []).append(one)
+        self._hours = {one.hours: _hours(one.hours) for one in spec.thresholds if one.hours is not None}
         self._series: dict[tuple[str, str], Series] = {}
         self._target = Reachability(spec.retries, spec.severity)
         self._standing: dict[str, _Standing] = {}
@@ -185,16 +194,29 @@ class Watch:
             changed = self._target.take(found.fault is not None, at, severity)
             if changed or self._is_due(check):
                 self._report_target(check, found.fault, resource, at, masked)
-        for threshold in self._spec.thresholds:
-            for reading in found.readings:
-                if reading.metric == threshold.metric:
-                    present.add(self._check(reading))
-                    self._take(threshold, reading, resource, at)
+        for reading in found.readings:
+            thresholds = self._thresholds.get(reading.metric)
+            if thresholds is None:
+                continue
+            check = self._check(reading)
+            present.add(check)
+            labels = {**self._spec.labels, **reading.labels}
+            threshold = choose(thresholds, resource, reading.instance, labels, partial(self._holds, at))
+            if threshold is not None:
+                self._take(threshold, reading, resource, at)
+            elif (standing := self._standing.pop(check, None)) is not None:
+                self._clear(check, standing, "no limit holds at this hour")
+                self._series.pop((reading.metric, reading.instance), None)
         if found.fault is None:
             self._end_absent(present)
 
+    def _holds(self, at: datetime, hours: str) -> bool:
+        covered, zone = self._hours[hours]
+        return covered.cover(at.astimezone(zone))
+
     def _take(self, threshold: Threshold, reading: Reading, resource: str, at: datetime) -> None:
         series = self._series.setdefault((reading.metric, reading.instance), Series(threshold))
+        series.adopt(threshold)
         check = self._check(reading)
         changed = series.take(reading.value, at)
         if series.state is None or not (changed or self._is_due(check)):
@@ -341,6 +363,15 @@ class Watch:
             self._health = health
             self._send(_health(self.manifest, error), _origin(self.manifest))
             self._log.warning("monitor.failing", monitor=self.id, error_code=error.code, detail=error.detail)
+
+
+def _hours(text: str) -> tuple[Hours, ZoneInfo]:
+    """The hours and their zone. Raises `ActionError` inputs.invalid."""
+    try:
+        hours = parse_hours(text)
+        return hours, ZoneInfo(hours.zone)
+    except (ValueError, ZoneInfoNotFoundError) as error:
+        raise ActionError("inputs.invalid", f"thresholds: hours: {error}") from error
 
 
 def _origin(manifest: Manifest) -> str:

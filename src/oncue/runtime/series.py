@@ -48,6 +48,12 @@ class Series:
         self._latest.clear()
         return True
 
+    def adopt(self, threshold: Threshold) -> None:
+        """Judge by this threshold from the next reading on; the state stays until readings say otherwise."""
+        if threshold != self.threshold:
+            self.threshold = threshold
+            self._latest = deque(maxlen=threshold.readings)
+
     def limit(self) -> float | None:
         """The limit of the present level; of the lowest one while clear."""
         if self.state in LEVELS:
