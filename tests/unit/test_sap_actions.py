@@ -1,7 +1,7 @@
 """Starting, stopping, restarting and questioning a simulated SAP system; nothing is done twice."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +23,16 @@ def system() -> Iterator[SapSystem]:
 
 
 async def run(
-    uses: str, instance: Instance, tmp_path: Path, attempt: int = 1, timeout_s: float = 6, **more: Any
+    uses: str, instance: Instance, tmp_path: Path, asked_s: float = 0, timeout_s: float = 8, **more: Any
 ) -> Any:
     action = registry.action(uses)
     given = {"host": "127.0.0.1", "instance": instance.number, "port": instance.port, "sid": "DMO", **more}
     surroundings = context(
-        tmp_path, allows=[Allow("127.0.0.1")], secrets={"sap": "initial-4711"}, attempt=attempt, timeout_s=timeout_s
+        tmp_path,
+        allows=[Allow("127.0.0.1")],
+        secrets={"sap": "initial-4711"},
+        timeout_s=timeout_s,
+        asked_at=datetime.now(UTC) - timedelta(seconds=asked_s),
     )
     return msgspec.to_builtins(await action.run(registry.fit(given, action.inputs), surroundings))
 
@@ -42,7 +46,7 @@ async def test_an_instance_is_stopped_once_and_started_once(system: SapSystem, t
     done = await run("sapcontrol.stop", aas, tmp_path, soft_timeout_s=30, **CREDENTIALS)
     assert done == {"already_done": False, "before": "GREEN", "after": "GRAY"}
     assert aas.state() == "GRAY"
-    again = await run("sapcontrol.stop", aas, tmp_path, attempt=2, **CREDENTIALS)
+    again = await run("sapcontrol.stop", aas, tmp_path, asked_s=10, **CREDENTIALS)
     assert again["already_done"]
     assert changes(system) == [("Stop", "03")]
     done = await run("sapcontrol.start", aas, tmp_path, **CREDENTIALS)
@@ -71,13 +75,28 @@ async def test_a_restart_is_done_when_the_programs_are_new_ones(system: SapSyste
 async def test_a_restart_that_was_asked_for_before_a_crash_is_not_asked_for_again(
     system: SapSystem, tmp_path: Path
 ) -> None:
-    await run("sapcontrol.restart", system.primary, tmp_path, **CREDENTIALS)
-    again = await run("sapcontrol.restart", system.primary, tmp_path, attempt=2, **CREDENTIALS)
+    system.primary.restart(1.0)  # asked for ten seconds ago, by an attempt that was cut off
+    await run("sapcontrol.restart", system.primary, tmp_path, asked_s=10, **CREDENTIALS)
+    again = await run("sapcontrol.restart", system.primary, tmp_path, asked_s=60, **CREDENTIALS)
     assert again["already_done"]
+    assert changes(system) == []
+    await run("sapcontrol.restart", system.primary, tmp_path, **CREDENTIALS)
     assert changes(system) == [("RestartInstance", "00")]
-    system.primary.restart(0.4)
-    await run("sapcontrol.restart", system.primary, tmp_path, attempt=2, **CREDENTIALS)
+
+
+async def test_an_instance_that_is_wholly_stopped_is_restarted_however_old_the_wish_is(
+    system: SapSystem, tmp_path: Path
+) -> None:
+    system.primary.turn("GRAY", 0, 0)
+    await run("sapcontrol.restart", system.primary, tmp_path, asked_s=60, **CREDENTIALS)
     assert changes(system) == [("RestartInstance", "00")]
+
+
+async def test_a_stop_that_goes_on_is_waited_for_and_not_asked_for_again(system: SapSystem, tmp_path: Path) -> None:
+    system.primary.turn("GRAY", 0, 1.0)
+    done = await run("sapcontrol.stop", system.primary, tmp_path, **CREDENTIALS)
+    assert (done["before"], done["after"]) == ("YELLOW", "GRAY")
+    assert changes(system) == []
 
 
 async def test_what_is_not_reached_in_time_is_told(system: SapSystem, tmp_path: Path) -> None:

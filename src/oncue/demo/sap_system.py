@@ -103,12 +103,18 @@ class Instance:
                 "name": name,
                 "description": description,
                 "dispstatus": "SAPControl-" + ("GRAY" if dead else state),
-                "textstatus": "Running" if runs else "Starting" if state == "YELLOW" else "Stopped",
+                "textstatus": "Running" if runs else self._changing() if state == "YELLOW" else "Stopped",
                 "starttime": _instant(at) if runs else "",
                 "elapsedtime": _elapsed(time.time() - at) if runs else "",
                 "pid": str(4000 + int(self.number) * 100 + place + int(at * 10) % 1000 * 1000) if runs else "-1",
             })  # fmt: skip
         return found
+
+    def _changing(self) -> str:
+        """What it is doing while it is YELLOW: by what comes next."""
+        now = time.time()
+        following = next((state for at, state in self._changes if at > now and state != "YELLOW"), "GREEN")
+        return "Stopping" if following == "GRAY" else "Starting"
 
     def _present(self) -> tuple[float, State]:
         now = time.time()

@@ -113,7 +113,9 @@ class Acting:
     async def _attempt(self, work: _Work) -> EffectResult | None:
         """The attempt's result; None if it must not be made after all."""
         effect = work.effect
-        context = self._surroundings.context(effect.namespace, effect.id, effect.attempt, effect.timeout_s)
+        context = self._surroundings.context(
+            effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at
+        )
         once = effect.effect_class == "at-most-once"
         deadline = asyncio.timeout(effect.timeout_s)
         try:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 import msgspec
 
@@ -35,8 +34,10 @@ class Surroundings:
             allows.setdefault(manifest.namespace, []).append(exception_of(manifest))
         self._allows = allows
 
-    def context(self, namespace: str, key: str, attempt: int, timeout_s: float, **log: Any) -> Context:
-        """The surroundings of one piece of work."""
+    def context(
+        self, namespace: str, key: str, attempt: int, timeout_s: float, asked_at: datetime | None = None
+    ) -> Context:
+        """The surroundings of one piece of work; `asked_at` is when it was first asked for."""
         return Context(
             namespace=namespace,
             key=key,
@@ -48,6 +49,7 @@ class Surroundings:
             resolve=self._resolve,
             base_url=self._base_url,
             shell=self._shell,
+            asked_at=asked_at,
         )
 
     def _resolve(self, reference: str, namespace: str) -> str:

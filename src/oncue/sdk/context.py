@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Protocol
 
 import httpx
@@ -75,12 +76,15 @@ class Context:
         resolve: Callable[[str, str], str],
         base_url: str,
         shell: ShellRules = NO_SHELL,
+        asked_at: datetime | None = None,
     ) -> None:
         self.namespace = namespace
         self.key = key
         """Idempotency key: the same for every attempt."""
         self.attempt = attempt
-        """From 1."""
+        """From 1. Work that was cut off by a crash is taken up again under the same number."""
+        self.asked_at = asked_at or datetime.now(UTC)
+        """When the work was first asked for, before any crash."""
         self.guard = guard
         self.mailer = mailer
         self.base_url = base_url
@@ -94,6 +98,11 @@ class Context:
     def remaining_s(self) -> float:
         """Seconds until the work is stopped; never negative."""
         return max(0.0, self._deadline - time.monotonic())
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the work was first asked for, before any crash; never negative."""
+        return max(0.0, (datetime.now(UTC) - self.asked_at).total_seconds())
 
     def secret(self, reference: str) -> str:
         """The secret's value, masked from now on. Raises `ActionError` secret.not_found."""

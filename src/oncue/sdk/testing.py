@@ -7,6 +7,7 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from oncue.sdk.mail import Mailer
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
 from oncue.sdk.outbound import Allow, Guard
-from oncue.sdk.source import SEVERITIES, Message, NoSettings, Refusal, Source, decode_document
+from oncue.sdk.source import SEVERITIES, Listening, Message, NoSettings, Received, Refusal, Source, decode_document
 
 _NAME: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
 _METRIC: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
@@ -53,6 +54,7 @@ def context(
     attempt: int = 1,
     key: str = "ef-1",
     log: Log | None = None,
+    asked_at: datetime | None = None,
 ) -> Context:
     """Real surroundings in a directory; `secrets` maps names to values."""
 
@@ -73,6 +75,7 @@ def context(
         resolve=resolve,
         base_url="https://oncue.example",
         shell=shell,
+        asked_at=asked_at,
     )
 
 
@@ -136,6 +139,14 @@ def check_source(source: Source, example: Mapping[str, Any], message: Message) -
         assert event.specversion == "1.0", f"{source.name}: {event.specversion!r} is not CloudEvents 1.0"
         assert all((event.id, event.source, event.type)), f"{source.name}: an event lacks id, source or type"
         assert event.severity in (None, *SEVERITIES), f"{source.name}: {event.severity!r} is not a severity"
+    if isinstance(source, Listening):
+        assert inspect.iscoroutinefunction(source.listen), f"{source.name}: listen is not a coroutine function"
+        address = source.listens(dict(example))
+        assert address is None or "://" in address, f"{source.name}: {address!r} is not PROTOCOL://ADDRESS"
+        received = [Received(body, peer="192.0.2.1", cut=cut) for body in GARBAGE for cut in (False, True)]
+        found = source.gathered(msgspec.structs.replace(message, body=b""), received)
+        indexes = [*map(found.index, range(len(found.events))), *(letter[0] for letter in found.rejected)]
+        assert all(0 <= index < len(received) for index in indexes), f"{source.name}: an index is none of a member"
     for body in GARBAGE:
         try:
             source.parse(msgspec.structs.replace(message, body=body))

@@ -1,8 +1,8 @@
 """The actions `sapcontrol.start`, `sapcontrol.stop` and `sapcontrol.restart`: of one instance, or of a whole system.
 
-Each asks for the state before it acts, so that it can be tried again after a crash in the middle: what is as wanted, or
-on its way there, is not asked for twice. Then it waits until the wanted state is reached. A restart that was asked for
-before a crash is known by how short a time the programs run.
+Each asks for the state before it acts, so that it can be taken up again after a crash in the middle: what is as wanted, or
+on its way there, is not asked for twice. Then it waits until the wanted state is reached. That a restart has been done is
+known by the programs: they run for a shorter time than has passed since the restart was first asked for.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc
 
 POLL_S: Final = 2.0
 """Between two looks at the state."""
+SETTLED_S: Final = 5.0
+"""Work that is older was begun before: a first look at the state comes at once."""
 
 
 class Inputs(Target, kw_only=True, forbid_unknown_fields=True):
@@ -51,6 +53,8 @@ class _Change:
         ErrorDoc("sap.not_reached", "The wanted state was not reached within the step's timeout.", transient=True),
     )
     wanted = "GREEN"
+    changing: tuple[str, ...] = ("starting", "initializ", "waiting")
+    """How the text of a program begins that is on its way, in lower case."""
     methods: ClassVar[dict[str, str]] = {}
 
     def effect_class(self, inputs: Inputs) -> EffectClass:
@@ -64,55 +68,52 @@ class _Change:
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The wanted state is reached, or asked for if it is not to be waited for."""
         client = SapControl(inputs, context)
-        before = await _states(client, inputs.scope)
-        if self.is_done(before) and not await self.must_repeat(client, inputs, context):
+        programs = await client.rows("GetProcessList", Process)
+        before = await _states(client, inputs.scope, programs)
+        if self.is_done(before) and not self.must_repeat(programs, context):
             return Outputs(already_done=True, before=_worst(before), after=_worst(before))
-        programs = await _programs(client) if self.renews else None
-        if not self.is_under_way(before, context):
+        if not self.is_under_way(before, programs, context):
             await client.call(self.methods[inputs.scope], **self.parameters(inputs))
         if not inputs.wait:
             return Outputs(already_done=False, before=_worst(before), after=_worst(await _states(client, inputs.scope)))
-        return Outputs(
-            already_done=False, before=_worst(before), after=await self._reached(client, inputs, context, programs)
-        )
+        return Outputs(already_done=False, before=_worst(before), after=await self._reached(client, inputs, context))
 
     def is_done(self, states: list[str]) -> bool:
         """Whether all is as wanted."""
         return all(state == self.wanted for state in states)
 
-    async def must_repeat(self, client: SapControl, inputs: Inputs, context: Context) -> bool:
+    def must_repeat(self, programs: list[Process], context: Context) -> bool:
         """Whether it must be asked for although the state is as wanted."""
         return False
 
-    def is_under_way(self, states: list[str], context: Context) -> bool:
-        """Whether an earlier attempt has asked already: it is on its way."""
-        return context.attempt > 1 and "YELLOW" in states
+    def is_under_way(self, states: list[str], programs: list[Process], context: Context) -> bool:
+        """Whether it was asked for before a crash, and goes on."""
+        if any(program.textstatus.lower().startswith(self.changing) for program in programs):
+            return True
+        return context.age_s > SETTLED_S and "YELLOW" in states
 
     def parameters(self, inputs: Inputs) -> dict[str, Any]:
         """What the method takes beside its defaults."""
         return {}
 
-    async def _reached(
-        self, client: SapControl, inputs: Inputs, context: Context, programs: set[tuple[str, int | None, str]] | None
-    ) -> str:
-        """The state once it is as wanted, and no program is still one of `programs`."""
+    async def _reached(self, client: SapControl, inputs: Inputs, context: Context) -> str:
+        """The state once it is as wanted."""
         while context.remaining_s > POLL_S:
             await asyncio.sleep(min(POLL_S, context.remaining_s / 10))
             try:
-                states = await _states(client, inputs.scope)
-                if self.is_done(states) and (programs is None or not programs & await _programs(client)):
-                    return _worst(states)
+                programs = await client.rows("GetProcessList", Process)
+                states = await _states(client, inputs.scope, programs)
             except ActionError as error:
                 if not error.transient:
-                    raise  # while it changes, an instance may be silent; nothing else may go wrong
+                    raise
+                continue  # while it changes, an instance may be silent
+            if self.is_done(states) and not self.must_repeat(programs, context):
+                return _worst(states)
         raise ActionError(
             "sap.not_reached",
             f"{control.resource(inputs)} did not become {self.wanted} in time",
             transient=True,
         )
-
-    renews = False
-    """Whether the programs must be other ones afterwards."""
 
 
 class Start(_Change):
@@ -127,6 +128,7 @@ class Stop(_Change):
 
     name = "sapcontrol.stop"
     wanted = "GRAY"
+    changing = ("stopping",)
     methods: ClassVar[dict[str, str]] = {"instance": "Stop", "system": "StopSystem"}
 
     def parameters(self, inputs: Inputs) -> dict[str, Any]:
@@ -139,39 +141,33 @@ class Restart(_Change):
 
     name = "sapcontrol.restart"
     methods: ClassVar[dict[str, str]] = {"instance": "RestartInstance", "system": "RestartSystem"}
-    renews = True
 
     def parameters(self, inputs: Inputs) -> dict[str, Any]:
         """The soft shutdown's time."""
         return {"softtimeout": inputs.soft_timeout_s}
 
-    async def must_repeat(self, client: SapControl, inputs: Inputs, context: Context) -> bool:
-        """At the first attempt, always; later, unless the programs run for a shorter time than a step may take."""
-        if context.attempt == 1:
-            return True
-        processes = await client.rows("GetProcessList", Process)
-        times = [elapsed for one in processes if (elapsed := rows.seconds(one.elapsedtime)) is not None]
-        return not times or max(times) > RECENT_S
+    def must_repeat(self, programs: list[Process], context: Context) -> bool:
+        """Unless every program was started after the restart was first asked for."""
+        return not all(_is_new(program, context) for program in programs)
 
-    def is_under_way(self, states: list[str], context: Context) -> bool:
-        """An earlier attempt has asked if anything is not GREEN."""
-        return context.attempt > 1 and not self.is_done(states)
+    def is_under_way(self, states: list[str], programs: list[Process], context: Context) -> bool:
+        """It changes, and no program runs any more that ran before. What is wholly stopped is asked for again."""
+        runs = [program for program in programs if program.dispstatus == "GREEN"]
+        changes = bool(runs) or "YELLOW" in states
+        return context.age_s > SETTLED_S and changes and all(_is_new(program, context) for program in runs)
 
 
-RECENT_S: Final = 3600
-"""After a crash, programs that run for a shorter time than this were restarted by the attempt before it."""
+def _is_new(program: Process, context: Context) -> bool:
+    """Whether it was started since the work was first asked for. Both are durations, so that clocks need not agree."""
+    elapsed = rows.seconds(program.elapsedtime)
+    return elapsed is not None and elapsed + 1 <= context.age_s
 
 
-async def _states(client: SapControl, scope: str) -> list[str]:
+async def _states(client: SapControl, scope: str, programs: list[Process] | None = None) -> list[str]:
     if scope == "system":
         return [one.dispstatus for one in await client.rows("GetSystemInstanceList", Instance)] or ["GRAY"]
-    return [one.dispstatus for one in await client.rows("GetProcessList", Process)] or ["GRAY"]
-
-
-async def _programs(client: SapControl) -> set[tuple[str, int | None, str]]:
-    """The programs that run, told apart from those of an earlier start."""
-    found = await client.rows("GetProcessList", Process)
-    return {(one.name, one.pid, one.starttime) for one in found if one.dispstatus == "GREEN"}
+    found = programs if programs is not None else await client.rows("GetProcessList", Process)
+    return [one.dispstatus for one in found] or ["GRAY"]
 
 
 def _worst(states: list[str]) -> str:

@@ -1,0 +1,104 @@
+"""A real server and a simulated SAP system: what is asked of the system once is done once, whatever dies meanwhile."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oncue.demo.sap_system import SapSystem
+from tests.server import Server, eventually
+
+MANIFESTS = """
+apiVersion: oncue/v1
+kind: OutboundAllow
+metadata: {name: sap}
+spec: {host: 127.0.0.1, port: PORT, reason: the simulated system}
+---
+apiVersion: oncue/v1
+kind: Monitor
+metadata: {name: programs}
+spec:
+  uses: sap.processes
+  every: 1s
+  labels: {tier: test}
+  with: {host: 127.0.0.1, port: PORT, instance: "00", sid: DMO, hostname: dmopas}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: stop}
+spec:
+  steps:
+    - id: stop
+      uses: sapcontrol.stop
+      with: {host: 127.0.0.1, port: PORT, instance: "00", sid: DMO, user: dmoadm, password: "secret://sap"}
+      timeout: 1m
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: restart}
+spec:
+  steps:
+    - id: restart
+      uses: sapcontrol.restart
+      with: {host: 127.0.0.1, port: PORT, instance: "00", sid: DMO, user: dmoadm, password: "secret://sap"}
+      timeout: 1m
+"""
+
+
+@pytest.fixture(scope="module")
+def system() -> Iterator[SapSystem]:
+    with SapSystem(password="initial-4711", takes_s=5) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, system: SapSystem) -> Iterator[Server]:
+    home = tmp_path_factory.mktemp("sap")
+    with Server(home / "data") as running:
+        assert running.cli("secret", "set", "sap", stdin="initial-4711").returncode == 0
+        path: Path = home / "manifests.yaml"
+        path.write_text(MANIFESTS.replace("PORT", str(system.primary.port)))
+        done = running.cli("apply", "-f", str(path))
+        assert done.returncode == 0, done.stderr
+        yield running
+    running.verify()
+
+
+def asked(system: SapSystem, method: str) -> int:
+    return sum(call.method == method for call in system.calls)
+
+
+def ended(server: Server, run: str) -> dict[str, Any] | None:
+    found: dict[str, Any] = server.client.get(f"/api/v1/runs/{run}").json()
+    return found if found["state"] != "running" else None
+
+
+@pytest.mark.parametrize(
+    ("workflow", "method", "state"), [("restart", "RestartInstance", "GREEN"), ("stop", "Stop", "GRAY")]
+)
+def test_a_server_that_dies_in_the_middle_finishes_the_work_and_asks_once(
+    server: Server, system: SapSystem, workflow: str, method: str, state: str
+) -> None:
+    started = server.client.post("/api/v1/runs", json={"workflow": workflow, "inputs": {}})
+    assert started.status_code == 201, started.text
+    eventually(lambda: asked(system, method), what=f"{method} at the SAP system")
+    server.kill()
+    server.start()
+    run = eventually(lambda: ended(server, started.json()["id"]), 50, "the end of the run")
+    assert run["state"] == "succeeded", run
+    assert system.primary.state() == state
+    assert asked(system, method) == 1
+
+
+def test_an_instance_that_does_not_run_is_an_alert_with_its_labels(server: Server, system: SapSystem) -> None:
+    system.primary.turn("GRAY", 0, 0)
+
+    def alert() -> dict[str, Any] | None:
+        mine = (one for one in server.items("alerts", state="firing") if one["resource"] == "dmopas_DMO_00")
+        return next((one for one in mine if one["title"] == "dmopas_DMO_00 does not run"), None)
+
+    found = eventually(alert, what="the alert")
+    assert found["labels"] == {"sid": "DMO", "instance": "00", "host": "dmopas", "tier": "test"}
+    system.primary.turn("GREEN", 0, 0)
+    eventually(lambda: alert() is None, what="its end")
