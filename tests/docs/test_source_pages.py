@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from oncue.sdk import registry
-from tests.sources import faults, told
+from tests.sources import faults, parse, told
+from tests.unit.story import Story
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "how-to" / "sources").glob("*.md"))
@@ -21,7 +22,7 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def spec_of(page: Path) -> dict[str, Any]:
-    (manifest,) = blocks(page, "yaml")
+    manifest = blocks(page, "yaml")[0]
     document = YAML(typ="safe").load(manifest)
     assert (document["apiVersion"], document["kind"]) == ("oncue/v1", "Source")
     spec: dict[str, Any] = document["spec"]
@@ -47,6 +48,22 @@ def test_the_examples_fire_an_alert_and_end_it(page: Path) -> None:
         "alert.fired",
         "alert.resolved",
     ]
+
+
+def test_the_policy_on_syslog_counts_failed_logins() -> None:
+    page = next(page for page in PAGES if page.name == "syslog.md")
+    policy = YAML(typ="safe").load(blocks(page, "yaml")[1])
+    story = Story()
+    story.apply(policy["kind"], policy["metadata"]["name"], policy["spec"])
+    line = "<38>Mar  1 11:59:50 web-1 sshd[%d]: %s password for root from 10.0.0.%d port 22"
+    for number in range(20):
+        assert "alert.fired" not in story.types()
+        for body in (line % (number, "Accepted", number), line % (number, "Failed", number)):
+            for document in parse("syslog", body).events:
+                story.skip("1s")
+                story.feed(document, story.now)
+    (fired,) = story.of("alert.fired")
+    assert (fired["severity"], fired["title"]) == ("major", "Many failed logins on web-1")
 
 
 def test_every_source_has_a_page() -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -287,3 +288,33 @@ def test_what_has_arrived_is_committed_when_the_server_stops_in_order(fresh_serv
     found = heard(fresh_server, "tcp", 3_000)
     assert [int(one["event"]["data"]["message"]) for one in found] == list(range(3_000))
     eventually(lambda: accepts(port), what="the socket after the restart")
+
+
+def test_a_stream_outlives_an_engine_that_is_killed(fresh_server: Server, home: Path) -> None:
+    port = free_port()
+    apply(fresh_server, home, source("tcp", port, protocol="tcp"))
+    eventually(lambda: state(fresh_server, "tcp") == "listening", what="the socket")
+    with socket.create_connection(("127.0.0.1", port)) as sender:
+        for number in range(4_000):
+            sender.sendall(b"<14>Oct 11 22:14:15 web-1 app: %d\n" % number)
+            if number == 1_000:
+                process_of(fresh_server, "engine").kill()
+        found = heard(fresh_server, "tcp", 4_000)
+    assert [int(one["event"]["data"]["message"]) for one in found] == list(range(4_000))
+
+
+def test_a_worker_that_is_killed_listens_again(fresh_server: Server, home: Path) -> None:
+    port = free_port()
+    apply(fresh_server, home, source("tcp", port, protocol="tcp"))
+    eventually(lambda: accepts(port), what="the socket")
+    worker = process_of(fresh_server, "worker")
+    worker.kill()
+    worker.wait(10)
+    eventually(lambda: accepts(port), what="the socket of the next worker")
+    logger("-T", "-P", str(port), "--octet-count", "-t", "job", "after the kill")
+    (one,) = heard(fresh_server, "tcp", 1)
+    assert one["event"]["data"]["message"] == "after the kill"
+
+
+def process_of(server: Server, part: str) -> psutil.Process:
+    return next(one for one in server.processes() if any(part in word for word in one.cmdline()[1:4]))
