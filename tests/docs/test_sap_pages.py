@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from oncue import manifests
-from tests.server import ROOT
+from tests.docs.test_how_to_sources import blocks, run
+from tests.server import ROOT, Server
 from tests.unit.story import Story
 
 PAGE = ROOT / "docs" / "how-to" / "sap-events.md"
@@ -114,3 +115,17 @@ def test_a_slow_dialog_is_looked_into(story: Story) -> None:
 
 def effect_of(story: Story, method: str) -> str:
     return next(id for id, one in story.state.effects.items() if one.payload.get("method") == method)
+
+
+def test_the_commands_of_the_page_on_events_raise_an_alert_and_end_it(oncue_server: Server, tmp_path: Path) -> None:
+    curl, emit = blocks("sap-events.md", "sh")
+    assert '"accepted":1' in run(oncue_server, tmp_path, curl)
+    (alert,) = oncue_server.items("alerts", state="firing")
+    assert (alert["resource"], alert["labels"]) == ("PRD/job", {"sid": "PRD"})
+    run(oncue_server, tmp_path, emit)
+    assert oncue_server.items("alerts", state="firing") == []
+
+
+def test_the_examples_apply_to_a_real_server(oncue_server: Server) -> None:
+    done = oncue_server.cli("apply", "-f", str(EXAMPLES), "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -11,6 +11,8 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from oncue.demo.sap_system import Instance, SapSystem
 from oncue.plugins.sap import control, rows, soap
@@ -22,6 +24,11 @@ from oncue.sdk.testing import context
 ROOT = Path(os.environ.get("ONCUE_CORPUS") or "/nowhere") / "sap"
 CORPUS = pytest.mark.skipif(not ROOT.is_dir(), reason="ONCUE_CORPUS is not set")
 AT = datetime(2026, 5, 1, tzinfo=UTC)
+ANSWER = (
+    b'<?xml version="1.0" encoding="UTF-8"?><S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/" '
+    b'xmlns:C="urn:SAPControl"><S:Body><C:GetProcessListResponse><process><item><name>gwrd</name><pid>4</pid></item>'
+    b"</process></C:GetProcessListResponse></S:Body></S:Envelope>"
+)
 
 
 @pytest.fixture
@@ -36,8 +43,8 @@ def surroundings(tmp_path: Path) -> Context:
 
 
 def target(instance: Instance, **more: Any) -> Target:
-    given = {"host": "127.0.0.1", "instance": instance.number, "port": instance.port, "sid": "DMO", **more}
-    return msgspec.convert(given, Target)
+    told = {"host": "127.0.0.1", "instance": instance.number, "port": instance.port, "sid": "DMO", **more}
+    return msgspec.convert(told, Target)
 
 
 @pytest.mark.parametrize("method", sorted(READS))
@@ -176,6 +183,25 @@ def test_what_is_no_soap_answer_is_refused(document: bytes) -> None:
         control.read("GetProcessList", 200, document)
 
 
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.builds(
+            lambda at, junk: ANSWER[:at] + junk + ANSWER[at:], st.integers(0, 400), st.binary(min_size=1, max_size=20)
+        ),
+        st.builds(lambda at, length: ANSWER[:at] + ANSWER[at + length :], st.integers(0, 400), st.integers(1, 50)),
+    )
+)
+def test_whatever_comes_back_is_read_or_refused_with_a_code(document: bytes) -> None:
+    try:
+        control.table(control.read("GetProcessList", 200, document), rows.Process)
+    except ActionError as refused:
+        code = refused.code
+    else:
+        code = "sap.read"
+    assert code.startswith("sap.")
+
+
 def test_an_unauthorised_page_is_about_credentials() -> None:
     with pytest.raises(ActionError, match=r"sap\.credentials"):
         control.read("Stop", 401, b"<html>Unauthorized</html>")
@@ -289,6 +315,23 @@ def test_the_recorded_alert_node_of_a_real_system_has_value_and_colour() -> None
         {key: said[key] for key in ("name", "parent", "description", "ActualValue", "VisibleLevel")}, rows.AlertNode
     )
     assert (node.parent, node.actual_value, rows.measure(node.description)) == (556, "GREEN", (0.0, "s"))
+
+
+@CORPUS
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("perl_dump_ABAPGetWPTable_1.txt", rows.WorkProcess), ("perl_dump_GetProcessList_3.txt", rows.Process)],
+)
+def test_recorded_dumps_of_real_answers_read_column_by_column(name: str, row: type[rows.Row]) -> None:
+    groups = re.findall(r"= \{\n(.*?)\};", (ROOT / name).read_text(), re.DOTALL)
+    assert len(groups) >= 2
+    given = {field.name: field.encode_name for field in msgspec.structs.fields(row)}
+    for group in groups:
+        said = dict(re.findall(r"'(\w+)' => '([^']*)'", group))
+        read = msgspec.structs.asdict(rows.read({given[key]: value for key, value in said.items()}, row))
+        assert {key: str(read[key]) for key, value in said.items() if value} == {
+            key: value for key, value in said.items() if value
+        }
 
 
 @CORPUS

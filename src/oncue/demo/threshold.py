@@ -201,7 +201,10 @@ class Story:
             asked = {call.method for call in _ours(system)}
             return {"GetAlertTree", "GetSystemInstanceList"} <= asked
 
-        self._wait(watched, "SOAP calls of the monitors (GetAlertTree, GetSystemInstanceList) at the SAP system")
+        self._wait(
+            watched,
+            "SOAP calls of the monitors at the SAP system, on this machine's loopback where the server must run, too",
+        )
         self._tell(f"The monitors ask the system: response time {NORMAL_MS} ms, limit {LIMIT_MS} ms.")
 
     def _rise(self, system: SapSystem) -> dict[str, Any]:
