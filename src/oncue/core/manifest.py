@@ -308,7 +308,7 @@ class MonitorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """An active probe."""
 
     uses: str
-    """`host.cpu`, `host.memory`, `host.disk`, `host.load`, `host.process`, `http`, `heartbeat`, or from a plugin."""
+    """One of the reference of monitors, as `host.cpu`, `http` or `sql`, or of a plugin."""
     every: Duration = "30s"
     """How often; of a heartbeat: how often it must come."""
     timeout: Duration = "10s"
