@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from importlib.resources import files
 from typing import Any, Final, Protocol, TypeVar
@@ -209,8 +209,11 @@ class Story:
 
     def _rise(self, system: SapSystem) -> dict[str, Any]:
         system.enqueue("VBAK", "100000004711", "CLERK-1", datetime.now().astimezone())
+        crossed_at = None
         for step in RISE_MS:
             system.response_ms = step
+            if step > LIMIT_MS and crossed_at is None:
+                crossed_at = datetime.now(UTC)
             self._tell(f"Dialog response time {step} ms" + (" - above its limit" if step > LIMIT_MS else "") + ".")
             if step > LIMIT_MS and step - 800 <= LIMIT_MS:
                 system.log("R49", "RED", "Work processes are all busy with Z_OPEN_ORDERS")
@@ -220,6 +223,8 @@ class Story:
         value, limit, since = crossing.get("value"), crossing.get("limit"), crossing.get("since")
         if not (value and limit == LIMIT_MS and value > limit and since and crossing.get("unit") == "ms"):
             raise Missing(f"the alert says what crossed, by how much and since when; it says {crossing}")
+        if value not in RISE_MS or crossed_at is None or not _soon(crossed_at, datetime.fromisoformat(since)):
+            raise Missing(f"the alert says what the system did: above the limit since {crossed_at}; it says {crossing}")
         self._tell(f"Alert: {alert['title']}")
         self._tell(f"  crossed by {value - limit:g} ms, since {since}: {self._link('alerts', alert['id'])}")
         incident = self._wait(self._incident, "an incident of the service")
@@ -343,6 +348,11 @@ class Story:
 def _ours(system: SapSystem) -> list[Call]:
     """Calls by which something was asked: the story itself asks nothing, so that they are the server's."""
     return [call for call in system.calls if call.method]
+
+
+def _soon(happened: datetime, noticed: datetime) -> bool:
+    """Whether it was noticed after it happened, and within the time that each step may take."""
+    return 0 <= (noticed - happened).total_seconds() <= WITHIN_S
 
 
 def _parsed(content: bytes) -> EmailMessage:
