@@ -30,8 +30,10 @@ from oncue.sdk.source import Listening, Message, Parsed, Received
 GATHER_S: Final = 0.05
 BATCH: Final = 500
 BATCH_BYTES: Final = 4 * 1024 * 1024
-WAITING: Final = 20_000
-"""Messages of one source that wait at most."""
+WAITING: Final = 50_000
+"""Datagrams of one source that wait at most."""
+STREAM_WAITING: Final = 2_000
+"""Messages of streams that wait at most: what has not been read is safe with its sender."""
 WAITING_BYTES: Final = 32 * 1024 * 1024
 RETRY_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 """Pauses before a socket that could not be had is tried again."""
@@ -175,7 +177,10 @@ class Ear:
             self._log.warning("source.undelivered", source=self.id, messages=len(self._waiting))
 
     def report(self) -> Reception:
-        """How it is now."""
+        """How it is now. Raises what ended one of its tasks, which is a defect of ours."""
+        for task in self._tasks:
+            if task.done():
+                task.result()
         if self.reception.state == "overloaded" and not self._is_losing():
             self._become("listening")
         self.reception.connections = self.connections
@@ -191,7 +196,7 @@ class Ear:
 
     def offer(self, received: Received) -> bool:
         """Takes it; False if too much waits, and it is lost and counted."""
-        if self._is_full():
+        if self._is_full(WAITING):
             self.lost(1)
             return False
         self._keep(received)
@@ -199,7 +204,7 @@ class Ear:
 
     async def put(self, received: Received) -> None:
         """Takes it, and waits while too much waits."""
-        while self._is_full():
+        while self._is_full(STREAM_WAITING):
             self._room.clear()
             await self._room.wait()
         self._keep(received)
@@ -247,13 +252,26 @@ class Ear:
             self._failures += 1
 
     async def _forward(self) -> None:
-        while True:
-            await self._arrived.wait()
-            if len(self._waiting) < BATCH:
-                await asyncio.sleep(GATHER_S)
-            await self._take_away(self._gathered())
-            if not self._waiting:
-                self._empty.set()
+        """Empties the inbox: one submission is on its way while the next is made."""
+        delivering: asyncio.Task[None] | None = None
+        try:
+            while True:
+                if not self._waiting:
+                    if delivering is not None:
+                        await delivering
+                    if not self._waiting:
+                        self._empty.set()
+                    await self._arrived.wait()
+                if len(self._waiting) < BATCH:
+                    await asyncio.sleep(GATHER_S)
+                parsed = self._parsed(self._gathered())
+                if delivering is not None:
+                    await delivering
+                delivering = asyncio.create_task(self._deliver(parsed), name=f"delivery of {self.id}")
+                await asyncio.sleep(0)
+        finally:
+            if delivering is not None:
+                delivering.cancel()
 
     def _gathered(self) -> list[Received]:
         taken: list[Received] = []
@@ -268,8 +286,7 @@ class Ear:
         self._room.set()
         return taken
 
-    async def _take_away(self, taken: list[Received]) -> None:
-        parsed = self._parsed(taken)
+    async def _deliver(self, parsed: Parsed) -> None:
         namespace, name = self.manifest.namespace, self.manifest.name
         if parsed.events:
             answer = await self._until_taken(
@@ -319,8 +336,8 @@ class Ear:
         self._arrived.set()
         self._empty.clear()
 
-    def _is_full(self) -> bool:
-        return len(self._waiting) >= WAITING or self._bytes >= WAITING_BYTES
+    def _is_full(self, limit: int) -> bool:
+        return len(self._waiting) >= limit or self._bytes >= WAITING_BYTES
 
     def _is_losing(self) -> bool:
         return self._lost_at is not None and time.monotonic() - self._lost_at < CALM_S

@@ -30,12 +30,16 @@ RENEW_S: Final = 60.0
 READ_BYTES: Final = 65_536
 RECEIVE_BYTES: Final = 8 * 1024 * 1024
 """The kernel's buffer for datagrams, as far as it allows."""
+COUNT_S: Final = 1.0
+"""How often it is seen what the kernel dropped."""
 DATAGRAMS: Final = 256
 """Datagrams taken in one turn of the loop."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-_SO_RXQ_OVFL: Final = 40
 _SO_RCVBUFFORCE: Final = 33
+_SO_MEMINFO: Final = 55
+_DROPS: Final = 8
+"""The place of SK_MEMINFO_DROPS in what SO_MEMINFO tells (Linux, sock_diag.h)."""
 _ADDRESS: Final = re.compile(r"(?:\[([0-9a-fA-F:.%a-z]+)\]|([A-Za-z0-9._-]+|\*)):(\d{1,5})").fullmatch
 
 
@@ -205,7 +209,8 @@ class _Datagrams:
     def __init__(self, inbox: Inbox, networks: Sequence[Network]) -> None:
         self._inbox = inbox
         self._networks = networks
-        self._overflowed: int | None = None
+        self._dropped = 0
+        """By the kernel, as far as it has been said."""
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def receive(self, host: str, port: int) -> None:
@@ -223,41 +228,44 @@ class _Datagrams:
             self._inbox.opened()
             loop.add_reader(channel.fileno(), self._read, channel)
             try:
-                await self._failed
+                while not self._failed.done():
+                    await asyncio.wait([self._failed], timeout=COUNT_S)
+                    self._count(channel)
+                self._failed.result()
             finally:
                 loop.remove_reader(channel.fileno())
 
     @staticmethod
     def _enlarge(channel: socket.socket) -> None:
-        """As large a buffer as we may have, and word of what it lost."""
+        """As large a buffer as we may have."""
         channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-        for option, value in ((_SO_RCVBUFFORCE, RECEIVE_BYTES), (_SO_RXQ_OVFL, 1)):
-            with contextlib.suppress(OSError):  # the first needs a privilege, the second Linux
-                channel.setsockopt(socket.SOL_SOCKET, option, value)
+        with contextlib.suppress(OSError):  # this needs a privilege, and Linux
+            channel.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BYTES)
 
     def _read(self, channel: socket.socket) -> None:
-        ancillary = b""
         for _ in range(DATAGRAMS):
             try:
-                body, said, _, sender = channel.recvmsg(MESSAGE_LIMIT, 64)
+                body, sender = channel.recvfrom(MESSAGE_LIMIT)
             except (BlockingIOError, InterruptedError):
-                break
+                return
             except OSError as error:
                 if not self._failed.done():
                     self._failed.set_exception(error)
                 return
-            if said:
-                ancillary = said[-1][2]
             peer = _peer(sender)
             if _permitted(self._networks, peer):
                 self._inbox.offer(Received(body, peer=peer))
             else:
                 self._inbox.refused(f"{peer} is not among the senders")
-        if len(ancillary) == 4:
-            overflowed = struct.unpack("I", ancillary)[0]
-            if overflowed != self._overflowed:
-                self._inbox.lost((overflowed - (self._overflowed or 0)) % 2**32)
-                self._overflowed = overflowed
+
+    def _count(self, channel: socket.socket) -> None:
+        """Say what the kernel dropped for want of room in its buffer, where it tells."""
+        with contextlib.suppress(OSError):
+            said = channel.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_DROPS + 1))
+            if len(said) == 4 * (_DROPS + 1):
+                dropped = struct.unpack_from("I", said, 4 * _DROPS)[0]
+                self._inbox.lost((dropped - self._dropped) % 2**32)
+                self._dropped = dropped
 
 
 class _Streams:
