@@ -1,6 +1,7 @@
 """What the journal promises, on a real SQLite file: once, in order, provable, and still so after retention."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -321,6 +322,24 @@ def test_retention_keeps_a_start_for_replay(life: Writing) -> None:
     again = Writing(life.data, life.at_us)
     assert {alert.resource for alert in again.state.alerts.values()} == {"old", "new"}
     again.close()
+
+
+def test_a_snapshot_made_beside_the_engine_is_the_engines_state(life: Writing) -> None:
+    under_load(life, 10)
+    life.work()
+    maintenance, before = life.maintenance(), life.state.digest()
+    maintenance.begin()
+    life.submit(problem(life, "meanwhile"))
+    deadline = time.monotonic() + 60
+    taken = None
+    while taken is None and time.monotonic() < deadline:
+        maintenance.finish()
+        with life.reading.connect() as connection:
+            taken = connection.execute(select(schema.snapshot)).one_or_none()
+        time.sleep(0.05)
+    assert taken is not None
+    assert taken.hash == (before if taken.position < life.state.position else life.state.digest())
+    assert not list(life.data.glob("snapshot*"))
 
 
 def test_without_a_start_replay_says_what_is_erased(life: Writing) -> None:

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock
-from oncue.runtime.engine_process import load_dedup, load_state
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import signing_key
 from oncue.runtime.maintenance import Maintenance
+from oncue.runtime.recovery import load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
 from oncue.store.database import FILE_NAME, open_writer, reading_engine
 
@@ -66,7 +66,7 @@ class Writing:
         key: Ed25519PrivateKey = signing_key(self.data)
         return Maintenance(
             self.state, self.writer, self.reading, key, max_age_days=max_age_days, max_size_gb=max_size_gb,
-            minute_days=1, hour_days=1, now_us=lambda: self.at_us,
+            minute_days=1, hour_days=1, address=str(self.data / FILE_NAME), now_us=lambda: self.at_us,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -21,15 +21,12 @@ from typing import Any
 import msgspec
 import structlog
 import uvloop
-from sqlalchemy import select
 
 from oncue import __version__, config
 from oncue.core.effect import Effect
-from oncue.core.state import Identity, State
 from oncue.runtime import frames
 from oncue.runtime.client import read_frames
 from oncue.runtime.clock import Clock, instant, microseconds
-from oncue.runtime.dedup import HORIZON_US, Dedup
 from oncue.runtime.dispatch import Dispatcher, unknown
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import journal_key, signing_key
@@ -37,46 +34,11 @@ from oncue.runtime.logs import configure
 from oncue.runtime.maintenance import Maintenance
 from oncue.runtime.making import After
 from oncue.runtime.parent import die_with_parent
-from oncue.runtime.rows import lay_over
+from oncue.runtime.recovery import load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
-from oncue.store import schema
-from oncue.store.database import FILE_NAME, Origin, live_rows, open_writer, reading_engine
+from oncue.store.database import FILE_NAME, open_writer, reading_engine
 
 log = structlog.get_logger()
-
-
-def load_state(address: str, origin: Origin) -> State:
-    """The engine's state from its rows."""
-    state = State(Identity(origin.journal_id, origin.incarnation, origin.partition))
-    reading = reading_engine(address, 1)
-    with reading.connect() as connection:
-        entities, cells, hot = live_rows(connection)
-    reading.dispose()
-    state.load([row for row in entities if row[0] in state.entities], cells)
-    lay_over(state, hot)
-    state.position = origin.cursor
-    state.now = instant(origin.recorded_at)
-    return state
-
-
-def load_dedup(address: str, now: int) -> Dedup:
-    """The ids of the newest events."""
-    dedup = Dedup()
-    segment = schema.segment.c
-    reading = reading_engine(address, 1)
-    with reading.connect() as connection:
-        newest: list[Any] = []
-        count = 0
-        query = select(segment.ids, segment.digests, segment.inputs).order_by(segment.batch.desc())
-        for row in connection.execute(query.where(segment.last_recorded_at > now - HORIZON_US)).yield_per(256):
-            newest.append(row)
-            count += row.inputs
-            if count >= 1_000_000:
-                break
-    reading.dispose()
-    for row in reversed(newest):
-        dedup.load(row.ids, row.digests)
-    return dedup
 
 
 class EngineProcess:
@@ -99,7 +61,7 @@ class EngineProcess:
         self._maintenance = Maintenance(
             self.state, self._writer, reading, signing_key(settings.data), max_age_days=retention.max_age_days,
             max_size_gb=retention.max_size_gb, minute_days=retention.samples_minute_days,
-            hour_days=retention.samples_hour_days,
+            hour_days=retention.samples_hour_days, address=address,
         )  # fmt: skip
         self._socket = settings.data / frames.SOCKET_NAME
         self._watchers: dict[int, asyncio.StreamWriter] = {}

@@ -6,12 +6,17 @@ removes a segment younger than the oldest snapshot that stays, so replay always 
 
 import base64
 import hashlib
+import os
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import structlog
-import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Engine as SqlEngine
@@ -19,7 +24,9 @@ from sqlalchemy import func, select
 
 from oncue import __version__
 from oncue.core.state import State
+from oncue.runtime import snapshot as snapshots
 from oncue.store import schema
+from oncue.store.database import is_postgresql
 from oncue.store.writer import Writer
 
 log = structlog.get_logger()
@@ -44,13 +51,18 @@ class Maintenance:
 
     def __init__(
         self, state: State, writer: Writer, reading: SqlEngine, key: Ed25519PrivateKey, *,
-        max_age_days: float, max_size_gb: float, minute_days: float, hour_days: float,
+        max_age_days: float, max_size_gb: float, minute_days: float, hour_days: float, address: str,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:  # fmt: skip
         self._state = state
         self._writer = writer
         self._reading = reading
         self._key = key
+        self._address = address if is_postgresql(address) else str(Path(address).absolute())
+        self._taking: subprocess.Popen[bytes] | None = None
+        self._taken = (
+            Path(tempfile.gettempdir() if is_postgresql(address) else address).absolute().with_name("snapshot.new")
+        )
         self._now_us = now_us
         self._max_age_us = int(max_age_days * DAY_US)
         self._max_size = int(max_size_gb * 1e9)
@@ -63,6 +75,7 @@ class Maintenance:
         """One round."""
         driver = self._writer.driver
         driver.idle()
+        self.finish()
         now = time.monotonic()
         if now - self._checkpoint_at >= CHECKPOINT_S and self._writer.batch != self._checkpointed:
             self._checkpoint_at = now
@@ -92,20 +105,39 @@ class Maintenance:
             ).first()
         now = self._now_us()
         if newest is None or now - newest.at >= DAY_US or newest.engine != __version__:
-            self.snapshot()
+            self.begin()
+
+    def begin(self) -> None:
+        """Have a snapshot made in another process; `finish` keeps it when it is ready."""
+        if self._taking is None:
+            self._taken.unlink(missing_ok=True)
+            self._taking = subprocess.Popen(  # noqa: S603 - this program
+                [sys.executable, "-m", "oncue.runtime.snapshot", self._address, str(self._taken)],
+                env={**os.environ, "ONCUE_PARENT": str(os.getpid())},
+                stdin=subprocess.DEVNULL,
+            )
+
+    def finish(self) -> None:
+        """Keep the snapshot that was begun, if it is ready. One that failed is begun again when it is next due."""
+        if self._taking is None or self._taking.poll() is None:
+            return
+        code, self._taking = self._taking.returncode, None
+        if code != 0:
+            log.warning("snapshot failed", exit_code=code)
+            return
+        self._keep(msgspec.msgpack.decode(self._taken.read_bytes(), type=snapshots.Snapshot))
+        self._taken.unlink()
 
     def snapshot(self) -> None:
-        """Keep the whole state as it is now."""
-        dump = self._state.dump()
-        taken = self._run(
+        """Keep the whole state as it is now, at once."""
+        self._keep(snapshots.of(self._state.position, self._state.dump()))
+
+    def _keep(self, one: snapshots.Snapshot) -> None:
+        if self._run(
             "INSERT INTO snapshot (position, at, engine, hash, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            [(
-                self._state.position, self._now_us(), __version__, hashlib.sha256(dump).digest(),
-                zstandard.compress(dump, 3),
-            )],
-        )  # fmt: skip
-        if taken:
-            log.info("snapshot taken", position=self._state.position, size=len(dump))
+            [(one.position, self._now_us(), __version__, one.hash, one.body)],
+        ):
+            log.info("snapshot taken", position=one.position, size=one.size)
 
     def retain(self) -> None:
         """Remove what is older, or more, than retention allows. What a live incident or alert tells stays in its row."""
@@ -126,7 +158,7 @@ class Maintenance:
         elif cut and (not positions or positions[0] > cut):
             log.info("retention waits for a snapshot", wanted=cut)
             if not positions:
-                self.snapshot()
+                self.begin()
         for step_s, age_us in self._sample_us.items():
             self._run("DELETE FROM sample WHERE step_s = ? AND at < ?", [(step_s, now - age_us)])
 

@@ -1,0 +1,53 @@
+"""What the engine starts from: its state, read back from rows, and the ids that it recognises."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from oncue.core.state import Identity, State
+from oncue.runtime.clock import instant
+from oncue.runtime.dedup import HORIZON_US, Dedup
+from oncue.runtime.rows import lay_over
+from oncue.store import schema
+from oncue.store.database import Origin, live_rows, reading_engine
+
+
+def state_in(connection: Connection, origin: Origin) -> State:
+    """The engine's state in a database that stands at `origin`."""
+    state = State(Identity(origin.journal_id, origin.incarnation, origin.partition))
+    entities, cells, hot = live_rows(connection)
+    state.load([row for row in entities if row[0] in state.entities], cells)
+    lay_over(state, hot)
+    state.position = origin.cursor
+    state.now = instant(origin.recorded_at)
+    return state
+
+
+def load_state(address: str, origin: Origin) -> State:
+    """The engine's state from its rows."""
+    reading = reading_engine(address, 1)
+    with reading.connect() as connection:
+        state = state_in(connection, origin)
+    reading.dispose()
+    return state
+
+
+def load_dedup(address: str, now: int) -> Dedup:
+    """The ids of the newest events."""
+    dedup = Dedup()
+    segment = schema.segment.c
+    reading = reading_engine(address, 1)
+    with reading.connect() as connection:
+        newest: list[Any] = []
+        count = 0
+        query = select(segment.ids, segment.digests, segment.inputs).order_by(segment.batch.desc())
+        for row in connection.execute(query.where(segment.last_recorded_at > now - HORIZON_US)).yield_per(256):
+            newest.append(row)
+            count += row.inputs
+            if count >= 1_000_000:
+                break
+    reading.dispose()
+    for row in reversed(newest):
+        dedup.load(row.ids, row.digests)
+    return dedup
