@@ -32,7 +32,11 @@ REPEAT_S: Final = 300.0
 BACKOFF_S: Final = 300.0
 """The longest pause of a monitor that cannot work, unless its own period is longer."""
 JITTER_S: Final = 2.0
-"""Monitors start spread over this time, and keep their place."""
+"""Monitors start spread over this time, and keep their place; more of them over more time, up to their period."""
+STARTS_PER_S: Final = 200
+"""Probes that begin in a second at the most, as far as the periods allow: thousands must not begin all at once."""
+AT_ONCE: Final = 256
+"""Probes of one kind that go on at the same time, unless the monitor's `at_once` says otherwise."""
 GONE_AFTER: Final = 3
 """Probes without an instance that was there before, until it counts as gone."""
 
@@ -49,10 +53,13 @@ class Sensing:
         self._log = log
         self._watches: dict[str, Watch] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turns: dict[str, asyncio.Semaphore] = {}
+        self._spread_s = JITTER_S
 
     def configure(self, manifests: Sequence[Manifest]) -> None:
         """Watch exactly these. One that is unchanged goes on undisturbed; one that is gone ends its alerts."""
         wanted = {f"{manifest.namespace}/{manifest.name}": manifest for manifest in manifests}
+        self._spread_s = max(JITTER_S, len(wanted) / STARTS_PER_S)
         for name in list(self._watches):
             known = self._watches[name].manifest
             if name not in wanted:
@@ -62,6 +69,10 @@ class Sensing:
         for name, manifest in wanted.items():
             if name not in self._watches:
                 self._begin(manifest, None)
+
+    def lateness(self) -> list[float]:
+        """Of each monitor, by how many seconds its latest probe began after it was due."""
+        return [watch.late_s for watch in self._watches.values()]
 
     def stop(self) -> None:
         """Probe no more; alerts stay as they are."""
@@ -82,7 +93,8 @@ class Sensing:
         if before is not None:
             watch.inherit(before)
         self._watches[watch.id] = watch
-        self._tasks[watch.id] = asyncio.create_task(watch.run(), name=f"monitor {watch.id}")
+        turn = self._turns.setdefault(spec.uses, asyncio.Semaphore(getattr(monitor, "at_once", AT_ONCE)))
+        self._tasks[watch.id] = asyncio.create_task(watch.run(self._spread_s, turn), name=f"monitor {watch.id}")
 
     def _end(self, name: str) -> "Watch":
         self._tasks.pop(name).cancel()
@@ -127,6 +139,8 @@ class Watch:
         self._standing: dict[str, _Standing] = {}
         self._health: str | None = None
         self._failures = 0
+        self.late_s = 0.0
+        """By how much the latest probe began after it was due."""
 
     def inherit(self, before: "Watch") -> None:
         """Take over the problems that an earlier version of the monitor reported, so that they end when they should."""
@@ -142,14 +156,18 @@ class Watch:
             self._clear(check, standing, why)
         self._standing.clear()
 
-    async def run(self) -> None:
-        """Probe for ever, on a grid that does not drift; what was missed is not made up for."""
+    async def run(self, spread_s: float, turn: asyncio.Semaphore) -> None:
+        """Probe for ever, on a grid that does not drift; what was missed is not made up for.
+
+        The place on the grid lies within `spread_s`. A probe waits for its turn among those of its kind.
+        """
         loop = asyncio.get_running_loop()
-        spread = min(JITTER_S, self._every_s)
-        due = loop.time() + spread * (zlib.crc32(self.id.encode()) % 1000) / 1000
+        due = loop.time() + min(spread_s, self._every_s) * zlib.crc32(self.id.encode()) / 2**32
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
-            await self.probe(datetime.now(UTC))
+            async with turn:
+                self.late_s = loop.time() - due
+                await self.probe(datetime.now(UTC))
             missed = int(max(0.0, loop.time() - due) // self._every_s)
             due += self._every_s * (1 + max(missed, self._pause()))
 

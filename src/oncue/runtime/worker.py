@@ -11,7 +11,7 @@ import signal
 import socket
 from collections import deque
 from functools import partial
-from itertools import islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -45,7 +45,9 @@ GATHER_S: Final = 0.2
 KEPT: Final = 20_000
 """Samples that are kept while the engine is away; beyond that the oldest go."""
 BATCH: Final = 1000
-"""Events in one submission at most."""
+"""Samples in one submission at most."""
+AT_ONCE: Final = 500
+"""States under way at the same time at most."""
 RELOAD_S: Final = 60.0
 """Manifests are read again at least this often, should word of a change have been missed."""
 
@@ -89,11 +91,16 @@ class Reports:
                     if self._samples and self._samples[0] is body:  # the oldest may have gone meanwhile
                         self._samples.popleft()
         while self._states:
-            origin = self._states[0][0]
-            alike = list(islice(takewhile(lambda state: state[0] == origin, self._states), BATCH))  # noqa: B023
-            if await self._submit([body for _, body in alike], origin):
-                for _ in alike:
-                    self._states.popleft()
+            taken = list(islice(self._states, AT_ONCE))
+            bodies: dict[str, list[bytes]] = {}
+            for origin, body in taken:
+                bodies.setdefault(origin, []).append(body)
+            # Those of one origin stay in order, in one unit; the engine commits many units together.
+            accepted = await asyncio.gather(*(self._submit(those, origin) for origin, those in bodies.items()))
+            done = {origin for origin, well in zip(bodies, accepted, strict=True) if well}
+            for _ in taken:
+                self._states.popleft()
+            self._states.extendleft(state for state in reversed(taken) if state[0] not in done)
 
     async def _submit(self, bodies: list[bytes], origin: str) -> bool:
         try:

@@ -77,7 +77,8 @@ class Monitor(Protocol):
 
     `primary` is the metric whose alerts bear the monitor's bare name as their check; empty if that is kept for faults.
     `remote` says that a probe that takes too long is the target's fault, not the monitor's. A `passive` monitor is the
-    engine's to watch and is never probed. An `ActionError` from `probe` says that the monitor itself cannot work.
+    engine's to watch and is never probed. One whose probes are heavy may have `at_once`: how many of its kind go on at the
+    same time. An `ActionError` from `probe` says that the monitor itself cannot work.
     """
 
     name: str

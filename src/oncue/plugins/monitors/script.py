@@ -49,6 +49,7 @@ class Script:
     primary = ""
     remote = False
     passive = False
+    at_once = 8
     metrics = (
         MetricDoc("script.state", "", "State", "The exit code: 0 well, 1 warning, 2 critical."),
         MetricDoc("script.value", "", "Value", "One figure of the performance data, named by its label; in its own unit."),

@@ -56,6 +56,7 @@ class Sql:
     primary = "sql.value"
     remote = True
     passive = False
+    at_once = 32
     metrics = (
         MetricDoc("sql.up", "", "Up", "1 if the database answered, else 0."),
         MetricDoc("sql.value", "", "Value", "A row's value, in the unit that the manifest says."),

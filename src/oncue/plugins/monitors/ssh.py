@@ -55,6 +55,7 @@ class Ssh:
     primary = ""
     remote = True
     passive = False
+    at_once = 32
     metrics = (
         MetricDoc("ssh.up", "", "Up", "1 if the command ran and ended with an exit code that is good, else 0."),
         MetricDoc("ssh.login", "ms", "Login time", "Connecting and authenticating."),
