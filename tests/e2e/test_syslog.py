@@ -1,21 +1,18 @@
 """Syslog from real senders into a real server: logger, and rsyslog as a forwarder over TCP and TLS."""
 
+import re
 import socket
 import subprocess
 import textwrap
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.server import Server, eventually, free_port
+from tests.certificates import certify
+from tests.server import ROOT, Server, eventually, free_port
 from tests.system import install, must_be_root, program
 
 
@@ -73,33 +70,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def authority(home: Path) -> Path:
     """The certificate of an authority; beside it that of the server, with its key."""
-    now = datetime.now(UTC)
-
-    def certify(name: str, issuer: str, key: Any, signer: Any, is_authority: bool) -> x509.Certificate:
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-            .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(hours=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        )
-        return made.sign(signer, hashes.SHA256())
-
-    root, leaf = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    (home / "ca.pem").write_bytes(_pem(certify("test authority", "test authority", root, root, True)))
-    (home / "server.pem").write_bytes(_pem(certify("oncue.test", "test authority", leaf, root, False)))
-    (home / "server.key").write_bytes(
-        leaf.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
+    certify(home, "ca", "server", "oncue.example.org")
     return home / "ca.pem"
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 @pytest.fixture(scope="module")
@@ -177,10 +149,7 @@ def test_rsyslog_forwards_with_octet_counting(
     oncue_server: Server, ports: Ports, rsyslog: Callable[[str], int]
 ) -> None:
     before = len(heard(oncue_server, "tcp", 0))
-    port = rsyslog(
-        f'action(type="omfwd" target="127.0.0.1" port="{ports.tcp}" protocol="tcp" tcp_framing="octet-counted"'
-        ' template="RSYSLOG_SyslogProtocol23Format" action.resumeRetryCount="-1")\n'
-    )
+    port = rsyslog(on_the_page(0).replace('port="5514"', f'port="{ports.tcp}"'))
     texts = sent_to(port, [f"message {number} of rsyslog" for number in range(200)])
     found = heard(oncue_server, "tcp", before + 200)[before:]
     assert [one["event"]["data"]["message"] for one in found] == texts
@@ -191,14 +160,18 @@ def test_rsyslog_forwards_over_tls(
     oncue_server: Server, ports: Ports, rsyslog: Callable[[str], int], authority: Path
 ) -> None:
     needs_tls_of_rsyslog()
-    port = rsyslog(
-        f'global(defaultNetstreamDriverCAFile="{authority}")\n'
-        f'action(type="omfwd" target="127.0.0.1" port="{ports.tls}" protocol="tcp" tcp_framing="octet-counted"'
-        ' template="RSYSLOG_SyslogProtocol23Format" streamDriver="gtls" streamDriverMode="1"'
-        ' streamDriverAuthMode="x509/name" streamDriverPermittedPeers="oncue.test" action.resumeRetryCount="-1")\n'
-    )
+    lines = on_the_page(1).replace("/etc/ssl/oncue-ca.pem", str(authority))
+    port = rsyslog(lines.replace('port="6514"', f'port="{ports.tls}"'))
     texts = sent_to(port, [f"secret message {number}" for number in range(50)])
     assert [one["event"]["data"]["message"] for one in heard(oncue_server, "tls", 50)] == texts
+
+
+def on_the_page(number: int) -> str:
+    """rsyslog's lines as the page on syslog has them, sent to this machine."""
+    page = (ROOT / "docs" / "how-to" / "sources" / "syslog.md").read_text()
+    block: str = re.findall(r"```rsyslog\n(.*?)```", page, re.DOTALL)[number]
+    assert 'target="oncue.example.org"' in block
+    return block.replace('target="oncue.example.org"', 'target="127.0.0.1"')
 
 
 def needs_tls_of_rsyslog() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,6 +17,7 @@ from oncue.plugins.sources import syslog_receiving
 from oncue.plugins.sources.syslog import SyslogSource
 from oncue.plugins.sources.syslog_receiving import MESSAGE_LIMIT, Framing, address_of
 from oncue.sdk.source import Received, Refusal
+from tests.certificates import certify
 from tests.server import free_port
 
 
@@ -310,3 +312,57 @@ async def test_a_certificate_that_is_none_is_said() -> None:
         await SyslogSource().listen(given, Box())
     with pytest.raises(Refusal, match="cannot be used"):
         await SyslogSource().listen(given, Box(secrets={"secret://c": "x", "secret://k": "y"}))
+
+
+TLS = {"protocol": "tls", "certificate": "secret://c", "key": "secret://k"}
+
+
+def secrets(home: Path) -> dict[str, str]:
+    certify(home, "ca", "server", "oncue.example.org")
+    certify(home, "clients", "client", "web-1.example.org")
+    names = {"secret://c": "server.pem", "secret://k": "server.key", "secret://ca": "clients.pem"}
+    return {reference: (home / name).read_text() for reference, name in names.items()}
+
+
+async def greeted(home: Path, port: int, *, shows: bool = False) -> bytes:
+    """Send a message over TLS, and return what the server says to it: nothing, if all is well."""
+    context = ssl.create_default_context(cafile=str(home / "ca.pem"))
+    if shows:
+        context.load_cert_chain(home / "client.pem", home / "client.key")
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="oncue.example.org")
+    try:
+        writer.write(b"8 <13>sent")
+        writer.write_eof() if writer.can_write_eof() else writer.close()
+        return await reader.read()
+    finally:
+        writer.close()
+
+
+async def test_tls_takes_who_shows_a_certificate_where_that_is_asked(tmp_path: Path) -> None:
+    box = Box(secrets=secrets(tmp_path))
+    async with listening(box, **TLS, client_ca="secret://ca") as port:
+        with suppress(ssl.SSLError, ConnectionError):
+            await greeted(tmp_path, port)
+        await greeted(tmp_path, port, shows=True)
+        await until(lambda: box.taken)
+    assert [one.body for one in box.taken] == [b"<13>sent"]
+
+
+async def test_a_renewed_certificate_is_taken_and_a_broken_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(syslog_receiving, "RENEW_S", 0.02)
+    kept = secrets(tmp_path)
+    box = Box(secrets=kept)
+    async with listening(box, **TLS) as port:
+        await greeted(tmp_path, port)
+        kept["secret://c"] = "broken"
+        await until(lambda: box.turned_away)
+        await greeted(tmp_path, port)
+        kept.update(secrets(tmp_path))
+        async with asyncio.timeout(10):
+            while len(box.taken) < 3:
+                with suppress(ssl.SSLCertVerificationError):  # of the old certificate, until the new one is there
+                    await greeted(tmp_path, port)
+                await asyncio.sleep(0.01)
+    assert "cannot be used" in box.turned_away[0]
