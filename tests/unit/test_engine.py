@@ -504,6 +504,13 @@ def test_a_response_that_cannot_be_done_is_a_failure_not_a_firing(story: Story) 
     assert (stats.fired, stats.failed) == (0, 1)
 
 
+def test_a_tickets_account_gives_the_instant_as_people_read_it(story: Story) -> None:
+    story.apply("Policy", "a", {"match": {"types": ["*"]}, "respond": [{"ticket": {"type": "incident"}}]})
+    story.problem(title="CPU at 99 %")
+    since = story.now.strftime("%Y-%m-%d %H:%M:%S UTC")
+    assert f"since {since}." in story.of("ticket.created")[0]["description"]
+
+
 def test_a_message_that_reaches_nobody_is_a_failure(story: Story) -> None:
     story.apply("Channel", "mail", {"type": "email", "with": {"to": ["basis-1@example.com"]}})
     story.apply("Policy", "a", {"match": {"types": ["job.done"]}, "notify": {"channel": "mail"}})

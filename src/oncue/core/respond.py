@@ -4,7 +4,7 @@ Every decision is a fact: `oncue.policy.fired`, `oncue.policy.blocked` or `oncue
 decided and a reason.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -145,12 +145,17 @@ def _one(
 def _account(seen: Seen, alert: Alert | None) -> str:
     if alert is None:
         return f"Event {seen.event_id} of type {seen.type} on {seen.resource}."
-    parts = [f"{alert.title} ({alert.severity}) on {alert.resource}, since {alert.first_seen_at.isoformat()}."]
+    parts = [f"{alert.title} ({alert.severity}) on {alert.resource}, since {_instant(alert.first_seen_at)}."]
     if alert.crossing is not None and alert.crossing.value is not None and alert.crossing.limit is not None:
         parts.append(f"Value {alert.crossing.value:g}, limit {alert.crossing.limit:g}.")
     if "description" in alert.annotations:
         parts.append(alert.annotations["description"])
     return " ".join(parts)
+
+
+def _instant(at: datetime) -> str:
+    """As people read it: UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _within_limits(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None, incident: Incident | None) -> bool:
