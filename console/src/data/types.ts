@@ -14,7 +14,8 @@ export const SEVERITIES: readonly Severity[] = ["critical", "major", "minor", "w
 
 export type Crossing = Schemas["Crossing"];
 export type Quiet = Whole<"Quiet">;
-export type Alert = Whole<"Alert", { severity: Severity; quiet: Quiet[]; crossing: Crossing | null }>;
+export type Peak = Whole<"Peak", { severity: Severity; crossing: Crossing | null }>;
+export type Alert = Whole<"Alert", { severity: Severity; quiet: Quiet[]; crossing: Crossing | null; peak: Peak | null }>;
 
 export type Incident = Whole<"Incident", { severity: Severity }>;
 export type IncidentState = Incident["state"];

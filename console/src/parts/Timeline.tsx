@@ -29,8 +29,8 @@ export function Timeline({ facts, onlyKey = false }: { facts: readonly Fact[]; o
               {entry.said !== null && <div className="said">{entry.said}</div>}
               {(entry.code !== null || entry.detail !== "") && (
                 <div className="detail">
-                  {entry.code !== null && <ReasonChip code={entry.code} not={entry.not} />}
-                  {entry.detail !== "" && <span>{entry.detail}</span>}
+                  {entry.code !== null && <ReasonChip code={entry.code} not={entry.not} failed={entry.failed} />}
+                  {entry.detail !== "" && <span className={entry.failed ? "failure" : undefined}>{entry.detail}</span>}
                 </div>
               )}
             </div>

@@ -38,6 +38,15 @@ const DAY_NAME = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "nu
 export const clock = (iso: string): string => CLOCK.format(new Date(iso));
 export const dayName = (iso: string): string => DAY_NAME.format(new Date(iso));
 
+const SHORT_CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", hour12: false });
+
+/** The clock time to the minute, with its day if that is not the present one: `03:12`, `Fri 20 Nov, 03:12`. */
+export function moment(iso: string, now: number): string {
+  const date = new Date(iso);
+  const time = SHORT_CLOCK.format(date);
+  return DAY_NAME.format(date) === DAY_NAME.format(new Date(now)) ? time : `${DAY_NAME.format(date)}, ${time}`;
+}
+
 /** The exact instant for a tooltip: the viewer's zone, then UTC. */
 export function exact(iso: string): string {
   const date = new Date(iso);

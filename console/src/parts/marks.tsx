@@ -87,7 +87,14 @@ export function edge(severity: Severity, state: ReturnType<typeof alertState> | 
   return `edge ${severity} ${EDGES[state] ?? ""}`;
 }
 
-/** A decision's reason code. Outlined when it says why something did not happen. */
-export function ReasonChip({ code, not, title }: { code: string; not?: boolean; title?: string }) {
+/** A decision's reason code. Outlined when it says why something did not happen; loud when it should have, and failed. */
+export function ReasonChip({ code, not, failed, title }: { code: string; not?: boolean; failed?: boolean; title?: string }) {
+  if (failed) return <span className="reason failed" title={title ?? `Failed: ${code}`}><Icon name="failed" size="s" />{code}</span>;
   return <span className={not ? "reason not" : "reason"} title={title ?? (not ? `Did not happen: ${code}` : code)}>{code}</span>;
+}
+
+/** A policy's decision in one mark: it fired, it held back, or it should have responded and could not. */
+export function DecisionChip({ decision }: { decision: { outcome?: string; reason?: string } }) {
+  const { outcome = "", reason } = decision;
+  return <ReasonChip code={reason ?? outcome} not={outcome === "blocked"} failed={outcome === "failed"} />;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { CloudEvent } from "../data/types";
-import { crossingText, entryOf } from "./story";
+import type { CloudEvent, Peak } from "../data/types";
+import { crossingText, entryOf, worstText } from "./story";
 
 const fact = (type: string, data: unknown): CloudEvent => ({ specversion: "1.0", id: "1", source: "/oncue", type, data });
 
@@ -13,6 +13,19 @@ describe("crossingText", () => {
   });
 });
 
+describe("worstText", () => {
+  const at = new Date(2026, 10, 21, 3, 12, 40);
+  const peak: Peak = { severity: "critical", title: "CPU at 97 %", at: at.toISOString(), crossing: { value: 97, limit: 95, unit: "percent" } };
+  it("says how bad it has been, where it is better now", () => {
+    expect(worstText({ severity: "warning", peak }, at.getTime())).toBe("critical, 97 % at 03:12");
+    expect(worstText({ severity: "warning", peak: { ...peak, crossing: null } }, at.getTime() + 86_400_000)).toMatch(/^critical at .*21.*, 03:12$/);
+  });
+  it("says nothing of an alert that is as bad as ever", () => {
+    expect(worstText({ severity: "critical", peak }, 0)).toBe("");
+    expect(worstText({ severity: "critical", peak: null }, 0)).toBe("");
+  });
+});
+
 describe("entryOf", () => {
   it("shows an outside event by its title", () => {
     expect(entryOf({ ...fact("net.lacp.flap", {}), title: "Port flaps", resource: "sw-1" })).toMatchObject({ text: "Port flaps", detail: "sw-1", milestone: false });
@@ -20,6 +33,10 @@ describe("entryOf", () => {
   it("says that a policy did not act, with its reason outlined", () => {
     expect(entryOf(fact("oncue.policy.blocked", { policy: "default/a", generation: 3, reason: "cooldown", detail: "until 12:00" })))
       .toMatchObject({ text: "Policy default/a did not act", code: "cooldown", detail: "gen 3, until 12:00", not: true });
+  });
+  it("says loudly that a policy's response failed, which is another thing than holding back", () => {
+    expect(entryOf(fact("oncue.policy.failed", { policy: "default/a", generation: 3, reason: "response_failed", detail: "workflow.not_found: x" })))
+      .toMatchObject({ text: "Policy default/a fired, but its response failed", code: "response_failed", detail: "gen 3, workflow.not_found: x", not: false, failed: true, milestone: true });
   });
   it("quotes a comment", () => {
     expect(entryOf(fact("oncue.incident.commented", { by: "basis-1", text: "Looking" }))).toMatchObject({ text: "basis-1", said: "Looking" });

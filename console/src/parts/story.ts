@@ -1,7 +1,7 @@
 /** Facts in words: what a timeline, a graph node and a palette entry say about one of OnCue's own events. */
 import { nameOf } from "../data/me";
 import type { Alert, CloudEvent, Incident, Run, Ticket } from "../data/types";
-import { measure, sentence } from "./format";
+import { measure, moment, sentence } from "./format";
 import type { IconName } from "./Icon";
 
 export interface Entry {
@@ -15,6 +15,8 @@ export interface Entry {
   milestone: boolean;
   /** It says why something did not happen. */
   not: boolean;
+  /** It should have happened, and could not, or not wholly. */
+  failed: boolean;
 }
 
 type Data = Record<string, unknown>;
@@ -34,6 +36,13 @@ export function crossingText(crossing: Alert["crossing"]): string {
   const limit = measure(crossing.limit, crossing.unit);
   if (value !== "" && limit !== "") return `${value}, limit ${limit}`;
   return value !== "" ? value : limit !== "" ? `limit ${limit}` : "";
+}
+
+/** The worst that an alert has been, where that is not what it is: `critical, 97 % at 03:12`. */
+export function worstText(alert: Pick<Alert, "peak" | "severity">, now: number): string {
+  const { peak } = alert;
+  if (!peak || peak.severity === alert.severity) return "";
+  return `${[peak.severity, measure(peak.crossing?.value, peak.crossing?.unit)].filter(Boolean).join(", ")} at ${moment(peak.at, now)}`;
 }
 
 const PLAIN: Record<string, string> = {
@@ -87,13 +96,14 @@ function incidentEntry(verb: string, data: Data): Partial<Entry> {
 
 function policyEntry(verb: string, data: Data): Partial<Entry> {
   const name = text(data["policy"]) || text(data["name"]) || "policy";
-  const fired = verb === "fired";
+  const words: Record<string, string> = { fired: "fired", failed: "fired, but its response failed" };
   return {
-    text: fired ? `Policy ${name} fired` : `Policy ${name} did not act`,
+    text: `Policy ${name} ${words[verb] ?? "did not act"}`,
     code: text(data["reason"]) || verb,
     detail: [data["generation"] === undefined ? "" : `gen ${text(data["generation"])}`, text(data["detail"])].filter(Boolean).join(", "),
-    milestone: fired,
-    not: !fired,
+    milestone: verb === "fired" || verb === "failed",
+    not: verb === "blocked",
+    failed: verb === "failed",
   };
 }
 
@@ -134,7 +144,7 @@ function ticketEntry(verb: string, data: Data): Partial<Entry> {
 export function entryOf(event: CloudEvent): Entry {
   const [own, kind = "", verb = ""] = event.type.split(".");
   const data = record(event.data);
-  const plain: Entry = { icon: "event", text: event.title ?? event.type, code: null, detail: event.resource ?? "", said: null, milestone: false, not: false };
+  const plain: Entry = { icon: "event", text: event.title ?? event.type, code: null, detail: event.resource ?? "", said: null, milestone: false, not: false, failed: false };
   if (own !== "oncue") return plain;
   const base: Entry = { ...plain, icon: ICONS[kind] ?? "event", text: sentence([kind, verb].filter(Boolean).join(" ")), detail: "" };
   switch (kind) {

@@ -10,12 +10,12 @@ import type { Alert, Decision, Fact, SampleSeries } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
 import { Chart } from "../../parts/Chart";
-import { count } from "../../parts/format";
+import { count, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
-import { alertState, ReasonChip, SeverityMark, StateMark } from "../../parts/marks";
+import { alertState, DecisionChip, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
 import { SidePanel } from "../../parts/SidePanel";
 import { ErrorState, Loaded } from "../../parts/states";
-import { crossingText } from "../../parts/story";
+import { crossingText, worstText } from "../../parts/story";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { sinceOf, useFilters } from "../../shell/filters";
@@ -38,6 +38,8 @@ export default function AlertPanel() {
 function Body({ alert }: { alert: Alert }) {
   const command = useAlertCommand();
   const may = useMay();
+  const now = useNow();
+  const worst = worstText(alert, now);
   const [asking, setAsking] = useState<"resolve" | "silence" | null>(null);
   const firing = alert.state === "firing";
   const { runbook, runbook_url, generator_url, description, summary, ...others } = alert.annotations;
@@ -79,6 +81,7 @@ function Body({ alert }: { alert: Alert }) {
         <Pairs
           entries={[
             ["Measured", crossingText(alert.crossing)],
+            ["Worst", worst && alert.peak ? <span key="w" className="row" title={alert.peak.title}><SeverityShape severity={alert.peak.severity} small /><span className="wrap">{sentence(worst)}</span></span> : null],
             ["Metric", alert.crossing?.metric ? <span className="mono">{alert.crossing.metric}</span> : null],
             ["Resource", <Link key="r" className="link" to="/alerts" search={{ resource: alert.resource, state: "all" }}>{alert.resource}</Link>],
             ["Service", alert.service ? <Link key="s" className="link" to="/alerts" search={{ service: alert.service }}>{alert.service}</Link> : null],
@@ -157,10 +160,10 @@ function Decisions({ alert }: { alert: Alert }) {
       {alert.policies.length > 0 && <p className="dim">Shaped by {alert.policies.map((policy) => <PolicyLink key={policy} policy={policy} />)}</p>}
       {own.map((decision) => (
         <div key={decision.position} className="row wrapping">
-          <ReasonChip code={decision.reason} not={decision.outcome === "blocked"} />
+          <DecisionChip decision={decision} />
           <PolicyLink policy={`${decision.policy}@${String(decision.generation)}`} />
           <Link className="dim3 end" to="/events/$position/story" params={{ position: decision.position }}><RelativeTime at={decision.recorded_at} suffix=" ago" /></Link>
-          {decision.detail !== "" && <span className="t12 dim3" style={{ flexBasis: "100%" }}>{decision.detail}</span>}
+          {decision.detail !== "" && <span className={`t12 ${decision.outcome === "failed" ? "failure" : "dim3"}`} style={{ flexBasis: "100%" }}>{decision.detail}</span>}
         </div>
       ))}
     </div>

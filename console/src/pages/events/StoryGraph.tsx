@@ -8,7 +8,7 @@ import type { Story, StoryNode } from "../../data/types";
 import { Icon, type IconName } from "../../parts/Icon";
 import { isSeverity, SeverityShape } from "../../parts/marks";
 import { Loading } from "../../parts/states";
-import { didNot, laneOf, LANES, type Lane } from "./view";
+import { didNot, failed, laneOf, LANES, type Lane } from "./view";
 
 const WIDTH = 196;
 const HEIGHT = 46;
@@ -19,6 +19,7 @@ const ABOUT_ICONS: Record<string, IconName> = { run: "run", ticket: "ticket", ef
 type Drawn = Node<{ node: StoryNode; chosen: boolean; root: boolean }>;
 
 function tone(node: StoryNode, root: boolean): string {
+  if (failed(node)) return "critical";
   if (isSeverity(node.severity)) return node.severity;
   const lane = laneOf(node);
   if (root || lane === "Event") return "neutral";
@@ -28,9 +29,9 @@ function tone(node: StoryNode, root: boolean): string {
 function Box({ data: { node, chosen, root } }: NodeProps<Drawn>) {
   const icon = ABOUT_ICONS[node.about_kind ?? ""] ?? ICONS[laneOf(node)];
   return (
-    <div className={`node ${tone(node, root)}${chosen ? " chosen" : ""}${didNot(node) ? " did-not" : ""}${root ? " cause" : ""}`} title={[node.title, node.reason, node.detail].filter(Boolean).join("\n")}>
+    <div className={`node ${tone(node, root)}${chosen ? " chosen" : ""}${didNot(node) ? " did-not" : ""}${failed(node) ? " failed" : ""}${root ? " cause" : ""}`} title={[node.title, node.reason, node.detail].filter(Boolean).join("\n")}>
       <Handle type="target" position={Position.Left} style={{ opacity: 0 }} isConnectable={false} />
-      <span className="name">{isSeverity(node.severity) ? <SeverityShape severity={node.severity} small /> : <Icon name={icon} size="s" />}<span className="cut">{node.title}</span></span>
+      <span className="name">{isSeverity(node.severity) ? <SeverityShape severity={node.severity} small /> : <Icon name={failed(node) ? "failed" : icon} size="s" />}<span className="cut">{node.title}</span></span>
       <span className="about">{[node.reason, node.detail ?? node.type].filter(Boolean).join(" · ")}</span>
       <Handle type="source" position={Position.Right} style={{ opacity: 0 }} isConnectable={false} />
     </div>
@@ -70,7 +71,7 @@ export default function StoryGraph({ story, chosen, choose }: { story: Story; ch
 
   const nodes = useMemo((): Drawn[] => story.nodes.map((node) => ({
     id: node.id, type: "box", position: places?.get(node.id) ?? { x: 0, y: 0 }, width: WIDTH, height: HEIGHT, draggable: false, connectable: false,
-    ariaLabel: `${laneOf(node)}: ${node.title}${didNot(node) ? `, did not happen: ${node.reason ?? ""}` : ""}`,
+    ariaLabel: `${laneOf(node)}: ${node.title}${didNot(node) ? `, did not happen: ${node.reason ?? ""}` : failed(node) ? `, failed: ${node.detail ?? node.reason ?? ""}` : ""}`,
     data: { node, chosen: node.id === chosen, root: node.id === story.root },
   })), [story, places, chosen]);
 

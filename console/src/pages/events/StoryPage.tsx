@@ -13,7 +13,7 @@ import { isSeverity, ReasonChip, SeverityMark, SeverityShape } from "../../parts
 import { EmptyState, Loaded, Loading } from "../../parts/states";
 import { DataTable, PHONE, type Column } from "../../parts/DataTable";
 import { EventFacts } from "./EventPanel";
-import { didNot, laneOf, merged, outline, summary } from "./view";
+import { didNot, failed, laneOf, merged, outline, summary } from "./view";
 
 const Graph = lazy(() => import("./StoryGraph"));
 
@@ -80,7 +80,7 @@ function StoryOutline({ story, chosen, choose }: { story: Story; chosen: string 
     <ol className="outline">
       {rows.map(({ node, depth }) => (
         <li key={node.id} style={{ paddingLeft: 12 + 16 * Math.min(depth, 5) }}>
-          <button type="button" aria-pressed={node.id === chosen} className={didNot(node) ? "did-not" : ""} onClick={() => choose(node.id)}>
+          <button type="button" aria-pressed={node.id === chosen} className={didNot(node) ? "did-not" : failed(node) ? "failed" : ""} onClick={() => choose(node.id)}>
             <span className="row">{isSeverity(node.severity) && <SeverityShape severity={node.severity} small />}<span className="wrap med">{node.title}</span></span>
             <span className="t12 dim3 wrap">{[laneOf(node), node.reason, node.detail ?? node.type].filter(Boolean).join(" · ")}</span>
           </button>
@@ -105,8 +105,8 @@ function NodeDetail({ node }: { node: StoryNode }) {
   return (
     <div className="row wrapping" style={{ padding: "8px 12px", borderTop: "1px solid var(--line-soft)" }} aria-live="polite">
       <b className="med">{node.title}</b>
-      {node.reason && <ReasonChip code={node.reason} not={didNot(node)} />}
-      <span className="dim3">{node.detail}</span>
+      {node.reason && <ReasonChip code={node.reason} not={didNot(node)} failed={failed(node)} />}
+      <span className={failed(node) ? "failure" : "dim3"}>{node.detail}</span>
       <span className="end row">
         {policy[0] && policy[1] && <Link className="btn small" to="/policies/$namespace/$name" params={{ namespace: policy[0], name: policy[1] }}>Open the policy</Link>}
         {place && node.about_id && <button type="button" className="btn small" onClick={() => void navigate({ to: `${place}${node.about_id ?? ""}` })}>Open the {node.about_kind}</button>}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { JournalEvent, Story, StoryNode } from "../../data/types";
-import { didNot, histogram, laneOf, merged, outline, rowText, summary } from "./view";
+import { didNot, failed, histogram, laneOf, merged, outline, rowText, summary } from "./view";
 
 const event = (recorded_at: string, fields: Partial<JournalEvent["event"]> = {}): JournalEvent =>
   ({ position: "0-1", recorded_at, id: "1", type: "t", event: { specversion: "1.0", id: "1", source: "/s", type: "t", ...fields } }) as JournalEvent;
@@ -40,6 +40,10 @@ describe("a story", () => {
   it("draws apart what did not happen", () => {
     expect(didNot(node({ outcome: "blocked" }))).toBe(true);
     expect(didNot(node({ outcome: "fired" }))).toBe(false);
+  });
+  it("tells what failed from what was held back", () => {
+    expect([didNot(node({ outcome: "failed" })), failed(node({ outcome: "failed" })), failed(node({ outcome: "blocked" }))]).toEqual([false, true, false]);
+    expect(summary({ root: "n", truncated: false, nodes: [node({ kind: "decision", outcome: "failed" })], edges: [] })).toBe("1 decision, 1 failed");
   });
   const story: Story = {
     root: "a", truncated: false,

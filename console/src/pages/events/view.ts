@@ -63,6 +63,11 @@ export function didNot(node: StoryNode): boolean {
   return node.kind === "near_miss" || node.kind === "quiet" || node.outcome === "blocked";
 }
 
+/** Whether the node stands for something that should have happened, and could not. */
+export function failed(node: StoryNode): boolean {
+  return node.outcome === "failed";
+}
+
 export interface OutlineRow {
   node: StoryNode;
   depth: number;
@@ -93,7 +98,8 @@ export function summary(story: Story): string {
     if (things > 0) parts.push(`${String(things)} ${lane.toLowerCase()}${things === 1 ? "" : "s"}`);
   }
   const not = story.nodes.filter(didNot).length;
-  return `${parts.join(", ")}${not > 0 ? `, ${String(not)} did not happen` : ""}${story.truncated ? ", the rest is left out" : ""}`;
+  const broken = story.nodes.filter(failed).length;
+  return `${parts.join(", ")}${broken > 0 ? `, ${String(broken)} failed` : ""}${not > 0 ? `, ${String(not)} did not happen` : ""}${story.truncated ? ", the rest is left out" : ""}`;
 }
 
 /** What a fact is drawn as part of: steps belong to their run, memberships to their incident. */

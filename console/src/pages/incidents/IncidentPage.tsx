@@ -13,9 +13,9 @@ import { Card } from "../../parts/Card";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { plural, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
-import { alertState, edge, PriorityTag, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
+import { alertState, DecisionChip, edge, PriorityTag, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
-import { crossingText } from "../../parts/story";
+import { crossingText, worstText } from "../../parts/story";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { NewTicket } from "../tickets/NewTicket";
@@ -120,10 +120,13 @@ const ALERT_COLUMNS: readonly Column<Alert>[] = [
   {
     id: "title", head: "Alert", className: (row) => edge(row.severity, alertState(row)),
     cell: (row) => (
-      <span className="row">
-        <SeverityShape severity={row.severity} />
-        <Link to="/alerts/$id" params={{ id: row.id }} className="cut med">{row.title}</Link>
-      </span>
+      <>
+        <span className="row">
+          <SeverityShape severity={row.severity} />
+          <Link to="/alerts/$id" params={{ id: row.id }} className="cut med">{row.title}</Link>
+        </span>
+        <Worst alert={row} />
+      </>
     ),
   },
   { id: "resource", head: "Resource", width: "22%", cell: (row) => <span className="dim">{row.resource}</span> },
@@ -132,6 +135,12 @@ const ALERT_COLUMNS: readonly Column<Alert>[] = [
   { id: "state", head: "State", width: "116px", cell: (row) => <StateMark state={alertState(row)} /> },
 ];
 
+/** What the alert's present severity hides: that it has been worse. */
+function Worst({ alert }: { alert: Alert }) {
+  const text = worstText(alert, useNow());
+  return text === "" ? null : <span className="second t12 dim3" title={alert.peak?.title}>Worst: {text}</span>;
+}
+
 function Alerts({ incident }: { incident: Incident }) {
   const alerts = useDetail<Page<Alert>>("incidents", incident.id, "alerts");
   return (
@@ -139,12 +148,13 @@ function Alerts({ incident }: { incident: Incident }) {
       <Loaded query={alerts} what="alerts">
         {(page) => (
           <DataTable
-            label="Alerts of the incident" rows={page.items} columns={ALERT_COLUMNS} rowKey={(row) => row.id} empty={<EmptyState title="No alert belongs to it" />}
+            label="Alerts of the incident" two={page.items.some((alert) => worstText(alert, 0) !== "")} rows={page.items} columns={ALERT_COLUMNS} rowKey={(row) => row.id} empty={<EmptyState title="No alert belongs to it" />}
             card={(row) => (
               <Link to="/alerts/$id" params={{ id: row.id }} className={`card-row ${edge(row.severity, alertState(row))}`}>
                 <span className="row"><SeverityMark severity={row.severity} /><span className="end"><StateMark state={alertState(row)} /></span></span>
                 <span className="title">{row.title}</span>
                 <span className="t12 dim3">{[row.resource, crossingText(row.crossing)].filter(Boolean).join(" · ")}</span>
+                <Worst alert={row} />
               </Link>
             )}
           />
@@ -224,11 +234,10 @@ function Decisions({ incident }: { incident: Incident }) {
       })}
       {decisions.map((fact) => {
         const data = fact.event.data as Partial<Decision>;
-        const not = data.outcome === "blocked";
         return (
           <div key={fact.position} className="moving-row">
-            <span className="row wrapping"><Icon name="policy" /><span>{data.policy}</span><ReasonChip code={data.reason ?? data.outcome ?? ""} not={not} /><span className="end dim3"><RelativeTime at={fact.recorded_at} /></span></span>
-            {data.detail && <span className="t12 dim3">{data.detail}</span>}
+            <span className="row wrapping"><Icon name="policy" /><span>{data.policy}</span><DecisionChip decision={data} /><span className="end dim3"><RelativeTime at={fact.recorded_at} /></span></span>
+            {data.detail && <span className={`t12 ${data.outcome === "failed" ? "failure" : "dim3"}`}>{data.detail}</span>}
           </div>
         );
       })}

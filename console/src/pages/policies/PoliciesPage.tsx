@@ -27,9 +27,15 @@ const COLUMNS: readonly Column<Policy>[] = [
   { id: "mode", head: "Mode", width: "100px", cell: (row) => <><StateMark state={row.mode === "observe" ? "observe" : "active"} /><span className="second">{row.namespace}</span></> },
   { id: "fired", head: "Fired", width: "76px", num: true, cell: (row) => <b className="med">{count(row.stats.fired)}</b> },
   { id: "blocked", head: "Held back", width: "84px", num: true, cell: (row) => count(row.stats.blocked) },
+  { id: "failed", head: "Failed", width: "76px", num: true, cell: (row) => <Failures n={row.stats.failed} /> },
   { id: "near", head: "Near misses", width: "96px", num: true, cell: (row) => <span className="dim3">{count(row.stats.near_misses.length)}</span> },
   { id: "last", head: "Last fired", width: "92px", num: true, cell: (row) => <RelativeTime at={row.stats.last_fired_at} /> },
 ];
+
+/** Responses that should have been and were not: the one count of a policy that always wants a look. */
+function Failures({ n }: { n: number }) {
+  return n > 0 ? <b className="med failure">{count(n)}</b> : <span className="dim3">0</span>;
+}
 
 export default function PoliciesPage() {
   const [filters] = useFilters();
@@ -51,7 +57,7 @@ export default function PoliciesPage() {
                 <Link to="/policies/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
                   <span className="title">{row.name}</span>
                   <span className="t12 dim3 wrap">{row.description ?? selects(row)}</span>
-                  <span className="row t12 dim"><StateMark state={row.mode === "observe" ? "observe" : "active"} /><span className="end">fired {count(row.stats.fired)}, held back {count(row.stats.blocked)}</span></span>
+                  <span className="row t12 dim"><StateMark state={row.mode === "observe" ? "observe" : "active"} /><span className="end">fired {count(row.stats.fired)}, held back {count(row.stats.blocked)}{row.stats.failed > 0 && <>, <b className="med failure">failed {count(row.stats.failed)}</b></>}</span></span>
                 </Link>
               )}
             />

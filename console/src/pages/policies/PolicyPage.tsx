@@ -8,7 +8,7 @@ import type { Decision, Policy } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { CopyButton } from "../../parts/Code";
 import { count, plural } from "../../parts/format";
-import { ReasonChip, StateMark } from "../../parts/marks";
+import { DecisionChip, ReasonChip, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { Yaml } from "../../parts/Yaml";
@@ -33,6 +33,7 @@ export default function PolicyPage() {
             <StateMark state={policy.mode === "observe" ? "observe" : "active"} />
             <span>gen {policy.generation}, since <RelativeTime at={policy.updated_at} suffix=" ago" /> by {policy.applied_by}</span>
             <span>fired {plural(policy.stats.fired, "time")}, held back {count(policy.stats.blocked)}</span>
+            {policy.stats.failed > 0 && <b className="med failure">failed {plural(policy.stats.failed, "time")}</b>}
             {policy.owner && <span>owner {policy.owner}</span>}
           </div>
           <h1>{policy.name}</h1>
@@ -82,9 +83,9 @@ function Decisions({ policy }: { policy: Policy }) {
           ? <EmptyState title="It has not decided anything yet" />
           : page.items.map((decision) => (
             <div key={decision.position} className="moving-row">
-              <span className="row"><ReasonChip code={decision.reason} not={decision.outcome === "blocked"} /><span className="cut grow">{decision.key ?? ""}</span><Link className="dim3" to="/events/$position/story" params={{ position: decision.position }} title="The story"><RelativeTime at={decision.recorded_at} /></Link></span>
+              <span className="row"><DecisionChip decision={decision} /><span className="cut grow">{decision.key ?? ""}</span><Link className="dim3" to="/events/$position/story" params={{ position: decision.position }} title="The story"><RelativeTime at={decision.recorded_at} /></Link></span>
               <span className="row t12 dim3 wrapping">
-                {decision.detail !== "" && <span className="wrap">{decision.detail}</span>}
+                {decision.detail !== "" && <span className={decision.outcome === "failed" ? "failure" : "wrap"}>{decision.detail}</span>}
                 {decision.incident && <Link className="link mono" to="/incidents/$id" params={{ id: decision.incident }}>{decision.incident}</Link>}
                 {decision.runs.map((run) => <Link key={run} className="link" to="/runs/$id" params={{ id: run }}>run</Link>)}
                 {decision.tickets.map((ticket) => <Link key={ticket} className="link mono" to="/tickets/$id" params={{ id: ticket }}>{ticket}</Link>)}
