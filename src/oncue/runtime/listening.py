@@ -148,6 +148,8 @@ class Ear:
         self._empty.set()
         self._lost_at: float | None = None
         self._failures = 0
+        """In a row; a socket that was there for `CALM_S` ends the row."""
+        self._opened_at: float | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def inherit(self, before: "Ear") -> None:
@@ -191,7 +193,7 @@ class Ear:
 
     def opened(self) -> None:
         """It listens from now on."""
-        self._failures = 0
+        self._opened_at = time.monotonic()
         self._become("listening")
 
     def offer(self, received: Received) -> bool:
@@ -248,6 +250,9 @@ class Ear:
             except Exception as error:  # noqa: BLE001 - a plugin's defect is the source's ill health, not our end
                 failure = ("source.crashed", f"{type(error).__name__}: {error}")
             self._become("failing", *failure)
+            if self._opened_at is not None and time.monotonic() - self._opened_at >= CALM_S:
+                self._failures = 0
+            self._opened_at = None
             await asyncio.sleep(RETRY_S[min(self._failures, len(RETRY_S) - 1)])
             self._failures += 1
 
