@@ -243,6 +243,58 @@ def test_sources_monitors_mail_and_dead_letters_have_their_place(server: Server,
     expect(page.get_by_role("alert").or_(page.get_by_text("No dead letter"))).to_be_visible()
 
 
+def test_a_source_is_added_by_its_guide_and_its_first_event_shows_by_itself(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/integrations/sources")
+    page.get_by_role("button", name="Grafana", exact=True).click()
+    guide = page.get_by_role("region", name="Add a source")
+    guide.get_by_label("Name", exact=True).fill("board")
+    expect(guide.get_by_role("region", name="How to connect Grafana")).to_contain_text(f"{server.url}/in/board")
+    expect(guide.get_by_role("status")).to_contain_text("Not in force yet")
+    guide.get_by_role("button", name="Apply as it stands").click()
+    expect(guide.get_by_role("status")).to_contain_text("Waiting for the first event")
+    alert = {
+        "status": "firing",
+        "labels": {"alertname": "High CPU", "instance": "web-1"},
+        "fingerprint": "1b2c3d4e5f607182",
+    }
+    answer = server.client.post("/in/board", json={"receiver": "oncue", "status": "firing", "alerts": [alert]})
+    assert answer.status_code == 200, answer.text
+    expect(guide.get_by_role("status")).to_contain_text("1 accepted")
+
+
+def test_a_failed_response_is_loud_and_counted(server: Server, open_page: Open) -> None:
+    manifests = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: soon-gone}
+spec: {steps: [{id: note, uses: incident.comment, with: {text: x}}]}
+---
+apiVersion: oncue/v1
+kind: Policy
+metadata: {name: needs-it}
+spec:
+  match: {types: [org.example.needy]}
+  respond: [{run: {workflow: soon-gone}}]
+"""
+    applied = server.client.post("/api/v1/manifests", content=manifests, headers={"Content-Type": "application/yaml"})
+    assert applied.status_code == 200, applied.text
+    refused = server.client.delete("/api/v1/manifests/Workflow/default/soon-gone")
+    assert (refused.status_code, refused.json()["code"]) == (409, "manifest.in_use")
+    gone = server.client.delete("/api/v1/manifests/Workflow/default/soon-gone", params={"force": "true"})
+    assert gone.status_code == 200, gone.text
+    server.emit(event(type="org.example.needy", title="Needs it", resource="needy-1", severity="critical"))
+    server.emit(event(type="org.example.needy", title="Better", resource="needy-1", severity="warning"))
+    page = open_page(server, "/policies/default/needs-it")
+    expect(page.get_by_text("failed 2 times")).to_be_visible()
+    expect(page.get_by_title("Failed: response_failed").first).to_be_visible()
+    expect(page.get_by_text("workflow.not_found").first).to_be_visible()
+    alert = next(one for one in server.items("alerts") if one["resource"] == "needy-1")
+    page.goto(f"/alerts/{alert['id']}")
+    panel = page.get_by_role("complementary", name="Alert")
+    expect(panel.get_by_title("Failed: response_failed").first).to_be_visible()
+    expect(panel.get_by_text(re.compile(r"^Critical at \d\d:\d\d$"))).to_be_visible()
+
+
 def test_a_token_is_shown_once_and_works(server: Server, open_page: Open) -> None:
     page = open_page(server, "/admin/tokens")
     page.get_by_role("button", name="New token").click()

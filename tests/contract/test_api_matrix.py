@@ -106,6 +106,7 @@ MATRIX: dict[str, Row] = {
     "delete_manifest": Row("DELETE", "/manifests/Team/{ns}/nobody", EDIT),
     "get_schema": Row("GET", "/schemas/Policy", READ, scope="none"),
     "list_sources": Row("GET", "/sources", READ, scope="list"),
+    "list_source_types": Row("GET", "/sources/types", READ, scope="none"),
     "list_monitors": Row("GET", "/monitors", READ, scope="list"),
     "get_monitor": Row("GET", "/monitors/{ns}/beat", READ),
     "list_services": Row("GET", "/services", READ, scope="list"),

@@ -857,6 +857,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sources/types": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSourceTypes
+         * @description What the type of a source may be, with the settings that each takes.
+         */
+        get: operations["list_source_types"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/monitors": {
         parameters: {
             query?: never;
@@ -1917,6 +1937,11 @@ export interface components {
             items: components["schemas"]["ServiceView"][];
             next: string | null;
         };
+        /** Listing[SourceType] */
+        SourceTypeList: {
+            items: components["schemas"]["SourceType"][];
+            next: string | null;
+        };
         /** Listing[SourceView] */
         SourceViewList: {
             items: components["schemas"]["SourceView"][];
@@ -2282,6 +2307,15 @@ export interface components {
             updated_at: string;
             /** @default  */
             position: string;
+        };
+        /** SourceType */
+        SourceType: {
+            type: string;
+            summary: string;
+            settings: {
+                [key: string]: unknown;
+            };
+            problem?: string | null;
         };
         /** SourceView */
         SourceView: {
@@ -4277,6 +4311,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SourceViewList"];
+                };
+            };
+            /** @description Refused */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_source_types: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SourceTypeList"];
                 };
             };
             /** @description Refused */

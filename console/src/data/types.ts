@@ -65,6 +65,7 @@ export type Manifest = Whole<"Manifest", { spec: Record<string, unknown> }>;
 export type MonitorState = Whole<"MonitorState">;
 export type Monitor = { manifest: Manifest | null; state: MonitorState | null };
 export type Source = Whole<"SourceView">;
+export type SourceType = Whole<"SourceType">;
 export type DeadLetter = Whole<"DeadLetter">;
 export type SampleSeries = Whole<"Series">;
 export type Mail = Whole<"Mail">;

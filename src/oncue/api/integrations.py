@@ -1,6 +1,7 @@
 """Sources, monitors, channels, services, teams, workflows: what is configured, and how it is right now."""
 
 import asyncio
+import inspect
 from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any
@@ -17,13 +18,15 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
 from oncue.api.ingest import Ingest, Traffic
 from oncue.api.params import Listing, json_response, listing
-from oncue.api.shapes import ListeningView, MonitorView, ServiceView, SourceView
+from oncue.api.shapes import ListeningView, MonitorView, ServiceView, SourceType, SourceView
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
 from oncue.core.severity import RANK
 from oncue.runtime import reception
 from oncue.runtime.reception import Reception
+from oncue.sdk import registry
+from oncue.sdk.errors import ActionError
 from oncue.store.queries import LIMIT, Filters, entities, is_quiet, manifests
 from oncue.store.schema import entity
 
@@ -57,6 +60,12 @@ async def list_sources(ctx: Ctx, who: Who, ingest: Traffics, catalogue: Sources)
             type = "cloudevents" if origin == "events" else origin
             views.append(_source(namespace, origin, type, ENDPOINTS[origin], None, False, traffic))
     return listing([msgspec.json.encode(view) for view in views], None)
+
+
+@get("/sources/types", opt={"permission": "manifest:read"})
+async def list_source_types() -> Response[Listing[SourceType]]:
+    """What the type of a source may be, with the settings that each takes."""
+    return listing([msgspec.json.encode(one) for one in await asyncio.to_thread(_source_types)], None)
 
 
 @get("/monitors", opt={"permission": "manifest:read"})
@@ -116,6 +125,19 @@ async def list_channels(ctx: Ctx, who: Who) -> Response[Listing[Manifest]]:
 async def list_workflows(ctx: Ctx, who: Who) -> Response[Listing[Manifest]]:
     """Workflows."""
     return _listed(await _manifests(ctx, who, "Workflow"))
+
+
+def _source_types() -> list[SourceType]:
+    types = []
+    for name in registry.names(registry.SOURCES):
+        try:
+            found, settings = registry.source(name), registry.source_settings(name)
+        except ActionError as error:
+            types.append(SourceType(type=name, summary="", settings={}, problem=error.detail))
+            continue
+        summary = " ".join((inspect.getdoc(type(found)) or "").split("\n\n")[0].split())
+        types.append(SourceType(type=name, summary=summary, settings=msgspec.json.schema(settings)))
+    return types
 
 
 def _listed(found: list[Manifest]) -> Response[Any]:
@@ -226,6 +248,7 @@ def _service(namespace: str, name: str, health: Health, manifest: Manifest | Non
 
 HANDLERS = [
     list_sources,
+    list_source_types,
     list_monitors,
     get_monitor,
     list_services,

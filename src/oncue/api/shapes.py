@@ -170,6 +170,18 @@ class SourceView(msgspec.Struct, kw_only=True):
     """Of a source that has a socket of its own."""
 
 
+class SourceType(msgspec.Struct, kw_only=True):
+    """What the `type` of a Source may be: one for each format that senders speak, plugins included."""
+
+    type: str
+    summary: str
+    """What it takes, and how its senders authenticate."""
+    settings: dict[str, Any]
+    """The JSON Schema of the manifest's `with`."""
+    problem: str | None = None
+    """Why it cannot be used: its plugin does not load."""
+
+
 class DeadLetter(msgspec.Struct, kw_only=True):
     """Input that was refused or that the engine could not process, kept for a redrive."""
 

@@ -12,6 +12,7 @@ import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
+import { AddSource } from "./AddSource";
 import { Channels } from "./Channels";
 import { DeadLetters } from "./DeadLetters";
 import { Mailbox } from "./Mailbox";
@@ -47,22 +48,15 @@ export default function IntegrationsPage() {
   );
 }
 
-/** The doors that are open without a manifest. */
-const DOORS: readonly Pick<Source, "name" | "type" | "path">[] = [
-  { name: "CloudEvents", type: "cloudevents", path: "/api/v1/events" },
-  { name: "Prometheus and Alertmanager clients", type: "alertmanager", path: "/alertmanager" },
-  { name: "Heartbeats", type: "heartbeat", path: "/heartbeat" },
-];
-
 function Sources() {
   const [filters] = useFilters();
-  const sources = useShort<Source>("sources", {}, { refetchInterval: 5000 });
+  const sources = useShort<Source>("sources", {}, { refetchInterval: 2000 });
   return (
     <>
       <Card title="Sources" scope="since the server started" className="clip">
         <Loaded query={sources} what="sources">
           {(page) => inNamespace(page.items, filters["namespace"]).length === 0
-            ? <EmptyState title={filters["namespace"] ? `Nothing has sent to ${filters["namespace"]} yet` : "Nothing has sent yet"}><p>Paste one of the snippets below where your sender is configured; its first event shows here by itself.</p></EmptyState>
+            ? <EmptyState title={filters["namespace"] ? `Nothing has sent to ${filters["namespace"]} yet` : "Nothing has sent yet"}><p>Choose what sends below, and follow the steps; its first event shows here by itself.</p></EmptyState>
             : (
               <ul>
                 {inNamespace(page.items, filters["namespace"]).map((source) => <SourceRow key={source.id} source={source} />)}
@@ -70,22 +64,7 @@ function Sources() {
             )}
         </Loaded>
       </Card>
-      <div className="halves">
-        {DOORS.map((door) => (
-          <Card key={door.name} title={`Connect: ${door.name}`}>
-            <div className="card-body stack">
-              <Snippet text={snippet(door, window.location.origin)} label={`How to connect ${door.name}`} />
-              <p className="t12 dim3">A token that can do only this: <span className="mono">oncue token create --scope source</span>, or under Admin.</p>
-            </div>
-          </Card>
-        ))}
-        <Card title="Connect: PagerDuty Events v2 clients">
-          <div className="card-body stack">
-            <Snippet text={snippet({ name: "pagerduty", type: "pagerduty", path: "/pagerduty/v2/enqueue" }, window.location.origin)} label="How to connect PagerDuty clients" />
-            <p className="t12 dim3">Apply a Source of type <span className="mono">pagerduty</span> whose <span className="mono">routing_key</span> refers to a secret; then a client changes only its URL.</p>
-          </div>
-        </Card>
-      </div>
+      <AddSource sources={sources.data?.items ?? []} />
     </>
   );
 }

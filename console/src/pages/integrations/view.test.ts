@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Monitor, SampleSeries, Source } from "../../data/types";
+import { arrivalOf, guideOf, NAME, nameFor, offered } from "./guide";
 import { healthOf, lines, limitsOf, metricsOf, seriesOf, snippet, unitOf, worstMonitors } from "./view";
 
 const source = (fields: Partial<Source>): Source => ({ name: "s", type: "cloudevents", path: "/in/s", last_event_at: null, last_error_at: null, ...fields }) as Source;
@@ -64,5 +65,31 @@ describe("charts", () => {
     expect(unitOf("http.latency")).toBe("s");
     expect(unitOf("host.disk.free")).toBe("bytes");
     expect(unitOf("host.load.per_core")).toBeNull();
+  });
+});
+
+describe("the guide to a source", () => {
+  const types = ["alertmanager", "alertmanager_webhook", "aws_sns", "azure_monitor", "cloudevents", "gcp_monitoring", "github", "grafana", "json", "kubernetes", "nagios", "otlp_logs", "pagerduty", "sap_alert_notification", "syslog", "zabbix", "of_a_plugin"];
+  it("names this server, the source and a place for the token, whatever the type", () => {
+    for (const type of types) {
+      const guide = guideOf(type, "mine", "team-a", "https://oncue.example:8480");
+      expect(guide.sender, type).toContain("oncue.example");
+      if (guide.manifest === null) continue;
+      expect(guide.yaml, type).toContain(`type: ${type}`);
+      expect(guide.isIt({ name: "mine", namespace: "team-a" }), type).toBe(true);
+      expect(guide.isIt({ name: "mine", namespace: "default" }), type).toBe(false);
+      if (!["pagerduty", "syslog"].includes(type)) expect(guide.sender, type).toContain("https://oncue.example:8480/in/mine");
+    }
+  });
+  it("offers what plugins bring, and heartbeats, each once", () => {
+    expect(offered(["zabbix", "of_a_plugin", "heartbeat"])).toEqual(["heartbeat", "of_a_plugin", "zabbix"]);
+    expect(types.map(nameFor).every((name) => NAME.test(name))).toBe(true);
+  });
+  it("waits for the first event, and says when a message was refused instead", () => {
+    expect(arrivalOf(undefined, true)).toBe("not_applied");
+    expect(arrivalOf(undefined, false)).toBe("waiting");
+    expect(arrivalOf({ last_event_at: null, last_error_at: null }, true)).toBe("waiting");
+    expect(arrivalOf({ last_event_at: "2026-11-20T10:00:00Z", last_error_at: "2026-11-20T10:00:01Z" }, true)).toBe("refused");
+    expect(arrivalOf({ last_event_at: "2026-11-20T10:00:02Z", last_error_at: "2026-11-20T10:00:01Z" }, true)).toBe("arrived");
   });
 });
