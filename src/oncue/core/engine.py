@@ -8,6 +8,7 @@ first out, to a bounded depth. Either all of an input happens, or, if it raises,
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -44,6 +45,10 @@ DEPTH_LIMIT: Final = 8
 
 FAN_OUT_LIMIT: Final = 5_000
 """Facts that facts of one input may derive, before the rest of them cause nothing more."""
+
+
+_lease_end: Final = lru_cache(maxsize=1024)(events.instant)
+"""The alerts of one message mostly hold until the same instant."""
 
 
 class Limited(msgspec.Struct):
@@ -148,7 +153,7 @@ class Engine:
             return False
         if endsat is not None:
             try:
-                deadline_at = events.instant(endsat)
+                deadline_at = _lease_end(endsat)
             except ValueError:
                 return False
         else:

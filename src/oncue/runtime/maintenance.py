@@ -6,7 +6,6 @@ removes a segment younger than the oldest snapshot that stays, so replay always 
 
 import base64
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from sqlalchemy import func, select
 from oncue import __version__
 from oncue.core.state import State
 from oncue.runtime import snapshot as snapshots
+from oncue.runtime.parent import environment_of_child
 from oncue.store import schema
 from oncue.store.database import is_postgresql
 from oncue.store.writer import Writer
@@ -113,7 +113,7 @@ class Maintenance:
             self._taken.unlink(missing_ok=True)
             self._taking = subprocess.Popen(  # noqa: S603 - this program
                 [sys.executable, "-m", "oncue.runtime.snapshot", self._address, str(self._taken)],
-                env={**os.environ, "ONCUE_PARENT": str(os.getpid())},
+                env=environment_of_child(),
                 stdin=subprocess.DEVNULL,
             )
 

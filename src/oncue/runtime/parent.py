@@ -20,3 +20,8 @@ def die_with_parent() -> None:
     expected = os.environ.get("ONCUE_PARENT")
     if expected is not None and os.getppid() != int(expected):
         os._exit(1)
+
+
+def environment_of_child() -> dict[str, str]:
+    """This process's environment, for a child that calls `die_with_parent`."""
+    return {**os.environ, "ONCUE_PARENT": str(os.getpid())}
