@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 
 from oncue.runtime.clock import instant
 from oncue.store import queries, schema
-from oncue.store.database import Origin, live_rows, open_writer, read_origin, reading_engine
+from oncue.store.database import Origin, live_rows, open_writer, read_origin, reading_engine, writing_engine
 from oncue.store.hot import HotRow, seal
 from oncue.store.journal import (
     CONFLICT,
@@ -91,6 +91,29 @@ def entity(kind: str, id: str, position: int, **more: Any) -> tuple[Any, ...]:
         **more,
     }  # fmt: skip
     return tuple(values[column.name] for column in schema.entity.columns)
+
+
+# Migrations
+
+
+def test_the_migrations_lead_to_the_schema(address: str, writer: Writer) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    engine = writing_engine(address)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = compare_metadata(context, schema.metadata)
+        tables = (
+            {}
+            if connection.dialect.name != "sqlite"
+            else dict(connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all())
+        )
+    engine.dispose()
+    assert [one for one in differences if "comment" not in str(one[0])] == []
+    assert all(
+        "WITHOUT ROWID" in tables[name] for name in ("entity", "alert_hot", "cell", "sample", "access") if tables
+    )
 
 
 # The journal
