@@ -262,6 +262,28 @@ def test_a_source_is_added_by_its_guide_and_its_first_event_shows_by_itself(serv
     expect(guide.get_by_role("status")).to_contain_text("1 accepted")
 
 
+def test_every_manifest_of_the_guide_is_accepted_as_it_stands(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/integrations/sources")
+    choices = page.get_by_role("group", name="What sends").get_by_role("button")
+    expect(choices.first).to_be_visible()
+    accepted = []
+    for label in choices.all_inner_texts():
+        choices.get_by_text(label, exact=True).click()
+        expect(page.get_by_role("region", name=f"How to connect {label}", exact=True)).to_be_visible()
+        manifest = page.get_by_role("region", name=f"The manifest of {label}", exact=True)
+        if manifest.count() == 0:
+            continue
+        answer = server.client.post(
+            "/api/v1/manifests",
+            params={"dry_run": "true"},
+            content=manifest.inner_text(),
+            headers={"Content-Type": "application/yaml"},
+        )
+        assert answer.status_code == 200, f"{label}: {answer.text}"
+        accepted.append(label)
+    assert len(accepted) >= 14
+
+
 def test_a_failed_response_is_loud_and_counted(server: Server, open_page: Open) -> None:
     manifests = """
 apiVersion: oncue/v1

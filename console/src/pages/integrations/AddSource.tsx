@@ -1,5 +1,6 @@
 /** Add a source: choose the sender, apply the manifest, configure the sender, and see the first event arrive. */
 import { Select, TextInput } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 
@@ -10,7 +11,8 @@ import { useMay, useMe } from "../../data/me";
 import type { Source, SourceType } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { Snippet } from "../../parts/Code";
-import { count, plural } from "../../parts/format";
+import { PHONE } from "../../parts/DataTable";
+import { count } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
 import { ErrorState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
@@ -19,21 +21,26 @@ import { arrivalOf, guideOf, labelOf, NAME, nameFor, offered, type Guide } from 
 
 export function AddSource({ sources }: { sources: readonly Source[] }) {
   const types = useShort<SourceType>("sources", {}, { path: "/sources/types" });
+  const phone = useMediaQuery(PHONE, window.matchMedia(PHONE).matches, { getInitialValueInEffect: false });
   const [filters, change] = useFilters();
   const wanted = filters["add"] ?? "cloudevents";
   return (
-    <Card id="add-source" title="Add a source" scope={types.data ? plural(types.data.items.length, "type") : undefined}>
+    <Card id="add-source" title="Add a source">
       <Loaded query={types} what="the types of sources">
         {(page) => {
           const all = offered(page.items.map((each) => each.type));
           const type = all.includes(wanted) ? wanted : "cloudevents";
           return (
             <div className="card-body stack">
-              <div className="row wrapping" role="group" aria-label="What sends">
-                {all.map((each) => (
-                  <button key={each} type="button" className="btn small choice" aria-pressed={each === type} onClick={() => change({ add: each })}>{labelOf(each)}</button>
-                ))}
-              </div>
+              {phone
+                ? <Select label="What sends" allowDeselect={false} searchable data={all.map((each) => ({ value: each, label: labelOf(each) }))} value={type} onChange={(value) => change({ add: value ?? type })} />
+                : (
+                  <div className="row wrapping" role="group" aria-label="What sends">
+                    {all.map((each) => (
+                      <button key={each} type="button" className="btn small choice" aria-pressed={each === type} onClick={() => change({ add: each })}>{labelOf(each)}</button>
+                    ))}
+                  </div>
+                )}
               <Steps key={type} type={type} about={page.items.find((each) => each.type === type)} sources={sources} />
             </div>
           );
@@ -57,7 +64,7 @@ function Steps({ type, about, sources }: { type: string; about: SourceType | und
   return (
     <>
       {about?.problem && <p className="failure" role="alert">It cannot be used: {about.problem}</p>}
-      {about?.summary && <p className="dim">{about.summary.replaceAll("`", "")}</p>}
+      {guide.manifest && about?.summary && <p className="dim">{about.summary.replaceAll("`", "")}</p>}
       <ol className="guide">
         {guide.manifest && (
           <Step title="Apply its manifest">
@@ -77,7 +84,7 @@ function Steps({ type, about, sources }: { type: string; about: SourceType | und
           </Step>
         )}
         <Step title="Make a token that can only send">
-          <Snippet text={`oncue token create ${guide.manifest ? name : nameFor(type)} --scope source`} label="How to make a token" />
+          <Snippet text={`oncue token create ${guide.manifest ? name : nameFor(type)} --scope source${guide.manifest ? ` -n ${namespace}` : ""}`} label="How to make a token" />
           {may("token:write") && <p className="t12 dim3">or under <Link className="link" to="/admin/$tab" params={{ tab: "tokens" }}>Admin, Tokens</Link></p>}
         </Step>
         <Step title="Configure the sender">
