@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from oncue.replay.verify import verify as replay
 from oncue.runtime import frames
@@ -246,6 +246,38 @@ def test_a_poison_event_is_a_dead_letter_and_can_be_redriven(life: Writing, monk
     reply = life.submit(redrive, urgent=True).replies
     assert reply is not None and reply[0]["code"] is None
     assert len(life.state.alerts) == 1
+    assert both(life) == (0, 0)
+
+
+def dead_letter(life: Writing, code: str, body: bytes) -> int:
+    """The number of a letter that the edge refused."""
+    answers: list[frames.Answer] = []
+    life.loop.submit([frames.Dead(1, "default", "events", [(0, code, "", body)])], answers.append)
+    life.work()
+    assert answers[0].error is None
+    with life.reading.connect() as connection:
+        found = connection.execute(select(func.max(schema.dead_letter.c.id))).scalar()
+    assert found is not None
+    return int(found)
+
+
+def test_a_dead_letter_that_claims_a_type_of_our_own_is_not_redriven(life: Writing) -> None:
+    life.submit(problem(life))
+    (alert,) = life.state.alerts.values()
+    forged = life.event("oncue.command.alert.resolve", data={"alert": alert.id})
+    number = dead_letter(life, "event.type_reserved", forged)
+    reply = life.submit(life.event("oncue.command.dead_letter.redrive", data={"id": number}), urgent=True).replies
+    assert reply is not None and reply[0]["code"] == "event.type_reserved"
+    assert alert.state == "firing"
+    assert both(life) == (0, 0)
+
+
+def test_of_two_redrives_of_a_dead_letter_in_one_batch_the_second_finds_none(life: Writing) -> None:
+    number = dead_letter(life, "event.malformed", problem(life))
+    twice = [life.event("oncue.command.dead_letter.redrive", data={"id": number}) for _ in range(2)]
+    replies = life.submit(*twice, urgent=True).replies
+    assert replies is not None and [reply["code"] for reply in replies] == [None, "dead_letter.not_found"]
+    assert [alert.count for alert in life.state.alerts.values()] == [1]
     assert both(life) == (0, 0)
 
 

@@ -12,6 +12,7 @@ from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, listing, visible
 from oncue.api.shapes import DeadLetter
 from oncue.core.errors import Refusal
+from oncue.plugins.sources.cloudevents import vet
 from oncue.store.queries import cursor_of, dead_letter_of, dead_letters, instant
 
 SHOWN_BYTES = 16_384
@@ -36,6 +37,10 @@ async def redrive_dead_letter(ctx: Ctx, who: Who, letter_id: int) -> Response[De
     """Send it through again, now that the reason is mended."""
     row = await _found(ctx, who, letter_id)
     require(who, "dead_letter:redrive", row.namespace)
+    if row.position is None:  # refused before it was an event: the rules for events hold now as they did then
+        named = vet(bytes(row.body))
+        if named is not None and named != row.namespace:
+            require(who, "event:write", named)
     await ctx.command("oncue.command.dead_letter.redrive", {"id": letter_id}, who=who, namespace=row.namespace)
     return json_response(msgspec.json.encode(_view(await _found(ctx, who, letter_id))))
 

@@ -77,14 +77,17 @@ class Making:
     """One batch in the making."""
 
     def __init__(
-        self, state: State, engine: Engine, dedup: Dedup, intake: Intake, clock: Clock, reading: SqlEngine
-    ) -> None:
+        self, state: State, engine: Engine, dedup: Dedup, intake: Intake, clock: Clock, reading: SqlEngine,
+        redriving: set[int],
+    ) -> None:  # fmt: skip
         self._state = state
         self._engine = engine
         self._dedup = dedup
         self._intake = intake
         self._clock = clock
         self._reading = reading
+        self._redriving = redriving
+        """Dead letters that were redriven and whose rows do not say so yet, in this batch and the one before it."""
         self._batch = Batch()
         self._start = (state.position, state.now)
         self._segment = OpenSegment()
@@ -257,14 +260,18 @@ class Making:
             row = connection.execute(
                 select(schema.dead_letter).where(letter.id == asked.get("id"), letter.namespace == one.namespace)
             ).first()
-        if row is None or row.redriven_at is not None:
+        if row is None or row.redriven_at is not None or row.id in self._redriving:
             return Reply("dead_letter.not_found", str(asked.get("id")))
         try:
             again = events.decode(row.body)
         except msgspec.DecodeError as error:
             return Reply("event.malformed", str(error))
+        if row.position is None and again.type.startswith("oncue."):
+            # Refused at the edge because only OnCue may say this. What it would do nobody has been permitted to do.
+            return Reply("event.type_reserved", f"type: {again.type[:100]}")
         _, poison = self._input(again, self._own(row.namespace, row.origin, one.actor, row.body), now)
         self._rows.redriven.append((now, row.id))
+        self._redriving.add(row.id)
         if poison is not None:
             return Reply("event.poison", poison)
         self.accepted += 1
@@ -313,10 +320,12 @@ class Making:
         self._batch.rollback(self._state)
         self._state.position, self._state.now = self._start
         self._dedup.forget(self._fresh)
+        self._redriving.difference_update(id for _, id in self._rows.redriven)
 
     def committed(self) -> None:
         """The commit is on the disk."""
         self._dedup.keep(self._segment.last_recorded_at)
+        self._redriving.difference_update(id for _, id in self._rows.redriven)
 
     def _after(self) -> After:
         effects = [

@@ -117,6 +117,7 @@ class WriterLoop:
         self._in_flight: InFlight | None = None
         self._behind: dict[str, Alert] = {}
         """Alerts whose hot rows are behind what segments hold."""
+        self._redriving: set[int] = set()
         self._hot_at = 0.0
         self._busy_at = 0.0
 
@@ -179,7 +180,7 @@ class WriterLoop:
             wait_s = self._wait_s()
             if wait_s > 0 and not self._urgent and not self._normal:
                 wait_s = min(wait_s, self._catch_up())
-                if self._stopping:
+                if self._stopping and self._in_flight is None:
                     return
                 if self._idle_work:
                     self._idle_work.pop(0)()
@@ -235,7 +236,9 @@ class WriterLoop:
         if self._urgent and not self._settle():
             return
         began = self._monotonic()
-        making = Making(self.state, self._engine, self._dedup, self._intake, self._clock, self._reading)
+        making = Making(
+            self.state, self._engine, self._dedup, self._intake, self._clock, self._reading, self._redriving
+        )
         works: list[Work] = []
         answers: list[frames.Answer] = []
         size = 0
