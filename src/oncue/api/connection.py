@@ -46,7 +46,10 @@ class Connection(HttpToolsProtocol):
         if held is None:
             return
         cycle, app = held
-        whole = not (cycle.more_body or cycle.waiting_for_100_continue or self._at_once is None)
+        # A client that does not read its answers waits for them in a task, so that they do not pile up here.
+        whole = not (
+            cycle.more_body or cycle.waiting_for_100_continue or self._at_once is None or self.flow.write_paused
+        )
         if not (whole and self._taken(cycle)):
             super()._start_asgi_task(cycle, app)
 

@@ -118,10 +118,12 @@ class EngineProcess:
     def _write(self) -> None:
         try:
             self.loop.run()
-        except BaseException as failure:
-            log.critical("the writer failed; starting again from the disk", reason=repr(failure), exc_info=True)
-            sys.stderr.flush()
-            os._exit(70)
+        except BaseException as failure:  # noqa: BLE001 - whatever it was, the process ends with it
+            try:
+                log.critical("the writer failed; starting again from the disk", reason=repr(failure), exc_info=True)
+                sys.stderr.flush()
+            finally:  # without its writer this process would look alive and answer nobody
+                os._exit(70)
 
     async def _announce(self) -> None:
         """The first input of every start."""

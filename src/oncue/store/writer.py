@@ -104,8 +104,13 @@ class SQLiteDriver:
             self._connection.execute("ROLLBACK")
 
     def idle(self) -> None:
-        """Move the write-ahead log into the database, as far as readers allow."""
-        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        """Move the write-ahead log into the database, as far as readers and the disk allow. Raises `SyncFailed`."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in _SYNC_FAILED:
+                raise SyncFailed(str(error)) from error
+            # Nothing is lost: the log holds it all, and the next pause tries again.
 
     def full(self) -> bool:
         """Whether the write-ahead log has outgrown its limit; looked at now and then."""
