@@ -49,6 +49,15 @@ async def test_a_second_head_that_does_not_come_ends_the_connection(port: int) -
     writer.close()
 
 
+async def test_a_bare_line_end_after_an_answer_does_not_keep_the_connection(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"hi"), 10)
+    writer.write(b"\r\n")
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
 async def test_a_connection_that_rests_between_requests_stays(port: int) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     for _ in range(2):

@@ -45,9 +45,12 @@ MONITORS: dict[str, dict[str, Any]] = {
     "script": {"argv": ["/usr/lib/nagios/plugins/check_load", "-w", "5", "-c", "9"]},
     "sql": {"url": "secret://database", "query": "SELECT 1"},
     "ssh": {
-        "host": "app.example", "user": "oncue", "key": "secret://key", "command": "uptime",
+        "host": "app.example",
+        "user": "oncue",
+        "key": "secret://key",
+        "command": "uptime",
         "known_hosts": ["ssh-ed25519 AAAA"],
-    },  # fmt: skip
+    },
     "tcp": {"host": "mail.example", "port": 25, "expect": "^220 "},
     "tls": {"host": "www.example.com"},
     "unit": {"name": "nginx.service"},

@@ -40,7 +40,7 @@ class Connection(HttpToolsProtocol):
         self._receiving = True
         super().data_received(data)
         self._receiving = False
-        if self._in_head and self._late is None and not self.transport.is_closing():
+        if self._late is None and not self.transport.is_closing() and (self._in_head or self._unattended()):
             self._wait()
         held, self._held = self._held, None
         if held is None:
@@ -52,6 +52,10 @@ class Connection(HttpToolsProtocol):
         )
         if not (whole and self._taken(cycle)):
             super()._start_asgi_task(cycle, app)
+
+    def _unattended(self) -> bool:
+        """Whether nothing would ever end the connection: what came (a bare line end) took the limit on its rest away."""
+        return self.timeout_keep_alive_task is None and (not self.cycle or self.cycle.response_complete)
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         if self._receiving and app is self.app and self._at_once is not None:

@@ -13,6 +13,8 @@ from oncue.runtime.keys import journal_key
 
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
+UNSENT_BYTES: Final = 64 * 1024 * 1024
+"""What may wait for an engine that does not read; beyond it nothing more is taken, or memory would grow without end."""
 READ_BYTES: Final = 1024 * 1024
 Said = frames.Answer | frames.HealthReport | Refusal
 _SILENT: Final = (
@@ -118,6 +120,8 @@ class EngineClient:
 
     def _tell(self, frame: frames.Submit | frames.Dead | frames.Health, done: Callable[[Said], None]) -> None:
         within_s = HEALTH_S if isinstance(frame, frames.Health) else ANSWER_S
+        if self._writer is not None and self._writer.transport.get_write_buffer_size() > UNSENT_BYTES:
+            raise Refusal("ingest.overloaded", "the engine does not read what is sent to it", retry_after_s=5.0)
         self.send(frame)
         self._waiting[frame.seq] = (done, asyncio.get_running_loop().time() + within_s)
 
