@@ -12,9 +12,15 @@ import pytest
 
 from oncue.sdk import ActionError
 from tests.monitors import code, listening, probe, value, values
+from tests.server import free_port
 from tests.system import program
 
-PORT = 18660
+PORT = free_port()
+
+
+def _scraped(result: list[Any]) -> set[str]:
+    """What `up` says of the targets that were scraped so far."""
+    return {series["value"][1] for series in result}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +41,8 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert process.poll() is None, "Prometheus ended"
             assert time.monotonic() < deadline, "Prometheus scraped nothing"
             try:
-                answer = httpx.get(f"{url}/api/v1/query", params={"query": "up == 1"}, trust_env=False)
-                if answer.is_success and answer.json()["data"]["result"]:
+                answer = httpx.get(f"{url}/api/v1/query", params={"query": "up"}, trust_env=False)
+                if answer.is_success and _scraped(answer.json()["data"]["result"]) == {"0", "1"}:
                     break
             except httpx.HTTPError:
                 pass
