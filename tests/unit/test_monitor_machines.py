@@ -18,9 +18,10 @@ from oncue.plugins.monitors import icmp
 from oncue.plugins.monitors.unit import State, Unit, changes, read
 from oncue.sdk import ActionError, Allow
 from tests.monitors import code, probe, value
+from tests.server import free_port
 from tests.system import program
 
-PORT = 18655
+PORT = free_port()
 
 
 def may_ping() -> bool:
