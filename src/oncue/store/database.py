@@ -85,27 +85,17 @@ def open_writer(address: str) -> tuple[Writer, Origin]:
 
 
 def _origin(connection: Connection) -> Origin:
-    row = connection.execute(select(schema.journal)).first()
-    if row is None:
+    """Where the journal stands; it is made if there is none."""
+    if connection.execute(select(schema.journal)).first() is None:
         connection.execute(
             insert(schema.journal).values(
                 partition=0, journal_id=secrets.token_hex(8), incarnation=1, created_at=time.time_ns() // 1000,
                 cursor=0, chain_head=GENESIS, recorded_at=0, events=0, hot_batch=0,
             )
         )  # fmt: skip
-        row = connection.execute(select(schema.journal)).one()
-    batch = connection.execute(select(func.max(schema.chain.c.batch))).scalar() or 0
-    return Origin(
-        row.journal_id,
-        row.incarnation,
-        row.partition,
-        row.cursor,
-        row.chain_head,
-        row.recorded_at,
-        row.events,
-        row.hot_batch,
-        batch,
-    )
+    origin = read_origin(connection)
+    assert origin is not None
+    return origin
 
 
 def read_origin(connection: Connection) -> Origin | None:

@@ -42,7 +42,7 @@ _open: Final = msgspec.msgpack.Decoder(Changes).decode
 
 def hot_rows(connection: Connection) -> list[HotRow]:
     """All of them, up to date."""
-    found = {row.id: of_table(row) for row in connection.execute(select(alert_hot))}
+    found = {row.id: _of_table(row) for row in connection.execute(select(alert_hot))}
     found.update(newer(connection))
     return list(found.values())
 
@@ -60,7 +60,7 @@ def newer(connection: Connection) -> dict[str, HotRow]:
     return found
 
 
-def of_table(row: Any) -> HotRow:
+def _of_table(row: Any) -> HotRow:
     """A row of the table as read."""
     deadline_at = _instant(row.deadline_at) if row.deadline_at is not None else None
     seen_at, updated_at = _instant(row.last_seen_at), _instant(row.updated_at)

@@ -87,7 +87,7 @@ class Ssh:
             sock = await context.guard.connect(settings.host, settings.port)
             try:
                 connection = await ssh.connect(settings.host, settings.port, sock=sock, **options)
-            except BaseException:
+            except BaseException:  # whatever ended it, a time limit included, the socket is ours until ssh has it
                 sock.close()
                 raise
             login_ms = reaching.ms_since(started)
