@@ -246,7 +246,7 @@ class World:
             pending = [
                 (id, effect.state, msgspec.json.encode(effect)) for id, effect in sorted(life.state.effects.items())
             ]
-            self.dispatcher.changed(pending)
+            self.dispatcher.recover(pending)
             self.dispatcher.offer(self.worker, f"w{self.worker}", 4, self._leased)
             return
 
@@ -405,7 +405,7 @@ class World:
         if not isinstance(frame, frames.Leased):
             return
         worker = self.worker
-        for token, body in frame.items:
+        for token, body, _ in frame.items:
             hand = Hand(msgspec.json.decode(body, type=Effect), token)
             self.later(0.0, lambda hand=hand, worker=worker: self._begin(hand, worker))  # type: ignore[misc]
 

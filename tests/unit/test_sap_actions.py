@@ -33,6 +33,7 @@ async def run(
         secrets={"sap": "initial-4711"},
         timeout_s=timeout_s,
         asked_at=datetime.now(UTC) - timedelta(seconds=asked_s),
+        redelivered=asked_s > 0,
     )
     return msgspec.to_builtins(await action.run(registry.fit(given, action.inputs), surroundings))
 
@@ -82,6 +83,13 @@ async def test_a_restart_that_was_asked_for_before_a_crash_is_not_asked_for_agai
     assert changes(system) == []
     await run("sapcontrol.restart", system.primary, tmp_path, **CREDENTIALS)
     assert changes(system) == [("RestartInstance", "00")]
+
+
+async def test_a_restart_that_is_redelivered_at_once_is_not_asked_for_again(system: SapSystem, tmp_path: Path) -> None:
+    system.primary.restart(1.0)
+    await run("sapcontrol.restart", system.primary, tmp_path, asked_s=0.001, **CREDENTIALS)
+    assert changes(system) == []
+    assert system.primary.state() == "GREEN"
 
 
 async def test_an_instance_that_is_wholly_stopped_is_restarted_however_old_the_wish_is(

@@ -57,6 +57,8 @@ class Probe:
             raise TimeoutError
         if inputs.do == "fail":
             raise ActionError("probe.failed", "x" * 9000, transient=True)
+        if inputs.do == "redelivered":
+            return Outputs(str(context.redelivered))
         if inputs.do == "hang":
             await asyncio.sleep(600)
         return Outputs("y" * (200_000 if inputs.do == "much" else 1))
@@ -116,8 +118,8 @@ class Engine:
         body = frames.encode(frame)
         self._writer.write(len(body).to_bytes(4, "big") + body)
 
-    def lease(self, effect: Effect, token: str = "t1") -> None:
-        self.send(frames.Leased([(token, msgspec.json.encode(effect))]))
+    def lease(self, effect: Effect, token: str = "t1", redelivered: bool = False) -> None:
+        self.send(frames.Leased([(token, msgspec.json.encode(effect), redelivered)]))
 
     def types(self) -> list[str]:
         return [document["type"].rpartition(".")[2] for document in self.submitted]
@@ -245,6 +247,11 @@ async def test_at_most_once_work_cut_off_in_the_middle_is_unknown(bench: Bench) 
     bench.engine.lease(effect("hang", effect_class="at-most-once", timeout_s=0.3))
     result = await bench.engine.result()
     assert (result.outcome, result.transient) == ("unknown", False)
+
+
+async def test_the_work_is_told_that_it_may_have_been_begun_before(bench: Bench) -> None:
+    bench.engine.lease(effect("redelivered"), redelivered=True)
+    assert (await bench.engine.result()).result == {"text": "True"}
 
 
 async def test_a_cancelled_effect_stops(bench: Bench, plugin: Any) -> None:

@@ -29,9 +29,10 @@ _BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 class _Work:
     """An effect in hand."""
 
-    def __init__(self, effect: Effect, token: str) -> None:
+    def __init__(self, effect: Effect, token: str, redelivered: bool) -> None:
         self.effect = effect
         self.token = token
+        self.redelivered = redelivered
         self.started = False
         """Whether the outside may have been touched."""
         self.reporting = False
@@ -54,7 +55,7 @@ class Acting:
 
     def lease(self, leased: frames.Leased) -> None:
         """Begin these effects."""
-        for token, body in leased.items:
+        for token, body, redelivered in leased.items:
             effect = msgspec.json.decode(body, type=Effect)
             known = self._work.get(effect.id)
             if known is not None and known.effect.attempt == effect.attempt:
@@ -63,7 +64,7 @@ class Acting:
                 continue
             if known is not None:
                 self._stop(known)
-            work = _Work(effect, token)
+            work = _Work(effect, token, redelivered)
             self._work[effect.id] = work
             work.task = asyncio.create_task(self._do(work), name=f"effect {effect.id}")
         self.offer.slots = max(0, self._slots - len(self._work))
@@ -114,7 +115,7 @@ class Acting:
         """The attempt's result; None if it must not be made after all."""
         effect = work.effect
         context = self._surroundings.context(
-            effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at
+            effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at, work.redelivered
         )
         once = effect.effect_class == "at-most-once"
         deadline = asyncio.timeout(effect.timeout_s)

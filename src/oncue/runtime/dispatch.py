@@ -77,6 +77,8 @@ class Dispatcher:
         self._by_effect: dict[str, Lease] = {}
         self._workers: dict[int, Worker] = {}
         self._handle: Handle | None = None
+        self._handed: set[str] = set()
+        """Pending effects that a worker had before, or may have had before this process began."""
 
     @property
     def pending(self) -> int:
@@ -88,11 +90,17 @@ class Dispatcher:
         """Names of the connected workers."""
         return [worker.name for worker in self._workers.values()]
 
+    def recover(self, items: list[tuple[str, str, bytes]]) -> None:
+        """Effects that an earlier process left: (id, state, JSON). Which of them workers had is not known."""
+        self._handed.update(id for id, _, _ in items)
+        self.changed(items)
+
     def changed(self, items: list[tuple[str, str, bytes]]) -> None:
         """Effects were saved: (id, state, JSON)."""
         for id, state, body in items:
             if state != "pending":
                 self._bodies.pop(id, None)
+                self._handed.discard(id)
                 lease = self._by_effect.pop(id, None)
                 if lease is not None:
                     del self._leases[lease.token]
@@ -144,7 +152,7 @@ class Dispatcher:
         for lease in [lease for lease in self._leases.values() if lease.expires <= monotonic]:
             lease.worker.send(frames.Cancel([lease.token]))
             self._end(lease)
-        batches: dict[int, list[tuple[str, bytes]]] = {}
+        batches: dict[int, list[tuple[str, bytes, bool]]] = {}
         while self._due and self._due[0][0] <= now:
             number = next((n for n, worker in self._workers.items() if worker.slots > 0), None)
             if number is None:
@@ -157,7 +165,8 @@ class Dispatcher:
             lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
             self._leases[lease.token] = self._by_effect[id] = lease
             worker.slots -= 1
-            batches.setdefault(number, []).append((lease.token, known[1]))
+            batches.setdefault(number, []).append((lease.token, known[1], id in self._handed))
+            self._handed.add(id)
         for number, items in batches.items():
             self._workers[number].send(frames.Leased(items))
         self._schedule(now, monotonic)

@@ -84,7 +84,7 @@ class EngineProcess:
         thread = threading.Thread(target=self._write, name="writer", daemon=True)
         thread.start()
         await self._announce()
-        self._dispatcher.changed(
+        self._dispatcher.recover(
             [(id, effect.state, msgspec.json.encode(effect)) for id, effect in sorted(self.state.effects.items())]
         )
         self._socket.unlink(missing_ok=True)

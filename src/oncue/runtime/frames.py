@@ -99,9 +99,9 @@ class Lease(msgspec.Struct, array_like=True, tag="lease"):
 
 
 class Leased(msgspec.Struct, array_like=True, tag="leased"):
-    """Effects for a worker: (lease token, JSON of the `Effect`)."""
+    """Effects for a worker: (lease token, JSON of the `Effect`, whether a worker may have begun it before)."""
 
-    items: list[tuple[str, bytes]]
+    items: list[tuple[str, bytes, bool]]
 
 
 class Cancel(msgspec.Struct, array_like=True, tag="cancel"):

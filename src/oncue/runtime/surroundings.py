@@ -35,9 +35,15 @@ class Surroundings:
         self._allows = allows
 
     def context(
-        self, namespace: str, key: str, attempt: int, timeout_s: float, asked_at: datetime | None = None
+        self,
+        namespace: str,
+        key: str,
+        attempt: int,
+        timeout_s: float,
+        asked_at: datetime | None = None,
+        redelivered: bool = False,
     ) -> Context:
-        """The surroundings of one piece of work; `asked_at` is when it was first asked for."""
+        """The surroundings of one piece of work; see `Context` for the meaning of each."""
         return Context(
             namespace=namespace,
             key=key,
@@ -50,6 +56,7 @@ class Surroundings:
             base_url=self._base_url,
             shell=self._shell,
             asked_at=asked_at,
+            redelivered=redelivered,
         )
 
     def _resolve(self, reference: str, namespace: str) -> str:

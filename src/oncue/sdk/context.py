@@ -77,6 +77,7 @@ class Context:
         base_url: str,
         shell: ShellRules = NO_SHELL,
         asked_at: datetime | None = None,
+        redelivered: bool = False,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -85,6 +86,8 @@ class Context:
         """From 1. Work that was cut off by a crash is taken up again under the same number."""
         self.asked_at = asked_at or datetime.now(UTC)
         """When the work was first asked for, before any crash."""
+        self.redelivered = redelivered or attempt > 1
+        """Whether the work may have been begun before: by a worker that was lost, or in an earlier attempt."""
         self.guard = guard
         self.mailer = mailer
         self.base_url = base_url

@@ -55,6 +55,7 @@ def context(
     key: str = "ef-1",
     log: Log | None = None,
     asked_at: datetime | None = None,
+    redelivered: bool = False,
 ) -> Context:
     """Real surroundings in a directory; `secrets` maps names to values."""
 
@@ -76,6 +77,7 @@ def context(
         base_url="https://oncue.example",
         shell=shell,
         asked_at=asked_at,
+        redelivered=redelivered,
     )
 
 

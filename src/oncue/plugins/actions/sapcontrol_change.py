@@ -17,8 +17,6 @@ from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc
 
 POLL_S: Final = 2.0
 """Between two looks at the state."""
-SETTLED_S: Final = 5.0
-"""Work that is older was begun before: a first look at the state comes at once."""
 
 
 class Inputs(Target, kw_only=True, forbid_unknown_fields=True):
@@ -90,7 +88,7 @@ class _Change:
         """Whether it was asked for before a crash, and goes on."""
         if any(program.textstatus.lower().startswith(self.changing) for program in programs):
             return True
-        return context.age_s > SETTLED_S and "YELLOW" in states
+        return context.redelivered and "YELLOW" in states
 
     def parameters(self, inputs: Inputs) -> dict[str, Any]:
         """What the method takes beside its defaults."""
@@ -154,7 +152,7 @@ class Restart(_Change):
         """It changes, and no program runs any more that ran before. What is wholly stopped is asked for again."""
         runs = [program for program in programs if program.dispstatus == "GREEN"]
         changes = bool(runs) or "YELLOW" in states
-        return context.age_s > SETTLED_S and changes and all(_is_new(program, context) for program in runs)
+        return context.redelivered and changes and all(_is_new(program, context) for program in runs)
 
 
 def _is_new(program: Process, context: Context) -> bool:

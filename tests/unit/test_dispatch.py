@@ -1,0 +1,97 @@
+"""Handing out effects: who has which, and what is said of work that somebody may have begun before."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from oncue.core.effect import Effect
+from oncue.runtime import frames
+from oncue.runtime.clock import Clock
+from oncue.runtime.dispatch import GRACE_S, Dispatcher
+
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class _Never:
+    def cancel(self) -> None:
+        pass
+
+
+class Bench:
+    """A dispatcher under a clock of its own, and what it sends to whom."""
+
+    def __init__(self) -> None:
+        self.at_s = 0.0
+        self.lost: list[str] = []
+        self.sent: list[tuple[str, frames.Frame]] = []
+        wall = int(AT.timestamp() * 1e9) + 10**9
+        self.dispatcher = Dispatcher(
+            Clock(lambda: wall + int(self.at_s * 1e9), lambda: int(self.at_s * 1e9)),
+            lambda effect: self.lost.append(effect.id),
+            later=lambda delay_s, what: _Never(),
+            monotonic=lambda: self.at_s,
+            token=lambda: f"t{len(self.sent)}",
+        )
+
+    def offer(self, connection: int, name: str, slots: int = 4) -> None:
+        self.dispatcher.offer(connection, name, slots, lambda frame: self.sent.append((name, frame)))
+
+    def leased(self) -> list[tuple[str, str, bool]]:
+        """(worker, effect, redelivered)."""
+        return [
+            (name, msgspec.json.decode(body)["id"], redelivered)
+            for name, frame in self.sent
+            if isinstance(frame, frames.Leased)
+            for _, body, redelivered in frame.items
+        ]
+
+
+def effect(id: str = "ef-1", **more: Any) -> tuple[str, str, bytes]:
+    made = Effect(
+        **{
+            "id": id, "namespace": "default", "kind": "action", "uses": "http.request", "payload": {},
+            "effect_class": "check-first", "state": "pending", "attempt": 1, "not_before_at": AT, "timeout_s": 20.0,
+            "max_attempts": 1, "backoff_initial_s": 1, "backoff_factor": 1, "backoff_max_s": 1, "created_at": AT,
+            "updated_at": AT, **more,
+        }
+    )  # fmt: skip
+    return id, made.state, msgspec.json.encode(made)
+
+
+def test_what_a_lost_worker_had_is_redelivered_and_says_so() -> None:
+    bench = Bench()
+    bench.offer(1, "w1")
+    bench.dispatcher.changed([effect()])
+    assert bench.leased() == [("w1", "ef-1", False)]
+    bench.dispatcher.gone(1)
+    bench.offer(2, "w2")
+    assert bench.leased()[1:] == [("w2", "ef-1", True)]
+
+
+def test_a_lease_that_runs_out_is_redelivered() -> None:
+    bench = Bench()
+    bench.offer(1, "w1")
+    bench.dispatcher.changed([effect()])
+    bench.at_s = 20.0 + GRACE_S
+    bench.offer(2, "w2")
+    assert bench.leased()[1:] == [("w1", "ef-1", True)]
+    assert any(isinstance(frame, frames.Cancel) for _, frame in bench.sent)
+
+
+def test_what_an_earlier_process_left_may_have_been_begun() -> None:
+    bench = Bench()
+    bench.dispatcher.recover([effect()])
+    bench.offer(1, "w1")
+    bench.dispatcher.changed([effect("ef-2")])
+    assert bench.leased() == [("w1", "ef-1", True), ("w1", "ef-2", False)]
+
+
+def test_begun_work_that_must_not_be_done_twice_is_lost_with_its_worker() -> None:
+    bench = Bench()
+    bench.offer(1, "w1")
+    bench.dispatcher.changed([effect(effect_class="at-most-once")])
+    bench.dispatcher.changed([effect(effect_class="at-most-once", started_token="t0")])
+    bench.dispatcher.gone(1)
+    bench.offer(2, "w2")
+    assert (bench.lost, len(bench.leased())) == (["ef-1"], 1)
