@@ -223,7 +223,8 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     description: str | None = None
     """What it does."""
     inputs: dict[str, Any] = {}
-    """JSON Schema of the inputs."""
+    """JSON Schema of the inputs, checked before a run starts: type, enum, const, bounds, lengths, pattern (RE2), items,
+    properties and required. Any other rule is refused here."""
     timeout: Duration = "1h"
     """Of the whole run."""
     steps: Annotated[list[StepSpec], msgspec.Meta(min_length=1, max_length=200)]
@@ -302,6 +303,8 @@ class Threshold(Spec, kw_only=True, frozen=True):
     """How far back inside the limit the value must come to clear."""
     readings: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     """Consecutive readings before a change of state."""
+    runbook: str | None = None
+    """What to do about it, for its alerts; an address or a sentence. By default the monitor's."""
 
 
 class MonitorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
@@ -329,6 +332,8 @@ class MonitorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """Heartbeats: how late one may be."""
     severity: Literal["warning", "minor", "major", "critical"] = "major"
     """Of a probe that fails or a heartbeat that stays away."""
+    runbook: str | None = None
+    """What to do about its alerts; an address or a sentence."""
 
 
 class SourceSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):

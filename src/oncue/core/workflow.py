@@ -17,6 +17,7 @@ from oncue.core.effect import Effect, EffectClass, EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, activation, evaluate, holds, render, spoken, stored
 from oncue.core.incident import Incident
+from oncue.core.inputs import complete
 from oncue.core.manifest import Manifest, StepSpec, WorkflowSpec
 from oncue.core.run import Run, Step
 from oncue.core.ticket import TRANSITIONS
@@ -49,7 +50,7 @@ def start(
 ) -> Run:
     """Start a run and take it as far as it goes. Raises `Refusal` workflow.inputs_invalid."""
     spec = msgspec.convert(workflow.spec, WorkflowSpec)
-    given = stored(check_inputs(spec, inputs))
+    given = complete(spec.inputs, stored(inputs))
     run = Run(
         id=tx.new_id("run"),
         namespace=workflow.namespace,
@@ -75,47 +76,6 @@ def start(
         correlate.link(tx, incident, run=run.id)
     advance(tx, run)
     return run
-
-
-def check_inputs(spec: WorkflowSpec, inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs with their defaults. Raises `Refusal` workflow.inputs_invalid naming the input and the rule."""
-    schema = spec.inputs
-    properties: dict[str, Any] = schema.get("properties", {})
-    unknown = sorted(name for name in inputs if name not in properties)
-    if unknown and schema.get("additionalProperties") is not True:
-        known = ", ".join(sorted(properties)) or "none"
-        raise Refusal("workflow.inputs_invalid", f"{unknown[0]} is not an input; it takes: {known}")
-    given = dict(inputs)
-    for name in sorted(properties):
-        rule = properties[name]
-        if name not in given and "default" in rule:
-            given[name] = rule["default"]
-        if name not in given:
-            if name in schema.get("required", []):
-                raise Refusal("workflow.inputs_invalid", f"{name} is missing")
-            continue
-        _check_value(name, given[name], rule)
-    return given
-
-
-_TYPES: Final[dict[str, tuple[type, ...]]] = {
-    "string": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "object": (dict,),
-    "array": (list,),
-}
-
-
-def _check_value(name: str, value: Any, rule: dict[str, Any]) -> None:
-    wanted = rule.get("type")
-    if wanted in _TYPES:
-        fits = isinstance(value, _TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool))
-        if not fits:
-            raise Refusal("workflow.inputs_invalid", f"{name} must be of type {wanted}, not {type(value).__name__}")
-    if "enum" in rule and value not in rule["enum"]:
-        raise Refusal("workflow.inputs_invalid", f"{name} must be one of {', '.join(map(str, rule['enum']))}")
 
 
 def advance(tx: Tx, run: Run) -> None:

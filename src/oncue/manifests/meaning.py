@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from oncue.core import expression, hours
+from oncue.core import expression, hours, inputs
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.manifest import (
@@ -234,7 +234,7 @@ def _notify(notify: Notify) -> Iterator[Finding]:
 
 
 def _workflow(spec: WorkflowSpec) -> Iterator[Finding]:
-    inputs = _declared_inputs(spec)
+    declared = _declared_inputs(spec)
     yield from _inputs(spec.inputs)
     yield from _positive(spec.timeout, ("timeout",))
     earlier: list[str] = []
@@ -254,8 +254,8 @@ def _workflow(spec: WorkflowSpec) -> Iterator[Finding]:
                 if name not in earlier:
                     yield Finding(where, f"there is no step {name} before this one{near(name, earlier)}")
             for name in _INPUT_REFERENCE.findall(text):
-                if inputs is not None and name not in inputs:
-                    yield Finding(where, f"{name} is not declared in inputs{near(name, inputs)}")
+                if declared is not None and name not in declared:
+                    yield Finding(where, f"{name} is not declared in inputs{near(name, declared)}")
         earlier.append(step.id)
 
 
@@ -284,18 +284,15 @@ def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
         return
     if schema.get("type") != "object":
         yield Finding(("inputs",), "it is a JSON Schema with type: object")
+    found = False
+    for path, detail in inputs.faults(schema):
+        found = True
+        yield Finding(("inputs", *path), detail)
     properties = schema.get("properties", {})
-    if not isinstance(properties, dict) or not all(isinstance(each, dict) for each in properties.values()):
-        yield Finding(("inputs", "properties"), "each property is a mapping, as in host: {type: string}")
-        return
-    required = schema.get("required", [])
-    if not isinstance(required, list):
-        yield Finding(("inputs", "required"), "must be a list of names")
-        return
-    for index, name in enumerate(required):
-        if name not in properties:
+    for index, name in enumerate([] if found else schema.get("required", [])):
+        if name not in properties and not schema.get("additionalProperties"):
             yield Finding(
-                ("inputs", "required", index), f"{name} is not one of properties{near(str(name), list(properties))}"
+                ("inputs", "required", index), f"{name} is not one of properties{near(name, list(properties))}"
             )
 
 
