@@ -16,8 +16,9 @@ from oncue.store import queries, schema
 from oncue.store.database import FILE_NAME
 from oncue.store.journal import Segment
 from oncue.store.verify import check_proof, prove, verify
-from oncue.store.writer import Rows, Unavailable
+from oncue.store.writer import Rows, SyncFailed, Unavailable
 from tests.contract.writing import Writing
+from tests.simulation.world import Disk, Readings
 
 
 @pytest.fixture
@@ -354,6 +355,29 @@ def test_retention_keeps_a_start_for_replay(life: Writing) -> None:
     again = Writing(life.data, life.at_us)
     assert {alert.resource for alert in again.state.alerts.values()} == {"old", "new"}
     again.close()
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "snapshot"])
+def test_maintenance_does_not_go_on_after_a_failed_sync(life: Writing, what: str) -> None:
+    life.submit(problem(life))
+    life.writer.driver = Disk(life.writer.driver, ["sync lost"])
+    with pytest.raises(SyncFailed):
+        getattr(life.maintenance(), what)()
+
+
+def test_maintenance_that_cannot_read_is_put_off_and_made_up_for(life: Writing) -> None:
+    life.submit(problem(life))
+    maintenance = life.maintenance()
+    maintenance._slow_at = 0.0
+    maintenance._reading = Readings(life.reading, ["unreadable"])  # type: ignore[assignment]
+    maintenance.idle()
+    assert maintenance._taking is None
+    maintenance._slow_at = 0.0
+    maintenance.idle()
+    assert maintenance._taking is not None
+    assert maintenance._taking.wait(60) == 0
+    maintenance.finish()
+    assert both(life) == (0, 0)
 
 
 def test_a_snapshot_made_beside_the_engine_is_the_engines_state(life: Writing) -> None:

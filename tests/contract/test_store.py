@@ -29,7 +29,7 @@ from oncue.store.journal import (
     seal_envelope,
 )
 from oncue.store.queries import Filters
-from oncue.store.writer import Rows, SQLiteDriver, Unavailable, Writer
+from oncue.store.writer import Rows, SQLiteDriver, SyncFailed, Unavailable, Writer
 
 T0 = 1_750_000_000_000_000
 
@@ -303,12 +303,30 @@ def test_a_full_store_keeps_nothing_of_the_batch_and_the_same_writer_goes_on(wri
 
 
 def cut_off_and_commit(writer: Writer) -> None:
-    driver: Any = writer.driver
     writer.commit(segment(record(1)), Rows())
+    cut_off(writer)
+    writer.commit(segment(record(2)), Rows(cells=[("k", "lost", b"x")]))
+
+
+def cut_off(writer: Writer) -> None:
+    driver: Any = writer.driver
     own = driver._connection.info
     with psycopg.connect(own.dsn, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", (own.backend_pid,))
-    writer.commit(segment(record(2)), Rows(cells=[("k", "lost", b"x")]))
+
+
+@pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+def test_a_commit_whose_outcome_is_not_known_is_not_called_refused(writer: Writer) -> None:
+    driver: Any = writer.driver
+    commit = driver.commit
+
+    def commit_as_the_connection_breaks() -> None:
+        cut_off(writer)
+        commit()
+
+    driver.commit = commit_as_the_connection_breaks
+    with pytest.raises(SyncFailed):
+        writer.commit(segment(record(1)), Rows())
 
 
 # Queries

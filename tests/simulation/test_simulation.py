@@ -60,7 +60,17 @@ def check(world: World) -> None:
     assert not twice, f"done twice: {twice[:5]}"
     done = {effect for effect, *_ in world.ledger}
     assert all(effect in done for (effect, state) in world.outcomes() if state == "succeeded")
+    letters(world)
     fold(world)
+
+
+def letters(world: World) -> None:
+    """Those that were redriven are in the journal, each once; the others are not."""
+    inputs = Counter(msgspec.json.decode(record.body)["id"] for record in world.records() if not record.derived)
+    with world.life.reading.connect() as connection:
+        for letter in connection.execute(select(schema.dead_letter)):
+            id = msgspec.json.decode(letter.body)["id"]
+            assert inputs[id] == (letter.redriven_at is not None), f"letter {letter.id} is there {inputs[id]} times"
 
 
 def fold(world: World) -> None:

@@ -1,8 +1,9 @@
 """A whole OnCue from one seed: the real core, writer, journal and dispatcher over a disk, clock, network and workers that
 do what the seed says.
 
-The store is a real SQLite file. Its commits can fail, and the process can die before or after each of them; a restart then
-finds exactly what was committed. Producers send until they are acknowledged, so units come late, twice, and out of order.
+The store is a real SQLite file. Its commits can be refused, by a full disk or an error of the device; a sync can fail, and
+the batch be there or not; reads can fail; and the process can die before or after each commit. A restart then finds exactly
+what was committed. Producers send until they are acknowledged, so units come late, twice, and out of order.
 Workers act on a ledger outside, report until they are heard, are slow, die in mid-effect, and come back with results that
 nobody waits for any more. Time is the seed's, too.
 """
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from sqlalchemy import Engine as SqlEngine
+from sqlalchemy.exc import OperationalError
 
 from oncue import __version__
 from oncue.core.effect import Effect
@@ -26,7 +29,7 @@ from oncue.runtime import frames
 from oncue.runtime.dispatch import Dispatcher, unknown
 from oncue.runtime.making import After
 from oncue.store.database import FILE_NAME
-from oncue.store.writer import Driver
+from oncue.store.writer import Driver, SyncFailed
 from tests.contract.writing import START_US, Writing
 
 SECOND: Final = 1_000_000
@@ -81,13 +84,32 @@ class Crash(BaseException):
     """The engine's process dies here."""
 
 
+class DeviceError(sqlite3.OperationalError):
+    """What SQLite says of a disk that fails."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("disk I/O error")
+        self.sqlite_errorcode = code
+
+
+class Unreadable(OperationalError):
+    """What SQLAlchemy makes of it when it reads."""
+
+    def __init__(self) -> None:
+        super().__init__("SELECT", None, DeviceError(sqlite3.SQLITE_IOERR_READ))
+
+
+DEATHS: Final = (Crash, SyncFailed, DeviceError, Unreadable)
+"""What ends the engine's process, which the supervisor then starts again."""
+
+
 class Op(msgspec.Struct, frozen=True):
     """One thing that the seed has happen. A failure is shrunk by leaving such things out."""
 
     at: int
     """Microseconds since the start."""
     what: str
-    """`send`, `fault`, `command`, `snapshot`, `worker_dies`, `crash`, `clock`."""
+    """`send`, `fault`, `letter`, `command`, `snapshot`, `worker_dies`, `crash`, `clock`."""
     seed: int
     """Of everything that is left to chance in it."""
 
@@ -95,7 +117,7 @@ class Op(msgspec.Struct, frozen=True):
 def plan(seed: int, length: int = 40) -> list[Op]:
     """What happens, in order."""
     chance = random.Random(seed)
-    kinds = ("send",) * 12 + ("fault",) * 5 + ("command",) * 2 + ("snapshot", "worker_dies", "crash", "clock")
+    kinds = ("send",) * 12 + ("fault",) * 5 + ("letter", "command") * 2 + ("snapshot", "worker_dies", "crash", "clock")
     at, ops = 0, []
     for _ in range(length):
         at += int(chance.expovariate(1 / 20) * SECOND)
@@ -114,27 +136,70 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
+FATES: Final = (
+    "works", "works", "works", "works", "full", "dies before", "dies after", "device error", "device error twice",
+    "sync lost", "sync kept", "unreadable",
+)  # fmt: skip
+
+
 class Disk:
     """SQLite's driver, on a disk that the seed can break. What COMMIT did is there; nothing else is."""
 
     def __init__(self, driver: Driver, fates: list[str]) -> None:
         self._driver = driver
         self._fates = fates
+        self._broken = False
+        self._unsynced = False
         self.dialect = driver.dialect
         self.transient = driver.transient
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._driver, name)
 
+    def begin(self) -> None:
+        assert not self._unsynced, "after a failed sync this process knows nothing of the disk"
+        self._driver.begin()
+
     def commit(self) -> None:
         fate = self._fates.pop() if self._fates else "works"
         if fate == "full":
             raise sqlite3.OperationalError("database or disk is full")
+        if fate.startswith("device error"):
+            self._broken = fate.endswith("twice")
+            raise DeviceError(sqlite3.SQLITE_IOERR_WRITE)
         if fate == "dies before":
             raise Crash
-        self._driver.commit()
+        if fate == "sync lost":
+            self._driver.rollback()
+        else:
+            self._driver.commit()
+        if fate.startswith("sync"):
+            self._unsynced = True
+            raise DeviceError(sqlite3.SQLITE_IOERR_FSYNC)
         if fate == "dies after":
             raise Crash
+
+    def rollback(self) -> None:
+        if self._broken:
+            raise DeviceError(sqlite3.SQLITE_IOERR_WRITE)
+        self._driver.rollback()
+
+
+class Readings:
+    """What the engine's process reads with, from the same disk."""
+
+    def __init__(self, engine: SqlEngine, fates: list[str]) -> None:
+        self._engine = engine
+        self._fates = fates
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def connect(self) -> Any:
+        if "unreadable" in self._fates:
+            self._fates.remove("unreadable")
+            raise Unreadable
+        return self._engine.connect()
 
 
 class Producer:
@@ -172,6 +237,8 @@ class World:
         """Results that no answer has confirmed yet, by input id."""
         self.announced: dict[str, tuple[Hand, bytes]] = {}
         self.worker = 1
+        self._letters = 0
+        """How many were sent."""
         self.crashes = 0
         self.calm = False
         """After the plan nothing breaks any more."""
@@ -231,6 +298,7 @@ class World:
             try:
                 self.life = life = Writing(self.data, self.now_us, self._seconds)
                 life.writer.driver = Disk(life.writer.driver, self.fates)
+                life.loop._reading = Readings(life.reading, self.fates)  # type: ignore[assignment]
                 life.loop._after = self._committed
                 self.dispatcher = Dispatcher(
                     life.clock, self._lost, later=self._while(life), monotonic=self._seconds,
@@ -240,7 +308,7 @@ class World:
                 down_since = msgspec.to_builtins(life.state.now) if life.state.position else None
                 while not self._announced({"engine": __version__, "down_since": down_since}):
                     pass
-            except Crash:
+            except DEATHS:
                 self._died()
                 continue
             pending = [
@@ -274,7 +342,7 @@ class World:
             if life.loop.problem is not None:
                 life.loop.retry_now()
             life.work()
-        except Crash:
+        except DEATHS:
             self._died()
             self._start()
 
@@ -354,9 +422,19 @@ class World:
 
     def _fault(self, chance: random.Random) -> None:
         """What the next commits do."""
-        fates = [chance.choice(("works", "works", "full", "dies before", "dies after")) for _ in range(4)]
-        self.fates[:] = fates
+        self.fates[:] = [chance.choice(FATES) for _ in range(4)]
         self._send(chance)
+
+    def _letter(self, chance: random.Random) -> None:
+        """Something is refused at the edge and kept, and someone has one of those tried again."""
+        body = self._event(chance)
+        self._bury(msgspec.json.decode(body)["id"], body)
+        self._input("oncue.command.dead_letter.redrive", {"id": chance.randint(1, self._letters)}, lambda _: None)
+
+    def _bury(self, id: str, body: bytes) -> None:
+        self._letters += 1
+        unit = frames.Dead(next(self._ids), "default", "network", [(0, "event.too_large", id, body)])
+        self.life.loop.submit([unit], lambda _: None)
 
     def _command(self, chance: random.Random) -> None:
         state = self.life.state
@@ -381,7 +459,7 @@ class World:
         try:
             self.life.maintenance().snapshot()
             self.life.maintenance().checkpoint()
-        except Crash:
+        except DEATHS:
             self._died()
             self._start()
 

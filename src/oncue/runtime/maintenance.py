@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from oncue import __version__
 from oncue.core.state import State
@@ -27,7 +28,7 @@ from oncue.runtime import snapshot as snapshots
 from oncue.runtime.parent import environment_of_child
 from oncue.store import schema
 from oncue.store.database import is_postgresql
-from oncue.store.writer import Writer
+from oncue.store.writer import Unavailable, Writer
 
 log = structlog.get_logger()
 
@@ -72,9 +73,14 @@ class Maintenance:
         self._slow_at = time.monotonic() + 30.0
 
     def idle(self) -> None:
-        """One round."""
-        driver = self._writer.driver
-        driver.idle()
+        """One round. What cannot be read, or begun, is put off: events must not wait for it, nor end with it."""
+        try:
+            self._round()
+        except (OperationalError, OSError) as error:
+            log.warning("maintenance put off", reason=str(error))
+
+    def _round(self) -> None:
+        self._writer.driver.idle()
         self.finish()
         now = time.monotonic()
         if now - self._checkpoint_at >= CHECKPOINT_S and self._writer.batch != self._checkpointed:
@@ -185,16 +191,12 @@ class Maintenance:
         log.info("retention removed the oldest", up_to=position)
 
     def _run(self, sql: str, rows: list[tuple[Any, ...]]) -> bool:
-        """Whether it could be written; if not, the next round tries again."""
-        driver = self._writer.driver
-        if driver.dialect.name != "sqlite":
+        """Whether it could be written; if not, the next round tries again. Raises `SyncFailed`."""
+        if self._writer.driver.dialect.name != "sqlite":
             sql = sql.replace("?", "%s")
         try:
-            driver.begin()
-            driver.run(sql, rows)
-            driver.commit()
-        except driver.transient as error:
-            driver.rollback()
+            self._writer.write(sql, rows)
+        except Unavailable as error:
             log.warning("maintenance put off", reason=str(error))
             return False
         return True

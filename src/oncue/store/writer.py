@@ -26,7 +26,7 @@ class Unavailable(Exception):
 
 
 class SyncFailed(Exception):
-    """The disk did not confirm a write. What it holds is unknown until it is read again by a new process."""
+    """The store did not confirm a commit. What it holds is unknown until it is read again by a new process."""
 
 
 _SYNC_FAILED: Final = (sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC)
@@ -153,7 +153,15 @@ class PostgreSQLDriver:
             cursor.executemany(sql, rows)
 
     def commit(self) -> None:
-        self._connection.commit()
+        """Raises `SyncFailed` if the connection was lost meanwhile: whether the server committed is then not known."""
+        import psycopg
+
+        try:
+            self._connection.commit()
+        except psycopg.OperationalError as error:
+            if self._connection.closed:
+                raise SyncFailed(str(error)) from error
+            raise
 
     def rollback(self) -> None:
         if not self._connection.closed:
@@ -280,10 +288,14 @@ class Writer:
         self.head, self.batch, self._hot_batch = head, batch, hot_batch
 
     def probe(self) -> None:
-        """Write something that changes nothing, to see whether writing works. Raises `Unavailable`."""
+        """Write something that changes nothing, to see whether writing works. Raises as `commit` does."""
+        self.write("UPDATE journal SET recorded_at = recorded_at WHERE partition = 0", [()])
+
+    def write(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+        """Write beside the batches, in a transaction of its own. Raises as `commit` does."""
         try:
             self.driver.begin()
-            self.driver.run("UPDATE journal SET recorded_at = recorded_at WHERE partition = 0", [()])
+            self.driver.run(sql, rows)
             self.driver.commit()
         except self.driver.transient as error:
             self._give_up(error)
