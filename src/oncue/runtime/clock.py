@@ -2,6 +2,9 @@
 
 A step of the wall clock beyond ten seconds is not believed at once. Until it has stood for a minute, time goes on as the
 monotonic clock says, so that a jump forth and back neither fires timers early nor freezes time.
+
+Time never goes back. Where it is ahead of the wall clock, because a wrong one was believed before, it goes on at half the
+pace until the wall clock has caught up: what waits becomes due late, but it does.
 """
 
 import time
@@ -27,17 +30,21 @@ def microseconds(at: datetime) -> int:
 
 
 class Clock:
-    """Gives microseconds since 1970 UTC; never goes back."""
+    """Gives microseconds since 1970 UTC; never goes back, and never stands still."""
 
     def __init__(
-        self, wall_ns: Callable[[], int] = time.time_ns, monotonic_ns: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+        self, wall_ns: Callable[[], int] = time.time_ns, monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        floor_us: int = 0,
+    ) -> None:  # fmt: skip
+        """Time begins at `floor_us` at the earliest: where the journal stands."""
         self._wall = wall_ns
         self._monotonic = monotonic_ns
         self._offset = wall_ns() // 1000 - monotonic_ns() // 1000
         self._stepped_at: int | None = None
         self._step = 0
-        self._last = 0
+        self._last = floor_us
+        self._ahead: tuple[int, int] | None = None
+        """Since when time is ahead of the wall clock: (time then, monotonic then)."""
 
     def now(self) -> int:
         """The present instant."""
@@ -52,5 +59,18 @@ class Clock:
         elif monotonic - self._stepped_at >= CONFIRM_US:
             self._offset = offset
             self._stepped_at = None
-        self._last = max(self._last, monotonic + self._offset)
+        self._last = max(self._last, self._held(monotonic + self._offset, monotonic))
         return self._last
+
+    def _held(self, wall: int, monotonic: int) -> int:
+        """The wall clock's time, or what there is until it has caught up."""
+        ahead = self._ahead
+        if ahead is None:
+            if wall >= self._last:
+                return wall
+            self._ahead = ahead = (self._last, monotonic)
+        slow = ahead[0] + (monotonic - ahead[1]) // 2
+        if wall < slow:
+            return slow
+        self._ahead = None
+        return wall

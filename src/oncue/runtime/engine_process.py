@@ -48,7 +48,7 @@ class EngineProcess:
         address = str(settings.data / FILE_NAME)
         began = time.perf_counter()
         self._writer, origin = open_writer(address)
-        self._clock = Clock()
+        self._clock = Clock(floor_us=origin.recorded_at)
         self.state = load_state(address, origin)
         dedup = load_dedup(address, self._clock.now())
         self._intake = Intake(journal_key(settings.data))
@@ -268,6 +268,7 @@ class EngineProcess:
             "timers": len(state.timers.by_key),
             "windows": len(state.windows),
             "effects_pending": self._dispatcher.pending,
+            "effects_overdue_seconds": self._dispatcher.overdue_s,
             "workers": self._dispatcher.workers,
             "load_seconds": self._load_s,
             "version": __version__,
