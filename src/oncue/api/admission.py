@@ -51,7 +51,8 @@ class Admission(Host):
 async def with_form_token(scope: Scope, receive: Receive, limit: int) -> Receive:
     """Where a sender posts a form and no other credential, the form's `token` is its token, as in NRDP.
 
-    The token becomes the request's Authorization header. Returns what gives the body, which has been read by then.
+    The token becomes the request's Authorization header. Returns what gives the body, which has been read, and is plain, by
+    then.
     """
     media = (header(scope, b"content-type") or b"").partition(b";")[0].strip().lower()
     if (
@@ -62,6 +63,7 @@ async def with_form_token(scope: Scope, receive: Receive, limit: int) -> Receive
     ):
         return receive
     body = await read_body(scope, receive, min(limit, FORM_LIMIT))
+    scope["headers"] = [one for one in scope["headers"] if one[0] not in (b"content-encoding", b"content-length")]
     found = form(body).get("token")
     if found and found.isascii() and found.isprintable():
         scope["headers"] = [*scope["headers"], (b"authorization", b"Bearer " + found.encode())]

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from oncue.api.encoding import codec, decoded
 from oncue.api.guard import header
 from oncue.api.problems import body_of
 from oncue.core.errors import Refusal
@@ -15,6 +16,9 @@ Send = Callable[[Any], Awaitable[None]]
 BODY_TIMEOUT_S: Final = 30.0
 """For a whole body to arrive."""
 
+READING_LIMIT: Final = 256 * 1024 * 1024
+"""Bytes of incomplete bodies, over all connections."""
+
 JSON: Final = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
 
 
@@ -23,41 +27,66 @@ class Disconnected(Exception):
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The request's body.
+    """The request's body, made plain if it came compressed; `limit` holds for what comes and for what that makes.
 
     Raises `Refusal`: request.too_large as soon as it exceeds `limit`, request.timeout, request.malformed for a
-    Content-Length that is none, request.unsupported_media_type for a compressed one. Raises `Disconnected`.
+    Content-Length that is none or a body that is not of its encoding, request.unsupported_encoding, ingest.overloaded when
+    too much is being read at once. Raises `Disconnected`.
     """
     declared = header(scope, b"content-length")
     if declared is not None and (not declared.isdigit() or int(declared) > limit):
         if not declared.isdigit():
             raise Refusal("request.malformed", "Content-Length is not a number")
         raise Refusal("request.too_large", f"{declared.decode()[:20]} bytes, the limit is {limit}")
-    if (header(scope, b"content-encoding") or b"identity").lower() != b"identity":
-        raise Refusal("request.unsupported_media_type", "Send the body uncompressed, without Content-Encoding")
+    coding = codec(header(scope, b"content-encoding"))
+    body = await _whole(receive, limit)
+    return decoded(coding, body, limit) if coding is not None and body else body
+
+
+async def _whole(receive: Receive, limit: int) -> bytes:
     first = await receive()
     if first["type"] == "http.disconnect":
         raise Disconnected
     body: bytes = first.get("body", b"")
-    if not first.get("more_body"):
-        if len(body) > limit:
-            raise Refusal("request.too_large", f"The limit is {limit} bytes")
-        return body
-    parts, size = [body], len(body)
-    try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Disconnected
-                parts.append(message.get("body", b""))
-                size += len(parts[-1])
-                if size > limit:
-                    raise Refusal("request.too_large", f"The limit is {limit} bytes")
-                if not message.get("more_body"):
-                    return b"".join(parts)
-    except TimeoutError as error:
-        raise Refusal("request.timeout", f"The body took longer than {BODY_TIMEOUT_S:g} s") from error
+    if len(body) > limit:
+        raise Refusal("request.too_large", f"The limit is {limit} bytes")
+    return await _READING.rest(receive, body, limit) if first.get("more_body") else body
+
+
+class Reading:
+    """The bodies that come in pieces: how many bytes of them are held at once."""
+
+    def __init__(self, limit: int = READING_LIMIT) -> None:
+        self._limit = limit
+        self._held = 0
+
+    async def rest(self, receive: Receive, first: bytes, limit: int) -> bytes:
+        """The whole body whose first piece this is. Raises as `read_body`."""
+        parts, size = [], 0
+        message: Any = {"body": first, "more_body": True}
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT_S):
+                while True:
+                    parts.append(message.get("body", b""))
+                    size += len(parts[-1])
+                    self._held += len(parts[-1])
+                    if size > limit:
+                        raise Refusal("request.too_large", f"The limit is {limit} bytes")
+                    if self._held > self._limit:
+                        detail = "Too many large bodies are arriving at once"
+                        raise Refusal("ingest.overloaded", detail, retry_after_s=1.0)
+                    if not message.get("more_body"):
+                        return b"".join(parts)
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise Disconnected
+        except TimeoutError as error:
+            raise Refusal("request.timeout", f"The body took longer than {BODY_TIMEOUT_S:g} s") from error
+        finally:
+            self._held -= size
+
+
+_READING: Final = Reading()
 
 
 async def answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

@@ -7,6 +7,7 @@ import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from oncue.api.encoding import TAKEN
 from oncue.core.errors import CODES, Refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -38,6 +39,8 @@ def body_of(refusal: Refusal) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
         headers.append((b"retry-after", b"1"))
     if entry.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="oncue"'))
+    if entry.code == "request.unsupported_encoding":
+        headers.append((b"accept-encoding", ", ".join(TAKEN).encode()))
     problem = {
         "type": f"https://oncue.dev/errors/{entry.code}",
         "title": entry.title,

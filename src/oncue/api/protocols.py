@@ -3,7 +3,7 @@
 import hmac
 from functools import partial
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection, Text, cast, func, select
@@ -30,6 +30,10 @@ from oncue.store.schema import entity
 
 LISTED: int = 20_000
 """Alerts or silences that one question lists."""
+
+
+PAGERDUTY_LIMIT: Final = 1_048_576
+"""Bytes of a body that is read before it is known who sends it; PagerDuty's own limit is half of it."""
 
 
 class Protocols:
@@ -77,7 +81,7 @@ class Protocols:
 
     async def pagerduty(self, scope: Scope, receive: Receive, send: Send) -> None:
         """`/pagerduty/*`; the routing key in the body is the credential."""
-        body = await read_body(scope, receive, self._limit)
+        body = await read_body(scope, receive, min(self._limit, PAGERDUTY_LIMIT))
         path = scope["path"].removeprefix("/pagerduty")
         await _reply(send, await self._pagerduty(_request(scope, path, body, "default", None)))
 

@@ -28,6 +28,7 @@ CODES: Final = _table(
     ("request.invalid", "A value does not fit", 400, "Compare the named field with the API reference."),
     ("request.too_large", "The request is too large", 413, "Split it; the limits are in the API reference."),
     ("request.unsupported_media_type", "This content type is not taken here", 415, "See which types the endpoint takes."),
+    ("request.unsupported_encoding", "This content encoding is not taken here", 415, "Send the body plain, or compressed with gzip, deflate or zstd."),
     ("request.not_found", "There is nothing at this address", 404, "Check the path against /api/v1/openapi.json."),
     ("request.method_not_allowed", "This method is not taken here", 405, "See the Allow header."),
     ("request.cursor_invalid", "The cursor is not one of ours", 400, "Use `next` of the previous page, unchanged."),

@@ -53,7 +53,7 @@ const KNOWN: Record<string, Known> = {
   },
   otlp_logs: {
     label: "OpenTelemetry logs", settings: { alert_from: "major" }, where: "In the collector's configuration, in a pipeline of logs",
-    sender: (url) => ["exporters:", "  otlphttp/oncue:", `    logs_endpoint: ${url}`, "    compression: none", '    headers: {Authorization: "Bearer ${env:ONCUE_TOKEN}"}'],
+    sender: (url) => ["exporters:", "  otlphttp/oncue:", `    logs_endpoint: ${url}`, '    headers: {Authorization: "Bearer ${env:ONCUE_TOKEN}"}'],
   },
   pagerduty: { label: "PagerDuty's clients", more: { routing_key: "secret://pagerduty-routing-key" }, where: "Store the key first: oncue secret set pagerduty-routing-key. Then change the client's address; to try it" },
   sap_alert_notification: { label: "SAP Alert Notification", where: "As an action of type Web Hook with basic authentication: any user, the token as the password", sender: (url) => [url] },

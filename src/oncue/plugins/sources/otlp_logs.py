@@ -14,7 +14,7 @@
 | `endsat` | `expire_after` from now: a log does not say that it is over |
 | `data` | the record (protobuf: in OTLP's JSON form), and behind it `message`, `resource`, `values`, `scope` as plain maps |
 
-Bodies are uncompressed: set `compression: none` on the exporter. Answers are OTLP's, with `partial_success`.
+Bodies may be compressed, as exporters do by default (gzip). Answers are OTLP's, with `partial_success`.
 Source: OpenTelemetry protocol specification 1.x, opentelemetry/proto/logs/v1.
 """
 
