@@ -216,3 +216,83 @@ async def test_a_stop_waits_for_answers_that_are_due() -> None:
     assert (await asyncio.wait_for(reader.read(), 10)).endswith(b"late")
     await asyncio.wait_for(serving, 10)
     writer.close()
+
+
+# What is not HTTP
+
+
+GARBAGE = b"\x16\x03\x01 this is not HTTP\r\n\r\n"
+
+
+async def rest_of(reader: asyncio.StreamReader) -> bytes:
+    """What comes until the connection ends."""
+    return await asyncio.wait_for(reader.read(), 10)
+
+
+async def test_a_request_before_garbage_is_answered_before_the_garbage_is(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"good") + GARBAGE)
+    assert await app.answer() == [b"good"]
+    head, answered = await read_answer(reader)
+    assert head.startswith(b"HTTP/1.1 201") and answered == b"good"
+    end = await rest_of(reader)
+    assert end.startswith(b"HTTP/1.1 400") and b'"code":"request.malformed"' in end
+    writer.close()
+
+
+async def test_garbage_that_comes_while_an_answer_is_due_waits_for_it(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"good"))
+    while not app.waiting:
+        await asyncio.sleep(0.005)
+    writer.write(GARBAGE + post(b"never read"))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(reader.read(1), 0.1)
+    await app.answer()
+    assert (await read_answer(reader))[1] == b"good"
+    assert (await rest_of(reader)).startswith(b"HTTP/1.1 400")
+    assert not app.waiting and not app.tasks
+    writer.close()
+
+
+async def test_all_requests_before_garbage_are_answered_in_their_order(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"one") + post(b"two") + post(b"three") + GARBAGE)
+    await app.answer()
+    for expected in (b"one", b"two", b"three"):
+        assert (await read_answer(reader))[1] == expected
+    assert (await rest_of(reader)).startswith(b"HTTP/1.1 400")
+    writer.close()
+
+
+@pytest.mark.parametrize("before", [b"", post(b"one")])
+async def test_a_request_whose_body_breaks_is_not_served(taking: tuple[Application, int], before: bytes) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(before + b"POST /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n")
+    if before:
+        await app.answer()
+        assert (await read_answer(reader))[1] == b"one"
+    assert (await rest_of(reader)).startswith(b"HTTP/1.1 400")
+    assert not app.waiting and not app.tasks
+    writer.close()
+
+
+async def test_garbage_alone_is_a_problem_document(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(GARBAGE)
+    end = await rest_of(reader)
+    assert end.startswith(b"HTTP/1.1 400") and b"content-type: application/problem+json" in end
+    writer.close()
+
+
+async def test_garbage_after_an_answer_ends_the_connection(port: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST)
+    assert b"200 OK" in await asyncio.wait_for(reader.readuntil(b"hi"), 10)
+    writer.write(GARBAGE)
+    assert (await rest_of(reader)).startswith(b"HTTP/1.1 400")
+    writer.close()

@@ -1,10 +1,15 @@
-"""uvicorn's connection, with two things added: patience that ends, and answers without a task."""
+"""uvicorn's connection, with three things added: patience that ends, answers without a task, and an order of answers that
+what is not HTTP does not disturb.
+"""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from oncue.api.problems import body_of
+from oncue.core.errors import Refusal
 
 Respond = Callable[[int, list[tuple[bytes, bytes]], bytes], None]
 """Sends a whole response: status, headers, body."""
@@ -19,6 +24,8 @@ class Connection(HttpToolsProtocol):
 
     An application with a method `at_once` is asked to take each request that came whole in one piece. One that it takes
     costs no task, no event and one write; any other is served as ASGI has it.
+
+    What cannot be read as HTTP ends the connection with a 400, after the answers to the requests that came before it.
     """
 
     head_within_s: ClassVar[float] = 15.0
@@ -28,6 +35,8 @@ class Connection(HttpToolsProtocol):
     _in_head = False
     _held: Any = None
     """The request whose head has come, while the rest of what came with it is read."""
+    _spoiled: str | None = None
+    """Why nothing more can be read, while answers are due."""
 
     def connection_made(self, transport: Any) -> None:
         """The time for the first head begins."""
@@ -37,6 +46,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """A piece of what the client sends, often a whole request."""
+        if self._spoiled is not None:
+            return
         self._receiving = True
         super().data_received(data)
         self._receiving = False
@@ -85,6 +96,39 @@ class Connection(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Nothing more can be read: end the connection, with a 400 once the complete requests have been answered."""
+        cycle: Any = self.cycle
+        if cycle is not None and cycle.more_body and not cycle.response_complete:
+            # It is this request's own body that broke: nobody has acted on it, nor will.
+            if self.pipeline and self.pipeline[0][0] is cycle:
+                self.pipeline.popleft()
+            else:
+                self._held = None
+                cycle.keep_alive = False
+                self._end(msg)
+                return
+        elif cycle is None or cycle.response_complete:
+            self._end(msg)
+            return
+        self._spoiled = msg
+        self._in_head = False
+        self._rest()
+
+    def _end(self, msg: str) -> None:
+        status, body, headers = body_of(Refusal("request.malformed", msg))
+        head = [STATUS_LINE[status], *(b"%s: %s\r\n" % one for one in headers)]
+        head.append(b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body))
+        self.transport.write(b"".join((*head, body)))
+        self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """An answer was sent. The next one begins, or whatever could not be read ends the connection."""
+        last = not self.pipeline
+        super().on_response_complete()
+        if self._spoiled is not None and last and not self.transport.is_closing():
+            self._end(self._spoiled)
 
     def on_message_begin(self) -> None:
         """The first byte of a request. If its head does not come with it, the time for that begins."""
