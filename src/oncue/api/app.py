@@ -46,8 +46,8 @@ from oncue.api.asgi import JSON, Receive, Scope, Send, answer
 from oncue.api.catalogue import Catalogue
 from oncue.api.connection import Respond
 from oncue.api.context import Context
-from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.encoding import codec
+from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.health import Health
 from oncue.api.ingest import Ingest, guarded
 from oncue.api.params import filters
@@ -213,14 +213,14 @@ class Front:
         # Whoever signs in need not prove anything about the session that they may still have.
         scope["user"] = None if public else authenticate(scope, self.ctx.access)
         _same_site(scope)
-
-        async def hardened(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                names = {name for name, _ in message["headers"]}
         if codec(header(scope, b"content-encoding")) is not None:
             raise Refusal(
                 "request.unsupported_media_type", "Compressed bodies are taken where events come in, not here"
             )
+
+        async def hardened(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                names = {name for name, _ in message["headers"]}
                 more = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
                 message["headers"] = [*message["headers"], *(one for one in more if one[0] not in names)]
             await send(message)
