@@ -97,6 +97,19 @@ class Log(Section, kw_only=True, frozen=True):
     """What is logged, and all that is worse."""
 
 
+class DeadMan(Section, kw_only=True, frozen=True):
+    """Whom to tell, outside, that all is well: when that stays away, something there raises the alarm."""
+
+    url: str | None = None
+    """Called while events are accepted and committed and a worker acts; `secret://name` of the namespace default, or an
+    address."""
+    every_s: Annotated[int, msgspec.Meta(ge=1, le=86_400)] = 60
+    """Seconds between calls."""
+    form: Literal["auto", "plain", "healthchecks", "kuma"] = "auto"
+    """`healthchecks` is also told of failure, at `/fail`; `kuma`, Uptime Kuma's push, by `status=down`; `plain` by
+    silence. `auto` sees from the address which it is."""
+
+
 class Config(Section, kw_only=True, frozen=True):
     """All of it. `data` is absolute."""
 
@@ -116,6 +129,7 @@ class Config(Section, kw_only=True, frozen=True):
     actions: Actions = Actions()
     retention: Retention = Retention()
     limits: Limits = Limits()
+    dead_man: DeadMan = DeadMan()
     log: Log = Log()
 
     @property
@@ -193,6 +207,10 @@ def shown(config: Config) -> dict[str, Any]:
     parts = urlsplit(config.smtp.url)
     if parts.password:
         builtins["smtp"]["url"] = config.smtp.url.replace(f":{parts.password}@", ":***@", 1)
+    if config.dead_man.url is not None and not config.dead_man.url.startswith("secret://"):
+        # Services put their credential into the path.
+        to = urlsplit(config.dead_man.url)
+        builtins["dead_man"]["url"] = f"{to.scheme}://{to.hostname}/***"
     return builtins
 
 
@@ -299,6 +317,9 @@ def _check(config: Config) -> None:
         raise Refusal("config.invalid", "smtp.url: the host is missing")
     if config.base_url is not None and not _is_http(config.base_url):
         raise Refusal("config.invalid", f"base_url: {config.base_url!r} is not an http or https address")
+    ping = config.dead_man.url
+    if ping is not None and not (_is_http(ping) or ping.startswith("secret://")):
+        raise Refusal("config.invalid", "dead_man.url: write an http or https address, or secret://NAME")
     for command in config.actions.shell.allow:
         if not command.startswith("/"):
             raise Refusal("config.invalid", f"actions.shell.allow: {command!r} does not start with an absolute path")

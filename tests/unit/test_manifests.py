@@ -394,6 +394,7 @@ def test_the_starter_is_sound() -> None:
 def test_the_starter_watches_the_server_where_it_was_started() -> None:
     documents, _ = manifests.load(manifests.read([Path("examples/starter")]))
     moved = {document.name: document.spec for document in manifests.served_at(documents, "0.0.0.0", 9000)}
+    assert moved["oncue"]["thresholds"][0]["runbook"].startswith("http://127.0.0.1:9000/help/")
     assert moved["oncue-health"]["with"]["url"] == "http://127.0.0.1:9000/healthz"
     assert (moved["oncue-itself"]["host"], moved["oncue-itself"]["port"]) == ("127.0.0.1", 9000)
     assert "8480" not in json.dumps(list(moved.values()))

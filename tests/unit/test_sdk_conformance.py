@@ -32,6 +32,7 @@ MONITORS: dict[str, dict[str, Any]] = {
     "host.process": {"name": "init"},
     "http": {"url": "https://example.com/"},
     "icmp": {"host": "gateway.example"},
+    "oncue": {},
     "log": {"path": "/var/log/app.log", "pattern": "ERROR"},
     "prometheus": {"url": "http://prometheus.example:9090", "query": "up"},
     "sap.alerts": {"host": "sap.example", "instance": "00"},

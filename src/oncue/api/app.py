@@ -26,6 +26,7 @@ from oncue.api import (
     dead_letters,
     events,
     explain,
+    handbook,
     incidents,
     integrations,
     mailbox,
@@ -120,6 +121,7 @@ class Front:
         self.document = openapi.build(self.litestar, OUTSIDE)
         self._document = msgspec.json.encode(self.document)
         self._console = console
+        self._handbook = handbook.Handbook()
         self._refused_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._declared = {(method, path): permission for method, path, permission, _ in OUTSIDE}
@@ -145,6 +147,8 @@ class Front:
             "/metrics",
         ):
             await guarded(self._outside(scope, receive, counted), counted)
+        elif path.startswith(handbook.PREFIX):
+            await self._handbook(scope, counted)
         else:
             await self._console(scope, counted)
 

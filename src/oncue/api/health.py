@@ -13,7 +13,7 @@ from oncue.api.asgi import JSON, Send, answer
 from oncue.api.context import Context
 from oncue.api.ingest import Ingest
 from oncue.core.errors import Refusal
-from oncue.runtime import reception
+from oncue.runtime import dead_man, reception
 from oncue.runtime.frames import HealthReport
 
 NUMBERS: Final = (bool, int, float)
@@ -34,6 +34,7 @@ class Health:
         self._engine = _Engine()
         self._registry.register(self._engine)
         self._registry.register(_Sources(ingest, ctx.config.data))
+        self._registry.register(_DeadMan(ctx.config.data))
 
     async def report(self) -> HealthReport | None:
         """How the engine is; None if it does not answer."""
@@ -51,6 +52,9 @@ class Health:
         report = await self.report()
         ready = report is not None and report.ready and self._ctx.access.loaded
         body = {"ready": ready, "engine": report.body if report is not None else None}
+        ping = dead_man.read(self._ctx.config.data)
+        if ping is not None:
+            body["dead_man"] = {"well": ping.well, "last_success_at": ping.last_success_at, "every_s": ping.every_s}
         await answer(send, 200 if ready else 503, JSON, msgspec.json.encode(body, enc_hook=str))
 
     async def metrics(self, send: Send) -> None:
@@ -109,6 +113,28 @@ class _Sources(Collector):
             for key, received in sorted(listening.items()):
                 family.add_metric(list(key), float(getattr(received, member)))
             yield family
+
+
+class _DeadMan(Collector):
+    """Whether the outside hears that all is well; nothing where nobody outside is to be told."""
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+
+    def collect(self) -> Any:
+        """The metrics now."""
+        ping = dead_man.read(self._data)
+        if ping is None:
+            return
+        well = GaugeMetricFamily("oncue_dead_man_well", "Whether the last proof of the whole loop held")
+        well.add_metric([], float(ping.well or False))
+        yield well
+        success = GaugeMetricFamily(
+            "oncue_dead_man_last_success_timestamp_seconds",
+            "When the outside was last told that all is well; 0 if never",
+        )
+        success.add_metric([], ping.last_success_at.timestamp() if ping.last_success_at is not None else 0.0)
+        yield success
 
 
 def _numbers(value: Any, name: str) -> list[tuple[str, float]]:

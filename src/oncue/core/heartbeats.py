@@ -1,7 +1,7 @@
 """Heartbeats as the engine watches them: each has one timer, due when it is late."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -80,7 +80,7 @@ def _allowed(manifest: Manifest) -> timedelta:
 
 def _event(tx: Tx, manifest: Manifest, severity: str, title: str) -> None:
     spec = msgspec.convert(manifest.spec, MonitorSpec)
-    document = {
+    document: dict[str, Any] = {
         "type": "heartbeat.missed" if severity != "clear" else "heartbeat.returned",
         "namespace": manifest.namespace,
         "severity": severity,
@@ -90,6 +90,8 @@ def _event(tx: Tx, manifest: Manifest, severity: str, title: str) -> None:
     }
     if spec.service is not None:
         document["service"] = spec.service
+    if spec.runbook is not None and severity != "clear":
+        document["data"] = {"runbook": spec.runbook}
     if spec.labels:
         document["labels"] = msgspec.json.encode(spec.labels, order="sorted").decode()
     tx.emit(document, refs=(("monitor", f"{manifest.namespace}/{manifest.name}"),))

@@ -86,6 +86,17 @@ class Dispatcher:
         return len(self._bodies)
 
     @property
+    def overdue_s(self) -> float:
+        """For how many seconds the effect that has waited the longest could have been taken, and was not."""
+        while self._due:
+            due, id, attempt = self._due[0]
+            known = self._bodies.get(id)
+            if known is not None and known[0].attempt == attempt and id not in self._by_effect:
+                return max(0.0, (self._clock.now() - due) / 1e6)
+            heapq.heappop(self._due)
+        return 0.0
+
+    @property
     def workers(self) -> list[str]:
         """Names of the connected workers."""
         return [worker.name for worker in self._workers.values()]

@@ -221,7 +221,7 @@ class Watch:
             labels = {**self._spec.labels, **reading.labels}
             threshold = choose(thresholds, resource, reading.instance, labels, partial(self._holds, at))
             if threshold is not None:
-                self._take(threshold, reading, resource, at)
+                self._take(threshold, reading, resource, at, masked)
             elif (standing := self._standing.pop(check, None)) is not None:
                 self._clear(check, standing, "no limit holds at this hour")
                 self._series.pop((reading.metric, reading.instance), None)
@@ -232,7 +232,9 @@ class Watch:
         covered, zone = self._hours[hours]
         return covered.cover(at.astimezone(zone))
 
-    def _take(self, threshold: Threshold, reading: Reading, resource: str, at: datetime) -> None:
+    def _take(
+        self, threshold: Threshold, reading: Reading, resource: str, at: datetime, masked: Callable[[str], str]
+    ) -> None:
         series = self._series.setdefault((reading.metric, reading.instance), Series(threshold))
         series.adopt(threshold)
         check = self._check(reading)
@@ -256,7 +258,10 @@ class Watch:
         if series.state != "clear":
             side = "Below" if threshold.below else "Above"
             since = (series.since or at).isoformat(timespec="seconds").replace("+00:00", "Z")
-            data["summary"] = f"{side} the limit since {since}"
+            data["summary"] = f"{side} the limit since {since}" + (
+                f": {masked(reading.detail)}" if reading.detail else ""
+            )
+            data["runbook"] = threshold.runbook or self._spec.runbook
         labels = {**self._spec.labels, **reading.labels}
         self._report(check, _Standing(resource, reading.metric, title, labels, data, series.state, time.monotonic()))
 
@@ -280,6 +285,7 @@ class Watch:
                 "metric": fault.metric,
                 "since": instant(self._target.since or at),
                 "summary": masked(fault.detail),
+                "runbook": self._spec.runbook,
             }
         event_type = f"{self._spec.uses}.fault"
         self._report(check, _Standing(resource, event_type, title, labels, data, state, time.monotonic()))

@@ -1,8 +1,9 @@
 """What plugins are given while they work, wired from configuration, manifests and secrets."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from typing import Final
 
 import msgspec
 
@@ -10,9 +11,12 @@ from oncue.access.secrets import SecretStore
 from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, OutboundAllowSpec
-from oncue.sdk import ActionError, Allow, Context, Guard, Log, Mailer, ShellRules
+from oncue.sdk import ActionError, Allow, Context, Guard, Itself, Log, Mailer, ShellRules
 from oncue.store import queries
 from oncue.store.queries import Queries
+
+OWN_NAMESPACE: Final = "default"
+"""Where OnCue's own events are."""
 
 
 class Surroundings:
@@ -26,6 +30,11 @@ class Surroundings:
         self._shell = ShellRules(config.actions.shell.enabled, tuple(config.actions.shell.allow))
         self._secrets = SecretStore(config.data, self._secret_row)
         self._allows: dict[str, list[Allow]] = {}
+        self._itself: Callable[[float], Awaitable[Itself]] | None = None
+
+    def inspect(self, itself: Callable[[float], Awaitable[Itself]]) -> None:
+        """Let monitors of the namespace `default` ask how this installation is."""
+        self._itself = itself
 
     def allow(self, manifests: Sequence[Manifest]) -> None:
         """These `OutboundAllow` manifests hold from now on, each in its own namespace."""
@@ -57,6 +66,7 @@ class Surroundings:
             shell=self._shell,
             asked_at=asked_at,
             redelivered=redelivered,
+            itself=self._itself if namespace == OWN_NAMESPACE else None,
         )
 
     def _resolve(self, reference: str, namespace: str) -> str:

@@ -25,9 +25,11 @@ from oncue.core.manifest import Manifest
 from oncue.runtime import frames
 from oncue.runtime.acting import Acting
 from oncue.runtime.client import EngineClient
+from oncue.runtime.inspection import Inspection
 from oncue.runtime.listening import Listeners
 from oncue.runtime.logs import configure
 from oncue.runtime.parent import die_with_parent
+from oncue.runtime.pulse import Pulse
 from oncue.runtime.sensing import Sensing
 from oncue.runtime.surroundings import Surroundings
 from oncue.sdk import ActionError, Log, registry
@@ -126,6 +128,9 @@ class Worker:
         self._reports = Reports(self._client, name, log)
         self._sensing = Sensing(self._surroundings, self._reports.send, log)
         self._listeners = Listeners(config.data, self._client, self._surroundings, self._reports.send, log)
+        self._pulse = Pulse(config, self._client, self._surroundings, log)
+        self._inspection = Inspection(config, self._client, self._database, self._pulse)
+        self._surroundings.inspect(self._inspection.itself)
         self._changed = asyncio.Event()
         self._client.greet(frames.Watch())
 
@@ -134,8 +139,10 @@ class Worker:
             self._acting.lease(frame)
         elif isinstance(frame, frames.Cancel):
             self._acting.cancel(frame)
-        elif isinstance(frame, frames.Committed) and frame.config_changed:
-            self._changed.set()
+        elif isinstance(frame, frames.Committed):
+            self._pulse.committed(frame.position)
+            if frame.config_changed:
+                self._changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until told to stop; then end in order."""
@@ -145,6 +152,7 @@ class Worker:
             asyncio.create_task(self._follow_configuration(), name="configuration"),
             asyncio.create_task(self._reports.run(), name="reports"),
             asyncio.create_task(self._listeners.run(), name="listeners"),
+            asyncio.create_task(self._pulse.run(), name="pulse"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -167,6 +175,7 @@ class Worker:
                 continue
             manifests = [msgspec.json.decode(body, type=Manifest) for body in bodies]
             self._surroundings.allow([one for one in manifests if one.kind == "OutboundAllow"])
+            self._inspection.configure(manifests)
             self._sensing.configure([one for one in manifests if one.kind == "Monitor"])
             self._listeners.configure([one for one in manifests if one.kind == "Source"])
             if not ready:

@@ -6,6 +6,7 @@ from oncue.sdk.action import Action
 from oncue.sdk.context import Context, Log, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.http import Fetched, fetch
+from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer, address_of
 from oncue.sdk.mask import Mask
 from oncue.sdk.monitor import Fault, Happening, MetricDoc, Monitor, Probe, Reading
@@ -26,6 +27,7 @@ __all__ = [
     "Fetched",
     "Guard",
     "Happening",
+    "Itself",
     "Log",
     "Mailer",
     "Mask",

@@ -1,7 +1,7 @@
 """What a plugin is given while it works: secrets, guarded connections, mail, a log, a deadline, an idempotency key."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Protocol
 
@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from oncue.sdk.errors import ActionError
+from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer
 from oncue.sdk.mask import Mask
 from oncue.sdk.outbound import Guard
@@ -78,6 +79,7 @@ class Context:
         shell: ShellRules = NO_SHELL,
         asked_at: datetime | None = None,
         redelivered: bool = False,
+        itself: Callable[[float], Awaitable[Itself]] | None = None,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -95,6 +97,7 @@ class Context:
         self.mask = Mask()
         self.log: Log = _MaskedLog(log, self.mask)
         self._resolve = resolve
+        self._itself = itself
         self._deadline = time.monotonic() + timeout_s
 
     @property
@@ -114,6 +117,15 @@ class Context:
         value = self._resolve(reference, self.namespace)
         self.mask.add(value)
         return value
+
+    async def itself(self, recent_s: float) -> Itself:
+        """How this installation is; what happened is counted over `recent_s`. Its figures are of every namespace, so only `default` is told.
+
+        Raises `ActionError` oncue.elsewhere, and oncue.unknown while it cannot be found out.
+        """
+        if self._itself is None:
+            raise ActionError("oncue.elsewhere", "only a monitor of the namespace default may watch OnCue itself")
+        return await self._itself(recent_s)
 
     def client(self, *, verify: bool = True) -> httpx.AsyncClient:
         """A guarded HTTP client that keeps to the deadline; use it as an async context manager."""

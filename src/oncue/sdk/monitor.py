@@ -25,6 +25,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instance: str = ""
     """Which of several, as the mount point of a disk; its alerts are told apart by it."""
     labels: dict[str, str] = {}
+    detail: str = ""
+    """What people should read beside the value when it is a problem; never matched on."""
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +16,7 @@ import msgspec
 from oncue.sdk.action import Action
 from oncue.sdk.context import NO_SHELL, Context, Log, ShellRules
 from oncue.sdk.errors import ActionError, ErrorDoc
+from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
@@ -56,6 +57,7 @@ def context(
     log: Log | None = None,
     asked_at: datetime | None = None,
     redelivered: bool = False,
+    itself: Callable[[float], Awaitable[Itself]] | None = None,
 ) -> Context:
     """Real surroundings in a directory; `secrets` maps names to values."""
 
@@ -78,6 +80,7 @@ def context(
         shell=shell,
         asked_at=asked_at,
         redelivered=redelivered,
+        itself=itself,
     )
 
 

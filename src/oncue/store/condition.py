@@ -1,0 +1,66 @@
+"""What the database tells about how the server is: what happened lately, and the ages of what should be young."""
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from oncue.store.schema import dead_letter, entity, fact, journal, segment, snapshot
+
+LETTERS = 10_000
+"""Dead letters that are looked at, the newest; more are not told apart."""
+NAMED = 5
+"""Failing monitors that are named."""
+
+
+class Condition(msgspec.Struct, frozen=True):
+    """See `oncue.sdk.itself.Itself`. Instants are microseconds since 1970 UTC."""
+
+    dead_letters_new: int
+    dead_letters_waiting: int
+    facts: dict[str, int]
+    """Facts and own inputs of that time, by type, of those that were asked for."""
+    monitors_failing: list[str]
+    monitors_failing_count: int
+    snapshot_at: int
+    """Of the newest snapshot, or of the journal's beginning."""
+    oldest_at: int | None
+    """Of the oldest segment; None while there is none."""
+
+
+def condition(connection: Connection, now_us: int, recent_us: int, types: tuple[str, ...]) -> Condition:
+    """How it is at this instant, and what happened in the time before it."""
+    since = now_us - recent_us
+    newest = (
+        select(dead_letter.c.at)
+        .where(dead_letter.c.redriven_at.is_(None))
+        .order_by(dead_letter.c.id.desc())
+        .limit(LETTERS)
+        .subquery()
+    )
+    waiting, fresh = connection.execute(
+        select(func.count(), func.count().filter(newest.c.at >= since)).select_from(newest)
+    ).one()
+    first = connection.execute(
+        select(segment.c.first_position).where(segment.c.last_recorded_at >= since).order_by(segment.c.last_recorded_at)
+        .limit(1)
+    ).scalar()  # fmt: skip
+    facts = {}
+    if first is not None:
+        counted = select(fact.c.type, func.count()).where(
+            fact.c.type.in_(types), fact.c.position >= first, fact.c.recorded_at >= since
+        )
+        facts = {row[0]: row[1] for row in connection.execute(counted.group_by(fact.c.type))}
+    failing = (entity.c.kind == "monitor", entity.c.state == "failing")
+    count = connection.execute(select(func.count()).select_from(entity).where(*failing)).scalar() or 0
+    named = connection.execute(select(entity.c.id).where(*failing).order_by(entity.c.id).limit(NAMED)).scalars()
+    began = connection.execute(select(func.min(journal.c.created_at))).scalar()
+    return Condition(
+        dead_letters_new=fresh,
+        dead_letters_waiting=waiting,
+        facts=facts,
+        monitors_failing=list(named) if count else [],
+        monitors_failing_count=count,
+        snapshot_at=connection.execute(select(func.max(snapshot.c.at))).scalar() or began or now_us,
+        oldest_at=connection.execute(
+            select(segment.c.first_recorded_at).order_by(segment.c.first_position).limit(1)
+        ).scalar(),
+    )
