@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,7 +13,15 @@ from sqlalchemy import Engine, select
 
 from oncue.runtime.clock import instant
 from oncue.store import queries, schema
-from oncue.store.database import Origin, live_rows, open_writer, read_origin, reading_engine, writing_engine
+from oncue.store.database import (
+    Origin,
+    is_postgresql,
+    live_rows,
+    open_writer,
+    read_origin,
+    reading_engine,
+    writing_engine,
+)
 from oncue.store.hot import HotRow, seal
 from oncue.store.journal import (
     CONFLICT,
@@ -300,6 +309,25 @@ def test_a_full_store_keeps_nothing_of_the_batch_and_the_same_writer_goes_on(wri
         assert found is not None
         assert found.body == b"after"
         assert queries.cells(connection, "k") == {"kept": b"x"}
+
+
+def test_a_probe_is_written_to_the_disk_and_changes_nothing(address: str, writer: Writer, reader: Engine) -> None:
+    writer.commit(segment(record(1)), Rows())
+    with reader.connect() as connection:
+        before = read_origin(connection)
+    logged = log_of(address)
+    writer.probe()
+    assert log_of(address) != logged
+    with reader.connect() as connection:
+        assert read_origin(connection) == before
+
+
+def log_of(address: str) -> Any:
+    """How far the database's write-ahead log has got."""
+    if not is_postgresql(address):
+        return Path(f"{address}-wal").stat().st_size
+    with psycopg.connect(address) as connection:
+        return connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
 
 
 def cut_off_and_commit(writer: Writer) -> None:

@@ -233,6 +233,7 @@ class Writer:
             f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark}, "
             f"hot_batch = {mark} WHERE partition = 0"
         )
+        self._there_and_back = f"UPDATE journal SET recorded_at = recorded_at + {mark} WHERE partition = 0"
         self._hot_written = f"UPDATE journal SET hot_batch = {mark} WHERE partition = 0"
 
     def _delete(self, table: Table, *keys: str) -> str:
@@ -288,8 +289,11 @@ class Writer:
         self.head, self.batch, self._hot_batch = head, batch, hot_batch
 
     def probe(self) -> None:
-        """Write something that changes nothing, to see whether writing works. Raises as `commit` does."""
-        self.write("UPDATE journal SET recorded_at = recorded_at WHERE partition = 0", [()])
+        """Write something that changes nothing in the end, to see whether writing works. Raises as `commit` does.
+
+        There and back, for SQLite does not write a row that is set to what it is.
+        """
+        self.write(self._there_and_back, [(1,), (-1,)])
 
     def write(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Write beside the batches, in a transaction of its own. Raises as `commit` does."""
