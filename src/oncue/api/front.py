@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from pathlib import Path
 
+import anyio._backends._asyncio  # noqa: F401 - it is loaded when first needed, and there may be no file left to open then
 import msgspec
 import structlog
 import uvicorn

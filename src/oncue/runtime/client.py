@@ -13,6 +13,8 @@ from oncue.runtime.keys import journal_key
 
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
+AGAIN_S: Final = 0.05
+"""Pause before another try to connect."""
 UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for an engine that does not read; beyond it nothing more is taken, or memory would grow without end."""
 READ_BYTES: Final = 1024 * 1024
@@ -72,10 +74,15 @@ class EngineClient:
         while True:
             try:
                 reader, writer = await asyncio.open_unix_connection(str(self._path), limit=frames.FRAME_LIMIT)
-            except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
-                await asyncio.sleep(0.05)
+            except OSError:  # not there, or this process has no file descriptor left: both pass
+                await asyncio.sleep(AGAIN_S)
                 continue
-            self._intake = self._intake or Intake(journal_key(self._path.parent))
+            try:
+                self._intake = self._intake or Intake(journal_key(self._path.parent))
+            except OSError:
+                writer.close()
+                await asyncio.sleep(AGAIN_S)
+                continue
             self._writer = writer
             self._outgoing = []
             for frame in self._hello:
@@ -94,6 +101,7 @@ class EngineClient:
                 waiting, self._waiting = self._waiting, {}
                 for done, _ in waiting.values():
                     done(Refusal("engine.unavailable", "the engine went away before it answered"))
+            await asyncio.sleep(AGAIN_S)  # an engine without file descriptors hangs up at once
 
     def _receive(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Answer | frames.HealthReport):

@@ -85,10 +85,13 @@ def write(data: Path, sources: list[Reception]) -> None:
 
 
 def read(data: Path, now: datetime) -> dict[tuple[str, str], Reception]:
-    """(namespace, name) to how the source is; empty if no worker has written. One that is late is not believed."""
+    """(namespace, name) to how the source is; empty if no worker has written, or it cannot be read now.
+
+    One that is late is not believed.
+    """
     try:
         report = msgspec.json.decode((data / FILE).read_bytes(), type=_Report)
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError):
         return {}
     if now - report.written_at > STALE:
         for source in report.sources:
