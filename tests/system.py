@@ -17,12 +17,14 @@ PACKAGE_OF: Final = {
     "amtool": "prometheus-alertmanager",
     "chromium": "chromium",
     "curl": "curl",
+    "faketime": "faketime",
     "logger": "bsdutils",
     "prometheus": "prometheus",
     "prometheus-alertmanager": "prometheus-alertmanager",
     "rsyslogd": "rsyslog",
     "ssh-keygen": "openssh-client",
     "sshd": "openssh-server",
+    "strace": "strace",
 }
 """Program to the Debian package that brings it."""
 
