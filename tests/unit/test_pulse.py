@@ -1,0 +1,49 @@
+"""What the dead-man ping says, and to whom."""
+
+import pytest
+
+from oncue import config
+from oncue.core.errors import Refusal
+from oncue.runtime.pulse import form_of, request_of
+
+
+@pytest.mark.parametrize(
+    ("url", "form"),
+    [
+        ("https://hc-ping.com/0f1e2d3c", "healthchecks"),
+        ("https://hc.example.com/ping/0f1e2d3c", "healthchecks"),
+        ("https://kuma.example.com/api/push/abc?status=up&msg=OK&ping=", "kuma"),
+        ("https://nosnch.in/abc", "plain"),
+        ("https://oncue.example.com/heartbeat/default/other", "plain"),
+    ],
+)
+def test_the_address_tells_which_service_it_is(url: str, form: str) -> None:
+    assert form_of(url) == form
+
+
+@pytest.mark.parametrize(
+    ("url", "form", "problem", "request_"),
+    [
+        ("https://hc-ping.com/a", "auto", None, ("GET", "https://hc-ping.com/a", None)),
+        ("https://hc-ping.com/a?rid=1", "auto", "why", ("POST", "https://hc-ping.com/a/fail?rid=1", b"why")),
+        ("https://k/api/push/t?status=up&msg=OK&ping=", "auto", None, ("GET", "https://k/api/push/t?status=up&msg=OK", None)),
+        ("https://k/api/push/t", "auto", "no disk", ("GET", "https://k/api/push/t?status=down&msg=no+disk", None)),
+        ("https://nosnch.in/a", "auto", None, ("GET", "https://nosnch.in/a", None)),
+        ("https://nosnch.in/a", "auto", "why", None),
+        ("https://uptime.betterstack.com/api/v1/heartbeat/a", "healthchecks", "why",
+         ("POST", "https://uptime.betterstack.com/api/v1/heartbeat/a/fail", b"why")),
+    ],
+)  # fmt: skip
+def test_each_service_is_told_in_its_own_way(url: str, form: str, problem: str | None, request_: object) -> None:
+    assert request_of(url, form, problem) == request_
+
+
+def test_the_address_is_checked_and_not_shown() -> None:
+    with pytest.raises(Refusal, match=r"dead_man\.url"):
+        config.load({}, {"ONCUE_DEAD_MAN_URL": "ftp://x"})
+    with pytest.raises(Refusal, match="every_s"):
+        config.load({}, {"ONCUE_DEAD_MAN_EVERY_S": "0"})
+    loaded = config.load({}, {"ONCUE_DEAD_MAN_URL": "https://hc-ping.com/0f1e2d3c"})
+    assert "0f1e2d3c" not in repr(loaded)
+    assert config.environment(loaded)["ONCUE_DEAD_MAN_URL"] == "https://hc-ping.com/0f1e2d3c"
+    assert config.shown(config.load({}, {"ONCUE_DEAD_MAN_URL": "secret://ping"}))["dead_man"]["url"] == "secret://ping"
