@@ -54,3 +54,14 @@ def test_a_ticket_of_another_namespace_is_not_there(story: Story) -> None:
     story.state.tickets["TCK-1"].namespace = "other"
     moved(story, ticket="TCK-1", state="resolved")
     assert story.of("step.failed")[-1]["error_code"] == "ticket.not_found"
+
+
+@pytest.mark.parametrize("nobody", [None, ""])
+def test_what_was_assigned_may_be_taken_from_whoever_had_it(nobody: str | None) -> None:
+    story = Story()
+    ticket = story.send("oncue.command.ticket.create", {"title": "More disks"})["id"]
+    story.problem()
+    for kind, id in (("ticket", ticket), ("incident", "INC-1")):
+        command = f"oncue.command.{kind}.assign"
+        assert story.send(command, {kind: id, "assignee": "basis-1"})["assignee"] == "basis-1"
+        assert story.send(command, {kind: id, "assignee": nobody})["assignee"] is None

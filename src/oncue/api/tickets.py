@@ -1,7 +1,7 @@
 """Tickets: list, detail, timeline, comments; create, transition, assign, comment."""
 
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
@@ -14,7 +14,6 @@ from oncue.api.incidents import Assignment, Remark, comments_on
 from oncue.api.params import Listing, Narrowing, json_response, listing, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.incident import Comment
-from oncue.core.severity import Severity
 from oncue.core.ticket import Ticket, TicketState
 from oncue.store.queries import entities, entity_body
 
@@ -23,9 +22,9 @@ class NewTicket(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A ticket to write."""
 
     type: Literal["incident", "change", "request", "problem"] = "request"
-    title: str
+    title: Annotated[str, msgspec.Meta(min_length=1)]
     description: str = ""
-    severity: Severity | None = None
+    severity: Literal["info", "warning", "minor", "major", "critical"] | None = None
     priority: Literal["P1", "P2", "P3", "P4", "P5"] | None = None
     service: str | None = None
     resource: str | None = None

@@ -30,7 +30,8 @@ class OnIncident(msgspec.Struct):
 class Assign(msgspec.Struct):
     """Someone is to have it."""
 
-    assignee: str
+    assignee: str | None
+    """None for nobody."""
     incident: str = ""
     ticket: str = ""
 

@@ -194,8 +194,8 @@ def close(tx: Tx, incident: Incident) -> None:
     _fact(tx, incident, "oncue.incident.closed", live=False)
 
 
-def assign(tx: Tx, incident: Incident, assignee: str) -> None:
-    """Give it to someone; "" takes it from whoever had it."""
+def assign(tx: Tx, incident: Incident, assignee: str | None) -> None:
+    """Give it to someone; "" or None takes it from whoever had it."""
     tx.touch(incident)
     incident.assignee = assignee or None
     _fact(tx, incident, "oncue.incident.assigned")

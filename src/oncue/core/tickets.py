@@ -53,8 +53,8 @@ def transition(tx: Tx, ticket: Ticket, to: TicketState) -> None:
     _fact(tx, ticket, "oncue.ticket.updated", live=to != "closed")
 
 
-def assign(tx: Tx, ticket: Ticket, assignee: str) -> None:
-    """Give it to someone; "" takes it from whoever had it."""
+def assign(tx: Tx, ticket: Ticket, assignee: str | None) -> None:
+    """Give it to someone; "" or None takes it from whoever had it."""
     tx.touch(ticket)
     ticket.assignee = assignee or None
     _fact(tx, ticket, "oncue.ticket.updated")
