@@ -1540,7 +1540,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/alertmanager/{path}": {
+    "/alertmanager/-/healthy": {
         parameters: {
             query?: never;
             header?: never;
@@ -1548,18 +1548,138 @@ export interface paths {
             cookie?: never;
         };
         /** Alertmanager's API v2 */
-        get: operations["get_alertmanager_path"];
+        get: operations["get_alertmanager_healthy"];
         put?: never;
-        /** Alertmanager's API v2 */
-        post: operations["post_alertmanager_path"];
-        /** Alertmanager's API v2 */
-        delete: operations["delete_alertmanager_path"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/pagerduty/{path}": {
+    "/alertmanager/-/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_ready"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_api_v2_alerts"];
+        put?: never;
+        /** Alertmanager's API v2 */
+        post: operations["post_alertmanager_api_v2_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/alerts/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_api_v2_alerts_groups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/receivers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_api_v2_receivers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/silence/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_api_v2_silence_id"];
+        put?: never;
+        post?: never;
+        /** Alertmanager's API v2 */
+        delete: operations["delete_alertmanager_api_v2_silence_id"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_api_v2_silences"];
+        put?: never;
+        /** Alertmanager's API v2 */
+        post: operations["post_alertmanager_api_v2_silences"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/alertmanager/api/v2/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Alertmanager's API v2 */
+        get: operations["get_alertmanager_api_v2_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pagerduty/v2/enqueue": {
         parameters: {
             query?: never;
             header?: never;
@@ -1569,7 +1689,24 @@ export interface paths {
         get?: never;
         put?: never;
         /** PagerDuty's Events API v2 */
-        post: operations["post_pagerduty_path"];
+        post: operations["post_pagerduty_v2_enqueue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/pagerduty/v2/change/enqueue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** PagerDuty's Events API v2 */
+        post: operations["post_pagerduty_v2_change_enqueue"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1637,7 +1774,10 @@ export interface components {
             changes: components["schemas"]["Change"][];
             warnings?: string[];
         };
-        /** Assignment */
+        /**
+         * Assignment
+         * @description Who takes it; null takes it from whoever has it.
+         */
         Assignment: {
             assignee: string | null;
         };
@@ -1673,7 +1813,10 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
-        /** Credentials */
+        /**
+         * Credentials
+         * @description A name and a password.
+         */
         Credentials: {
             username: string;
             password: string;
@@ -1727,7 +1870,10 @@ export interface components {
             /** Format: date-time */
             recorded_at: string;
         };
-        /** Enrolment */
+        /**
+         * Enrolment
+         * @description What to set with a one-time link. The name of someone who exists already is not theirs to choose.
+         */
         Enrolment: {
             password: string;
             username?: string | null;
@@ -1786,12 +1932,14 @@ export interface components {
             incidents: number;
             notifications: number;
         };
-        /** Grant */
+        /**
+         * Grant
+         * @description A role on a namespace, or on every one (`*`).
+         */
         Grant: {
-            /** @enum {string} */
-            role: "viewer" | "responder" | "operator" | "approver" | "editor" | "admin";
-            /** @default * */
-            namespace: string;
+            /** @enum {unknown} */
+            role: "admin" | "approver" | "editor" | "operator" | "responder" | "viewer";
+            namespace?: string;
         };
         /** Incident */
         Incident: {
@@ -2070,63 +2218,63 @@ export interface components {
             reason: string;
             detail: string;
         };
-        /** NewSecret */
+        /**
+         * NewSecret
+         * @description A value to keep.
+         */
         NewSecret: {
             value: string;
         };
-        /** NewSilence */
+        /**
+         * NewSilence
+         * @description A silence to set; with the `id` of one that is there, to change it.
+         */
         NewSilence: {
             id?: string | null;
             matchers: components["schemas"]["Matcher"][];
-            /** Format: date-time */
             starts_at: string;
-            /** Format: date-time */
             ends_at: string;
             comment: string;
             namespace?: string | null;
         };
-        /** NewTicket */
+        /**
+         * NewTicket
+         * @description A ticket to write.
+         */
         NewTicket: {
-            /**
-             * @default request
-             * @enum {string}
-             */
-            type: "incident" | "change" | "request" | "problem";
+            /** @enum {unknown} */
+            type?: "change" | "incident" | "problem" | "request";
             title: string;
-            /** @default  */
-            description: string;
-            /** @enum {null|string} */
-            severity?: "clear" | "info" | "warning" | "minor" | "major" | "critical" | null;
-            /** @enum {null|string} */
-            priority?: "P1" | "P2" | "P3" | "P4" | "P5" | null;
+            description?: string;
+            severity?: ("critical" | "info" | "major" | "minor" | "warning") | null;
+            priority?: ("P1" | "P2" | "P3" | "P4" | "P5") | null;
             service?: string | null;
             resource?: string | null;
             incident?: string | null;
             namespace?: string | null;
         };
-        /** NewToken */
+        /**
+         * NewToken
+         * @description A token to make. `source` tokens can only send events, `worker` tokens only lease effects.
+         */
         NewToken: {
             /** @description Lower-case letters, digits, dots and hyphens */
             name: string;
-            /**
-             * @default role
-             * @enum {string}
-             */
-            scope: "role" | "source" | "worker";
-            /** @enum {null|string} */
-            role?: "viewer" | "responder" | "operator" | "approver" | "editor" | "admin" | null;
+            /** @enum {unknown} */
+            scope?: "role" | "source" | "worker";
+            role?: ("admin" | "approver" | "editor" | "operator" | "responder" | "viewer") | null;
             namespaces: string[];
             user?: string | null;
             expires_in_days?: number | null;
         };
-        /** NewUser */
+        /**
+         * NewUser
+         * @description Someone to add. Without a password, make a link with which they set their own.
+         */
         NewUser: {
             name: string;
-            /**
-             * @default person
-             * @enum {string}
-             */
-            kind: "person" | "service";
+            /** @enum {unknown} */
+            kind?: "person" | "service";
             display_name?: string | null;
             email?: string | null;
             bindings?: components["schemas"]["Grant"][];
@@ -2208,11 +2356,17 @@ export interface components {
             since: string;
             until?: string | null;
         };
-        /** Reason */
+        /**
+         * Reason
+         * @description Why a person does it.
+         */
         Reason: {
             reason?: string | null;
         };
-        /** Remark */
+        /**
+         * Remark
+         * @description A remark.
+         */
         Remark: {
             text: string;
         };
@@ -2335,12 +2489,13 @@ export interface components {
             last_error_at: string | null;
             listening?: components["schemas"]["ListeningView"] | null;
         };
-        /** Start */
+        /**
+         * Start
+         * @description What to run.
+         */
         Start: {
             workflow: string;
-            inputs?: {
-                [key: string]: unknown;
-            };
+            inputs?: Record<string, never>;
             namespace?: string | null;
         };
         /** Step */
@@ -2438,12 +2593,18 @@ export interface components {
             expires_at: string | null;
             last_used_at: string | null;
         };
-        /** Transition */
+        /**
+         * Transition
+         * @description Where it goes.
+         */
         Transition: {
-            /** @enum {string} */
-            state: "new" | "in_progress" | "resolved" | "closed";
+            /** @enum {unknown} */
+            state: "closed" | "in_progress" | "new" | "resolved";
         };
-        /** UserChange */
+        /**
+         * UserChange
+         * @description What to change; what is left out stays.
+         */
         UserChange: {
             display_name?: string | null;
             email?: string | null;
@@ -2476,7 +2637,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -2500,8 +2661,148 @@ export interface components {
             code: string;
             detail: string;
         };
+        /**
+         * Beat
+         * @description The heartbeat was taken.
+         */
+        Beat: {
+            accepted: number;
+        };
+        /**
+         * Health
+         * @description The process answers.
+         */
+        Health: {
+            status: string;
+        };
+        /**
+         * Readiness
+         * @description Whether events are taken, and the engine's own report.
+         */
+        Readiness: {
+            ready: boolean;
+            engine: Record<string, never> | null;
+        };
     };
-    responses: never;
+    responses: {
+        /** @description It cannot be read, or a value does not fit. */
+        Malformed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description No credential, or one that is not valid (any more). */
+        Unauthenticated: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The caller may not do this, or the request lacks its CSRF token. */
+        Denied: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description There is no such thing, or the caller may not see it. */
+        NotFound: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body did not arrive in time. */
+        TooSlow: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The thing is not in a state for this. */
+        Conflict: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The link is used up or expired. */
+        Gone: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The body is too large. */
+        TooLarge: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The content type or encoding is not taken here. */
+        Unsupported: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description It can be read and makes no sense, or an expression failed. */
+        Unprocessable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description Too much at once; Retry-After says when to try again. */
+        TooMuch: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description What a signature or a confirmation needs could not be had. */
+        HandshakeFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description The engine or the store is not available; Retry-After says when to try again. */
+        Unavailable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
     headers: never;
@@ -2513,22 +2814,22 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
                 /** @description Only with, or without, a reason for quiet */
                 quiet?: boolean | null;
                 /** @description Only acknowledged, or only others */
@@ -2549,15 +2850,10 @@ export interface operations {
                     "application/json": components["schemas"]["AlertList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_alert: {
@@ -2580,37 +2876,33 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_alert_timeline: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -2629,15 +2921,11 @@ export interface operations {
                     "application/json": components["schemas"]["FactList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     acknowledge_alert: {
@@ -2649,7 +2937,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -2664,15 +2952,16 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     unacknowledge_alert: {
@@ -2684,7 +2973,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -2699,15 +2988,16 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     resolve_alert: {
@@ -2719,7 +3009,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -2734,37 +3024,38 @@ export interface operations {
                     "application/json": components["schemas"]["Alert"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_incidents: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
                 /** @description `changed`: the last changed first; `priority`: by priority, then age */
                 order?: "changed" | "priority";
             };
@@ -2783,15 +3074,10 @@ export interface operations {
                     "application/json": components["schemas"]["IncidentList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_incident: {
@@ -2814,37 +3100,33 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_incident_timeline: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -2863,15 +3145,11 @@ export interface operations {
                     "application/json": components["schemas"]["FactList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_incident_alerts: {
@@ -2894,15 +3172,11 @@ export interface operations {
                     "application/json": components["schemas"]["AlertList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_incident_runs: {
@@ -2925,15 +3199,11 @@ export interface operations {
                     "application/json": components["schemas"]["RunList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_incident_comments: {
@@ -2956,15 +3226,11 @@ export interface operations {
                     "application/json": components["schemas"]["CommentList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     comment_incident: {
@@ -2991,15 +3257,16 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     acknowledge_incident: {
@@ -3011,7 +3278,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -3026,15 +3293,16 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     resolve_incident: {
@@ -3046,7 +3314,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -3061,15 +3329,16 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     reopen_incident: {
@@ -3081,7 +3350,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -3096,15 +3365,16 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     close_incident: {
@@ -3116,7 +3386,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -3131,15 +3401,16 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     assign_incident: {
@@ -3166,37 +3437,38 @@ export interface operations {
                     "application/json": components["schemas"]["Incident"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_events: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3213,15 +3485,10 @@ export interface operations {
                     "application/json": components["schemas"]["EventRecordList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     send_events: {
@@ -3231,10 +3498,17 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
+        /** @description May be compressed: gzip, deflate, zstd. */
         requestBody: {
             content: {
-                "application/cloudevents+json": Record<string, never>;
-                "application/cloudevents-batch+json": Record<string, never>[];
+                "application/cloudevents+json": {
+                    /** @constant */
+                    specversion: "1.0";
+                    id: string;
+                    source: string;
+                    type: string;
+                };
+                "application/cloudevents-batch+json": unknown[];
             };
         };
         responses: {
@@ -3247,37 +3521,38 @@ export interface operations {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_audit: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3294,15 +3569,10 @@ export interface operations {
                     "application/json": components["schemas"]["EventRecordList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_event: {
@@ -3325,15 +3595,11 @@ export interface operations {
                     "application/json": components["schemas"]["EventRecord"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_event_story: {
@@ -3356,39 +3622,35 @@ export interface operations {
                     "application/json": components["schemas"]["Story"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_decisions: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
                 /** @description `namespace/name` */
-                policy?: string | null;
+                policy?: string;
             };
             header?: never;
             path?: never;
@@ -3405,37 +3667,32 @@ export interface operations {
                     "application/json": components["schemas"]["DecisionRecordList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_runs: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3452,15 +3709,10 @@ export interface operations {
                     "application/json": components["schemas"]["RunList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     start_run: {
@@ -3485,15 +3737,16 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_run: {
@@ -3516,37 +3769,33 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_run_timeline: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -3565,15 +3814,11 @@ export interface operations {
                     "application/json": components["schemas"]["FactList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     cancel_run: {
@@ -3585,7 +3830,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody: {
+        requestBody?: {
             content: {
                 "application/json": components["schemas"]["Reason"] | null;
             };
@@ -3600,37 +3845,38 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_tickets: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3647,15 +3893,10 @@ export interface operations {
                     "application/json": components["schemas"]["TicketList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_ticket: {
@@ -3680,15 +3921,16 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_ticket: {
@@ -3711,37 +3953,33 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_ticket_timeline: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path: {
@@ -3760,15 +3998,11 @@ export interface operations {
                     "application/json": components["schemas"]["FactList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_ticket_comments: {
@@ -3791,15 +4025,11 @@ export interface operations {
                     "application/json": components["schemas"]["CommentList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     comment_ticket: {
@@ -3826,15 +4056,16 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     transition_ticket: {
@@ -3861,15 +4092,16 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     assign_ticket: {
@@ -3896,37 +4128,38 @@ export interface operations {
                     "application/json": components["schemas"]["Ticket"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_silences: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -3943,15 +4176,10 @@ export interface operations {
                     "application/json": components["schemas"]["SilenceList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_silence: {
@@ -3976,15 +4204,16 @@ export interface operations {
                     "application/json": components["schemas"]["Silence"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_silence: {
@@ -4007,15 +4236,11 @@ export interface operations {
                     "application/json": components["schemas"]["Silence"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     expire_silence: {
@@ -4038,37 +4263,38 @@ export interface operations {
                     "application/json": components["schemas"]["Silence"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_policies: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -4085,15 +4311,10 @@ export interface operations {
                     "application/json": components["schemas"]["PolicyViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_policy: {
@@ -4117,15 +4338,11 @@ export interface operations {
                     "application/json": components["schemas"]["PolicyView"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_manifests: {
@@ -4148,15 +4365,11 @@ export interface operations {
                     "application/json": components["schemas"]["ManifestList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_manifest: {
@@ -4181,15 +4394,11 @@ export interface operations {
                     "application/json": components["schemas"]["Manifest"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_manifest: {
@@ -4217,15 +4426,16 @@ export interface operations {
                     "application/json": components["schemas"]["Applied"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     apply_manifests: {
@@ -4234,7 +4444,7 @@ export interface operations {
                 /** @description Only say what would change */
                 dry_run?: boolean;
                 /** @description Of documents that name none */
-                namespace?: string | null;
+                namespace?: string;
             };
             header?: never;
             path?: never;
@@ -4251,15 +4461,16 @@ export interface operations {
                     "application/json": components["schemas"]["Applied"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_schema: {
@@ -4284,15 +4495,11 @@ export interface operations {
                     };
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_sources: {
@@ -4313,15 +4520,10 @@ export interface operations {
                     "application/json": components["schemas"]["SourceViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_source_types: {
@@ -4342,15 +4544,10 @@ export interface operations {
                     "application/json": components["schemas"]["SourceTypeList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_monitors: {
@@ -4371,15 +4568,10 @@ export interface operations {
                     "application/json": components["schemas"]["MonitorViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_monitor: {
@@ -4403,22 +4595,18 @@ export interface operations {
                     "application/json": components["schemas"]["MonitorView"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_services: {
         parameters: {
             query?: {
                 /** @description Only of this one */
-                namespace?: string | null;
+                namespace?: string;
             };
             header?: never;
             path?: never;
@@ -4435,15 +4623,10 @@ export interface operations {
                     "application/json": components["schemas"]["ServiceViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_teams: {
@@ -4464,15 +4647,10 @@ export interface operations {
                     "application/json": components["schemas"]["ManifestList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_channels: {
@@ -4493,15 +4671,10 @@ export interface operations {
                     "application/json": components["schemas"]["ManifestList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_workflows: {
@@ -4522,22 +4695,17 @@ export interface operations {
                     "application/json": components["schemas"]["ManifestList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_series: {
         parameters: {
             query?: {
-                resource?: string | null;
-                metric?: string | null;
+                resource?: string;
+                metric?: string;
             };
             header?: never;
             path?: never;
@@ -4554,27 +4722,22 @@ export interface operations {
                     "application/json": components["schemas"]["SeriesKeyList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_samples: {
         parameters: {
             query?: {
                 /** @description Exact names, from /samples/series */
-                series?: string[] | null;
-                resource?: string | null;
-                metric?: string | null;
-                namespace?: string | null;
-                since?: string | null;
-                until?: string | null;
+                series?: string[];
+                resource?: string;
+                metric?: string;
+                namespace?: string;
+                since?: string;
+                until?: string;
                 /** @description Seconds; a multiple of 60 */
                 step?: number | null;
             };
@@ -4593,22 +4756,17 @@ export interface operations {
                     "application/json": components["schemas"]["SeriesList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_now: {
         parameters: {
             query?: {
                 /** @description Only these; without it all that you may read */
-                namespace?: string[] | null;
+                namespace?: string[];
             };
             header?: never;
             path?: never;
@@ -4625,15 +4783,10 @@ export interface operations {
                     "application/json": components["schemas"]["Now"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     explain: {
@@ -4657,37 +4810,33 @@ export interface operations {
                     "application/json": components["schemas"]["Explanation"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_dead_letters: {
         parameters: {
             query?: {
                 /** @description Any of these; repeat it or separate with commas */
-                state?: string[] | null;
+                state?: string[];
                 /** @description Any of these; `*` at the end matches the rest */
-                type?: string[] | null;
-                severity?: string[] | null;
-                namespace?: string[] | null;
-                resource?: string[] | null;
-                service?: string[] | null;
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
                 /** @description RFC 3339; changed at or after it */
-                since?: string | null;
+                since?: string;
                 /** @description RFC 3339; begun at or before it */
-                until?: string | null;
+                until?: string;
                 /** @description A part of the title or the id */
-                q?: string | null;
+                q?: string;
                 limit?: number;
                 /** @description `next` of the page before */
-                cursor?: string | null;
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -4704,15 +4853,10 @@ export interface operations {
                     "application/json": components["schemas"]["DeadLetterList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_dead_letter: {
@@ -4735,15 +4879,11 @@ export interface operations {
                     "application/json": components["schemas"]["DeadLetter"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     redrive_dead_letter: {
@@ -4766,15 +4906,16 @@ export interface operations {
                     "application/json": components["schemas"]["DeadLetter"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_mails: {
@@ -4795,15 +4936,10 @@ export interface operations {
                     "application/json": components["schemas"]["MailList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_mail: {
@@ -4826,15 +4962,11 @@ export interface operations {
                     "application/json": components["schemas"]["Mail"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_users: {
@@ -4855,15 +4987,10 @@ export interface operations {
                     "application/json": components["schemas"]["UserViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_user: {
@@ -4888,15 +5015,16 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_user: {
@@ -4917,15 +5045,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     change_user: {
@@ -4952,15 +5081,16 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_user_link: {
@@ -4983,15 +5113,16 @@ export interface operations {
                     "application/json": components["schemas"]["LinkView"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_tokens: {
@@ -5012,15 +5143,10 @@ export interface operations {
                     "application/json": components["schemas"]["TokenViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     create_token: {
@@ -5045,15 +5171,16 @@ export interface operations {
                     "application/json": components["schemas"]["IssuedToken"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     revoke_token: {
@@ -5074,15 +5201,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     list_secrets: {
@@ -5103,15 +5231,10 @@ export interface operations {
                     "application/json": components["schemas"]["SecretViewList"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     set_secret: {
@@ -5139,15 +5262,16 @@ export interface operations {
                     "application/json": components["schemas"]["SecretView"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     delete_secret: {
@@ -5169,15 +5293,16 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sign_in: {
@@ -5202,15 +5327,16 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_link: {
@@ -5233,15 +5359,10 @@ export interface operations {
                     "application/json": components["schemas"]["LinkInfo"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            503: components["responses"]["Unavailable"];
         };
     };
     use_link: {
@@ -5268,15 +5389,16 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            410: components["responses"]["Gone"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     sign_out: {
@@ -5301,15 +5423,16 @@ export interface operations {
                     };
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_me: {
@@ -5330,15 +5453,10 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_healthz: {
@@ -5355,15 +5473,8 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Health"];
                 };
             };
         };
@@ -5382,15 +5493,17 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
             };
-            /** @description Refused */
-            default: {
+            /** @description Not ready */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Readiness"];
                 };
             };
         };
@@ -5409,17 +5522,14 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "text/plain": string;
                 };
             };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_api_v1_openapi_json: {
@@ -5436,15 +5546,8 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": Record<string, never>;
                 };
             };
         };
@@ -5470,15 +5573,10 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
         };
     };
     post_in_source: {
@@ -5490,24 +5588,34 @@ export interface operations {
             };
             cookie?: never;
         };
-        requestBody?: never;
+        /** @description In the source's own format. May be compressed: gzip, deflate, zstd. */
+        requestBody: {
+            content: {
+                "*/*": unknown;
+            };
+        };
         responses: {
             /** @description Done */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "*/*": unknown;
                 };
             };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            422: components["responses"]["Unprocessable"];
+            429: components["responses"]["TooMuch"];
+            502: components["responses"]["HandshakeFailed"];
+            503: components["responses"]["Unavailable"];
         };
     };
     get_heartbeat_namespace_monitor: {
@@ -5527,17 +5635,15 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
-            };
-            /** @description Refused */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": components["schemas"]["Beat"];
                 };
             };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
         };
     };
     post_heartbeat_namespace_monitor: {
@@ -5557,25 +5663,530 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": components["schemas"]["Beat"];
+                };
             };
-            /** @description Refused */
-            default: {
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_alertmanager_healthy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "text/plain": string;
                 };
             };
         };
     };
-    get_alertmanager_path: {
+    get_alertmanager_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+        };
+    };
+    get_alertmanager_api_v2_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+        };
+    };
+    post_alertmanager_api_v2_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>[] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The thing is not in a state for this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+        };
+    };
+    get_alertmanager_api_v2_alerts_groups: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+        };
+    };
+    get_alertmanager_api_v2_receivers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+        };
+    };
+    get_alertmanager_api_v2_silence_id: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                path: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description There is no such silence. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+        };
+    };
+    delete_alertmanager_api_v2_silence_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
             };
             cookie?: never;
         };
@@ -5588,24 +6199,83 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Refused */
-            default: {
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description There is no such silence. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
                 };
             };
         };
     };
-    post_alertmanager_path: {
+    get_alertmanager_api_v2_silences: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                path: string;
-            };
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5615,26 +6285,203 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": unknown;
+                };
             };
-            /** @description Refused */
-            default: {
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
                 };
             };
         };
     };
-    delete_alertmanager_path: {
+    post_alertmanager_api_v2_silences: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                path: string;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
             };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description There is no such thing, or the caller may not see it. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The body did not arrive in time. */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The thing is not in a state for this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+        };
+    };
+    get_alertmanager_api_v2_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -5644,46 +6491,149 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/json": unknown;
+                };
             };
-            /** @description Refused */
-            default: {
+            /** @description It cannot be read, or a value does not fit. */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description No credential, or one that is not valid (any more). */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The caller may not do this, or the request lacks its CSRF token. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The content type or encoding is not taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description It can be read and makes no sense, or an expression failed. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description Too much at once; Retry-After says when to try again. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
+                };
+            };
+            /** @description The engine or the store is not available; Retry-After says when to try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string | Record<string, never>;
                 };
             };
         };
     };
-    post_pagerduty_path: {
+    post_pagerduty_v2_enqueue: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                path: string;
-            };
+            path?: never;
             cookie?: never;
         };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
             };
-            /** @description Refused */
-            default: {
+        };
+        responses: {
+            /** @description Taken */
+            202: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/problem+json": components["schemas"]["Problem"];
+                    "application/json": Record<string, never>;
                 };
             };
+            /** @description Refused, in PagerDuty's words */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_pagerduty_v2_change_enqueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": Record<string, never>;
+            };
+        };
+        responses: {
+            /** @description Taken */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description Refused, in PagerDuty's words */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            408: components["responses"]["TooSlow"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
         };
     };
 }

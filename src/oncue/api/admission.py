@@ -1,14 +1,14 @@
 """What senders of configured sources need beyond a parser: signatures, handshakes, a token in a form, their own answers."""
 
 from functools import partial
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs
 
 import httpx
 import msgspec
 
 from oncue.access.secrets import SCHEME, load_key, unseal
-from oncue.api.asgi import Receive, Scope, read_body
+from oncue.api.asgi import Receive, Scope, with_body
 from oncue.api.context import Context
 from oncue.api.guard import SESSION_COOKIE, cookie, header
 from oncue.core.errors import Refusal
@@ -62,15 +62,10 @@ async def with_form_token(scope: Scope, receive: Receive, limit: int) -> Receive
         or cookie(scope, SESSION_COOKIE) is not None
     ):
         return receive
-    body = await read_body(scope, receive, min(limit, FORM_LIMIT))
-    scope["headers"] = [one for one in scope["headers"] if one[0] not in (b"content-encoding", b"content-length")]
+    body, again = await with_body(scope, receive, min(limit, FORM_LIMIT))
     found = form(body).get("token")
     if found and found.isascii() and found.isprintable():
         scope["headers"] = [*scope["headers"], (b"authorization", b"Bearer " + found.encode())]
-
-    async def again() -> Any:
-        return {"type": "http.request", "body": body, "more_body": False}
-
     return again
 
 

@@ -43,11 +43,10 @@ from oncue.api import (
     tickets,
 )
 from oncue.api.admission import with_form_token
-from oncue.api.asgi import JSON, Receive, Scope, Send, answer
+from oncue.api.asgi import JSON, Receive, Scope, Send, answer, with_body
 from oncue.api.catalogue import Catalogue
 from oncue.api.connection import Respond
 from oncue.api.context import Context
-from oncue.api.encoding import codec
 from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.health import Health
 from oncue.api.ingest import Ingest, guarded
@@ -61,6 +60,9 @@ BY_PROTOCOL: Final = "by-protocol"
 """The permission of routes whose protocol's own rules say who may do what."""
 
 REFUSAL_EVERY_S: Final = 10.0
+
+PUBLIC_LIMIT: Final = 65_536
+"""Bytes of a body from someone who has shown no credential."""
 
 _log: Final = structlog.get_logger("oncue.api")
 
@@ -217,10 +219,10 @@ class Front:
         # Whoever signs in need not prove anything about the session that they may still have.
         scope["user"] = None if public else authenticate(scope, self.ctx.access)
         _same_site(scope)
-        if codec(header(scope, b"content-encoding")) is not None:
-            raise Refusal(
-                "request.unsupported_media_type", "Compressed bodies are taken where events come in, not here"
-            )
+        if scope["method"] not in SAFE_METHODS:
+            # Read here, so that it has a bound in time and size before it is known what it is for.
+            most = PUBLIC_LIMIT if public else self.ctx.config.limits.body_bytes
+            _, receive = await with_body(scope, receive, most)
 
         async def hardened(message: Any) -> None:
             if message["type"] == "http.response.start":
@@ -289,7 +291,8 @@ def _same_site(scope: Scope) -> None:
 
 def _only(scope: Scope, *methods: str) -> None:
     if scope["method"] not in methods:
-        raise Refusal("request.method_not_allowed", f"{scope['method']}; {', '.join(methods)} are taken")
+        allow = ", ".join(methods)
+        raise Refusal("request.method_not_allowed", f"{scope['method']}; {allow} are taken", allow=allow)
 
 
 def _parts(values: list[str]) -> tuple[str, ...]:

@@ -43,6 +43,22 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     return decoded(coding, body, limit) if coding is not None and body else body
 
 
+async def with_body(scope: Scope, receive: Receive, limit: int) -> tuple[bytes, Receive]:
+    """The plain body, and what gives it again to whoever reads the request after this. Raises as `read_body`."""
+    body = await read_body(scope, receive, limit)
+    scope["headers"] = [one for one in scope["headers"] if one[0] not in (b"content-encoding", b"content-length")]
+    given = False
+
+    async def again() -> Any:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return body, again
+
+
 async def _whole(receive: Receive, limit: int) -> bytes:
     first = await receive()
     if first["type"] == "http.disconnect":

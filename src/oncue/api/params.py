@@ -11,6 +11,7 @@ from litestar.params import QueryParameter, SkipValidation
 
 from oncue.access.roles import Principal, namespaces
 from oncue.api.guard import require
+from oncue.core.errors import Refusal
 from oncue.store.queries import LIMIT, Filters, Page
 
 T = TypeVar("T")
@@ -39,8 +40,8 @@ async def filters(
     namespace: Many = None,
     resource: Many = None,
     service: Many = None,
-    since: Annotated[datetime | None, QueryParameter(description="RFC 3339; changed at or after it")] = None,
-    until: Annotated[datetime | None, QueryParameter(description="RFC 3339; begun at or before it")] = None,
+    since: Annotated[str | None, QueryParameter(description="RFC 3339; changed at or after it")] = None,
+    until: Annotated[str | None, QueryParameter(description="RFC 3339; begun at or before it")] = None,
     q: Annotated[str | None, QueryParameter(max_length=200, description="A part of the title or the id")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=LIMIT)] = 50,
     cursor: Annotated[str | None, QueryParameter(max_length=400, description="`next` of the page before")] = None,
@@ -53,8 +54,8 @@ async def filters(
         namespace=_split(namespace),
         resource=_split(resource, commas=False),
         service=_split(service),
-        since=_utc(since),
-        until=_utc(until),
+        since=asked_instant("since", since),
+        until=asked_instant("until", until),
         q=q or None,
         limit=limit,
         cursor=cursor or None,
@@ -66,8 +67,18 @@ def _split(values: Iterable[str] | None, *, commas: bool = True) -> tuple[str, .
     return tuple(dict.fromkeys(part for part in found if part))[:100]
 
 
-def _utc(at: datetime | None) -> datetime | None:
-    return at if at is None or at.tzinfo is not None else at.replace(tzinfo=UTC)
+def asked_instant(name: str, text: str | None) -> datetime | None:
+    """The instant in a query; without an offset it is UTC. Raises `Refusal` request.invalid.
+
+    Numbers are refused, though they could be seconds since 1970: `since=2026` is meant otherwise.
+    """
+    if text is None:
+        return None
+    try:
+        at = msgspec.convert(text, datetime)
+    except msgspec.ValidationError as error:
+        raise Refusal("request.invalid", f"{name}: {text[:60]!r} is no instant; write 2026-05-01T12:00:00Z") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def visible(narrowing: Filters, who: Principal, permission: str) -> Filters:

@@ -39,6 +39,9 @@ def body_of(refusal: Refusal) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
         headers.append((b"retry-after", b"1"))
     if entry.status == 401:
         headers.append((b"www-authenticate", b'Bearer realm="oncue"'))
+    allow = more.pop("allow", None)
+    if allow is not None:
+        headers.append((b"allow", str(allow).encode()))
     if entry.code == "request.unsupported_encoding":
         headers.append((b"accept-encoding", ", ".join(TAKEN).encode()))
     problem = {

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from oncue.access.roles import allowed, namespaces
 from oncue.api.context import Ctx, Who
-from oncue.api.params import Listing, json_response
+from oncue.api.params import Listing, asked_instant, json_response
 from oncue.api.shapes import Series
 from oncue.core.errors import Refusal
 from oncue.store.queries import instant, micros
@@ -64,15 +64,15 @@ async def get_samples(
     resource: str | None = None,
     metric: str | None = None,
     namespace: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: str | None = None,
+    until: str | None = None,
     step: Annotated[int | None, QueryParameter(ge=60, le=86_400, description="Seconds; a multiple of 60")] = None,
 ) -> Response[Listing[Series]]:
     """Points of the series that fit: count, mean, least and greatest of each interval."""
     now = datetime.now(UTC)
-    ends_at = until if until is not None else now
+    ends_at = asked_instant("until", until) or now
     try:
-        begins_at = since if since is not None else ends_at - timedelta(hours=1)
+        begins_at = asked_instant("since", since) or ends_at - timedelta(hours=1)
     except OverflowError as error:
         raise Refusal("request.invalid", "until: lies before all time") from error
     if begins_at >= ends_at:
