@@ -16,6 +16,7 @@ from oncue.core.tx import Tx
 REOPEN_S: Final = 600.0
 """How long after its end an alert that returns is the same one."""
 FACT_EVERY: Final = timedelta(seconds=60)
+"""After how long without a fact about it a repeat makes one."""
 
 Transition = Literal["fired", "reopened", "severity_changed", "repeat"]
 
@@ -34,12 +35,6 @@ def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
             "oncue.alert.updated", "alert", alert, severity=alert.severity, resource=alert.resource,
             service=alert.service, indexed=False,
         )  # fmt: skip
-
-
-def is_milestone(alert: Alert, now: datetime) -> bool:
-    """Whether the next repeat, at `now`, makes a fact."""
-    count = alert.count + 1
-    return not count & (count - 1) or now - alert.updated_at >= FACT_EVERY
 
 
 def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Alert, Transition]:

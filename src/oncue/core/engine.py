@@ -7,6 +7,7 @@ Before it is handled, the timers due up to its instant fire. Facts that policies
 first out, to a bounded depth. Either all of an input happens, or, if it raises, none of it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -34,7 +35,7 @@ from oncue.core.detect import Finding
 from oncue.core.effect import EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
-from oncue.core.normalise import Seen
+from oncue.core.normalise import Outline, Seen
 from oncue.core.policy import EMPTY
 from oncue.core.severity import PROBLEMS
 from oncue.core.state import State
@@ -128,46 +129,57 @@ class Engine:
         tx.take(batch)
         return derived, reply
 
-    def repeat(
-        self, namespace: str, type: str, severity: str | None, fingerprint: str, endsat: str | None, at: datetime,
-        batch: Batch,
-    ) -> bool:  # fmt: skip
-        """Handle an input that repeats a firing alert and does nothing else, the commonest by far, without the stages.
+    def repeats(
+        self, outlines: Sequence[Outline | None], first: int, last: int, home: str, at: datetime, batch: Batch
+    ) -> int:
+        """Handle the inputs from `first` up to `last` that merely repeat firing alerts, until one may do more; that one
+        is for `process`. Gives how many.
 
-        False, with nothing done, if more may follow: `process` would then do it all. What it does is exactly what
-        `process` does with such an input; replay, which knows only `process`, holds it to that. The input must not be a
-        monitor's, and `at` must not lie before the state's time.
+        They are the commonest input by far, and take none of the stages. What is done is exactly what `process` does
+        with such an input; replay, which knows only `process`, holds it to that. None may be a monitor's, those that
+        name no namespace are in `home`, and `at` must not lie before the state's time.
         """
-        state = self.state
-        alert = state.alert_of.get((namespace, fingerprint))
-        if (
-            alert is None
-            or alert.event_severity != severity
-            or alert.state != "firing"
-            or severity not in PROBLEMS
-            or type.startswith("oncue.")
-            or state.policies.bucket(namespace, type, True) is not EMPTY
-            or deduplicate.is_milestone(alert, at)
-            or ((next_at := state.timers.next_at) is not None and next_at <= at)
-        ):
-            return False
-        if endsat is not None:
-            try:
-                deadline_at = _lease_end(endsat)
-            except ValueError:
-                return False
-        else:
-            deadline_at = None
-        if alert.id not in batch.hot:
-            batch.keep(alert)
-            batch.hot[alert.id] = alert
-        alert.count += 1
-        alert.last_seen_at = at
-        if deadline_at is not None:
+        state, hot, done = self.state, batch.hot, 0
+        next_at = state.timers.next_at
+        if next_at is not None and next_at <= at:
+            return 0
+        alert_of, bucket, keep = state.alert_of.get, state.policies.bucket, batch.keep_hot
+        stale_at = at - deduplicate.FACT_EVERY
+        for index in range(first, last):
+            outline = outlines[index]
+            if outline is None:
+                break
+            named, type, severity, fingerprint, endsat = outline
+            where = named or home
+            alert = alert_of((where, fingerprint))
+            if (
+                alert is None
+                or alert.event_severity != severity
+                or alert.state != "firing"
+                or severity not in PROBLEMS
+                or not (count := alert.count + 1) & alert.count
+                or alert.updated_at <= stale_at
+                or bucket(where, type, True) is not EMPTY
+                or type.startswith("oncue.")
+            ):
+                break
+            if endsat is not None:
+                try:
+                    deadline_at = _lease_end(endsat)
+                except ValueError:
+                    break
+            else:
+                deadline_at = alert.deadline_at
+            if alert.id not in hot:
+                keep(alert)
+            alert.count = count
+            alert.last_seen_at = at
             alert.deadline_at = deadline_at
-        state.position += 1
-        state.now = at
-        return True
+            done += 1
+        if done:
+            state.position += done
+            state.now = at
+        return done
 
     # time
 

@@ -18,6 +18,9 @@ from oncue.core.event import Event
 from oncue.core.severity import Signal, signal
 from oncue.core.state import State
 
+Outline = tuple[str | None, str, str | None, str, str | None]
+"""What of an event shows whether it merely repeats a firing alert: namespace, type, severity, fingerprint, endsat."""
+
 _object = msgspec.json.Decoder().decode
 
 

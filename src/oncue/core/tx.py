@@ -21,6 +21,7 @@ SOURCE: Final = "/oncue/engine"
 
 _MISSING: Final[Any] = object()
 _AFTERWARDS: Final[Any] = object()
+_HOT: Final[Any] = object()
 
 
 class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -84,9 +85,10 @@ class Batch:
         """Alerts of which only count and times changed."""
         self.undo: list[tuple[Any, Any, Any]] = []
 
-    def keep(self, entity: Any) -> None:
-        """Keep the entity's before-image for the batch."""
-        self.undo.append((None, entity, entity.__copy__()))
+    def keep_hot(self, alert: Any) -> None:
+        """The alert's count and times are about to change, and nothing else: its narrow row will be written."""
+        self.hot[alert.id] = alert
+        self.undo.append((_HOT, alert, (alert.count, alert.last_seen_at, alert.deadline_at)))
 
     def rollback(self, state: State) -> None:
         """Put `state` back to where the batch began, but for its position and time, which the caller keeps."""
@@ -96,7 +98,9 @@ class Batch:
 def _undo(log: list[tuple[Any, Any, Any]], state: State) -> None:
     afterwards: dict[tuple[str, int], tuple[str, Any]] = {}
     for where, key, before in reversed(log):
-        if where is _AFTERWARDS:
+        if where is _HOT:
+            key.count, key.last_seen_at, key.deadline_at = before
+        elif where is _AFTERWARDS:
             afterwards[(key, id(before))] = (key, before)
         elif where is None:
             for field in before.__struct_fields__:

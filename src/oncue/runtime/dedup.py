@@ -22,18 +22,30 @@ class Dedup:
         self._older: dict[int, int] = {}
         self._began = 0
 
-    def judge(self, number: int, mark: int) -> Verdict:
-        """Whether the event of this number was there before, with the same bytes or others.
+    def judge(self, numbers: "array[int]", marks: "array[int]") -> list[Verdict] | None:
+        """Whether each event was there before, with the same bytes or others; None if all are new.
 
-        A new one counts as seen from now on, unless `forget` takes it back. See `intake.py` for number and mark.
+        New ones count as seen from now on, unless `forget` takes them back. See `intake.py` for number and mark.
         """
-        known = self._newer.get(number)
-        if known is None:
-            known = self._older.get(number)
+        newer, older = self._newer, self._older
+        if newer.keys().isdisjoint(numbers) and older.keys().isdisjoint(numbers):
+            before = len(newer)
+            newer.update(zip(numbers, marks, strict=True))
+            if len(newer) - before == len(numbers):
+                return None
+            for number in numbers:
+                newer.pop(number, None)
+        verdicts: list[Verdict] = []
+        for number, mark in zip(numbers, marks, strict=True):
+            known = newer.get(number)
             if known is None:
-                self._newer[number] = mark
-                return "new"
-        return "duplicate" if known == mark else "conflict"
+                known = older.get(number)
+            if known is None:
+                newer[number] = mark
+                verdicts.append("new")
+            else:
+                verdicts.append("duplicate" if known == mark else "conflict")
+        return verdicts
 
     def keep(self, at: int) -> None:
         """What was new is committed, at `at` microseconds."""

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.normalise import Outline
+
 SOCKET_NAME: Final = "engine.sock"
 FRAME_LIMIT: Final = 64 * 1024 * 1024
 
@@ -21,10 +23,6 @@ class SideWrite(msgspec.Struct, array_like=True):
     id: str
     body: bytes | None
     """JSON; None deletes the row."""
-
-
-Outline = tuple[str | None, str, str | None, str, str | None]
-"""What of an event shows whether it merely repeats a firing alert: namespace, type, severity, fingerprint, endsat."""
 
 
 class Submit(msgspec.Struct, array_like=True, tag="submit"):

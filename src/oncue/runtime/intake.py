@@ -11,8 +11,9 @@ from zlib import crc32
 
 import msgspec
 
+from oncue.core.normalise import Outline
 from oncue.core.normalise import fingerprint as default_fingerprint
-from oncue.runtime.frames import Outline, SideWrite, Submit
+from oncue.runtime.frames import SideWrite, Submit
 from oncue.store.journal import digest, seal_envelope
 
 _NO_NUMBER: Final = bytes(8)

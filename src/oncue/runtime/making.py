@@ -112,57 +112,77 @@ class Making:
             return frames.Answer(unit.seq, position=self._state.position)
         answer = frames.Answer(unit.seq, rejected=[])
         replies: list[Any] = []
-        home, origin, contents = unit.namespace, unit.origin, unit.contents
-        envelope = seal_envelope((home, origin, unit.actor))
-        state, batch, judge, repeat = self._state, self._batch, self._dedup.judge, self._engine.repeat
-        add_input, fresh = self._segment.add_input, self._fresh.append
-        at = self._instant(now)
-        may_repeat = at >= state.now and not origin.startswith("monitor:")
+        envelope = seal_envelope((unit.namespace, unit.origin, unit.actor))
         numbers, marks = array("Q", unit.numbers), array("I", unit.marks)
-        for index, (body, number, mark, outline) in enumerate(
-            zip(unit.bodies, numbers, marks, unit.outlines, strict=True)
-        ):
+        verdicts = self._dedup.judge(numbers, marks)
+        if verdicts is None:
+            self._fresh += numbers
+        else:
+            self._fresh += [number for number, verdict in zip(numbers, verdicts, strict=True) if verdict == "new"]
+        at = self._instant(now)
+        may_repeat = at >= self._state.now and not unit.origin.startswith("monitor:")
+        index, total = 0, len(numbers)
+        while index < total:
+            outline = unit.outlines[index]
+            verdict = verdicts[index] if verdicts is not None else "new"
+            if may_repeat and verdict == "new" and outline is not None:
+                last = total if verdicts is None else index + 1
+                if done := self._repeats(unit, index, last, at, now, envelope, numbers, marks):
+                    answer.accepted += done
+                    index += done
+                    continue
+            one = Input(
+                unit.bodies[index], envelope, unit.namespace, unit.origin, unit.actor, numbers[index], marks[index],
+                unit.contents[32 * index : 32 * index + 32],
+            )  # fmt: skip
             if outline is None:
-                self._unreadable(unit, index, body, now, answer)
-                continue
-            named, type, severity, fingerprint, endsat = outline
-            where = named or home
-            content = contents[32 * index : 32 * index + 32]
-            verdict = judge(number, mark)
-            if verdict != "new":
+                self._unreadable(unit, index, one.body, now, answer)
+            elif verdict != "new":
                 answer.duplicates += 1
                 if verdict == "conflict":
-                    one = Input(body, envelope, home, origin, unit.actor, number, mark, content)
-                    self._conflict(one, type, where, now)
-                continue
-            fresh(number)
-            if may_repeat and repeat(where, type, severity, fingerprint, endsat, at, batch):
-                answer.accepted += 1
-                add_input(state.position, now, INPUT, envelope, body, content, type, where, number, mark)
-                continue
-            one = Input(body, envelope, home, origin, unit.actor, number, mark, content)
-            if type == "oncue.command.dead_letter.redrive":
+                    self._conflict(one, outline[1], outline[0] or unit.namespace, now)
+            elif outline[1] == "oncue.command.dead_letter.redrive":
                 replies.append(self._redrive(one, now))
                 answer.accepted += 1
-                continue
-            reply, poison = self._input(events.decode(body), one, now)
-            if poison is not None:
-                answer.rejected.append((index, "event.poison", poison))
             else:
-                answer.accepted += 1
-                if reply is not None or unit.urgent:
-                    replies.append(reply)
+                reply, poison = self._input(events.decode(one.body), one, now)
+                if poison is not None:
+                    answer.rejected.append((index, "event.poison", poison))
+                else:
+                    answer.accepted += 1
+                    if reply is not None or unit.urgent:
+                        replies.append(reply)
+            index += 1
         for side in unit.side:
             if side.body is None:
                 self._rows.access_gone.append((side.kind, side.id))
             else:
                 self._rows.access.append((side.kind, side.id, side.body))
         answer.replies = [msgspec.to_builtins(reply) for reply in replies] if replies else None
-        answer.position = state.position
+        answer.position = self._state.position
         self.accepted += answer.accepted
         self.duplicates += answer.duplicates
         self.rejected += len(answer.rejected)
         return answer
+
+    def _repeats(
+        self, unit: frames.Submit, first: int, last: int, at: datetime, now: int, envelope: bytes,
+        numbers: "array[int]", marks: "array[int]",
+    ) -> int:  # fmt: skip
+        """Handle those of the unit's events, from `first` up to `last`, that merely repeat firing alerts, until one does
+        not. Gives how many."""
+        before, outlines = self._state.position, unit.outlines
+        done = self._engine.repeats(outlines, first, last, unit.namespace, at, self._batch)
+        if done:
+            end = first + done
+            seen = outlines[first:end] if done < len(outlines) else outlines
+            self._segment.add_inputs(
+                before + 1, now, envelope, unit.bodies[first:end], unit.contents[32 * first : 32 * end],
+                dict.fromkeys([outline[1] for outline in seen if outline]),
+                dict.fromkeys([outline[0] or unit.namespace for outline in seen if outline]),
+                numbers[first:end], marks[first:end],
+            )  # fmt: skip
+        return done
 
     def tick(self, number: int) -> None:
         """Time has passed, and a timer is due."""
@@ -182,11 +202,11 @@ class Making:
     def _own(self, namespace: str, origin: str, actor: str | None, body: bytes) -> Input:
         """An input that did not come in a unit. It counts as seen from now on."""
         unit = self._intake.unit(0, namespace, origin, actor, [body])
-        (number,), (mark,) = array("Q", unit.numbers), array("I", unit.marks)
-        if self._dedup.judge(number, mark) == "new":
-            self._fresh.append(number)
+        numbers, marks = array("Q", unit.numbers), array("I", unit.marks)
+        if self._dedup.judge(numbers, marks) is None:
+            self._fresh += numbers
         envelope = seal_envelope((namespace, origin, actor))
-        return Input(body, envelope, namespace, origin, actor, number, mark, unit.contents)
+        return Input(body, envelope, namespace, origin, actor, numbers[0], marks[0], unit.contents)
 
     def _input(self, event: events.Event, one: Input, now: int) -> tuple[Reply | None, str | None]:
         """Have the engine handle an input: the reply if it is a command, and why it could not be handled."""
@@ -297,7 +317,9 @@ class Making:
             if kind == "alert":
                 rows.hot_gone.append((id,))
                 gone.append(id)
-        hot = {id: alert for id, alert in batch.hot.items() if ("alert", id) not in batch.entities}
+        hot = batch.hot
+        if gone:
+            hot = {id: alert for id, alert in hot.items() if ("alert", id) not in batch.entities}
         sealed = None
         if hot_too or not len(self._segment):
             rows.hot += [

@@ -9,7 +9,7 @@ import hashlib
 import json
 import struct
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -26,7 +26,8 @@ CONFLICT: Final = 4
 """An input with the id of an earlier one and other bytes: kept as evidence, not handled."""
 
 _HEADER: Final = struct.Struct(">QBII")
-_LEAF: Final = struct.Struct(">QQ")
+_LEAF: Final = struct.Struct(">BQQ32s")
+_DIGEST: Final = struct.Struct("32s")
 _LENGTH: Final = struct.Struct(">I")
 _CHAIN: Final = struct.Struct(">QQQ")
 
@@ -77,6 +78,8 @@ _sha256: Final = hashlib.sha256
 _pack_header: Final = _HEADER.pack
 _pack_length: Final = _LENGTH.pack
 _pack_leaf: Final = _LEAF.pack
+_fresh: Final = hashlib.sha256().copy
+"""A copy of an empty hash is made faster than a new one."""
 
 _compress: Final = zstandard.ZstdCompressor(level=1).compress
 _decompress: Final = zstandard.ZstdDecompressor().decompress
@@ -89,15 +92,17 @@ def digest(envelope: bytes, body: bytes) -> bytes:
 
 def leaf(position: int, recorded_at: int, content: bytes) -> bytes:
     """The Merkle leaf of a record with this content hash."""
-    return hashlib.sha256(b"\0" + _LEAF.pack(position, recorded_at) + content).digest()
+    hashing = _fresh()
+    hashing.update(_pack_leaf(0, position, recorded_at, content))
+    return hashing.digest()
 
 
 def merkle_root(leaves: list[bytes]) -> bytes:
     """The root over at least one leaf. An odd node at the end of a level moves up, as RFC 6962's split has it."""
-    sha256 = hashlib.sha256
     level = leaves
     while len(level) > 1:
-        above = [sha256(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+        pairs = zip(level[::2], level[1::2], strict=False)
+        above = [_sha256(b"\1" + left + right).digest() for left, right in pairs]
         if len(level) & 1:
             above.append(level[-1])
         level = above
@@ -158,8 +163,8 @@ class OpenSegment:
         self._leaves: list[bytes] = []
         self._heads: list[bytes] = []
         self._parts: list[bytes] = []
-        self._numbers: list[int] = []
-        self._marks: list[int] = []
+        self._numbers = array("Q")
+        self._marks = array("I")
         self._types: dict[str, None] = {}
         self._namespaces: dict[str, None] = {}
         self._first = (0, 0)
@@ -177,7 +182,7 @@ class OpenSegment:
         self._last = (position, recorded_at)
         if not self._leaves:
             self._first = self._last
-        self._leaves.append(_sha256(b"\0" + _pack_leaf(position, recorded_at) + content).digest())
+        self._leaves.append(leaf(position, recorded_at, content))
         self._heads.append(_pack_header(recorded_at, flags, len(envelope), len(body)))
         self._parts += (envelope, body)
         self._types[type] = None
@@ -192,6 +197,24 @@ class OpenSegment:
         self._numbers.append(number)
         self._marks.append(mark)
 
+    def add_inputs(
+        self, first: int, recorded_at: int, envelope: bytes, bodies: Sequence[bytes], contents: bytes,
+        types: Iterable[str], namespaces: Iterable[str], numbers: "array[int]", marks: "array[int]",
+    ) -> None:  # fmt: skip
+        """Take the records of inputs that came together, the first at position `first`. `contents` are their digests."""
+        self._last = (first + len(bodies) - 1, recorded_at)
+        if not self._leaves:
+            self._first = (first, recorded_at)
+        digests = [content for (content,) in _DIGEST.iter_unpack(contents)]
+        self._leaves += [leaf(first + offset, recorded_at, content) for offset, content in enumerate(digests)]
+        size, pack = len(envelope), _pack_header
+        self._heads += [pack(recorded_at, INPUT, size, len(body)) for body in bodies]
+        self._parts += (envelope, envelope.join(bodies))
+        self._types.update(dict.fromkeys(types))
+        self._namespaces.update(dict.fromkeys(namespaces))
+        self._numbers += numbers
+        self._marks += marks
+
     @property
     def last_recorded_at(self) -> int:
         """Of the newest record, in microseconds; 0 if there is none."""
@@ -203,8 +226,8 @@ class OpenSegment:
             *(self._first[0], self._last[0], self._first[1], self._last[1]),
             count=len(self._leaves), inputs=len(self._numbers), root=merkle_root(self._leaves),
             head=b"".join(self._heads), body=b"".join(self._parts), types=list(self._types),
-            namespaces=list(self._namespaces), ids=array("Q", self._numbers).tobytes(),
-            digests=array("I", self._marks).tobytes(), hot=hot, events=events_so_far + len(self._numbers),
+            namespaces=list(self._namespaces), ids=self._numbers.tobytes(),
+            digests=self._marks.tobytes(), hot=hot, events=events_so_far + len(self._numbers),
         )  # fmt: skip
 
 
