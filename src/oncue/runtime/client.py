@@ -18,6 +18,8 @@ AGAIN_S: Final = 0.05
 UNSENT_BYTES: Final = 64 * 1024 * 1024
 """What may wait for an engine that does not read; beyond it nothing more is taken, or memory would grow without end."""
 READ_BYTES: Final = 1024 * 1024
+GATHERED_EVENTS: Final = 128
+"""Of one origin and one turn of the loop that make one unit."""
 Said = frames.Answer | frames.HealthReport | Refusal
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
@@ -43,6 +45,7 @@ class EngineClient:
         self._connected = asyncio.Event()
         self._hello: list[frames.Frame] = []
         self._outgoing: list[bytes] = []
+        self._gathered: dict[tuple[str, str, str | None], _Gathered] = {}
 
     def greet(self, frame: frames.Frame) -> None:
         """Send this frame whenever a connection is made: `Watch`, `Lease`."""
@@ -126,10 +129,15 @@ class EngineClient:
         if self._writer is not None:
             self._writer.write(b"".join(outgoing))
 
+    def _check(self) -> None:
+        if self._writer is None:
+            raise Refusal("engine.unavailable", "the engine is not on the line")
+        if self._writer.transport.get_write_buffer_size() > UNSENT_BYTES:
+            raise Refusal("ingest.overloaded", "the engine does not read what is sent to it", retry_after_s=5.0)
+
     def _tell(self, frame: frames.Submit | frames.Dead | frames.Health, done: Callable[[Said], None]) -> None:
         within_s = HEALTH_S if isinstance(frame, frames.Health) else ANSWER_S
-        if self._writer is not None and self._writer.transport.get_write_buffer_size() > UNSENT_BYTES:
-            raise Refusal("ingest.overloaded", "the engine does not read what is sent to it", retry_after_s=5.0)
+        self._check()
         self.send(frame)
         self._waiting[frame.seq] = (done, asyncio.get_running_loop().time() + within_s)
 
@@ -186,12 +194,28 @@ class EngineClient:
         origin: str,
         actor: str | None = None,
     ) -> None:
-        """`submit` for who has no task to wait in: `done` is called after the commit, or with what `submit` would raise."""
+        """`submit` for who has no task to wait in: `done` is called after the commit, or with what `submit` would raise.
 
-        def told(said: Said) -> None:
-            done(said if isinstance(said, Refusal) else _refused(said) or _answer(said))
+        Few events of one origin that come in the same turn of the loop make one unit: it costs the engine little more
+        than each of them would alone. Raises `Refusal` if nothing can be taken at present.
+        """
+        self._check()
+        key = (namespace, origin, actor)
+        gathered = self._gathered.get(key)
+        if gathered is None or len(gathered.bodies) + len(bodies) > GATHERED_EVENTS:
+            gathered = self._gathered[key] = _Gathered()
+            asyncio.get_running_loop().call_soon(self._tell_gathered, key, gathered)
+        gathered.bodies += bodies
+        gathered.shares.append((len(bodies), done))
 
-        self._tell(self._unit(bodies, namespace, origin, actor, False, None), told)
+    def _tell_gathered(self, key: tuple[str, str, str | None], gathered: "_Gathered") -> None:
+        if self._gathered.get(key) is gathered:
+            del self._gathered[key]
+        namespace, origin, actor = key
+        try:
+            self._tell(self._unit(gathered.bodies, namespace, origin, actor, False, None), gathered.told)
+        except Refusal as refusal:
+            gathered.told(refusal)
 
     async def bury(self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str) -> frames.Answer:
         """Keep refused input as dead letters; returns after the commit. Raises as `submit` does."""
@@ -220,6 +244,36 @@ def _checked(said: frames.Answer | frames.HealthReport) -> frames.Answer:
     if refusal is not None:
         raise refusal
     return _answer(said)
+
+
+class _Gathered:
+    """Events of one origin that came in one turn of the loop, and who waits for which of them."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.shares: list[tuple[int, Callable[[frames.Answer | Refusal], None]]] = []
+
+    def told(self, said: Said) -> None:
+        """Each is told what became of its own."""
+        whole = said if isinstance(said, Refusal) else _refused(said) or _answer(said)
+        if isinstance(whole, Refusal):
+            for _, done in self.shares:
+                done(whole)
+            return
+        first = 0
+        plain = not whole.known and not whole.rejected
+        for count, done in self.shares:
+            share = frames.Answer(whole.seq, count, position=whole.position)
+            if not plain:
+                end = first + count
+                share.known = [index - first for index in whole.known if first <= index < end]
+                share.rejected = [
+                    (at - first, code, detail) for at, code, detail in whole.rejected if first <= at < end
+                ]
+                share.duplicates = len(share.known)
+                share.accepted = count - len(share.known) - len(share.rejected)
+                first = end
+            done(share)
 
 
 class Framing:

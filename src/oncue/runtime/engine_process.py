@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -39,6 +39,9 @@ from oncue.runtime.writing import WriterLoop
 from oncue.store.database import FILE_NAME, open_writer, reading_engine
 
 log = structlog.get_logger()
+
+ANNOUNCE_EVERY_S: Final = 0.01
+"""How long watchers may wait for the news of a commit that changed neither access nor configuration."""
 
 
 class EngineProcess:
@@ -73,6 +76,9 @@ class EngineProcess:
         self._unsent: After | None = None
         self._replies: list[tuple[asyncio.StreamWriter, frames.Answer]] = []
         self._asyncio: asyncio.AbstractEventLoop | None = None
+        self._position = self.state.position
+        self._announced_at = 0.0
+        self._announcing: asyncio.TimerHandle | None = None
         self._load_s = time.perf_counter() - began
 
     async def run(self) -> None:
@@ -196,7 +202,24 @@ class EngineProcess:
             return
         if after.effects:
             self._dispatcher.changed(after.effects)
-        frame = _framed(frames.Committed(after.position, after.access_changed, after.config_changed))
+        self._position = after.position
+        if after.access_changed or after.config_changed:
+            self._announce_commit(after.access_changed, after.config_changed)
+        elif self._announcing is None:
+            assert self._asyncio is not None
+            pause_s = self._announced_at + ANNOUNCE_EVERY_S - self._asyncio.time()
+            if pause_s <= 0:
+                self._announce_commit()
+            else:
+                self._announcing = self._asyncio.call_later(pause_s, self._announce_commit)
+
+    def _announce_commit(self, access_changed: bool = False, config_changed: bool = False) -> None:
+        assert self._asyncio is not None
+        if self._announcing is not None:
+            self._announcing.cancel()
+            self._announcing = None
+        self._announced_at = self._asyncio.time()
+        frame = _framed(frames.Committed(self._position, access_changed, config_changed))
         for writer in self._watchers.values():
             writer.write(frame)
 

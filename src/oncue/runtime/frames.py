@@ -73,6 +73,8 @@ class Answer(msgspec.Struct, array_like=True, tag="answer"):
     error: tuple[str, str] | None = None
     """(code, detail) if the unit as a whole was refused: nothing of it was journaled."""
     retry_after_s: float = 0.0
+    known: list[int] = []
+    """Indexes of the duplicates."""
 
 
 class Watch(msgspec.Struct, array_like=True, tag="watch"):
@@ -82,7 +84,7 @@ class Watch(msgspec.Struct, array_like=True, tag="watch"):
 
 
 class Committed(msgspec.Struct, array_like=True, tag="committed"):
-    """Sent to watchers after each commit (coalesced under load)."""
+    """Sent to watchers after commits: at once if access or configuration changed, else some milliseconds may go by."""
 
     position: int
     access_changed: bool = False

@@ -110,7 +110,7 @@ class Making:
                 self._rows.letters.append((unit.namespace, unit.origin, code, detail, now, None, body))
             self.rejected += len(unit.letters)
             return frames.Answer(unit.seq, position=self._state.position)
-        answer = frames.Answer(unit.seq, rejected=[])
+        answer = frames.Answer(unit.seq, rejected=[], known=[])
         replies: list[Any] = []
         envelope = seal_envelope((unit.namespace, unit.origin, unit.actor))
         numbers, marks = array("Q", unit.numbers), array("I", unit.marks)
@@ -139,6 +139,7 @@ class Making:
                 self._unreadable(unit, index, one.body, now, answer)
             elif verdict != "new":
                 answer.duplicates += 1
+                answer.known.append(index)
                 if verdict == "conflict":
                     self._conflict(one, outline[1], outline[0] or unit.namespace, now)
             elif outline[1] == "oncue.command.dead_letter.redrive":

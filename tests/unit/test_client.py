@@ -1,0 +1,122 @@
+"""The connection to the engine: events of one turn go out together, and each sender hears of its own alone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from oncue.core.errors import Refusal
+from oncue.runtime import frames
+from oncue.runtime.client import GATHERED_EVENTS, EngineClient, read_frames
+from oncue.runtime.keys import journal_key
+
+Said = frames.Answer | Refusal
+
+
+class Engine:
+    """The other end of the socket: keeps the units, and answers each with what it is told to."""
+
+    def __init__(self) -> None:
+        self.units: list[frames.Submit] = []
+        self.known: list[int] = []
+        self.rejected: list[tuple[int, str, str]] = []
+        self.error: tuple[str, str] | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async for received in read_frames(reader):
+            for frame in received:
+                assert isinstance(frame, frames.Submit)
+                self.units.append(frame)
+                count = len(frame.bodies)
+                accepted = count - len(self.known) - len(self.rejected)
+                answer = frames.Answer(
+                    frame.seq, accepted, len(self.known), self.rejected, 7, error=self.error, known=self.known
+                )
+                body = frames.encode(answer)
+                writer.write(len(body).to_bytes(4, "big") + body)
+        writer.close()
+
+
+class Bench:
+    """A client that is connected to it."""
+
+    def __init__(self, engine: Engine, client: EngineClient) -> None:
+        self.engine = engine
+        self.client = client
+        self.told: dict[str, list[Said]] = {}
+
+    def submit(self, name: str, count: int = 1, namespace: str = "default") -> None:
+        bodies = [
+            msgspec.json.encode({"specversion": "1.0", "id": f"{name}-{n}", "source": "/t", "type": "t"})
+            for n in range(count)
+        ]
+        self.told[name] = []
+        self.client.submit_then(bodies, self.told[name].append, namespace=namespace, origin="events")
+
+    async def answers(self) -> dict[str, Said]:
+        async with asyncio.timeout(10):
+            while not all(self.told.values()):
+                await asyncio.sleep(0)
+        assert all(len(said) == 1 for said in self.told.values())
+        return {name: said[0] for name, said in self.told.items()}
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    journal_key(tmp_path)
+    engine = Engine()
+    path = tmp_path / "engine.sock"
+    listener = await asyncio.start_unix_server(engine.serve, path)
+    client = EngineClient(path)
+    connection = asyncio.create_task(client.run())
+    async with asyncio.timeout(10):
+        while not client.connected:
+            await asyncio.sleep(0)
+    yield Bench(engine, client)
+    connection.cancel()
+    listener.close()
+
+
+def outcome(said: Said) -> tuple[int, int, list[tuple[int, str, str]]]:
+    assert isinstance(said, frames.Answer)
+    return said.accepted, said.duplicates, said.rejected
+
+
+async def test_events_that_come_in_one_turn_make_one_unit(bench: Bench) -> None:
+    bench.submit("a")
+    bench.submit("b", 2)
+    answers = await bench.answers()
+    assert len(bench.engine.units) == 1
+    assert outcome(answers["a"]) == (1, 0, [])
+    assert outcome(answers["b"]) == (2, 0, [])
+
+
+async def test_each_sender_is_told_of_its_own_duplicates_and_refusals(bench: Bench) -> None:
+    bench.engine.known, bench.engine.rejected = [0, 2], [(3, "event.poison", "why")]
+    for name, count in (("a", 1), ("b", 1), ("c", 3)):
+        bench.submit(name, count)
+    answers = await bench.answers()
+    assert outcome(answers["a"]) == (0, 1, [])
+    assert outcome(answers["b"]) == (1, 0, [])
+    assert outcome(answers["c"]) == (1, 1, [(1, "event.poison", "why")])
+
+
+async def test_a_unit_that_is_refused_is_refused_to_all_of_its_senders(bench: Bench) -> None:
+    bench.engine.error = ("store.unavailable", "disk full")
+    bench.submit("a")
+    bench.submit("b")
+    for said in (await bench.answers()).values():
+        assert isinstance(said, Refusal)
+        assert said.code == "store.unavailable"
+
+
+async def test_what_has_another_origin_or_would_be_too_much_goes_alone(bench: Bench) -> None:
+    bench.submit("a")
+    bench.submit("b", namespace="team-a")
+    bench.submit("c", GATHERED_EVENTS)
+    await bench.answers()
+    assert sorted((unit.namespace, len(unit.bodies)) for unit in bench.engine.units) == [
+        ("default", 1), ("default", GATHERED_EVENTS), ("team-a", 1),
+    ]  # fmt: skip
