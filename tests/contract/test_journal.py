@@ -1,5 +1,6 @@
 """What the journal promises, on a real SQLite file: once, in order, provable, and still so after retention."""
 
+import base64
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from oncue.runtime import frames
 from oncue.store import queries, schema
 from oncue.store.database import FILE_NAME
 from oncue.store.journal import Segment
-from oncue.store.verify import check_proof, prove, verify
+from oncue.store.verify import check_proof, checkpoint, prove, verify
 from oncue.store.writer import Rows, SyncFailed, Unavailable
 from tests.contract.writing import Writing
 from tests.simulation.world import Disk, Readings
@@ -319,6 +320,49 @@ def test_tampering_is_found(life: Writing, damage: str) -> None:
     connection.commit()
     connection.close()
     assert verify(life.data).exit_code == 1
+
+
+def cut_off_the_tail(life: Writing, batches: int) -> None:
+    """What someone with the database and its keys can do: nothing in it shows that there was more."""
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    head, last = connection.execute("SELECT hash, last_position FROM chain WHERE batch = ?", (batches,)).fetchone()
+    for damage in (
+        f"DELETE FROM chain WHERE batch > {batches}",
+        f"DELETE FROM segment WHERE batch > {batches}",
+        f"DELETE FROM checkpoint WHERE batch > {batches}",
+        f"DELETE FROM fact WHERE position > {last}",
+    ):
+        connection.execute(damage)
+    connection.execute("UPDATE journal SET cursor = ?, chain_head = ?", (last, head))
+    connection.commit()
+    connection.close()
+
+
+def test_a_checkpoint_that_was_kept_shows_that_the_tail_was_cut_off(life: Writing) -> None:
+    assert checkpoint(life.data) is None
+    for number in range(3):
+        life.submit(problem(life, f"db-{number}"))
+    life.maintenance().checkpoint()
+    kept = checkpoint(life.data)
+    assert kept is not None
+    life.submit(problem(life, "later"))
+    assert verify(life.data, kept).exit_code == 0
+    cut_off_the_tail(life, 2)
+    assert verify(life.data).exit_code == 0, "from inside it cannot be seen"
+    verdict = verify(life.data, kept)
+    assert verdict.exit_code == 1 and "cut off" in verdict.detail
+
+
+def test_a_checkpoint_that_was_kept_shows_that_history_was_written_anew(life: Writing) -> None:
+    life.submit(problem(life))
+    life.maintenance().checkpoint()
+    kept = checkpoint(life.data)
+    assert kept is not None
+    origin, batch, _, *rest = kept.split("\n")
+    other = "\n".join([origin, batch, base64.b64encode(bytes(32)).decode(), *rest])
+    assert verify(life.data, other).exit_code == 1
+    for useless in ("", "three\nlines\nhere", kept.replace("oncue/", "oncue/another-")):
+        assert verify(life.data, useless).exit_code == 2
 
 
 def test_a_live_row_that_was_changed_is_found_by_replay(life: Writing) -> None:

@@ -12,6 +12,7 @@ from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
 from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS
+from tests.contract.writing import Writing
 from tests.server import ONCUE, environment, free_port
 
 SOUND = "apiVersion: oncue/v1\nkind: Monitor\nmetadata: {name: x}\nspec: {uses: heartbeat}\n"
@@ -247,3 +248,17 @@ def test_server_sent_events_are_taken_apart() -> None:
 
 def test_parts_of_a_path_are_escaped() -> None:
     assert Server.path("users", "a/../b?c", "link") == "/users/a%2F..%2Fb%3Fc/link"
+
+
+def test_a_checkpoint_is_printed_to_be_kept_and_the_journal_is_held_to_it(tmp_path: Path) -> None:
+    life = Writing(tmp_path)
+    assert _oncue("journal", "checkpoint", "--data", str(tmp_path)).returncode == 1
+    life.submit(life.event(severity="major"))
+    life.maintenance().checkpoint()
+    kept = tmp_path / "kept"
+    kept.write_text(_oncue("journal", "checkpoint", "--data", str(tmp_path)).stdout)
+    done = _oncue("journal", "verify", "--data", str(tmp_path), "--checkpoint", str(kept))
+    assert done.returncode == 0 and "as the checkpoint says" in done.stdout
+    gone = _oncue("journal", "verify", "--data", str(tmp_path), "--checkpoint", str(tmp_path / "gone"))
+    assert gone.returncode == 2, "it cannot tell, which is not the same as tampered"
+    life.close()

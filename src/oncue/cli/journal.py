@@ -20,7 +20,18 @@ Data = typer.Option(None, "--data", help="The data directory. [default: oncue-da
 
 
 @app.command()
-def verify(data: Path | None = Data, output: show.Format = show.Output) -> None:
+def verify(
+    data: Path | None = Data,
+    checkpoint: Path | None = typer.Option(
+        None,
+        "--checkpoint",
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        help="A checkpoint that was kept elsewhere; the journal must still lead through it.",
+    ),  # fmt: skip
+    output: show.Format = show.Output,
+) -> None:
     """Check every record against the hash chain and its signed checkpoints.
 
     Exit codes: 0 intact, 1 tampered (the first bad position is named), 2 cannot tell. A running server is not disturbed.
@@ -28,7 +39,8 @@ def verify(data: Path | None = Data, output: show.Format = show.Output) -> None:
     """
     from oncue.store.verify import verify as verify_journal
 
-    verdict = verify_journal(config.load({"data": data}).data)
+    kept = None if checkpoint is None else checkpoint.read_text("utf-8", "replace")
+    verdict = verify_journal(config.load({"data": data}).data, kept)
     if output is not show.Format.table:
         show.document(msgspec.to_builtins(verdict), output)
     else:
@@ -40,6 +52,21 @@ def verify(data: Path | None = Data, output: show.Format = show.Output) -> None:
                 f"Positions up to {verdict.erased_up_to} are past retention: their chain verifies, their content is gone."
             )
     raise typer.Exit(verdict.exit_code)
+
+
+@app.command("checkpoint")
+def newest(data: Path | None = Data) -> None:
+    """Print the newest signed checkpoint (C2SP form). Keep it where this machine's administrators cannot change it.
+
+    One is signed a minute while events come, and when the server stops. Exit code 1 if there is none yet.
+    """
+    from oncue.store.verify import checkpoint
+
+    note = checkpoint(config.load({"data": data}).data)
+    if note is None:
+        show.note("There is no checkpoint yet.")
+        raise typer.Exit(1)
+    print(note, end="")
 
 
 @app.command()

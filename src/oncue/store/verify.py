@@ -43,8 +43,8 @@ class Verdict(msgspec.Struct):
         return EXIT[self.result]
 
 
-def verify(data: Path) -> Verdict:
-    """Check the journal in a data directory."""
+def verify(data: Path, kept: str | None = None) -> Verdict:
+    """Check the journal in a data directory, and against a checkpoint that was kept elsewhere."""
     path = data / FILE_NAME
     if not path.is_file():
         return Verdict("cannot_tell", f"there is no journal in {data}")
@@ -52,7 +52,8 @@ def verify(data: Path) -> Verdict:
     try:
         with engine.connect() as connection:
             hold(connection)
-            return _verify(connection, data)
+            verdict = _verify(connection, data)
+            return _against(connection, verdict, kept) if kept is not None and verdict.exit_code == 0 else verdict
     except SQLAlchemyError as error:
         return Verdict("cannot_tell", f"the database cannot be read: {error.__cause__ or error}")
     finally:
@@ -192,6 +193,44 @@ def _checkpoints(connection: Connection, data: Path, verdict: Verdict, heads: di
             )
         verdict.checkpoints += 1
     return verdict
+
+
+def _against(connection: Connection, verdict: Verdict, kept: str) -> Verdict:
+    """Does the chain still lead through a checkpoint that its keeper trusts? Its signature adds nothing to that."""
+    lines = kept.splitlines()
+    try:
+        origin, batch, root = lines[0], int(lines[1]), base64.b64decode(lines[2], validate=True)
+    except (IndexError, ValueError):
+        return Verdict("cannot_tell", "what was kept is not a checkpoint")
+    journal_id = connection.execute(select(schema.journal.c.journal_id)).scalar_one()
+    if origin != f"oncue/{journal_id}":
+        return Verdict("cannot_tell", f"the checkpoint that was kept is of {origin[:100]}, this is oncue/{journal_id}")
+    chain = schema.chain.c
+    row = connection.execute(select(chain.hash, chain.first_position).where(chain.batch == batch)).first()
+    if row is None:
+        end = f"the journal ends at batch {verdict.batches}, before the checkpoint that was kept at batch {batch}"
+        newest = connection.execute(select(schema.journal.c.cursor)).scalar_one()
+        return _tampered(verdict, newest + 1, f"{end}: its tail was cut off")
+    if row.hash != root:
+        return _tampered(
+            verdict, row.first_position, f"the chain differs from the checkpoint that was kept at batch {batch}"
+        )
+    verdict.detail += f", and up to batch {batch} as the checkpoint says that was kept"
+    return verdict
+
+
+def checkpoint(data: Path) -> str | None:
+    """The newest signed checkpoint, to be kept elsewhere; None if there is none yet."""
+    engine = reading_engine(str(data / FILE_NAME), 1)
+    newest = select(schema.checkpoint.c.note).order_by(schema.checkpoint.c.batch.desc()).limit(1)
+    try:
+        with engine.connect() as connection:
+            note: str | None = connection.execute(newest).scalar()
+            return note
+    except SQLAlchemyError:
+        return None
+    finally:
+        engine.dispose()
 
 
 class Proof(msgspec.Struct):
