@@ -29,7 +29,7 @@ def verify(
         dir_okay=False,
         readable=True,
         help="A checkpoint that was kept elsewhere; the journal must still lead through it.",
-    ),  # fmt: skip
+    ),
     output: show.Format = show.Output,
 ) -> None:
     """Check every record against the hash chain and its signed checkpoints.
