@@ -151,5 +151,5 @@ def test_doctor_sees_every_part_of_a_running_server(oncue_server: Server) -> Non
 def test_the_starter_is_applied_as_a_directory(oncue_server: Server) -> None:
     ran = _oncue(oncue_server, "apply", "--dry-run", "-f", str(ROOT / "examples" / "starter"))
     assert ran.returncode == 0
-    assert ran.stdout.count("would be created") == 11
+    assert ran.stdout.count("would be created") == 14
     assert _json(oncue_server, "get", "workflow") == []

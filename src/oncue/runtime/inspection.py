@@ -9,13 +9,13 @@ from functools import partial
 from typing import Any, Final
 
 import msgspec
-from cryptography import x509
 
 from oncue.access.secrets import SCHEME, SecretStore
 from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.runtime import reception
+from oncue.runtime.certificates import days_left
 from oncue.runtime.client import EngineClient
 from oncue.runtime.pulse import Pulse
 from oncue.sdk import ActionError, Itself
@@ -26,7 +26,6 @@ from oncue.store.queries import Queries
 
 DAY_US: Final = 86_400_000_000
 COUNTED: Final = ("oncue.effect.unknown", "oncue.effect.failed", "oncue.policy.failed", "oncue.engine.started")
-_CERTIFICATE: Final = "-----BEGIN CERTIFICATE-----"
 
 
 class Inspection:
@@ -112,7 +111,7 @@ class Inspection:
                     raise
                 missing.append(name)
                 continue
-            if _CERTIFICATE in value and (left := _days_left(value, now)) is not None:
+            if (left := days_left(value, now)) is not None:
                 days[name] = left
         return missing, days
 
@@ -133,12 +132,3 @@ def references(value: Any) -> Iterator[str]:
             yield from references(inner)
     elif isinstance(value, msgspec.Struct):
         yield from references(msgspec.to_builtins(value))
-
-
-def _days_left(pem: str, now: datetime) -> float | None:
-    """Until the first certificate of a chain that expires; None if none can be read."""
-    try:
-        found = x509.load_pem_x509_certificates(pem[pem.index(_CERTIFICATE) :].encode())
-    except ValueError:
-        return None
-    return min((one.not_valid_after_utc - now).total_seconds() / 86_400 for one in found)

@@ -1,0 +1,117 @@
+"""What `oncue doctor` sees of the world that the configuration names: mail, shell, the dead-man ping, the address."""
+
+import os
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import urlsplit
+
+from oncue import config
+from oncue.cli.doctor_finding import Finding
+from oncue.runtime import dead_man
+
+TIMEOUT_S: Final = 5.0
+CERTIFICATE_WARN_DAYS: Final = 21
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+
+
+def findings(loaded: config.Config) -> Iterator[Finding]:
+    """In the order of the configuration."""
+    yield from _address(loaded)
+    yield from _mail(loaded)
+    yield from _shell(loaded)
+    yield _dead_man(loaded)
+
+
+def _address(loaded: config.Config) -> Iterator[Finding]:
+    if loaded.base_url is None and loaded.host not in LOOPBACK:
+        hint = "Set base_url to what people type; links in mails start with it."
+        yield Finding("address", "warn", f"others reach it, and links lead to {loaded.url}", hint)
+    else:
+        yield Finding("address", "ok", loaded.url)
+    if loaded.base_url is not None:
+        yield from certificate(loaded.base_url)
+
+
+def certificate(url: str) -> Iterator[Finding]:
+    """Of an https address, as its server shows it."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.hostname is None:
+        return
+    try:
+        with (
+            socket.create_connection((parts.hostname, parts.port or 443), timeout=TIMEOUT_S) as plain,
+            ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname) as line,
+        ):
+            until = ssl.cert_time_to_seconds(str((line.getpeercert() or {})["notAfter"]))
+    except (OSError, KeyError, ValueError) as error:
+        yield Finding("certificate", "fail", f"{parts.hostname}: {error}", "Renew or trust the certificate.")
+        return
+    days = (until - time.time()) / 86400
+    seen = f"{parts.hostname}: valid for {days:.0f} days"
+    yield Finding("certificate", "warn" if days < CERTIFICATE_WARN_DAYS else "ok", seen, "Renew it.")
+
+
+def _mail(loaded: config.Config) -> Iterator[Finding]:
+    parts = urlsplit(loaded.smtp.url)
+    if parts.scheme == "mailbox":
+        hint = "Set smtp.url in oncue.toml, so that mail leaves this machine."
+        yield Finding("mail", "warn", "stays in the local mailbox", hint)
+        return
+    host, secure = parts.hostname or "", parts.scheme == "smtps"
+    port = parts.port or (465 if secure else 25)
+    try:
+        transport = smtplib.SMTP_SSL if secure else smtplib.SMTP
+        with transport(host, port, timeout=TIMEOUT_S) as smtp:
+            smtp.ehlo()
+            if "starttls" in parts.query:
+                smtp.starttls(context=ssl.create_default_context())
+            if parts.username:
+                smtp.login(parts.username, parts.password or "")
+            smtp.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        yield Finding("mail", "fail", f"{host}:{port}: {error}", "Check smtp.url; nobody can be told by mail.")
+    else:
+        yield Finding("mail", "ok", f"{host}:{port} answers")
+
+
+def _shell(loaded: config.Config) -> Iterator[Finding]:
+    shell = loaded.actions.shell
+    if not shell.enabled:
+        return
+    gone = [command for command in shell.allow if not os.access(command.split()[0], os.X_OK)]
+    if not shell.allow:
+        hint = "Fill actions.shell.allow, or switch it off."
+        yield Finding("shell", "warn", "switched on, and nothing is allowed", hint)
+    elif gone:
+        yield Finding("shell", "warn", f"not there: {', '.join(gone)}", "Mend actions.shell.allow.")
+    else:
+        yield Finding("shell", "ok", f"{len(shell.allow)} commands allowed")
+
+
+def _dead_man(loaded: config.Config) -> Finding:
+    """Whether something outside notices when this server is silent."""
+    if loaded.dead_man.url is None:
+        hint = "Set dead_man.url to a check of healthchecks.io, Uptime Kuma or the like: a server that is down cannot tell."
+        return Finding("dead man", "warn", "nobody outside is told that all is well", hint)
+    if not (loaded.data / "engine.sock").exists():
+        return Finding("dead man", "warn", "the server does not run, and so nobody is told", "Start it.")
+    state = dead_man.read(loaded.data)
+    now = datetime.now(UTC)
+    if state is None or (state.last_success_at is None and not state.last_error and not state.is_silent(now)):
+        return Finding("dead man", "warn", "no ping yet", "Wait a period; then see the worker's log.")
+    last = f"last reached {state.silent_s(now):.0f} s ago" if state.last_success_at is not None else "never reached"
+    if state.last_error is not None:
+        hint = "See the address, and an OutboundAllow of the namespace default if it is in your own network."
+        return Finding("dead man", "fail", f"{state.host}, {last}: {state.last_error}", hint)
+    if state.well is False and state.problem is not None:
+        return Finding(
+            "dead man", "fail", f"{state.host}, {last}: {state.problem}", "See what is said about that part."
+        )
+    if state.is_silent(now):
+        return Finding("dead man", "fail", f"{state.host}, {last}", "The worker does not ping; see its log.")
+    return Finding("dead man", "ok", f"{state.host}, {last}")
