@@ -296,3 +296,33 @@ async def test_garbage_after_an_answer_ends_the_connection(port: int) -> None:
     writer.write(GARBAGE)
     assert (await rest_of(reader)).startswith(b"HTTP/1.1 400")
     writer.close()
+
+
+@pytest.mark.parametrize("pieces", [[post(b"last")], [post(b"first"), post(b"last")], [post(b"last") + GARBAGE]])
+async def test_a_client_that_says_no_more_still_gets_its_answers(
+    taking: tuple[Application, int], pieces: list[bytes]
+) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for piece in pieces:
+        writer.write(piece)
+        await asyncio.sleep(0.05)
+    writer.write_eof()
+    await asyncio.sleep(0.05)
+    await app.answer()
+    answers = await rest_of(reader)
+    assert b"\r\n\r\nlast" in answers
+    assert (b"HTTP/1.1 400" in answers) is (GARBAGE in pieces[-1])
+    writer.close()
+
+
+@pytest.mark.parametrize("sent", [REQUEST[:-2], post(b"in pieces")[:-3]])
+async def test_a_client_that_leaves_in_the_middle_ends_the_connection(
+    taking: tuple[Application, int], sent: bytes
+) -> None:
+    _, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    writer.write_eof()
+    assert await rest_of(reader) == b""
+    writer.close()

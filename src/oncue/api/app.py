@@ -199,9 +199,11 @@ class Front:
         who = self._permitted(scope, "POST", "/api/v1/events", in_query=True)
         await self.ingest.events(scope, receive, send, who)
 
-    def _permitted(self, scope: Scope, method: str, route: str, *, in_query: bool = False) -> Principal:
+    def _permitted(
+        self, scope: Scope, method: str, route: str, *, in_query: bool = False, changes: bool | None = None
+    ) -> Principal:
         """Who asks, if they hold the route's permission in some namespace."""
-        who = scope["user"] = authenticate(scope, self.ctx.access, in_query=in_query)
+        who = scope["user"] = authenticate(scope, self.ctx.access, in_query=in_query, changes=changes)
         check(who, self._declared.get((method, route)))
         assert who is not None
         return who
@@ -273,7 +275,7 @@ class Front:
             await self.ingest.source(scope, receive, send, who, source[1])
         elif beat := _HEARTBEAT(path):
             _only(scope, "GET", "POST")
-            who = self._permitted(scope, method, "/heartbeat/{namespace}/{monitor}", in_query=True)
+            who = self._permitted(scope, method, "/heartbeat/{namespace}/{monitor}", in_query=True, changes=True)
             await self.ingest.heartbeat(scope, receive, send, who, beat[1], beat[2])
         elif path.startswith("/alertmanager/"):
             await self.protocols.alertmanager(scope, receive, send)

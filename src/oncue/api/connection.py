@@ -97,6 +97,14 @@ class Connection(HttpToolsProtocol):
             self.transport.close()
         self.on_response_complete()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has said all it will may still be waiting for its answers: it gets them first."""
+        cycle: Any = self.cycle
+        due = cycle is not None and not cycle.more_body and not cycle.response_started and not self._in_head
+        if due and self._spoiled is None:
+            cycle.keep_alive = False
+        return due
+
     def send_400_response(self, msg: str) -> None:
         """Nothing more can be read: end the connection, with a 400 once the complete requests have been answered."""
         cycle: Any = self.cycle

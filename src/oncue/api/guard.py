@@ -52,10 +52,13 @@ def cookie(scope: Scope, wanted: str) -> str | None:
     return None if found is None else found.value
 
 
-def authenticate(scope: Scope, access: AccessStore, *, in_query: bool = False) -> Principal | None:
+def authenticate(
+    scope: Scope, access: AccessStore, *, in_query: bool = False, changes: bool | None = None
+) -> Principal | None:
     """Who asks; None for nobody.
 
-    `in_query` takes `?token=` as well. Raises `Refusal`: auth.invalid for a credential that is not one (any more),
+    `in_query` takes `?token=` as well; `changes` says whether the request changes something, where its method does not
+    tell. Raises `Refusal`: auth.invalid for a credential that is not one (any more),
     auth.csrf for a change from a session without its CSRF token, engine.unavailable before the credentials have been read.
     """
     text = _presented(scope, in_query)
@@ -68,7 +71,9 @@ def authenticate(scope: Scope, access: AccessStore, *, in_query: bool = False) -
     principal = access.by_session(value) if value else None
     if value and not access.loaded:
         raise Refusal("engine.unavailable")
-    if principal is not None and scope["method"] not in SAFE_METHODS:
+    if changes is None:
+        changes = scope["method"] not in SAFE_METHODS
+    if principal is not None and changes:
         sent = (header(scope, CSRF_HEADER) or b"").decode("latin-1").encode()
         twin = (cookie(scope, CSRF_COOKIE) or "").encode()
         expected = (principal.csrf or "").encode()
