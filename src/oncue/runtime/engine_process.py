@@ -177,7 +177,12 @@ class EngineProcess:
     async def _idle(self) -> None:
         while True:
             await asyncio.sleep(5.0)
-            self.loop.when_idle(self._maintenance.idle)
+            self.loop.when_idle(self._maintain)
+
+    def _maintain(self) -> None:
+        """In the writer's thread. Events that have come meanwhile go before the next round."""
+        if self._maintenance.idle():
+            self.loop.when_idle(self._maintain)
 
     # after a commit
 

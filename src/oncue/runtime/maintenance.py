@@ -1,4 +1,4 @@
-"""What the writer does when nothing waits: checkpoints, snapshots, retention, and keeping the log of writes short.
+"""What the writer does when nothing waits: checkpoints, snapshots, compaction, retention, keeping the log of writes short.
 
 A snapshot is the whole state at a position, the starting point for replay once older segments have gone. Retention never
 removes a segment younger than the oldest snapshot that stays, so replay always has a start.
@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
+import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Engine as SqlEngine
@@ -26,7 +27,7 @@ from oncue import __version__
 from oncue.core.state import State
 from oncue.runtime import snapshot as snapshots
 from oncue.runtime.parent import environment_of_child
-from oncue.store import schema
+from oncue.store import compaction, schema
 from oncue.store.database import is_postgresql
 from oncue.store.writer import Unavailable, Writer
 
@@ -71,15 +72,21 @@ class Maintenance:
         self._checkpoint_at = 0.0
         self._checkpointed = writer.batch
         self._slow_at = time.monotonic() + 30.0
+        self._compacted = 0
+        """Position up to which there is nothing left to merge."""
 
-    def idle(self) -> None:
-        """One round. What cannot be read, or begun, is put off: events must not wait for it, nor end with it."""
+    def idle(self) -> bool:
+        """One round: whether another is wanted at the next pause.
+
+        What cannot be read, or begun, is put off: events must not wait for it, nor end with it.
+        """
         try:
-            self._round()
+            return self._round()
         except (OperationalError, OSError) as error:
             log.warning("maintenance put off", reason=str(error))
+            return False
 
-    def _round(self) -> None:
+    def _round(self) -> bool:
         self._writer.driver.idle()
         self.finish()
         now = time.monotonic()
@@ -90,6 +97,7 @@ class Maintenance:
             self._slow_at = now + 600.0
             self.snapshot_if_due()
             self.retain()
+        return self.compact()
 
     def checkpoint(self) -> None:
         """Sign the head of the chain."""
@@ -145,6 +153,24 @@ class Maintenance:
         ):
             log.info("snapshot taken", position=one.position, size=one.size)
 
+    def compact(self) -> bool:
+        """Merge the next small segments. Whether there may be more to merge."""
+        with self._reading.connect() as connection:
+            run = compaction.next_run(connection, self._compacted, self._now_us())
+            self._compacted = run.after
+            if run.batches[0] == run.batches[1]:
+                return False
+            try:
+                row = compaction.merged(connection, run)
+            except zstandard.ZstdError as error:
+                # It stays as it is, for verification to name it.
+                log.warning("a segment cannot be read", batches=run.batches, reason=str(error))
+                self._compacted = connection.execute(
+                    select(schema.segment.c.last_position).where(schema.segment.c.batch == run.batches[1])
+                ).scalar_one()
+                return True
+        return self._write((compaction.DELETE, [run.batches]), (compaction.INSERT, [row]))
+
     def retain(self) -> None:
         """Remove what is older, or more, than retention allows. What a live incident or alert tells stays in its row."""
         segment, snapshot = schema.segment.c, schema.snapshot.c
@@ -191,11 +217,13 @@ class Maintenance:
         log.info("retention removed the oldest", up_to=position)
 
     def _run(self, sql: str, rows: list[tuple[Any, ...]]) -> bool:
+        return self._write((sql, rows))
+
+    def _write(self, *statements: tuple[str, list[tuple[Any, ...]]]) -> bool:
         """Whether it could be written; if not, the next round tries again. Raises `SyncFailed`."""
-        if self._writer.driver.dialect.name != "sqlite":
-            sql = sql.replace("?", "%s")
+        mark = "?" if self._writer.driver.dialect.name == "sqlite" else "%s"
         try:
-            self._writer.write(sql, rows)
+            self._writer.write(*[(sql.replace("?", mark), rows) for sql, rows in statements])
         except Unavailable as error:
             log.warning("maintenance put off", reason=str(error))
             return False

@@ -48,7 +48,7 @@ journal: Final = Table(
 segment: Final = Table(
     "segment",
     metadata,
-    Column("batch", Big, primary_key=True, autoincrement=False),
+    Column("batch", Big, primary_key=True, autoincrement=False, comment="The newest whose records it holds."),
     Column("first_position", Big, nullable=False),
     Column("last_position", Big, nullable=False),
     Column("first_recorded_at", Big, nullable=False),

@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oncue.store import schema
 from oncue.store.database import FILE_NAME, hold, read_origin, reading_engine
-from oncue.store.journal import GENESIS, chain_hash, digest, leaf, merkle_path, merkle_root, unpack
+from oncue.store.journal import GENESIS, JournalReader, chain_hash, digest, leaf, merkle_path, merkle_root, unpack
 
 EXIT: Final = {"intact": 0, "tampered": 1, "cannot_tell": 2}
 
@@ -68,38 +68,31 @@ def _verify(connection: Connection, data: Path) -> Verdict:
     previous, expected_first, batch = GENESIS, 1, 0
     heads: dict[int, bytes] = {}
     marks = set(connection.execute(select(schema.checkpoint.c.batch)).scalars())
-    chain, segment = schema.chain, schema.segment
-    rows = connection.execute(
-        select(
-            chain, segment.c.batch.label("kept"), segment.c.head, segment.c.body, segment.c.first_position.label("sf")
-        )
-        .join_from(chain, segment, chain.c.batch == segment.c.batch, isouter=True)
-        .order_by(chain.c.batch)
-    ).yield_per(64)
-    for row in rows:
+    leaves = _Leaves(connection)
+    for row in connection.execute(select(schema.chain).order_by(schema.chain.c.batch)).yield_per(64):
         batch += 1
         problem = _row_problem(row, batch, expected_first, previous)
-        if problem is None and row.kept is not None:
-            problem, bad, count = _segment_problem(row)
-            verdict.records += count
-            if problem is not None:
-                return _tampered(verdict, bad, problem)
-        elif problem is None:
+        if problem is not None:
+            return _tampered(verdict, row.first_position, problem)
+        try:
+            found = leaves.of(row.first_position, row.last_position)
+        except _Damaged as damage:
+            return _tampered(verdict, damage.position, str(damage))
+        if found is None:
             verdict.erased_up_to = row.last_position
             if verdict.records:
                 return _tampered(verdict, row.first_position, "a segment in the middle is gone")
-        if problem is not None:
-            return _tampered(verdict, row.first_position, problem)
+        elif merkle_root(found) != row.root:
+            return _tampered(verdict, row.first_position, f"a record of batch {row.batch} was changed")
+        else:
+            verdict.records += len(found)
         previous, expected_first = row.hash, row.last_position + 1
         if row.batch in marks:
             heads[row.batch] = row.hash
     verdict.batches = batch
     if previous != origin.chain_head or expected_first != origin.cursor + 1:
         return _tampered(verdict, expected_first, "the journal's end is not where its cursor says")
-    extra = connection.execute(
-        select(segment.c.first_position).join_from(segment, chain, chain.c.batch == segment.c.batch, isouter=True)
-        .where(chain.c.batch.is_(None)).limit(1)
-    ).scalar()  # fmt: skip
+    extra = leaves.rest()
     if extra is not None:
         return _tampered(verdict, extra, "a segment is not in the chain")
     fact_problem = _facts_problem(connection)
@@ -133,20 +126,58 @@ def _row_problem(row: Any, batch: int, expected_first: int, previous: bytes) -> 
     return None
 
 
-def _segment_problem(row: Any) -> tuple[str | None, int, int]:
-    leaves: list[bytes] = []
-    try:
-        leaves.extend(
-            leaf(record.position, record.recorded_at, digest(record.envelope, record.body))
-            for record in unpack(row.first_position, row.head, row.body)
-        )
-    except (zstandard.ZstdError, ValueError) as error:
-        return f"the segment of batch {row.batch} cannot be read: {error}", row.first_position + len(leaves), 0
-    if row.sf != row.first_position or len(leaves) != row.last_position - row.first_position + 1:
-        return f"the segment of batch {row.batch} has {len(leaves)} records", row.first_position, 0
-    if merkle_root(leaves) != row.root:
-        return f"a record of batch {row.batch} was changed", row.first_position, 0
-    return None, 0, len(leaves)
+class _Damaged(Exception):
+    """A segment is not whole."""
+
+    def __init__(self, position: int, detail: str) -> None:
+        super().__init__(detail)
+        self.position = position
+
+
+class _Leaves:
+    """The Merkle leaves of the records, batch by batch: a segment holds those of one batch, or of neighbours."""
+
+    def __init__(self, connection: Connection) -> None:
+        segment = schema.segment.c
+        columns = (segment.batch, segment.first_position, segment.last_position, segment.head, segment.body)
+        self._segments = iter(connection.execute(select(*columns).order_by(segment.first_position)).yield_per(64))
+        self._at = 0
+        """Position of the first of `_ahead`."""
+        self._ahead: list[bytes] = []
+
+    def of(self, first: int, last: int) -> list[bytes] | None:
+        """The leaves of the records from `first` to `last`; None if their segment is gone. Raises `_Damaged`."""
+        if not self._ahead and not self._next():
+            return None
+        if self._at > first:
+            return None
+        count = last - first + 1
+        if self._at < first or len(self._ahead) < count:
+            raise _Damaged(self._at, f"the segment at position {self._at} is not that of its batch")
+        found, self._ahead, self._at = self._ahead[:count], self._ahead[count:], last + 1
+        return found
+
+    def rest(self) -> int | None:
+        """Position of a record that no batch has asked for."""
+        return self._at if self._ahead or self._next() else None
+
+    def _next(self) -> bool:
+        row = next(self._segments, None)
+        if row is None:
+            return False
+        leaves: list[bytes] = []
+        try:
+            leaves.extend(
+                leaf(record.position, record.recorded_at, digest(record.envelope, record.body))
+                for record in unpack(row.first_position, row.head, row.body)
+            )
+        except (zstandard.ZstdError, ValueError) as error:
+            bad = row.first_position + len(leaves)
+            raise _Damaged(bad, f"the segment of batch {row.batch} cannot be read: {error}") from error
+        if len(leaves) != row.last_position - row.first_position + 1:
+            raise _Damaged(row.first_position, f"the segment of batch {row.batch} has {len(leaves)} records")
+        self._at, self._ahead = row.first_position, leaves
+        return True
 
 
 def _facts_problem(connection: Connection) -> tuple[int, str] | None:
@@ -253,19 +284,18 @@ class Proof(msgspec.Struct):
 def prove(data: Path, position: int) -> Proof | None:
     """The inclusion proof of the record at `position`; None if it is not there or past retention."""
     engine = reading_engine(str(data / FILE_NAME), 1)
-    chain, segment = schema.chain, schema.segment
+    chain = schema.chain
     try:
         with engine.connect() as connection:
             row = connection.execute(
-                select(chain, segment.c.head, segment.c.body)
-                .join_from(chain, segment, chain.c.batch == segment.c.batch)
-                .where(chain.c.first_position <= position, chain.c.last_position >= position)
+                select(chain).where(chain.c.first_position <= position, chain.c.last_position >= position)
             ).first()
+            reader = JournalReader(connection)
+            records = list(reader.records(row.first_position, row.last_position)) if row is not None else []
     finally:
         engine.dispose()
-    if row is None:
+    if row is None or not records:
         return None
-    records = list(unpack(row.first_position, row.head, row.body))
     leaves = [leaf(r.position, r.recorded_at, digest(r.envelope, r.body)) for r in records]
     index = position - row.first_position
     wanted = records[index]

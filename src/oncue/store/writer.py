@@ -293,13 +293,14 @@ class Writer:
 
         There and back, for SQLite does not write a row that is set to what it is.
         """
-        self.write(self._there_and_back, [(1,), (-1,)])
+        self.write((self._there_and_back, [(1,), (-1,)]))
 
-    def write(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        """Write beside the batches, in a transaction of its own. Raises as `commit` does."""
+    def write(self, *statements: tuple[str, Sequence[Sequence[Any]]]) -> None:
+        """Write beside the batches, in a transaction of its own: (SQL, rows). Raises as `commit` does."""
         try:
             self.driver.begin()
-            self.driver.run(sql, rows)
+            for sql, rows in statements:
+                self.driver.run(sql, rows)
             self.driver.commit()
         except self.driver.transient as error:
             self._give_up(error)
