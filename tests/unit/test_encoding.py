@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import zstandard
 
+from oncue.api import asgi
 from oncue.api.asgi import Reading, read_body
 from oncue.api.encoding import PARTS_LIMIT, codec, decoded
 from oncue.core.errors import Refusal
@@ -119,3 +120,20 @@ async def test_bodies_that_arrive_at_once_share_a_bound_and_give_it_back() -> No
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
     assert await reading.rest(receiving(b"z" * 70), b"z" * 30, LIMIT) == b"z" * 100
+
+
+async def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asgi, "BODY_TIMEOUT_S", 0.05)
+    pieces: asyncio.Queue[Any] = asyncio.Queue()
+    pieces.put_nowait({"type": "http.request", "body": b"{", "more_body": True})
+    with pytest.raises(Refusal) as refused:
+        await read_body({"headers": []}, pieces.get, LIMIT)
+    assert refused.value.code == "request.timeout"
+
+
+async def test_a_body_that_was_read_is_given_again_plain() -> None:
+    packed = gzip.compress(PLAIN)
+    scope = {"headers": [(b"content-encoding", b"gzip"), (b"content-length", b"%d" % len(packed)), (b"x-kept", b"1")]}
+    body, again = await asgi.with_body(scope, receiving(packed), LIMIT)
+    assert body == PLAIN and scope["headers"] == [(b"x-kept", b"1")]
+    assert await read_body(scope, again, LIMIT) == PLAIN

@@ -43,7 +43,7 @@ describe("the form of a workflow", () => {
     expect(read(FIELDS, initial(FIELDS)).errors["host"]).toBe("Fill this in");
   });
   it("finds the field that the server refused", () => {
-    expect(refusedField("host must be of type string, not int", FIELDS)).toEqual({ name: "host", error: "Must be of type string, not int" });
+    expect(refusedField("host must be of type string, not integer", FIELDS)).toEqual({ name: "host", error: "Must be of type string, not integer" });
     expect(refusedField("nothing is known of it", FIELDS)).toBeNull();
   });
   it("says what a field takes", () => {
