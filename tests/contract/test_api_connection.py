@@ -326,3 +326,52 @@ async def test_a_client_that_leaves_in_the_middle_ends_the_connection(
     writer.write_eof()
     assert await rest_of(reader) == b""
     writer.close()
+
+
+# Other protocols that are offered
+
+UPGRADE = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: AAMAAABkAAQAAP__")
+
+
+async def test_a_request_that_offers_another_protocol_is_served_in_this_one(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for body in (b"first", b"", b"third"):
+        writer.write(post(body, *UPGRADE))
+        assert await app.answer() == [body]
+        assert (await read_answer(reader))[1] == body
+    writer.write(post(b"and without"))
+    assert await app.answer() == [b"and without"]
+    assert app.tasks == 0
+    writer.close()
+
+
+async def test_its_body_may_come_later_in_pieces_or_in_chunks(taking: tuple[Application, int]) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    whole = post(b"in pieces", *UPGRADE)
+    chunked = post(b"", *UPGRADE).replace(b"Content-Length: 0", b"Transfer-Encoding: chunked")
+    for pieces, expected in (
+        ((whole[:-9], whole[-9:]), b"in pieces"),
+        ((whole[:40], whole[40:-4], whole[-4:]), b"in pieces"),
+        ((chunked, b"2\r\nin\r\n", b"7\r\n chunks\r\n0\r\n\r\n"), b"in chunks"),
+    ):
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.05)
+        assert (await read_answer(reader))[1] == expected
+    assert not app.waiting
+    writer.close()
+
+
+async def test_requests_that_offer_another_protocol_together_are_answered_in_their_order(
+    taking: tuple[Application, int],
+) -> None:
+    app, port = taking
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(post(b"one", *UPGRADE) + post(b"two") + post(b"three", *UPGRADE) + GARBAGE)
+    await app.answer()
+    for expected in (b"one", b"two", b"three"):
+        assert (await read_answer(reader))[1] == expected
+    assert (await rest_of(reader)).startswith(b"HTTP/1.1 400")
+    writer.close()

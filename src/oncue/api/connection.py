@@ -1,11 +1,13 @@
-"""uvicorn's connection, with three things added: patience that ends, answers without a task, and an order of answers that
-what is not HTTP does not disturb.
+"""uvicorn's connection, with four things added: patience that ends, answers without a task, an order of answers that what
+is not HTTP does not disturb, and bodies of requests that offer another protocol.
 """
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from oncue.api.problems import body_of
@@ -35,6 +37,8 @@ class Connection(HttpToolsProtocol):
     _in_head = False
     _held: Any = None
     """The request whose head has come, while the rest of what came with it is read."""
+    _received = b""
+    """What is being read."""
     _spoiled: str | None = None
     """Why nothing more can be read, while answers are due."""
 
@@ -49,7 +53,9 @@ class Connection(HttpToolsProtocol):
         if self._spoiled is not None:
             return
         self._receiving = True
+        self._received = data
         super().data_received(data)
+        self._received = b""
         self._receiving = False
         if self._late is None and not self.transport.is_closing() and (self._in_head or self._unattended()):
             self._wait()
@@ -96,6 +102,29 @@ class Connection(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A request offered another protocol, as Java's and curl's clients do with HTTP/2: it goes on in this one.
+
+        RFC 9110 (7.8) has it so. The parser takes what follows the head for the other protocol's, the body included; so
+        another parser is given a head that says how long the body is, and reads on.
+        """
+        upgrade = sys.exc_info()[1]
+        while isinstance(upgrade, httptools.HttpParserUpgrade):
+            framing = [
+                b"%s: %s\r\n" % one for one in self.headers if one[0] in (b"content-length", b"transfer-encoding")
+            ]
+            head = b"POST / HTTP/1.1\r\n%s\r\n" % b"".join(framing)
+            self._received = head + self._received[upgrade.args[0] :]
+            self.cycle.more_body = True
+            self.parser = httptools.HttpRequestParser(_Resumed(self))
+            upgrade = None
+            try:
+                self.parser.feed_data(self._received)
+            except httptools.HttpParserUpgrade as another:
+                upgrade = another
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """A client that has said all it will may still be waiting for its answers: it gets them first."""
@@ -167,3 +196,30 @@ class Connection(HttpToolsProtocol):
     def _give_up(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class _Resumed:
+    """Tells a connection what a parser reads, but for the first head, which the connection knows already."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._known = True
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if not self._known:
+            self._connection.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._known:
+            self._connection.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._known:
+            self._connection.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self._known:
+            self._connection.on_headers_complete()
+        self._known = False
