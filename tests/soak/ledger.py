@@ -8,6 +8,8 @@ from typing import Self
 
 
 class _Quiet(ThreadingHTTPServer):
+    request_queue_size = 256  # with the usual 5, Linux leaves callers that come at once waiting for a minute
+
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that is killed leaves its connection behind; that is what this is for."""
 
