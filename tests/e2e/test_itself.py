@@ -122,6 +122,10 @@ def test_what_goes_wrong_at_the_edges_is_told_and_ends(server: Server, tmp_path:
     many = server.client.post("/api/v1/events", json=[event() for _ in range(60)], headers=content)
     assert many.status_code == 429 and int(many.headers["retry-after"]) >= 1
     server.emit(event(type="org.example.wrong", data={"n": "not a number"}))
+    (policy,) = server.client.get("/api/v1/stats/now").json()["policies_failed"]
+    assert (policy["policy"], policy["failed"]) == ("default/wrong", 1)
+    assert "workflow.inputs_invalid" in policy["detail"]
+    assert server.client.get("/api/v1/stats/now?namespace=other").json()["policies_failed"] == []
     run(server, "nowhere")
     apply(server, tmp_path, f"""
 apiVersion: oncue/v1

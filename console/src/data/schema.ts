@@ -1925,6 +1925,14 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** FailedPolicy */
+        FailedPolicy: {
+            policy: string;
+            failed: number;
+            /** Format: date-time */
+            last_at: string;
+            detail: string;
+        };
         /** Funnel */
         Funnel: {
             events: number;
@@ -2298,6 +2306,7 @@ export interface components {
             runs_active: number;
             monitors_failing: number;
             dead_letters: number;
+            policies_failed: components["schemas"]["FailedPolicy"][];
         };
         /** Peak */
         Peak: {

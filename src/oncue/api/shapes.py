@@ -215,6 +215,18 @@ class Funnel(msgspec.Struct, kw_only=True):
     notifications: int
 
 
+class FailedPolicy(msgspec.Struct, kw_only=True):
+    """A policy that should have done something within the last 24 hours, and could not, or not wholly."""
+
+    policy: str
+    """`namespace/name`."""
+    failed: int
+    """How often."""
+    last_at: datetime
+    detail: str
+    """Why, the last time."""
+
+
 class Now(msgspec.Struct, kw_only=True):
     """One glance at what is wrong."""
 
@@ -230,6 +242,8 @@ class Now(msgspec.Struct, kw_only=True):
     runs_active: int
     monitors_failing: int
     dead_letters: int
+    policies_failed: list[FailedPolicy]
+    """The last one first."""
 
 
 class Point(msgspec.Struct, kw_only=True):

@@ -19,7 +19,18 @@ from oncue.store.queries import cursor_of, heads, instant, is_quiet, micros
 from oncue.store.schema import dead_letter, entity, fact, segment
 
 SHOWN = 20
+FAILURES = 1_000
+"""Failed decisions that are counted at the most."""
 MINUTE_US = 60_000_000
+
+
+class _Decision(msgspec.Struct):
+    policy: str
+    detail: str = ""
+
+
+class _Failed(msgspec.Struct):
+    data: _Decision
 
 
 @get("/stats/now", opt={"permission": "stats:read"})
@@ -88,8 +99,26 @@ def _now(connection: Connection, visible: frozenset[str] | None, at: datetime) -
                     *([] if visible is None else [dead_letter.c.namespace.in_(sorted(visible))]),
                 )
             ).scalar(),
+            "policies_failed": _failed(connection, at, visible),
         }
     )
+
+
+def _failed(connection: Connection, at: datetime, visible: frozenset[str] | None) -> list[dict[str, Any]]:
+    """The policies whose decisions failed within the last day, by what the newest of them say."""
+    here = [] if visible is None else [fact.c.namespace.in_(sorted(visible))]
+    newest = (
+        select(fact.c.recorded_at, fact.c.body)
+        .where(fact.c.type == "oncue.policy.failed", fact.c.recorded_at >= micros(at - timedelta(hours=24)), *here)
+        .order_by(fact.c.position.desc())
+        .limit(FAILURES)
+    )
+    found: dict[str, dict[str, Any]] = {}
+    for row in connection.execute(newest):
+        decision = msgspec.json.decode(row.body, type=_Failed).data
+        last = {"policy": decision.policy, "failed": 0, "last_at": instant(row.recorded_at), "detail": decision.detail}
+        found.setdefault(decision.policy, last)["failed"] += 1
+    return list(found.values())[:SHOWN]
 
 
 def _count(connection: Connection, *conditions: Any) -> int:

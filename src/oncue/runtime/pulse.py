@@ -27,6 +27,8 @@ from oncue.sdk import ActionError, Context, Log, fetch
 BEAT_S: Final = 30.0
 """How often the loop is proved, and the heartbeat beats, at least."""
 MONITOR: Final = f"{OWN_NAMESPACE}/oncue-worker"
+STARTING_S: Final = 2.0
+"""How often it is tried while the other processes start."""
 ANSWER_S: Final = 5.0
 """For the front's answer, and for word of a commit."""
 OVERDUE_S: Final = 60.0
@@ -55,6 +57,8 @@ class Pulse:
         self._word = asyncio.Event()
         self._failed = 0
         """Proofs in a row."""
+        self._proved = False
+        """Whether the loop has worked since this worker started."""
         self._due_at = 0.0
         """By the monotonic clock."""
         self.dead_man: DeadMan | None = None
@@ -77,13 +81,15 @@ class Pulse:
         due = loop.time() + min(1.0, period_s)
         while True:
             await asyncio.sleep(max(0.0, due - loop.time()))
-            due = max(due + period_s, loop.time())
             await self._beat()
+            pause_s = period_s if self._proved else min(period_s, STARTING_S)
+            due = max(due + pause_s, loop.time())
 
     async def _beat(self) -> None:
         problem = await self._prove()
         self._failed = 0 if problem is None else self._failed + 1
-        if problem is not None and self._failed == 1:
+        self._proved = self._proved or problem is None
+        if problem is not None and self._failed == 1 and self._proved:
             self._log.warning("pulse.unproved", problem=problem)
         state = self.dead_man
         if state is None:

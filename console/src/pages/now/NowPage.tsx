@@ -176,10 +176,28 @@ function MovingRun({ run }: { run: Run }) {
   );
 }
 
+/** Policies that failed, on one glance; their list has the rest. */
+const SHOWN_FAILED = 3;
+
+function FailedPolicyRow({ one }: { one: Stats["policies_failed"][number] }) {
+  const [namespace = "", name = ""] = one.policy.split("/");
+  return (
+    <Link to="/policies/$namespace/$name" params={{ namespace, name }} className="moving-row">
+      <span className="row"><StateMark state="failed" text={`Policy ${name} failed${one.failed > 1 ? ` ${count(one.failed)} times` : ""}`} /><span className="end dim3 nowrap t12"><RelativeTime at={one.last_at} suffix=" ago" /></span></span>
+      {one.detail !== "" && <span className="t12 failure cut">{one.detail}</span>}
+    </Link>
+  );
+}
+
 function Attention({ stats }: { stats: Stats }) {
-  if (stats.monitors_failing === 0 && stats.dead_letters === 0) return null;
+  const failed = stats.policies_failed;
+  if (stats.monitors_failing === 0 && stats.dead_letters === 0 && failed.length === 0) return null;
   return (
     <Card title="OnCue itself">
+      {failed.slice(0, SHOWN_FAILED).map((one) => <FailedPolicyRow key={one.policy} one={one} />)}
+      {failed.length > SHOWN_FAILED && (
+        <Link to="/policies" className="moving-row"><span className="failure">{plural(failed.length - SHOWN_FAILED, "more policy", "more policies")} failed</span></Link>
+      )}
       {stats.monitors_failing > 0 && (
         <Link to="/integrations/$tab" params={{ tab: "monitors" }} className="moving-row">
           <StateMark state="failing" text={`${plural(stats.monitors_failing, "monitor")} cannot measure`} />

@@ -8,7 +8,7 @@ const incident = (fields: Partial<Incident>): Incident =>
   ({ id: "INC-1", title: "Disk full", service: null, priority: "P3", severity: "minor", opened_at: "2026-11-20T10:00:00Z", ...fields }) as Incident;
 
 const stats = (fields: Partial<Stats>): Stats =>
-  ({ openIncidents: 0, firingAlerts: 0, alerts_quiet: 0, incidents_by_priority: {}, monitors_failing: 0, dead_letters: 0, ...fields }) as Stats;
+  ({ openIncidents: 0, firingAlerts: 0, alerts_quiet: 0, incidents_by_priority: {}, monitors_failing: 0, dead_letters: 0, policies_failed: [], ...fields }) as Stats;
 
 describe("headline", () => {
   it("names the worst open incident and its service", () => {
@@ -39,6 +39,8 @@ describe("subline", () => {
     const services = [{ severity: "clear" }, { severity: "major" }] as Service[];
     expect(subline(stats({ openIncidents: 5, incidents_by_priority: { P1: 1 }, dead_letters: 1 }), services))
       .toEqual(["5 incidents open, 1 of them P1", "1 of 2 services affected", "1 dead letter waits"]);
+    const failed = [{ policy: "default/a", failed: 3, last_at: "2026-11-20T10:00:00Z", detail: "" }];
+    expect(subline(stats({ policies_failed: failed }), [])).toEqual(["No incident is open", "1 policy failed in the last 24 h"]);
     expect(subline(stats({}), [])).toEqual(["No incident is open"]);
   });
 });

@@ -32,6 +32,7 @@ export function subline(stats: Stats, services: readonly Service[]): string[] {
   const parts = [
     stats.openIncidents === 0 ? "No incident is open" : `${plural(stats.openIncidents, "incident")} open${p1 > 0 ? `, ${count(p1)} of them P1` : ""}`,
     services.length === 0 ? "" : `${count(ill)} of ${plural(services.length, "service")} affected`,
+    stats.policies_failed.length > 0 ? `${plural(stats.policies_failed.length, "policy", "policies")} failed in the last 24 h` : "",
     stats.monitors_failing > 0 ? `${plural(stats.monitors_failing, "monitor")} cannot measure` : "",
     stats.dead_letters > 0 ? `${plural(stats.dead_letters, "dead letter")} ${stats.dead_letters === 1 ? "waits" : "wait"}` : "",
   ];
