@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.test_itself import QUICK, apply, ended, firing, part, raised, run
+from tests.e2e.test_itself import QUICK, apply, ended, firing, part, raised, run, watches
 from tests.faults import WallClock
 from tests.server import Server, eventually, free_port
 from tests.system import must_be_root
@@ -22,6 +22,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     variables = {"ONCUE_ACTIONS_SHELL_ENABLED": "true", "ONCUE_ACTIONS_SHELL_ALLOW": "/bin/sleep"}
     with Server(directory / "data", variables=variables) as made:
         apply(made, directory, QUICK)
+        eventually(lambda: watches(made), 30, "the first look")
         yield made
     made.verify()
 
@@ -101,7 +102,7 @@ def test_a_disk_that_fills_is_told_while_there_is_room_to_tell_it(small_disk: Pa
     made.log = tmp_path / "server.log"
     with made:
         apply(made, tmp_path, QUICK.replace("warning: 1000}", "warning: 20971520, critical: 1000}"))
-        eventually(lambda: any(one["state"] and one["state"]["state"] == "clear" for one in made.items("monitors")), 20)
+        eventually(lambda: watches(made), 20)
         assert firing(made) == {}
         (small_disk / "ballast").write_bytes(b"\0" * (45 * 1024**2))
         raised(made, "self.disk.free")
@@ -116,7 +117,7 @@ def test_a_clock_that_jumps_is_told(make_server: Callable[..., Server], tmp_path
     made.start()
     limit = "    - {metric: self.clock.step, warning: 5}\n"
     apply(made, tmp_path, QUICK.replace("  thresholds:\n", "  thresholds:\n" + limit, 1))
-    eventually(lambda: any(one["state"] and one["state"]["state"] == "clear" for one in made.items("monitors")), 30)
+    eventually(lambda: watches(made), 30)
     assert firing(made) == {}
     clock.step(40)
     raised(made, "self.clock.step")
