@@ -5,14 +5,18 @@ import gzip
 import tracemalloc
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
+from oncue import config
 from oncue.api import asgi
 from oncue.api.asgi import Reading, read_body
 from oncue.api.encoding import PARTS_LIMIT, codec, decoded
+from oncue.api.front import Process
+from oncue.api.ingest import IN_FLIGHT_LIMIT
 from oncue.core.errors import Refusal
 
 PLAIN = b'{"specversion": "1.0"}' * 5_000
@@ -137,3 +141,15 @@ async def test_a_body_that_was_read_is_given_again_plain() -> None:
     body, again = await asgi.with_body(scope, receiving(packed), LIMIT)
     assert body == PLAIN and scope["headers"] == [(b"x-kept", b"1")]
     assert await read_body(scope, again, LIMIT) == PLAIN
+
+
+def test_bodies_whose_signatures_are_being_checked_share_the_bound_of_what_is_on_its_way(tmp_path: Path) -> None:
+    process = Process(config.load({"data": tmp_path}, {}))
+    ingest = process.app.ingest
+    with ingest._holding(IN_FLIGHT_LIMIT - 10):
+        assert code(lambda: ingest._holding(11).__enter__()) == "ingest.overloaded"
+        with ingest._holding(10):
+            pass
+    with ingest._holding(IN_FLIGHT_LIMIT):
+        pass
+    process.queries.close()

@@ -6,6 +6,8 @@ named in the answer and kept as dead letters.
 """
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import entry_points
@@ -159,6 +161,20 @@ class Ingest:
                 letters.append((index, "event.namespace_forbidden", f"the namespace {named}", body))
         return events, indexes
 
+    @contextmanager
+    def _holding(self, size: int) -> Iterator[None]:
+        """Counts a body that a source looks at among the bytes on their way: what a signature needs may take seconds.
+
+        Raises `Refusal` ingest.overloaded.
+        """
+        if self._in_flight + size > IN_FLIGHT_LIMIT:
+            raise Refusal("ingest.overloaded", "Too many bodies are being looked at", retry_after_s=1.0)
+        self._in_flight += size
+        try:
+            yield
+        finally:
+            self._in_flight -= size
+
     # Routes
 
     async def events(self, scope: Scope, receive: Receive, send: Send, who: Principal) -> None:
@@ -220,18 +236,8 @@ class Ingest:
             settings=spec.get("with") or {},
         )
         parser = self._parser(spec["type"])
-        try:
-            if isinstance(parser, Admitting):
-                await parser.admit(message, Admission(self._ctx, manifest.namespace))
-            parsed = parser.parse(message)
-        except Refusal as refusal:
-            self.traffic_of(manifest.namespace, name).refused(1, f"{refusal.code}: {refusal.detail}")
-            await self._ctx.client.bury(
-                [(0, refusal.code, refusal.detail, redacted(body[:EVENT_LIMIT]))],
-                namespace=manifest.namespace,
-                origin=name,
-            )
-            raise
+        with self._holding(len(body)):
+            parsed = await self._parsed(parser, message, manifest.namespace)
         if isinstance(parser, Answering):
             outcome = await self.take(parsed, namespace=manifest.namespace, origin=name, actor=who.actor, who=who)
             reply = parser.answer(message, outcome.accepted, outcome.duplicates, outcome.rejected)
@@ -239,6 +245,17 @@ class Ingest:
             await answer(send, reply.status, [(b"content-type", media), (b"cache-control", b"no-store")], reply.body)
             return
         await self._respond(send, parsed, who, namespace=manifest.namespace, origin=name, single=False)
+
+    async def _parsed(self, parser: Source, message: Message, namespace: str) -> Parsed:
+        try:
+            if isinstance(parser, Admitting):
+                await parser.admit(message, Admission(self._ctx, namespace))
+            return parser.parse(message)
+        except Refusal as refusal:
+            self.traffic_of(namespace, message.name).refused(1, f"{refusal.code}: {refusal.detail}")
+            letter = (0, refusal.code, refusal.detail, redacted(message.body[:EVENT_LIMIT]))
+            await self._ctx.client.bury([letter], namespace=namespace, origin=message.name)
+            raise
 
     async def heartbeat(
         self, scope: Scope, receive: Receive, send: Send, who: Principal, namespace: str, monitor: str
