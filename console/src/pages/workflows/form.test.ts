@@ -42,6 +42,22 @@ describe("the form of a workflow", () => {
     expect(read(FIELDS, { ...initial(FIELDS), more: "{" }).errors["more"]).toMatch(/^Not JSON: /);
     expect(read(FIELDS, initial(FIELDS)).errors["host"]).toBe("Fill this in");
   });
+  it("holds what was typed to the bounds that the server checks", () => {
+    const bounded = fieldsOf({
+      properties: {
+        ratio: { type: "number", exclusiveMinimum: 0, exclusiveMaximum: 1 },
+        names: { type: "array", items: { type: "string" }, minItems: 2, maxItems: 3 },
+        mark: { type: "string", minLength: 2, maxLength: 3 },
+      },
+    });
+    const said = (typed: Record<string, string>) => read(bounded, { ...initial(bounded), ...typed }).errors;
+    expect(said({ ratio: "0" })).toEqual({ ratio: "More than 0" });
+    expect(said({ ratio: "1" })).toEqual({ ratio: "Less than 1" });
+    expect(said({ names: "a" })).toEqual({ names: "At least 2 lines" });
+    expect(said({ names: "a\nb\nc\nd" })).toEqual({ names: "At most 3 lines" });
+    expect(said({ mark: "\u{1F514}" })).toEqual({ mark: "At least 2 characters" });
+    expect(said({ ratio: "0.5", names: "a\nb", mark: "\u{1F514}\u{1F514}\u{1F514}" })).toEqual({});
+  });
   it("finds the field that the server refused", () => {
     expect(refusedField("host must be of type string, not integer", FIELDS)).toEqual({ name: "host", error: "Must be of type string, not integer" });
     expect(refusedField("nothing is known of it", FIELDS)).toBeNull();

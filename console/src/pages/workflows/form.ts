@@ -29,6 +29,10 @@ interface Rule {
   items?: unknown;
   minimum?: unknown;
   maximum?: unknown;
+  exclusiveMinimum?: unknown;
+  exclusiveMaximum?: unknown;
+  minItems?: unknown;
+  maxItems?: unknown;
   minLength?: unknown;
   maxLength?: unknown;
   pattern?: unknown;
@@ -122,7 +126,7 @@ function value(field: Field, text: string): Outcome {
   switch (field.kind) {
     case "switch": return { value: text === "true" };
     case "choice": return { value: field.options[Number(text)] };
-    case "lines": return { value: text.split("\n").map((line) => line.trim()).filter((line) => line !== "") };
+    case "lines": return lines(rule, text);
     case "number": return number(rule, text.trim());
     case "json": return json(rule, text);
     case "text":
@@ -136,12 +140,22 @@ function number(rule: Rule, text: string): Outcome {
   if (rule.type === "integer" && !Number.isInteger(found)) return { error: "Must be a whole number" };
   if (typeof rule.minimum === "number" && found < rule.minimum) return { error: `At least ${String(rule.minimum)}` };
   if (typeof rule.maximum === "number" && found > rule.maximum) return { error: `At most ${String(rule.maximum)}` };
+  if (typeof rule.exclusiveMinimum === "number" && found <= rule.exclusiveMinimum) return { error: `More than ${String(rule.exclusiveMinimum)}` };
+  if (typeof rule.exclusiveMaximum === "number" && found >= rule.exclusiveMaximum) return { error: `Less than ${String(rule.exclusiveMaximum)}` };
+  return { value: found };
+}
+
+function lines(rule: Rule, text: string): Outcome {
+  const found = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  if (typeof rule.minItems === "number" && found.length < rule.minItems) return { error: `At least ${String(rule.minItems)} lines` };
+  if (typeof rule.maxItems === "number" && found.length > rule.maxItems) return { error: `At most ${String(rule.maxItems)} lines` };
   return { value: found };
 }
 
 function words(rule: Rule, text: string): Outcome {
-  if (typeof rule.minLength === "number" && text.length < rule.minLength) return { error: `At least ${String(rule.minLength)} characters` };
-  if (typeof rule.maxLength === "number" && text.length > rule.maxLength) return { error: `At most ${String(rule.maxLength)} characters` };
+  const length = Array.from(text).length; // characters, as the server counts them
+  if (typeof rule.minLength === "number" && length < rule.minLength) return { error: `At least ${String(rule.minLength)} characters` };
+  if (typeof rule.maxLength === "number" && length > rule.maxLength) return { error: `At most ${String(rule.maxLength)} characters` };
   if (typeof rule.pattern === "string" && !fits(rule.pattern, text)) return { error: `Must fit ${rule.pattern}` };
   return { value: text };
 }
