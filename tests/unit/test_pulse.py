@@ -1,10 +1,19 @@
 """What the dead-man ping says, and to whom."""
 
+import asyncio
+import resource
+from pathlib import Path
+
 import pytest
 
 from oncue import config
 from oncue.core.errors import Refusal
-from oncue.runtime.pulse import form_of, request_of
+from oncue.runtime import frames
+from oncue.runtime.client import EngineClient
+from oncue.runtime.pulse import Pulse, form_of, request_of
+from oncue.runtime.surroundings import Surroundings
+from oncue.sdk.testing import QuietLog
+from oncue.store.queries import Queries
 
 
 @pytest.mark.parametrize(
@@ -47,3 +56,23 @@ def test_the_address_is_checked_and_not_shown() -> None:
     assert "0f1e2d3c" not in repr(loaded)
     assert config.environment(loaded)["ONCUE_DEAD_MAN_URL"] == "https://hc-ping.com/0f1e2d3c"
     assert config.shown(config.load({}, {"ONCUE_DEAD_MAN_URL": "secret://ping"}))["dead_man"]["url"] == "secret://ping"
+
+
+async def test_a_worker_that_can_open_nothing_says_so_and_beats_on(tmp_path: Path) -> None:
+    settings = config.load({"data": str(tmp_path)}, {"ONCUE_DEAD_MAN_URL": "https://hc-ping.com/0f1e2d3c"})
+    surroundings = Surroundings(settings, Queries(tmp_path / "oncue.db"), QuietLog())
+    pulse = Pulse(settings, EngineClient(tmp_path / frames.SOCKET_NAME), surroundings, QuietLog())
+    assert pulse.dead_man is not None
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    beating = asyncio.create_task(pulse.run())
+    await asyncio.sleep(0)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        async with asyncio.timeout(30):
+            while pulse.dead_man.problem is None:
+                await asyncio.sleep(0.05)
+        assert not beating.done()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        beating.cancel()
+    assert pulse.dead_man.problem == "the worker cannot ask: Too many open files"

@@ -120,6 +120,8 @@ class Pulse:
             return f"{refusal.code}: {refusal.detail}"
         except TimeoutError:
             return "no word of the commit came"
+        except OSError as error:  # no file descriptor is left
+            return f"the worker cannot ask: {error.strerror}"
         if overdue_s > OVERDUE_S:
             return f"an action or notification has waited {overdue_s:.0f} s for a worker"
         return None
@@ -134,6 +136,8 @@ class Pulse:
             failure = context.mask.text(f"{error.code}: {error.detail}")
         except TimeoutError:
             failure = f"timeout: no answer within {PING_S:g} s"
+        except OSError as error:  # no file descriptor is left
+            failure = f"the worker cannot ask: {error.strerror}"
         else:
             if said and problem is None:
                 state.last_success_at = datetime.now(UTC)
