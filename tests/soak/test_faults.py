@@ -43,9 +43,9 @@ def test_writing_may_fail_for_a_minute(site: Site, error: str) -> None:
     disk_fails(site, MINUTE_S, f"error={error}")
 
 
-def test_one_write_in_fifty_may_fail_for_a_minute(site: Site) -> None:
+def test_one_write_in_five_hundred_may_fail_for_a_minute(site: Site) -> None:
     engine = process(site.server, "engine")
-    with site.load() as load, system_calls(engine, "pwrite64", "error=EIO:when=50+50", *database(site.server)):
+    with site.load() as load, system_calls(engine, "pwrite64", "error=EIO:when=500+500", *database(site.server)):
         until = time.monotonic() + MINUTE_S
         while time.monotonic() < until:
             refused(load)
