@@ -39,7 +39,7 @@ format: $(VENV)/.dev ## Put the sources into their one format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: build $(VENV)/.dev ## Measure side by side with Alertmanager; writes docs/explanation/benchmark.md
+bench: build $(VENV)/.dev ## Measure side by side with Alertmanager and ansible-rulebook; writes docs/explanation/benchmark.md
 	$(BIN)/python -m bench
 
 soak: build $(VENV)/.dev ## 50 kills under load, full disk, read-only disk

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from bench import machine, page, peers, rows
+from bench import machine, page, peers, rows, rulebook
 
 HERE = Path(__file__).resolve().parent
 
@@ -30,6 +30,9 @@ def main() -> int:
         described = machine.describe(Path(directory))
     with peers.alertmanager() as peer:
         described["alertmanager"] = peer.version()
+    if not chosen.rows or "rules" in chosen.rows:
+        absent = rulebook.missing()
+        described["ansible-rulebook"] = rulebook.version() if absent is None else f"not measured: {absent}"
     measured: list[rows.Row] = []
     for name, measure in rows.ROWS.items():
         if chosen.rows and name not in chosen.rows:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import statistics
+import sys
 import tempfile
 import time
 import uuid
@@ -14,7 +15,7 @@ from typing import Final
 import msgspec
 import uvloop
 
-from bench import load, peers
+from bench import load, peers, rulebook
 from tests.server import ADMIN_TOKEN, Server, free_port
 
 BATCH: Final = "application/cloudevents-batch+json"
@@ -316,10 +317,58 @@ def memory_per_alert(scale: Scale) -> list[Row]:
     return [Row(work, "Alertmanager", ours / 1000, theirs / 1000, "KB", ours / theirs, 1.5, less=True, note=note)]
 
 
+RULES: Final = 10
+"""Few, which suits the peer: with more of them it slows down."""
+
+
+def rules_end_to_end(scale: Scale) -> list[Row]:
+    """The same events against the same rules, each a type and a comparison; every event meets one, which acts.
+
+    Here an event comes by HTTP, is committed, and its policy labels its alert; there it is put into the queue of the
+    process itself, nothing is kept, and the rule's action is `none`. Left out, with a word, where the peer cannot run.
+    """
+    why = rulebook.missing()
+    if why is not None:
+        print(f"rules: left out, as ansible-rulebook cannot run here: {why}", file=sys.stderr)
+        return []
+    policies = "\n---\n".join(
+        f"""\
+apiVersion: oncue/v1
+kind: Policy
+metadata: {{name: rule-{kind}}}
+spec:
+  match: {{types: [org.example.bench.kind{kind}], where: event.severity == 'major' && event.data.value >= 0}}
+  alert: {{labels: {{rule: "{kind}"}}}}
+"""
+        for kind in range(RULES)
+    )
+
+    def one(number: int) -> bytes:
+        return cloudevent(number, kinds=RULES)
+
+    conditions = [
+        f'event.type == "org.example.bench.kind{kind}" and event.severity == "major" and event.data.value >= 0'
+        for kind in range(RULES)
+    ]
+    ours: list[float] = []
+    theirs: list[float] = []
+    for _ in range(scale.rounds):
+        with peers.oncue(manifests=policies) as server:
+            _rate_of_oncue(server, list(bodies(LIVE_ALERTS * 2, 100, one)), BATCH, 100, 16)  # warm-up
+            ours.append(_rate_of_oncue(server, list(bodies(scale.events, 100, one)), BATCH, 100, 16))
+        sent = [json.loads(one(number)) for number in range(rulebook.WARM_UP + scale.singles)]
+        theirs.append(rulebook.rate(sent, conditions))
+    own, other = statistics.median(ours), statistics.median(theirs)
+    work = f"rule evaluation end to end, {RULES} rules"
+    note = "durable here, in memory there; batches of 100"
+    return [Row(work, "ansible-rulebook", own, other, "events/s", own / other, 8.0, note=note)]
+
+
 ROWS: Final[dict[str, Callable[[Scale], list[Row]]]] = {
     "batch": ingest_in_batches,
     "single": ingest_one_by_one,
     "policies": many_policies,
+    "rules": rules_end_to_end,
     "action": event_to_action,
     "start": start_up,
     "memory": memory_per_alert,
