@@ -16,6 +16,7 @@ import msgspec
 import uvloop
 
 from bench import load, peers, rulebook
+from oncue.replay.verify import verify
 from tests.server import ADMIN_TOKEN, Server, free_port
 
 BATCH: Final = "application/cloudevents-batch+json"
@@ -291,6 +292,23 @@ def start_up(scale: Scale) -> list[Row]:
     return [Row(work, "", seconds, None, "s", seconds, 5.0, less=True)]
 
 
+def replay(scale: Scale) -> list[Row]:
+    """`oncue replay --verify`: every input decided again, every derived event compared byte for byte."""
+    with tempfile.TemporaryDirectory(prefix="oncue-bench-") as directory:
+        data = Path(directory) / "data"
+        with peers.oncue(policies=1_000, keep=data) as server:
+            _rate_of_oncue(server, list(bodies(scale.events, 100, cloudevent)), BATCH, 100, 16)
+        rates = []
+        for _ in range(scale.rounds):
+            before = time.perf_counter()
+            outcome = verify(data)
+            assert outcome.exit_code == 0, outcome.detail
+            rates.append((outcome.inputs + outcome.derived) / (time.perf_counter() - before))
+    rate = statistics.median(rates)
+    work = f"replay of {scale.events:,} inputs, 1,000 policies, compared with what was derived"
+    return [Row(work, "", rate, None, "events/s", rate, 50_000)]
+
+
 def memory_per_alert(scale: Scale) -> list[Row]:
     """What an open alert adds to the resident memory."""
     alerts = scale.open_alerts
@@ -371,5 +389,6 @@ ROWS: Final[dict[str, Callable[[Scale], list[Row]]]] = {
     "rules": rules_end_to_end,
     "action": event_to_action,
     "start": start_up,
+    "replay": replay,
     "memory": memory_per_alert,
 }
