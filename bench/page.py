@@ -33,10 +33,14 @@ def description(described: dict[str, str]) -> str:
 
 def write(path: Path, rows: Sequence[Row], described: dict[str, str]) -> None:
     """Put the figures between the page's markers; the text around them stays."""
-    text = path.read_text()
-    before, rest = text.split(BEGIN, 1)
+    put(path, f"{table(rows)}\n\n{description(described)}")
+
+
+def put(path: Path, measured: str) -> None:
+    """Replace what stands between the page's markers."""
+    before, rest = path.read_text().split(BEGIN, 1)
     _, after = rest.split(END, 1)
-    path.write_text(f"{before}{BEGIN}\n{table(rows)}\n\n{description(described)}\n{END}{after}")
+    path.write_text(f"{before}{BEGIN}\n{measured}\n{END}{after}")
 
 
 def _number(value: float | None) -> str:

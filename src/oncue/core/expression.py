@@ -157,13 +157,21 @@ class Failed(Exception):
 class Scope:
     """What expressions see."""
 
-    __slots__ = ("_env", "_size", "native", "variables")
+    __slots__ = ("_env", "_native", "_size", "variables")
 
     def __init__(self, variables: dict[str, Any], env: Any = None) -> None:
         self.variables = variables
+        """Not to be changed any more."""
         self._env = env or _env
-        self.native = self._env.Activation(variables)
+        self._native: Any = None
         self._size = -1
+
+    @property
+    def native(self) -> Any:
+        """The activation that evaluations share; made when the first of them needs it."""
+        if self._native is None:
+            self._native = self._env.Activation(self.variables)
+        return self._native
 
     def apart(self) -> Any:
         """An activation of the same for one evaluation, with which its memory goes."""

@@ -34,8 +34,8 @@ class Seen:
     """An event as the stages see it. What is not needed on the path of a repeat is worked out when it is."""
 
     __slots__ = (
-        "_labels", "_scope", "_service", "body", "check", "event", "event_id", "fingerprint", "namespace", "origin",
-        "position", "resource", "severity", "signal", "state", "type", "view_override",
+        "_labels", "_scope", "_service", "_view", "body", "check", "event", "event_id", "fingerprint", "namespace",
+        "origin", "position", "resource", "severity", "signal", "state", "type", "view_override",
     )  # fmt: skip
 
     def __init__(self, state: State, event: Event, body: bytes, namespace: str, origin: str, position: int) -> None:
@@ -55,6 +55,7 @@ class Seen:
         self._labels: dict[str, str] | None = None
         self._service: Any = False
         self._scope: Any = None
+        self._view: dict[str, Any] | None = None
         self.view_override: Callable[[], dict[str, Any]] | None = None
 
     def stand_for(self, reading: "Reading", sample: "Sample") -> None:
@@ -95,9 +96,12 @@ class Seen:
         return service
 
     def view(self) -> dict[str, Any]:
-        """What expressions see as `event`."""
-        if self.view_override is not None:
-            return self.view_override()
+        """What expressions see as `event`. Not to be changed."""
+        if self._view is None:
+            self._view = self.view_override() if self.view_override is not None else self._make_view()
+        return self._view
+
+    def _make_view(self) -> dict[str, Any]:
         view: dict[str, Any] = expression.tame(_object(self.body), self.body)
         view["labels"] = self.labels
         view["resource"] = self.resource

@@ -79,11 +79,7 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
     runs: list[str] = []
     written: list[str] = []
     problems: list[str] = []
-    scope = seen.scope_with(
-        value=finding.window.value if finding.window else None,
-        limit=finding.window.limit if finding.window else None,
-        **_context(alert, incident),
-    )
+    scope = _scope(finding, seen, alert, incident) if spec.respond else None
     for response in spec.respond:
         try:
             _one(tx, policy, response, seen, scope, alert, incident, runs, written)
@@ -104,13 +100,14 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
     )  # fmt: skip
 
 
-def _context(alert: Alert | None, incident: Incident | None) -> dict[str, Any]:
-    context = {}
+def _scope(finding: Finding, seen: Seen, alert: Alert | None, incident: Incident | None) -> Any:
+    window, context = finding.window, {}
     if alert is not None:
         context["alert"] = workflow.plain(alert)
     if incident is not None:
         context["incident"] = workflow.plain(incident)
-    return context
+    value, limit = (window.value, window.limit) if window else (None, None)
+    return seen.scope_with(value=value, limit=limit, **context)
 
 
 def _one(

@@ -5,7 +5,6 @@ moves what changed into the batch that the writer commits; if that commit fails,
 Nested containers of entities are replaced, never changed in place; that is what makes a shallow copy a before-image.
 """
 
-import base64
 import hashlib
 from collections import deque
 from collections.abc import Callable
@@ -118,6 +117,10 @@ def _undo(log: list[tuple[Any, Any, Any]], state: State) -> None:
         rebuild(state, manifest_id)
     log.clear()
 
+
+_BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = [high + low for high in _BASE32 for low in _BASE32]
+"""Ten bits as two digits of RFC 4648's base 32, in lower case."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -259,7 +262,8 @@ class Tx:
 
     def new_id(self, prefix: str) -> str:
         """An id that the same input always gives: a hash of journal, incarnation, partition, position and index."""
-        return f"{prefix}-{base64.b32encode(self.digest(10)).decode().lower()}"
+        bits = int.from_bytes(self.digest(10), "big")
+        return f"{prefix}-{''.join([_PAIRS[bits >> shift & 1023] for shift in range(70, -1, -10)])}"
 
     def digest(self, size: int) -> bytes:
         """Bytes that the same input always gives, and no other."""
