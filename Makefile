@@ -45,7 +45,7 @@ bench: build $(VENV)/.dev ## Measure side by side with Alertmanager and ansible-
 profile: build $(VENV)/.dev ## Where each microsecond of an event goes; writes docs/explanation/event-path.md
 	$(BIN)/python -m bench.path
 
-soak: build $(VENV)/.dev ## 50 kills under load, full disk, read-only disk
+soak: build $(VENV)/.dev ## For an hour or two: kills under load, faults that last, 10,000 seeds
 	$(BIN)/pytest -m soak -s --timeout 3600 tests/soak $(PYTEST_ARGS)
 
 wheel: $(VENV)/.project console ## Build dist/*.whl with the console inside
