@@ -49,5 +49,7 @@ def test_installed_alone_it_starts_and_serves_the_console_without_node(wheel: Pa
         page = httpx.get(server.url + "/", trust_env=False, follow_redirects=True)
         assert page.status_code == 200
         assert "<script" in page.text
+        runbook = httpx.get(server.url + "/help/how-to/oncue-itself.md", trust_env=False)
+        assert '<h2 id="disk">' in runbook.text
         assert server.emit(event())["accepted"] == 1
     server.verify()

@@ -1,6 +1,6 @@
 """Handing out effects: who has which, and what is said of work that somebody may have begun before."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -85,6 +85,22 @@ def test_what_an_earlier_process_left_may_have_been_begun() -> None:
     bench.offer(1, "w1")
     bench.dispatcher.changed([effect("ef-2")])
     assert bench.leased() == [("w1", "ef-1", True), ("w1", "ef-2", False)]
+
+
+def test_what_could_be_taken_and_is_not_is_overdue() -> None:
+    bench = Bench()
+    assert bench.dispatcher.overdue_s == 0.0
+    bench.dispatcher.changed([effect(), effect("ef-2", state="failed")])
+    bench.at_s = 9.0
+    assert bench.dispatcher.overdue_s == 10.0, "since it could have been taken"
+    bench.offer(1, "w1", slots=1)
+    assert bench.dispatcher.overdue_s == 0.0, "in someone's hands"
+    bench.dispatcher.changed([effect("ef-3", not_before_at=AT + timedelta(hours=1))])
+    assert bench.dispatcher.overdue_s == 0.0, "not yet due"
+    bench.dispatcher.changed([effect("ef-4")])
+    assert bench.dispatcher.overdue_s == 10.0
+    bench.dispatcher.changed([effect("ef-4", state="cancelled")])
+    assert bench.dispatcher.overdue_s == 0.0, "no longer wanted"
 
 
 def test_begun_work_that_must_not_be_done_twice_is_lost_with_its_worker() -> None:
