@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import msgspec
 import psutil
@@ -46,7 +46,7 @@ spec:
     - id: call
       uses: http.request
       with: {{method: PUT, url: "http://127.0.0.1:{port}/${{inputs.subject}}"}}
-      retry: {{attempts: 10, initial: 1s, max_delay: 5s}}
+      retry: {{attempts: 20, initial: 1s, max_delay: 5s}}
 ---
 apiVersion: oncue/v1
 kind: Workflow
@@ -57,6 +57,7 @@ spec:
     - id: call
       uses: http.request
       with: {{method: POST, url: "http://127.0.0.1:{port}/once/${{inputs.subject}}"}}
+      timeout: 20s
       retry: {{attempts: 10, initial: 1s, max_delay: 5s}}
 ---
 apiVersion: oncue/v1
@@ -209,7 +210,7 @@ def times_journaled(server: Server) -> Counter[str]:
     return Counter(msgspec.json.decode(record.body)["id"] for record in records(server) if not record.derived)
 
 
-def runs(server: Server, workflow: str) -> dict[str, dict[str, object]]:
+def runs(server: Server, workflow: str) -> dict[str, dict[str, Any]]:
     """Subject -> run."""
     return {run["inputs"]["subject"]: run for run in server.items("runs") if run["workflow"].endswith(workflow)}
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -100,7 +101,7 @@ def test_of_a_worker_that_dies_in_mid_effect_only_the_repeatable_is_done_again(s
         event(type="org.example.soak.once", subject="never-again", severity=None),
     )
     paths = site.ledger.paths
-    eventually(lambda: paths["/again"] and paths["/once/never-again"], what="both calls have begun")
+    eventually(lambda: paths["/again"] == paths["/once/never-again"] == 1, what="both calls have begun")
     process(site.server, "worker").kill()
     eventually(lambda: paths["/again"] == 2, what="the idempotent call is made again")
     site.ledger.answers.set()
@@ -113,7 +114,7 @@ def test_of_a_worker_that_dies_in_mid_effect_only_the_repeatable_is_done_again(s
     assert len(site.ledger.keys) == len(paths), "again under the same key"
 
 
-def ended(server: Server, workflow: str, subject: str) -> dict[str, object] | None:
+def ended(server: Server, workflow: str, subject: str) -> dict[str, Any] | None:
     run = runs(server, workflow).get(subject)
     return run if run is not None and run["ended_at"] is not None else None
 

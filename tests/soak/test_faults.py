@@ -11,13 +11,14 @@ from tests.e2e.test_faults import (
     descriptors_run_out,
     disk_fails,
     disk_is_slow,
+    ended,
     engine_stands_still,
     front_stands_still,
     sync_fails,
     worker_stands_still,
 )
-from tests.faults import Site, database, heard, process, refused, system_calls, wait_until
-from tests.server import Server
+from tests.faults import Site, database, heard, process, records, refused, stopped, system_calls, wait_until
+from tests.server import Server, event, eventually
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
@@ -36,6 +37,23 @@ def site(oncue_server: Server) -> Iterator[Site]:
 @pytest.mark.parametrize("stands_still", [engine_stands_still, worker_stands_still, front_stands_still])
 def test_a_process_may_stand_still_for_a_minute(site: Site, stands_still: Callable[[Site, float], None]) -> None:
     stands_still(site, MINUTE_S)
+
+
+def test_what_a_worker_did_before_it_stood_still_for_longer_than_its_lease_comes_late_and_is_not_repeated(
+    site: Site,
+) -> None:
+    server, paths = site.server, site.ledger.paths
+    site.ledger.answers.clear()
+    server.emit(event(type="org.example.soak.once", subject="late", severity=None))
+    eventually(lambda: paths["/once/late"] == 1, what="the call has begun")
+    with stopped(process(server, "worker")):
+        site.ledger.answers.set()
+        run = eventually(lambda: ended(server, "once", "late"), within_s=90, what="its lease runs out")
+    (step,) = run["steps"]
+    assert (step["state"], step["error_code"]) == ("unknown", "worker.lost")
+    eventually(lambda: b"oncue.effect.late" in b"".join(r.body for r in records(server)), what="the result comes late")
+    assert ended(server, "once", "late") == run, "and changes nothing"
+    assert paths["/once/late"] == 1
 
 
 @pytest.mark.parametrize("error", ["EROFS", "EIO", "ENOSPC"])
