@@ -156,13 +156,25 @@ class Front:
 
     def at_once(self, scope: Scope, body: bytes, respond: Respond) -> bool:
         """Take events without a task, if they came whole and nothing is wrong with them; see `connection.py`."""
-        if scope["path"] != "/api/v1/events" or scope["method"] != "POST":
+        if scope["method"] != "POST":
             return False
+        path: str = scope["path"]
         try:
-            who = self._permitted(scope, "POST", "/api/v1/events", in_query=True)
-            return self.ingest.at_once(scope, body, who, respond)
+            if path == "/api/v1/events":
+                who = self._permitted(scope, "POST", path, in_query=True)
+                return self.ingest.at_once(scope, body, who, respond)
+            if path == "/alertmanager/api/v2/alerts":
+                return self.protocols.at_once(scope, body, self._counted(respond))
         except Refusal:
-            return False  # the long way says why
+            pass  # the long way says why
+        return False
+
+    def _counted(self, respond: Respond) -> Respond:
+        def counted(status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+            self.health.requests.labels("POST", str(status)).inc()
+            respond(status, headers, body)
+
+        return counted
 
     def _counting(self, scope: Scope, send: Send) -> Send:
         async def counted(message: Any) -> None:

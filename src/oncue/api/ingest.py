@@ -6,7 +6,7 @@ named in the answer and kept as dead letters.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -192,31 +192,53 @@ class Ingest:
         if len(body) > self._limit or header(scope, b"content-encoding") is not None:
             return False
         parsed = cloudevents.parse(scope["headers"], body)
-        namespace = home(who)
-        if parsed.rejected or any(named is not None and named != namespace for named in parsed.namespaces):
-            return False
-        size = sum(map(len, parsed.events))
-        if not parsed.events or self._in_flight + size > IN_FLIGHT_LIMIT:
-            return False
-        traffic, single = self.traffic_of(namespace, "events"), not _is_batch(scope)
+        single = not _is_batch(scope)
 
-        def done(taken: Answer | Refusal) -> None:
-            self._in_flight -= size
+        def done(outcome: Outcome | Refusal) -> None:
             try:
-                if isinstance(taken, Refusal):
-                    traffic.refused(len(parsed.events), f"{taken.code}: {taken.detail}")
-                    raise taken
-                traffic.took(taken.accepted, taken.duplicates)
-                if taken.rejected:
-                    traffic.refused(len(taken.rejected), f"{taken.rejected[-1][1]}: {taken.rejected[-1][2]}")
-                said = _said(Outcome(taken.accepted, taken.duplicates, taken.rejected), single)
+                if isinstance(outcome, Refusal):
+                    raise outcome
+                said = _said(outcome, single)
             except Refusal as refusal:
                 status, problem, headers = body_of(refusal)
                 respond(status, headers, problem)
             else:
                 respond(200, JSON, said)
 
-        self._ctx.client.submit_then(parsed.events, done, namespace=namespace, origin="events", actor=who.actor)
+        return self.hand_over(parsed, done, namespace=home(who), origin="events", actor=who.actor)
+
+    def hand_over(
+        self,
+        parsed: Parsed,
+        done: Callable[[Outcome | Refusal], None],
+        *,
+        namespace: str,
+        origin: str,
+        actor: str | None,
+    ) -> bool:
+        """`take` for who has no task to wait in: `done` is told the outcome, or what `take` would raise.
+
+        False, with nothing done, unless all of it can go to the engine as it is. Raises `Refusal` if nothing can.
+        """
+        if parsed.rejected or any(named is not None and named != namespace for named in parsed.namespaces):
+            return False
+        size = sum(map(len, parsed.events))
+        if not parsed.events or self._in_flight + size > IN_FLIGHT_LIMIT:
+            return False
+        traffic = self.traffic_of(namespace, origin)
+
+        def told(taken: Answer | Refusal) -> None:
+            self._in_flight -= size
+            if isinstance(taken, Refusal):
+                traffic.refused(len(parsed.events), f"{taken.code}: {taken.detail}")
+                done(taken)
+                return
+            traffic.took(taken.accepted, taken.duplicates)
+            if taken.rejected:
+                traffic.refused(len(taken.rejected), f"{taken.rejected[-1][1]}: {taken.rejected[-1][2]}")
+            done(Outcome(taken.accepted, taken.duplicates, taken.rejected))
+
+        self._ctx.client.submit_then(parsed.events, told, namespace=namespace, origin=origin, actor=actor)
         self._in_flight += size
         return True
 

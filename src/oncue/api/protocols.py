@@ -13,9 +13,10 @@ from oncue.access.roles import Principal, allowed, namespaces
 from oncue.access.secrets import SCHEME, load_key, unseal
 from oncue.api.asgi import Receive, Scope, Send, answer, read_body
 from oncue.api.catalogue import Catalogue
+from oncue.api.connection import Respond
 from oncue.api.context import Context, document
-from oncue.api.guard import authenticate, check
-from oncue.api.ingest import Ingest
+from oncue.api.guard import authenticate, check, header
+from oncue.api.ingest import Ingest, Outcome
 from oncue.api.problems import body_of
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
@@ -41,6 +42,7 @@ class Protocols:
 
     def __init__(self, ctx: Context, ingest: Ingest, catalogue: Catalogue) -> None:
         self._ctx = ctx
+        self._ingest = ingest
         self._catalogue = catalogue
         self._keys: dict[str, str] = {}
         self._limit = ctx.config.limits.body_bytes
@@ -60,11 +62,28 @@ class Protocols:
         try:
             reply = await self._alertmanager_reply(scope, receive)
         except Refusal as refusal:
-            reply = alertmanager_refused(refusal)
-            reply.headers = {
-                name.decode(): value.decode() for name, value in body_of(refusal)[2] if name != b"content-type"
-            }
+            reply = _refused(refusal)
         await _reply(send, reply)
+
+    def at_once(self, scope: Scope, body: bytes, respond: Respond) -> bool:
+        """A post of alerts without a task, if nothing is wrong with it: False, with nothing done, otherwise.
+
+        Raises `Refusal` where `alertmanager` would answer with one.
+        """
+        if len(body) > self._limit or header(scope, b"content-encoding") is not None:
+            return False
+        who = scope["user"] = authenticate(scope, self._ctx.access, in_query=True)
+        check(who, "event:write")
+        assert who is not None
+        request = _request(
+            scope, scope["path"].removeprefix("/alertmanager"), body, place(who, "event:write"), who.actor
+        )
+
+        def done(outcome: Outcome | Refusal) -> None:
+            reply = _refused(outcome) if isinstance(outcome, Refusal) else Reply(status=200)
+            respond(reply.status, _headers(reply), reply.body)
+
+        return self._alertmanager.at_once(request, partial(self._ingest.hand_over, done=done))
 
     async def _alertmanager_reply(self, scope: Scope, receive: Receive) -> Reply:
         who = scope["user"] = authenticate(scope, self._ctx.access, in_query=True)
@@ -176,8 +195,19 @@ def _request(scope: Scope, path: str, body: bytes, namespace: str, actor: str | 
     )
 
 
-async def _reply(send: Send, reply: Reply) -> None:
+def _refused(refusal: Refusal) -> Reply:
+    """In Alertmanager's form, with the headers of ours."""
+    reply = alertmanager_refused(refusal)
+    reply.headers = {name.decode(): value.decode() for name, value in body_of(refusal)[2] if name != b"content-type"}
+    return reply
+
+
+def _headers(reply: Reply) -> list[tuple[bytes, bytes]]:
     headers = [(name.encode(), value.encode()) for name, value in reply.headers.items()]
     if reply.content_type is not None:
         headers.append((b"content-type", reply.content_type.encode()))
-    await answer(send, reply.status, [*headers, (b"x-content-type-options", b"nosniff")], reply.body)
+    return [*headers, (b"x-content-type-options", b"nosniff")]
+
+
+async def _reply(send: Send, reply: Reply) -> None:
+    await answer(send, reply.status, _headers(reply), reply.body)

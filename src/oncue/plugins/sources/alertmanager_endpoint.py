@@ -9,7 +9,7 @@ severity `info` are recorded as events and not listed.
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
@@ -22,6 +22,7 @@ from oncue.sdk.source import (
     Command,
     Ingest,
     Matcher,
+    Parsed,
     Refusal,
     Reply,
     Request,
@@ -39,6 +40,13 @@ QueryAlerts = Callable[[str], Awaitable[list[Alert]]]
 """The firing alerts of a namespace, with what repeats changed (count, last seen, deadline)."""
 QuerySilences = Callable[[str], Awaitable[list[Silence]]]
 """The silences of a namespace, expired ones included as long as they are kept."""
+
+
+class HandOver(Protocol):
+    """Gives all that was parsed to the engine, and sees to the answer; False, with nothing done, if it cannot."""
+
+    def __call__(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> bool: ...
+
 
 _encode: Final = msgspec.json.Encoder().encode
 _value: Final = msgspec.json.Decoder().decode
@@ -67,12 +75,17 @@ def route_of(path: str) -> str | None:
     return path if path in ALLOWED else None
 
 
+def is_post_of_alerts(method: str, path: str) -> bool:
+    """What Prometheus does all day."""
+    return method == "POST" and route_of(path) == "/api/v2/alerts"
+
+
 def permission(method: str, path: str) -> str | None:
     """What the sender must be allowed to do; None where anyone may ask."""
     route = route_of(path)
     if route in ("/-/healthy", "/-/ready"):
         return None
-    if route == "/api/v2/alerts" and method == "POST":
+    if is_post_of_alerts(method, path):
         return "event:write"
     if route in ("/api/v2/silences", "/api/v2/silence/{id}"):
         return "silence:read" if method == "GET" else "silence:write"
@@ -157,6 +170,20 @@ class AlertmanagerEndpoint:
         if parsed.events or parsed.rejected:
             await self._ingest(parsed, namespace=request.namespace, origin=ORIGIN, actor=request.actor)
         return _json("; ".join(faults), 400) if faults else Reply(status=200)
+
+    def at_once(self, request: Request, hand_over: HandOver) -> bool:
+        """A post of alerts without a task, if nothing is wrong with it: False, with nothing done, otherwise.
+
+        The answer is then 200 without a body, unless what was handed over is refused.
+        """
+        if not is_post_of_alerts(request.method, request.path):
+            return False
+        try:
+            _must_be_json(request)
+            parsed, faults = parse_alerts(request.body, self._clock(), self._resolve_timeout)
+        except Unacceptable:
+            return False  # the long way says why
+        return not faults and hand_over(parsed, namespace=request.namespace, origin=ORIGIN, actor=request.actor)
 
     async def _alerts(self, request: Request) -> list[dict[str, Any]]:
         asked = _asked(request)
