@@ -42,7 +42,8 @@ def segment(batch: int, first: int, last: int, at: int) -> str:
 
 
 def fact(position: int, type: str, at: int) -> str:
-    return f"""INSERT INTO fact VALUES ({position}, '{type}', 'default', '', 'x', {at}, 1, 1, NULL, NULL, NULL, x'')"""
+    body = f'{{"data":{{"policy":"default/p{position % 2}","uses":null}}}}'.encode().hex()
+    return f"""INSERT INTO fact VALUES ({position}, '{type}', 'default', '', 'x', {at}, 1, 1, NULL, NULL, NULL, x'{body}')"""
 
 
 def test_an_empty_journal_has_nothing_to_tell(data: Path) -> None:
@@ -65,6 +66,7 @@ def test_only_what_is_recent_counts(data: Path) -> None:
     )  # fmt: skip
     found = look(data)
     assert found.facts == {"oncue.policy.failed": 2}
+    assert found.named == {"oncue.policy.failed": ["default/p0", "default/p1"]}, "the newest first"
     assert (found.dead_letters_new, found.dead_letters_waiting) == (1, 2)
     assert (found.snapshot_at, found.oldest_at) == (old, old)
 

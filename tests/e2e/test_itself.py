@@ -151,6 +151,10 @@ spec: {{uses: sql, every: 1s, with: {{url: "secret://not-there", query: SELECT 1
     alert = next(one for one in server.items("alerts", service="oncue") if one["check"] == "oncue/self.secrets.missing")
     assert alert["resource"] == "oncue" and alert["annotations"]["runbook"] == "https://oncue.example/help"
     assert "default/not-there" in alert["annotations"]["summary"]
+    failed = next(
+        one for one in server.items("alerts", service="oncue") if one["check"] == "oncue/self.policies.failed"
+    )
+    assert "default/wrong" in failed["annotations"]["summary"]
     taken.close()
     for kind, name in (("Monitor", "blind"), ("Source", "deaf")):
         done = server.cli("delete", kind, name)

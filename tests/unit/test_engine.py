@@ -330,13 +330,15 @@ def test_what_had_begun_and_must_not_be_done_twice_is_unknown_after_a_crash(stor
 
 
 def test_a_heartbeat_that_stays_away_fires_and_its_return_resolves(story: Story) -> None:
-    story.apply("Monitor", "backup", {"uses": "heartbeat", "every": "1h", "grace": "5m", "severity": "critical"})
+    spec = {"uses": "heartbeat", "every": "1h", "grace": "5m", "severity": "critical", "runbook": "https://wiki/backup"}
+    story.apply("Monitor", "backup", spec)
     story.send("oncue.heartbeat.received", {"monitor": "default/backup"})
     story.wait("64m")
     assert not story.state.alerts
     story.wait("2m")
     (alert,) = story.state.alerts.values()
     assert alert.severity == "critical" and alert.state == "firing"
+    assert alert.annotations == {"runbook": "https://wiki/backup"}
     story.send("oncue.heartbeat.received", {"monitor": "default/backup"})
     assert alert.state == "resolved"
 

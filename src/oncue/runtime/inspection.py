@@ -82,6 +82,15 @@ class Inspection:
             effects_unknown=stored.facts.get("oncue.effect.unknown", 0),
             effects_failed=stored.facts.get("oncue.effect.failed", 0),
             policies_failed=stored.facts.get("oncue.policy.failed", 0),
+            named={
+                count: stored.named[type]
+                for count, type in (
+                    ("effects_unknown", "oncue.effect.unknown"),
+                    ("effects_failed", "oncue.effect.failed"),
+                    ("policies_failed", "oncue.policy.failed"),
+                )
+                if type in stored.named
+            },
             starts=stored.facts.get("oncue.engine.started", 0),
             monitors_failing=stored.monitors_failing,
             monitors_failing_count=stored.monitors_failing_count,

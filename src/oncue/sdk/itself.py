@@ -38,6 +38,8 @@ class Itself(msgspec.Struct, kw_only=True):
     """Effects of late that failed for good."""
     policies_failed: int
     """Policies' decisions of late that could not be carried out, or not wholly."""
+    named: dict[str, list[str]] = {}
+    """The policies or actions that the newest of these are about, by the name of the count above."""
     starts: int
     """Starts of the engine of late."""
     monitors_failing: list[str] = []

@@ -8,7 +8,18 @@ from oncue.store.schema import dead_letter, entity, fact, journal, segment, snap
 LETTERS = 10_000
 """Dead letters that are looked at, the newest; more are not told apart."""
 NAMED = 5
-"""Failing monitors that are named."""
+"""Of those that fail, so many are named."""
+LOOKED_AT = 100
+"""Facts of a type that are looked at for names, the newest."""
+
+
+class _About(msgspec.Struct, frozen=True):
+    policy: str | None = None
+    uses: str | None = None
+
+
+class _Fact(msgspec.Struct):
+    data: _About = _About()
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -18,6 +29,8 @@ class Condition(msgspec.Struct, frozen=True):
     dead_letters_waiting: int
     facts: dict[str, int]
     """Facts and own inputs of that time, by type, of those that were asked for."""
+    named: dict[str, list[str]]
+    """By type, the policies or actions that the newest of these facts are about."""
     monitors_failing: list[str]
     monitors_failing_count: int
     snapshot_at: int
@@ -49,18 +62,29 @@ def condition(connection: Connection, now_us: int, recent_us: int, types: tuple[
             fact.c.type.in_(types), fact.c.position >= first, fact.c.recorded_at >= since
         )
         facts = {row[0]: row[1] for row in connection.execute(counted.group_by(fact.c.type))}
+    named = {type: _names(connection, type, first) for type in facts if first is not None}
     failing = (entity.c.kind == "monitor", entity.c.state == "failing")
     count = connection.execute(select(func.count()).select_from(entity).where(*failing)).scalar() or 0
-    named = connection.execute(select(entity.c.id).where(*failing).order_by(entity.c.id).limit(NAMED)).scalars()
+    some = connection.execute(select(entity.c.id).where(*failing).order_by(entity.c.id).limit(NAMED)).scalars()
     began = connection.execute(select(func.min(journal.c.created_at))).scalar()
     return Condition(
         dead_letters_new=fresh,
         dead_letters_waiting=waiting,
         facts=facts,
-        monitors_failing=list(named) if count else [],
+        named={type: names for type, names in named.items() if names},
+        monitors_failing=list(some) if count else [],
         monitors_failing_count=count,
         snapshot_at=connection.execute(select(func.max(snapshot.c.at))).scalar() or began or now_us,
         oldest_at=connection.execute(
             select(segment.c.first_recorded_at).order_by(segment.c.first_position).limit(1)
         ).scalar(),
     )
+
+
+def _names(connection: Connection, type: str, first: int) -> list[str]:
+    newest = (
+        select(fact.c.body).where(fact.c.type == type, fact.c.position >= first).order_by(fact.c.position.desc())
+        .limit(LOOKED_AT)
+    )  # fmt: skip
+    about = [msgspec.json.decode(body, type=_Fact).data for body in connection.execute(newest).scalars()]
+    return list(dict.fromkeys(name for one in about if (name := one.policy or one.uses) is not None))[:NAMED]
