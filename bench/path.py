@@ -28,7 +28,6 @@ from oncue.runtime import frames, intake, making, writing
 from oncue.runtime.dedup import Dedup
 from oncue.runtime.making import Making
 from oncue.runtime.writing import WriterLoop
-from oncue.store import journal
 from oncue.store.journal import OpenSegment, Segment
 from oncue.store.writer import SQLiteDriver, Writer
 from tests.contract.writing import Writing
@@ -44,7 +43,8 @@ STAGES: Final[list[tuple[str, str, Any, str]]] = [
     ("front", "read and vet the events of a request", cloudevents, "parse_batch"),
     ("front", "read alerts, make them events", alertmanager, "parse_alerts"),
     ("front", "read what tells a repeat, hash the ids", intake.Intake, "unit"),
-    ("both", "hash the contents, for the Merkle tree", intake, "digest"),
+    ("front", "hash the contents, for the Merkle tree", intake, "digests"),
+    ("engine", "hash the contents of facts", making, "digest"),
     ("front", "pack the frame for the engine", frames, "encode"),
     ("engine", "unpack it", frames, "decode"),
     ("engine", "take turns, answer", WriterLoop, "_batch"),
@@ -83,7 +83,7 @@ class Profile:
     def watching(self) -> Iterator[None]:
         """Charge the stages for the length of the block."""
         kept = [(owner, name, getattr(owner, name)) for _, _, owner, name in STAGES]
-        users = (making, writing, intake, journal)
+        users = (making, writing, intake)
         try:
             for number, (owner, name, original) in enumerate(kept):
                 charged = self._charged(number, original)

@@ -35,6 +35,7 @@ from oncue.store.journal import (
     Segment,
     chain_hash,
     digest,
+    digests,
     seal_envelope,
 )
 from oncue.store.queries import Filters
@@ -77,6 +78,11 @@ def segment(*records: Record, types: tuple[str, ...] = ("a",), namespaces: tuple
                 r.position, r.recorded_at, r.flags, r.envelope, r.body, content, types[0], namespaces[0], 1, 2
             )
     return msgspec.structs.replace(made.close(records[0].position - 1), types=list(types), namespaces=list(namespaces))
+
+
+def test_hashing_many_is_hashing_each() -> None:
+    envelope, bodies = seal_envelope(("default", "/test", "user:basis-1")), [b"", b"{}", b"x" * 5_000]
+    assert digests(envelope, bodies) == b"".join(digest(envelope, body) for body in bodies)
 
 
 def at(us: int) -> datetime:

@@ -14,7 +14,7 @@ import msgspec
 from oncue.core.normalise import Outline
 from oncue.core.normalise import fingerprint as default_fingerprint
 from oncue.runtime.frames import SideWrite, Submit
-from oncue.store.journal import digest, seal_envelope
+from oncue.store.journal import digests, seal_envelope
 
 _NO_NUMBER: Final = bytes(8)
 
@@ -71,7 +71,7 @@ class Intake:
                 fingerprint = default_fingerprint(resource, seen.check or seen.type)
             outlines.append((seen.namespace, seen.type, seen.severity, fingerprint, seen.endsat))
         marks = array("I", map(crc32, bodies)).tobytes()
-        contents = b"".join([digest(envelope, body) for body in bodies])
+        contents = digests(envelope, bodies)
         return Submit(
             seq, namespace, origin, actor, bodies, b"".join(numbers), marks, contents, outlines, urgent, side or []
         )
