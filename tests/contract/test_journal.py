@@ -53,6 +53,21 @@ def test_a_duplicate_within_one_batch_counts_once(life: Writing) -> None:
     assert (answer.accepted, answer.duplicates) == (1, 1)
 
 
+def test_an_event_that_the_edge_should_not_have_let_through_is_refused_alone(life: Writing) -> None:
+    unreadable = life.event(title="x").replace(b'"title":', b'"title":5,"title":')
+    answer = life.submit(problem(life), unreadable, problem(life))
+    assert (answer.accepted, answer.rejected[0][:2]) == (2, (1, "event.malformed"))
+    assert both(life) == (0, 0)
+
+
+@pytest.mark.parametrize("endsat", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00", "soon"])
+def test_a_repeat_with_an_end_that_is_no_instant_is_refused_alone(life: Writing, endsat: str) -> None:
+    life.submit(*(problem(life) for _ in range(2)))
+    answer = life.submit(problem(life), problem(life, endsat=endsat), problem(life))
+    assert (answer.accepted, answer.rejected[0][:2]) == (2, (1, "event.poison"))
+    assert both(life) == (0, 0)
+
+
 def test_the_same_id_with_other_bytes_is_kept_as_evidence_and_changes_nothing(life: Writing) -> None:
     body = problem(life)
     life.submit(body)

@@ -167,6 +167,18 @@ def test_what_is_no_event_at_all_is_refused(document: bytes, code: str) -> None:
     assert refusal_of(document)[0] == code
 
 
+@pytest.mark.parametrize("name", ["title", "labels", "startsat", "time", "service", "traceparent"])
+def test_a_name_that_stands_twice_must_be_of_its_type_each_time(name: str) -> None:
+    last = {"labels": "{}", "startsat": "2026-01-31T23:59:00Z", "time": "2026-01-31T23:59:00Z"}.get(name, "x")
+    document = f'{{"specversion":"1.0","id":"a","source":"/x","type":"t","{name}":5,"{name}":"{last}"}}'.encode()
+    code, detail = refusal_of(document)
+    assert code == "event.malformed"
+    assert "stands twice" in detail
+    harmless = document.replace(b"5,", b"null,")
+    assert parse_structured(harmless).events == [harmless]
+    events.decode(harmless)
+
+
 def test_an_error_says_nothing_that_a_terminal_acts_on() -> None:
     _, detail = refusal_of(body(severity="\x1b[31m" + "x" * 1000))
     assert detail.isprintable()

@@ -69,6 +69,6 @@ def instant(text: str | None) -> datetime | None:
         return None
     try:
         parsed = msgspec.convert(text, datetime)
-    except msgspec.ValidationError as error:
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
         raise ValueError(str(error)) from error
-    return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)

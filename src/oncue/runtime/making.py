@@ -73,6 +73,14 @@ class Made(msgspec.Struct):
     """Alerts whose hot rows are no longer behind."""
 
 
+def _readable(body: bytes) -> events.Event | None:
+    """The event; None if the edge let through what its outline alone can be read of."""
+    try:
+        return events.decode(body)
+    except msgspec.DecodeError:
+        return None
+
+
 class Making:
     """One batch in the making."""
 
@@ -135,7 +143,7 @@ class Making:
                 unit.bodies[index], envelope, unit.namespace, unit.origin, unit.actor, numbers[index], marks[index],
                 unit.contents[32 * index : 32 * index + 32],
             )  # fmt: skip
-            if outline is None:
+            if outline is None or (event := _readable(one.body)) is None:
                 self._unreadable(unit, index, one.body, now, answer)
             elif verdict != "new":
                 answer.duplicates += 1
@@ -146,7 +154,7 @@ class Making:
                 replies.append(self._redrive(one, now))
                 answer.accepted += 1
             else:
-                reply, poison = self._input(events.decode(one.body), one, now)
+                reply, poison = self._input(event, one, now)
                 if poison is not None:
                     answer.rejected.append((index, "event.poison", poison))
                 else:

@@ -295,6 +295,11 @@ def _explain(document: bytes) -> str | None:
         raise Refusal("event.type_reserved", f"type: {_quoted(values['type'])}")
     if base64 is not None and bytes(base64) != b"null":
         _check_base64(base64, data)
+    try:
+        decode_document(document)
+    except msgspec.DecodeError as error:
+        # The last of several members of one name counts, but whoever reads the event by type looks at each of them.
+        raise _malformed(f"a name stands twice: {error}") from error
     namespace: str | None = values.get("namespace")
     return namespace
 
