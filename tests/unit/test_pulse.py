@@ -76,3 +76,18 @@ async def test_a_worker_that_can_open_nothing_says_so_and_beats_on(tmp_path: Pat
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
         beating.cancel()
     assert pulse.dead_man.problem == "the worker cannot ask: Too many open files"
+
+
+async def test_a_secret_that_holds_no_address_is_told_and_not_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config.load({"data": str(tmp_path)}, {"ONCUE_DEAD_MAN_URL": "secret://ping"})
+    surroundings = Surroundings(settings, Queries(tmp_path / "oncue.db"), QuietLog())
+    monkeypatch.setattr(surroundings, "_resolve", lambda reference, namespace: "https://[0f1e2d3c/x")
+    pulse = Pulse(settings, EngineClient(tmp_path / frames.SOCKET_NAME), surroundings, QuietLog())
+    state = pulse.dead_man
+    assert state is not None
+    await pulse._tell(state, None)
+    assert state.last_error is not None
+    assert state.last_error.startswith("http.url: ")
+    assert "0f1e2d3c" not in state.last_error

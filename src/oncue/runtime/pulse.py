@@ -138,6 +138,8 @@ class Pulse:
             failure = f"timeout: no answer within {PING_S:g} s"
         except OSError as error:  # no file descriptor is left
             failure = f"the worker cannot ask: {error.strerror}"
+        except ValueError:  # of an address in a secret, which nobody has checked; what is wrong with it may tell it
+            failure = "http.url: what the secret holds is not an http or https address"
         else:
             if said and problem is None:
                 state.last_success_at = datetime.now(UTC)
