@@ -173,6 +173,18 @@ def test_after_a_failed_sync_the_engine_starts_again_from_the_disk(site: Site) -
     sync_fails(site, 1)
 
 
+def test_what_cannot_be_read_is_refused_until_it_can(site: Site) -> None:
+    front = process(site.server, "front")
+    lists = ("alerts", "events", "incidents", "policies", "runs", "tickets")
+    with system_calls(front, "pread64", "error=EIO", *database(site.server)):
+        site.server.emit(event())  # so that what readers keep in memory is out of date
+        found = {path: site.server.client.get(f"/api/v1/{path}").status_code for path in lists}
+        assert 503 in found.values()
+        assert set(found.values()) <= {200, 503}, found
+    reads_go_on(site.server)
+    assert process(site.server, "front").pid == front.pid
+
+
 def test_a_slow_disk_makes_producers_wait_and_loses_nothing(site: Site) -> None:
     disk_is_slow(site, 2, 0.3)
 

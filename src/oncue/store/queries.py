@@ -32,7 +32,7 @@ from sqlalchemy import (
     tuple_,
     union,
 )
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from oncue.core.errors import Refusal
@@ -124,7 +124,8 @@ class Queries:
     async def run(self, query: Callable[[Connection], T], deadline_s: float = DEADLINE_S) -> T:
         """The answer of `query`, run in a thread within one transaction.
 
-        Raises `Refusal`: query.too_slow, engine.unavailable while there is no database yet, and what `query` raises.
+        Raises `Refusal`: query.too_slow, engine.unavailable while there is no database, or it cannot be read, and what
+        `query` raises.
         """
         return await asyncio.get_running_loop().run_in_executor(
             self._threads, partial(self.run_here, query, deadline_s)
@@ -144,7 +145,9 @@ class Queries:
                 finally:
                     driver.set_progress_handler(None, 0)
                     connection.exec_driver_sql("ROLLBACK")
-        except OperationalError as error:
+        except DatabaseError as error:
+            if type(error) not in (DatabaseError, OperationalError):  # a statement of ours that is wrong
+                raise
             if "interrupted" in str(error):
                 raise Refusal("query.too_slow", f"It was cut off after {deadline_s:g} s") from error
             raise Refusal("engine.unavailable", f"The database cannot be read: {error.orig}") from error
