@@ -338,17 +338,23 @@ class WriterLoop:
             self._writer.driver.idle()
 
     def _catch_up(self) -> float:
-        """Nothing waits: no commit stays under way, and, if the pause lasts, no hot row behind.
+        """Nothing waits: no commit stays under way, and, if the pause lasts, no hot row behind and no long log of writes.
 
         Gives how many seconds the loop may sleep.
         """
-        if not self._settle() or not self._behind or self.problem is not None:
+        if not self._settle() or self.problem is not None:
+            return 1.0
+        owes = self._writer.driver.owes()
+        if not self._behind and not owes:
             return 1.0
         pause_s = PAUSE_S - (self._monotonic() - self._busy_at)
-        if self._stopping or pause_s <= 0:
+        if pause_s > 0 and not self._stopping:
+            return pause_s
+        if self._behind:
             self._batch()
-            return 0.0
-        return pause_s
+        else:
+            self._writer.driver.idle()
+        return 0.0
 
     def _probe(self) -> bool:
         """Whether the store can be written again. Asked even if nothing waits, so that readiness comes back by itself."""

@@ -17,6 +17,9 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from oncue.store import schema
 from oncue.store.journal import Segment, chain_hash
 
+OWED_COMMITS: Final = 64
+"""Commits after which the first pause is used to move the write-ahead log: what it takes grows with them, and events that
+come meanwhile wait."""
 WAL_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of write-ahead log above which the writer moves it into the database."""
 
@@ -66,6 +69,7 @@ class Driver(Protocol):
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
     def idle(self) -> None: ...
+    def owes(self) -> bool: ...
     def full(self) -> bool: ...
     def close(self) -> None: ...
 
@@ -79,6 +83,7 @@ class SQLiteDriver:
         self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")
         self._path = path
         self._commits = 0
+        """Since the log was last moved into the database."""
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA busy_timeout = 5000")
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -98,6 +103,7 @@ class SQLiteDriver:
 
     def commit(self) -> None:
         self._connection.execute("COMMIT")
+        self._commits += 1
 
     def rollback(self) -> None:
         if self._connection.in_transaction:
@@ -105,6 +111,7 @@ class SQLiteDriver:
 
     def idle(self) -> None:
         """Move the write-ahead log into the database, as far as readers and the disk allow. Raises `SyncFailed`."""
+        self._commits = 0
         try:
             self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         except sqlite3.OperationalError as error:
@@ -112,9 +119,12 @@ class SQLiteDriver:
                 raise SyncFailed(str(error)) from error
             # Nothing is lost: the log holds it all, and the next pause tries again.
 
+    def owes(self) -> bool:
+        """Whether so much is in the write-ahead log that a short pause is worth being used for `idle`."""
+        return self._commits >= OWED_COMMITS
+
     def full(self) -> bool:
         """Whether the write-ahead log has outgrown its limit; looked at now and then."""
-        self._commits += 1
         if self._commits % 256:
             return False
         wal = self._path.with_name(self._path.name + "-wal")
@@ -168,6 +178,9 @@ class PostgreSQLDriver:
             self._connection.rollback()
 
     def idle(self) -> None: ...
+
+    def owes(self) -> bool:
+        return False
 
     def full(self) -> bool:
         return False
