@@ -43,6 +43,8 @@ HOT_AT_ONCE: Final = 256
 HOT_EVERY_S: Final = 1.0
 """How long hot rows may stay behind while there is no pause."""
 PAUSE_S: Final = 0.05
+"""Without work, from which on it is a pause: between requests that follow each other closely nothing waits, either."""
+IDLE_OVERDUE_S: Final = 30.0
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
@@ -125,6 +127,7 @@ class WriterLoop:
         self._recent = 0
         """Events of the newest batch."""
         self._busy_at = 0.0
+        self._idle_at = monotonic()
 
     # from other threads
 
@@ -168,7 +171,10 @@ class WriterLoop:
         self._stopping = False
 
     def when_idle(self, work: Callable[[], None]) -> None:
-        """Have `work` done in the loop's thread when nothing waits: compaction, snapshots, checkpoints."""
+        """Have `work` done in the loop's thread in the next pause: compaction, snapshots, checkpoints.
+
+        If there is none for `IDLE_OVERDUE_S`, an instant in which nothing waits must do.
+        """
         self._idle_work.append(work)
         self._wake.set()
 
@@ -188,8 +194,12 @@ class WriterLoop:
                 if self._stopping and self._in_flight is None:
                     return
                 if self._idle_work:
-                    self._idle_work.pop(0)()
-                    continue
+                    pause_s = self._until_pause_s()
+                    if pause_s <= 0 or self._monotonic() - self._idle_at > IDLE_OVERDUE_S:
+                        self._idle_at = self._monotonic()
+                        self._idle_work.pop(0)()
+                        continue
+                    wait_s = min(wait_s, pause_s)
                 self._wake.wait(wait_s)
             self._wake.clear()
             if self.problem is not None and self._monotonic() < self._retry_at:
@@ -347,7 +357,7 @@ class WriterLoop:
         owes = self._writer.driver.owes()
         if not self._behind and not owes:
             return 1.0
-        pause_s = PAUSE_S - (self._monotonic() - self._busy_at)
+        pause_s = self._until_pause_s()
         if pause_s > 0 and not self._stopping:
             return pause_s
         if self._behind:
@@ -355,6 +365,10 @@ class WriterLoop:
         else:
             self._writer.driver.idle()
         return 0.0
+
+    def _until_pause_s(self) -> float:
+        """Seconds until it counts as a pause that nothing waits; none are left if it does already."""
+        return PAUSE_S - (self._monotonic() - self._busy_at)
 
     def _probe(self) -> bool:
         """Whether the store can be written again. Asked even if nothing waits, so that readiness comes back by itself."""
