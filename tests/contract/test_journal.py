@@ -485,3 +485,17 @@ def test_too_much_at_once_is_refused_and_said_so(life: Writing) -> None:
     assert len(refused) == 2
     life.work()
     assert len(answers) == 12
+
+
+def test_pauses_grow_while_small_writes_work_and_batches_do_not(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(life.writer, "commit", lambda *_: (_ for _ in ()).throw(Unavailable("disk full")))
+        for _ in range(4):
+            answer = life.submit(problem(life), urgent=True)
+            assert answer.error is not None and answer.error[0] == "store.unavailable"
+            pauses.append(life.loop._pause_s())
+            life.loop.retry_now()
+    assert pauses == sorted(set(pauses))
+    assert life.submit(problem(life)).accepted == 1
+    assert life.loop._failures == 0

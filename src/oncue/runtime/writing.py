@@ -336,6 +336,7 @@ class WriterLoop:
         counters.events_duplicate += making.duplicates
         counters.events_rejected += making.rejected
         making.committed()
+        self._failures = 0
         if made.segment is not None:
             self._events = made.segment.events
         for id in made.hot_gone:
@@ -378,7 +379,7 @@ class WriterLoop:
             self._failed(str(failure), [])
             return False
         log.info("store available again")
-        self.problem, self._failures = None, 0
+        self.problem = None  # the next commit shows whether it holds: until then the pauses go on growing
         return True
 
     def _failed(self, reason: str, works: list[Work]) -> None:
