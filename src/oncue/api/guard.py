@@ -6,7 +6,6 @@ checked here for some namespace; the handler then checks it with `require` for t
 """
 
 import base64
-import binascii
 import hmac
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final
@@ -93,7 +92,7 @@ def _presented(scope: Scope, in_query: bool) -> str | None:
         if scheme.lower() == "basic":
             try:
                 return base64.b64decode(value, validate=True).decode().partition(":")[2]
-            except (binascii.Error, UnicodeDecodeError) as error:
+            except ValueError as error:  # not base64, or not UTF-8 in it
                 raise Refusal("auth.invalid", "The Authorization header is not basic credentials") from error
         raise Refusal("auth.invalid", "Send `Authorization: Bearer TOKEN`")
     if in_query and b"token=" in scope["query_string"]:
