@@ -92,6 +92,7 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
 """What the engine derives: prefix, the data's struct, what the data is, and each type's meaning."""
 
 OTHER_FACTS: Final[dict[str, str]] = {
+    "oncue.timer.failed": "What a timer was for could not be done, a defect of OnCue; `data` has the timer and the reason.",
     "oncue.event.limited": "Facts of an input caused nothing more, because of a bound; `data` has the bound and their number.",
     "oncue.notification.skipped": "Nobody was told, and `data` says why.",
 }

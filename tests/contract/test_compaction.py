@@ -128,17 +128,18 @@ def test_hot_rows_that_only_a_segment_holds_keep_it(life: Writing) -> None:
     assert compact(life) == 0
 
 
-def test_a_segment_that_is_damaged_stays_for_verification_to_name(life: Writing) -> None:
+@pytest.mark.parametrize("damage", ["body = x'00'", "types = '['", "body = (SELECT body FROM segment WHERE batch = 3)"])
+def test_a_segment_that_is_damaged_stays_for_verification_to_name(life: Writing, damage: str) -> None:
     small_batches(life, 100)
     life.pass_time(LATER_S)
     with sqlite3.connect(life.data / FILE_NAME) as connection:
-        connection.execute("UPDATE segment SET body = x'00' WHERE batch = 14")
+        connection.execute(f"UPDATE segment SET {damage} WHERE batch = 14")
         at = connection.execute("SELECT first_position FROM segment WHERE batch = 14").fetchone()[0]
     many = len(segments(life))
     assert compact(life)
     assert len(segments(life)) < many
     verdict = verify(life.data)
-    assert (verdict.exit_code, verdict.position) == (1, at)
+    assert (verdict.exit_code, verdict.position) == ((1, at) if damage.startswith("body") else (0, None))
 
 
 def test_a_merge_that_cannot_be_written_leaves_all_as_it_was(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from oncue.core import correlate, deduplicate
 from tests.unit.story import Story, owned
 
 
@@ -91,6 +93,75 @@ def test_a_lease_that_is_not_renewed_resolves_the_alert(story: Story) -> None:
     story.wait("4m")
     assert story.new()[0] == "alert.resolved"
     assert story.of("alert.resolved")[0]["resolved_by"] == "deadline"
+
+
+def test_a_lease_that_comes_with_a_repeat_holds_and_one_that_becomes_shorter_too(story: Story) -> None:
+    story.problem()
+    story.problem(endsat="2026-03-01T03:30:00Z")
+    story.problem(endsat="2026-03-01T03:10:00Z")
+    story.wait("9m")
+    assert story.state.alerts and next(iter(story.state.alerts.values())).state == "firing"
+    story.wait("2m")
+    assert next(iter(story.state.alerts.values())).resolved_by == "deadline"
+
+
+def test_an_alert_whose_text_does_not_evaluate_is_raised_without_it_and_the_policy_has_failed(story: Story) -> None:
+    shape = {"title": "${ event.data.nope.x }", "labels": {"a": "${ event.data.nope.x }", "b": "kept"}}
+    story.apply("Policy", "p", {"match": {"types": ["disk.full"]}, "alert": shape})
+    story.problem(data={"summary": "The disk is full"})
+    (alert,) = story.state.alerts.values()
+    assert (alert.title, alert.labels) == ("The disk is full", {"b": "kept"})
+    (failed,) = story.of("policy.failed")
+    assert (failed["reason"], failed["alert"]) == ("shape_failed", alert.id)
+    assert "event.data.nope.x" in failed["detail"]
+
+
+def test_a_held_alert_whose_text_does_not_evaluate_is_raised_when_its_time_comes(story: Story) -> None:
+    shape = {"title": "${ event.data.nope.x }"}
+    story.apply("Policy", "p", {"match": {"types": ["disk.full"]}, "condition": {"for": "1m"}, "alert": shape})
+    story.problem()
+    assert not story.state.alerts
+    story.wait("61s")
+    assert "alert.fired" in story.new() and "policy.failed" in story.new()
+
+
+def test_a_timer_that_cannot_be_handled_is_named_and_stops_nothing(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story.problem(endsat="2026-03-01T03:05:00Z")
+    before = story.state.dump()
+
+    def broken(*_: Any) -> bool:
+        raise ZeroDivisionError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deduplicate, "deadline", broken)
+        story.wait("6m")
+    assert story.new() == ["timer.failed"]
+    (failed,) = story.of("timer.failed")
+    assert failed["id"].startswith("alert.deadline/") and failed["reason"] == "ZeroDivisionError: a defect"
+    assert story.state.dump() != before
+    story.problem(resource="db-2")
+    assert len(story.state.alerts) == 2
+    story.wait("1m")
+    assert story.new() == []
+
+
+def test_what_a_timer_did_before_it_failed_is_undone(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    story.problem(endsat="2026-03-01T03:05:00Z")
+    (alert,) = story.state.alerts.values()
+    entities, position = msgspec.json.encode(story.state.alerts), story.state.position
+
+    def broken(*_: Any) -> None:
+        raise ZeroDivisionError("a defect")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(correlate, "left", broken)
+        story.wait("6m")
+    assert story.new() == ["timer.failed"]
+    assert msgspec.json.encode(story.state.alerts) == entities
+    assert story.state.position == position + 2
+    assert alert.state == "firing"
 
 
 def test_downtime_extends_leases(story: Story) -> None:

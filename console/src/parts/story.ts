@@ -96,7 +96,8 @@ function incidentEntry(verb: string, data: Data): Partial<Entry> {
 
 function policyEntry(verb: string, data: Data): Partial<Entry> {
   const name = text(data["policy"]) || text(data["name"]) || "policy";
-  const words: Record<string, string> = { fired: "fired", failed: "fired, but its response failed" };
+  const failed = data["reason"] === "shape_failed" ? "matched, but a text of its alert failed" : "fired, but its response failed";
+  const words: Record<string, string> = { fired: "fired", failed };
   return {
     text: `Policy ${name} ${words[verb] ?? "did not act"}`,
     code: text(data["reason"]) || verb,

@@ -27,6 +27,8 @@ def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
     alert.count = count = alert.count + 1
     alert.last_seen_at = now = tx.now
     if deadline_at is not None:
+        if alert.deadline_at is None or deadline_at < alert.deadline_at:
+            tx.timer(f"alert.deadline/{alert.id}", max(deadline_at, now))
         alert.deadline_at = deadline_at
     if count & (count - 1) == 0 or now - alert.updated_at >= FACT_EVERY:
         alert.updated_at = now

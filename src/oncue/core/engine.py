@@ -62,6 +62,14 @@ class Limited(msgspec.Struct):
     """How many were left without consequences."""
 
 
+class TimerFailed(msgspec.Struct):
+    """That what a timer was for could not be done, a defect of ours: the data of `oncue.timer.failed`."""
+
+    id: str
+    """What it was for: `what/of`."""
+    reason: str
+
+
 class Poison(Exception):
     """The engine could not handle an input; nothing of it was done."""
 
@@ -168,6 +176,8 @@ class Engine:
                     deadline_at = _lease_end(endsat)
                 except ValueError:
                     break
+                if deadline_at is None or alert.deadline_at is None or deadline_at < alert.deadline_at:
+                    break
             else:
                 deadline_at = alert.deadline_at
             if alert.id not in hot:
@@ -188,7 +198,13 @@ class Engine:
         while (timer := timers.first()) is not None and timer.due_at <= until:
             tx.cancel(timer.key)
             what, _, of = timer.key.partition("/")
-            self._timer(what, of)
+            before = tx.savepoint()
+            try:
+                self._timer(what, of)
+            except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
+                tx.back_to(before)
+                failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
+                tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
 
     def _timer(self, what: str, of: str) -> None:
         """A timer is due; what it was about may be gone or settled meanwhile."""
@@ -396,6 +412,8 @@ class Engine:
             incident = self.state.incidents.get(alert.incident or "")
             if incident is not None:
                 correlate.weigh(tx, incident, alert)
+        for finding, detail in asked.faults:
+            respond.decide(tx, finding, seen, "failed", "shape_failed", detail, alert=alert)
         return alert
 
     def _windows(self, seen: Seen, findings: list[Finding], alert: Alert | None) -> None:

@@ -37,7 +37,7 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`fired`, `blocked`, or `failed`: it should have responded and could not, or not wholly."""
     reason: str
     """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `cooldown`, `max_runs`, `depth`, `error`; or
-    `response_failed`. `runs` and `tickets` are what was done nevertheless."""
+    `response_failed`, or `shape_failed`: a text of its `alert` did not evaluate. `runs` and `tickets` are what was done nevertheless."""
     detail: str = ""
     values: dict[str, Any] = {}
     alert: str | None = None

@@ -12,7 +12,7 @@ from oncue.core import event as events
 from oncue.core.alert import Crossing
 from oncue.core.detect import Finding, policy_fingerprint
 from oncue.core.duration import seconds
-from oncue.core.expression import render, spoken
+from oncue.core.expression import Failed, render, spoken
 from oncue.core.normalise import Seen
 from oncue.core.tx import Tx
 
@@ -42,10 +42,12 @@ class Draft(msgspec.Struct):
     deadline_at: datetime | None = None
     tell: tuple[str, ...] = ()
     """Whom a policy names instead of the owner: `team:name`, `channel:name`."""
+    faults: tuple[tuple[Finding, str], ...] = ()
+    """Policies of which a text did not evaluate, and why; the alert is as it would be without that text."""
 
 
 def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
-    """The alert for this event. Raises `expression.Failed` if a policy's text does not evaluate."""
+    """The alert for this event. A policy's text that does not evaluate must not keep it from people: see `faults`."""
     event = seen.event
     data = seen.data() if seen.view_override is None else seen.view()["data"]
     asked = Draft(
@@ -84,27 +86,37 @@ def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
     scope = seen.scope_with(
         value=window.value if window is not None else None, limit=window.limit if window is not None else None
     )
+    faults: list[str] = []
     own = window is not None and window.fingerprint is None and (bool(window.value is not None) or _keyed(policy))
-    if wanted.fingerprint is not None:
-        asked.fingerprint = spoken(render(wanted.fingerprint, scope))[:255]
+    fingerprint = _said(wanted.fingerprint, scope, faults, 255)
+    if fingerprint is not None:
+        asked.fingerprint = fingerprint
     elif own:
         asked.fingerprint = policy_fingerprint(policy, finding.key)
     if wanted.severity is not None:
         asked.severity = wanted.severity
-    if wanted.title is not None:
-        asked.title = spoken(render(wanted.title, scope))[:TEXT_LIMIT]
-    if wanted.resource is not None:
-        asked.resource = spoken(render(wanted.resource, scope))[:TEXT_LIMIT]
-    if wanted.service is not None:
-        asked.service = spoken(render(wanted.service, scope))[:255]
-    for name in ("description", "runbook"):
-        text = getattr(wanted, name)
-        if text is not None:
-            asked.annotations = {**asked.annotations, name: spoken(render(text, scope))[:TEXT_LIMIT]}
-    if wanted.labels:
-        asked.labels = {**asked.labels, **{k: spoken(render(v, scope))[:TEXT_LIMIT] for k, v in wanted.labels.items()}}
+    asked.title = _said(wanted.title, scope, faults) or asked.title
+    asked.resource = _said(wanted.resource, scope, faults) or asked.resource
+    asked.service = _said(wanted.service, scope, faults, 255) or asked.service
+    texts = {name: _said(getattr(wanted, name), scope, faults) for name in ("description", "runbook")}
+    asked.annotations = {**asked.annotations, **{name: text for name, text in texts.items() if text is not None}}
+    labels = {name: _said(text, scope, faults) for name, text in wanted.labels.items()}
+    asked.labels = {**asked.labels, **{name: text for name, text in labels.items() if text is not None}}
     if wanted.ttl is not None:
         asked.deadline_at = tx.now + timedelta(seconds=seconds(wanted.ttl))
+    if faults:
+        asked.faults = (*asked.faults, (finding, "; ".join(faults)))
+
+
+def _said(text: str | None, scope: Any, faults: list[str], limit: int = TEXT_LIMIT) -> str | None:
+    """The text with its expressions evaluated; None if there is none, or if it joins the faults."""
+    if text is None:
+        return None
+    try:
+        return spoken(render(text, scope))[:limit]
+    except Failed as failure:
+        faults.append(str(failure))
+        return None
 
 
 def _keyed(policy: Any) -> bool:

@@ -184,6 +184,27 @@ class Tx:
         self.entities, self.cells, self.hot = {}, {}, {}
         self._touched.clear()
 
+    def savepoint(self) -> tuple[Any, ...]:
+        """Where this input stands, for `back_to`."""
+        return (
+            len(self.undo), len(self.derived), len(self.queue), dict(self.entities), dict(self.cells), dict(self.hot),
+            set(self._touched), self._ids, self._timers, self.state.position,
+        )  # fmt: skip
+
+    def back_to(self, savepoint: tuple[Any, ...]) -> None:
+        """Undo what this input did since then."""
+        undo, derived, queue, self.entities, self.cells, self.hot, touched, self._ids, self._timers, position = (
+            savepoint
+        )
+        since, self.undo[undo:] = self.undo[undo:], []
+        _undo(since, self.state)
+        del self.derived[derived:]
+        while len(self.queue) > queue:
+            self.queue.pop()
+        self._touched.clear()
+        self._touched.update(touched)
+        self.state.position = position
+
     # entities and cells
 
     def touch(self, entity: Any) -> None:

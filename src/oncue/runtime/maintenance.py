@@ -162,7 +162,7 @@ class Maintenance:
                 return False
             try:
                 row = compaction.merged(connection, run)
-            except zstandard.ZstdError as error:
+            except (zstandard.ZstdError, ValueError, msgspec.DecodeError) as error:
                 # It stays as it is, for verification to name it.
                 log.warning("a segment cannot be read", batches=run.batches, reason=str(error))
                 self._compacted = connection.execute(

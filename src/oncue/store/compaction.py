@@ -12,6 +12,7 @@ import zstandard
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from oncue.store.journal import unpack
 from oncue.store.schema import PARTITION, journal, segment
 
 EVENTS: Final = 4_096
@@ -83,17 +84,27 @@ def _run(run: Sequence[Any]) -> Run:
 
 
 def merged(connection: Connection, run: Run) -> tuple[Any, ...]:
-    """The row of `segment` that takes the place of the run's. Raises `zstandard.ZstdError` if one of them is damaged."""
+    """The row of `segment` that takes the place of the run's.
+
+    Raises `zstandard.ZstdError`, `ValueError` or `msgspec.DecodeError` if one of them is damaged.
+    """
     column = segment.c
-    rows = connection.execute(select(segment).where(column.batch.between(*run.batches)).order_by(column.batch)).all()
+    rows: Sequence[Any] = connection.execute(
+        select(segment).where(column.batch.between(*run.batches)).order_by(column.batch)
+    ).all()
+    heads, bodies = [], []
+    for row in rows:
+        if len(list(unpack(row.first_position, row.head, row.body))) != row.count:
+            raise ValueError(f"the segment of batch {row.batch} does not hold its {row.count} records")
+        heads.append(_decompress(row.head))
+        bodies.append(_decompress(row.body))
     first, last = rows[0], rows[-1]
     return (
         last.batch, first.first_position, last.last_position, first.first_recorded_at, last.last_recorded_at,
         sum(row.count for row in rows), sum(row.inputs for row in rows), sum(row.size for row in rows),
         _union(row.types for row in rows), _union(row.namespaces for row in rows),
         b"".join([row.ids for row in rows]), b"".join([row.digests for row in rows]), None,
-        _compress(b"".join([_decompress(row.head) for row in rows])),
-        _compress(b"".join([_decompress(row.body) for row in rows])),
+        _compress(b"".join(heads)), _compress(b"".join(bodies)),
     )  # fmt: skip
 
 
