@@ -4,6 +4,7 @@ A permission is `resource:verb`. A binding gives a role on one namespace, or on 
 denied. A token that belongs to a user can do no more than both the token and the user may.
 """
 
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
@@ -116,10 +117,12 @@ def namespaces(principal: Principal, permission: str) -> frozenset[str] | None:
     return own & bound
 
 
+@lru_cache(4_096)
 def _granted(bindings: tuple[Binding, ...], permission: str, namespace: str | None) -> bool:
     return any(binding.namespace in (ANY, namespace) and _holds(binding.role, permission) for binding in bindings)
 
 
+@lru_cache(4_096)
 def _namespaces(bindings: tuple[Binding, ...], permission: str) -> frozenset[str] | None:
     found = frozenset(binding.namespace for binding in bindings if _holds(binding.role, permission))
     return None if ANY in found else found

@@ -175,6 +175,9 @@ class Process:
         self.hub.committed_to(newest)
         gc.collect()
         gc.freeze()
+        gc.set_threshold(
+            10_000, 20, 20
+        )  # a request leaves some dozens of objects: to look at them at each tenth is too often
         if self.config.first_start_apply is not None and not await self.queries.run(manifests):
             await self._apply_starter(self.config.first_start_apply)
         if not self.access.has_administrator:

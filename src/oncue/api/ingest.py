@@ -5,6 +5,7 @@ calls has been recognised by `app.Front`. Valid members of a message are kept wh
 named in the answer and kept as dead letters.
 """
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,22 +43,26 @@ class Traffic:
         self.accepted = 0
         self.duplicates = 0
         self.rejected = 0
-        self.last_event_at: datetime | None = None
+        self._last_event_s = 0.0
         self.last_error: str | None = None
         self.last_error_at: datetime | None = None
         self._minutes: deque[tuple[int, int]] = deque(maxlen=RATE_MINUTES)
 
     def took(self, taken: int, duplicates: int) -> None:
         """Events were journaled."""
-        now = datetime.now(UTC)
+        now_s = self._last_event_s = time.time()
         self.accepted += taken
         self.duplicates += duplicates
-        self.last_event_at = now
-        minute = int(now.timestamp()) // 60
+        minute = int(now_s) // 60
         if self._minutes and self._minutes[-1][0] == minute:
             self._minutes[-1] = (minute, self._minutes[-1][1] + taken)
         else:
             self._minutes.append((minute, taken))
+
+    @property
+    def last_event_at(self) -> datetime | None:
+        """When events were journaled last."""
+        return datetime.fromtimestamp(self._last_event_s, UTC) if self._last_event_s else None
 
     def refused(self, count: int, why: str) -> None:
         """Members, or a whole message, were refused."""
