@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +25,7 @@ from oncue.core.engine import Engine
 from oncue.core.tx import Tx
 from oncue.plugins.sources import alertmanager, cloudevents
 from oncue.runtime import frames, intake, making, writing
+from oncue.runtime.clock import instant
 from oncue.runtime.dedup import Dedup
 from oncue.runtime.making import Making
 from oncue.runtime.writing import WriterLoop
@@ -70,6 +71,10 @@ STAGES: Final[list[tuple[str, str, Any, str]]] = [
     ("commit", "the rest of the commit", Writer, "commit"),
 ]
 """Where it runs, what it does, the function."""
+
+
+Parse = Callable[[bytes, datetime], list[bytes]]
+"""A request, and when it came, to events."""
 
 
 class Profile:
@@ -136,7 +141,7 @@ class Whole:
         )
         assert (applied.error, applied.rejected) == (None, []), applied
 
-    def feed(self, requests: list[bytes], parse: Callable[[bytes], list[bytes]]) -> float:
+    def feed(self, requests: list[bytes], parse: Parse) -> float:
         """Take the requests, some at a time, to the last commit. Gives the processor seconds of this process."""
         loop, unit = self._writing.loop, self._writing.intake.unit
         answered = itertools.count()
@@ -150,7 +155,9 @@ class Whole:
         before, sent = time.process_time(), 0
         while done < len(requests):
             while sent - done < AT_ONCE and sent < len(requests):
-                made = unit(sent, "default", "events", "token:bench", parse(requests[sent]))
+                made = unit(
+                    sent, "default", "events", "token:bench", parse(requests[sent], instant(self._writing.at_us))
+                )
                 loop.submit([frames.decode(frames.encode(made))], settle)
                 sent += 1
             if loop.waiting:
@@ -165,15 +172,15 @@ class Whole:
         self._writing.close()
 
 
-def _cloudevents(body: bytes) -> list[bytes]:
+def _cloudevents(body: bytes, _: datetime) -> list[bytes]:
     return cloudevents.parse_batch(body).events
 
 
-def _alerts(body: bytes) -> list[bytes]:
-    return alertmanager.parse_alerts(body, datetime.now(UTC))[0].events
+def _alerts(body: bytes, now: datetime) -> list[bytes]:
+    return alertmanager.parse_alerts(body, now)[0].events
 
 
-FORMS: Final[dict[str, tuple[Callable[[int], bytes], Callable[[bytes], list[bytes]]]]] = {
+FORMS: Final[dict[str, tuple[Callable[[int], bytes], Parse]]] = {
     "CloudEvents": (rows.cloudevent, _cloudevents),
     "Alertmanager's API": (rows.prometheus_alert, _alerts),
 }
