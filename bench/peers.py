@@ -116,10 +116,18 @@ def settled(server: Server, seconds: float = 1.0) -> None:
     deadline = quiet_since + 60
     processes = server.processes()
     for process in processes:
-        process.cpu_percent()
+        _busy(process)
     while time.monotonic() < deadline:
         time.sleep(0.25)
-        if sum(process.cpu_percent() for process in processes) > 10.0:
+        if sum(map(_busy, processes)) > 10.0:
             quiet_since = time.monotonic()
         if time.monotonic() - quiet_since > seconds:
             return
+
+
+def _busy(process: psutil.Process) -> float:
+    """Percent of a processor since it was asked before; none if it has ended, as a snapshot's process does."""
+    try:
+        return float(process.cpu_percent())
+    except psutil.NoSuchProcess:
+        return 0.0
