@@ -35,9 +35,6 @@ BATCH_EVENTS: Final = 500
 BATCH_S: Final = 0.02
 ASIDE_EVENTS: Final = 200
 """Waiting events from which on a commit is left to the second thread: below, handing over costs more than it saves."""
-GATHER_FROM: Final = 8
-"""Events in a batch from which on the next one is given a moment to become as large."""
-GATHER_S: Final = 0.0005
 HOT_AT_ONCE: Final = 256
 """Hot rows that are written with their batch; when more are behind, they are held in segments and written in a pause."""
 HOT_EVERY_S: Final = 1.0
@@ -124,8 +121,6 @@ class WriterLoop:
         """Alerts whose hot rows are behind what segments hold."""
         self._redriving: set[int] = set()
         self._hot_at = 0.0
-        self._recent = 0
-        """Events of the newest batch."""
         self._busy_at = 0.0
         self._idle_at = monotonic()
 
@@ -257,17 +252,13 @@ class WriterLoop:
         works: list[Work] = []
         answers: list[frames.Answer] = []
         size = 0
-        expected = self._recent if GATHER_FROM <= self._recent < ASIDE_EVENTS and self._in_flight is None else 0
         while size < BATCH_EVENTS and self._monotonic() - began < BATCH_S:
             work = self._next()
             if work is None:
-                if size >= expected or not self._more_comes(began):
-                    break
-                continue
+                break
             works.append(work)
             answers.append(making.unit(work.unit))
             size += work.events
-        self._recent = size
         if self._timer_due():
             self._ticks += 1
             making.tick(self._ticks)
@@ -291,18 +282,6 @@ class WriterLoop:
             self._failed(str(failure), works)
         else:
             self._committed(making, made, works, answers, seconds)
-
-    def _more_comes(self, began: float) -> bool:
-        """Whether something has queued, after a moment if need be.
-
-        Senders that were answered together come back nearly together, and a commit costs the disk the same for one of
-        them as for all.
-        """
-        left_s = GATHER_S - (self._monotonic() - began)
-        if left_s <= 0 or self._stopping or not self._wake.wait(left_s):
-            return False
-        self._wake.clear()
-        return True
 
     def _commit(self, made: Made) -> float:
         began = self._monotonic()
