@@ -556,6 +556,10 @@ def test_what_others_need_is_deleted_only_with_them_or_by_force(story: Story) ->
     assert (reply.code, reply.detail) == ("manifest.in_use", "Workflow/default/note is needed by Policy/default/a")
     team = story.answer("oncue.config.applied", {"changes": [{**gone, "kind": "Team", "name": "basis"}]})
     assert (team.code, team.detail) == ("manifest.in_use", "Team/default/basis is needed by Service/default/shop")
+    story.apply("SAPSystem", "prd", {"sid": "PRD", "owner": "team:basis", "instances": [{"host": "a", "number": "00"}]})
+    shop = {**gone, "kind": "Service", "name": "shop"}
+    team = story.answer("oncue.config.applied", {"changes": [shop, {**gone, "kind": "Team", "name": "basis"}]})
+    assert (team.code, team.detail) == ("manifest.in_use", "Team/default/basis is needed by SAPSystem/default/prd")
     story.send("oncue.config.applied", {"changes": [workflow], "force": True})
     story.apply("Workflow", "note", NOTE)
     story.send("oncue.config.applied", {"changes": [workflow, policy]})

@@ -14,6 +14,7 @@ from oncue.cli.show import as_yaml
 from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import KINDS
 
+PRD: dict[str, Any] = {"sid": "PRD", "instances": [{"host": "prdpas", "number": "00"}]}
 HEAD = "apiVersion: oncue/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n"
 
 
@@ -296,11 +297,48 @@ def test_a_manifest_that_is_there_twice_is_refused() -> None:
         ("OutboundAllow", {"host": "a b"}, "spec.host", "not a name"),
         ("OutboundAllow", {"host": "h", "expires": "soon"}, "spec.expires", "not a date"),
         ("Service", {"owner": "operators"}, "spec.owner", "team:NAME"),
+        ("SAPSystem", {**PRD, "owner": "basis"}, "spec.owner", "team:NAME"),
+        ("SAPSystem", {**PRD, "sid": "prd"}, "spec.sid", "three capital letters or digits"),
+        ("SAPSystem", {**PRD, "instances": []}, "spec.instances", "at least 1"),
+        ("SAPSystem", {**PRD, "role": "x" * 101}, "spec.role", "at most 100"),
+        ("SAPSystem", {**PRD, "tier": ""}, "spec.tier", "must not be empty"),
+        (
+            "SAPSystem",
+            {**PRD, "instances": [{"host": "pas.example.com", "number": "0"}]},
+            "spec.instances[0].number",
+            'two digits in quotes, as "00"',
+        ),
+        (
+            "SAPSystem",
+            {**PRD, "instances": [{"host": "PAS.example.com", "number": "00"}, {"host": "pas", "number": "00"}]},
+            "spec.instances[1]",
+            "instances[0] is the instance 00 of pas already",
+        ),
     ],
 )  # fmt: skip
 def test_what_does_not_hold_together_is_named(kind: str, spec: dict[str, Any], path: str, said: str) -> None:
     found = [problem for problem in _spec(kind, spec) if problem.level == "error" and problem.path == path]
     assert any(said in problem.detail for problem in found), _spec(kind, spec)
+
+
+def test_a_sap_system_is_called_by_its_sid() -> None:
+    (found,) = _spec("SAPSystem", PRD)
+    assert (found.path, found.detail) == ("metadata.name", "'x' is not the SID PRD; write prd")
+    document = {"apiVersion": "oncue/v1", "kind": "SAPSystem", "metadata": {"name": "prd"}, "spec": PRD}
+    assert manifests.validate(document).name == "prd"
+
+
+def test_instances_of_a_sap_system_differ_by_host_or_number() -> None:
+    hosts = [("10.1.0.1", "00"), ("10.1.0.2", "00"), ("2001:db8::1", "00"), ("2001:db8::2", "00"), ("pas", "01")]
+    several = {**PRD, "instances": [{"host": host, "number": number} for host, number in hosts]}
+    assert [one.path for one in _spec("SAPSystem", several)] == ["metadata.name"]
+
+
+def test_a_sap_system_needs_its_team_and_may_name_a_service() -> None:
+    document = {"apiVersion": "oncue/v1", "kind": "SAPSystem", "metadata": {"name": "prd"}}
+    given = manifests.validate({**document, "spec": {**PRD, "owner": "team:basis", "service": "erp"}})
+    found = manifests.missing([given], complete=True)
+    assert [(one.path, one.level) for one in found] == [("spec.owner", "error"), ("spec.service", "warning")]
 
 
 def test_values_with_expressions_are_not_compared_with_the_actions_schema() -> None:

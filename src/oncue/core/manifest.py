@@ -20,6 +20,8 @@ Name = Annotated[
     ),
 ]
 
+Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}$", description="A name or an address")]
+
 
 class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
     """Who a manifest is."""
@@ -366,6 +368,69 @@ class OutboundAllowSpec(Spec, kw_only=True, frozen=True):
     """Why it is needed."""
 
 
+class SAPInstance(Spec, kw_only=True, frozen=True):
+    """One instance of a SAP system."""
+
+    host: Host
+    """As the system itself calls it."""
+    number: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}$")]
+    """The instance number, in quotes: `"00"`."""
+    features: Annotated[
+        list[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]], msgspec.Meta(max_length=32)
+    ] = []
+    """What it does, as SAPControl says it: `ABAP`, `MESSAGESERVER`, `ENQUE`, `HDB` and so on."""
+    start_priority: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})?$")] | None = None
+    """Lower ones start first and stop last; in quotes: `"0.5"`."""
+    http_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    """Of its start service; by default 5NN13."""
+    https_port: Annotated[int, msgspec.Meta(ge=1, le=65535)] | None = None
+    """Of its start service; by default 5NN14."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The same for the same instance, whether its host is written with its domain or without."""
+        host = self.host.lower()
+        address = ":" in host or host.replace(".", "").isdigit()
+        return (host if address else host.partition(".")[0], self.number)
+
+
+class SAPDatabase(Spec, kw_only=True, frozen=True):
+    """The database that a SAP system keeps its data in."""
+
+    type: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]{2,20}$")]
+    """As the profile parameter dbms/type has it: `hdb` is HANA."""
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    """Of HANA, the tenant's."""
+    host: Host | None = None
+    """Where it answers."""
+    instance: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{2}$")] | None = None
+    """Of HANA: the instance number, in quotes."""
+
+
+class SAPSystemSpec(Spec, kw_only=True, frozen=True):
+    """A SAP system: what it is for, and what it consists of. Its name is its SID in lower case.
+
+    Its monitors find it by the SID, and report instances that differ from those declared here.
+    """
+
+    sid: Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9]{2}$")]
+    """The system's id, as `PRD`."""
+    description: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    """What people should know of it."""
+    tier: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] | None = None
+    """`production`, `test`, `development` or a word of yours."""
+    role: Annotated[str, msgspec.Meta(min_length=1, max_length=100)] | None = None
+    """What it is for, as `erp` or `bw`."""
+    owner: str | None = None
+    """`team:name`: who looks after it."""
+    service: str | None = None
+    """The service that it provides."""
+    instances: Annotated[list[SAPInstance], msgspec.Meta(min_length=1, max_length=500)]
+    """All of them, wherever they run."""
+    database: SAPDatabase | None = None
+    """Left out where it is not known."""
+
+
 KINDS: Final[dict[str, type[Spec]]] = {
     "Policy": PolicySpec,
     "Workflow": WorkflowSpec,
@@ -375,6 +440,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "Monitor": MonitorSpec,
     "Source": SourceSpec,
     "OutboundAllow": OutboundAllowSpec,
+    "SAPSystem": SAPSystemSpec,
 }
 
 

@@ -10,9 +10,11 @@ from typing import Final
 import msgspec
 
 from oncue.core.manifest import (
+    KINDS,
     Manifest,
     MonitorSpec,
     PolicySpec,
+    SAPSystemSpec,
     ServiceSpec,
     SourceSpec,
     Spec,
@@ -22,6 +24,8 @@ from oncue.core.state import State
 
 TARGETS: Final = frozenset({"Workflow", "Team", "Channel"})
 """Kinds that others need. A service may be named without being in the catalogue."""
+_OWNED: Final = ("Service", "Team", "SAPSystem")
+"""Kinds besides Policy that need others."""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -53,11 +57,13 @@ def references(spec: Spec, owner: str | None = None) -> Iterator[Reference]:
                 yield Reference(("spec", "notify", "team"), "Team", spec.notify.team)
             if spec.notify is not None and spec.notify.channel is not None:
                 yield Reference(("spec", "notify", "channel"), "Channel", spec.notify.channel)
-        case ServiceSpec():
+        case ServiceSpec() | SAPSystemSpec():
             owned = spec.owner or owner
             if owned is not None and owned.startswith("team:"):
                 where = ("spec", "owner") if spec.owner else ("metadata", "owner")
                 yield Reference(where, "Team", owned.removeprefix("team:"))
+            if isinstance(spec, SAPSystemSpec) and spec.service is not None:
+                yield Reference(("spec", "service"), "Service", spec.service)
         case TeamSpec():
             for index, channel in enumerate(spec.channels):
                 yield Reference(("spec", "channels", index), "Channel", channel)
@@ -80,14 +86,13 @@ def users(state: State, id: str) -> list[str]:
     found += [
         other.id
         for other in state.manifests.values()
-        if other.namespace == namespace and other.kind in ("Service", "Team") and _needs(_of(other), kind, name)
+        if other.namespace == namespace and other.kind in _OWNED and _needs(_of(other), kind, name)
     ]
     return sorted(found)
 
 
 def _of(manifest: Manifest) -> Iterator[Reference]:
-    struct = ServiceSpec if manifest.kind == "Service" else TeamSpec
-    return references(msgspec.convert(manifest.spec, struct), manifest.owner)
+    return references(msgspec.convert(manifest.spec, KINDS[manifest.kind]), manifest.owner)
 
 
 def _needs(found: Iterator[Reference], kind: str, name: str) -> bool:

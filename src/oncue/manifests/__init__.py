@@ -13,7 +13,7 @@ from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import API_VERSION, KINDS, Metadata, Spec
 from oncue.core.references import Reference, references
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
-from oncue.manifests.meaning import Finding, findings, owner_findings, review_findings
+from oncue.manifests.meaning import Finding, findings, name_findings, owner_findings, review_findings
 from oncue.manifests.schema import schema
 from oncue.manifests.shape import Misfit, misfits, near
 
@@ -255,8 +255,13 @@ def _spec(kind: Any, spec: Any, given: bool, parsed: Parsed) -> Iterator[Finding
     misfitting = misfits(spec, struct, ("spec",), parsed.plain)
     yield from map(_finding, misfitting)
     if not misfitting:
-        for finding in findings(msgspec.convert(spec, struct)):
+        accepted = msgspec.convert(spec, struct)
+        for finding in findings(accepted):
             yield msgspec.structs.replace(finding, path=("spec", *finding.path))
+        metadata = parsed.value.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        if isinstance(name, str):
+            yield from name_findings(name, accepted)
 
 
 def _near_kind(kind: str) -> str:

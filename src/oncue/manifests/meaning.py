@@ -24,6 +24,7 @@ from oncue.core.manifest import (
     Notify,
     OutboundAllowSpec,
     PolicySpec,
+    SAPSystemSpec,
     ServiceSpec,
     SourceSpec,
     Spec,
@@ -111,6 +112,12 @@ def findings(spec: Spec) -> Iterator[Finding]:
     check = _CHECKS.get(type(spec))
     if check is not None:
         yield from check(spec)
+
+
+def name_findings(name: str, spec: Spec) -> Iterator[Finding]:
+    """A SAP system is called as SAP calls it, so that whoever knows its SID finds it."""
+    if isinstance(spec, SAPSystemSpec) and name != spec.sid.lower():
+        yield Finding(("metadata", "name"), f"{name!r} is not the SID {spec.sid}; write {spec.sid.lower()}")
 
 
 def owner_findings(owner: str | None, path: Path_) -> Iterator[Finding]:
@@ -397,6 +404,16 @@ def _outbound(spec: OutboundAllowSpec) -> Iterator[Finding]:
             yield Finding(("expires",), f"{spec.expires!r} is not a date or an instant; write 2027-05-01T00:00:00Z")
 
 
+def _sap_system(spec: SAPSystemSpec) -> Iterator[Finding]:
+    yield from owner_findings(spec.owner, ("owner",))
+    seen: dict[tuple[str, str], int] = {}
+    for index, one in enumerate(spec.instances):
+        first = seen.setdefault(one.key, index)
+        if first != index:
+            detail = f"instances[{first}] is the instance {one.number} of {one.host} already"
+            yield Finding(("instances", index), detail)
+
+
 # Shared
 
 
@@ -461,4 +478,5 @@ _CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
     MonitorSpec: _monitor,
     SourceSpec: _source,
     OutboundAllowSpec: _outbound,
+    SAPSystemSpec: _sap_system,
 }

@@ -143,6 +143,12 @@ def _text(value: Any, kind: inspect.StrType, path: Path_, plain: dict[Path_, str
         yield Misfit(path, f"{_said(value)} does not have the form {_form(kind.pattern)}")
     elif kind.pattern == DURATION and length_s(value) > LONGEST_DAYS * 86_400:
         yield Misfit(path, f"{_said(value)} is too long: at most {LONGEST_DAYS}d")
+    elif kind.min_length is not None and len(value) < kind.min_length:
+        yield Misfit(
+            path, "must not be empty" if kind.min_length == 1 else f"has less than {kind.min_length} characters"
+        )
+    elif kind.max_length is not None and len(value) > kind.max_length:
+        yield Misfit(path, f"has {len(value)} characters; at most {kind.max_length} are taken")
 
 
 def _form(pattern: str) -> str:
@@ -153,6 +159,9 @@ _FORMS: Final = {
     r"^([0-9]+(\.[0-9]+)?(ms|s|m|h|d))+$": "of a duration, as 90s, 5m, 1h30m or 2d",
     r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$": "of a name: lower-case letters, digits, dots and hyphens, at most 63",
     r"^[a-z][a-z0-9_]{0,62}$": "of a step's id: lower-case letters, digits and _, beginning with a letter",
+    r"^[A-Za-z0-9.:_-]{1,253}$": "of a host: a name or an address",
+    r"^[A-Z][A-Z0-9]{2}$": "of a SID: three capital letters or digits, beginning with a letter",
+    r"^[0-9]{2}$": 'of an instance number: two digits in quotes, as "00"',
 }
 """Patterns in words."""
 
