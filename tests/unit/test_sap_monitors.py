@@ -161,6 +161,52 @@ async def test_all_instances_of_a_system_are_discovered_and_watched(system: SapS
     assert fault(found).detail == "dmoaas 03 is GRAY"
 
 
+def landscape(system: SapSystem, *hosts: str) -> dict[tuple[str, str], dict[str, Any]]:
+    """The system, declared with the instances on these hosts."""
+    numbers = {one.host: one.number for one in system.instances}
+    instances = [{"host": host, "number": numbers.get(host.lower().partition(".")[0], "07")} for host in hosts]
+    return {("SAPSystem", "dmo"): {"sid": "DMO", "instances": instances}}
+
+
+async def test_a_landscape_as_declared_is_no_fault(system: SapSystem, tmp_path: Path) -> None:
+    given = landscape(system, "DMOdb", "dmoascs.example.com", "dmopas", "dmoaas")
+    found = await probe("sap.system", system.primary, context(tmp_path, allows=[Allow("127.0.0.1")], declared=given))
+    assert found.fault is None
+    assert values(found)["sap.instances.drifted"] == 0.0
+
+
+async def test_an_instance_that_nobody_declared_is_a_warning_with_what_to_do(system: SapSystem, tmp_path: Path) -> None:
+    given = landscape(system, "dmodb", "dmoascs", "dmopas")
+    around = context(tmp_path, allows=[Allow("127.0.0.1")], declared=given)
+    for sid in ("DMO", None):
+        found = fault(await probe("sap.system", system.primary, around, sid=sid))
+        assert (found.code, found.severity) == ("sap.instance_undeclared", "warning")
+        assert found.title == "SAP system DMO: dmoaas 03 is there and not declared"
+        assert "oncue sap discover 127.0.0.1 -i 00" in found.detail
+    calm = await probe("sap.system", system.primary, around, drift=False)
+    assert calm.fault is None
+    assert "sap.instances.drifted" not in values(calm)
+
+
+async def test_an_instance_that_is_gone_is_as_bad_as_one_that_does_not_run(system: SapSystem, tmp_path: Path) -> None:
+    given = landscape(system, "dmodb", "dmoascs", "dmopas", "dmoaas", "dmogone", "dmolost")
+    around = context(tmp_path, allows=[Allow("127.0.0.1")], declared=given)
+    found = fault(await probe("sap.system", system.primary, around))
+    assert (found.code, found.severity, found.value) == ("sap.instance_missing", None, 2.0)
+    assert found.title == "SAP system DMO: 2 instances are declared and not there"
+    assert "dmogone 07, dmolost 07: declared in SAPSystem dmo, and not listed" in found.detail
+    system.instances[3].turn("GRAY", 0, 0)
+    worse = fault(await probe("sap.system", system.primary, around))
+    assert (worse.code, worse.title) == ("sap.instance", "SAP system DMO: 1 of 4 instances do not run")
+    assert worse.detail.startswith("dmoaas 03 is GRAY; dmogone 07, dmolost 07: declared")
+
+
+async def test_another_systems_landscape_does_not_matter(system: SapSystem, tmp_path: Path) -> None:
+    other = {("SAPSystem", "qas"): {"sid": "QAS", "instances": [{"host": "qaspas", "number": "00"}]}}
+    found = await probe("sap.system", system.primary, context(tmp_path, allows=[Allow("127.0.0.1")], declared=other))
+    assert found.fault is None
+
+
 @pytest.mark.parametrize(
     "name", ["sap.alerts", "sap.locks", "sap.processes", "sap.queues", "sap.syslog", "sap.system", "sap.workprocesses"]
 )

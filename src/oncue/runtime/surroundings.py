@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,8 @@ from oncue.store.queries import Queries
 
 OWN_NAMESPACE: Final = "default"
 """Where OnCue's own events are."""
+LANDSCAPE: Final = frozenset({"SAPSystem"})
+"""Kinds that say what there is to watch: plugins may read them."""
 
 
 class Surroundings:
@@ -30,6 +32,7 @@ class Surroundings:
         self._shell = ShellRules(config.actions.shell.enabled, tuple(config.actions.shell.allow))
         self._secrets = SecretStore(config.data, self._secret_row)
         self._allows: dict[str, list[Allow]] = {}
+        self._landscape: dict[tuple[str, str, str], Any] = {}
         self._itself: Callable[[float], Awaitable[Itself]] | None = None
 
     def inspect(self, itself: Callable[[float], Awaitable[Itself]]) -> None:
@@ -42,6 +45,10 @@ class Surroundings:
         for manifest in manifests:
             allows.setdefault(manifest.namespace, []).append(exception_of(manifest))
         self._allows = allows
+
+    def declare(self, manifests: Sequence[Manifest]) -> None:
+        """These manifests of `LANDSCAPE` say what is there from now on, each in its own namespace."""
+        self._landscape = {(one.namespace, one.kind, one.name): one.spec for one in manifests}
 
     def context(
         self,
@@ -67,7 +74,11 @@ class Surroundings:
             asked_at=asked_at,
             redelivered=redelivered,
             itself=self._itself if namespace == OWN_NAMESPACE else None,
+            declared=self._declared,
         )
+
+    def _declared(self, namespace: str, kind: str, name: str) -> dict[str, Any] | None:
+        return self._landscape.get((namespace, kind, name))
 
     def _resolve(self, reference: str, namespace: str) -> str:
         try:

@@ -31,7 +31,7 @@ from oncue.runtime.logs import configure
 from oncue.runtime.parent import die_with_parent
 from oncue.runtime.pulse import Pulse
 from oncue.runtime.sensing import Sensing
-from oncue.runtime.surroundings import Surroundings
+from oncue.runtime.surroundings import LANDSCAPE, Surroundings
 from oncue.sdk import ActionError, Log, registry
 from oncue.sdk.outbound import tls_context
 from oncue.store import queries
@@ -175,6 +175,7 @@ class Worker:
                 continue
             manifests = [msgspec.json.decode(body, type=Manifest) for body in bodies]
             self._surroundings.allow([one for one in manifests if one.kind == "OutboundAllow"])
+            self._surroundings.declare([one for one in manifests if one.kind in LANDSCAPE])
             self._inspection.configure(manifests)
             self._sensing.configure([one for one in manifests if one.kind == "Monitor"])
             self._listeners.configure([one for one in manifests if one.kind == "Source"])

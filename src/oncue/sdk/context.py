@@ -80,6 +80,7 @@ class Context:
         asked_at: datetime | None = None,
         redelivered: bool = False,
         itself: Callable[[float], Awaitable[Itself]] | None = None,
+        declared: Callable[[str, str, str], dict[str, Any] | None] | None = None,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -98,6 +99,7 @@ class Context:
         self.log: Log = _MaskedLog(log, self.mask)
         self._resolve = resolve
         self._itself = itself
+        self._declared = declared
         self._deadline = time.monotonic() + timeout_s
 
     @property
@@ -126,6 +128,13 @@ class Context:
         if self._itself is None:
             raise ActionError("oncue.elsewhere", "only a monitor of the namespace default may watch OnCue itself")
         return await self._itself(recent_s)
+
+    def declared(self, kind: str, name: str) -> dict[str, Any] | None:
+        """The spec of what is declared to be there under this name in the work's namespace, as it is in force now.
+
+        None if there is none. Only of kinds that describe the landscape: SAPSystem.
+        """
+        return self._declared(self.namespace, kind, name) if self._declared is not None else None
 
     def client(self, *, verify: bool = True) -> httpx.AsyncClient:
         """A guarded HTTP client that keeps to the deadline; use it as an async context manager."""

@@ -58,8 +58,9 @@ def context(
     asked_at: datetime | None = None,
     redelivered: bool = False,
     itself: Callable[[float], Awaitable[Itself]] | None = None,
+    declared: Mapping[tuple[str, str], dict[str, Any]] | None = None,
 ) -> Context:
-    """Real surroundings in a directory; `secrets` maps names to values."""
+    """Real surroundings in a directory; `secrets` maps names to values, `declared` kinds and names to specs."""
 
     def resolve(reference: str, namespace: str) -> str:
         name = reference.removeprefix("secret://")
@@ -81,6 +82,7 @@ def context(
         asked_at=asked_at,
         redelivered=redelivered,
         itself=itself,
+        declared=lambda namespace, kind, name: (declared or {}).get((kind, name)),
     )
 
 
