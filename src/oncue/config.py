@@ -135,8 +135,11 @@ class Config(Section, kw_only=True, frozen=True):
     @property
     def url(self) -> str:
         """Where people and links reach this server; never ends in a slash."""
-        if self.base_url is not None:
-            return self.base_url.rstrip("/")
+        return self.own_url if self.base_url is None else self.base_url.rstrip("/")
+
+    @property
+    def own_url(self) -> str:
+        """Where this machine reaches it, whatever stands in front."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
         return f"http://[{host}]:{self.port}" if ":" in host and "[" not in host else f"http://{host}:{self.port}"
 
@@ -181,11 +184,15 @@ def load(overrides: Mapping[str, Any] | None = None, environ: Mapping[str, str] 
 
 
 def load_client(
-    server: str | None = None, token: str | None = None, environ: Mapping[str, str] | None = None
+    server: str | None = None,
+    token: str | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    otherwise: str | None = None,
 ) -> Client:
-    """Where the command line's server is. Raises `Refusal` config.invalid."""
+    """Where the command line's server is; `otherwise` if nothing says. Raises `Refusal` config.invalid."""
     environ = os.environ if environ is None else environ
-    server = server or environ.get("ONCUE_SERVER") or Client().server
+    server = server or environ.get("ONCUE_SERVER") or otherwise or Client().server
     if not _is_http(server):
         raise Refusal("config.invalid", f"ONCUE_SERVER: {server!r} is not an http or https address")
     token = token or environ.get("ONCUE_TOKEN") or None

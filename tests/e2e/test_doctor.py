@@ -38,7 +38,8 @@ Seen = Callable[..., dict[str, Finding]]
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory of a server that ran and has stopped; what was seen while it ran lies beside it."""
     directory = tmp_path_factory.mktemp("doctor")
-    with Server(directory / "data") as server:
+    started = {"ONCUE_ACTIONS_SHELL_ENABLED": "true", "ONCUE_ACTIONS_SHELL_ALLOW": "/bin/true"}
+    with Server(directory / "data", variables=started) as server:
         (directory / "manifests.yaml").write_text(MANIFESTS)
         assert server.cli("apply", "-f", str(directory / "manifests.yaml")).returncode == 0
         assert server.cli("secret", "set", "other", stdin="x").returncode == 0
@@ -48,6 +49,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         variables = {"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN}
         up = run_cli("doctor", "--data", str(server.data), "--json", variables=variables)
         (directory / "up.json").write_text(json.dumps([up.returncode, json.loads(up.stdout)]))
+        alone = run_cli("doctor", "--data", str(server.data), "--json", variables={"ONCUE_TOKEN": ADMIN_TOKEN})
+        (directory / "alone.json").write_text(json.dumps([server.url, json.loads(alone.stdout)]))
         far = run_cli("doctor", "--data", str(directory / "nothing"), "-o", "json", variables=variables)
         (directory / "far.json").write_text(far.stdout)
     server.verify()
@@ -90,6 +93,14 @@ def test_all_is_seen_of_a_server_that_runs(data: Path) -> None:
     assert "default/wide" in by["outbound"]["seen"]
     assert by["dead man"]["state"] == "warn"
     assert all(one["hint"] for one in found if one["state"] != "ok")
+
+
+def test_a_server_is_looked_at_as_it_was_started(data: Path) -> None:
+    url, found = json.loads((data.parent / "alone.json").read_text())
+    by = {one["part"]: one for one in found}
+    assert by["address"]["seen"] == url
+    assert by["server"]["state"] == "ok" and by["server"]["seen"].startswith(f"{url} answers")
+    assert (by["shell"]["state"], by["shell"]["seen"]) == ("ok", "1 commands allowed")
 
 
 def test_a_server_elsewhere_is_seen_by_http_alone(data: Path) -> None:

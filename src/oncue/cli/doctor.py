@@ -14,6 +14,7 @@ from oncue import config
 from oncue.cli import doctor_data, doctor_machine, doctor_manifests, doctor_outside, doctor_server, show
 from oncue.cli.doctor_finding import Finding
 from oncue.core.errors import Refusal
+from oncue.runtime.running import running
 from oncue.store.database import FILE_NAME
 
 
@@ -46,17 +47,34 @@ def doctor(
 def findings(data: Path | None = None) -> Iterator[Finding]:
     """All findings, in the order in which one would look."""
     yield from doctor_machine.findings()
-    remote = True
+    remote, url = True, None
     try:
         loaded = config.load({"data": data})
     except Refusal as refusal:
         yield Finding("configuration", "fail", refusal.detail, refusal.entry.hint)
     else:
-        source = loaded.data / config.FILE
-        yield Finding("configuration", "ok", f"{source}" if source.exists() else "defaults and environment")
+        live, finding = _live(loaded)
+        yield finding
+        loaded = live or loaded
         yield from doctor_data.findings(loaded)
         yield from doctor_server.engine(loaded.data)
         yield from doctor_manifests.findings(loaded)
         yield from doctor_outside.findings(loaded)
         remote = not (loaded.data / FILE_NAME).exists()
-    yield from doctor_server.findings(remote=remote)
+        url = live.own_url if live is not None else None
+    yield from doctor_server.findings(remote=remote, url=url)
+
+
+def _live(loaded: config.Config) -> tuple[config.Config | None, Finding]:
+    """The configuration that the server runs with, if it runs, and what is to be said of it."""
+    source = loaded.data / config.FILE
+    seen = f"{source}" if source.exists() else "defaults and environment"
+    try:
+        live = running(loaded.data)
+    except PermissionError as error:
+        hint = "Run this as the server's user: its options and variables may differ from what is looked at here."
+        return None, Finding("configuration", "warn", f"{seen}; {error}", hint)
+    except Refusal as refusal:
+        hint = "Restart it with this version."
+        return None, Finding("configuration", "warn", f"{seen}; the running server has others: {refusal.detail}", hint)
+    return live, Finding("configuration", "ok", seen if live is None else "as the running server has it")

@@ -80,10 +80,10 @@ def _ask_engine(path: Path) -> frames.HealthReport:
                     return frame
 
 
-def findings(*, remote: bool) -> Iterator[Finding]:
-    """The server at ONCUE_SERVER. `remote` if nothing else tells of its monitors and dead letters."""
+def findings(*, remote: bool, url: str | None = None) -> Iterator[Finding]:
+    """The server at ONCUE_SERVER, or without that at `url`. `remote` if nothing else tells of its monitors and dead letters."""
     try:
-        with Server() as server:
+        with Server(url) as server:
             started = time.time()
             health = server.raw("GET", "/healthz", timeout=TIMEOUT_S)
             took = time.time() - started

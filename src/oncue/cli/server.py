@@ -22,8 +22,9 @@ class Server:
     Every method raises `Refusal`: server.unreachable, or what the server's problem document says.
     """
 
-    def __init__(self) -> None:
-        client = load_client()
+    def __init__(self, otherwise: str | None = None) -> None:
+        """`otherwise` is where the server is if ONCUE_SERVER does not say."""
+        client = load_client(otherwise=otherwise)
         self.url = client.server
         headers = {b"user-agent": f"oncue/{__version__}".encode(), b"accept": b"application/json"}
         if client.token is not None:

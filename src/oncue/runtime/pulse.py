@@ -51,8 +51,7 @@ class Pulse:
         self._client = client
         self._surroundings = surroundings
         self._log = log
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.host, config.host)  # noqa: S104 - compared, not bound
-        self._own = f"http://[{host}]:{config.port}" if ":" in host else f"http://{host}:{config.port}"
+        self._own = config.own_url
         self._committed = 0
         self._word = asyncio.Event()
         self._failed = 0

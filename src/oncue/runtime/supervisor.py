@@ -24,6 +24,7 @@ import structlog
 from oncue import config
 from oncue.core.errors import Refusal
 from oncue.runtime.logs import configure
+from oncue.runtime.running import LOCK, PARENT, announce
 
 log = structlog.get_logger()
 
@@ -75,7 +76,7 @@ def main(settings: config.Config) -> int:
         **os.environ,
         **config.environment(settings),
         "ONCUE_LISTEN_FD": str(server.fileno()),
-        "ONCUE_PARENT": str(os.getpid()),
+        PARENT: str(os.getpid()),
     }
     try:
         while not stopping:
@@ -93,11 +94,12 @@ def _lock(data: Path) -> int:
     """One server per data directory. The kernel drops the lock with the process."""
     import fcntl
 
-    descriptor = os.open(data / "oncue.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(data / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise Refusal("config.invalid", f"another server is using {data}") from error
+    announce(descriptor)
     return descriptor
 
 
