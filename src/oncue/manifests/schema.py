@@ -41,8 +41,10 @@ def schema(kind: str) -> dict[str, Any]:
 
 
 def descriptions(struct: type[msgspec.Struct]) -> dict[str, str]:
-    """The docstrings of a struct's fields, by name in the code: the text in quotes after each."""
-    return {name: " ".join(text.split()) for name, text in _STRING.findall(inspect.getsource(struct))}
+    """The docstrings of a struct's fields, inherited ones included, by name in the code: the text in quotes after each."""
+    bases = [one for one in reversed(struct.__mro__) if issubclass(one, msgspec.Struct) and one is not msgspec.Struct]
+    found = (_STRING.findall(inspect.getsource(one)) for one in bases)
+    return {name: " ".join(text.split()) for fields in found for name, text in fields}
 
 
 def _describe(component: dict[str, Any], struct: type[msgspec.Struct]) -> None:
