@@ -179,6 +179,28 @@ def test_what_cannot_be_done_is_refused_with_a_code_and_a_hint(
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "allow"),
+    [
+        ("PUT", "/api/v1/alerts", "GET"),
+        ("DELETE", "/api/v1/events", "GET, POST"),
+        ("POST", "/api/v1/stream", "GET"),
+        ("POST", "/api/v1/openapi.json", "GET"),
+        ("PATCH", "/api/v1/secrets/default/x/", "PUT, DELETE"),
+        *(("OPTIONS", path, None) for path in ("/", "/help/README.md", "/healthz", "/in/x", "/api/v1/me", "/api/v1/events",
+                                               "/api/v1/alerts/al-1/acknowledge", "/pagerduty/v2/enqueue")),
+    ],
+)  # fmt: skip
+def test_a_method_that_is_not_taken_is_told_which_are(
+    oncue_server: Server, method: str, path: str, allow: str | None
+) -> None:
+    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    answer = httpx.request(method, f"{oncue_server.url}{path}", headers=asked, trust_env=False)
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == allow or (allow is None and answer.headers["allow"])
+    assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+@pytest.mark.parametrize(
     ("body", "code"),
     [
         (b"", "request.invalid"),

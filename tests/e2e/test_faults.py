@@ -223,6 +223,28 @@ def test_a_front_that_has_just_begun_and_can_open_nothing_answers_who_is_connect
         assert server.client.get("/metrics").status_code == 200
 
 
+def test_what_needs_a_file_that_cannot_be_opened_is_refused_with_503_and_served_afterwards(site: Site) -> None:
+    client = site.server.client
+    document = client.get("/api/v1/openapi.json").json()["paths"]
+    paths = [path for path, item in document.items() if "get" in item and "{" not in path and "stream" not in path]
+    paths += ["/help/README.md", "/nowhere"]
+
+    def statuses() -> dict[str, int]:
+        found = {}
+        for path in paths:
+            answer = client.get(path)
+            found[path] = answer.status_code
+            assert answer.status_code != 503 or int(answer.headers["retry-after"]) > 0, path
+        found["secret"] = client.put("/api/v1/secrets/default/planted", json={"value": "x"}).status_code
+        return found
+
+    with no_more_descriptors(process(site.server, "front")):
+        short = statuses()
+    assert {path: status for path, status in short.items() if status >= 500 and status != 503} == {}
+    assert 503 in short.values()
+    assert {path: status for path, status in statuses().items() if status >= 500} == {}
+
+
 def test_front_and_worker_outlive_the_engine_also_when_they_can_open_nothing(site: Site) -> None:
     others = [process(site.server, name) for name in ("front", "worker")]
     with site.load():

@@ -43,15 +43,16 @@ from oncue.api import (
     tickets,
 )
 from oncue.api.admission import with_form_token
-from oncue.api.asgi import JSON, Receive, Scope, Send, answer, with_body
+from oncue.api.asgi import JSON, Receive, Scope, Send, answer, refuse, with_body
 from oncue.api.catalogue import Catalogue
 from oncue.api.connection import Respond
 from oncue.api.context import Context
 from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.health import Health
 from oncue.api.ingest import Ingest, guarded
+from oncue.api.methods import Methods
 from oncue.api.params import filters
-from oncue.api.problems import on_error, on_http_exception, on_refusal
+from oncue.api.problems import on_error, on_http_exception, on_refusal, shortage
 from oncue.api.protocols import Protocols
 from oncue.api.static import Console
 from oncue.core.errors import Refusal
@@ -122,6 +123,7 @@ class Front:
         self.litestar = _litestar(ctx, self.ingest, catalogue)
         self.document = openapi.build(self.litestar, OUTSIDE)
         self._document = msgspec.json.encode(self.document)
+        self._methods = Methods(self.document["paths"])
         self._console = console
         self._handbook = handbook.Handbook()
         self._refused_at: dict[str, float] = {}
@@ -141,6 +143,16 @@ class Front:
             await guarded(self._events(scope, receive, send), send)
             return
         counted = self._counting(scope, send)
+        try:
+            await self._dispatch(scope, receive, counted)
+        except OSError as error:
+            refusal = shortage(error)
+            if refusal is None:
+                raise
+            await refuse(counted, refusal)
+
+    async def _dispatch(self, scope: Scope, receive: Receive, counted: Send) -> None:
+        path: str = scope["path"]
         if path.startswith("/api/"):
             await self._api(scope, receive, counted)
         elif path.startswith(("/in/", "/heartbeat/", "/alertmanager/", "/pagerduty/")) or path in (
@@ -229,6 +241,7 @@ class Front:
             await guarded(self._litestar(scope, receive, send), send)
 
     async def _litestar(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._methods.require(scope["method"], scope["path"])
         public = scope["path"] == "/api/v1/sign-in" or scope["path"].startswith("/api/v1/links/")
         # Whoever signs in need not prove anything about the session that they may still have.
         scope["user"] = None if public else authenticate(scope, self.ctx.access)

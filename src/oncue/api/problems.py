@@ -1,5 +1,6 @@
 """Refusals as RFC 9457 problem documents: one shape for every error that leaves the server."""
 
+import errno
 from typing import Any, Final
 
 import msgspec
@@ -92,8 +93,18 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
     """Litestar's handler of everything else: logged with its trace, told without."""
     if isinstance(error, RecursionError | UnicodeDecodeError):
         return response_of(Refusal("request.malformed", "The body is nested too deeply, or is not JSON in UTF-8"))
+    refusal = shortage(error)
+    if refusal is not None:
+        return response_of(refusal)
     _log.error("request failed", path=request.scope["path"], method=request.scope["method"], exc_info=error)
     return response_of(Refusal("internal"))
+
+
+def shortage(error: Exception) -> Refusal | None:
+    """What is said when the process or the machine may open no more files; None for any other error."""
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return Refusal("server.exhausted", error.strerror or "", retry_after_s=2.0)
+    return None
 
 
 def _fault(extra: Any) -> str:

@@ -53,6 +53,7 @@ CODES: Final = _table(
     # overload and store
     ("ingest.overloaded", "Too much is waiting", 429, "Retry after the time in Retry-After."),
     ("store.unavailable", "The journal cannot be written now", 503, "Nothing was accepted. Retry after the time in Retry-After; see `oncue doctor`."),
+    ("server.exhausted", "The server can open no more files", 503, "Retry after the time in Retry-After; too many connections are open, or too few are allowed (LimitNOFILE)."),
     ("engine.unavailable", "The engine is not ready", 503, "It is starting or restarting; retry shortly."),
     # things
     ("alert.not_found", "No such alert", 404, "It may be past retention; list alerts to find it."),
