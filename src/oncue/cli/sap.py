@@ -2,21 +2,36 @@
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 import typer
 
 from oncue.cli import show
+from oncue.cli.server import Server
 from oncue.core.errors import Refusal
+from oncue.core.manifest import SAPInstance, SAPSystemSpec
 from oncue.plugins.sap.control import SapControl, Target
-from oncue.plugins.sap.rows import Instance, Property
+from oncue.plugins.sap.discovery import Discovered
+from oncue.plugins.sap.discovery import discover as ask
+from oncue.plugins.sap.landscape import declared, named
+from oncue.plugins.sap.rows import Instance
 from oncue.sdk import ActionError, Allow, Context, Guard, Mailer
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Look at a SAP system.")
 
 _EVERYWHERE = (Allow("0.0.0.0/0"), Allow("::/0"))
 """A person at a command line may connect to what they can reach."""
-_SID = "SAPSYSTEMNAME"
+_METHODS: Final = {
+    "sap.system": "GetSystemInstanceList",
+    "sap.processes": "GetProcessList",
+    "sap.alerts": "GetAlertTree",
+    "sap.workprocesses": "ABAPGetWPTable",
+    "sap.queues": "GetQueueStatistic",
+    "sap.syslog": "ABAPReadSyslog",
+    "sap.locks": "EnqGetLockTable",
+}
+"""What each monitor asks."""
 
 
 @app.callback()
@@ -30,28 +45,50 @@ def discover(
     instance: str = typer.Option("00", "--instance", "-i", help="The number of an instance there."),
     port: int | None = typer.Option(None, "--port", help="Its start service's port. [default: 5NN13, with TLS 5NN14]"),
     tls: bool = typer.Option(False, "--tls", help="Use HTTPS."),
-    tier: str | None = typer.Option(None, "--tier", help="A label of everything: production, test, ..."),
+    tier: str | None = typer.Option(None, "--tier", help="Of the system, and a label of everything: production, ..."),
+    role: str | None = typer.Option(None, "--role", help="What the system is for: erp, bw, ..."),
     owner: str | None = typer.Option(None, "--owner", help="Who answers for it: team:NAME or user:NAME."),
-    user: str | None = typer.Option(None, "--user", help="If reading is protected; asks for the password."),
+    user: str | None = typer.Option(None, "--user", help="For methods that are protected; asks for the password."),
+    update: bool = typer.Option(False, "--update", help="Print only what differs from the SAPSystem on the server."),
+    namespace: str | None = typer.Option(None, "--namespace", "-n", help="Of that SAPSystem. [default: default]"),
     timeout: float = typer.Option(30.0, "--timeout", min=1.0, help="Seconds."),
 ) -> None:
-    """Ask one instance for all of its system, and print manifests that watch it: for `oncue apply -f -`."""
+    """Ask one instance for all of its system, and print manifests that describe and watch it: for `oncue apply -f -`.
+
+    With `--update` the system is on the server already: what people wrote into its SAPSystem is kept, and only it and what
+    watches new instances is printed; nothing, if nothing has changed.
+    """
     if not (len(instance) == 2 and instance.isdigit()):
         raise typer.BadParameter("write two digits, as 00", param_hint="--instance")
     secret = "secret://discover" if user is not None else None
     target = Target(host=host, instance=instance, port=port, tls=tls, user=user, password=secret)
     password = show.password("Password") if user is not None else ""
     try:
-        sid, instances = asyncio.run(_asked(target, password, timeout))
+        found = asyncio.run(_asked(target, password, timeout))
     except ActionError as error:
         raise Refusal("request.invalid", f"{error.code}: {error.detail}") from error
-    documents = _manifests(sid, instances, target, tier, owner)
-    print("---\n".join(show.as_yaml(one) for one in documents), end="")
-    names = ", ".join(f"{one.hostname} {one.instance_nr:02} ({one.features})" for one in instances)
-    show.note(f"{sid}: {len(instances)} instances: {names}")
+    known = _known(found.sid, namespace or "default") if update else None
+    spec = _system(found, known.spec if known is not None else {}, {"tier": tier, "role": role, "owner": owner})
+    labels = {"sid": found.sid, **({"tier": spec["tier"]} if "tier" in spec else {})}
+    system = _document("SAPSystem", found.sid.lower(), spec, labels)
+    if known is not None:
+        made = _changed(found, known, system, target)
+    else:
+        made = [system, *_landscape(found, target, spec, labels), *_monitors(found, target, spec, labels)]
+    names = ", ".join(f"{one.hostname} {one.instance_nr:02} ({one.features})" for one in found.instances)
+    show.note(f"{found.sid}: {len(found.instances)} instances: {names}")
+    if found.database is not None:
+        show.note(f"{found.sid}: database: {_said(msgspec.to_builtins(found.database))}")
+    for note in found.notes:
+        show.note(f"{found.sid}: {note}")
+    if user is None:
+        _warn_of_protection(found.protected, made)
+    elif made:
+        show.note(f"{found.sid}: store the password for the monitors: oncue secret set {_secret(found.sid)}")
+    print("---\n".join(show.as_yaml(one) for one in made), end="")
 
 
-async def _asked(target: Target, password: str, timeout_s: float) -> tuple[str, list[Instance]]:
+async def _asked(target: Target, password: str, timeout_s: float) -> Discovered:
     context = Context(
         namespace="default",
         key="discover",
@@ -63,13 +100,108 @@ async def _asked(target: Target, password: str, timeout_s: float) -> tuple[str, 
         resolve=lambda reference, namespace: password,
         base_url="",
     )
-    client = SapControl(target, context)
-    properties = await client.rows("GetInstanceProperties", Property)
-    sid = next((one.value for one in properties if one.property == _SID), "")
-    instances = await client.rows("GetSystemInstanceList", Instance)
-    if not sid or not instances:
-        raise ActionError("sap.answer", "the instance names no system, or lists no instances")
-    return sid, sorted(instances, key=lambda one: (one.start_priority, one.instance_nr, one.hostname))
+    return await ask(SapControl(target, context), int(target.instance))
+
+
+class _Known(msgspec.Struct, frozen=True):
+    """What the server has of the system."""
+
+    spec: dict[str, Any]
+    monitors: list[dict[str, Any]]
+    """All of the namespace."""
+
+    @property
+    def instances(self) -> dict[tuple[str, str], SAPInstance]:
+        """The declared ones, by what tells them apart."""
+        return {one.key: one for one in msgspec.convert(self.spec, SAPSystemSpec).instances}
+
+
+def _known(sid: str, namespace: str) -> _Known:
+    """Raises `Refusal` manifest.not_found."""
+    with Server() as server:
+        kept = server.get(server.path("manifests", "SAPSystem", namespace, sid.lower()))
+        monitors = server.get("/manifests/Monitor")["items"]
+    return _Known(kept["spec"], [one for one in monitors if one["namespace"] == namespace])
+
+
+def _system(found: Discovered, kept: dict[str, Any], given: dict[str, str | None]) -> dict[str, Any]:
+    """The spec of the SAPSystem: what people say of it from the command line or as it is kept, and what was found.
+
+    Instances that are kept stay in their place, with their host as it was written.
+    """
+    said = {name: given.get(name) or kept.get(name) for name in ("description", "tier", "role", "owner", "service")}
+    if not kept:
+        said["service"] = f"sap-{found.sid.lower()}"
+    written = {one.key: one.host for one in msgspec.convert(kept.get("instances", []), list[SAPInstance])}
+    instances = {one.key: _plainly(one) for one in map(declared, found.instances)}
+    ordered = [key for key in written if key in instances] + [key for key in instances if key not in written]
+    shown = [msgspec.structs.replace(instances[key], host=written.get(key, instances[key].host)) for key in ordered]
+    told = msgspec.to_builtins(found.database) if found.database is not None else {}
+    database = {**(kept.get("database") or {}), **told}
+    return {
+        "sid": found.sid,
+        **{name: value for name, value in said.items() if value is not None},
+        "instances": msgspec.to_builtins(shown),
+        **({"database": database} if database else {}),
+    }
+
+
+def _plainly(instance: SAPInstance) -> SAPInstance:
+    """Without the ports that its number gives."""
+    first = 50013 + int(instance.number) * 100
+    return msgspec.structs.replace(
+        instance,
+        http_port=instance.http_port if instance.http_port != first else None,
+        https_port=instance.https_port if instance.https_port != first + 1 else None,
+    )
+
+
+def _changed(found: Discovered, known: _Known, system: dict[str, Any], target: Target) -> list[dict[str, Any]]:
+    """What is to be applied if something has changed, and notes of what has."""
+    spec, sid = system["spec"], found.sid
+    after, before = msgspec.convert(spec, SAPSystemSpec), msgspec.convert(known.spec, SAPSystemSpec)
+    if after == before:
+        show.note(f"{sid}: nothing has changed")
+        return []
+    new = [one for one in found.instances if declared(one).key not in known.instances]
+    listed = {one.key for one in after.instances}
+    gone = [one for key, one in known.instances.items() if key not in listed]
+    for word, instances in (("new", [declared(one) for one in new]), ("no longer there", gone)):
+        if instances:
+            show.note(f"{sid}: {word}: {named(instances)}")
+    for one in known.monitors:
+        if _watches(one["spec"].get("with") or {}, sid, gone):
+            show.note(
+                f"{sid}: it watches what is no longer there: oncue delete monitor {one['namespace']}/{one['name']}"
+            )
+    for part in ("tier", "role", "owner", "database"):
+        if getattr(after, part) != getattr(before, part):
+            show.note(f"{sid}: {part} was {_said(known.spec.get(part))}, is {_said(spec.get(part))}")
+    hosts = {one.hostname for one in new} - {one.host for one in before.instances}
+    return [system, *_allows(sid, hosts), *_of_instances(found, new, target, spec, system["metadata"]["labels"])]
+
+
+def _watches(given: dict[str, Any], sid: str, instances: list[SAPInstance]) -> bool:
+    if given.get("sid") != sid or not isinstance(given.get("host"), str):
+        return False
+    asked = SAPInstance(host=given.get("hostname") or given["host"], number=str(given.get("instance", ""))).key
+    return asked in {one.key for one in instances}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(str(one) for one in value.values())
+    return "not told" if value is None else str(value)
+
+
+def _warn_of_protection(protected: frozenset[str], made: list[dict[str, Any]]) -> None:
+    """Monitors that will fail without a user are told, with the methods that they call."""
+    uses = {one["spec"]["uses"] for one in made if one["kind"] == "Monitor"}
+    found = sorted(f"{name} ({method})" for name, method in _METHODS.items() if name in uses and method in protected)
+    if found:
+        show.warning(
+            f"without a user these will fail, as the instance protects what they ask: {', '.join(found)}; give --user"
+        )
 
 
 class _NoLog:
@@ -82,56 +214,92 @@ class _NoLog:
         """Nothing."""
 
 
-def _manifests(
-    sid: str, instances: list[Instance], asked: Target, tier: str | None, owner: str | None
+def _landscape(
+    found: Discovered, asked: Target, system: dict[str, Any], labels: dict[str, str]
 ) -> list[dict[str, Any]]:
-    low = sid.lower()
-    service = f"sap-{low}"
-    labels = {"sid": sid, **({"tier": tier} if tier else {})}
+    """The system as a service, and the hosts that may be asked."""
+    sid = found.sid
     spec: dict[str, Any] = {
         "description": f"The SAP system {sid}",
-        "criticality": "high" if tier == "production" else "medium",
+        "criticality": "high" if system.get("tier") == "production" else "medium",
         "resources": [sid, f"{sid}/*", f"*_{sid}_*"],
     }
-    made = [_document("Service", service, spec | ({"owner": owner} if owner else {}), labels)]
-    made += [
-        _document("OutboundAllow", f"sap-{low}-{_plain(host)}", {"host": host, "reason": f"SAPControl of {sid}"})
-        for host in sorted({one.hostname for one in instances} | {asked.host})
+    service = _document("Service", f"sap-{sid.lower()}", spec | _part(system, "owner"), labels)
+    return [service, *_allows(sid, {one.hostname for one in found.instances} | {asked.host})]
+
+
+def _allows(sid: str, hosts: set[str]) -> list[dict[str, Any]]:
+    return [
+        _document(
+            "OutboundAllow", f"sap-{sid.lower()}-{_plain(host)}", {"host": host, "reason": f"SAPControl of {sid}"}
+        )
+        for host in sorted(hosts)
     ]
-    given = _where(asked.host, asked.instance, sid, asked.port, asked.tls)
-    made.append(_monitor(f"{low}-system", "sap.system", "30s", service, labels, given, severity="critical"))
+
+
+def _monitors(found: Discovered, asked: Target, system: dict[str, Any], labels: dict[str, str]) -> list[dict[str, Any]]:
+    """One for the system as a whole, and those of the instances."""
+    given = _where(asked.host, asked.instance, found.sid, asked.port, asked.tls)
+    whole = _Making(found, system.get("service"), labels, given, asked.user)
+    name = f"{found.sid.lower()}-system"
+    return [
+        whole.monitor(name, "sap.system", "30s", severity="critical"),
+        *_of_instances(found, found.instances, asked, system, labels),
+    ]
+
+
+def _of_instances(
+    found: Discovered, instances: list[Instance], asked: Target, system: dict[str, Any], labels: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Of each instance what fits its features."""
+    made = []
     for one in instances:
         number = f"{one.instance_nr:02}"
         standard = (50014 if asked.tls else 50013) + one.instance_nr * 100
         port = one.https_port if asked.tls else one.http_port
-        given = _where(one.hostname, number, sid, port if port not in (0, standard) else None, asked.tls)
-        name = f"{low}-{number}-{_plain(one.hostname)}"
+        given = _where(one.hostname, number, found.sid, port if port not in (0, standard) else None, asked.tls)
+        name = f"{found.sid.lower()}-{number}-{_plain(one.hostname)}"
+        making = _Making(found, system.get("service"), labels, given, asked.user)
         features = set(one.features.split("|"))
-        made.append(_monitor(f"{name}-processes", "sap.processes", "30s", service, labels, given))
+        made.append(making.monitor(f"{name}-processes", "sap.processes", "30s"))
         if "ABAP" in features:
-            made.append(_monitor(f"{name}-performance", "sap.alerts", "1m", service, labels, given, thresholds=[
+            made.append(making.monitor(f"{name}-performance", "sap.alerts", "1m", thresholds=[
                 {"metric": "sap.dialog.response_time", "warning": 1500, "major": 3000, "readings": 3, "hysteresis": 200},
             ]))  # fmt: skip
-            made.append(_monitor(f"{name}-work", "sap.workprocesses", "30s", service, labels, given, thresholds=[
+            made.append(making.monitor(f"{name}-work", "sap.workprocesses", "30s", thresholds=[
                 {"metric": "sap.wp.used", "warning": 80, "major": 95, "readings": 4, "hysteresis": 5},
             ]))  # fmt: skip
-            made.append(_monitor(f"{name}-queues", "sap.queues", "30s", service, labels, given, thresholds=[
+            made.append(making.monitor(f"{name}-queues", "sap.queues", "30s", thresholds=[
                 {"metric": "sap.queue.length", "warning": 50, "major": 500, "readings": 2},
             ]))  # fmt: skip
-            made.append(_monitor(f"{name}-syslog", "sap.syslog", "1m", service, labels, given, severity="warning"))
+            made.append(making.monitor(f"{name}-syslog", "sap.syslog", "1m", severity="warning"))
         if "ENQUE" in features:
-            made.append(_monitor(f"{name}-locks", "sap.locks", "5m", service, labels, given, thresholds=[
+            made.append(making.monitor(f"{name}-locks", "sap.locks", "5m", thresholds=[
                 {"metric": "sap.locks.oldest", "warning": 14400, "major": 43200},
             ]))  # fmt: skip
     return made
 
 
-def _monitor(
-    name: str, uses: str, every: str, service: str, labels: dict[str, str], given: dict[str, Any], **more: Any
-) -> dict[str, Any]:
-    tier = {"labels": {"tier": labels["tier"]}} if "tier" in labels else {}
-    spec = {"uses": uses, "every": every, "retries": 1, "service": service, **tier, "with": given, **more}
-    return _document("Monitor", name, spec, labels)
+class _Making(msgspec.Struct, frozen=True):
+    """What the monitors of one start service have in common."""
+
+    found: Discovered
+    service: str | None
+    labels: dict[str, str]
+    given: dict[str, Any]
+    user: str | None
+
+    def monitor(self, name: str, uses: str, every: str, **more: Any) -> dict[str, Any]:
+        """A manifest; with the user only where the method wants one."""
+        spec: dict[str, Any] = {"uses": uses, "every": every, "retries": 1}
+        if self.service is not None:
+            spec["service"] = self.service
+        if "tier" in self.labels:
+            spec["labels"] = {"tier": self.labels["tier"]}
+        spec["with"] = self.given
+        if self.user is not None and _METHODS[uses] in self.found.protected:
+            spec["with"] = {**self.given, "user": self.user, "password": f"secret://{_secret(self.found.sid)}"}
+        return _document("Monitor", name, spec | more, self.labels)
 
 
 def _where(host: str, number: str, sid: str, port: int | None, tls: bool) -> dict[str, Any]:
@@ -149,3 +317,11 @@ def _document(kind: str, name: str, spec: dict[str, Any], labels: dict[str, str]
 def _plain(host: str) -> str:
     """A host as part of a manifest's name."""
     return "".join(mark if mark.isascii() and mark.isalnum() else "-" for mark in host.lower()).strip("-") or "host"
+
+
+def _part(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    return {name: spec[name]} if name in spec else {}
+
+
+def _secret(sid: str) -> str:
+    return f"sap-{sid.lower()}"

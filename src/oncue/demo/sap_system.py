@@ -61,8 +61,9 @@ class Call(msgspec.Struct, frozen=True):
 class Instance:
     """One instance: its programs, and where it is between started and stopped."""
 
-    def __init__(self, name: str, number: str, kind: Kind, host: str) -> None:
+    def __init__(self, name: str, number: str, kind: Kind, host: str, sid: str) -> None:
         self.name = name
+        self.sid = sid
         self.number = number
         self.kind = kind
         self.host = host
@@ -101,7 +102,7 @@ class Instance:
             runs = state == "GREEN" and not dead
             found.append({
                 "name": name,
-                "description": description,
+                "description": f"{description}-{self.sid}" if name == "hdbindexserver" else description,
                 "dispstatus": "SAPControl-" + ("GRAY" if dead else state),
                 "textstatus": "Running" if runs else self._changing() if state == "YELLOW" else "Stopped",
                 "starttime": _instant(at) if runs else "",
@@ -141,12 +142,16 @@ class SapSystem:
         self.faults: dict[str, str] = {}
         self.denied: set[str] = set()
         """Users who sign in rightly and may do nothing."""
+        self.protected = {*PROTECTED, "ParameterValue"}
+        """Methods that want a user. Put reading ones in, too, for a system with SAP's own default."""
+        self.parameters: dict[str, str] = {"SAPSYSTEMNAME": sid}
+        """Of the profile."""
         low = sid.lower()
         self.instances = [
-            Instance("HDB02", "02", "HDB", f"{low}db"),
-            Instance("ASCS01", "01", "ASCS", f"{low}ascs"),
-            Instance("D00", "00", "ABAP", f"{low}pas"),
-            Instance("D03", "03", "ABAP", f"{low}aas"),
+            Instance("HDB02", "02", "HDB", f"{low}db", sid),
+            Instance("ASCS01", "01", "ASCS", f"{low}ascs", sid),
+            Instance("D00", "00", "ABAP", f"{low}pas", sid),
+            Instance("D03", "03", "ABAP", f"{low}aas", sid),
         ]
         self.syslog: list[dict[str, str]] = []
         self.locks: list[dict[str, str]] = []
@@ -175,7 +180,7 @@ class SapSystem:
     @property
     def primary(self) -> Instance:
         """The primary application server."""
-        return self.instances[2]
+        return next(one for one in self.instances if one.kind == "ABAP")
 
     @property
     def calls(self) -> list[Call]:
@@ -238,6 +243,14 @@ class SapSystem:
             raise _Fault(f"Method '{method}' not implemented: method name or namespace not recognized")
         return name, rows()
 
+    def parameter(self, name: str) -> str:
+        """A value of the profile. Raises `_Fault`."""
+        if "ParameterValue" in self.faults:
+            raise _Fault(self.faults["ParameterValue"])
+        if name not in self.parameters:
+            raise _Fault(f"Invalid parameter: {name}")
+        return self.parameters[name]
+
     def _change(self, instance: Instance, method: str) -> None:
         takes = self.takes_s
         if method == "Start" and instance.state() == "GRAY":
@@ -271,7 +284,7 @@ class SapSystem:
         values = {
             "SAPSYSTEM": instance.number, "SAPSYSTEMNAME": self.sid, "INSTANCE_NAME": instance.name,
             "SAPLOCALHOST": instance.host, "StartPriority": _PRIORITY[instance.kind],
-            "Protected Webmethods": ",".join(PROTECTED),
+            "Protected Webmethods": ",".join(sorted(self.protected)),
         }  # fmt: skip
         return [{"property": name, "propertytype": "Attribute", "value": value} for name, value in values.items()]
 
@@ -382,9 +395,9 @@ class _Handler(BaseHTTPRequestHandler):
                 raise _Fault("Bad Request", 400)
             call = soap.body(self.rfile.read(length))
             method = call.name
-            if method in PROTECTED:
+            if method in system.protected:
                 self._sign_in()
-            name, rows = system.answer(instance, method, call)
+            content = _answered(system, instance, method, call)
         except _Fault as fault:
             self._note(method, refused=True)
             self._reply(fault.status, _fault(fault.said))
@@ -393,7 +406,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._reply(400, _fault(f"Validation constraint violation: {error}"))
         else:
             self._note(method)
-            self._reply(200, _response(method, name, rows))
+            self._reply(200, content)
 
     def _sign_in(self) -> None:
         system = self.server.system
@@ -444,6 +457,13 @@ def _wrapped(content: str) -> bytes:
         ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:xsd="http://www.w3.org/2001/XMLSchema"'
         f' xmlns:SAPControl="{soap.NAMESPACE}"><SOAP-ENV:Body>{content}</SOAP-ENV:Body></SOAP-ENV:Envelope>'
     ).encode()
+
+
+def _answered(system: SapSystem, instance: Instance, method: str, call: soap.Node) -> bytes:
+    if method == "ParameterValue":
+        value = escape(system.parameter(call.said("parameter")))
+        return _wrapped(f"<SAPControl:{method}Response><value>{value}</value></SAPControl:{method}Response>")
+    return _response(method, *system.answer(instance, method, call))
 
 
 def _response(method: str, name: str, rows: list[dict[str, str]]) -> bytes:

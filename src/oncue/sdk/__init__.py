@@ -2,7 +2,7 @@
 
 from oncue.core.alert import Crossing
 from oncue.core.effect import EffectClass
-from oncue.core.manifest import SAPInstance, SAPSystemSpec
+from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
 from oncue.sdk.action import Action
 from oncue.sdk.context import Context, Log, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
@@ -39,6 +39,7 @@ __all__ = [
     "Notifier",
     "Probe",
     "Reading",
+    "SAPDatabase",
     "SAPInstance",
     "SAPSystemSpec",
     "SecretRef",

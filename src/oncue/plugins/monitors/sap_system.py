@@ -103,7 +103,8 @@ def _fault(settings: Settings, sid: str, total: int, bad: list[Instance], drift:
             f"{landscape.named(drift.undeclared)}: listed by the system, and not declared in SAPSystem {sid.lower()}"
         )
     if drift.missing or drift.undeclared:
-        said.append(f"if that is meant, run `oncue sap discover {settings.host} -i {settings.instance}` again and apply what it prints")  # fmt: skip
+        asked = f"{settings.host} -i {settings.instance}"
+        said.append(f"if that is meant, apply what `oncue sap discover {asked} --update` prints")
     worst = (
         ("sap.instance", len(bad), f"{len(bad)} of {total} instances do not run"),
         ("sap.instance_missing", len(drift.missing), f"{_counted(drift.missing)} declared and not there"),

@@ -145,6 +145,10 @@ class SapControl:
         except msgspec.ValidationError as error:
             raise ActionError("sap.answer", f"{method}: {error}", transient=True) from error
 
+    async def parameter(self, name: str) -> str:
+        """The value of a parameter of the instance's profile. Raises as `rows` does; sap.fault if there is none."""
+        return (await self.call("ParameterValue", parameter=name)).said("value")
+
     async def call(self, method: str, **given: str | int) -> soap.Node:
         """The answer's element. `given` overrides what `SIGNATURES` sends. Raises as `rows` does."""
         target, context = self._target, self._context
