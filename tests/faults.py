@@ -22,8 +22,8 @@ import pytest
 
 from oncue.store.database import FILE_NAME, reading_engine
 from oncue.store.journal import JournalReader, Record
+from tests.receiver import Receiver
 from tests.server import Server, eventually
-from tests.soak.ledger import Ledger
 from tests.soak.load import Load
 from tests.system import must_be_root, program
 
@@ -47,6 +47,9 @@ spec:
       uses: http.request
       with: {{method: PUT, url: "http://127.0.0.1:{port}/${{inputs.subject}}"}}
       retry: {{attempts: 20, initial: 1s, max_delay: 5s}}
+    - id: ticket
+      uses: ticket.create
+      with: {{title: "Acted on ${{inputs.subject}}"}}
 ---
 apiVersion: oncue/v1
 kind: Workflow
@@ -226,7 +229,7 @@ class Site:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.ledger = Ledger()
+        self.ledger = Receiver()
         self._loads = 0
 
     def __enter__(self) -> Self:

@@ -40,7 +40,7 @@ def allow(server: Server, tmp_path: Path) -> None:
 def came(receiver: Receiver, method: str, path: str) -> Callable[[], bool]:
     """Whether such a request comes from now on."""
     begun = time.monotonic()
-    return lambda: any(one[:2] == (method, path) for one in receiver.since(begun))
+    return lambda: any((one.method, one.path) == (method, path) for one in receiver.since(begun))
 
 
 def ping(server: Server) -> dict[str, Any]:
@@ -88,11 +88,11 @@ def test_pings_stop_with_the_worker_and_the_journal_and_come_back(
     try:
         eventually(came(receiver, *failed), 30, "failure is said")
         said = receiver.since(begun)
-        first = next(index for index, one in enumerate(said) if one[0] == "POST")
-        assert b"store.unavailable" in said[first][2] or b"503" in said[first][2]
+        first = next(one for one in said if one.method == "POST")
+        assert b"store.unavailable" in first.body or b"503" in first.body
         later = time.monotonic()
         eventually(lambda: len(receiver.since(later)) >= 2, 10, "more of it")
-        assert {one[0] for one in receiver.since(later)} == {"POST"}
+        assert {one.method for one in receiver.since(later)} == {"POST"}
     finally:
         if engine.is_running():
             engine.rlimit(resource.RLIMIT_FSIZE, limits)

@@ -6,10 +6,8 @@ import email.policy
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from tests.receiver import Receiver
 from tests.server import Server, event, eventually, free_port
 
 HOOK_KEY = "hook-key-7f3a9c"
@@ -37,53 +36,10 @@ class Inbox:
         return "250 OK"
 
 
-class Receiver(ThreadingHTTPServer):
-    """Keeps requests; `/echo` answers with the credentials it got, `/hang` does not answer until released."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.received: list[tuple[str, dict[str, str], bytes]] = []
-        self.release = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def at(self, path: str) -> list[tuple[str, dict[str, str], bytes]]:
-        return [one for one in self.received if one[0] == path]
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.received.append((self.path, headers, body))
-        if self.path == "/hang":
-            self.server.release.wait(60)
-        answer = json.dumps({"you_sent": headers.get("authorization", "")}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
-    server = Receiver()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.release.set()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with Receiver() as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +67,7 @@ def server(
         for name, value in (("hook-key", HOOK_KEY), ("api-token", API_TOKEN)):
             done = running.cli("secret", "set", name, stdin=value)
             assert done.returncode == 0, done.stderr
-        apply(running, home, MANIFESTS.replace("RECEIVER", receiver.url).replace("PORT", str(receiver.server_port)))
+        apply(running, home, MANIFESTS.replace("RECEIVER", receiver.url).replace("PORT", str(receiver.port)))
         yield running
     running.verify()
 
@@ -190,7 +146,7 @@ def test_an_incident_is_told_by_mail_and_by_signed_webhook_and_so_is_its_end(
     server.emit(event(resource="shop-1", title="Shop is slow"))
     mail = eventually(lambda: next(iter(inbox.mail), None), what="the first mail")
     assert "Shop is slow" in mail["Subject"]
-    _, headers, body = eventually(lambda: next(iter(receiver.at("/hook")), None), what="the webhook")
+    _, _, _, headers, body = eventually(lambda: next(iter(receiver.to("/hook")), None), what="the webhook")
     told = json.loads(body)
     assert told["data"]["message"]["resource"] == "shop-1"
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
@@ -202,14 +158,14 @@ def test_an_incident_is_told_by_mail_and_by_signed_webhook_and_so_is_its_end(
     server.emit(event(resource="shop-1", severity="clear"))
     eventually(lambda: len(inbox.mail) == 2, what="the mail of the end")
     assert inbox.mail[1]["Subject"].startswith("[Resolved]")
-    eventually(lambda: len(receiver.at("/hook")) == 2, what="the webhook of the end")
+    eventually(lambda: len(receiver.to("/hook")) == 2, what="the webhook of the end")
     assert len(inbox.mail) == 2
 
 
 def test_a_step_sends_its_secret_and_nobody_else_sees_it(server: Server, receiver: Receiver) -> None:
     done = ended(server, run(server, "call", url=f"{receiver.url}/echo"))
     assert done["state"] == "succeeded", done
-    [(_, headers, body)] = receiver.at("/echo")
+    [(_, _, _, headers, body)] = receiver.to("/echo")
     assert headers["authorization"] == f"Bearer {API_TOKEN}"
     assert json.loads(body) == {"note": "secret://api-token"}
     assert headers["idempotency-key"] == done["steps"][0]["effect"]
@@ -232,17 +188,18 @@ def test_the_shell_is_off_until_the_operator_allows_it(server: Server) -> None:
 def test_a_worker_killed_in_the_middle_does_not_repeat_what_must_not_be_repeated(
     server: Server, receiver: Receiver
 ) -> None:
+    receiver.answers.clear()
     run_id = run(server, "call", url=f"{receiver.url}/hang")
-    eventually(lambda: len(receiver.at("/hang")) == 1, what="the request")
+    eventually(lambda: len(receiver.to("/hang")) == 1, what="the request")
     worker = next(process for process in server.processes() if "oncue.runtime.worker" in process.cmdline())
     worker.kill()
     psutil.wait_procs([worker], timeout=10)
     done = ended(server, run_id)
     assert done["steps"][0]["state"] == "unknown"
-    receiver.release.set()
+    receiver.answers.set()
     after = ended(server, run(server, "call", url=f"{receiver.url}/echo2"))
     assert after["state"] == "succeeded"
-    assert len(receiver.at("/hang")) == 1
+    assert len(receiver.to("/hang")) == 1
 
 
 def test_a_relay_that_is_down_gets_the_mail_when_it_is_back(tmp_path: Path) -> None:

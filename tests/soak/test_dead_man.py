@@ -53,7 +53,7 @@ def test_the_address_may_be_a_secret_and_says_down_as_its_service_wants_it(
     engine.send_signal(signal.SIGSTOP)
     try:
         begun = time.monotonic()
-        eventually(lambda: any("status=down" in path for _, path, _ in receiver.since(begun)), 60, "down is said")
+        eventually(lambda: any("status=down" in one.path for one in receiver.since(begun)), 60, "down is said")
     finally:
         engine.send_signal(signal.SIGCONT)
     eventually(came(receiver, "GET", "/api/push/T0kenOfKuma?status=up&msg=OK"), 30, "and up again")
@@ -102,7 +102,7 @@ def test_a_full_disk_stops_the_ping_and_room_brings_it_back(
         eventually(failed, 60, "failure is said")
         begun = time.monotonic()
         eventually(lambda: len(receiver.since(begun)) >= 2, 20, "again and again")
-        assert {one[0] for one in receiver.since(begun)} == {"POST"}
+        assert {one.method for one in receiver.since(begun)} == {"POST"}
         ballast.unlink()
         eventually(came(receiver, "GET", "/ping/key-of-check"), 60, "it comes back")
     server.verify()

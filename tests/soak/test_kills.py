@@ -11,41 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.faults import MANIFESTS
+from tests.receiver import Receiver
 from tests.server import Server, eventually
-from tests.soak.ledger import Ledger
 from tests.soak.load import Load
 
 pytestmark = pytest.mark.soak
 
 KILLS = int(os.environ.get("KILLS", "50"))
-MANIFESTS = """\
-apiVersion: oncue/v1
-kind: OutboundAllow
-metadata: {{name: ledger}}
-spec: {{host: 127.0.0.1, port: {port}, reason: witness}}
----
-apiVersion: oncue/v1
-kind: Workflow
-metadata: {{name: act}}
-spec:
-  inputs: {{type: object, properties: {{subject: {{type: string}}}}}}
-  steps:
-    - id: call
-      uses: http.request
-      with: {{method: PUT, url: "http://127.0.0.1:{port}/${{inputs.subject}}"}}
-      retry: {{attempts: 10, initial: 1s, max_delay: 5s}}
-    - id: ticket
-      uses: ticket.create
-      with: {{title: "Acted on ${{inputs.subject}}"}}
----
-apiVersion: oncue/v1
-kind: Policy
-metadata: {{name: act}}
-spec:
-  match: {{types: [org.example.soak.act]}}
-  respond:
-    - run: {{workflow: act, with: {{subject: "${{event.subject}}"}}}}
-"""
 
 
 def test_fifty_kills_lose_nothing_and_repeat_nothing(make_server: Callable[..., Server]) -> None:
@@ -54,7 +27,7 @@ def test_fifty_kills_lose_nothing_and_repeat_nothing(make_server: Callable[..., 
     print(f"\nSEED={seed}")
     server = make_server()
     server.start()
-    with Ledger() as ledger:
+    with Receiver() as ledger:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             file.write(MANIFESTS.format(port=ledger.port))
             file.flush()
