@@ -110,6 +110,7 @@ MATRIX: dict[str, Row] = {
     "list_monitors": Row("GET", "/monitors", READ, scope="list"),
     "get_monitor": Row("GET", "/monitors/{ns}/beat", READ),
     "list_services": Row("GET", "/services", READ, scope="list"),
+    "list_sap_systems": Row("GET", "/sap-systems", READ, scope="list"),
     "list_teams": Row("GET", "/teams", READ, scope="list"),
     "list_channels": Row("GET", "/channels", READ, scope="list"),
     "list_workflows": Row("GET", "/workflows", READ, scope="list"),
@@ -184,6 +185,11 @@ apiVersion: oncue/v1
 kind: Service
 metadata: {{name: "{ns}-service", namespace: {ns}}}
 spec: {{description: "A service of {ns}"}}
+---
+apiVersion: oncue/v1
+kind: SAPSystem
+metadata: {{name: prd, namespace: {ns}}}
+spec: {{sid: PRD, service: "{ns}-service", instances: [{{host: "{ns}-host", number: "00"}}]}}
 """
 
 

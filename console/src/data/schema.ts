@@ -997,6 +997,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sap-systems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSapSystems
+         * @description SAP systems with their instances, as they were declared and as they are, those with alerts first.
+         */
+        get: operations["list_sap_systems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/samples/series": {
         parameters: {
             query?: never;
@@ -2083,6 +2103,11 @@ export interface components {
             items: components["schemas"]["PolicyView"][];
             next: string | null;
         };
+        /** Listing[SAPSystemView] */
+        SAPSystemViewList: {
+            items: components["schemas"]["SAPSystemView"][];
+            next: string | null;
+        };
         /** Listing[Series] */
         SeriesList: {
             items: components["schemas"]["Series"][];
@@ -2409,6 +2434,50 @@ export interface components {
             /** @default  */
             position: string;
         };
+        /** SAPDatabase */
+        SAPDatabase: {
+            type: string;
+            name?: string | null;
+            /** @description A name or an address */
+            host?: string | null;
+            instance?: string | null;
+        };
+        /** SAPInstanceView */
+        SAPInstanceView: {
+            name: string;
+            host: string;
+            number: string;
+            features: string[];
+            start_priority: string | null;
+            declared: boolean;
+            /** @enum {string} */
+            state: "GREEN" | "YELLOW" | "RED" | "GRAY" | "unknown";
+            seen_at: string | null;
+            /** @default clear */
+            severity: string;
+            /** @default 0 */
+            alerts_firing: number;
+        };
+        /** SAPSystemView */
+        SAPSystemView: {
+            id: string;
+            namespace: string;
+            name: string;
+            sid: string;
+            description: string | null;
+            tier: string | null;
+            role: string | null;
+            owner: string | null;
+            service: string | null;
+            database: components["schemas"]["SAPDatabase"] | null;
+            /** @default clear */
+            severity: string;
+            /** @default 0 */
+            alerts_firing: number;
+            instances: components["schemas"]["SAPInstanceView"][];
+            monitors: string[];
+            manifest: components["schemas"]["Manifest"];
+        };
         /** SecretView */
         SecretView: {
             namespace: string;
@@ -2646,7 +2715,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.exhausted" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -4702,6 +4771,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ManifestList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_sap_systems: {
+        parameters: {
+            query?: {
+                /** @description Only of this one */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SAPSystemViewList"];
                 };
             };
             400: components["responses"]["Malformed"];

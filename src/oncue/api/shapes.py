@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from oncue.core.incident import Incident
-from oncue.core.manifest import Manifest
+from oncue.core.manifest import Manifest, SAPDatabase
 from oncue.core.monitor import MonitorState
 from oncue.core.policy import PolicyStats
 from oncue.core.respond import Decision
@@ -130,6 +130,53 @@ class MonitorView(msgspec.Struct, kw_only=True):
 
     manifest: Manifest | None
     state: MonitorState | None
+
+
+SAPState = Literal["GREEN", "YELLOW", "RED", "GRAY", "unknown"]
+
+
+class SAPInstanceView(msgspec.Struct, kw_only=True):
+    """An instance of a SAP system, as it was declared and as it is."""
+
+    name: str
+    """As SAP writes it, `host_SID_NN`: the resource of its alerts."""
+    host: str
+    number: str
+    features: list[str]
+    start_priority: str | None
+    declared: bool
+    """Whether the SAPSystem names it; else the system itself lists it."""
+    state: SAPState
+    """The worst in the newest minute of readings by a `sap.system` monitor; gray is stopped. `unknown` if there is no monitor,
+    if its readings are old, or if the system does not list the instance."""
+    seen_at: datetime | None
+    """The beginning of that minute; None if there never was one."""
+    severity: str = "clear"
+    """The worst of its firing alerts that are not quiet."""
+    alerts_firing: int = 0
+
+
+class SAPSystemView(msgspec.Struct, kw_only=True):
+    """A SAP system, as it was declared and as it is."""
+
+    id: str
+    namespace: str
+    name: str
+    sid: str
+    description: str | None
+    tier: str | None
+    role: str | None
+    owner: str | None
+    service: str | None
+    database: SAPDatabase | None
+    severity: str = "clear"
+    """The worst of the firing alerts about the system or its instances that are not quiet."""
+    alerts_firing: int = 0
+    instances: list[SAPInstanceView]
+    """Those that are declared, in their order; then those that only the system lists."""
+    monitors: list[str]
+    """Names of the monitors that ask it, by their SID."""
+    manifest: Manifest
 
 
 class ListeningView(msgspec.Struct, kw_only=True):

@@ -73,6 +73,30 @@ MONITOR_COLUMNS: Final[list[Column]] = [
 ]  # fmt: skip
 """What a monitor found last stands beside its manifest."""
 
+SAP_SYSTEM_COLUMNS: Final[list[Column]] = [
+    *_fields("namespace", "name"),
+    *((name, lambda item, name=name: item["found"].get(name)) for name in ("tier", "role")),
+    ("database", lambda item: " ".join(filter(None, (item["found"].get("database") or {}).values()))),
+    ("running", lambda item: _running(item["found"])), ("differs", lambda item: _differing(item["found"])),
+    ("alerts", lambda item: item["found"].get("alerts_firing")),
+]  # fmt: skip
+"""What its monitors saw last stands beside what is declared."""
+
+
+def _running(system: dict[str, Any]) -> str:
+    """As `3/4`: how many of the declared instances are GREEN."""
+    declared = [one for one in system.get("instances", []) if one["declared"]]
+    return f"{sum(one['state'] == 'GREEN' for one in declared)}/{len(declared)}"
+
+
+def _differing(system: dict[str, Any]) -> list[str]:
+    """Instances that are not GREEN or not declared."""
+    found = []
+    for one in system.get("instances", []):
+        words = ([] if one["state"] == "GREEN" else [one["state"]]) + ([] if one["declared"] else ["undeclared"])
+        found += [f"{one['host']} {one['number']} {' '.join(words)}"] if words else []
+    return found
+
 
 def get(
     kind: str = typer.Argument(help="alerts, incidents, events, runs, ..., or a kind of manifest, as policy."),
@@ -112,6 +136,10 @@ def get(
                 seen = {view["manifest"]["id"]: view["state"] for view in server.get("/monitors")["items"]}
                 items = [{**item, "found": seen.get(item["id"]) or {}} for item in items]
                 columns = MONITOR_COLUMNS
+            if found == "SAPSystem" and output is show.Format.table:
+                seen = {view["manifest"]["id"]: view for view in server.get("/sap-systems")["items"]}
+                items = [{**item, "found": seen.get(item["id"]) or {}} for item in items]
+                columns = SAP_SYSTEM_COLUMNS
             if name is not None and not items:
                 raise Refusal("manifest.not_found", f"{found} {name}")
     if output is show.Format.table:
