@@ -444,3 +444,24 @@ def test_names_are_checked_before_and_after(oncue_server: Server) -> None:
     assert f"Policy/default/{name}" in kept.json()["detail"]
     assert client.delete(f"/api/v1/manifests/Workflow/default/{name}", params={"force": "true"}).status_code == 200
     assert client.delete(f"/api/v1/manifests/Policy/default/{name}").status_code == 200
+
+
+# Who watches the server
+
+
+def test_who_watches_the_server_is_told_and_how_to_let_someone(oncue_server: Server) -> None:
+    outside = oncue_server.client.get("/api/v1/itself").json()["outside"]
+    assert (outside["state"], outside["set_up"]) == ("warn", False)
+    assert "dead_man.url" in outside["hint"]
+    manifests = [
+        {"apiVersion": "oncue/v1", "kind": "Monitor", "metadata": {"name": name}, "spec": spec}
+        for name, spec in (
+            ("myself", {"uses": "oncue", "every": "1m", "service": "own"}),
+            ("worker", {"uses": "heartbeat", "every": "1m", "service": "own"}),
+            ("other", {"uses": "heartbeat", "every": "1m", "service": "shop"}),
+        )
+    ]
+    done = oncue_server.client.post("/api/v1/manifests", json=manifests)
+    assert done.status_code == 200, done.text
+    monitors = oncue_server.client.get("/api/v1/itself").json()["monitors"]
+    assert sorted(one["manifest"]["name"] for one in monitors) == ["myself", "worker"]

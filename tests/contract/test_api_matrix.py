@@ -121,6 +121,7 @@ MATRIX: dict[str, Row] = {
     "list_dead_letters": Row("GET", "/dead-letters?namespace={ns}", OPERATE),
     "get_dead_letter": Row("GET", "/dead-letters/{letter}", OPERATE),
     "redrive_dead_letter": Row("POST", "/dead-letters/{letter}/redrive", OPERATE, {}),
+    "get_itself": Row("GET", "/itself", GLOBAL),
     "list_mails": Row("GET", "/mailbox", GLOBAL),
     "get_mail": Row("GET", "/mailbox/nothing", GLOBAL),
     "list_users": Row("GET", "/users", GLOBAL),

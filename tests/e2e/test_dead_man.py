@@ -48,6 +48,11 @@ def ping(server: Server) -> dict[str, Any]:
     return found
 
 
+def outside(server: Server) -> dict[str, Any]:
+    found: dict[str, Any] = server.client.get("/api/v1/itself").json()["outside"]
+    return found
+
+
 def test_pings_stop_with_the_worker_and_the_journal_and_come_back(
     make_server: Callable[..., Server], receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -64,6 +69,7 @@ def test_pings_stop_with_the_worker_and_the_journal_and_come_back(
     eventually(lambda: ping(server)["last_success_at"], 10, "it is written down")
     metrics = server.client.get("/metrics").text
     assert "oncue_dead_man_well 1.0" in metrics
+    assert outside(server)["state"] == "ok" and "0f1e2d3c" not in str(outside(server))
 
     # the worker stands still: silence
     worker = part(server, "oncue.runtime.worker")
@@ -101,6 +107,7 @@ def test_pings_stop_with_the_worker_and_the_journal_and_come_back(
     # the service outside refuses: that is seen here
     receiver.status = 503
     eventually(lambda: "http.status" in doctor_line(server), 20, "its refusal is told")
+    assert outside(server)["state"] == "fail" and outside(server)["hint"]
     receiver.status = 200
     eventually(lambda: "http.status" not in doctor_line(server), 30, "and forgotten")
 

@@ -1,8 +1,10 @@
 """OnCue watches itself: each trouble is made for real, raises its alert, and the alert ends when the trouble does."""
 
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import httpx
 import psutil
@@ -185,3 +187,25 @@ def test_the_runbook_is_a_page_of_the_server_itself(server: Server) -> None:
     ):
         assert httpx.get(f"{server.url}/help/{path}", trust_env=False).status_code == 404, path
     assert httpx.post(f"{server.url}/help/README.md", trust_env=False).status_code == 405
+
+
+def test_every_link_between_the_pages_of_the_server_leads_somewhere(server: Server) -> None:
+    read: dict[str, str] = {}
+    led: set[tuple[str, str, str]] = set()
+    todo = {"/help"}
+    with httpx.Client(base_url=server.url, trust_env=False, follow_redirects=True) as reader:
+        while todo:
+            path = todo.pop()
+            answer = reader.get(path)
+            assert answer.status_code == 200, path
+            read[path] = answer.text
+            links = (urldefrag(urljoin(str(answer.url), one)) for one in re.findall(r'href="([^"]+)"', answer.text))
+            own = {(urlsplit(url).path, anchor) for url, anchor in links if url.startswith(server.url)} - {("/", "")}
+            led |= {(path, target, anchor) for target, anchor in own}
+            todo |= {target for target, _ in own} - set(read)
+    assert {path for path in read if not path.startswith("/help")} == set(), (
+        "nothing leaves the handbook but to the console"
+    )
+    assert {one for one in led if one[2] and f'id="{one[2]}"' not in read[one[1]]} == set()
+    assert len(read) > 50
+    assert "examples/starter/README.md in the repository" in read["/help/tutorials/first-alert.md"]

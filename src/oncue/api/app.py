@@ -29,6 +29,7 @@ from oncue.api import (
     handbook,
     incidents,
     integrations,
+    itself,
     mailbox,
     manifests,
     openapi,
@@ -97,6 +98,7 @@ HANDLERS: Final[list[Any]] = [
         policies,
         manifests,
         integrations,
+        itself,
         sap_systems,
         samples,
         stats,
@@ -163,7 +165,7 @@ class Front:
             "/metrics",
         ):
             await guarded(self._outside(scope, receive, counted), counted)
-        elif path.startswith(handbook.PREFIX):
+        elif path.startswith(handbook.PREFIX) or path == handbook.PREFIX.rstrip("/"):
             await self._handbook(scope, counted)
         else:
             await self._console(scope, counted)

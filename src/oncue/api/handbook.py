@@ -1,17 +1,23 @@
 """The documents, as pages of the server: alerts about OnCue itself link here, and so it must work without the internet."""
 
+import posixpath
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from html import escape
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from oncue.api.asgi import Scope, Send, answer, refuse
 from oncue.api.static import SECURITY
 from oncue.core.errors import Refusal
 
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
 PREFIX: Final = "/help/"
+FIRST: Final = "README.md"
 PACKED: Final = Path(__file__).parent.parent / "documents"
 """Where a wheel has them."""
 SOURCE: Final = Path(__file__).parents[3] / "docs"
@@ -28,9 +34,15 @@ pre {{ overflow-x: auto; padding: .8rem 1rem; border: 1px solid color-mix(in srg
 code {{ font: .9em ui-monospace, monospace; }} .wide {{ overflow-x: auto; }}
 table {{ border-collapse: collapse; }} th, td {{ text-align: left; vertical-align: top; padding: .3rem .9rem .3rem 0;
 border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }}
-</style></head><body><main>
+nav {{ display: flex; gap: 1.2rem; font-size: .875rem; }} nav + main {{ margin-top: 1.5rem; }} a {{ text-underline-offset: .15em; }}
+</style></head><body><nav aria-label="OnCue"><a href="/help/README.md">Handbook</a><a href="/">Console</a></nav><main>
 {body}</main></body></html>
 """
+_ABSENT: Final = _PAGE.format(
+    title="No such page",
+    body='<h1>There is no such page</h1><p><a href="/help/README.md">The handbook</a> lists what there is.</p>',
+).encode()
+_HEADERS: Final = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-cache"), *SECURITY]
 
 
 class Handbook:
@@ -44,19 +56,21 @@ class Handbook:
         if scope["method"] not in ("GET", "HEAD"):
             await refuse(send, Refusal("request.method_not_allowed", scope["method"]), (b"allow", b"GET, HEAD"))
             return
-        name = scope["path"].removeprefix(PREFIX)
+        name = scope["path"].removeprefix(PREFIX.rstrip("/")).lstrip("/")
+        if not name:
+            await answer(send, 307, [(b"location", f"{PREFIX}{FIRST}".encode()), *SECURITY], b"")
+            return
         path = (self._root / name).resolve() if "\0" not in name else self._root
         if path.suffix != ".md" or not path.is_relative_to(self._root) or not path.is_file():
-            await refuse(send, Refusal("request.not_found", name[:200]), *SECURITY)
+            await answer(send, 404, _HEADERS, b"" if scope["method"] == "HEAD" else _ABSENT)
             return
-        body = page(path.read_text("utf-8"))
-        headers = [(b"content-type", b"text/html; charset=utf-8"), (b"cache-control", b"no-cache"), *SECURITY]
-        await answer(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
+        body = page(path.read_text("utf-8"), path.relative_to(self._root).as_posix())
+        await answer(send, 200, _HEADERS, b"" if scope["method"] == "HEAD" else body)
 
 
 @lru_cache(maxsize=32)
-def page(text: str) -> bytes:
-    """A document's HTML. Headings get the anchors that links between documents use."""
+def page(text: str, name: str = FIRST) -> bytes:
+    """The HTML of the document of this name. Headings get the anchors that links between documents use."""
     from markdown_it import MarkdownIt
 
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -66,9 +80,28 @@ def page(text: str) -> bytes:
         if opening.type == "heading_open":
             opening.attrSet("id", anchor(inline.content))
             title = title or inline.content
+    for token in tokens:
+        if token.children:
+            token.children = list(_without_strays(token.children, posixpath.dirname(name)))
     body = markdown.renderer.render(tokens, markdown.options, {})
     body = body.replace("<table>", '<div class="wide"><table>').replace("</table>", "</table></div>")
     return _PAGE.format(title=escape(title), body=body).encode()
+
+
+def _without_strays(children: "list[Token]", folder: str) -> "Iterator[Token]":
+    """The same text, in which links to what only the repository has become its path there."""
+    from markdown_it.token import Token
+
+    stray = None
+    for token in children:
+        if token.type == "link_open":
+            target = posixpath.normpath(posixpath.join(folder, str(token.attrGet("href") or "")))
+            stray = target.lstrip("./") if target.startswith("../") else None
+        if stray is None or token.type not in ("link_open", "link_close"):
+            yield token
+        elif token.type == "link_close":
+            yield Token("text", "", 0, content=f" ({stray} in the repository)")
+            stray = None
 
 
 def anchor(heading: str) -> str:

@@ -71,18 +71,14 @@ async def list_source_types() -> Response[Listing[SourceType]]:
 @get("/monitors", opt={"permission": "manifest:read"})
 async def list_monitors(ctx: Ctx, who: Who) -> Response[Listing[MonitorView]]:
     """Monitors, with what each found last and how it is itself."""
-    states = await _states(ctx, who)
-    found = [MonitorView(manifest=one, state=states.get(_key(one))) for one in await _manifests(ctx, who, "Monitor")]
-    return listing([msgspec.json.encode(view) for view in found], None)
+    return listing([msgspec.json.encode(view) for view in await monitor_views(ctx, who)], None)
 
 
 @get("/monitors/{namespace:str}/{name:str}", opt={"permission": "manifest:read"})
 async def get_monitor(ctx: Ctx, who: Who, namespace: str, name: str) -> Response[MonitorView]:
     """One monitor."""
-    states = await _states(ctx, who)
-    for manifest in await _manifests(ctx, who, "Monitor"):
-        if (manifest.namespace, manifest.name) == (namespace, name):
-            view = MonitorView(manifest=manifest, state=states.get(_key(manifest)))
+    for view in await monitor_views(ctx, who):
+        if view.manifest is not None and (view.manifest.namespace, view.manifest.name) == (namespace, name):
             return json_response(msgspec.json.encode(view))
     raise Refusal("monitor.not_found", f"{namespace}/{name}"[:200])
 
@@ -125,6 +121,12 @@ async def list_channels(ctx: Ctx, who: Who) -> Response[Listing[Manifest]]:
 async def list_workflows(ctx: Ctx, who: Who) -> Response[Listing[Manifest]]:
     """Workflows."""
     return _listed(await _manifests(ctx, who, "Workflow"))
+
+
+async def monitor_views(ctx: Context, who: Principal) -> list[MonitorView]:
+    """The monitors that one may read, with what each found last."""
+    states = await _states(ctx, who)
+    return [MonitorView(manifest=one, state=states.get(_key(one))) for one in await _manifests(ctx, who, "Monitor")]
 
 
 def _source_types() -> list[SourceType]:

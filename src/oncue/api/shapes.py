@@ -339,6 +339,31 @@ class Mail(msgspec.Struct, kw_only=True):
     html: str | None = None
 
 
+class OutsideView(msgspec.Struct, kw_only=True):
+    """Whether something outside notices when this server falls silent: the dead-man ping."""
+
+    state: Literal["ok", "warn", "fail"]
+    seen: str
+    """How it stands, in words."""
+    hint: str
+    """What to do about it; empty if nothing is to be done."""
+    set_up: bool
+    host: str | None = None
+    """Where it goes; the path is a credential."""
+    every_s: float | None = None
+    last_success_at: datetime | None = None
+    """When the outside last took it that all is well, since the worker started."""
+    last_error_at: datetime | None = None
+
+
+class ItselfView(msgspec.Struct, kw_only=True):
+    """Who watches this server."""
+
+    outside: OutsideView
+    monitors: list[MonitorView]
+    """Those of the service that the monitor of the type `oncue` belongs to, in the namespace default."""
+
+
 class Change(msgspec.Struct, kw_only=True):
     """What applying a manifest does."""
 

@@ -95,23 +95,7 @@ def _shell(loaded: config.Config) -> Iterator[Finding]:
 
 def _dead_man(loaded: config.Config) -> Finding:
     """Whether something outside notices when this server is silent."""
-    if loaded.dead_man.url is None:
-        hint = "Set dead_man.url to a check of healthchecks.io, Uptime Kuma or the like: a server that is down cannot tell."
-        return Finding("dead man", "warn", "nobody outside is told that all is well", hint)
-    if not (loaded.data / "engine.sock").exists():
+    if loaded.dead_man.url is not None and not (loaded.data / "engine.sock").exists():
         return Finding("dead man", "warn", "the server does not run, and so nobody is told", "Start it.")
-    state = dead_man.read(loaded.data)
-    now = datetime.now(UTC)
-    if state is None or (state.last_success_at is None and not state.last_error and not state.is_silent(now)):
-        return Finding("dead man", "warn", "no ping yet", "Wait a period; then see the worker's log.")
-    last = f"last reached {state.silent_s(now):.0f} s ago" if state.last_success_at is not None else "never reached"
-    if state.last_error is not None:
-        hint = "See the address, and an OutboundAllow of the namespace default if it is in your own network."
-        return Finding("dead man", "fail", f"{state.host}, {last}: {state.last_error}", hint)
-    if state.well is False and state.problem is not None:
-        return Finding(
-            "dead man", "fail", f"{state.host}, {last}: {state.problem}", "See what is said about that part."
-        )
-    if state.is_silent(now):
-        return Finding("dead man", "fail", f"{state.host}, {last}", "The worker does not ping; see its log.")
-    return Finding("dead man", "ok", f"{state.host}, {last}")
+    found = dead_man.standing(loaded.dead_man, dead_man.read(loaded.data), datetime.now(UTC))
+    return Finding("dead man", found.state, found.seen, found.hint)

@@ -5,9 +5,11 @@ One small file in the data directory, replaced as a whole. It is no record.
 
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+
+from oncue import config
 
 FILE: Final = "dead-man.json"
 
@@ -52,3 +54,30 @@ def read(data: Path) -> DeadMan | None:
         return msgspec.json.decode((data / FILE).read_bytes(), type=DeadMan)
     except (OSError, msgspec.DecodeError):
         return None
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How it stands, in words for whoever runs the server."""
+
+    state: Literal["ok", "warn", "fail"]
+    seen: str
+    hint: str = ""
+    """What to do about it."""
+
+
+def standing(ping: config.DeadMan, state: DeadMan | None, now: datetime) -> Standing:
+    """Whether something outside notices when this server is silent, as far as its worker has written down."""
+    if ping.url is None:
+        hint = "Set dead_man.url to a check of healthchecks.io, Uptime Kuma or the like: a server that is down cannot tell."
+        return Standing("warn", "nobody outside is told that all is well", hint)
+    if state is None or (state.last_success_at is None and not state.last_error and not state.is_silent(now)):
+        return Standing("warn", "no ping yet", "Wait a period; then see the worker's log.")
+    last = f"last reached {state.silent_s(now):.0f} s ago" if state.last_success_at is not None else "never reached"
+    if state.last_error is not None:
+        hint = "See the address, and an OutboundAllow of the namespace default if it is in your own network."
+        return Standing("fail", f"{state.host}, {last}: {state.last_error}", hint)
+    if state.well is False and state.problem is not None:
+        return Standing("fail", f"{state.host}, {last}: {state.problem}", "`oncue doctor` says more about that part.")
+    if state.is_silent(now):
+        return Standing("fail", f"{state.host}, {last}", "The worker does not ping; see its log.")
+    return Standing("ok", f"{state.host}, {last}")
