@@ -17,11 +17,13 @@ import { Channels } from "./Channels";
 import { DeadLetters } from "./DeadLetters";
 import { Mailbox } from "./Mailbox";
 import { Monitors } from "./Monitors";
+import { SapSystems } from "./SapSystems";
 import { healthOf, snippet } from "./view";
 
 const TABS = [
   { tab: "sources", label: "Sources", permission: "manifest:read" },
   { tab: "monitors", label: "Monitors", permission: "manifest:read" },
+  { tab: "sap", label: "SAP systems", permission: "manifest:read" },
   { tab: "channels", label: "Channels", permission: "manifest:read" },
   { tab: "mailbox", label: "Local mailbox", permission: "mailbox:read" },
   { tab: "dead-letters", label: "Dead letters", permission: "dead_letter:read" },
@@ -40,6 +42,7 @@ export default function IntegrationsPage() {
       </nav>
       {tab === "sources" && <Sources />}
       {tab === "monitors" && <Monitors />}
+      {tab === "sap" && <SapSystems />}
       {tab === "channels" && <Channels />}
       {tab === "mailbox" && <Mailbox />}
       {tab === "dead-letters" && <DeadLetters />}

@@ -41,7 +41,7 @@ function MonitorCard({ monitor, series }: { monitor: Monitor; series: readonly S
   const metrics = metricsOf(monitor, series);
   return (
     <Card
-      title={nameOf(monitor)} scope={`${uses}, every ${every}`}
+      id={`monitor-${namespaceOf(monitor)}-${nameOf(monitor)}`} title={nameOf(monitor)} scope={`${uses}, every ${every}`}
       end={state === null ? <StateMark state="pending" text="No reading yet" />
         : state.state === "clear" || state.state === "ok" ? <StateMark state="ok" text="Well" />
         : isSeverity(state.state) ? <SeverityMark severity={state.state} /> : <StateMark state={state.state} text={state.state === "failing" ? "Cannot measure" : state.state} />}
