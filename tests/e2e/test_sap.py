@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from oncue.demo.sap_system import SapSystem
+from oncue.demo.sap_system import Instance, SapSystem
 from tests.server import Server, eventually
 
 MANIFESTS = """
@@ -102,3 +102,61 @@ def test_an_instance_that_does_not_run_is_an_alert_with_its_labels(server: Serve
     assert found["labels"] == {"sid": "DMO", "instance": "00", "host": "dmopas", "tier": "test"}
     system.primary.turn("GREEN", 0, 0)
     eventually(lambda: alert() is None, what="its end")
+
+
+def test_a_discovered_system_that_changes_is_seen_and_taken_over(server: Server, system: SapSystem) -> None:
+    asked = ("sap", "discover", "127.0.0.1", "--port", str(system.primary.port))
+
+    def apply(printed: str) -> None:
+        quick = printed.replace("every: 30s", "every: 1s").replace("retries: 1", "retries: 0")
+        done = server.cli("apply", "-f", "-", stdin=quick)
+        assert done.returncode == 0, done.stderr
+
+    def drift() -> dict[str, Any] | None:
+        mine = (one for one in server.items("alerts", state="firing") if one["resource"] == "DMO")
+        return next((one for one in mine if one["title"].startswith("SAP system DMO")), None)
+
+    def shown() -> dict[str, str]:
+        (found,) = (one for one in server.items("sap-systems") if one["sid"] == "DMO")
+        return {one["name"]: one["state"] for one in found["instances"]}
+
+    described = server.cli(*asked, "--tier", "test", "--role", "erp")
+    assert described.returncode == 0, described.stderr
+    # Its hosts have no address here: only the system as a whole, which one start service knows, is watched.
+    parts = described.stdout.split("---\n")
+    apply("---\n".join([*parts[:3], *(part for part in parts if "name: dmo-system" in part)]))
+    eventually(
+        lambda: len(shown()) == 4 and set(shown().values()) == {"GREEN"}, what="the present state of all instances"
+    )
+    assert drift() is None
+    settled = server.cli(*asked, "--update")
+    assert (settled.stdout, "DMO: nothing has changed" in settled.stderr) == ("", True)
+
+    added = Instance("D04", "04", "ABAP", "dmonew", "DMO")
+    system.instances.append(added)
+    new = eventually(drift, what="the alert about the new instance")
+    assert (new["severity"], new["title"]) == ("warning", "SAP system DMO: dmonew 04 is there and not declared")
+    changed = server.cli(*asked, "--update")
+    assert "DMO: new: dmonew 04" in changed.stderr
+    assert changed.stdout.startswith("apiVersion: oncue/v1\nkind: SAPSystem")
+    assert "role: erp" in changed.stdout
+    assert [part.split("name: ")[1].split()[0] for part in changed.stdout.split("---\n")] == [
+        "dmo", "sap-dmo-dmonew", "dmo-04-dmonew-processes", "dmo-04-dmonew-performance", "dmo-04-dmonew-work",
+        "dmo-04-dmonew-queues", "dmo-04-dmonew-syslog",
+    ]  # fmt: skip
+    difference = server.cli("diff", "-f", "-", stdin=changed.stdout.split("---\n")[0])
+    assert difference.returncode == 1
+    assert "+  - host: dmonew" in difference.stdout
+    assert not [line for line in difference.stdout.splitlines() if line.startswith("-") and not line.startswith("---")]
+    apply(changed.stdout)
+    eventually(lambda: drift() is None, what="the end of the alert")
+    assert shown()["dmonew_DMO_04"] == "GREEN"
+
+    system.instances.remove(added)
+    gone = eventually(drift, what="the alert about the instance that is gone")
+    assert (gone["severity"], gone["title"]) == ("critical", "SAP system DMO: dmonew 04 is declared and not there")
+    left = server.cli(*asked, "--update")
+    assert "DMO: no longer there: dmonew 04" in left.stderr
+    assert "oncue delete monitor default/dmo-04-dmonew-syslog" in " ".join(left.stderr.split())
+    apply(left.stdout)
+    eventually(lambda: drift() is None, what="the end of the alert")
