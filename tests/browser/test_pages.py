@@ -144,7 +144,10 @@ def test_an_event_is_found_and_its_story_told(server: Server, open_page: Open) -
     graph = page.locator(".graph")
     expect(graph.get_by_text("Log stalls").first).to_be_visible()
     expect(graph.get_by_text("note-it")).to_be_visible()
-    expect(graph.get_by_text("default/stalled-log")).to_be_visible()
+    expect(graph.get_by_text("stalled-log", exact=True)).to_be_visible()
+    assert all(box["width"] > 145 for node in graph.locator(".node").all() if (box := node.bounding_box())), (
+        "too small to read"
+    )
 
 
 def test_what_a_policy_did_and_did_not_do_is_shown(server: Server, open_page: Open) -> None:
@@ -391,3 +394,16 @@ def test_hostile_text_stays_text(server: Server, open_page: Open) -> None:
     expect(panel.get_by_role("heading", name=title)).to_be_visible()
     assert panel.locator("img, script, a[href^=javascript]").count() == 0
     assert "owned" not in page.title()
+
+
+def test_an_administrator_sees_that_nobody_outside_watches_the_server_and_how_to_change_it(
+    server: Server, open_page: Open
+) -> None:
+    page = open_page(server, "/")
+    page.get_by_role("link", name="Nobody outside notices if it stops").click()
+    expect(page.get_by_text("Nobody outside notices when this server stops.")).to_be_visible()
+    with page.expect_popup() as handbook:
+        page.get_by_role("link", name="All of it, step by step").click()
+    expect(handbook.value.get_by_role("heading", name="Watch OnCue from outside")).to_be_visible()
+    handbook.value.get_by_role("link", name="Handbook").click()
+    expect(handbook.value.get_by_role("link", name="your first alert")).to_be_visible()

@@ -33,6 +33,7 @@ PATHS = (
     "/tickets/{ticket}",
     "/integrations/sources",
     "/integrations/monitors",
+    "/integrations/sap",
     "/integrations/channels",
     "/integrations/mailbox",
     "/integrations/dead-letters",
@@ -40,6 +41,7 @@ PATHS = (
     "/admin/tokens",
     "/admin/secrets",
     "/admin/audit",
+    "/admin/server",
 )
 
 

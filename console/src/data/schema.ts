@@ -997,6 +997,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/itself": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetItself
+         * @description Who watches this server. It is of no namespace, so it needs the permission in every one.
+         */
+        get: operations["get_itself"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sap-systems": {
         parameters: {
             query?: never;
@@ -2024,6 +2044,11 @@ export interface components {
             last_used_at: string | null;
             token: string;
         };
+        /** ItselfView */
+        ItselfView: {
+            outside: components["schemas"]["OutsideView"];
+            monitors: components["schemas"]["MonitorView"][];
+        };
         /** LinkInfo */
         LinkInfo: {
             purpose: string;
@@ -2332,6 +2357,18 @@ export interface components {
             monitors_failing: number;
             dead_letters: number;
             policies_failed: components["schemas"]["FailedPolicy"][];
+        };
+        /** OutsideView */
+        OutsideView: {
+            /** @enum {string} */
+            state: "ok" | "warn" | "fail";
+            seen: string;
+            hint: string;
+            set_up: boolean;
+            host?: string | null;
+            every_s?: number | null;
+            last_success_at?: string | null;
+            last_error_at?: string | null;
         };
         /** Peak */
         Peak: {
@@ -4771,6 +4808,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ManifestList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_itself: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ItselfView"];
                 };
             };
             400: components["responses"]["Malformed"];

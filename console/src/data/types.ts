@@ -64,6 +64,7 @@ export type Service = Whole<"ServiceView", { severity: Severity }>;
 export type Manifest = Whole<"Manifest", { spec: Record<string, unknown> }>;
 export type MonitorState = Whole<"MonitorState">;
 export type Monitor = { manifest: Manifest | null; state: MonitorState | null };
+export type Itself = Whole<"ItselfView", { outside: Whole<"OutsideView">; monitors: Monitor[] }>;
 export type SapInstance = Whole<"SAPInstanceView">;
 export type SapSystem = Whole<"SAPSystemView", { severity: Severity; instances: SapInstance[] }>;
 export type Source = Whole<"SourceView">;

@@ -38,7 +38,8 @@ function option({ series, unit, limits = [], onRange }: ChartProps): echarts.ECh
     series: series.map((each, index) => ({
       name: each.name,
       type: each.kind === "bar" ? "bar" : "line",
-      data: each.points,
+      // Nothing is drawn for nothing: `barMinHeight` would make a mark of each zero.
+      data: each.kind === "bar" ? each.points.map(([at, value]) => [at, value === 0 ? null : value]) : each.points,
       showSymbol: false,
       ...(each.kind === "bar" ? { stack: "all", barMaxWidth: 14, barMinHeight: 1 } : {}),
       color: token(each.tone),

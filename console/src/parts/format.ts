@@ -97,3 +97,8 @@ export function initials(name: string): string {
   const letters = parts.length > 1 ? parts.map((part) => part.charAt(0)).slice(0, 2).join("") : name.slice(0, 2);
   return letters.toUpperCase();
 }
+
+/** `outbound.refused: 10.0.0.1 is private` without the code, for where the code stands beside it. */
+export function without(code: string | null | undefined, text: string): string {
+  return code && text.startsWith(`${code}: `) ? text.slice(code.length + 2) : text;
+}

@@ -1,7 +1,7 @@
 /** Facts in words: what a timeline, a graph node and a palette entry say about one of OnCue's own events. */
 import { nameOf } from "../data/me";
 import type { Alert, CloudEvent, Incident, Run, Ticket } from "../data/types";
-import { measure, moment, sentence } from "./format";
+import { measure, moment, sentence, without } from "./format";
 import type { IconName } from "./Icon";
 
 export interface Entry {
@@ -116,7 +116,7 @@ function runEntry(verb: string, data: Data): Partial<Entry> {
 
 function stepEntry(verb: string, data: Data): Partial<Entry> {
   const address = text(data["step"]) || text(data["address"]) || "step";
-  return { text: `Step ${address} ${verb}`, code: text(data["error_code"]) || null, detail: text(data["reason"]) || text(data["uses"]), not: verb === "skipped" };
+  return { text: `Step ${address} ${verb}`, code: text(data["error_code"]) || null, detail: without(text(data["error_code"]), text(data["reason"])) || text(data["uses"]), not: verb === "skipped" };
 }
 
 function effectEntry(verb: string, data: Data): Partial<Entry> {

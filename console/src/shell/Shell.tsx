@@ -9,6 +9,7 @@ import { connect, useConnection } from "../data/live";
 import { nameOf, useMay, useMe, useSignOut } from "../data/me";
 import { useStats } from "../data/stats";
 import { clock, count, exact, initials } from "../parts/format";
+import { HelpLink } from "../parts/HelpLink";
 import { Brand, Icon } from "../parts/Icon";
 import { EmptyState, ErrorState, Loading } from "../parts/states";
 import { useNow } from "../parts/time";
@@ -91,7 +92,7 @@ function Frame() {
       <a className="skip" href="#main">Skip to the page</a>
       <Rail path={path} />
       <header className="top">
-        <Link to="/" className="phone-only" aria-label="OnCue, Now"><span className="brand" style={{ padding: 0 }}><Brand />{place?.label ?? "OnCue"}</span></Link>
+        <Link to="/" className="phone-only" aria-label={`${place?.label ?? "OnCue"}: go to Now`}><span className="brand" style={{ padding: 0 }}><Brand />{place?.label ?? "OnCue"}</span></Link>
         <NamespaceSwitch />
         <Crumbs place={place} path={path} />
         <button type="button" className="command-button" onClick={() => setPalette(true)}>
@@ -136,6 +137,7 @@ function Rail({ path }: { path: string }) {
           </div>
         );
       })}
+      <HelpLink className="rail-link rail-help"><Icon name="unknown" /><span>Handbook</span></HelpLink>
     </nav>
   );
 }
@@ -260,6 +262,7 @@ function MeMenu({ showShortcuts }: { showShortcuts: () => void }) {
           </Menu.Item>
         ))}
         <Menu.Divider />
+        <Menu.Item component="a" href="/help/README.md" target="_blank" rel="noopener">Handbook</Menu.Item>
         <Menu.Item className="wide-only" onClick={showShortcuts} rightSection={<kbd>?</kbd>}>Keyboard shortcuts</Menu.Item>
         <Menu.Item leftSection={<Icon name="lock" />} onClick={() => signOut.mutate()}>Sign out</Menu.Item>
       </Menu.Dropdown>

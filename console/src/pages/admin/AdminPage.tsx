@@ -1,4 +1,4 @@
-/** Admin: people, tokens, secrets, and the log of who did what. */
+/** Admin: people, tokens, secrets, the log of who did what, and who watches the server itself. */
 import { Link, useParams } from "@tanstack/react-router";
 
 import { useMay } from "../../data/me";
@@ -7,29 +7,34 @@ import { Audit } from "./Audit";
 import { People } from "./People";
 import { Secrets } from "./Secrets";
 import { Tokens } from "./Tokens";
+import { Watch } from "./Watch";
 
 const TABS = [
   { tab: "people", label: "People", permission: "user:read" },
   { tab: "tokens", label: "Tokens", permission: "token:read" },
   { tab: "secrets", label: "Secrets", permission: "secret:read" },
   { tab: "audit", label: "Audit", permission: "audit:read" },
+  { tab: "server", label: "This server", permission: "metrics:read", everywhere: true },
 ] as const;
+
+type Tab = { tab: string; label: string; permission: string; everywhere?: boolean };
 
 export default function AdminPage() {
   const { tab = "people" } = useParams({ strict: false });
   const may = useMay();
-  const chosen = TABS.find((each) => each.tab === tab);
+  const chosen: Tab | undefined = TABS.find((each) => each.tab === tab);
+  const shown = (each: Tab): boolean => may(each.permission, each.everywhere ? "*" : undefined);
   return (
     <div className="page">
       <div className="page-head"><div><h1 className="place">Admin</h1></div></div>
       <nav className="tabs bare" aria-label="Admin">
-        {TABS.filter((each) => may(each.permission)).map((each) => (
+        {TABS.filter(shown).map((each) => (
           <Link key={each.tab} to="/admin/$tab" params={{ tab: each.tab }} aria-current={tab === each.tab ? "page" : undefined} activeProps={{}}>{each.label}</Link>
         ))}
       </nav>
       {!chosen ? <EmptyState title="There is no such part" />
-        : !may(chosen.permission) ? <EmptyState title="You may not see this"><p>It needs the permission <span className="mono">{chosen.permission}</span>. Ask an administrator.</p></EmptyState>
-        : tab === "people" ? <People /> : tab === "tokens" ? <Tokens /> : tab === "secrets" ? <Secrets /> : <Audit />}
+        : !shown(chosen) ? <EmptyState title="You may not see this"><p>It needs the permission <span className="mono">{chosen.permission}</span>. Ask an administrator.</p></EmptyState>
+        : tab === "people" ? <People /> : tab === "tokens" ? <Tokens /> : tab === "secrets" ? <Secrets /> : tab === "audit" ? <Audit /> : <Watch />}
     </div>
   );
 }

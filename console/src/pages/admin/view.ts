@@ -1,4 +1,5 @@
 /** The audit log in words. */
+import type { Itself, Monitor } from "../../data/types";
 import { sentence } from "../../parts/format";
 
 /** `oncue.audit.sign_in_refused` as `Sign in refused`. */
@@ -10,8 +11,9 @@ export function deed(type: string): string {
 export function object(data: unknown): string {
   if (typeof data !== "object" || data === null) return "";
   return Object.entries(data)
-    .filter(([, value]) => value !== null && value !== "")
-    .map(([name, value]) => (name === "changes" && Array.isArray(value) ? changed(value) : `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`))
+    // Who did it stands beside it.
+    .filter(([name, value]) => name !== "actor" && value !== null && value !== "" && value !== false)
+    .map(([name, value]) => (name === "changes" && Array.isArray(value) ? changed(value) : name === "bindings" && Array.isArray(value) ? value.map(role).join(", ") : `${name} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`))
     .join(", ");
 }
 
@@ -22,4 +24,22 @@ function changed(changes: readonly unknown[]): string {
     return `${op === "delete" ? "deleted " : ""}${String(kind)} ${String(namespace)}/${String(name)}`;
   });
   return names.length > 6 ? `${names.slice(0, 6).join(", ")} and ${String(names.length - 6)} more` : names.join(", ");
+}
+
+/** `admin in every namespace`. */
+function role(binding: unknown): string {
+  const { role: name, namespace } = binding as Record<string, unknown>;
+  return `${String(name)} in ${namespace === "*" ? "every namespace" : String(namespace)}`;
+}
+
+/** The dead-man ping in one mark. */
+export const OUTSIDE: Record<Itself["outside"]["state"], { state: string; text: string }> = {
+  ok: { state: "ok", text: "Watched" },
+  warn: { state: "pending", text: "Not watched" },
+  fail: { state: "failed", text: "Not reached" },
+};
+
+/** Whether a monitor found something, or cannot measure. One that has not measured yet is not unwell. */
+export function unwell(monitor: Pick<Monitor, "state">): boolean {
+  return monitor.state !== null && !["clear", "ok", "info", "pending"].includes(monitor.state.state);
 }

@@ -5,7 +5,7 @@ import { useMemo, useState } from "react";
 
 import { useBulkAlerts } from "../../data/commands";
 import { useList } from "../../data/lists";
-import { useMay } from "../../data/me";
+import { nameOf, useMay } from "../../data/me";
 import { SEVERITIES, type Alert } from "../../data/types";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -70,7 +70,7 @@ export default function AlertsPage() {
       cell: (row) => (
         <>
           <StateMark state={alertState(row)} />
-          <span className="second">{row.quiet[0] ? <ReasonChip code={row.quiet[0].reason} /> : row.acknowledged_by ?? row.incident ?? ""}</span>
+          <span className="second">{row.quiet[0] ? <ReasonChip code={row.quiet[0].reason} /> : (nameOf(row.acknowledged_by) || (current ? row.incident : ""))}</span>
         </>
       ),
     },

@@ -30,10 +30,14 @@ export default function EventPanel() {
 }
 
 function Body({ row }: { row: JournalEvent }) {
+  const title = typeof row.event.title === "string" ? row.event.title : "";
   return (
     <>
       <div className="panel-section stack">
-        <h1 className="mono wrap" style={{ fontSize: 14, lineHeight: "20px", fontWeight: 600 }}>{row.type}</h1>
+        <div>
+          <h1 className="wrap" style={{ font: `600 var(--t-16) var(${title === "" ? "--font-mono" : "--font-sans"})` }}>{title || row.type}</h1>
+          {title !== "" && <span className="mono dim3 t12 wrap">{row.type}</span>}
+        </div>
         <div className="row wrapping">
           <Link className="btn primary" to="/events/$position/story" params={{ position: row.position }}><Icon name="policy" size="m" />What it caused</Link>
           <CopyButton text={JSON.stringify(row.event, null, 2)} label="Copy the event" />

@@ -54,7 +54,14 @@ export default function EventsPage() {
     <>
       {!full && (
         <div className="page fixed">
-          <div className="page-head"><div><h1 className="place">Events</h1></div></div>
+          <div className="page-head">
+            <div><h1 className="place">Events</h1></div>
+            <div className="actions">
+              <button type="button" className="btn" aria-pressed={tail} onClick={() => change({ tail: tail ? undefined : "1" })}>
+                <Icon name={tail ? "running" : "now"} size="m" />{tail ? "Following: stop" : "Follow live"}
+              </button>
+            </div>
+          </div>
           <div className="filters">
             <SearchField label="Search in events" />
             <Segments name="state" label="Which events" options={[{ value: "", label: "Received" }, { value: "input,derived,rejected", label: "All" }, { value: "derived", label: "Derived" }, { value: "rejected", label: "Rejected" }]} />
@@ -65,9 +72,6 @@ export default function EventsPage() {
               <TextFilter name="service" label="Service" width={110} />
               <Choice name="range" label="Recorded within" values={["15m", "1h", "6h", "24h", "7d", "30d"]} width={150} />
             </MoreFilters>
-            <button type="button" className="btn" aria-pressed={tail} onClick={() => change({ tail: tail ? undefined : "1" })}>
-              <Icon name={tail ? "running" : "now"} size="m" />{tail ? "Following: stop" : "Follow live"}
-            </button>
             <ClearFilters names={FILTERS} />
           </div>
           {list.items.length > 1 && <Over events={list.items} more={list.more} />}

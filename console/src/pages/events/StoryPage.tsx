@@ -1,7 +1,7 @@
 /** An event's story: what it caused, and what it did not. */
 import { useMediaQuery } from "@mantine/hooks";
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { lazy, Suspense, useMemo, useState } from "react";
+import { lazy, Suspense, useMemo, useState, type ReactNode } from "react";
 
 import { useDetail } from "../../data/lists";
 import type { JournalEvent, Story, StoryNode } from "../../data/types";
@@ -13,7 +13,7 @@ import { isSeverity, ReasonChip, SeverityMark, SeverityShape } from "../../parts
 import { EmptyState, Loaded, Loading } from "../../parts/states";
 import { DataTable, PHONE, type Column } from "../../parts/DataTable";
 import { EventFacts } from "./EventPanel";
-import { didNot, failed, laneOf, merged, outline, summary } from "./view";
+import { about, didNot, failed, laneOf, merged, outline, summary } from "./view";
 
 const Graph = lazy(() => import("./StoryGraph"));
 
@@ -35,23 +35,23 @@ export default function StoryPage() {
         </div>
         <div className="actions"><Link className="btn" to="/events/$position" params={{ position }}>Data</Link></div>
       </div>
-      <div className="columns">
-        <div>
-          <Loaded query={story} what="the story">{(found) => <Told story={found} />}</Loaded>
-        </div>
-        <div>
-          <Card title="Event">
-            <Loaded query={event} what="the event">
-              {(row) => <div className="card-body stack"><EventFacts row={row} /><Json value={row.event} label="The CloudEvent" /></div>}
-            </Loaded>
-          </Card>
-        </div>
-      </div>
+      <Loaded query={story} what="the story">
+        {(found) => (
+          <Told story={found}>
+            <Card title="Event">
+              <Loaded query={event} what="the event">
+                {(row) => <div className="card-body stack"><EventFacts row={row} /><Json value={row.event} label="The CloudEvent" /></div>}
+              </Loaded>
+            </Card>
+          </Told>
+        )}
+      </Loaded>
     </div>
   );
 }
 
-function Told({ story }: { story: Story }) {
+/** The graph takes the whole width, which it needs to be read; the event itself stands below, beside what did not happen. */
+function Told({ story, children }: { story: Story; children: ReactNode }) {
   const phone = useMediaQuery(PHONE, window.matchMedia(PHONE).matches, { getInitialValueInEffect: false });
   const one = useMemo(() => merged(story), [story]);
   const [chosen, setChosen] = useState<string | null>(null);
@@ -66,9 +66,14 @@ function Told({ story }: { story: Story }) {
           : <Suspense fallback={<Loading what="the graph" />}><Graph story={one} chosen={chosen} choose={setChosen} /></Suspense>}
         {node && <NodeDetail node={node} />}
       </Card>
-      <Card title="Why not" scope={`${plural(refused.length, "thing")} considered and refused`} className="clip">
-        <DataTable label="What did not happen" rows={refused} columns={WHY_NOT} rowKey={(row) => row.id} empty={<EmptyState title="Nothing was refused" />} card={(row) => <div className="card-row"><span className="title">{row.title}</span><span className="row wrapping"><ReasonChip code={row.reason ?? "not"} not /><span className="dim3">{row.detail}</span></span></div>} />
-      </Card>
+      <div className="columns">
+        <div>
+          <Card title="Why not" scope={`${plural(refused.length, "thing")} considered and refused`} className="clip">
+            <DataTable label="What did not happen" rows={refused} columns={WHY_NOT} rowKey={(row) => row.id} empty={<EmptyState title="Nothing was refused" />} card={(row) => <div className="card-row"><span className="title">{row.title}</span><span className="row wrapping"><ReasonChip code={row.reason ?? "not"} not /><span className="dim3">{row.detail}</span></span></div>} />
+          </Card>
+        </div>
+        <div>{children}</div>
+      </div>
     </>
   );
 }
@@ -82,7 +87,7 @@ function StoryOutline({ story, chosen, choose }: { story: Story; chosen: string 
         <li key={node.id} style={{ paddingLeft: 12 + 16 * Math.min(depth, 5) }}>
           <button type="button" aria-pressed={node.id === chosen} className={didNot(node) ? "did-not" : failed(node) ? "failed" : ""} onClick={() => choose(node.id)}>
             <span className="row">{isSeverity(node.severity) && <SeverityShape severity={node.severity} small />}<span className="wrap med">{node.title}</span></span>
-            <span className="t12 dim3 wrap">{[laneOf(node), node.reason, node.detail ?? node.type].filter(Boolean).join(" · ")}</span>
+            <span className="t12 dim3 wrap">{[laneOf(node), about(node)].filter(Boolean).join(" · ")}</span>
           </button>
         </li>
       ))}

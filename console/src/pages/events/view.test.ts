@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { JournalEvent, Story, StoryNode } from "../../data/types";
-import { didNot, failed, histogram, laneOf, merged, outline, rowText, summary } from "./view";
+import { about, didNot, failed, histogram, laneOf, merged, outline, rowText, summary } from "./view";
 
 const event = (recorded_at: string, fields: Partial<JournalEvent["event"]> = {}): JournalEvent =>
   ({ position: "0-1", recorded_at, id: "1", type: "t", event: { specversion: "1.0", id: "1", source: "/s", type: "t", ...fields } }) as JournalEvent;
@@ -83,6 +83,14 @@ describe("a story", () => {
       edges: ["b", "c", "d"].map((to) => ({ from: "a", to, kind: "caused" as const })),
     });
     expect(one.edges).toEqual([{ from: "alert:A1", to: "incident:INC-1", kind: "caused" }, { from: "a", to: "alert:A1", kind: "caused" }]);
+  });
+  it("names the incident that an alert joined, and leads to it", () => {
+    const [joined] = merged({ root: "d", truncated: false, nodes: [node({ id: "d", title: "INC-1/A1", about_kind: "membership", about_id: "INC-1/A1", type: "oncue.incident.alert_added", reason: "same service: orders" })], edges: [] }).nodes;
+    expect(joined).toMatchObject({ title: "INC-1", about_kind: "incident", about_id: "INC-1", detail: "same service: orders" });
+  });
+  it("says why, and what became of it", () => {
+    expect(about(node({ kind: "decision", type: "oncue.policy.fired", reason: "matched", outcome: "fired" }))).toBe("matched · fired");
+    expect(about(node({ kind: "input", type: "net.flap" }))).toBe("net.flap");
   });
   it("counts what it holds", () => {
     expect(summary(story)).toBe("1 event, 1 response");

@@ -68,6 +68,11 @@ export function failed(node: StoryNode): boolean {
   return node.outcome === "failed";
 }
 
+/** The second line of a node: why, and what became of it. */
+export function about(node: StoryNode): string {
+  return [node.reason, node.detail ?? (node.kind === "input" ? node.type : node.outcome)].filter(Boolean).join(" · ");
+}
+
 export interface OutlineRow {
   node: StoryNode;
   depth: number;
@@ -113,15 +118,22 @@ function thingOf(node: StoryNode): string {
 
 const PLUMBING = /^oncue\.(effect\.(result|started)|sample|heartbeat\.received)$/;
 
+const NAMED = new Set(["incident", "ticket"]);
+
 function asOne(key: string, members: readonly StoryNode[]): StoryNode {
   const own = members.filter((member) => member.about_kind !== "step" && member.about_kind !== "membership");
   const last = own.at(-1) ?? members.at(-1);
   if (last === undefined) throw new Error("a group has a member");
+  if (last.about_kind === "membership") {
+    const incident = last.about_id?.split("/")[0] ?? last.title;
+    return { ...last, id: key, title: incident, about_kind: "incident", about_id: incident, detail: last.reason ?? "an alert joined", reason: null };
+  }
   const title = last.about_kind === "comment" ? "Comment" : last.title;
-  const words = own.map((member) => (member.type.split(".").at(-1) ?? "").replaceAll("_", " "));
+  const words = [...new Set(own.map((member) => (member.type.split(".").at(-1) ?? "").replaceAll("_", " ")))].join(", ");
   const steps = new Set(members.filter((member) => member.about_kind === "step").map((member) => member.about_id)).size;
-  const detail = members.length === 1 ? last.detail : [[...new Set(words)].join(", "), steps > 0 ? plural(steps, "step") : ""].filter(Boolean).join(", ");
-  return { ...last, id: key, title, detail };
+  const what = [last.about_kind !== null && NAMED.has(last.about_kind) ? last.about_id : null, words].filter(Boolean).join(" ");
+  const told = members.length === 1 ? (last.detail ?? (last.kind === "fact" ? what : null)) : [what, steps > 0 ? plural(steps, "step") : ""].filter(Boolean).join(", ");
+  return { ...last, id: key, title, detail: told };
 }
 
 /**

@@ -28,11 +28,12 @@ export function DeadLetters() {
             {list.items.map((letter) => (
               <li key={letter.id} className="moving-row">
                 <span className="row wrapping">
-                  <span className="reason not">{letter.code}</span><span className="wrap grow">{letter.detail}</span>
-                  <span className="dim3"><RelativeTime at={letter.at} suffix=" ago" /></span>
+                  <span className="reason not">{letter.code}</span>
+                  <span className="dim3 end"><RelativeTime at={letter.at} suffix=" ago" /></span>
                   {letter.state === "redriven" ? <span className="dim">redriven <RelativeTime at={letter.redriven_at} suffix=" ago" /></span>
                     : may("dead_letter:redrive", letter.namespace) && <button type="button" className="btn small" disabled={redrive.isPending} onClick={() => redrive.mutate({ id: letter.id })}>Redrive</button>}
                 </span>
+                <span className="wrap">{letter.detail}</span>
                 <span className="t12 dim3">number {letter.id}, through {letter.origin}, namespace {letter.namespace}{letter.position ? `, at ${letter.position}` : ""}</span>
                 <details className="t12"><summary className="dim">What was received</summary><pre className="code boxed" tabIndex={0} style={{ marginTop: 6, whiteSpace: "pre-wrap", overflowWrap: "anywhere" }}>{letter.body}</pre></details>
               </li>

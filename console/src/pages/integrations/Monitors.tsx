@@ -5,10 +5,10 @@ import { Chart } from "../../parts/Chart";
 import { Card } from "../../parts/Card";
 import { Segments } from "../../parts/Filters";
 import { measure } from "../../parts/format";
-import { isSeverity, SeverityMark, StateMark } from "../../parts/marks";
 import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { sinceOf, useFilters } from "../../shell/filters";
+import { MonitorMark } from "./MonitorMark";
 import { lines, limitsOf, metricsOf, nameOf, namespaceOf, seriesOf, unitOf, worstMonitors } from "./view";
 
 export function Monitors() {
@@ -42,9 +42,7 @@ function MonitorCard({ monitor, series }: { monitor: Monitor; series: readonly S
   return (
     <Card
       id={`monitor-${namespaceOf(monitor)}-${nameOf(monitor)}`} title={nameOf(monitor)} scope={`${uses}, every ${every}`}
-      end={state === null ? <StateMark state="pending" text="No reading yet" />
-        : state.state === "clear" || state.state === "ok" ? <StateMark state="ok" text="Well" />
-        : isSeverity(state.state) ? <SeverityMark severity={state.state} /> : <StateMark state={state.state} text={state.state === "failing" ? "Cannot measure" : state.state} />}
+      end={<MonitorMark state={state} />}
     >
       <div className="card-body stack" style={{ gap: 8 }}>
         {state !== null && (

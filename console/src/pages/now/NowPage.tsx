@@ -1,8 +1,9 @@
 /** Now: what is wrong, what is in motion, and how much noise there is. */
 import { Link } from "@tanstack/react-router";
 
+import { useItself } from "../../data/itself";
 import { useShort } from "../../data/lists";
-import { nameOf } from "../../data/me";
+import { nameOf, useMay } from "../../data/me";
 import { useStats, type Stats } from "../../data/stats";
 import { SEVERITIES, type Incident, type Run, type Service } from "../../data/types";
 import { Card } from "../../parts/Card";
@@ -191,7 +192,10 @@ function FailedPolicyRow({ one }: { one: Stats["policies_failed"][number] }) {
 
 function Attention({ stats }: { stats: Stats }) {
   const failed = stats.policies_failed;
-  if (stats.monitors_failing === 0 && stats.dead_letters === 0 && failed.length === 0) return null;
+  const mayWatch = useMay()("metrics:read", "*");
+  const outside = useItself(mayWatch).data?.outside;
+  const watched = outside === undefined || outside.state === "ok";
+  if (stats.monitors_failing === 0 && stats.dead_letters === 0 && failed.length === 0 && watched) return null;
   return (
     <Card title="OnCue itself">
       {failed.slice(0, SHOWN_FAILED).map((one) => <FailedPolicyRow key={one.policy} one={one} />)}
@@ -206,6 +210,11 @@ function Attention({ stats }: { stats: Stats }) {
       {stats.dead_letters > 0 && (
         <Link to="/integrations/$tab" params={{ tab: "dead-letters" }} className="moving-row">
           <StateMark state="waiting" text={`${plural(stats.dead_letters, "dead letter")} to look at`} />
+        </Link>
+      )}
+      {!watched && (
+        <Link to="/admin/$tab" params={{ tab: "server" }} className="moving-row">
+          {outside.state === "fail" ? <StateMark state="failed" text="The watch outside is not reached" /> : <StateMark state="pending" text={outside.set_up ? "The watch outside was not reached yet" : "Nobody outside notices if it stops"} />}
         </Link>
       )}
     </Card>

@@ -57,7 +57,7 @@ export function funnelOf(funnel: Stats["funnel"], ofOneNamespace = false): Funne
     const before = stages[index - 1]?.[1] ?? 0;
     if (ofOneNamespace && index < 2) return { name, value, note: index === 0 ? "every namespace" : "last 24 h", share: Math.min(1, Math.log1p(value) / top) };
     const ratio = value > 0 && before >= 1.5 * value ? `1 in ${count(Math.round(before / value))}` : "";
-    return { name, value, note: index === 0 ? "last 24 h" : value === 0 ? "none" : ratio || `of ${count(before)}`, share: Math.min(1, Math.log1p(value) / top) };
+    return { name, value, note: index === 0 ? "last 24 h" : value === 0 ? "none" : ratio || `${value > before ? "for" : "of"} ${count(before)}`, share: Math.min(1, Math.log1p(value) / top) };
   });
 }
 

@@ -23,7 +23,7 @@ const COLUMNS: readonly Column<Policy>[] = [
       </>
     ),
   },
-  { id: "does", head: "When it fires", width: "24%", cell: (row) => <span className="dim">{responds(row).join(", ") || "records it"}</span> },
+  { id: "does", head: "What it does", width: "24%", cell: (row) => <span className="dim">{responds(row).join(", ") || "records it"}</span> },
   { id: "mode", head: "Mode", width: "100px", cell: (row) => <><StateMark state={row.mode === "observe" ? "observe" : "active"} /><span className="second">{row.namespace}</span></> },
   { id: "fired", head: "Fired", width: "76px", num: true, cell: (row) => <b className="med">{count(row.stats.fired)}</b> },
   { id: "blocked", head: "Held back", width: "84px", num: true, cell: (row) => count(row.stats.blocked) },

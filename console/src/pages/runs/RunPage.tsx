@@ -10,7 +10,7 @@ import type { Fact, Run, Step } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
-import { duration } from "../../parts/format";
+import { duration, without } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
 import { ErrorState, Loaded, Loading } from "../../parts/states";
 import { Clock, RelativeTime, useNow } from "../../parts/time";
@@ -120,7 +120,7 @@ function StepDetail({ step, now }: { step: Step; now: number }) {
       </div>
       {(step.error_code !== null || step.reason !== null) && (
         <div className={`notice ${step.state === "failed" || step.state === "unknown" ? "critical" : "info"}`} style={{ margin: 12 }}>
-          <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {step.reason}{step.next_try_at && step.state !== "succeeded" && <> Next try: <RelativeTime at={step.next_try_at} />.</>}</div>
+          <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {without(step.error_code, step.reason ?? "")}{step.next_try_at && step.state !== "succeeded" && <> Next try: <RelativeTime at={step.next_try_at} />.</>}</div>
         </div>
       )}
       <div className="in-out">

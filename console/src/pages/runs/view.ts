@@ -1,6 +1,6 @@
 /** A run in words: where it stands, and why it is not moving. */
 import type { Run, Step, StepState } from "../../data/types";
-import { duration, relative } from "../../parts/format";
+import { duration, relative, without } from "../../parts/format";
 
 export interface Why {
   sentence: string;
@@ -27,7 +27,7 @@ export function whyNot(run: Run, now: number): Why | null {
     const failed = run.steps.find((step) => step.state === "failed" || step.state === "unknown");
     add("Step", failed?.address);
     add("Error", failed?.error_code);
-    add("Says", failed?.reason ?? run.reason);
+    add("Says", failed?.reason ? without(failed.error_code, failed.reason) : run.reason);
     add("Attempts", failed && failed.attempt > 0 ? String(failed.attempt) : null);
     if (failed?.state === "unknown") return { sentence: "It is not known whether the step acted, so it was not tried again.", pairs };
     return { sentence: failed ? `Step ${failed.address} failed.` : "It failed.", pairs };
@@ -38,7 +38,7 @@ export function whyNot(run: Run, now: number): Why | null {
   add("Attempt", step.attempt > 0 ? String(step.attempt) : null);
   add("Since", step.started_at ? duration(now - Date.parse(step.started_at)) : null);
   add("Last error", step.error_code);
-  add("Says", step.reason);
+  add("Says", without(step.error_code, step.reason ?? ""));
   add("Next try", step.next_try_at ? relative(step.next_try_at, now) : null);
   add("Run ends at the latest", run.deadline_at ? relative(run.deadline_at, now) : null);
   const waiting = step.next_try_at !== null && Date.parse(step.next_try_at) > now;
