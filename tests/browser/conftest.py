@@ -69,6 +69,16 @@ apiVersion: oncue/v1
 kind: Monitor
 metadata: {name: load}
 spec: {uses: host.load, every: 5s, resource: this-machine}
+---
+apiVersion: oncue/v1
+kind: SAPSystem
+metadata: {name: qas}
+spec:
+  sid: QAS
+  tier: test
+  role: bw
+  instances: [{host: qaspas, number: "00", features: [ABAP, IGS], start_priority: "3"}]
+  database: {type: hdb, host: qasdb}
 """
 
 
