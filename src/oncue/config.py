@@ -273,7 +273,9 @@ def _from_file(path: Path) -> dict[str, Any]:
         text = path.read_text("utf-8")
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise Refusal("config.invalid", f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise Refusal("config.invalid", f"{path}: {error}") from error
     try:
         found = tomllib.loads(text)

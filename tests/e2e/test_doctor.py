@@ -152,6 +152,18 @@ def newer_schema(data: Path) -> None:
     connection.close()
 
 
+def foreign(data: Path) -> None:
+    (data / "oncue.db").unlink()
+    with sqlite3.connect(data / "oncue.db") as connection:
+        connection.execute("CREATE TABLE somebody_elses (row TEXT)")
+    connection.close()
+
+
+def replaced_by_a_file(data: Path) -> None:
+    shutil.rmtree(data)
+    data.touch()
+
+
 DAMAGE: list[tuple[str, str, Callable[[Path], object]]] = [
     ("chain", "fail", damage_chain),
     ("chain", "fail", damage_checkpoint),
@@ -163,6 +175,11 @@ DAMAGE: list[tuple[str, str, Callable[[Path], object]]] = [
     ("keys", "fail", lambda data: (data / "keys" / "journal.key").write_bytes(b"short")),
     ("keys", "fail", lambda data: (data / "keys" / "checkpoint.pem").write_bytes(b"no key")),
     ("keys", "fail", lambda data: shutil.rmtree(data / "keys")),
+    ("keys", "fail", lambda data: (data / "keys" / "journal.key").unlink()),
+    ("journal", "fail", lambda data: (data / "oncue.db").unlink()),
+    ("journal", "fail", lambda data: (data / "oncue.db").write_bytes(b"")),
+    ("journal", "fail", foreign),
+    ("data", "fail", replaced_by_a_file),
     ("data", "warn", lambda data: (data / "oncue.db").chmod(0o644)),
     ("configuration", "fail", lambda data: (data / "oncue.toml").write_text("colour = 'red'")),
 ]
@@ -177,7 +194,7 @@ def test_each_damage_is_seen_and_has_a_remedy(
     damage(data)
     found = look()[part]
     assert found.state == state, found
-    assert found.hint
+    assert found.hint and not found.seen.startswith("no such table")
 
 
 def test_the_dead_man_is_seen_silent_and_refused(seen: tuple[Path, Seen]) -> None:

@@ -38,7 +38,7 @@ def doctor(
             if finding.hint and finding.state != "ok":
                 show.out.print(f"      {'':<14}  [dim]{escape(finding.hint)}[/]")
     else:
-        show.document([finding._asdict() for finding in found], form)
+        show.document([{**one._asdict(), "hint": "" if one.state == "ok" else one.hint} for one in found], form)
     bad = ("fail", "warn") if strict else ("fail",)
     if any(finding.state in bad for finding in found):
         raise typer.Exit(1)

@@ -36,38 +36,65 @@ CHECKPOINT_WARN_H: Final = 1.0
 REMOTE: Final = ("nfs", "cifs", "smb", "fuse.sshfs", "ceph", "glusterfs", "9p")
 DIGESTED: Final = 32
 """Bytes of a symmetric key."""
+LASTING: Final = ("journal.key", "checkpoint.pem", "checkpoint.pub")
+"""Keys that are there as soon as there is a journal."""
+DAMAGED: Final = (
+    "Stop the server, copy the directory, and put the backup back; `oncue journal verify` says what still holds. "
+    "The disk may be failing."
+)
 
 
 def findings(loaded: config.Config) -> Iterator[Finding]:
     """In the order in which one would look."""
     data = loaded.data
-    if not data.is_dir():
-        yield Finding("data", "warn", f"{data} is not there", "`oncue up` makes it; or name another one with --data.")
+    try:
+        if not data.exists():
+            hint = "`oncue up` makes it; or name another one with --data."
+            yield Finding("data", "warn", f"{data} is not there", hint)
+            return
+        if not data.is_dir():
+            yield Finding("data", "fail", f"{data} is no directory", "Name a directory with --data.")
+            return
+        yield from _directory(data)
+        yield from _disk(loaded)
+        yield from _keys(data)
+        file = data / FILE_NAME
+        empty = not file.exists() or file.stat().st_size == 0
+    except PermissionError as error:
+        yield Finding("data", "fail", f"{error.filename} cannot be read", "Run this as the server's user.")
         return
-    yield from _directory(data)
-    yield from _disk(loaded)
-    yield from _keys(data)
-    file = data / FILE_NAME
-    if not file.exists():
-        yield Finding("journal", "ok", "empty: the server has not been started here")
+    if empty:
+        yield _without_journal(data)
         return
     try:
         connection = sqlite3.connect(f"file:{file.absolute()}?mode=ro", uri=True, timeout=2)
         try:
             connection.execute("BEGIN")
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+                hint = "Another program wrote it: name another directory with --data, or put the journal back from the backup."
+                yield Finding("journal", "fail", f"{file} is a database, and no journal of OnCue", hint)
+                return
             yield _journal(connection, file)
             yield _chain(connection, data)
             yield from _upkeep(connection, loaded)
         finally:
             connection.close()
     except sqlite3.Error as error:
-        hint = "Stop the server and try `oncue journal verify`; a backup may be needed."
+        hint = "Run this as the server's user." if not os.access(file, os.R_OK) else DAMAGED
         yield Finding("journal", "fail", f"{file}: {error}", hint)
+
+
+def _without_journal(data: Path) -> Finding:
+    """Nothing has begun here, or what began is gone: a start would hide that by beginning anew."""
+    if not (data / "keys" / "journal.key").exists():
+        return Finding("journal", "ok", "empty: the server has not been started here")
+    hint = "Put it back from the backup before you start the server: it would begin an empty one."
+    return Finding("journal", "fail", f"{data / FILE_NAME} is gone or empty, and the keys of a journal are here", hint)
 
 
 def _directory(data: Path) -> Iterator[Finding]:
     if not os.access(data, os.W_OK | os.X_OK):
-        yield Finding("data", "fail", f"{data} cannot be written", "Give the server's user the right to write to it.")
+        yield Finding("data", "fail", f"{data} cannot be written", "Run this as the server's user, who needs the right to write to it.")
     kind = _file_system(data)
     if kind.startswith(REMOTE):
         hint = "SQLite's locks and the promise that what is written stays need a local disk."
@@ -122,7 +149,11 @@ def _keys(data: Path) -> Iterator[Finding]:
     except PermissionError as error:
         yield Finding("keys", "warn", f"{error.filename} cannot be read", "Run this as the server's user.")
         return
-    if broken:
+    gone = [name for name in LASTING if (data / FILE_NAME).exists() and not (keys / name).exists()]
+    if gone:
+        hint = "Put it back from the backup before the next start, which would make a new one: repeats of what came before would count as new, and old checkpoints could not be checked."
+        yield Finding("keys", "fail", f"gone: {', '.join(gone)}", hint)
+    elif broken:
         yield Finding("keys", "fail", f"not a key: {', '.join(broken)}", "Put it back from the backup.")
     elif loose:
         hint = f"chmod -R go= {keys}; whoever reads these can read secrets and sign checkpoints."
@@ -156,11 +187,11 @@ def _journal(connection: sqlite3.Connection, file: Path) -> Finding:
     if file.stat().st_size <= QUICK_CHECK_BYTES:
         broken = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if broken != "ok":
-            hint = "Stop the server, copy the directory, and restore the backup; the disk may be failing."
-            return Finding("journal", "fail", f"the database is damaged: {broken}", hint)
+            return Finding("journal", "fail", f"the database is damaged: {broken}", DAMAGED)
     if wal_size > WAL_WARN:
         return Finding("journal", "warn", size, "A reader holds the log back, or nothing moves it; restart the server.")
-    return Finding("journal", "ok", f"{size}, schema {revision[0]}")
+    old = "" if revision[0] == HEAD else f", which the next start brings to {HEAD}"
+    return Finding("journal", "ok", f"{size}, schema {revision[0]}{old}")
 
 
 def _chain(connection: sqlite3.Connection, data: Path) -> Finding:

@@ -91,7 +91,7 @@ CODES: Final = _table(
     ("outbound.refused", "The address is not allowed", 403, "Private, loopback and link-local addresses need an OutboundAllow manifest."),
     ("timeout", "It took too long", 504, "Raise the timeout or look at the target."),
     # command line and configuration
-    ("config.invalid", "The configuration does not hold together", 400, "The detail names the key, and a near one if there is one."),
+    ("config.invalid", "The configuration does not hold together", 400, "The detail names the place, and a near word if there is one; `oncue check` reads it without starting."),
     ("server.unreachable", "The server does not answer", 503, "Is `oncue up` running? Check ONCUE_SERVER."),
     ("user.exists", "There is such a user already", 409, "Choose another name."),
     ("user.not_found", "No such user", 404, "List users to find it."),
