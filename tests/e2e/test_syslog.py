@@ -223,6 +223,8 @@ def test_an_address_in_use_is_shown_and_taken_when_it_is_free(oncue_server: Serv
         eventually(lambda: state(oncue_server, "late") == "failing", what="the failure")
         listening = view(oncue_server, "late")["listening"]
         assert "in use" in listening["detail"]
+        told = oncue_server.cli("get", "source", "late").stdout
+        assert "failing" in told and "in use" in told
         assert 'oncue_source_up{namespace="default",source="late"} 0.0' in oncue_server.client.get("/metrics").text
     eventually(lambda: state(oncue_server, "late") == "listening", what="the socket")
     said = [one["event"]["data"]["state"] for one in oncue_server.items("events", type="oncue.source.health")

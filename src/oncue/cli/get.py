@@ -73,6 +73,14 @@ MONITOR_COLUMNS: Final[list[Column]] = [
 ]  # fmt: skip
 """What a monitor found last stands beside its manifest."""
 
+SOURCE_COLUMNS: Final[list[Column]] = [
+    *_fields("namespace", "name", "type"), ("a minute", lambda item: f"{item['rate_per_minute']:g}"),
+    *_fields("accepted", "rejected"), ("lost", lambda item: (item["listening"] or {}).get("lost")),
+    _age("last_event_at", "last event"), ("listening", lambda item: (item["listening"] or {}).get("state")),
+    ("detail", lambda item: (item["listening"] or {}).get("detail") or item["last_error"]),
+]  # fmt: skip
+"""What came through each source since the server started, those without a manifest included."""
+
 SAP_SYSTEM_COLUMNS: Final[list[Column]] = [
     *_fields("namespace", "name"),
     *((name, lambda item, name=name: item["found"].get(name)) for name in ("tier", "role")),
@@ -136,6 +144,9 @@ def get(
                 seen = {view["manifest"]["id"]: view["state"] for view in server.get("/monitors")["items"]}
                 items = [{**item, "found": seen.get(item["id"]) or {}} for item in items]
                 columns = MONITOR_COLUMNS
+            if found == "Source" and output is show.Format.table:
+                items = list(islice(_matching(server.get("/sources")["items"], name, namespace), limit))
+                columns = SOURCE_COLUMNS
             if found == "SAPSystem" and output is show.Format.table:
                 seen = {view["manifest"]["id"]: view for view in server.get("/sap-systems")["items"]}
                 items = [{**item, "found": seen.get(item["id"]) or {}} for item in items]
@@ -179,8 +190,12 @@ def as_document(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def _manifests(server: Server, kind: str, name: str | None, namespace: str | None) -> Any:
+    return _matching(server.get(f"/manifests/{kind}")["items"], name, namespace)
+
+
+def _matching(items: list[dict[str, Any]], name: str | None, namespace: str | None) -> Any:
     where, _, wanted = (name or "").rpartition("/")
-    for item in server.get(f"/manifests/{kind}")["items"]:
+    for item in items:
         if wanted and item["name"] != wanted:
             continue
         if (where and item["namespace"] != where) or (namespace and item["namespace"] != namespace):
