@@ -52,7 +52,7 @@ def parsed(content: bytes) -> EmailMessage:
 
 
 def manifests(server: Server) -> list[str]:
-    kinds = ("Monitor", "Policy", "Workflow", "Service", "Team", "Channel", "OutboundAllow")
+    kinds = ("Monitor", "SAPSystem", "Policy", "Workflow", "Service", "Team", "Channel", "OutboundAllow")
     return [one["id"] for kind in kinds for one in server.items(f"manifests/{kind}") if one["namespace"] == "demo"]
 
 
@@ -90,7 +90,7 @@ def test_without_a_mail_server_the_mail_lies_in_oncues_own_mailbox_and_what_is_k
     kept = list((server.data / "mailbox" / "new").iterdir())
     assert sorted(parsed(path.read_bytes())["Subject"].startswith("[Resolved]") for path in kept) == [False, True]
     left = {id.partition("/")[0] for id in manifests(server)}
-    assert left == {"Policy", "Workflow", "Service", "Team", "Channel"}
+    assert left == {"SAPSystem", "Policy", "Workflow", "Service", "Team", "Channel"}
     firing = [one for one in server.items("alerts") if one["state"] == "firing" and one["namespace"] == "demo"]
     assert firing == []
 

@@ -7,6 +7,7 @@ bytes of the mails. What OnCue says of itself is checked as well, and is never e
 
 import email
 import email.policy
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +33,7 @@ DIAGNOSIS: Final = ("ABAPGetWPTable", "GetQueueStatistic", "ABAPReadSyslog", "En
 WITHIN_S: Final = 15.0
 """How long each step may take."""
 STEP_S: Final = 1.5
-DELETED_FIRST: Final = ("Monitor", "Policy", "Workflow", "Service", "Team", "Channel", "OutboundAllow")
+DELETED_FIRST: Final = ("Monitor", "SAPSystem", "Policy", "Workflow", "Service", "Team", "Channel", "OutboundAllow")
 
 T = TypeVar("T")
 
@@ -144,6 +145,8 @@ class Story:
             "PAS_HOST": primary.host,
             "ASCS_PORT": str(ascs.port),
             "ASCS_NUMBER": ascs.number,
+            "SYSTEM": system.sid.lower(),
+            "INSTANCES": json.dumps([{"host": one.host, "number": one.number} for one in system.instances]),
         }
         documents = self._documents(given)
         self._api.send("POST", "/manifests", json=documents)
