@@ -61,6 +61,16 @@ def test_a_problem_began_with_its_first_reading_and_keeps_that_time_when_it_wors
     assert (series.state, series.since) == ("critical", START + timedelta(seconds=2))
 
 
+def test_what_is_told_of_a_state_is_a_reading_that_bears_it_out() -> None:
+    series = Series(Threshold(metric="m", warning=80, critical=95, readings=3, hysteresis=5))
+    told = [(series.take(value, START), series.state, series.value)[1:] for value in (99, 99, 99, 85, 9, 9, 9, 9, 99)]
+    assert told[2:] == [
+        ("critical", 99), ("critical", 99), ("critical", 99), ("warning", 85),
+        ("warning", 85), ("warning", 85), ("warning", 99),
+    ]  # fmt: skip
+    assert [series.take(value, START) for value in (9, 9, 9)][-1] and (series.state, series.value) == ("clear", 9)
+
+
 def test_the_limit_is_that_of_the_present_level_and_the_lowest_while_clear() -> None:
     series = Series(Threshold(metric="m", warning=80, critical=95))
     assert series.limit() == 80

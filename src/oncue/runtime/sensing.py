@@ -239,11 +239,11 @@ class Watch:
         series.adopt(threshold)
         check = self._check(reading)
         changed = series.take(reading.value, at)
-        if series.state is None or not (changed or self._is_due(check)):
+        if series.state is None or series.value is None or not (changed or self._is_due(check)):
             return
         limit = series.limit()
         data: dict[str, Any] = {
-            "value": reading.value,
+            "value": series.value,
             "limit": limit,
             "unit": reading.unit,
             "metric": reading.metric,
@@ -252,7 +252,7 @@ class Watch:
         }
         doc = self._docs.get(reading.metric)
         what = " ".join(filter(None, (doc.label if doc is not None else reading.metric, reading.instance)))
-        title = f"{what} {shown(reading.value, reading.unit)} on {resource}"
+        title = f"{what} {shown(series.value, reading.unit)} on {resource}"
         if limit is not None:
             title += f", limit {shown(limit, reading.unit)}"
         if series.state != "clear":

@@ -26,25 +26,30 @@ class Series:
         self.state: str | None = None
         self.since: datetime | None = None
         """When the present problem began: its first reading; None while clear."""
-        self._latest: deque[tuple[str, datetime]] = deque(maxlen=threshold.readings)
+        self.value: float | None = None
+        """The newest reading that bears the present state out; one that does not may be the first of a change."""
+        self._latest: deque[tuple[str, float, datetime]] = deque(maxlen=threshold.readings)
 
     def take(self, value: float, at: datetime) -> bool:
         """Judge a reading. Gives whether the state changed; the first conclusive reading counts as a change."""
         found = self._level(value)
+        if self.state is not None and _bears_out(found, self.state):
+            self.value = value
         if self.state is not None and found == self.state:
             self._latest.clear()
             return False
-        self._latest.append((found, at))
+        self._latest.append((found, value, at))
         if len(self._latest) < self.threshold.readings:
             return False
-        agreed = _agreed([level for level, _ in self._latest], self.state)
+        agreed = _agreed([level for level, _, _ in self._latest], self.state)
         if agreed is None:
             return False
         if agreed == "clear":
             self.since = None
         elif self.since is None:
-            self.since = self._latest[0][1]
+            self.since = self._latest[0][2]
         self.state = agreed
+        self.value = next(value for level, value, _ in reversed(self._latest) if _bears_out(level, agreed))
         self._latest.clear()
         return True
 
@@ -86,6 +91,11 @@ def _agreed(levels: list[str], state: str | None) -> str | None:
     if max(ranks) < RANK[state]:
         return max(levels, key=RANK.__getitem__)
     return None
+
+
+def _bears_out(level: str, state: str) -> bool:
+    """Whether a reading of this level is a reason for the state."""
+    return level == state if state == "clear" else RANK[level] >= RANK[state]
 
 
 class Reachability:
