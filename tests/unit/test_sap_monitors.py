@@ -208,6 +208,22 @@ async def test_another_systems_landscape_does_not_matter(system: SapSystem, tmp_
 
 
 @pytest.mark.parametrize(
+    ("name", "more"),
+    [
+        ("sap.alerts", {"nodes": ["*/Dialog/*"]}), ("sap.processes", {}), ("sap.queues", {}), ("sap.system", {}),
+        ("sap.workprocesses", {}),
+    ],
+)  # fmt: skip
+async def test_what_is_read_of_several_things_is_a_series_of_each(
+    system: SapSystem, surroundings: Context, name: str, more: dict[str, Any]
+) -> None:
+    readings = (await probe(name, system.primary, surroundings, **more)).readings
+    series = {(one.metric, tuple(sorted(one.labels.items()))) for one in readings}
+    assert len(series) == len(readings)
+    assert {one.labels.get("sid") for one in readings} == {"DMO"}
+
+
+@pytest.mark.parametrize(
     "name", ["sap.alerts", "sap.locks", "sap.processes", "sap.queues", "sap.syslog", "sap.system", "sap.workprocesses"]
 )
 async def test_silence_is_a_finding_and_bad_credentials_are_not(

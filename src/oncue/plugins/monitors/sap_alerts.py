@@ -98,6 +98,7 @@ def _named(path: str, node: AlertNode, labels: dict[str, str]) -> Reading | None
 
 def _readings(path: str, node: AlertNode, labels: dict[str, str]) -> list[Reading]:
     shade = float(rows.colour(node.actual_value))
+    labels = {**labels, "node": path}
     found = [Reading(metric="sap.alert.colour", value=shade, unit="", instance=path, labels=labels)]
     measured = rows.measure(node.description)
     if measured is not None:

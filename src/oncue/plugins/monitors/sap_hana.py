@@ -155,7 +155,7 @@ def _found(
             value=round(100.0 * float(used) / float(limit), 1),
             unit="%",
             instance=str(host),
-            labels=labels,
+            labels={**labels, "server": str(host)},
         )
         for host, used, limit in memory
         if used is not None and limit

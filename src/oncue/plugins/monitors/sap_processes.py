@@ -54,7 +54,7 @@ class SapProcesses:
                     value=float(colour(process.dispstatus)),
                     unit="",
                     instance=process.name,
-                    labels=labels,
+                    labels={**labels, "program": process.name},
                 )
                 for process in watched
             ),

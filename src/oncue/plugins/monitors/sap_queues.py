@@ -43,7 +43,9 @@ class SapQueues:
                 ("sap.queue.high", float(queue.high), ""),
             )
             readings += [
-                Reading(metric=metric, value=value, unit=unit, instance=queue.typ, labels=labels)
+                Reading(
+                    metric=metric, value=value, unit=unit, instance=queue.typ, labels={**labels, "queue": queue.typ}
+                )
                 for metric, value, unit in values
             ]
         return Probe(readings=readings)

@@ -50,7 +50,7 @@ class SapWorkProcesses:
                 ("sap.wp.longest", longest, "s"),
             )
             readings += [
-                Reading(metric=metric, value=value, unit=unit, instance=typ, labels=labels)
+                Reading(metric=metric, value=value, unit=unit, instance=typ, labels={**labels, "type": typ})
                 for metric, value, unit in values
             ]
         private = sum(one.reason.upper() == "PRIV" for one in found)
