@@ -91,4 +91,6 @@ def test_its_alerts_and_its_monitors_are_one_click_away(server: Server, watched:
     expect(page.get_by_text("Update stopped").first).to_be_visible()
     page.go_back()
     card.get_by_role("link", name="prd-system").click()
-    expect(page.locator("#monitor-default-prd-system")).to_be_in_viewport()
+    monitor = page.locator("#monitor-default-prd-system")
+    expect(monitor).to_be_in_viewport()
+    expect(monitor).to_contain_text("sap.instances.running")

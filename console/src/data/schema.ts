@@ -2266,6 +2266,8 @@ export interface components {
         MonitorView: {
             manifest: components["schemas"]["Manifest"] | null;
             state: components["schemas"]["MonitorState"] | null;
+            resource?: string | null;
+            metrics?: string[];
         };
         /** NearMiss */
         NearMiss: {

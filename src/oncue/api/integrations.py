@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any
 
 import msgspec
@@ -20,12 +20,12 @@ from oncue.api.ingest import Ingest, Traffic
 from oncue.api.params import Listing, json_response, listing
 from oncue.api.shapes import ListeningView, MonitorView, ServiceView, SourceType, SourceView
 from oncue.core.errors import Refusal
-from oncue.core.manifest import Manifest
+from oncue.core.manifest import Manifest, MonitorSpec
 from oncue.core.monitor import MonitorState
 from oncue.core.severity import RANK
 from oncue.runtime import reception
 from oncue.runtime.reception import Reception
-from oncue.sdk import registry
+from oncue.sdk import Monitor, registry
 from oncue.sdk.errors import ActionError
 from oncue.store.queries import LIMIT, Filters, entities, is_quiet, manifests
 from oncue.store.schema import entity
@@ -126,7 +126,32 @@ async def list_workflows(ctx: Ctx, who: Who) -> Response[Listing[Manifest]]:
 async def monitor_views(ctx: Context, who: Principal) -> list[MonitorView]:
     """The monitors that one may read, with what each found last."""
     states = await _states(ctx, who)
-    return [MonitorView(manifest=one, state=states.get(_key(one))) for one in await _manifests(ctx, who, "Monitor")]
+    manifests = await _manifests(ctx, who, "Monitor")
+    return await asyncio.to_thread(lambda: [_monitor(one, states.get(_key(one))) for one in manifests])
+
+
+def resource_of(manifest: Manifest) -> str | None:
+    """What a monitor's readings are about; None if it cannot work."""
+    try:
+        spec = registry.fit(manifest.spec, MonitorSpec)
+        plugin = _plugin(spec.uses)
+        return spec.resource or plugin.subject(registry.fit(spec.with_, plugin.settings)) or None
+    except ActionError:
+        return None
+
+
+def _monitor(manifest: Manifest, state: MonitorState | None) -> MonitorView:
+    try:
+        metrics = [doc.metric for doc in _plugin(manifest.spec["uses"]).metrics]
+    except ActionError:
+        metrics = []
+    return MonitorView(manifest=manifest, state=state, resource=resource_of(manifest), metrics=metrics)
+
+
+@lru_cache(maxsize=256)
+def _plugin(uses: str) -> Monitor:
+    """One of its type, for what does not depend on a probe."""
+    return registry.monitor(uses)
 
 
 def _source_types() -> list[SourceType]:

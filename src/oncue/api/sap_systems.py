@@ -13,13 +13,12 @@ from sqlalchemy import Connection, func, select
 from oncue.access.roles import Principal, allowed, namespaces
 from oncue.api.context import Ctx, Who
 from oncue.api.guard import require
+from oncue.api.integrations import resource_of
 from oncue.api.params import Listing, listing
 from oncue.api.shapes import SAPInstanceView, SAPState, SAPSystemView
 from oncue.core.duration import seconds
-from oncue.core.manifest import Manifest, MonitorSpec, SAPInstance, SAPSystemSpec
+from oncue.core.manifest import Manifest, SAPInstance, SAPSystemSpec
 from oncue.core.severity import RANK
-from oncue.sdk import registry
-from oncue.sdk.errors import ActionError
 from oncue.store.queries import is_quiet, manifests
 from oncue.store.schema import entity, sample
 
@@ -153,7 +152,7 @@ def _seen(
 ) -> dict[tuple[str, str], Seen]:
     """What the system's own list said of each instance, in the newest minute that there is of it."""
     found: dict[tuple[str, str], Seen] = {}
-    for resource in sorted({_resource(one) for one in monitors if one.spec["uses"] == "sap.system"} - {""}):
+    for resource in sorted(filter(None, {resource_of(one) for one in monitors if one.spec["uses"] == "sap.system"})):
         for series in _series(connection, namespace, resource):
             labels = msgspec.json.decode(series)[3]
             if labels.get("sid") != sid or not labels.get("host") or not labels.get("instance"):
@@ -173,16 +172,6 @@ def _seen(
                 state = COLOURS[int(row.max)] if 0 <= row.max < len(COLOURS) else "unknown"
                 found[instance.key] = Seen(instance, state, at)
     return found
-
-
-def _resource(monitor: Manifest) -> str:
-    """What its readings are about; empty if it cannot work."""
-    try:
-        spec = registry.fit(monitor.spec, MonitorSpec)
-        plugin = registry.monitor(spec.uses)
-        return spec.resource or plugin.subject(registry.fit(spec.with_, plugin.settings))
-    except ActionError:
-        return ""
 
 
 def _series(connection: Connection, namespace: str, resource: str) -> list[str]:

@@ -130,6 +130,10 @@ class MonitorView(msgspec.Struct, kw_only=True):
 
     manifest: Manifest | None
     state: MonitorState | None
+    resource: str | None = None
+    """What its readings are about; None if it cannot work."""
+    metrics: list[str] = []
+    """What monitors of its type read."""
 
 
 SAPState = Literal["GREEN", "YELLOW", "RED", "GRAY", "unknown"]

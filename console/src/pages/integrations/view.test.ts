@@ -5,8 +5,8 @@ import { arrivalOf, guideOf, NAME, nameFor, offered } from "./guide";
 import { healthOf, lines, limitsOf, metricsOf, seriesOf, snippet, unitOf, worstMonitors } from "./view";
 
 const source = (fields: Partial<Source>): Source => ({ name: "s", type: "cloudevents", path: "/in/s", last_event_at: null, last_error_at: null, ...fields }) as Source;
-const monitor = (name: string, state: string | null, spec: Record<string, unknown> = {}): Monitor =>
-  ({ manifest: { name, namespace: "default", spec }, state: state === null ? null : { name, namespace: "default", state, uses: spec["uses"] } }) as unknown as Monitor;
+const monitor = (name: string, state: string | null, spec: Record<string, unknown> = {}, metrics: string[] = []): Monitor =>
+  ({ resource: "host-1", metrics, manifest: { name, namespace: "default", spec }, state: state === null ? null : { name, namespace: "default", state, uses: spec["uses"] } }) as unknown as Monitor;
 const series = (metric: string, labels: Record<string, string> = {}): SampleSeries =>
   ({ series: metric, namespace: "default", resource: "host-1", metric, labels, step_s: 60, points: [{ at: "2026-11-20T10:00:00Z", count: 1, mean: 2, min: 2, max: 2 }] });
 
@@ -48,11 +48,15 @@ describe("monitors", () => {
     expect(limitsOf(cpu, "host.cpu.used").map((limit) => [limit.name, limit.value])).toEqual([["warning", 80], ["critical", 95]]);
     expect(limitsOf(cpu, "host.cpu.idle")).toEqual([]);
     expect(metricsOf(cpu, [series("host.cpu.idle"), series("host.cpu.used")])).toEqual(["host.cpu.used", "host.cpu.idle"]);
+    const work = monitor("work", "clear", { uses: "sap.workprocesses" }, ["sap.wp.used", "sap.wp.ended"]);
+    expect(metricsOf(work, [series("sap.wp.ended"), series("sap.workprocesses.odd"), series("sap.wp.used")])).toEqual(["sap.wp.used", "sap.wp.ended", "sap.workprocesses.odd"]);
   });
-  it("own the series that name them, or else those of what they use", () => {
+  it("own the series of what they read, about their own resource alone", () => {
     const cpu = monitor("cpu", "clear", { uses: "host.cpu" });
     expect(seriesOf(cpu, [series("host.cpu.used"), series("host.cpux"), series("http.latency")]).map((each) => each.metric)).toEqual(["host.cpu.used"]);
-    expect(seriesOf(cpu, [series("host.cpu.used"), series("odd", { monitor: "cpu" })]).map((each) => each.metric)).toEqual(["odd"]);
+    const work = monitor("work", "clear", { uses: "sap.workprocesses" }, ["sap.wp.used"]);
+    const other = { ...series("sap.wp.used"), resource: "host-2" };
+    expect(seriesOf(work, [series("sap.wp.used"), other, { ...series("sap.wp.used"), namespace: "team-a" }, series("sap.queue.length")])).toEqual([series("sap.wp.used")]);
   });
 });
 

@@ -81,15 +81,14 @@ export function limitsOf(monitor: Monitor, metric: string): Limit[] {
     }));
 }
 
-/** Which metrics belong to a monitor: those its thresholds name, else those that begin with what it uses. */
+/** Which series are a monitor's: of the resource that its readings are about, and of a metric that monitors of its type read. */
 export function seriesOf(monitor: Monitor, all: readonly SampleSeries[]): SampleSeries[] {
-  const spec = monitor.manifest?.spec ?? {};
-  const uses = typeof spec["uses"] === "string" ? spec["uses"] : monitor.state?.uses ?? "";
-  const named = new Set((Array.isArray(spec["thresholds"]) ? (spec["thresholds"] as Record<string, unknown>[]) : []).map((each) => String(each["metric"])));
-  const name = nameOf(monitor);
-  const labelled = all.filter((each) => each.labels["monitor"] === name);
-  if (labelled.length > 0) return labelled;
-  return all.filter((each) => each.namespace === namespaceOf(monitor) && (named.has(each.metric) || each.metric === uses || each.metric.startsWith(`${uses}.`)));
+  const metrics = new Set(monitor.metrics);
+  const uses = monitor.manifest?.spec["uses"];
+  const own = typeof uses === "string" ? `${uses}.` : null;
+  return all.filter((each) =>
+    each.namespace === namespaceOf(monitor) && each.resource === monitor.resource
+    && (metrics.has(each.metric) || (own !== null && each.metric.startsWith(own))));
 }
 
 const TONES = ["text-2", "warning", "clear", "major", "accent", "minor"] as const;
@@ -104,10 +103,11 @@ export function lines(series: readonly SampleSeries[]): Series[] {
   });
 }
 
-/** At most `limit` metrics of a monitor: those with limits first, because they are what it watches. */
+/** At most `limit` metrics of a monitor: those with limits first, because they are what it watches; then as its type lists them. */
 export function metricsOf(monitor: Monitor, series: readonly SampleSeries[], limit = 3): string[] {
   const all = [...new Set(series.map((each) => each.metric))];
-  return all.toSorted((a, b) => Number(limitsOf(monitor, b).length > 0) - Number(limitsOf(monitor, a).length > 0)).slice(0, limit);
+  const place = (metric: string): number => (monitor.metrics.includes(metric) ? monitor.metrics.indexOf(metric) : monitor.metrics.length);
+  return all.toSorted((a, b) => Number(limitsOf(monitor, b).length > 0) - Number(limitsOf(monitor, a).length > 0) || place(a) - place(b)).slice(0, limit);
 }
 
 /** The unit that a metric's name implies, if it does. */
