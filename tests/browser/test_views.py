@@ -194,3 +194,19 @@ def test_an_open_page_outlives_a_restart_of_the_server(fresh_server: Server, ope
     expect(page.locator(".live[data-state=live]")).to_be_visible(timeout=30_000)
     fresh_server.emit(event(title="After the restart", resource="restart-1"))
     expect(page.get_by_role("link", name="After the restart").first).to_be_visible()
+
+
+def test_the_current_part_of_a_page_is_in_view_on_a_phone(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/integrations/dead-letters", phone=True)
+    current = page.get_by_role("navigation", name="Integrations").get_by_role("link", name="Dead letters")
+    expect(current).to_be_in_viewport(ratio=0.9)
+
+
+def test_the_focus_shows_on_whatever_has_it(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/alerts")
+    expect(page.get_by_role("heading", name="Alerts")).to_be_visible()
+    rings = set()
+    for _ in range(16):
+        page.keyboard.press("Tab")
+        rings.add(page.evaluate("getComputedStyle(document.activeElement).boxShadow"))
+    assert len(rings) == 1 and rings != {"none"}, rings

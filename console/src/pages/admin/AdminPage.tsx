@@ -1,8 +1,9 @@
 /** Admin: people, tokens, secrets, the log of who did what, and who watches the server itself. */
-import { Link, useParams } from "@tanstack/react-router";
+import { useParams } from "@tanstack/react-router";
 
 import { useMay } from "../../data/me";
 import { EmptyState } from "../../parts/states";
+import { Tabs } from "../../parts/Tabs";
 import { Audit } from "./Audit";
 import { People } from "./People";
 import { Secrets } from "./Secrets";
@@ -27,11 +28,7 @@ export default function AdminPage() {
   return (
     <div className="page">
       <div className="page-head"><div><h1 className="place">Admin</h1></div></div>
-      <nav className="tabs bare" aria-label="Admin">
-        {TABS.filter(shown).map((each) => (
-          <Link key={each.tab} to="/admin/$tab" params={{ tab: each.tab }} aria-current={tab === each.tab ? "page" : undefined} activeProps={{}}>{each.label}</Link>
-        ))}
-      </nav>
+      <Tabs label="Admin" to="/admin/$tab" tabs={TABS.filter(shown)} current={tab} />
       {!chosen ? <EmptyState title="There is no such part" />
         : !shown(chosen) ? <EmptyState title="You may not see this"><p>It needs the permission <span className="mono">{chosen.permission}</span>. Ask an administrator.</p></EmptyState>
         : tab === "people" ? <People /> : tab === "tokens" ? <Tokens /> : tab === "secrets" ? <Secrets /> : tab === "audit" ? <Audit /> : <Watch />}

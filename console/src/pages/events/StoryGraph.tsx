@@ -16,6 +16,8 @@ const HEIGHT = 46;
 const HEAD = 26;
 /** Around the graph, in pixels of the screen. */
 const MARGIN = 16;
+/** Below the graph, for the buttons that move it. */
+const CONTROLS = 36;
 /** Below this nothing can be read: the graph is moved instead. */
 const SMALLEST = 0.8;
 
@@ -119,7 +121,8 @@ export default function StoryGraph({ story, chosen, choose }: { story: Story; ch
   if (laid === null) return <Loading what="the graph" />;
   // As large as it fits, and never too small to read: what is wider begins at its left and is moved by dragging.
   const zoom = Math.min(1, Math.max(SMALLEST, (width - 2 * MARGIN) / laid.width));
-  const height = Math.round(laid.height * zoom + 2 * MARGIN);
+  const moves = width < laid.width * zoom;
+  const height = Math.round(laid.height * zoom + 2 * MARGIN + (moves ? CONTROLS : 0));
   return (
     <div className="graph" ref={ref} style={{ height: `min(${String(Math.max(height, 150))}px, 64vh)` }}>
       {width > 0 && (
@@ -129,7 +132,7 @@ export default function StoryGraph({ story, chosen, choose }: { story: Story; ch
           onSelectionChange={({ nodes: [first] }) => first?.type === "box" && choose(first.id)}
         >
           <Background variant={BackgroundVariant.Dots} gap={16} size={1} />
-          {width < laid.width * zoom && <Controls showInteractive={false} />}
+          {moves && <Controls showInteractive={false} orientation="horizontal" />}
         </ReactFlow>
       )}
     </div>

@@ -9,6 +9,7 @@ import { Snippet } from "../../parts/Code";
 import { count } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, Loaded } from "../../parts/states";
+import { Tabs } from "../../parts/Tabs";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
@@ -35,11 +36,7 @@ export default function IntegrationsPage() {
   return (
     <div className="page">
       <div className="page-head"><div><h1 className="place">Integrations</h1></div></div>
-      <nav className="tabs bare" aria-label="Integrations">
-        {TABS.filter((each) => may(each.permission)).map((each) => (
-          <Link key={each.tab} to="/integrations/$tab" params={{ tab: each.tab }} aria-current={tab === each.tab ? "page" : undefined} activeProps={{}}>{each.label}</Link>
-        ))}
-      </nav>
+      <Tabs label="Integrations" to="/integrations/$tab" tabs={TABS.filter((each) => may(each.permission))} current={tab} />
       {tab === "sources" && <Sources />}
       {tab === "monitors" && <Monitors />}
       {tab === "sap" && <SapSystems />}
