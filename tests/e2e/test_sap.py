@@ -120,6 +120,9 @@ def test_a_discovered_system_that_changes_is_seen_and_taken_over(server: Server,
         (found,) = (one for one in server.items("sap-systems") if one["sid"] == "DMO")
         return {one["name"]: one["state"] for one in found["instances"]}
 
+    unknown = server.cli(*asked, "--update")
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "manifest.not_found" in unknown.stderr
     described = server.cli(*asked, "--tier", "test", "--role", "erp")
     assert described.returncode == 0, described.stderr
     # Its hosts have no address here: only the system as a whole, which one start service knows, is watched.

@@ -147,6 +147,19 @@ def test_firing_alerts_of_the_system_and_its_instances_count_and_quiet_ones_do_n
     assert [(one.severity, one.alerts_firing) for one in view.instances] == [("clear", 0), ("minor", 2)]
 
 
+def test_an_instance_is_called_as_its_monitors_call_it(database: Database) -> None:
+    database.apply("Monitor", "prd-system", SYSTEM)
+    given = {"host": "prdpas.example.com", "instance": "00", "sid": "PRD"}
+    database.apply("Monitor", "prd-processes", {"uses": "sap.processes", "with": given})
+    database.read("prdpas", "00", 0.0, timedelta(0))
+    database.alert("al-1", "prdpas.example.com_PRD_00", "major")
+    (view,) = database.shown()
+    assert [(one.name, one.alerts_firing) for one in view.instances] == [
+        ("prdascs_PRD_01", 0), ("prdpas.example.com_PRD_00", 1),
+    ]  # fmt: skip
+    assert (view.severity, view.monitors) == ("major", ["prd-processes", "prd-system"])
+
+
 def test_namespaces_do_not_see_each_others_systems_monitors_or_readings(database: Database) -> None:
     database.apply("SAPSystem", "prd", PRD, namespace="other")
     database.apply("Monitor", "prd-system", SYSTEM)

@@ -99,17 +99,18 @@ def _view(connection: Connection, manifest: Manifest, monitors: Sequence[Manifes
     spec = msgspec.convert(manifest.spec, SAPSystemSpec)
     own = [one for one in monitors if one.namespace == manifest.namespace and _is_of(one, spec.sid)]
     stale_at = now - _patience(own)
+    named = _named(own)
     seen = _seen(connection, manifest.namespace, spec.sid, own)
     declared = {one.key: one for one in spec.instances}
     undeclared = {key: one.instance for key, one in sorted(seen.items()) if key not in declared and one.at >= stale_at}
     instances = []
     for key, one in {**declared, **undeclared}.items():
         last = seen.get(key)
-        # Alerts name the host as the system does, which a manifest may write with its domain.
+        # As the system calls the host, which a manifest may write with its domain.
         host = last.instance.host if last is not None else one.host
         instances.append(
             SAPInstanceView(
-                name=f"{host}_{spec.sid}_{one.number}",
+                name=named.get(key, f"{host}_{spec.sid}_{one.number}"),
                 host=one.host,
                 number=one.number,
                 features=one.features,
@@ -139,6 +140,18 @@ def _view(connection: Connection, manifest: Manifest, monitors: Sequence[Manifes
 def _is_of(monitor: Manifest, sid: str) -> bool:
     given = monitor.spec.get("with")
     return str(monitor.spec.get("uses", "")).startswith("sap.") and isinstance(given, dict) and given.get("sid") == sid
+
+
+def _named(monitors: Iterable[Manifest]) -> dict[tuple[str, str], str]:
+    """What the monitors of single instances call them: the resources of their alerts. The first by name counts."""
+    found: dict[tuple[str, str], str] = {}
+    for one in monitors:
+        given = one.spec["with"]
+        host, number = given.get("hostname") or given.get("host"), given.get("instance")
+        resource = resource_of(one)
+        if one.spec["uses"] != "sap.system" and isinstance(number, str) and resource is not None:
+            found.setdefault(SAPInstance(host=str(host), number=number).key, resource)
+    return found
 
 
 def _patience(monitors: Iterable[Manifest]) -> timedelta:

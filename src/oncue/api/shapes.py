@@ -143,7 +143,7 @@ class SAPInstanceView(msgspec.Struct, kw_only=True):
     """An instance of a SAP system, as it was declared and as it is."""
 
     name: str
-    """As SAP writes it, `host_SID_NN`: the resource of its alerts."""
+    """The resource of its alerts: what its monitors call it, else as SAP writes it, `host_SID_NN`."""
     host: str
     number: str
     features: list[str]
