@@ -1,7 +1,10 @@
 """The command line without a server: exit codes, words, and what is never printed."""
 
 import json
+import ssl
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import msgspec
@@ -12,6 +15,7 @@ from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
 from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS
+from tests.certificates import certify
 from tests.contract.writing import Writing
 from tests.server import ONCUE, environment, free_port
 
@@ -262,3 +266,27 @@ def test_a_checkpoint_is_printed_to_be_kept_and_the_journal_is_held_to_it(tmp_pa
     gone = _oncue("journal", "verify", "--data", str(tmp_path), "--checkpoint", str(tmp_path / "gone"))
     assert gone.returncode == 2, "it cannot tell, which is not the same as tampered"
     life.close()
+
+
+def test_a_server_whose_certificate_this_machine_trusts_is_spoken_to_and_no_other(tmp_path: Path) -> None:
+    certify(tmp_path, "authority", "server", "localhost")
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"items": [], "next": null}'
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
+    with ThreadingHTTPServer(("localhost", 0), Handler) as server:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"https://localhost:{server.server_port}"
+        refused = _oncue("get", "alerts", ONCUE_SERVER=url)
+        assert refused.returncode == 3 and "SSL_CERT_FILE" in refused.stderr
+        trusted = _oncue("get", "alerts", ONCUE_SERVER=url, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
+        assert trusted.returncode == 0, trusted.stderr
+        server.shutdown()

@@ -1,5 +1,6 @@
 """The server, as the command line sees it: requests in, JSON or a `Refusal` out."""
 
+import ssl
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Final, Self
@@ -31,7 +32,13 @@ class Server:
             headers[b"authorization"] = b"Bearer " + client.token.encode("utf-8", "surrogateescape")
         # A proxy that the environment names cannot reach this machine's own loopback.
         loopback = (httpx.URL(client.server).host or "") in ("localhost", "127.0.0.1", "::1")
-        self._http = httpx.Client(base_url=client.server, headers=headers, timeout=TIMEOUT_S, trust_env=not loopback)
+        self._http = httpx.Client(
+            base_url=client.server,
+            headers=headers,
+            timeout=TIMEOUT_S,
+            trust_env=not loopback,
+            verify=_trusted() if client.server.startswith("https:") else False,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -104,7 +111,17 @@ class Server:
             raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> Refusal:
-        return Refusal("server.unreachable", f"{self.url}: {error or type(error).__name__}")
+        said = f"{self.url}: {error or type(error).__name__}"
+        if "CERTIFICATE_VERIFY_FAILED" in said:
+            said += "; have this machine trust its authority, or name that one's certificate in SSL_CERT_FILE"
+        return Refusal("server.unreachable", said)
+
+
+def _trusted() -> ssl.SSLContext:
+    """Whom this machine trusts, as for everything that the server calls; not only a list of the library's own."""
+    from oncue.sdk.outbound import tls_context  # what only an https address needs
+
+    return tls_context()
 
 
 def refusal_of(response: httpx.Response) -> Refusal:
