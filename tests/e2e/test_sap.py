@@ -132,6 +132,11 @@ def test_a_discovered_system_that_changes_is_seen_and_taken_over(server: Server,
         lambda: len(shown()) == 4 and set(shown().values()) == {"GREEN"}, what="the present state of all instances"
     )
     assert drift() is None
+    kept = {"name": "dmo", "namespace": "default", "labels": {"cost": "k4711"}, "review_by": "2031-05-01"}
+    spec = server.client.get("/api/v1/manifests/SAPSystem/default/dmo").json()["spec"]
+    document = {"apiVersion": "oncue/v1", "kind": "SAPSystem", "metadata": kept}
+    said = {**spec, "description": "Order entry", "instances": spec["instances"][::-1]}
+    assert server.client.post("/api/v1/manifests", json={**document, "spec": said}).status_code == 200
     settled = server.cli(*asked, "--update")
     assert (settled.stdout, "DMO: nothing has changed" in settled.stderr) == ("", True)
 
@@ -142,7 +147,8 @@ def test_a_discovered_system_that_changes_is_seen_and_taken_over(server: Server,
     changed = server.cli(*asked, "--update")
     assert "DMO: new: dmonew 04" in changed.stderr
     assert changed.stdout.startswith("apiVersion: oncue/v1\nkind: SAPSystem")
-    assert "role: erp" in changed.stdout
+    for part in ("role: erp", "description: Order entry", "cost: k4711", "review_by: '2031-05-01'"):
+        assert part in changed.stdout
     assert [part.split("name: ")[1].split()[0] for part in changed.stdout.split("---\n")] == [
         "dmo", "sap-dmo-dmonew", "dmo-04-dmonew-processes", "dmo-04-dmonew-performance", "dmo-04-dmonew-work",
         "dmo-04-dmonew-queues", "dmo-04-dmonew-syslog",

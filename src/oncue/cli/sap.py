@@ -8,13 +8,14 @@ import msgspec
 import typer
 
 from oncue.cli import show
+from oncue.cli.get import as_document
 from oncue.cli.server import Server
 from oncue.core.errors import Refusal
 from oncue.core.manifest import SAPInstance, SAPSystemSpec
 from oncue.plugins.sap.control import SapControl, Target
 from oncue.plugins.sap.discovery import Discovered
 from oncue.plugins.sap.discovery import discover as ask
-from oncue.plugins.sap.landscape import declared, named
+from oncue.plugins.sap.landscape import declared, drift, named
 from oncue.plugins.sap.rows import Instance
 from oncue.sdk import ActionError, Allow, Context, Guard, Mailer
 
@@ -72,15 +73,18 @@ def discover(
     labels = {"sid": found.sid, **({"tier": spec["tier"]} if "tier" in spec else {})}
     system = _document("SAPSystem", found.sid.lower(), spec, labels)
     if known is not None:
-        made = _changed(found, known, system, target)
+        system["metadata"] = {**known.metadata, "labels": {**known.metadata.get("labels", {}), **labels}}
+        made = _changed(found, known, system, target, labels)
     else:
         made = [system, *_landscape(found, target, spec, labels), *_monitors(found, target, spec, labels)]
     names = ", ".join(f"{one.hostname} {one.instance_nr:02} ({one.features})" for one in found.instances)
     show.note(f"{found.sid}: {len(found.instances)} instances: {names}")
     if found.database is not None:
         show.note(f"{found.sid}: database: {_said(msgspec.to_builtins(found.database))}")
-    for note in found.notes:
-        show.note(f"{found.sid}: {note}")
+    elif "database" in spec:
+        show.note(f"{found.sid}: the database is not told, and stays as it was declared")
+    else:
+        show.note(f"{found.sid}: {found.untold}")
     if user is None:
         _warn_of_protection(found.protected, made)
     elif made:
@@ -106,22 +110,24 @@ async def _asked(target: Target, password: str, timeout_s: float) -> Discovered:
 class _Known(msgspec.Struct, frozen=True):
     """What the server has of the system."""
 
+    metadata: dict[str, Any]
     spec: dict[str, Any]
     monitors: list[dict[str, Any]]
     """All of the namespace."""
 
     @property
-    def instances(self) -> dict[tuple[str, str], SAPInstance]:
-        """The declared ones, by what tells them apart."""
-        return {one.key: one for one in msgspec.convert(self.spec, SAPSystemSpec).instances}
+    def system(self) -> SAPSystemSpec:
+        """What is declared, without the ports that go without saying."""
+        found = msgspec.convert(self.spec, SAPSystemSpec)
+        return msgspec.structs.replace(found, instances=[_plainly(one) for one in found.instances])
 
 
 def _known(sid: str, namespace: str) -> _Known:
     """Raises `Refusal` manifest.not_found."""
     with Server() as server:
-        kept = server.get(server.path("manifests", "SAPSystem", namespace, sid.lower()))
+        kept = as_document(server.get(server.path("manifests", "SAPSystem", namespace, sid.lower())))
         monitors = server.get("/manifests/Monitor")["items"]
-    return _Known(kept["spec"], [one for one in monitors if one["namespace"] == namespace])
+    return _Known(kept["metadata"], kept["spec"], [one for one in monitors if one["namespace"] == namespace])
 
 
 def _system(found: Discovered, kept: dict[str, Any], given: dict[str, str | None]) -> dict[str, Any]:
@@ -156,21 +162,23 @@ def _plainly(instance: SAPInstance) -> SAPInstance:
     )
 
 
-def _changed(found: Discovered, known: _Known, system: dict[str, Any], target: Target) -> list[dict[str, Any]]:
-    """What is to be applied if something has changed, and notes of what has."""
+def _changed(
+    found: Discovered, known: _Known, system: dict[str, Any], target: Target, labels: dict[str, str]
+) -> list[dict[str, Any]]:
+    """What is to be applied if something has changed, and notes of what has. All of it is of the system's namespace."""
     spec, sid = system["spec"], found.sid
-    after, before = msgspec.convert(spec, SAPSystemSpec), msgspec.convert(known.spec, SAPSystemSpec)
+    after, before = msgspec.convert(spec, SAPSystemSpec), known.system
     if after == before:
         show.note(f"{sid}: nothing has changed")
         return []
-    new = [one for one in found.instances if declared(one).key not in known.instances]
-    listed = {one.key for one in after.instances}
-    gone = [one for key, one in known.instances.items() if key not in listed]
-    for word, instances in (("new", [declared(one) for one in new]), ("no longer there", gone)):
+    changes = drift(before, found.instances)
+    added = {one.key for one in changes.undeclared}
+    new = [one for one in found.instances if declared(one).key in added]
+    for word, instances in (("new", changes.undeclared), ("no longer there", changes.missing)):
         if instances:
             show.note(f"{sid}: {word}: {named(instances)}")
     for one in known.monitors:
-        if _watches(one["spec"].get("with") or {}, sid, gone):
+        if _watches(one["spec"].get("with") or {}, sid, changes.missing):
             show.note(
                 f"{sid}: it watches what is no longer there: oncue delete monitor {one['namespace']}/{one['name']}"
             )
@@ -178,7 +186,10 @@ def _changed(found: Discovered, known: _Known, system: dict[str, Any], target: T
         if getattr(after, part) != getattr(before, part):
             show.note(f"{sid}: {part} was {_said(known.spec.get(part))}, is {_said(spec.get(part))}")
     hosts = {one.hostname for one in new} - {one.host for one in before.instances}
-    return [system, *_allows(sid, hosts), *_of_instances(found, new, target, spec, system["metadata"]["labels"])]
+    made = [*_allows(sid, hosts), *_of_instances(found, new, target, spec, labels)]
+    for one in made:
+        one["metadata"]["namespace"] = known.metadata["namespace"]
+    return [system, *made]
 
 
 def _watches(given: dict[str, Any], sid: str, instances: list[SAPInstance]) -> bool:

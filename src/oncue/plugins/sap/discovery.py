@@ -31,8 +31,8 @@ class Discovered(msgspec.Struct, frozen=True):
     database: SAPDatabase | None
     protected: frozenset[str]
     """Methods that want a user, at the instance that was asked."""
-    notes: list[str]
-    """What could not be found out, and why."""
+    untold: str = ""
+    """Why the database is left out, if it is."""
 
 
 async def discover(client: SapControl, number: int) -> Discovered:
@@ -46,20 +46,18 @@ async def discover(client: SapControl, number: int) -> Discovered:
     protected = frozenset(filter(None, properties.get("Protected Webmethods", "").split(",")))
     parameters: dict[str, str] = {}
     processes: list[Process] = []
-    notes: list[str] = []
+    untold = "the database is left out, as neither the list of instances nor the profile names it"
     if not any(map(is_hana, instances)):
         try:
             parameters = await _parameters(client)
         except ActionError as error:
             if error.code not in ("sap.credentials", "sap.permission", "sap.method_unknown"):
                 raise
-            notes.append(f"the database is left out, as the profile is not told ({error.code}); it takes a user who may call ParameterValue")  # fmt: skip
+            untold = f"the database is left out, as the profile is not told ({error.code}); it takes a user who may call ParameterValue"  # fmt: skip
     elif any(is_hana(one) and one.instance_nr == number for one in instances):
         processes = await client.rows("GetProcessList", Process)
     database = database_of(instances, processes, parameters)
-    if database is None and not notes:
-        notes.append("the database is left out, as neither the list of instances nor the profile names it")
-    return Discovered(sid, instances, database, protected, notes)
+    return Discovered(sid, instances, database, protected, "" if database is not None else untold)
 
 
 def database_of(
