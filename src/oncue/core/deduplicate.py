@@ -18,6 +18,9 @@ REOPEN_S: Final = 600.0
 FACT_EVERY: Final = timedelta(seconds=60)
 """After how long without a fact about it a repeat makes one."""
 
+REPEATED: Final = "oncue.alert.updated"
+"""The fact that a repeat makes now and then."""
+
 Transition = Literal["fired", "reopened", "severity_changed", "repeat"]
 
 
@@ -34,7 +37,7 @@ def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
         alert.updated_at = now
         # Not looked up by what it is about: a flood of repeats must not fill the index, nor rewrite the alert's row.
         tx.fact(
-            "oncue.alert.updated", "alert", alert, severity=alert.severity, resource=alert.resource,
+            REPEATED, "alert", alert, severity=alert.severity, resource=alert.resource,
             service=alert.service, indexed=False,
         )  # fmt: skip
 

@@ -35,7 +35,7 @@ from oncue.core.detect import Finding
 from oncue.core.effect import EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
-from oncue.core.normalise import Outline, Seen
+from oncue.core.normalise import UNREADABLE, Kind, Outlines, Seen
 from oncue.core.policy import EMPTY
 from oncue.core.severity import PROBLEMS
 from oncue.core.state import State
@@ -46,6 +46,8 @@ DEPTH_LIMIT: Final = 8
 
 FAN_OUT_LIMIT: Final = 5_000
 """Facts that facts of one input may derive, before the rest of them cause nothing more."""
+
+_Repeatable = tuple[str, str, datetime | None]
 
 
 _lease_end: Final = lru_cache(maxsize=1024)(events.instant)
@@ -138,58 +140,86 @@ class Engine:
         return derived, reply
 
     def repeats(
-        self, outlines: Sequence[Outline | None], first: int, last: int, home: str, at: datetime, batch: Batch
-    ) -> int:
+        self, outlines: Outlines, bodies: Sequence[bytes], first: int, last: int, home: str, at: datetime, batch: Batch
+    ) -> tuple[int, list[Derived]]:
         """Handle the inputs from `first` up to `last` that merely repeat firing alerts, until one may do more; that one
-        is for `process`. Gives how many.
+        is for `process`. Gives how many, and the facts that they caused.
 
         They are the commonest input by far, and take none of the stages. What is done is exactly what `process` does
         with such an input; replay, which knows only `process`, holds it to that. None may be a monitor's, those that
         name no namespace are in `home`, and `at` must not lie before the state's time.
         """
-        state, hot, done = self.state, batch.hot, 0
+        state, hot = self.state, batch.hot
         next_at = state.timers.next_at
         if next_at is not None and next_at <= at:
-            return 0
-        alert_of, bucket, keep = state.alert_of.get, state.policies.bucket, batch.keep_hot
-        stale_at = at - deduplicate.FACT_EVERY
-        for index in range(first, last):
-            outline = outlines[index]
-            if outline is None:
+            return 0, []
+        facts: list[Derived] = []
+        lookup, keep = state.alert_of.get, batch.keep_hot
+        kinds, kind, fingerprints = outlines.kinds, outlines.kind, outlines.fingerprints
+        known: dict[int, _Repeatable | None] = {UNREADABLE: None}
+        position, stale_at = state.position, at - deduplicate.FACT_EVERY
+        index = first
+        while index < last:
+            number = kind[index]
+            if number not in known:
+                known[number] = self._repeatable(kinds[number], home)
+            asked = known[number]
+            if asked is None:
                 break
-            named, type, severity, fingerprint, endsat = outline
-            where = named or home
-            alert = alert_of((where, fingerprint))
-            if (
-                alert is None
-                or alert.event_severity != severity
-                or alert.state != "firing"
-                or severity not in PROBLEMS
-                or not (count := alert.count + 1) & alert.count
-                or alert.updated_at <= stale_at
-                or bucket(where, type, True) is not EMPTY
-                or type.startswith("oncue.")
-            ):
+            where, severity, until = asked
+            alert = lookup((where, fingerprints[index]))
+            if alert is None or alert.event_severity != severity or alert.state != "firing":
                 break
-            if endsat is not None:
-                try:
-                    deadline_at = _lease_end(endsat)
-                except ValueError:
+            if until is not None and (alert.deadline_at is None or until < alert.deadline_at):
+                break
+            count = alert.count + 1
+            if not count & alert.count or alert.updated_at <= stale_at:
+                told = self._told(alert, bodies[index], until, position + 1, at, batch)
+                if told is None:
                     break
-                if deadline_at is None or alert.deadline_at is None or deadline_at < alert.deadline_at:
-                    break
+                facts += told
+                position = state.position
             else:
-                deadline_at = alert.deadline_at
-            if alert.id not in hot:
-                keep(alert)
-            alert.count = count
-            alert.last_seen_at = at
-            alert.deadline_at = deadline_at
-            done += 1
-        if done:
-            state.position += done
+                position += 1
+                if alert.id not in hot:
+                    keep(alert)
+                alert.count = count
+                alert.last_seen_at = at
+                if until is not None:
+                    alert.deadline_at = until
+            index += 1
+        if index > first:
+            state.position = position
             state.now = at
-        return done
+        return index - first, facts
+
+    def _repeatable(self, kind: Kind, home: str) -> "_Repeatable | None":
+        """(namespace, severity, until when they hold) of events of this kind if they may merely repeat, else None."""
+        named, type, severity, endsat = kind
+        where, policies = named or home, self.state.policies
+        if severity not in PROBLEMS or type.startswith("oncue.") or policies.bucket(where, type, True) is not EMPTY:
+            return None
+        try:
+            return where, severity, _lease_end(endsat)
+        except ValueError:
+            return None
+
+    def _told(
+        self, alert: Alert, body: bytes, until: datetime | None, position: int, at: datetime, batch: Batch
+    ) -> list[Derived] | None:
+        """The facts of a repeat that has some; None if they may cause more, or its bytes are no event."""
+        if self.state.policies.wants(alert.namespace, deduplicate.REPEATED):
+            return None
+        try:
+            event = events.decode(body)
+        except msgspec.DecodeError:
+            return None
+        tx = self._tx
+        tx.begin(at, Cause(event.id, event.correlationid or event.id, position), None)
+        deduplicate.repeat(tx, alert, until)
+        derived = tx.derived
+        tx.take(batch)
+        return derived
 
     # time
 

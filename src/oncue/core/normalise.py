@@ -8,7 +8,7 @@ so that `x.down` and `x.up` of one check pair.
 import hashlib
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -18,8 +18,22 @@ from oncue.core.event import Event
 from oncue.core.severity import Signal, signal
 from oncue.core.state import State
 
-Outline = tuple[str | None, str, str | None, str, str | None]
-"""What of an event shows whether it merely repeats a firing alert: namespace, type, severity, fingerprint, endsat."""
+Kind = tuple[str | None, str, str | None, str | None]
+"""What many events have in common that shows whether they merely repeat: namespace, type, severity, endsat."""
+
+UNREADABLE: Final = -1
+
+
+class Outlines(msgspec.Struct, array_like=True, gc=False):
+    """What of events that came together shows whether they merely repeat firing alerts."""
+
+    kinds: list[Kind]
+    """Each once."""
+    kind: list[int]
+    """Per event its place in `kinds`; `UNREADABLE` for what is no event."""
+    fingerprints: list[str]
+    """Per event."""
+
 
 _object = msgspec.json.Decoder().decode
 

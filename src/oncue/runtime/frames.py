@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from oncue.core.normalise import Outline
+from oncue.core.normalise import Outlines
 
 SOCKET_NAME: Final = "engine.sock"
 FRAME_LIMIT: Final = 64 * 1024 * 1024
@@ -42,8 +42,7 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     """Per event 4 bytes: a checksum of its stored bytes, which tells a retry from a reuse of the id."""
     contents: bytes
     """Per event 32 bytes: the journal's `digest` of its envelope and stored bytes."""
-    outlines: list[Outline | None]
-    """None for an event that cannot be read."""
+    outlines: Outlines
     urgent: bool = False
     """Commands, results and ticks outrank ingest."""
     side: list[SideWrite] = []

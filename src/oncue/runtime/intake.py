@@ -11,7 +11,7 @@ from zlib import crc32
 
 import msgspec
 
-from oncue.core.normalise import Outline
+from oncue.core.normalise import UNREADABLE, Kind, Outlines
 from oncue.core.normalise import fingerprint as default_fingerprint
 from oncue.runtime.frames import SideWrite, Submit
 from oncue.store.journal import digests, seal_envelope
@@ -53,14 +53,17 @@ class Intake:
         """A unit of these events, to be accepted or refused as a whole."""
         envelope = seal_envelope((namespace, origin, actor))
         numbers: list[bytes] = []
-        outlines: list[Outline | None] = []
+        kinds: dict[Kind, int] = {}
+        kind: list[int] = []
+        fingerprints: list[str] = []
         keyed = self._keyed
         for body in bodies:
             try:
                 seen = _glimpse(body)
             except msgspec.DecodeError:
                 numbers.append(_NO_NUMBER)
-                outlines.append(None)
+                kind.append(UNREADABLE)
+                fingerprints.append("")
                 continue
             hashing = keyed()
             hashing.update(f"{seen.namespace or namespace}\0{seen.source}\0{seen.id}".encode())
@@ -69,7 +72,9 @@ class Intake:
             if fingerprint is None:
                 resource = seen.resource or seen.subject or seen.source
                 fingerprint = default_fingerprint(resource, seen.check or seen.type)
-            outlines.append((seen.namespace, seen.type, seen.severity, fingerprint, seen.endsat))
+            fingerprints.append(fingerprint)
+            kind.append(kinds.setdefault((seen.namespace, seen.type, seen.severity, seen.endsat), len(kinds)))
+        outlines = Outlines(list(kinds), kind, fingerprints)
         marks = array("I", map(crc32, bodies)).tobytes()
         contents = digests(envelope, bodies)
         return Submit(

@@ -16,7 +16,7 @@ from oncue.core import event as events
 from oncue.core.alert import Alert
 from oncue.core.command import Reply
 from oncue.core.engine import Engine, Poison
-from oncue.core.normalise import Sample
+from oncue.core.normalise import UNREADABLE, Sample
 from oncue.core.state import State
 from oncue.core.tx import Batch, Derived
 from oncue.runtime import frames
@@ -131,9 +131,9 @@ class Making:
         may_repeat = at >= self._state.now and not unit.origin.startswith("monitor:")
         index, total = 0, len(numbers)
         while index < total:
-            outline = unit.outlines[index]
+            kind = unit.outlines.kind[index]
             verdict = verdicts[index] if verdicts is not None else "new"
-            if may_repeat and verdict == "new" and outline is not None:
+            if may_repeat and verdict == "new" and kind != UNREADABLE:
                 last = total if verdicts is None else index + 1
                 if done := self._repeats(unit, index, last, at, now, envelope, numbers, marks):
                     answer.accepted += done
@@ -143,14 +143,14 @@ class Making:
                 unit.bodies[index], envelope, unit.namespace, unit.origin, unit.actor, numbers[index], marks[index],
                 unit.contents[32 * index : 32 * index + 32],
             )  # fmt: skip
-            if outline is None or (event := _readable(one.body)) is None:
+            if kind == UNREADABLE or (event := _readable(one.body)) is None:
                 self._unreadable(unit, index, one.body, now, answer)
             elif verdict != "new":
                 answer.duplicates += 1
                 answer.known.append(index)
                 if verdict == "conflict":
-                    self._conflict(one, outline[1], outline[0] or unit.namespace, now)
-            elif outline[1] == "oncue.command.dead_letter.redrive":
+                    self._conflict(one, event.type, event.namespace or unit.namespace, now)
+            elif event.type == "oncue.command.dead_letter.redrive":
                 replies.append(self._redrive(one, now))
                 answer.accepted += 1
             else:
@@ -181,15 +181,20 @@ class Making:
         """Handle those of the unit's events, from `first` up to `last`, that merely repeat firing alerts, until one does
         not. Gives how many."""
         before, outlines = self._state.position, unit.outlines
-        done = self._engine.repeats(outlines, first, last, unit.namespace, at, self._batch)
+        done, facts = self._engine.repeats(outlines, unit.bodies, first, last, unit.namespace, at, self._batch)
         if done:
             end = first + done
-            seen = outlines[first:end] if done < len(outlines) else outlines
+            kinds = [outlines.kinds[kind] for kind in set(outlines.kind[first:end])]
+            types = {type for _, type, _, _ in kinds}
+            namespaces = {namespace or unit.namespace for namespace, _, _, _ in kinds}
+            between = []
+            for fact in facts:
+                sealed = seal_envelope((fact.namespace, "engine", None))
+                between.append((fact.position, sealed, fact.body, digest(sealed, fact.body)))
+                types.add(fact.type)
             self._segment.add_inputs(
-                before + 1, now, envelope, unit.bodies[first:end], unit.contents[32 * first : 32 * end],
-                dict.fromkeys([outline[1] for outline in seen if outline]),
-                dict.fromkeys([outline[0] or unit.namespace for outline in seen if outline]),
-                numbers[first:end], marks[first:end],
+                before + 1, now, envelope, unit.bodies[first:end], unit.contents[32 * first : 32 * end], between,
+                sorted(types), sorted(namespaces), numbers[first:end], marks[first:end],
             )  # fmt: skip
         return done
 

@@ -210,17 +210,29 @@ class OpenSegment:
 
     def add_inputs(
         self, first: int, recorded_at: int, envelope: bytes, bodies: Sequence[bytes], contents: bytes,
-        types: Iterable[str], namespaces: Iterable[str], numbers: "array[int]", marks: "array[int]",
+        facts: Sequence[tuple[int, bytes, bytes, bytes]], types: Iterable[str], namespaces: Iterable[str],
+        numbers: "array[int]", marks: "array[int]",
     ) -> None:  # fmt: skip
-        """Take the records of inputs that came together, the first at position `first`. `contents` are their digests."""
-        self._last = (first + len(bodies) - 1, recorded_at)
+        """Take the records of inputs that came together, the first at position `first`, and of the facts that some of
+        them caused. `contents` are the inputs' digests; a fact is (its position, envelope, body, digest)."""
+        self._last = (first + len(bodies) + len(facts) - 1, recorded_at)
         if not self._leaves:
             self._first = (first, recorded_at)
         digests = [content for (content,) in _DIGEST.iter_unpack(contents)]
-        self._leaves += [leaf(first + offset, recorded_at, content) for offset, content in enumerate(digests)]
         size, pack = len(envelope), _pack_header
-        self._heads += [pack(recorded_at, INPUT, size, len(body)) for body in bodies]
-        self._parts += (envelope, envelope.join(bodies))
+        heads = [pack(recorded_at, INPUT, size, len(body)) for body in bodies]
+        done = 0
+        for number, (position, sealed, body, content) in enumerate(facts):
+            at = position - first
+            digests.insert(at, content)
+            heads.insert(at, pack(recorded_at, DERIVED, len(sealed), len(body)))
+            until = at - number
+            self._parts += (envelope, envelope.join(bodies[done:until]), sealed, body)
+            done = until
+        if done < len(bodies):
+            self._parts += (envelope, envelope.join(bodies[done:] if done else bodies))
+        self._leaves += [leaf(position, recorded_at, content) for position, content in enumerate(digests, first)]
+        self._heads += heads
         self._types.update(dict.fromkeys(types))
         self._namespaces.update(dict.fromkeys(namespaces))
         self._numbers += numbers
