@@ -29,6 +29,7 @@ from oncue.runtime.clock import instant
 from oncue.runtime.dedup import Dedup
 from oncue.runtime.making import Making
 from oncue.runtime.writing import WriterLoop
+from oncue.sdk.source import Parsed
 from oncue.store.journal import OpenSegment, Segment
 from oncue.store.writer import SQLiteDriver, Writer
 from tests.contract.writing import Writing
@@ -43,7 +44,7 @@ AT_ONCE: Final = 16
 STAGES: Final[list[tuple[str, str, Any, str]]] = [
     ("front", "read and vet the events of a request", cloudevents, "parse_batch"),
     ("front", "read alerts, make them events", alertmanager, "parse_alerts"),
-    ("front", "read what tells a repeat, hash the ids", intake.Intake, "unit"),
+    ("front", "gather what tells a repeat, hash the ids", intake.Intake, "unit"),
     ("front", "hash the contents, for the Merkle tree", intake, "digests"),
     ("engine", "hash the contents of facts", making, "digest"),
     ("front", "pack the frame for the engine", frames, "encode"),
@@ -73,7 +74,7 @@ STAGES: Final[list[tuple[str, str, Any, str]]] = [
 """Where it runs, what it does, the function."""
 
 
-Parse = Callable[[bytes, datetime], list[bytes]]
+Parse = Callable[[bytes, datetime], Parsed]
 """A request, and when it came, to events."""
 
 
@@ -155,9 +156,8 @@ class Whole:
         before, sent = time.process_time(), 0
         while done < len(requests):
             while sent - done < AT_ONCE and sent < len(requests):
-                made = unit(
-                    sent, "default", "events", "token:bench", parse(requests[sent], instant(self._writing.at_us))
-                )
+                parsed = parse(requests[sent], instant(self._writing.at_us))
+                made = unit(sent, "default", "events", "token:bench", parsed.events, outlines=parsed.outlines)
                 loop.submit([frames.decode(frames.encode(made))], settle)
                 sent += 1
             if loop.waiting:
@@ -172,12 +172,12 @@ class Whole:
         self._writing.close()
 
 
-def _cloudevents(body: bytes, _: datetime) -> list[bytes]:
-    return cloudevents.parse_batch(body).events
+def _cloudevents(body: bytes, _: datetime) -> Parsed:
+    return cloudevents.parse_batch(body)
 
 
-def _alerts(body: bytes, now: datetime) -> list[bytes]:
-    return alertmanager.parse_alerts(body, now)[0].events
+def _alerts(body: bytes, now: datetime) -> Parsed:
+    return alertmanager.parse_alerts(body, now)[0]
 
 
 FORMS: Final[dict[str, tuple[Callable[[int], bytes], Parse]]] = {

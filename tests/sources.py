@@ -27,9 +27,7 @@ def message(body: Any, headers: dict[str, str] | None = None, **more: Any) -> Me
 def parse(type: str, body: Any, headers: dict[str, str] | None = None, **more: Any) -> Parsed:
     """What the source makes of the message. Every event that it makes is valid."""
     parsed = registry.source(type).parse(message(body, headers, **more))
-    assert len(parsed.events) == len(parsed.namespaces)
-    for event in parsed.events:
-        vet(event)
+    assert parsed.outlines == [vet(event) for event in parsed.events]
     return parsed
 
 

@@ -83,10 +83,9 @@ def take(type: str, body: bytes, headers: dict[str, str] | None = None) -> Parse
         promised = refusal.code in CODES and bool(refusal.detail)
         assert promised, refusal  # noqa: PT017 - a refusal is as right as events are
         return None
-    assert len(parsed.events) == len(parsed.namespaces) and len(parsed.indexes or parsed.events) == len(parsed.events)
-    for event in parsed.events:
-        vet(event)
-        assert len(event) <= EVENT_LIMIT
+    assert len(parsed.indexes or parsed.events) == len(parsed.events)
+    assert parsed.outlines == [vet(event) for event in parsed.events]
+    assert all(len(event) <= EVENT_LIMIT for event in parsed.events)
     for _, code, detail, raw in parsed.rejected:
         assert code in CODES and detail and len(raw) <= EVENT_LIMIT
     if isinstance(source, Answering):

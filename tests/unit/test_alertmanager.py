@@ -18,9 +18,8 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, 123_456, tzinfo=UTC)
 
 def parsed(*alerts: Any) -> tuple[Parsed, list[str]]:
     found, faults = parse_alerts(json.dumps(alerts).encode(), NOW)
-    for document in found.events:
-        assert cloudevents.vet(document) is None
-    assert found.namespaces == [None] * len(found.events)
+    assert found.outlines == [cloudevents.vet(document) for document in found.events]
+    assert all(outline.namespace is None for outline in found.outlines)
     return found, faults
 
 

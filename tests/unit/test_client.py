@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from oncue.core.errors import Refusal
+from oncue.core.normalise import outline_of
 from oncue.runtime import frames
 from oncue.runtime.client import GATHERED_EVENTS, EngineClient, read_frames
 from oncue.runtime.keys import journal_key
@@ -53,7 +54,8 @@ class Bench:
             for n in range(count)
         ]
         self.told[name] = []
-        self.client.submit_then(bodies, self.told[name].append, namespace=namespace, origin="events")
+        outlines = [outline_of(body) for body in bodies]
+        self.client.submit_then(bodies, outlines, self.told[name].append, namespace=namespace, origin="events")
 
     async def answers(self) -> dict[str, Said]:
         async with asyncio.timeout(10):

@@ -24,7 +24,7 @@ def body(**more: Any) -> bytes:
 def refusal_of(document: bytes) -> tuple[str, str]:
     parsed = parse_structured(document)
     assert parsed.events == []
-    assert parsed.namespaces == []
+    assert parsed.outlines == []
     ((index, code, detail, kept),) = parsed.rejected
     assert index == 0
     assert code in CODES
@@ -71,7 +71,7 @@ def test_a_valid_event_is_kept_byte_for_byte(more: dict[str, Any]) -> None:
     parsed = parse_structured(document)
     assert parsed.rejected == []
     assert parsed.events == [document]
-    assert parsed.namespaces == [more.get("namespace")]
+    assert [outline.namespace for outline in parsed.outlines] == [more.get("namespace")]
     assert events.decode(document).id == "1"
 
 
@@ -189,7 +189,7 @@ def test_a_batch_keeps_the_valid_members_and_names_the_others() -> None:
     members = [body(id="a"), body(id=""), body(id="b", namespace="team-a"), b'"text"', body(type="oncue.x")]
     parsed = parse_batch(b" [ " + b" , ".join(members) + b" ] ")
     assert parsed.events == [members[0], members[2]]
-    assert parsed.namespaces == [None, "team-a"]
+    assert [outline.namespace for outline in parsed.outlines] == [None, "team-a"]
     assert [parsed.index(number) for number in range(2)] == [0, 2]
     assert [(index, code) for index, code, _, _ in parsed.rejected] == [
         (1, "event.malformed"),

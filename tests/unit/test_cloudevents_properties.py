@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from oncue.core import event as events
+from oncue.core.normalise import Outline, outline_of
 from oncue.plugins.sources import cloudevents
 from oncue.plugins.sources.cloudevents import parse_batch, parse_structured
 from oncue.sdk.source import Refusal
@@ -37,7 +38,7 @@ DOCUMENTS = st.builds(
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
-def verdict(vet: Any, document: bytes) -> tuple[str | None, str | None]:
+def verdict(vet: Any, document: bytes) -> tuple[str | None, Outline | None]:
     try:
         return None, vet(document)
     except Refusal as refusal:
@@ -56,7 +57,9 @@ def test_the_fast_path_and_the_explained_one_take_the_same_documents(event: dict
 @given(DOCUMENTS)
 def test_the_engine_can_read_whatever_is_accepted(event: dict[str, Any]) -> None:
     document = json.dumps(event).encode()
-    for accepted in parse_structured(document).events:
+    parsed = parse_structured(document)
+    assert parsed.outlines == [outline_of(accepted) for accepted in parsed.events]
+    for accepted in parsed.events:
         assert accepted == document
         decoded = events.decode(accepted)
         events.labels_of(decoded)

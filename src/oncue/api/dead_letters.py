@@ -38,7 +38,7 @@ async def redrive_dead_letter(ctx: Ctx, who: Who, letter_id: int) -> Response[De
     row = await _found(ctx, who, letter_id)
     require(who, "dead_letter:redrive", row.namespace)
     if row.position is None:  # refused before it was an event: the rules for events hold now as they did then
-        named = vet(bytes(row.body))
+        named = vet(bytes(row.body)).namespace
         if named is not None and named != row.namespace:
             require(who, "event:write", named)
     await ctx.command("oncue.command.dead_letter.redrive", {"id": letter_id}, who=who, namespace=row.namespace)

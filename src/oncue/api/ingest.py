@@ -28,7 +28,7 @@ from oncue.core.errors import Refusal
 from oncue.plugins.sources import cloudevents
 from oncue.runtime.frames import Answer
 from oncue.sdk.redact import redacted
-from oncue.sdk.source import EVENT_LIMIT, Admitting, Answering, Message, Parsed, Source
+from oncue.sdk.source import EVENT_LIMIT, Admitting, Answering, Message, Outline, Parsed, Source
 from oncue.store.queries import entity_body
 
 IN_FLIGHT_LIMIT: Final = 128 * 1024 * 1024
@@ -105,7 +105,8 @@ class Ingest:
 
     async def __call__(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> Outcome:
         """Journal what was parsed, for a protocol's endpoint: events may name no other namespace."""
-        for number, named in enumerate(parsed.namespaces):
+        for number, outline in enumerate(parsed.outlines):
+            named = outline.namespace
             if named is not None and named != namespace:
                 index = parsed.index(number)
                 raise Refusal("event.namespace_forbidden", f"member {index} names the namespace {named}")
@@ -119,17 +120,19 @@ class Ingest:
         Raises `Refusal` when nothing was taken: ingest.overloaded, store.unavailable, engine.unavailable.
         """
         traffic = self.traffic_of(namespace, origin)
-        events, indexes = parsed.events, parsed.indexes
+        events, outlines, indexes = parsed.events, parsed.outlines, parsed.indexes
         letters = list(parsed.rejected)
-        if who is not None and any(named is not None and named != namespace for named in parsed.namespaces):
-            events, indexes = self._permitted(parsed, who, namespace, letters)
+        if who is not None and _elsewhere(parsed, namespace):
+            events, outlines, indexes = self._permitted(parsed, who, namespace, letters)
         size = sum(map(len, events))
         if self._in_flight + size > IN_FLIGHT_LIMIT:
             raise Refusal("ingest.overloaded", "Too many bytes are on their way to the engine", retry_after_s=1.0)
         self._in_flight += size
         try:
             taken = (
-                await self._ctx.client.submit(events, namespace=namespace, origin=origin, actor=actor)
+                await self._ctx.client.submit(
+                    events, outlines=outlines, namespace=namespace, origin=origin, actor=actor
+                )
                 if events
                 else Answer(0)
             )
@@ -153,18 +156,20 @@ class Ingest:
 
     def _permitted(
         self, parsed: Parsed, who: Principal, home: str, letters: list[tuple[int, str, str, bytes]]
-    ) -> tuple[list[bytes], list[int]]:
+    ) -> tuple[list[bytes], list[Outline], list[int]]:
         """The events whose namespace the sender may write to, and where they stood; the others join `letters`."""
         events: list[bytes] = []
+        outlines: list[Outline] = []
         indexes: list[int] = []
-        for number, (body, named) in enumerate(zip(parsed.events, parsed.namespaces, strict=True)):
-            index = parsed.index(number)
+        for number, (body, outline) in enumerate(zip(parsed.events, parsed.outlines, strict=True)):
+            index, named = parsed.index(number), outline.namespace
             if named is None or named == home or allowed(who, "event:write", named):
                 events.append(body)
+                outlines.append(outline)
                 indexes.append(index)
             else:
                 letters.append((index, "event.namespace_forbidden", f"the namespace {named}", body))
-        return events, indexes
+        return events, outlines, indexes
 
     @contextmanager
     def _holding(self, size: int) -> Iterator[None]:
@@ -225,7 +230,7 @@ class Ingest:
 
         False, with nothing done, unless all of it can go to the engine as it is. Raises `Refusal` if nothing can.
         """
-        if parsed.rejected or any(named is not None and named != namespace for named in parsed.namespaces):
+        if parsed.rejected or _elsewhere(parsed, namespace):
             return False
         size = sum(map(len, parsed.events))
         if not parsed.events or self._in_flight + size > IN_FLIGHT_LIMIT:
@@ -243,7 +248,9 @@ class Ingest:
                 traffic.refused(len(taken.rejected), f"{taken.rejected[-1][1]}: {taken.rejected[-1][2]}")
             done(Outcome(taken.accepted, taken.duplicates, taken.rejected))
 
-        self._ctx.client.submit_then(parsed.events, told, namespace=namespace, origin=origin, actor=actor)
+        self._ctx.client.submit_then(
+            parsed.events, parsed.outlines, told, namespace=namespace, origin=origin, actor=actor
+        )
         self._in_flight += size
         return True
 
@@ -334,6 +341,11 @@ def _said(outcome: Outcome, single: bool) -> bytes:
             "rejected": [{"index": index, "code": code, "detail": detail} for index, code, detail in outcome.rejected],
         }
     )
+
+
+def _elsewhere(parsed: Parsed, home: str) -> bool:
+    """Whether an event names another namespace."""
+    return any(one.namespace is not None and one.namespace != home for one in parsed.outlines)
 
 
 def home(who: Principal) -> str:

@@ -18,6 +18,37 @@ from oncue.core.event import Event
 from oncue.core.severity import Signal, signal
 from oncue.core.state import State
 
+
+class Outline(msgspec.Struct, gc=False):
+    """What of an event shows whether it was there before, and whether it merely repeats a firing alert."""
+
+    id: str
+    source: str
+    namespace: str | None
+    """None if it names none."""
+    type: str
+    severity: str | None
+    fingerprint: str
+    endsat: str | None
+
+
+class _Attributes(msgspec.Struct, gc=False):
+    """The attributes that an outline is made of."""
+
+    id: str
+    source: str
+    type: str
+    subject: str | None = None
+    severity: str | None = None
+    resource: str | None = None
+    namespace: str | None = None
+    check: str | None = None
+    fingerprint: str | None = None
+    endsat: str | None = None
+
+
+_attributes = msgspec.json.Decoder(_Attributes).decode
+
 Kind = tuple[str | None, str, str | None, str | None]
 """What many events have in common that shows whether they merely repeat: namespace, type, severity, endsat."""
 
@@ -42,6 +73,22 @@ _object = msgspec.json.Decoder().decode
 def fingerprint(resource: str, check: str) -> str:
     """The default fingerprint of a condition: 16 hex digits."""
     return hashlib.blake2b(f"{resource}\0{check}".encode(), digest_size=8).hexdigest()
+
+
+def outline(event: Any) -> Outline:
+    """The outline of an event that has been read: anything with its attributes. `endsat` must be text, or None."""
+    fingerprinted = event.fingerprint
+    if fingerprinted is None:
+        resource = event.resource or event.subject or event.source
+        fingerprinted = fingerprint(resource, event.check or event.type)
+    return Outline(
+        event.id, event.source, event.namespace, event.type, event.severity, fingerprinted, event.endsat
+    )  # fmt: skip
+
+
+def outline_of(document: bytes) -> Outline:
+    """The outline of an event in structured mode. Raises `msgspec.DecodeError` if it is none."""
+    return outline(_attributes(document))
 
 
 class Seen:

@@ -228,7 +228,7 @@ class Policies:
 
     def wants(self, namespace: str, type: str) -> bool:
         """Whether any policy can match an event of this type."""
-        return bool(self.bucket(namespace, type, False).size or self.bucket(namespace, type, True).size)
+        return self.bucket(namespace, type, False) is not EMPTY or self.bucket(namespace, type, True) is not EMPTY
 
     # services
 

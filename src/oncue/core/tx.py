@@ -144,6 +144,10 @@ class Tx:
         self._ids = 0
         self._timers = 0
         self._before = (state.position, state.now)
+        who = state.identity
+        self._journal = f"{who.journal_id}/{who.incarnation}/{who.partition}/"
+        self._hashed = hashlib.blake2b(self._journal.encode(), digest_size=4).copy
+        self._named = f"oc-{who.partition}-"
 
     def begin(self, now: datetime, cause: Cause, actor: str | None) -> None:
         """Start an input at `now`, whose own record has `cause.position`."""
@@ -288,8 +292,7 @@ class Tx:
 
     def digest(self, size: int) -> bytes:
         """Bytes that the same input always gives, and no other."""
-        who = self.state.identity
-        text = f"{who.journal_id}/{who.incarnation}/{who.partition}/{self.cause.position}/{self._ids}"
+        text = f"{self._journal}{self.cause.position}/{self._ids}"
         self._ids += 1
         return hashlib.blake2b(text.encode(), digest_size=size).digest()
 
@@ -375,7 +378,6 @@ class Tx:
         return derived
 
     def _event_id(self, position: int) -> str:
-        who = self.state.identity
-        text = f"{who.journal_id}/{who.incarnation}/{who.partition}/{position}"
-        check = hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-        return f"oc-{who.partition}-{position}-{check}"
+        check = self._hashed()
+        check.update(b"%d" % position)
+        return f"{self._named}{position}-{check.hexdigest()}"

@@ -2,11 +2,12 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from oncue.core.errors import Refusal
+from oncue.core.normalise import Outline
 from oncue.runtime import frames
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import journal_key
@@ -163,10 +164,12 @@ class EngineClient:
         actor: str | None,
         urgent: bool,
         side: list[frames.SideWrite] | None,
+        outlines: Sequence[Outline] | None,
     ) -> frames.Submit:
         if self._intake is None:
             raise Refusal("engine.unavailable", "the engine is not on the line")
-        return self._intake.unit(next(self._seq), namespace, origin, actor, bodies, urgent=urgent, side=side)
+        seq = next(self._seq)
+        return self._intake.unit(seq, namespace, origin, actor, bodies, outlines=outlines, urgent=urgent, side=side)
 
     async def submit(
         self,
@@ -177,17 +180,19 @@ class EngineClient:
         actor: str | None = None,
         urgent: bool = False,
         side: list[frames.SideWrite] | None = None,
+        outlines: Sequence[Outline] | None = None,
     ) -> frames.Answer:
-        """Journal these events; returns after the commit.
+        """Journal these events; returns after the commit. Whoever has read them gives their `outlines`.
 
         Raises `Refusal`: store.unavailable, ingest.overloaded (both with `retry_after_s` in `more`),
         engine.unavailable.
         """
-        return _checked(await self._ask(self._unit(bodies, namespace, origin, actor, urgent, side)))
+        return _checked(await self._ask(self._unit(bodies, namespace, origin, actor, urgent, side, outlines)))
 
     def submit_then(
         self,
         bodies: list[bytes],
+        outlines: Sequence[Outline],
         done: Callable[[frames.Answer | Refusal], None],
         *,
         namespace: str,
@@ -206,6 +211,7 @@ class EngineClient:
             gathered = self._gathered[key] = _Gathered()
             asyncio.get_running_loop().call_soon(self._tell_gathered, key, gathered)
         gathered.bodies += bodies
+        gathered.outlines += outlines
         gathered.shares.append((len(bodies), done))
 
     def _tell_gathered(self, key: tuple[str, str, str | None], gathered: "_Gathered") -> None:
@@ -213,7 +219,9 @@ class EngineClient:
             del self._gathered[key]
         namespace, origin, actor = key
         try:
-            self._tell(self._unit(gathered.bodies, namespace, origin, actor, False, None), gathered.told)
+            self._tell(
+                self._unit(gathered.bodies, namespace, origin, actor, False, None, gathered.outlines), gathered.told
+            )
         except Refusal as refusal:
             gathered.told(refusal)
 
@@ -251,6 +259,7 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.outlines: list[Outline] = []
         self.shares: list[tuple[int, Callable[[frames.Answer | Refusal], None]]] = []
 
     def told(self, said: Said) -> None:

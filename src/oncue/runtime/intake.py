@@ -6,35 +6,17 @@ recognise it and to see whether it merely repeats a firing alert, and hashes its
 
 import hashlib
 from array import array
+from collections.abc import Sequence
 from typing import Final
 from zlib import crc32
 
 import msgspec
 
-from oncue.core.normalise import UNREADABLE, Kind, Outlines
-from oncue.core.normalise import fingerprint as default_fingerprint
+from oncue.core.normalise import UNREADABLE, Kind, Outline, Outlines, outline_of
 from oncue.runtime.frames import SideWrite, Submit
 from oncue.store.journal import digests, seal_envelope
 
 _NO_NUMBER: Final = bytes(8)
-
-
-class _Glimpse(msgspec.Struct, gc=False):
-    """The attributes of an event that an outline is made of."""
-
-    id: str
-    source: str
-    type: str
-    subject: str | None = None
-    severity: str | None = None
-    resource: str | None = None
-    namespace: str | None = None
-    check: str | None = None
-    fingerprint: str | None = None
-    endsat: str | None = None
-
-
-_glimpse: Final = msgspec.json.Decoder(_Glimpse).decode
 
 
 class Intake:
@@ -48,35 +30,39 @@ class Intake:
 
     def unit(
         self, seq: int, namespace: str, origin: str, actor: str | None, bodies: list[bytes], *,
-        urgent: bool = False, side: list[SideWrite] | None = None,
+        outlines: Sequence[Outline | None] | None = None, urgent: bool = False, side: list[SideWrite] | None = None,
     ) -> Submit:  # fmt: skip
-        """A unit of these events, to be accepted or refused as a whole."""
+        """A unit of these events, to be accepted or refused as a whole. Whoever has read them gives their `outlines`."""
+        if outlines is None:
+            outlines = [_outline(body) for body in bodies]
         envelope = seal_envelope((namespace, origin, actor))
         numbers: list[bytes] = []
         kinds: dict[Kind, int] = {}
         kind: list[int] = []
         fingerprints: list[str] = []
         keyed = self._keyed
-        for body in bodies:
-            try:
-                seen = _glimpse(body)
-            except msgspec.DecodeError:
+        for seen in outlines:
+            if seen is None:
                 numbers.append(_NO_NUMBER)
                 kind.append(UNREADABLE)
                 fingerprints.append("")
                 continue
+            named = seen.namespace
             hashing = keyed()
-            hashing.update(f"{seen.namespace or namespace}\0{seen.source}\0{seen.id}".encode())
+            hashing.update(f"{named or namespace}\0{seen.source}\0{seen.id}".encode())
             numbers.append(hashing.digest())
-            fingerprint = seen.fingerprint
-            if fingerprint is None:
-                resource = seen.resource or seen.subject or seen.source
-                fingerprint = default_fingerprint(resource, seen.check or seen.type)
-            fingerprints.append(fingerprint)
-            kind.append(kinds.setdefault((seen.namespace, seen.type, seen.severity, seen.endsat), len(kinds)))
-        outlines = Outlines(list(kinds), kind, fingerprints)
+            fingerprints.append(seen.fingerprint)
+            kind.append(kinds.setdefault((named, seen.type, seen.severity, seen.endsat), len(kinds)))
         marks = array("I", map(crc32, bodies)).tobytes()
         contents = digests(envelope, bodies)
         return Submit(
-            seq, namespace, origin, actor, bodies, b"".join(numbers), marks, contents, outlines, urgent, side or []
-        )
+            seq, namespace, origin, actor, bodies, b"".join(numbers), marks, contents,
+            Outlines(list(kinds), kind, fingerprints), urgent, side or [],
+        )  # fmt: skip
+
+
+def _outline(body: bytes) -> Outline | None:
+    try:
+        return outline_of(body)
+    except msgspec.DecodeError:
+        return None

@@ -295,7 +295,7 @@ class Ear:
         namespace, name = self.manifest.namespace, self.manifest.name
         if parsed.events:
             answer = await self._until_taken(
-                lambda: self._client.submit(parsed.events, namespace=namespace, origin=name)
+                lambda: self._client.submit(parsed.events, outlines=parsed.outlines, namespace=namespace, origin=name)
             )
             now = datetime.now(UTC)
             self.reception.accepted += answer.accepted

@@ -18,6 +18,7 @@ from oncue.core.errors import Refusal
 from oncue.core.event import LABELS_LIMIT
 from oncue.core.event import Event as Document
 from oncue.core.event import decode as decode_document
+from oncue.core.normalise import Outline, outline
 from oncue.core.severity import NAMES as SEVERITIES
 from oncue.core.silence import Matcher, Silence
 from oncue.core.silence import compiled as compile_pattern
@@ -45,6 +46,7 @@ __all__ = [
     "Matcher",
     "Message",
     "NoSettings",
+    "Outline",
     "Parsed",
     "Received",
     "Refusal",
@@ -54,6 +56,7 @@ __all__ = [
     "Source",
     "compile_pattern",
     "decode_document",
+    "outline",
     "seconds",
 ]
 
@@ -68,12 +71,13 @@ Letter = tuple[int, str, str, bytes]
 
 
 class Parsed(msgspec.Struct):
-    """What a message held. `events` and `namespaces` go together, in the sender's order."""
+    """What a message held. `events` and `outlines` go together, in the sender's order."""
 
     events: list[bytes]
     """Valid CloudEvents in structured mode; verbatim where they came as such."""
-    namespaces: list[str | None]
-    """The namespace each event names, None if it names none. Whether the sender may write there is not decided here."""
+    outlines: list[Outline]
+    """Of each event, as `vet` of the CloudEvents codec gives it. Whether the sender may write to the namespace that it
+    names is not decided here."""
     rejected: list[Letter] = []
     indexes: list[int] | None = None
     """Index of each event in the sender's message; None when that is its index in `events`."""

@@ -28,7 +28,7 @@ from uuid import uuid4
 import msgspec
 
 from oncue.plugins.sources.cloudevents import with_defaults
-from oncue.sdk.source import BATCH_LIMIT, EVENT_LIMIT, LABELS_LIMIT, Message, Parsed, Refusal
+from oncue.sdk.source import BATCH_LIMIT, EVENT_LIMIT, LABELS_LIMIT, Message, Outline, Parsed, Refusal
 
 SEVERITY: Final = {
     "critical": "critical", "crit": "critical", "fatal": "critical", "emergency": "critical", "disaster": "critical",
@@ -91,6 +91,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     name: str = ""
     resource: str = ""
     severity: str = "warning"
+    fingerprint: str = ""
     attributes: str = ""
     """JSON members: resource, service, check, fingerprint, labels."""
 
@@ -152,7 +153,8 @@ def parse_alerts(
     envelope = _Envelope(now, resolve_timeout, source)
     events: list[bytes] = []
     indexes: list[int] = []
-    parsed = Parsed(events, [], [], indexes)
+    outlines: list[Outline] = []
+    parsed = Parsed(events, outlines, [], indexes)
     faults: list[str] = []
     for index, raw in enumerate(members):
         document = bytes(raw)
@@ -170,9 +172,9 @@ def parse_alerts(
             faults.append(event)
             parsed.rejected.append((index, "event.malformed", event, document[:EVENT_LIMIT]))
         else:
-            events.append(event)
+            events.append(event[0])
+            outlines.append(event[1])
             indexes.append(index)
-    parsed.namespaces = [None] * len(events)
     return parsed, faults
 
 
@@ -182,12 +184,13 @@ class _Envelope:
     def __init__(self, now: datetime, resolve_timeout: timedelta, source: str) -> None:
         self._now = now
         self._lease = rfc3339(now + resolve_timeout)
+        self._source = source
         self._head = (
             f'","source":{_encode(source).decode()},"type":"{TYPE}","specversion":"1.0","time":"{rfc3339(now)}"'
         )
 
-    def event(self, id: str, alert: Postable, identity: Identity, document: bytes) -> bytes | str:
-        """The alert as an event; as a string, why it is none."""
+    def event(self, id: str, alert: Postable, identity: Identity, document: bytes) -> tuple[bytes, Outline] | str:
+        """The alert as an event, with its outline; as a string, why it is none."""
         if identity.fault:
             return identity.fault
         if len(document) > EVENT_LIMIT - 32_768:
@@ -199,17 +202,19 @@ class _Envelope:
         if starts is not None and ends is not None and ends < starts:
             return "start time must be before end time"
         if ends is not None and ends <= now:
-            severity, lease = "clear", ""
+            severity, until, lease = "clear", None, ""
             starts = starts or ends
         else:
-            severity, lease = identity.severity, f',"endsat":"{rfc3339(ends) if ends is not None else self._lease}"'
+            severity, until = identity.severity, rfc3339(ends) if ends is not None else self._lease
+            lease = f',"endsat":"{until}"'
             starts = starts or now
         head = (
             f'{{"id":"{id}{self._head},"severity":"{severity}",{identity.attributes}'
             f',"startsat":"{rfc3339(starts)}"{lease},"title":{_title(alert.annotations, identity)}'
             ',"datacontenttype":"application/json","data":'
         )
-        return head.encode() + document + b"}"
+        outline = Outline(id, self._source, None, TYPE, severity, identity.fingerprint, until)
+        return head.encode() + document + b"}", outline
 
 
 def _given(instant: datetime | None) -> datetime | None:
@@ -268,6 +273,7 @@ def identify(raw: bytes) -> Identity:
         name,
         resource,
         SEVERITY.get(labels.get("severity", "").lower(), "warning"),
+        attributes["fingerprint"],
         _encode(attributes).decode()[1:-1],
     )
 

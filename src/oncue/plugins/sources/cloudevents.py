@@ -28,9 +28,11 @@ from oncue.sdk.source import (
     Headers,
     Letter,
     Message,
+    Outline,
     Parsed,
     Refusal,
     decode_document,
+    outline,
 )
 
 DEPTH_LIMIT: Final = 64
@@ -129,10 +131,10 @@ def parse(headers: Headers, body: bytes) -> Parsed:
 def parse_structured(body: bytes) -> Parsed:
     """One event in structured mode. A refused one is `rejected[0]`; nothing is raised."""
     try:
-        namespace = vet(body)
+        outlined = vet(body)
     except Refusal as refusal:
         return Parsed([], [], [(0, refusal.code, refusal.detail, body[:EVENT_LIMIT])])
-    return Parsed([body], [namespace])
+    return Parsed([body], [outlined])
 
 
 def parse_batch(body: bytes) -> Parsed:
@@ -148,18 +150,18 @@ def parse_batch(body: bytes) -> Parsed:
         raise Refusal("request.malformed", f"a batch is a JSON array of events: {error}") from error
     if len(members) > BATCH_LIMIT:
         raise Refusal("request.too_large", f"{len(members)} events in one batch, the limit is {BATCH_LIMIT}")
-    namespaces: list[str | None] = []
+    outlines: list[Outline] = []
     rejected: list[Letter] = []
     for index, member in enumerate(members):
         try:
-            namespaces.append(vet(member))
+            outlines.append(vet(member))
         except Refusal as refusal:
             rejected.append((index, refusal.code, refusal.detail, member[:EVENT_LIMIT]))
     if not rejected:
-        return Parsed(members, namespaces)
+        return Parsed(members, outlines)
     refused = {index for index, *_ in rejected}
     indexes = [index for index in range(len(members)) if index not in refused]
-    return Parsed([members[index] for index in indexes], namespaces, rejected, indexes)
+    return Parsed([members[index] for index in indexes], outlines, rejected, indexes)
 
 
 def parse_binary(headers: Headers, body: bytes) -> Parsed:
@@ -167,10 +169,10 @@ def parse_binary(headers: Headers, body: bytes) -> Parsed:
     string if it is text, in base64 otherwise. A refused one is `rejected[0]`; nothing is raised."""
     try:
         document = structured(headers, body)
-        namespace = vet(document)
+        outlined = vet(document)
     except Refusal as refusal:
         return Parsed([], [], [(0, refusal.code, refusal.detail, body[:EVENT_LIMIT])])
-    return Parsed([document], [namespace])
+    return Parsed([document], [outlined])
 
 
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
@@ -220,8 +222,8 @@ def with_defaults(document: bytes, service: str | None, labels: dict[str, str]) 
 # Rules
 
 
-def vet(document: bytes) -> str | None:
-    """The namespace that a structured document names, None if none; it is a valid event within our limits.
+def vet(document: bytes) -> Outline:
+    """The outline of a structured document that is a valid event within our limits.
 
     Raises `Refusal`: event.malformed, event.type_reserved, event.too_large, event.too_deep, event.labels_invalid.
     """
@@ -254,7 +256,7 @@ def vet(document: bytes) -> str | None:
         or event.traceparent is not None
     ):
         return _explain(document)
-    return event.namespace
+    return outline(event)
 
 
 def _time_unsure(time: datetime, document: bytes) -> bool:
@@ -263,7 +265,7 @@ def _time_unsure(time: datetime, document: bytes) -> bool:
     return time.tzinfo is not UTC or not 1 < time.year < 9999 or document.rfind(b'0000"') >= 0
 
 
-def _explain(document: bytes) -> str | None:
+def _explain(document: bytes) -> Outline:
     """`vet`, rule by rule, slower and with words."""
     if len(document) > EVENT_LIMIT:
         raise Refusal("event.too_large", f"{len(document)} bytes, the limit is {EVENT_LIMIT}")
@@ -296,12 +298,10 @@ def _explain(document: bytes) -> str | None:
     if base64 is not None and bytes(base64) != b"null":
         _check_base64(base64, data)
     try:
-        decode_document(document)
+        return outline(decode_document(document))
     except msgspec.DecodeError as error:
         # The last of several members of one name counts, but whoever reads the event by type looks at each of them.
         raise _malformed(f"a name stands twice: {error}") from error
-    namespace: str | None = values.get("namespace")
-    return namespace
 
 
 def _values(attributes: dict[str, msgspec.Raw]) -> dict[str, Any]:

@@ -149,12 +149,12 @@ class Wrapping:
         payload = redacted(payload)
         document = document[:-1] + b"," + _data(payload, more or {}) + b"}"
         try:
-            namespace = vet(document)
+            outline = vet(document)
         except Refusal as refusal:
             self.refuse(place, refusal, payload)
             return
         self._parsed.events.append(document)
-        self._parsed.namespaces.append(namespace)
+        self._parsed.outlines.append(outline)
         assert self._parsed.indexes is not None
         self._parsed.indexes.append(place)
 

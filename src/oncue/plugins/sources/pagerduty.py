@@ -28,7 +28,20 @@ from uuid import uuid4
 import msgspec
 
 from oncue.plugins.sources.cloudevents import ATTRIBUTE_LIMIT, DEPTH_LIMIT, too_deep
-from oncue.sdk.source import EVENT_LIMIT, Alert, Clock, Command, Ingest, Message, Parsed, Refusal, Reply, Request
+from oncue.sdk.source import (
+    EVENT_LIMIT,
+    Alert,
+    Clock,
+    Command,
+    Ingest,
+    Message,
+    Parsed,
+    Refusal,
+    Reply,
+    Request,
+    decode_document,
+    outline,
+)
 
 BODY_LIMIT: Final = 524_288
 """Bytes of one request."""
@@ -98,7 +111,7 @@ class PagerDutySource:
             return Parsed([], [], [(0, "event.malformed", str(error), redacted(message.body))])
         except Refusal as refusal:
             return Parsed([], [], [(0, refusal.code, refusal.detail, redacted(message.body))])
-        return Parsed([enqueued.document], [None])
+        return Parsed([enqueued.document], [outline(decode_document(enqueued.document))])
 
 
 class PagerDutyEndpoint:
@@ -150,7 +163,7 @@ class PagerDutyEndpoint:
             refused = Parsed([], [], [(0, "event.malformed", str(error), data)])
             await self._ingest(refused, namespace=sender.namespace, origin=origin, actor=actor)
             raise
-        parsed = Parsed([enqueued.document], [None])
+        parsed = Parsed([enqueued.document], [outline(decode_document(enqueued.document))])
         await self._ingest(parsed, namespace=sender.namespace, origin=origin, actor=actor)
         if kind == "change":
             return _reply(202, {"status": "success", "message": "Change event processed"})
