@@ -1,9 +1,12 @@
 """The store's contract, the same on every database: one transaction per batch, read back as it was written."""
 
+import hashlib
 import random
+import shutil
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -39,7 +42,7 @@ from oncue.store.journal import (
     seal_envelope,
 )
 from oncue.store.queries import Filters
-from oncue.store.writer import Rows, SQLiteDriver, SyncFailed, Unavailable, Writer
+from oncue.store.writer import WAL_RESERVED, Rows, SQLiteDriver, SyncFailed, Unavailable, Writer
 
 T0 = 1_750_000_000_000_000
 
@@ -329,11 +332,35 @@ def test_a_probe_is_written_to_the_disk_and_changes_nothing(address: str, writer
 
 
 def log_of(address: str) -> Any:
-    """How far the database's write-ahead log has got."""
+    """What the database's write-ahead log is at."""
     if not is_postgresql(address):
-        return Path(f"{address}-wal").stat().st_size
+        return hashlib.sha256(Path(f"{address}-wal").read_bytes()).digest()
     with psycopg.connect(address) as connection:
         return connection.execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()
+
+
+def test_the_log_is_reserved_and_what_is_in_it_is_found_after_a_crash(tmp_path: Path) -> None:
+    writer, _ = open_writer(str(tmp_path / "oncue.db"))
+    log = tmp_path / "oncue.db-wal"
+    assert log.stat().st_size >= WAL_RESERVED
+    writer.commit(segment(record(1)), Rows(cells=[("k", "kept", b"x")]))
+    assert log.stat().st_size == WAL_RESERVED
+    (tmp_path / "crashed").mkdir()
+    for left in ("oncue.db", "oncue.db-wal"):
+        shutil.copy(tmp_path / left, tmp_path / "crashed" / left)
+    writer.driver.close()
+    again, origin = open_writer(str(tmp_path / "crashed" / "oncue.db"))
+    again.driver.close()
+    assert (origin.cursor, origin.batch) == (1, 1)
+
+
+def test_on_a_disk_that_is_nearly_full_no_log_is_reserved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nearly_full = SimpleNamespace(free=WAL_RESERVED * 15)
+    monkeypatch.setattr("oncue.store.writer.shutil.disk_usage", lambda _: nearly_full)
+    writer, _ = open_writer(str(tmp_path / "oncue.db"))
+    writer.commit(segment(record(1)), Rows())
+    assert (tmp_path / "oncue.db-wal").stat().st_size < WAL_RESERVED
+    writer.driver.close()
 
 
 def cut_off_and_commit(writer: Writer) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from oncue.runtime import frames
@@ -17,6 +18,7 @@ from oncue.runtime.maintenance import Maintenance
 from oncue.runtime.recovery import load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
 from oncue.store.database import FILE_NAME, open_writer, reading_engine
+from oncue.store.journal import JournalReader, Record
 
 START_US = 1_800_000_000_000_000
 
@@ -58,6 +60,20 @@ class Writing:
         self.loop.run()
         self.loop.resume()
 
+    def apply(self, kind: str, name: str, spec: dict[str, Any]) -> None:
+        """Configure. It must be accepted."""
+        change = {
+            "op": "apply", "kind": kind, "namespace": "default", "name": name, "labels": {}, "owner": None,
+            "review_by": None, "description": "", "spec": spec,
+        }  # fmt: skip
+        answer = self.submit(self.event("oncue.config.applied", data={"changes": [change]}), urgent=True)
+        assert (answer.error, answer.rejected) == (None, []), answer
+
+    def records(self) -> list[Record]:
+        """The whole journal."""
+        with self.reading.connect() as connection:
+            return list(JournalReader(connection).records(1))
+
     def pass_time(self, seconds: float) -> None:
         self.at_us += int(seconds * 1_000_000)
         self.work()
@@ -72,3 +88,11 @@ class Writing:
     def close(self) -> None:
         self.writer.driver.close()
         self.reading.dispose()
+
+
+def decompressed(body: bytes) -> bytes | None:
+    """What a segment's bytes hold; None if they cannot be read. A few bits of a zstd frame mean nothing."""
+    try:
+        return zstandard.ZstdDecompressor().decompress(body)
+    except zstandard.ZstdError:
+        return None

@@ -35,8 +35,9 @@ BATCH_EVENTS: Final = 500
 BATCH_S: Final = 0.02
 ASIDE_EVENTS: Final = 200
 """Waiting events from which on a commit is left to the second thread: below, handing over costs more than it saves."""
-HOT_AT_ONCE: Final = 256
-"""Hot rows that are written with their batch; when more are behind, they are held in segments and written in a pause."""
+HOT_AT_ONCE: Final = 8
+"""Hot rows that are written with their batch; when more are behind, they are held in segments and written in a pause: each
+lies in a page of its own, which the commit would have to write, too."""
 HOT_EVERY_S: Final = 1.0
 """How long hot rows may stay behind while there is no pause."""
 PAUSE_S: Final = 0.05
