@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.docs.test_tutorials import Block, blocks, matches
@@ -25,6 +26,21 @@ def run(block: Block, folder: Path, url: str) -> None:
     assert ran.returncode == 0, f"{PAGE.name}:{block.line}\n{ran.stdout}{ran.stderr}"
     if block.expected is not None:
         assert matches(block.expected, ran.stdout), f"{PAGE.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+
+
+def test_a_proof_is_checked_by_the_script_of_the_page_and_one_that_was_bent_is_not(tmp_path: Path) -> None:
+    script = PAGE.read_text("utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "check.py").write_text(script)
+    with Server(tmp_path / "oncue-data") as server:
+        server.emit(*(event(title=f"Number {number}") for number in range(7)))
+        position = server.items("events", type="org.example.*")[0]["position"]
+        made = server.cli("journal", "prove", position, "--data", str(server.data)).stdout
+    for proof, holds in ((made, True), (made.replace("Number", "Nummer"), False)):
+        (tmp_path / "proof.json").write_text(proof)
+        command = [sys.executable, "-I", "check.py", "proof.json"]
+        ran = subprocess.run(command, check=False, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert (ran.returncode == 0) is holds, ran.stdout + ran.stderr
+        assert ("has the hash" in ran.stdout) is holds
 
 
 def test_what_was_backed_up_while_the_server_ran_is_there_after_the_restore(tmp_path: Path) -> None:
