@@ -204,6 +204,23 @@ def test_lists_are_exact_after_every_commit_though_hot_rows_are_behind(life: Wri
     assert both(life) == (0, 0)
 
 
+def test_hot_rows_that_were_behind_at_a_crash_are_not_lost_at_the_next_one(life: Writing) -> None:
+    life.submit(*[problem(life, f"r{number}") for number in range(40)])
+    unit = life.intake.unit(1, "default", "test", None, [problem(life, f"r{number}") for number in range(40)])
+    life.loop.submit([unit], lambda answer: None)
+    life.loop._batch()  # and then it is killed
+    life.close()
+    for crash in range(3):
+        life = Writing(life.data, life.at_us)
+        counts = sorted(alert.count for alert in life.state.alerts.values())
+        assert counts == [2] * (40 - crash) + [3] * crash
+        unit = life.intake.unit(1, "default", "test", None, [problem(life, f"r{crash}")])
+        life.loop.submit([unit], lambda answer: None)
+        life.loop._batch()
+        life.close()
+    assert both(life) == (0, 0)
+
+
 @pytest.mark.parametrize("fails_at", [1, 2, 3])
 def test_a_commit_that_fails_under_load_takes_what_was_decided_after_it_along(
     life: Writing, monkeypatch: pytest.MonkeyPatch, fails_at: int

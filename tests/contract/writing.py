@@ -15,7 +15,7 @@ from oncue.runtime.clock import Clock
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import signing_key
 from oncue.runtime.maintenance import Maintenance
-from oncue.runtime.recovery import load_dedup, load_state
+from oncue.runtime.recovery import load_behind, load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
 from oncue.store.database import FILE_NAME, open_writer, reading_engine
 from oncue.store.journal import JournalReader, Record
@@ -38,7 +38,7 @@ class Writing:
         self.intake = Intake(b"k" * 32)
         self.loop = WriterLoop(
             self.state, self.writer, load_dedup(address, at_us), self.intake, self.clock, self.reading,
-            events_so_far=origin.events, queue_events=10_000, after_commit=self.after.append, monotonic=monotonic,
+            behind=load_behind(address, self.state), events_so_far=origin.events, queue_events=10_000, after_commit=self.after.append, monotonic=monotonic,
         )  # fmt: skip
         self._ids = itertools.count(origin.cursor * 1000)
 

@@ -34,7 +34,7 @@ from oncue.runtime.logs import configure
 from oncue.runtime.maintenance import Maintenance
 from oncue.runtime.making import After
 from oncue.runtime.parent import die_with_parent
-from oncue.runtime.recovery import load_dedup, load_state
+from oncue.runtime.recovery import load_behind, load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
 from oncue.store.database import FILE_NAME, open_writer, reading_engine
 
@@ -57,7 +57,8 @@ class EngineProcess:
         self._intake = Intake(journal_key(settings.data))
         reading = reading_engine(address, 1)
         self.loop = WriterLoop(
-            self.state, self._writer, dedup, self._intake, self._clock, reading, events_so_far=origin.events,
+            self.state, self._writer, dedup, self._intake, self._clock, reading,
+            behind=load_behind(address, self.state), events_so_far=origin.events,
             queue_events=settings.limits.queue_events, after_commit=self._after_commit,
         )  # fmt: skip
         retention = settings.retention

@@ -5,12 +5,14 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from oncue.core.alert import Alert
 from oncue.core.state import Identity, State
 from oncue.runtime.clock import instant
 from oncue.runtime.dedup import HORIZON_US, Dedup
 from oncue.runtime.rows import lay_over
 from oncue.store import schema
 from oncue.store.database import Origin, live_rows, reading_engine
+from oncue.store.hot import newer
 
 
 def state_in(connection: Connection, origin: Origin) -> State:
@@ -31,6 +33,15 @@ def load_state(address: str, origin: Origin) -> State:
         state = state_in(connection, origin)
     reading.dispose()
     return state
+
+
+def load_behind(address: str, state: State) -> dict[str, Alert]:
+    """The alerts whose rows in `alert_hot` are still behind what segments hold, and must be written in time."""
+    reading = reading_engine(address, 1)
+    with reading.connect() as connection:
+        changed = newer(connection)
+    reading.dispose()
+    return {id: state.alerts[id] for id in changed if id in state.alerts}
 
 
 def load_dedup(address: str, now: int) -> Dedup:

@@ -88,7 +88,7 @@ class WriterLoop:
 
     def __init__(
         self, state: State, writer: Writer, dedup: Dedup, intake: Intake, clock: Clock, reading: SqlEngine, *,
-        events_so_far: int, queue_events: int, after_commit: Callable[[After], None],
+        behind: dict[str, Alert], events_so_far: int, queue_events: int, after_commit: Callable[[After], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self.state = state
@@ -118,7 +118,7 @@ class WriterLoop:
         self._idle_work: list[Callable[[], None]] = []
         self._aside = ThreadPoolExecutor(1, "commit")
         self._in_flight: InFlight | None = None
-        self._behind: dict[str, Alert] = {}
+        self._behind = behind
         """Alerts whose hot rows are behind what segments hold."""
         self._redriving: set[int] = set()
         self._hot_at = 0.0
