@@ -10,7 +10,7 @@ from litestar import Response, get
 from litestar.params import QueryParameter
 from sqlalchemy import Connection, func, select
 
-from oncue.access.roles import Principal, allowed, namespaces
+from oncue.access.roles import Principal, namespaces
 from oncue.api.context import Ctx, Who
 from oncue.api.guard import require
 from oncue.api.integrations import resource_of
@@ -52,9 +52,9 @@ async def list_sap_systems(
     """SAP systems with their instances, as they were declared and as they are, those with alerts first."""
     if namespace:
         require(who, "manifest:read", namespace)
-    visible = namespaces(who, "manifest:read")
+    visible = _visible(who)
     found = await ctx.recently(("sap", visible), partial(overview, visible=visible, now=datetime.now(UTC)))
-    shown = [_masked(view, who) for view in found if not namespace or view.namespace == namespace]
+    shown = [view for view in found if not namespace or view.namespace == namespace]
     ordered = sorted(shown, key=lambda view: (-RANK[view.severity], view.id))
     return listing([msgspec.json.encode(view) for view in ordered], None)
 
@@ -64,8 +64,10 @@ def overview(connection: Connection, visible: frozenset[str] | None, now: dateti
     systems = [_decoded(body) for body in manifests(connection, "SAPSystem", visible)]
     if not systems:
         return []
-    monitors = [_decoded(body) for body in manifests(connection, "Monitor", visible)]
-    views = [_view(connection, system, monitors, now) for system in systems]
+    monitors: dict[tuple[str, str], list[Manifest]] = {}
+    for monitor in (_decoded(body) for body in manifests(connection, "Monitor", visible)):
+        monitors.setdefault((monitor.namespace, _sid(monitor)), []).append(monitor)
+    views = [_view(connection, each, monitors.get((each.namespace, each.spec["sid"]), []), now) for each in systems]
     resources = {one.name for view in views for one in view.instances} | {view.sid for view in views}
     firing = _firing(connection, {view.namespace for view in views}, sorted(resources))
     for view in views:
@@ -77,27 +79,20 @@ def overview(connection: Connection, visible: frozenset[str] | None, now: dateti
     return views
 
 
-def _masked(view: SAPSystemView, who: Principal) -> SAPSystemView:
-    """Without what may not be read, for those who may read manifests alone."""
-    if not allowed(who, "alert:read", view.namespace):
-        instances = [msgspec.structs.replace(one, severity="clear", alerts_firing=0) for one in view.instances]
-        view = msgspec.structs.replace(view, severity="clear", alerts_firing=0, instances=instances)
-    if not allowed(who, "sample:read", view.namespace):
-        instances = [
-            msgspec.structs.replace(one, state="unknown", seen_at=None) for one in view.instances if one.declared
-        ]
-        view = msgspec.structs.replace(view, instances=instances)
-    return view
+def _visible(who: Principal) -> frozenset[str] | None:
+    """The namespaces in which one may read all that is shown; None for every one."""
+    held = [namespaces(who, permission) for permission in ("manifest:read", "alert:read", "sample:read")]
+    bounds = [one for one in held if one is not None]
+    return frozenset.intersection(*bounds) if bounds else None
 
 
 def _decoded(body: bytes) -> Manifest:
     return msgspec.json.decode(body, type=Manifest)
 
 
-def _view(connection: Connection, manifest: Manifest, monitors: Sequence[Manifest], now: datetime) -> SAPSystemView:
-    """The system without its alerts."""
+def _view(connection: Connection, manifest: Manifest, own: Sequence[Manifest], now: datetime) -> SAPSystemView:
+    """The system without its alerts. `own` are its monitors."""
     spec = msgspec.convert(manifest.spec, SAPSystemSpec)
-    own = [one for one in monitors if one.namespace == manifest.namespace and _is_of(one, spec.sid)]
     stale_at = now - _patience(own)
     named = _named(own)
     seen = _seen(connection, manifest.namespace, spec.sid, own)
@@ -137,9 +132,11 @@ def _view(connection: Connection, manifest: Manifest, monitors: Sequence[Manifes
     )
 
 
-def _is_of(monitor: Manifest, sid: str) -> bool:
+def _sid(monitor: Manifest) -> str:
+    """Of the system that it asks; empty if it asks none, or does not say."""
     given = monitor.spec.get("with")
-    return str(monitor.spec.get("uses", "")).startswith("sap.") and isinstance(given, dict) and given.get("sid") == sid
+    is_sap = str(monitor.spec.get("uses", "")).startswith("sap.") and isinstance(given, dict)
+    return str(given.get("sid") or "") if is_sap else ""
 
 
 def _named(monitors: Iterable[Manifest]) -> dict[tuple[str, str], str]:
