@@ -2243,6 +2243,12 @@ export interface components {
             };
             session_expires_at: string | null;
         };
+        /** MetricView */
+        MetricView: {
+            metric: string;
+            label: string;
+            unit: string;
+        };
         /** MonitorState */
         MonitorState: {
             id: string;
@@ -2267,7 +2273,7 @@ export interface components {
             manifest: components["schemas"]["Manifest"] | null;
             state: components["schemas"]["MonitorState"] | null;
             resource?: string | null;
-            metrics?: string[];
+            metrics?: components["schemas"]["MetricView"][];
         };
         /** NearMiss */
         NearMiss: {

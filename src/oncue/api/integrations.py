@@ -18,7 +18,7 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
 from oncue.api.ingest import Ingest, Traffic
 from oncue.api.params import Listing, json_response, listing
-from oncue.api.shapes import ListeningView, MonitorView, ServiceView, SourceType, SourceView
+from oncue.api.shapes import ListeningView, MetricView, MonitorView, ServiceView, SourceType, SourceView
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, MonitorSpec
 from oncue.core.monitor import MonitorState
@@ -142,7 +142,8 @@ def resource_of(manifest: Manifest) -> str | None:
 
 def _monitor(manifest: Manifest, state: MonitorState | None) -> MonitorView:
     try:
-        metrics = [doc.metric for doc in _plugin(manifest.spec["uses"]).metrics]
+        metrics = [MetricView(metric=doc.metric, label=doc.label, unit=doc.unit) for doc in
+                   _plugin(manifest.spec["uses"]).metrics]  # fmt: skip
     except ActionError:
         metrics = []
     return MonitorView(manifest=manifest, state=state, resource=resource_of(manifest), metrics=metrics)

@@ -125,6 +125,16 @@ class ServiceView(msgspec.Struct, kw_only=True):
     manifest: Manifest | None = None
 
 
+class MetricView(msgspec.Struct, kw_only=True):
+    """What a monitor reads."""
+
+    metric: str
+    label: str
+    """What people call it."""
+    unit: str
+    """Of its values; empty if they have none."""
+
+
 class MonitorView(msgspec.Struct, kw_only=True):
     """A monitor and how it is."""
 
@@ -132,7 +142,7 @@ class MonitorView(msgspec.Struct, kw_only=True):
     state: MonitorState | None
     resource: str | None = None
     """What its readings are about; None if it cannot work."""
-    metrics: list[str] = []
+    metrics: list[MetricView] = []
     """What monitors of its type read."""
 
 

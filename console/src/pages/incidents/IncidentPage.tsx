@@ -107,7 +107,7 @@ function Figures({ incident }: { incident: Incident }) {
   return (
     <section className="card strip clip" aria-label="Figures">
       <div><span className="eyebrow">{incident.resolved_at ? "Was open for" : "Open for"}</span><b>{openFor(incident, now)}</b></div>
-      <div><span className="eyebrow">Taken on after</span><b>{responded ?? "nobody yet"} {responded && <small>by {nameOf(incident.acknowledged_by)}</small>}</b></div>
+      <div><span className="eyebrow">Taken on after</span><b>{responded ?? (incident.resolved_at ? "nobody" : "nobody yet")} {responded && <small>by {nameOf(incident.acknowledged_by)}</small>}</b></div>
       <div><span className="eyebrow">Alerts</span><b>{incident.alerts_firing} <small>firing of {incident.alerts_total}</small></b></div>
       <div><span className="eyebrow">Owner</span><b>{nameOf(incident.assignee) || incident.owner || "none"}</b></div>
       <div><span className="eyebrow">Service</span><b>{incident.service ?? "none"}</b></div>

@@ -9,7 +9,7 @@ import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { sinceOf, useFilters } from "../../shell/filters";
 import { MonitorMark } from "./MonitorMark";
-import { lines, limitsOf, metricsOf, nameOf, namespaceOf, seriesOf, unitOf, worstMonitors } from "./view";
+import { lines, limitsOf, metricOf, metricsOf, nameOf, namespaceOf, seriesOf, worstMonitors } from "./view";
 
 export function Monitors() {
   const [filters] = useFilters();
@@ -55,10 +55,11 @@ function MonitorCard({ monitor, series }: { monitor: Monitor; series: readonly S
           const own = series.filter((each) => each.metric === metric);
           const limits = limitsOf(monitor, metric);
           const last = own[0]?.points.at(-1)?.mean;
+          const { label, unit } = metricOf(monitor, metric);
           return (
             <figure key={metric}>
-              <figcaption className="row wrapping t12"><span className="mono dim">{metric}</span>{limits.map((limit) => <span key={limit.name} className={`t11 ct ${limit.tone}`}>{limit.name} {measure(limit.value, unitOf(metric))}</span>)}<b className="end">{own.length === 1 ? measure(last, unitOf(metric)) : ""}</b></figcaption>
-              <Chart label={`${metric}, last value ${measure(last, unitOf(metric))}`} height={110} unit={unitOf(metric)} series={lines(own)} limits={limits} />
+              <figcaption className="row wrapping t12"><span className={label === metric ? "mono dim" : "dim"} title={metric}>{label}</span>{limits.map((limit) => <span key={limit.name} className={`t11 ct ${limit.tone}`}>{limit.name} {measure(limit.value, unit)}</span>)}<b className="end">{own.length === 1 ? measure(last, unit) : ""}</b></figcaption>
+              <Chart label={`${label}, last value ${measure(last, unit)}`} height={110} unit={unit} series={lines(own)} limits={limits} />
             </figure>
           );
         })}

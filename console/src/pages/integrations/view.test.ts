@@ -2,11 +2,11 @@ import { describe, expect, it } from "vitest";
 
 import type { Monitor, SampleSeries, Source } from "../../data/types";
 import { arrivalOf, guideOf, NAME, nameFor, offered } from "./guide";
-import { healthOf, lines, limitsOf, metricsOf, seriesOf, snippet, unitOf, worstMonitors } from "./view";
+import { healthOf, lines, limitsOf, metricOf, metricsOf, seriesOf, snippet, worstMonitors } from "./view";
 
 const source = (fields: Partial<Source>): Source => ({ name: "s", type: "cloudevents", path: "/in/s", last_event_at: null, last_error_at: null, ...fields }) as Source;
 const monitor = (name: string, state: string | null, spec: Record<string, unknown> = {}, metrics: string[] = []): Monitor =>
-  ({ resource: "host-1", metrics, manifest: { name, namespace: "default", spec }, state: state === null ? null : { name, namespace: "default", state, uses: spec["uses"] } }) as unknown as Monitor;
+  ({ resource: "host-1", metrics: metrics.map((metric) => ({ metric, label: metric, unit: "" })), manifest: { name, namespace: "default", spec }, state: state === null ? null : { name, namespace: "default", state, uses: spec["uses"] } }) as unknown as Monitor;
 const series = (metric: string, labels: Record<string, string> = {}): SampleSeries =>
   ({ series: metric, namespace: "default", resource: "host-1", metric, labels, step_s: 60, points: [{ at: "2026-11-20T10:00:00Z", count: 1, mean: 2, min: 2, max: 2 }] });
 
@@ -64,11 +64,10 @@ describe("charts", () => {
   it("name lines by resource and labels", () => {
     expect(lines([series("host.disk.used", { mount: "/var" })])[0]?.name).toBe("host-1 /var");
   });
-  it("guess the unit from the metric's name, and only from its end", () => {
-    expect(unitOf("host.cpu.used")).toBe("percent");
-    expect(unitOf("http.latency")).toBe("s");
-    expect(unitOf("host.disk.free")).toBe("bytes");
-    expect(unitOf("host.load.per_core")).toBeNull();
+  it("go by what people call the metric, in the unit that its type says", () => {
+    const host = { ...monitor("oncue", "clear"), metrics: [{ metric: "self.commit.time", label: "Commit to the journal", unit: "ms" }] };
+    expect(metricOf(host, "self.commit.time")).toMatchObject({ label: "Commit to the journal", unit: "ms" });
+    expect(metricOf(host, "vendor.odd")).toEqual({ metric: "vendor.odd", label: "vendor.odd", unit: "" });
   });
 });
 

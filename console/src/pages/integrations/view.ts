@@ -1,5 +1,5 @@
 /** Snippets that connect a sender, and words for how a source or a monitor is. */
-import type { Monitor, SampleSeries, Severity, Source } from "../../data/types";
+import type { Metric, Monitor, SampleSeries, Severity, Source } from "../../data/types";
 import type { Series } from "../../parts/Chart";
 
 /** What to paste where, so that a sender of this type reaches OnCue. The token is named, never shown. */
@@ -83,7 +83,7 @@ export function limitsOf(monitor: Monitor, metric: string): Limit[] {
 
 /** Which series are a monitor's: of the resource that its readings are about, and of a metric that monitors of its type read. */
 export function seriesOf(monitor: Monitor, all: readonly SampleSeries[]): SampleSeries[] {
-  const metrics = new Set(monitor.metrics);
+  const metrics = new Set(monitor.metrics.map((each) => each.metric));
   const uses = monitor.manifest?.spec["uses"];
   const own = typeof uses === "string" ? `${uses}.` : null;
   return all.filter((each) =>
@@ -106,15 +106,12 @@ export function lines(series: readonly SampleSeries[]): Series[] {
 /** At most `limit` metrics of a monitor: those with limits first, because they are what it watches; then as its type lists them. */
 export function metricsOf(monitor: Monitor, series: readonly SampleSeries[], limit = 3): string[] {
   const all = [...new Set(series.map((each) => each.metric))];
-  const place = (metric: string): number => (monitor.metrics.includes(metric) ? monitor.metrics.indexOf(metric) : monitor.metrics.length);
+  const listed = monitor.metrics.map((each) => each.metric);
+  const place = (metric: string): number => (listed.includes(metric) ? listed.indexOf(metric) : listed.length);
   return all.toSorted((a, b) => Number(limitsOf(monitor, b).length > 0) - Number(limitsOf(monitor, a).length > 0) || place(a) - place(b)).slice(0, limit);
 }
 
-/** The unit that a metric's name implies, if it does. */
-export function unitOf(metric: string): string | null {
-  if (/^host\.cpu\./.test(metric) || /(percent|used|usage|utili[sz]ation)$/.test(metric)) return "percent";
-  if (/^host\.(disk|memory)\.(free|available|total)$/.test(metric)) return "bytes";
-  if (/(seconds|latency|duration)(_s)?$|_s$/.test(metric)) return "s";
-  if (/bytes$/.test(metric)) return "bytes";
-  return null;
+/** What people call a metric, and the unit of its values, as its type says; one that it does not list goes by its name. */
+export function metricOf(monitor: Monitor, metric: string): Metric {
+  return monitor.metrics.find((each) => each.metric === metric) ?? { metric, label: metric, unit: "" };
 }
