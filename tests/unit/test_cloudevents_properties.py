@@ -23,7 +23,7 @@ NASTY = st.one_of(
     st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
 )  # fmt: skip
 NAMES = st.sampled_from(
-    [*cloudevents._Known.__struct_fields__, "sequence", "Upper", "with-dash", "data", "data_base64", "1"]
+    [*events.Event.__struct_fields__, "dataschema", "sequence", "Upper", "with-dash", "data", "data_base64", "1"]
 )
 DOCUMENTS = st.builds(
     lambda base, more: {**base, **more},

@@ -233,9 +233,18 @@ def rfc3339(instant: datetime) -> str:
 def _title(annotations: dict[str, str] | None, identity: Identity) -> str:
     for name in TITLE_ANNOTATIONS if annotations else ():
         text = annotations.get(name) if annotations else None
-        if text and (text := _line(text, TITLE_LIMIT)):
-            return _encode(text).decode()
-    return _encode(_line(f"{identity.name} on {identity.resource}", TITLE_LIMIT)).decode()
+        if text and (said := _known_title(text) if len(text) <= TITLE_LIMIT else _said(text)):
+            return said
+    return _said(f"{identity.name} on {identity.resource}")
+
+
+def _said(text: str) -> str:
+    """The text as a title in JSON; empty if nothing of it can be seen."""
+    line = _line(text, TITLE_LIMIT)
+    return _encode(line).decode() if line else ""
+
+
+_known_title: Final = lru_cache(16_384)(_said)
 
 
 def _line(text: str, limit: int) -> str:

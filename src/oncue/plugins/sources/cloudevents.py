@@ -15,7 +15,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -47,7 +47,7 @@ Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class _Known(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An event that has no attribute beyond these; most have none."""
+    """An event that has no attribute beyond these; most have none. The others take `_explain`."""
 
     id: Text
     source: Text
@@ -56,7 +56,6 @@ class _Known(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     time: Instant | None = None
     subject: Text | None = None
     datacontenttype: Text | None = None
-    dataschema: Text | None = None
     severity: Literal["clear", "info", "warning", "minor", "major", "critical"] | None = None
     resource: Text | None = None
     service: Text | None = None
@@ -65,13 +64,8 @@ class _Known(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     fingerprint: Text | None = None
     title: Text | None = None
     labels: Annotated[str, msgspec.Meta(min_length=2, max_length=LABELS_SIZE_LIMIT)] | None = None
-    startsat: Instant | None = None
-    endsat: Instant | None = None
-    causationid: Text | None = None
-    correlationid: Text | None = None
-    traceparent: Text | None = None
     data: Any = None
-    data_base64: bytes | None = None
+    endsat: ClassVar[None] = None
 
 
 OPERATIONAL: Final = frozenset(
@@ -247,13 +241,6 @@ def vet(document: bytes) -> Outline:
         or (event.check is not None and not event.check.isprintable())
         or (event.title is not None and not event.title.isprintable())
         or (event.fingerprint is not None and not event.fingerprint.isprintable())
-        or event.startsat is not None
-        or event.endsat is not None
-        or event.dataschema is not None
-        or event.data_base64 is not None
-        or event.causationid is not None
-        or event.correlationid is not None
-        or event.traceparent is not None
     ):
         return _explain(document)
     return outline(event)
