@@ -153,3 +153,10 @@ def test_the_starter_is_applied_as_a_directory(oncue_server: Server) -> None:
     assert ran.returncode == 0
     assert ran.stdout.count("would be created") == 14
     assert _json(oncue_server, "get", "workflow") == []
+
+
+def test_what_keeps_a_server_from_starting_is_told_with_what_to_do(oncue_server: Server, tmp_path: Path) -> None:
+    taken = _oncue(oncue_server, "up", "--data", str(tmp_path), "--port", str(oncue_server.port))
+    assert taken.returncode == 1 and "server.cannot_listen" in taken.stderr and "--port" in taken.stderr
+    twice = _oncue(oncue_server, "up", "--data", str(oncue_server.data), "--port", "0")
+    assert twice.returncode == 1 and "server.running" in twice.stderr

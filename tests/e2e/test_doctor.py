@@ -5,6 +5,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,23 @@ def test_the_dead_man_is_seen_silent_and_refused(seen: tuple[Path, Seen]) -> Non
         (data / "dead-man.json").write_text(json.dumps({**state, **more}))
         found = look(ONCUE_DEAD_MAN_URL="https://hc-ping.com/x")["dead man"]
         assert found.state == "fail" and words in found.seen and found.hint
+
+
+@pytest.mark.parametrize(("age", "state"), [(timedelta(seconds=5), "ok"), (timedelta(hours=1), "warn")])
+def test_a_monitor_without_a_reading_is_told_when_it_should_have_had_one(
+    seen: tuple[Path, Seen], age: timedelta, state: str
+) -> None:
+    data, look = seen
+    applied = (datetime.now(UTC) - age).isoformat()
+    with sqlite3.connect(data / "oncue.db") as connection:
+        for kind, member, value in (("monitor", "state", "pending"), ("manifest", "updated_at", applied)):
+            for id, body in connection.execute("SELECT id, body FROM entity WHERE kind = ?", (kind,)).fetchall():
+                changed = json.dumps({**json.loads(body), member: value}).encode()
+                connection.execute("UPDATE entity SET body = ? WHERE kind = ? AND id = ?", (changed, kind, id))
+    connection.close()
+    found = look()["monitors"]
+    assert found.state == state, found
+    assert "blind" in found.seen if state == "warn" else "1 have just begun" in found.seen
 
 
 def test_warnings_count_only_when_they_are_asked_to(tmp_path: Path) -> None:

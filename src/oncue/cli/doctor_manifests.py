@@ -12,6 +12,7 @@ import msgspec
 from oncue import config
 from oncue.access.secrets import SCHEME, SecretStore
 from oncue.cli.doctor_finding import Finding, State, some
+from oncue.core import duration
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.runtime.certificates import days_left
@@ -20,6 +21,7 @@ from oncue.runtime.surroundings import exception_of
 from oncue.store.database import FILE_NAME
 
 EXPIRES_SOON: Final = timedelta(days=7)
+BEGIN: Final = timedelta(seconds=30)
 CERTIFICATE_WARN_DAYS: Final = 21
 CERTIFICATE_FAIL_DAYS: Final = 1
 
@@ -48,15 +50,23 @@ def _monitors(manifests: list[Manifest], states: dict[str, Any]) -> Finding:
     names = sorted(f"{one.namespace}/{one.name}" for one in manifests if one.kind == "Monitor")
     failing = [f"{name} ({states[name]['detail'] or states[name]['error_code']})" for name in names
                if name in states and states[name]["state"] == "failing"]  # fmt: skip
-    silent = [name for name in names if name not in states or states[name]["state"] == "pending"]
+    waiting = [one for one in manifests if one.kind == "Monitor"
+               and states.get(f"{one.namespace}/{one.name}", {"state": "pending"})["state"] == "pending"]  # fmt: skip
+    silent = sorted(f"{one.namespace}/{one.name}" for one in waiting if not _has_just_begun(one))
     if failing:
         return Finding("monitors", "fail", f"cannot measure: {some(failing)}", "See each monitor's page for the error.")
     if silent:
         hint = "Wait a period; then see the worker's log."
         return Finding("monitors", "warn", f"no reading yet: {some(silent)}", hint)
-    bad = sum(states[name]["state"] not in ("clear", "info") for name in names)
-    found = f", {bad} find something wrong" if bad else ""
-    return Finding("monitors", "ok", f"{len(names)} measure{found}" if names else "none configured")
+    bad = sum(states[name]["state"] not in ("clear", "info", "pending") for name in names if name in states)
+    found = (f", {bad} find something wrong" if bad else "") + (f", {len(waiting)} have just begun" if waiting else "")
+    return Finding("monitors", "ok", f"{len(names) - len(waiting)} measure{found}" if names else "none configured")
+
+
+def _has_just_begun(manifest: Manifest) -> bool:
+    """Whether a monitor may still be without a reading: two of its periods, and some time to begin in."""
+    grace = 2 * duration.delta(manifest.spec.get("every", "30s")) + BEGIN
+    return datetime.now(UTC) - manifest.updated_at < grace
 
 
 def _secrets(connection: sqlite3.Connection, loaded: config.Config, manifests: list[Manifest]) -> Iterator[Finding]:

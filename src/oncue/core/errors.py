@@ -92,6 +92,8 @@ CODES: Final = _table(
     ("timeout", "It took too long", 504, "Raise the timeout or look at the target."),
     # command line and configuration
     ("config.invalid", "The configuration does not hold together", 400, "The detail names the place, and a near word if there is one; `oncue check` reads it without starting."),
+    ("server.cannot_listen", "The server cannot listen at its address", 503, "Stop what listens there, or choose another with --port or --host; ports below 1024 need a privilege."),
+    ("server.running", "A server runs over this data directory already", 409, "Use that one, stop it, or name another directory with --data."),
     ("server.unreachable", "The server does not answer", 503, "Is `oncue up` running? Check ONCUE_SERVER."),
     ("user.exists", "There is such a user already", 409, "Choose another name."),
     ("user.not_found", "No such user", 404, "List users to find it."),

@@ -48,14 +48,14 @@ class _Child:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The listening socket. Raises `Refusal` config.invalid if the address cannot be had."""
+    """The listening socket. Raises `Refusal` server.cannot_listen if the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     server = socket.socket(family, socket.SOCK_STREAM)
     server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         server.bind((host, port))
     except OSError as error:
-        raise Refusal("config.invalid", f"cannot listen at {host} port {port}: {error.strerror}") from error
+        raise Refusal("server.cannot_listen", f"{host} port {port}: {error.strerror}") from error
     server.listen(2048)
     server.set_inheritable(True)
     return server
@@ -98,7 +98,7 @@ def _lock(data: Path) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Refusal("config.invalid", f"another server is using {data}") from error
+        raise Refusal("server.running", f"{data}") from error
     announce(descriptor)
     return descriptor
 
