@@ -94,7 +94,12 @@ def _without_journal(data: Path) -> Finding:
 
 def _directory(data: Path) -> Iterator[Finding]:
     if not os.access(data, os.W_OK | os.X_OK):
-        yield Finding("data", "fail", f"{data} cannot be written", "Run this as the server's user, who needs the right to write to it.")
+        yield Finding(
+            "data",
+            "fail",
+            f"{data} cannot be written",
+            "Run this as the server's user, who needs the right to write to it.",
+        )
     kind = _file_system(data)
     if kind.startswith(REMOTE):
         hint = "SQLite's locks and the promise that what is written stays need a local disk."
