@@ -313,6 +313,22 @@ def test_an_event_counts_once_however_many_policies_it_meets(story: Story) -> No
     assert alert.count == 3 and len(story.state.tickets) == 1
 
 
+def test_a_policy_has_one_ticket_for_an_incident(story: Story) -> None:
+    story.apply("Service", "shop", {"resources": ["db-*"]})
+    story.apply("Policy", "p", {"match": {"types": ["disk.full"]}, "respond": [{"ticket": {}}]})
+    story.problem(resource="db-1")
+    story.problem(resource="db-2")
+    assert [ticket["id"] for ticket in story.of("ticket.created")] == ["TCK-1"]
+    assert "on db-2" in story.of("ticket.commented")[0]["text"]
+    assert story.of("policy.fired")[-1]["tickets"] == ["TCK-1"]
+    story.send("oncue.command.ticket.transition", {"ticket": "TCK-1", "state": "resolved"})
+    story.problem(resource="db-3")
+    assert story.state.tickets["TCK-1"].state == "in_progress"
+    story.send("oncue.command.ticket.transition", {"ticket": "TCK-1", "state": "closed"})
+    story.problem(resource="db-4")
+    assert [ticket["id"] for ticket in story.of("ticket.created")] == ["TCK-1", "TCK-2"]
+
+
 def test_observe_decides_and_does_nothing(story: Story) -> None:
     spec = {"mode": "observe", "match": {"types": ["disk.full"]}, "respond": [{"ticket": {}}]}
     story.apply("Policy", "o", spec)
@@ -454,18 +470,23 @@ def test_a_monitor_is_as_bad_as_the_worst_it_finds(story: Story) -> None:
     story.apply("Monitor", "disk", {"uses": "host.disk"})
 
     def finds(check: str, severity: str) -> str:
-        story.send("host.disk.used", severity=severity, resource="db-1", check=check, origin="monitor:default/disk")
+        title = f"{check} is {severity}"
+        story.send("host.disk.used", severity=severity, resource="db-1", check=check, title=title,
+                   origin="monitor:default/disk")  # fmt: skip
         state: str = story.state.entities["monitor"]["default/disk"].state
         return state
 
     assert finds("root", "warning") == "warning"
     assert finds("var", "critical") == "critical"
     assert finds("root", "clear") == "critical"
+    assert story.state.entities["monitor"]["default/disk"].detail == "var is critical"
     story.send("oncue.monitor.health", {"monitor": "default/disk", "state": "failing", "error_code": "timeout"})
     assert story.state.entities["monitor"]["default/disk"].state == "failing"
     story.send("oncue.monitor.health", {"monitor": "default/disk", "state": "ok"})
     assert story.state.entities["monitor"]["default/disk"].state == "critical"
+    assert story.state.entities["monitor"]["default/disk"].detail == "var is critical"
     assert finds("var", "clear") == "clear"
+    assert story.state.entities["monitor"]["default/disk"].detail is None
 
 
 def test_resolving_an_incident_resolves_its_alerts(story: Story) -> None:

@@ -63,6 +63,11 @@ def data_of(event: Event) -> Any:
     return _object(event.data) if event.data else None
 
 
+def said(at: datetime) -> str:
+    """An instant in UTC as texts have it: RFC 3339, to the second."""
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def instant(text: str | None) -> datetime | None:
     """An RFC 3339 instant in UTC, None for None. Raises `ValueError` if the text is not one."""
     if text is None:

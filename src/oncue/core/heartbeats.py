@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core import event as events
 from oncue.core import monitors
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -58,7 +59,7 @@ def due(tx: Tx, id: str) -> None:
         return
     tx.cell("heartbeat", id, msgspec.structs.replace(known, overdue=True))
     severity = msgspec.convert(manifest.spec, MonitorSpec).severity
-    last = f"last came at {known.last_at.isoformat()}" if known.last_at is not None else "has never come"
+    last = f"last came at {events.said(known.last_at)}" if known.last_at is not None else "has never come"
     monitors.found(tx, id, _CHECK, severity, f"the heartbeat {last}")
     _event(tx, manifest, severity, f"Heartbeat {manifest.name} stays away: {last}")
 

@@ -125,7 +125,8 @@ class RunRef(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
 
 
 class TicketSpec(Spec, kw_only=True, frozen=True):
-    """A ticket to write. Strings may hold `${CEL}`."""
+    """A ticket to write. Strings may hold `${CEL}`. A policy has one for each incident: what fires again while it is not
+    closed is a comment on it, and what returns opens it again."""
 
     type: Literal["incident", "change", "request", "problem"] = "incident"
     title: str | None = None

@@ -19,6 +19,8 @@ class MonitorState(msgspec.Struct, kw_only=True):
     error_code: str | None
     findings: dict[str, str] = {}
     """What it finds wrong at present: fingerprint to severity."""
+    details: dict[str, str] = {}
+    """The same findings in words; `detail` is the worst's."""
     since: datetime
     updated_at: datetime
     position: str = ""

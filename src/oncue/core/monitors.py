@@ -52,14 +52,23 @@ def found(tx: Tx, id: str, fingerprint: str, severity: str, detail: str | None) 
     if known is None:
         return
     findings = {name: level for name, level in known.findings.items() if name != fingerprint}
+    details = {name: text for name, text in known.details.items() if name != fingerprint}
     if severity not in ("clear", "info"):
         findings[fingerprint] = severity
-    worst = max(findings.values(), key=RANK.__getitem__, default="clear")
-    if known.state == worst and known.findings == findings:
+        details[fingerprint] = detail or ""
+    if known.findings == findings and known.state == _worst(findings)[0]:
         return
     tx.touch(known)
     known.findings = dict(sorted(findings.items()))
-    _become(tx, known, worst, detail if findings else None, None)
+    known.details = dict(sorted(details.items()))
+    severity, fingerprint = _worst(known.findings)
+    _become(tx, known, severity, known.details.get(fingerprint) or None, None)
+
+
+def _worst(findings: dict[str, str]) -> tuple[str, str]:
+    """The severity of the worst, and its fingerprint; (`clear`, ``) if there are none."""
+    fingerprint = max(sorted(findings), key=lambda name: RANK[findings[name]], default="")
+    return findings.get(fingerprint, "clear"), fingerprint
 
 
 def health(tx: Tx, report: Health) -> None:
@@ -72,7 +81,8 @@ def health(tx: Tx, report: Health) -> None:
         _become(tx, known, "failing", report.detail, report.error_code)
     elif known.state in ("failing", "pending"):
         tx.touch(known)
-        _become(tx, known, max(known.findings.values(), key=RANK.__getitem__, default="clear"), report.detail, None)
+        severity, fingerprint = _worst(known.findings)
+        _become(tx, known, severity, known.details.get(fingerprint) or report.detail, None)
 
 
 def _become(tx: Tx, known: MonitorState, state: str, detail: str | None, error_code: str | None) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from oncue.core import event as events
 from oncue.core import outbox
 from oncue.core.alert import Alert
 from oncue.core.expression import stored
@@ -137,7 +138,7 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
         content["alert"] = alert.id
         content["runbook"] = alert.annotations.get("runbook")
         content["since"] = alert.first_seen_at
-        details += [["Resource", alert.resource], ["Since", _instant(alert.first_seen_at)]]
+        details += [["Resource", alert.resource], ["Since", events.said(alert.first_seen_at)]]
         crossing = alert.crossing
         if crossing is not None:
             content["crossing"] = crossing
@@ -148,7 +149,7 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
                     ["Value", f"{crossing.value:g}{unit}, limit {crossing.limit:g}{unit}, by {gap:+.4g}{unit}"]
                 )
         if alert.peak is not None and alert.peak.severity != alert.severity:
-            details.append(["Worst", f"{alert.peak.severity} at {_instant(alert.peak.at)}: {alert.peak.title}"])
+            details.append(["Worst", f"{alert.peak.severity} at {events.said(alert.peak.at)}: {alert.peak.title}"])
         details += [[name, value] for name, value in sorted(alert.labels.items())]
         if alert.policies:
             details.append(["Policy", ", ".join(alert.policies)])
@@ -156,7 +157,3 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
         details.append(["Ticket", ", ".join(subject.tickets)])
     content["details"] = details
     return content
-
-
-def _instant(at: Any) -> str:
-    return str(at.isoformat(timespec="seconds").replace("+00:00", "Z"))

@@ -19,6 +19,7 @@ from oncue.core.manifest import Response
 from oncue.core.normalise import Seen
 from oncue.core.policy import Policy, PolicyStats, stats_with
 from oncue.core.shape import addressees
+from oncue.core.ticket import Ticket
 from oncue.core.tx import Tx
 from oncue.core.window import Window
 
@@ -126,17 +127,30 @@ def _one(
     if response.ticket is not None:
         wanted = response.ticket
         title = spoken(render(wanted.title, scope)) if wanted.title else None
+        described = spoken(render(wanted.description, scope)) if wanted.description else _account(seen, alert)
+        by = f"policy:{policy.id}"
+        if incident is not None and (there := _written_for(tx, incident, by)) is not None:
+            if there.state == "resolved":
+                tickets.transition(tx, there, "in_progress")
+            tickets.comment(tx, there, described, by)
+            written.append(there.id)
+            return
         ticket = tickets.create(
             tx, namespace=policy.namespace, type=wanted.type,
-            title=title or (alert.title if alert else f"{seen.type} on {seen.resource}"),
-            description=spoken(render(wanted.description, scope)) if wanted.description else _account(seen, alert),
-            opened_by=f"policy:{policy.id}", severity=alert.severity if alert else seen.severity,
+            title=title or (alert.title if alert else f"{seen.type} on {seen.resource}"), description=described,
+            opened_by=by, severity=alert.severity if alert else seen.severity,
             priority=incident.priority if incident else None, service=seen.service, resource=seen.resource,
             incident=incident.id if incident else None,
         )  # fmt: skip
         written.append(ticket.id)
         if incident is not None:
             correlate.link(tx, incident, ticket=ticket.id)
+
+
+def _written_for(tx: Tx, incident: Incident, by: str) -> Ticket | None:
+    """The ticket that is open for this incident, written by `by`."""
+    known = (tx.state.tickets.get(id) for id in incident.tickets)
+    return next((ticket for ticket in known if ticket is not None and ticket.opened_by == by), None)
 
 
 def _account(seen: Seen, alert: Alert | None) -> str:
