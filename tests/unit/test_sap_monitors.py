@@ -161,6 +161,12 @@ async def test_all_instances_of_a_system_are_discovered_and_watched(system: SapS
     assert fault(found).detail == "dmoaas 03 is GRAY"
 
 
+async def test_a_system_that_lists_no_instances_is_not_well(system: SapSystem, surroundings: Context) -> None:
+    asked = system.primary
+    system.instances = []
+    assert fault(await probe("sap.system", asked, surroundings)).code == "sap.answer"
+
+
 def landscape(system: SapSystem, *hosts: str) -> dict[tuple[str, str], dict[str, Any]]:
     """The system, declared with the instances on these hosts."""
     numbers = {one.host: one.number for one in system.instances}

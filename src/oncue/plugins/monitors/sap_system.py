@@ -58,6 +58,8 @@ class SapSystem:
         client = SapControl(settings, context)
         try:
             found = await client.rows("GetSystemInstanceList", Instance)
+            if not found:  # it lists at least the one that was asked
+                raise ActionError("sap.answer", "GetSystemInstanceList: no instances are listed", transient=True)
             sid = settings.sid or await _sid(client)
         except ActionError as error:
             return control.silent(settings, error)
