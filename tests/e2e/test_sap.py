@@ -140,8 +140,12 @@ def test_a_discovered_system_that_changes_is_seen_and_taken_over(server: Server,
     settled = server.cli(*asked, "--update")
     assert (settled.stdout, "DMO: nothing has changed" in settled.stderr) == ("", True)
 
-    added = Instance("D04", "04", "ABAP", "dmonew", "DMO")
+    added = Instance("D04", "04", "ABAP", "dmo new", "DMO")
     system.instances.append(added)
+    odd = server.cli(*asked, "--update")
+    assert (odd.returncode, odd.stdout) == (1, "")
+    assert "sap.answer: what DMO says of itself cannot be declared" in " ".join(odd.stderr.split())
+    added.host = "dmonew"
     new = eventually(drift, what="the alert about the new instance")
     assert (new["severity"], new["title"]) == ("warning", "SAP system DMO: dmonew 04 is there and not declared")
     changed = server.cli(*asked, "--update")

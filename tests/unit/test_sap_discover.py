@@ -125,6 +125,26 @@ def test_who_does_not_answer_or_refuses_is_told_with_the_code(system: SapSystem)
     assert done.returncode == 1
     assert "sap.credentials" in done.stderr and "wrong-4711" not in done.stderr
     assert system.calls[-1].user == "prdadm"
+    system.faults["GetInstanceProperties"] = "Invalid Credentials: prdadm/wrong-4711"
+    done = run_cli(
+        "sap", "discover", "127.0.0.1", "--port", str(system.primary.port), "--user", "prdadm", stdin="wrong-4711"
+    )
+    assert "sap.credentials" in done.stderr and "wrong-4711" not in done.stderr
+
+
+def test_the_monitors_of_a_host_with_a_long_name_have_names_of_their_own(system: SapSystem) -> None:
+    host = "prdaas.applications.sap.production.europe-central.example.com"
+    system.instances[3].host = host
+    found = discovered(run_cli("sap", "discover", "127.0.0.1", "--port", str(system.primary.port)).stdout)
+    watching = [name for name, spec in found.items() if spec.get("with", {}).get("host") == host]
+    assert len(watching) == 5, watching
+
+
+def test_what_a_system_says_of_itself_does_not_steer_the_terminal(system: SapSystem) -> None:
+    system.instances[3].host = "prd\x9b31maas"
+    done = run_cli("sap", "discover", "127.0.0.1", "--port", str(system.primary.port))
+    assert "prd 31maas 03" in done.stderr
+    assert "\x9b" not in done.stdout + done.stderr
 
 
 def test_an_instance_number_has_two_digits() -> None:

@@ -23,6 +23,8 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=N
 
 _EVERYWHERE = (Allow("0.0.0.0/0"), Allow("::/0"))
 """A person at a command line may connect to what they can reach."""
+HOST_LIMIT: Final = 44
+"""Characters of a host in a monitor's name: what follows it tells the monitors of one instance apart."""
 _METHODS: Final = {
     "sap.system": "GetSystemInstanceList",
     "sap.processes": "GetProcessList",
@@ -104,7 +106,10 @@ async def _asked(target: Target, password: str, timeout_s: float) -> Discovered:
         resolve=lambda reference, namespace: password,
         base_url="",
     )
-    return await ask(SapControl(target, context), int(target.instance))
+    try:
+        return await ask(SapControl(target, context), int(target.instance))
+    except ActionError as error:
+        raise ActionError(error.code, context.mask.text(error.detail)) from error
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -165,9 +170,17 @@ def _plainly(instance: SAPInstance) -> SAPInstance:
 def _changed(
     found: Discovered, known: _Known, system: dict[str, Any], target: Target, labels: dict[str, str]
 ) -> list[dict[str, Any]]:
-    """What is to be applied if something has changed, and notes of what has. All of it is of the system's namespace."""
-    spec, sid = system["spec"], found.sid
-    after, before = msgspec.convert(spec, SAPSystemSpec), known.system
+    """What is to be applied if something has changed, and notes of what has. All of it is of the system's namespace.
+
+    Raises `Refusal` request.invalid if the system says of itself what cannot be declared.
+    """
+    spec, sid, before = system["spec"], found.sid, known.system
+    try:
+        after = msgspec.convert(spec, SAPSystemSpec)
+    except msgspec.ValidationError as error:
+        raise Refusal(
+            "request.invalid", f"sap.answer: what {sid} says of itself cannot be declared: {error}"
+        ) from error
     if after == before:
         show.note(f"{sid}: nothing has changed")
         return []
@@ -269,7 +282,7 @@ def _of_instances(
         standard = (50014 if asked.tls else 50013) + one.instance_nr * 100
         port = one.https_port if asked.tls else one.http_port
         given = _where(one.hostname, number, found.sid, port if port not in (0, standard) else None, asked.tls)
-        name = f"{found.sid.lower()}-{number}-{_plain(one.hostname)}"
+        name = f"{found.sid.lower()}-{number}-{_plain(one.hostname)[:HOST_LIMIT].rstrip('-')}"
         making = _Making(found, system.get("service"), labels, given, asked.user)
         features = set(one.features.split("|"))
         made.append(making.monitor(f"{name}-processes", "sap.processes", "30s"))

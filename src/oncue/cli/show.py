@@ -125,7 +125,7 @@ def warning(text: str) -> None:
 
 def note(text: str) -> None:
     """Print a line for people, beside the result."""
-    err.print(escape(text))
+    err.print(escape(clean(text)))
 
 
 def done(text: str) -> None:
