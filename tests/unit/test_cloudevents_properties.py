@@ -48,6 +48,7 @@ def verdict(vet: Any, document: bytes) -> tuple[str | None, Outline | None]:
 @patient
 @given(DOCUMENTS, st.booleans())
 @example({"specversion": "1.0", "id": "\u00ad", "source": "/s", "type": "t"}, False)
+@example({"specversion": "1.0", "id": "i", "source": "/\ufffe", "type": "t"}, False)
 def test_the_fast_path_and_the_explained_one_take_the_same_documents(event: dict[str, Any], ascii: bool) -> None:
     document = json.dumps(event, ensure_ascii=ascii).encode("utf-8", "surrogatepass")
     assert verdict(cloudevents.vet, document) == verdict(cloudevents._explain, document)

@@ -227,7 +227,7 @@ def vet(document: bytes) -> Outline:
         return _explain(document)
     if (
         len(document) > EVENT_LIMIT
-        or document.count(b"{") + document.count(b"[") > DEPTH_LIMIT
+        or (_nests(event.data) and document.count(b"{") + document.count(b"[") > DEPTH_LIMIT)
         or not event.id.isprintable()
         or _type_fault(event.type)
         or _source_fault(event.source)
@@ -244,6 +244,16 @@ def vet(document: bytes) -> Outline:
     ):
         return _explain(document)
     return outline(event)
+
+
+_CONTAINERS: Final = frozenset({dict, list})
+
+
+def _nests(data: Any) -> bool:
+    """Whether the payload has objects or arrays within it."""
+    if type(data) is dict:
+        return not _CONTAINERS.isdisjoint(map(type, data.values()))
+    return type(data) is list and not _CONTAINERS.isdisjoint(map(type, data))
 
 
 def _time_unsure(time: datetime, document: bytes) -> bool:
@@ -345,6 +355,8 @@ _RFC3339: Final = re.compile(
 
 @lru_cache(8_192)
 def _source_fault(text: str) -> str:
+    if not text.isprintable() and _CONTROL(text):
+        return "control characters are not allowed"
     return "" if _URI_REFERENCE(text) else "must be a URI reference (RFC 3986): encode spaces and the like as %XX"
 
 
