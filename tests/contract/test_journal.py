@@ -221,6 +221,24 @@ def test_hot_rows_that_were_behind_at_a_crash_are_not_lost_at_the_next_one(life:
     assert both(life) == (0, 0)
 
 
+def test_retention_leaves_what_hot_rows_that_are_behind_are_made_of(life: Writing) -> None:
+    life.submit(*[problem(life, f"r{number}") for number in range(40)])
+    unit = life.intake.unit(1, "default", "test", None, [problem(life, f"r{number}") for number in range(40)])
+    life.loop.submit([unit], lambda answer: None)
+    life.loop._batch()
+    life.maintenance().snapshot()
+    life.maintenance(max_size_gb=0).retain()
+    life.close()
+    again = Writing(life.data, life.at_us)
+    assert {alert.count for alert in again.state.alerts.values()} == {2}
+    assert both(again) == (0, 0)
+    again.maintenance(max_size_gb=0).retain()
+    again.submit(problem(again, "r1"))
+    again.maintenance(max_size_gb=0).retain()
+    assert len(again.records()) == 1, "it goes once they are written"
+    again.close()
+
+
 @pytest.mark.parametrize("fails_at", [1, 2, 3])
 def test_a_commit_that_fails_under_load_takes_what_was_decided_after_it_along(
     life: Writing, monkeypatch: pytest.MonkeyPatch, fails_at: int

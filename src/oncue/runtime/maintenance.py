@@ -181,7 +181,12 @@ class Maintenance:
                 select(func.max(segment.last_position)).where(segment.last_recorded_at < now - self._max_age_us)
             ).scalar()
             limit = self._beyond_size(connection)
-        cut = max(old or 0, limit or 0)
+            hot_batch = select(schema.journal.c.hot_batch).scalar_subquery()
+            written = connection.execute(
+                select(func.max(segment.last_position)).where(segment.batch <= hot_batch)
+            ).scalar()
+        # What later segments hold of hot rows is nowhere else yet.
+        cut = min(max(old or 0, limit or 0), written or 0)
         start = max((position for position in positions if position <= cut), default=0)
         if start:
             self._trim(start)
