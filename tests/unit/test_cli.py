@@ -1,6 +1,7 @@
 """The command line without a server: exit codes, words, and what is never printed."""
 
 import json
+import sqlite3
 import ssl
 import subprocess
 import threading
@@ -290,3 +291,30 @@ def test_a_server_whose_certificate_this_machine_trusts_is_spoken_to_and_no_othe
         trusted = _oncue("get", "alerts", ONCUE_SERVER=url, SSL_CERT_FILE=str(tmp_path / "authority.pem"))
         assert trusted.returncode == 0, trusted.stderr
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("statements", "code"),
+    [
+        (["CREATE TABLE users (name)"], "data.foreign"),
+        (
+            ["CREATE TABLE journal (cursor)", "CREATE TABLE alembic_version (version_num)",
+             "INSERT INTO alembic_version VALUES ('9999')"],
+            "data.newer",
+        ),
+        ([], "data.damaged"),
+    ],
+)  # fmt: skip
+def test_a_data_directory_that_is_not_ours_is_left_as_it_is(tmp_path: Path, statements: list[str], code: str) -> None:
+    database = tmp_path / "oncue.db"
+    connection = sqlite3.connect(database)
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+    if not statements:
+        database.write_bytes(b"not a database at all" * 100)
+    before = database.read_bytes()
+    ran = _oncue("up", "--data", str(tmp_path), "--port", "0")
+    assert (ran.returncode, code in ran.stderr) == (1, True), ran.stderr
+    assert database.read_bytes() == before

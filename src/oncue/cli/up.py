@@ -24,6 +24,8 @@ def up(
     from oncue import config
     from oncue.core.errors import Refusal
     from oncue.runtime import supervisor
+    from oncue.store.database import FILE_NAME
+    from oncue.store.migrate import check
 
     loaded = config.load({"data": data, "port": port, "host": host, "first_start_apply": first_start_apply})
     if loaded.first_start_apply is not None:
@@ -36,4 +38,5 @@ def up(
         os.close(os.open(loaded.data / "oncue.lock", os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
         raise Refusal("config.invalid", f"{loaded.data} cannot be used: {error.strerror}") from error
+    check(loaded.data / FILE_NAME)
     raise typer.Exit(supervisor.main(loaded))
