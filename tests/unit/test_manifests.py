@@ -192,6 +192,16 @@ def test_the_frame_of_a_manifest_is_checked(text: str, said: str) -> None:
     assert any(said in error for error in _errors(text))
 
 
+def test_a_line_break_is_no_part_of_a_name() -> None:
+    document = {
+        "apiVersion": "oncue/v1", "kind": "SAPSystem", "metadata": {"name": "prd", "namespace": "default\n"},
+        "spec": {"sid": "PRD", "instances": [{"host": "prdpas\n", "number": "00\n"}]},
+    }  # fmt: skip
+    errors = _errors(json.dumps(document))
+    for error, said in zip(errors, ["form of a name", "form of a host", "form of an instance number"], strict=True):
+        assert said in error
+
+
 def test_a_manifest_that_is_there_twice_is_refused() -> None:
     text = HEAD.format(kind="Team", name="x") + "  channels: [c]\n"
     assert any("Team x is there twice" in error for error in _errors(f"{text}---\n{text}"))

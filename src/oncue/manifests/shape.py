@@ -139,7 +139,7 @@ def _text(value: Any, kind: inspect.StrType, path: Path_, plain: dict[Path_, str
         if kind.pattern == DURATION:
             hint = "; write a duration, as 90s, 5m, 1h30m or 2d"
         yield Misfit(path, f"must be text, not {_said(value)}{hint}")
-    elif kind.pattern is not None and not re.search(kind.pattern, value):
+    elif kind.pattern is not None and not _fits(kind.pattern, value):
         yield Misfit(path, f"{_said(value)} does not have the form {_form(kind.pattern)}")
     elif kind.pattern == DURATION and length_s(value) > LONGEST_DAYS * 86_400:
         yield Misfit(path, f"{_said(value)} is too long: at most {LONGEST_DAYS}d")
@@ -149,6 +149,11 @@ def _text(value: Any, kind: inspect.StrType, path: Path_, plain: dict[Path_, str
         )
     elif kind.max_length is not None and len(value) > kind.max_length:
         yield Misfit(path, f"has {len(value)} characters; at most {kind.max_length} are taken")
+
+
+def _fits(pattern: str, text: str) -> bool:
+    """Whether the text has the form. A `$` of Python's also stands before a line break at the end, as in no other language."""
+    return re.search(pattern, text) is not None and not (pattern.endswith("$") and text.endswith("\n"))
 
 
 def _form(pattern: str) -> str:
