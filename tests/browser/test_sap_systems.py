@@ -93,4 +93,4 @@ def test_its_alerts_and_its_monitors_are_one_click_away(server: Server, watched:
     card.get_by_role("link", name="prd-system").click()
     monitor = page.locator("#monitor-default-prd-system")
     expect(monitor).to_be_in_viewport()
-    expect(monitor).to_contain_text("sap.instances.running")
+    expect(monitor).to_contain_text("Instances not running")

@@ -466,6 +466,22 @@ def test_incident_commands_follow_its_states(story: Story) -> None:
     assert story.refused("oncue.command.incident.comment", {"incident": "INC-1", "text": "x"}) == "incident.not_found"
 
 
+@pytest.mark.parametrize(("shaped", "shown"), [({}, "4 of 4 are down"), ({"title": "SAP is ill"}, "SAP is ill")])
+def test_an_alert_says_what_its_monitor_finds_now(story: Story, shaped: dict[str, str], shown: str) -> None:
+    story.apply("Monitor", "sap", {"uses": "sap.system"})
+    story.apply("Policy", "p", {"match": {"types": ["sap.fault"]}, "alert": shaped})
+    for down in (1, 1, 4):
+        story.problem(
+            type="sap.fault", check="sap", title=f"{down} of 4 are down", origin="monitor:default/sap",
+            data={"value": down, "limit": 0},
+        )  # fmt: skip
+    (alert,) = story.state.alerts.values()
+    assert (alert.title, alert.count) == (shown, 3)
+    assert alert.crossing is not None and alert.crossing.value == (1 if shaped else 4)
+    assert story.state.entities["monitor"]["default/sap"].detail == "4 of 4 are down"
+    assert len(story.of("incident.opened")) == 1
+
+
 def test_a_monitor_is_as_bad_as_the_worst_it_finds(story: Story) -> None:
     story.apply("Monitor", "disk", {"uses": "host.disk"})
 

@@ -339,3 +339,12 @@ async def test_other_limits_at_other_hours_are_taken_up_at_the_next_reading(surr
     for minute in (0, 1, 2, 3):
         await watched.probe(START + timedelta(minutes=minute))
     assert outgoing.states() == [("m", "warning"), ("m", "clear"), ("m", "warning")]
+
+
+async def test_a_fault_that_gives_way_to_another_is_told_at_once(surroundings: Surroundings) -> None:
+    outgoing = Outgoing()
+    found = [("a", "1 of 4 is down"), ("a", "1 of 4 is down"), ("a", "4 of 4 are down"), ("b", "4 of 4 are down")]
+    faults = [Probe(fault=Fault(code=code, title=title, detail="")) for code, title in found]
+    await probes(watch(surroundings, outgoing, [*faults, faults[-1]], thresholds=[]), 5)
+    told = [(one["data"]["code"], one["title"]) for _, one in outgoing.sent if one.get("severity") == "major"]
+    assert told == [("a", "1 of 4 is down"), ("a", "4 of 4 are down"), ("b", "4 of 4 are down")]

@@ -42,6 +42,15 @@ def repeat(tx: Tx, alert: Alert, deadline_at: datetime | None) -> None:
         )  # fmt: skip
 
 
+def reword(tx: Tx, alert: Alert, asked: Draft) -> None:
+    """The condition goes on, and is described otherwise: the alert says what holds now."""
+    tx.touch(alert)
+    alert.title = asked.title
+    alert.annotations = asked.annotations
+    alert.crossing = asked.crossing
+    changed(tx, alert, REPEATED)
+
+
 def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Alert, Transition]:
     """The condition holds: fire its alert, or bring the one that is there up to date.
 

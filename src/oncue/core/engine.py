@@ -363,12 +363,20 @@ class Engine:
     # events
 
     def _event(self, seen: Seen) -> None:
+        self._heard(seen)
+        if seen.origin.startswith("monitor:") and seen.event.severity is not None:
+            monitor = seen.origin.removeprefix("monitor:")
+            monitors.found(self._tx, monitor, seen.fingerprint, seen.event.severity, seen.event.title)
+
+    def _heard(self, seen: Seen) -> None:
         tx, state = self._tx, self.state
         if seen.signal == "problem":
             alert = state.alert_of.get((seen.namespace, seen.fingerprint))
             if alert is not None and alert.state == "firing" and alert.event_severity == seen.severity:
                 deadline = events.instant(seen.event.endsat) if seen.event.endsat is not None else None
                 deduplicate.repeat(tx, alert, deadline)
+                if seen.origin.startswith("monitor:") and seen.event.title not in (None, alert.title):
+                    self._reword(seen, alert)
                 findings = detect.windowed(tx, seen)
                 if findings:
                     self._windows(seen, findings, alert)
@@ -385,9 +393,13 @@ class Engine:
                     respond.respond(tx, finding, seen, alert)
             if windows:
                 self._windows(seen, windows, None)
-        if seen.origin.startswith("monitor:") and seen.event.severity is not None:
-            monitor = seen.origin.removeprefix("monitor:")
-            monitors.found(tx, monitor, seen.fingerprint, seen.event.severity, seen.event.title)
+
+    def _reword(self, seen: Seen, alert: Alert) -> None:
+        """A monitor finds the same thing otherwise than before. What a policy worded stays as it has it."""
+        known = self.state.policies.by_id
+        shapes = [known[id].alert for version in alert.policies if (id := version.rpartition("@")[0]) in known]
+        if not any(one is not None and (one.title or one.description or one.runbook) for one in shapes):
+            deduplicate.reword(self._tx, alert, shape.draft(self._tx, seen, []))
 
     def _problem(self, seen: Seen) -> None:
         """An alert begins, returns or changes, unless a condition over time holds it back."""

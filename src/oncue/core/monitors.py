@@ -56,7 +56,7 @@ def found(tx: Tx, id: str, fingerprint: str, severity: str, detail: str | None) 
     if severity not in ("clear", "info"):
         findings[fingerprint] = severity
         details[fingerprint] = detail or ""
-    if known.findings == findings and known.state == _worst(findings)[0]:
+    if (known.findings, known.details, known.state) == (findings, details, _worst(findings)[0]):
         return
     tx.touch(known)
     known.findings = dict(sorted(findings.items()))

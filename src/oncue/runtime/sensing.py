@@ -210,7 +210,7 @@ class Watch:
             present.add(check)
             severity = found.fault.severity if found.fault is not None else None
             changed = self._target.take(found.fault is not None, at, severity)
-            if changed or self._is_due(check):
+            if changed or self._is_due(check) or self._is_otherwise(check, found.fault, masked):
                 self._report_target(check, found.fault, resource, at, masked)
         for reading in found.readings:
             thresholds = self._thresholds.get(reading.metric)
@@ -227,6 +227,13 @@ class Watch:
                 self._series.pop((reading.metric, reading.instance), None)
         if found.fault is None:
             self._end_absent(present)
+
+    def _is_otherwise(self, check: str, fault: Fault | None, masked: Callable[[str], str]) -> bool:
+        """Whether what stands is another fault now, or the same one in other words."""
+        standing = self._standing.get(check)
+        if fault is None or standing is None:
+            return False
+        return (standing.data.get("code"), standing.title) != (fault.code, masked(fault.title))
 
     def _holds(self, at: datetime, hours: str) -> bool:
         covered, zone = self._hours[hours]
