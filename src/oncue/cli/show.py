@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from oncue.core.errors import Refusal
+from oncue.core.event import said
 
 if TYPE_CHECKING:
     from oncue.manifests import Problem
@@ -148,7 +149,7 @@ def instant(text: str | None) -> str:
     """An instant to the second, with its zone: `2027-05-01T12:00:00Z`; empty for None."""
     if not text:
         return ""
-    return datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return said(datetime.fromisoformat(text).astimezone(UTC))
 
 
 def clean(text: str) -> str:

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from oncue.core.duration import seconds
+from oncue.core.event import said
 from oncue.core.hours import Hours
 from oncue.core.hours import parse as parse_hours
 from oncue.core.manifest import Manifest, MonitorSpec, Threshold
@@ -264,7 +265,7 @@ class Watch:
             title += f", limit {shown(limit, reading.unit)}"
         if series.state != "clear":
             side = "Below" if threshold.below else "Above"
-            since = (series.since or at).isoformat(timespec="seconds").replace("+00:00", "Z")
+            since = said(series.since or at)
             data["summary"] = f"{side} the limit since {since}" + (
                 f": {masked(reading.detail)}" if reading.detail else ""
             )
