@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+import zstandard
 from sqlalchemy import func, select
 
 from oncue.replay.verify import verify as replay
 from oncue.runtime import frames
 from oncue.store import queries, schema
 from oncue.store.database import FILE_NAME
-from oncue.store.journal import Segment
+from oncue.store.journal import LEAF_RECORDS, Segment
 from oncue.store.verify import check_proof, checkpoint, prove, verify
 from oncue.store.writer import Rows, SyncFailed, Unavailable
 from tests.contract.writing import Writing, decompressed
@@ -459,7 +460,40 @@ def test_a_record_can_be_proven_and_the_proof_cannot_be_bent(life: Writing) -> N
     life.submit(*[problem(life, f"db-{number}") for number in range(7)])
     proof = prove(life.data, 3)
     assert proof is not None and check_proof(proof)
-    assert not check_proof(msgspec.structs.replace(proof, body=proof.body + " "))
+    last = len(proof.leaf) - 1
+    for bent in (
+        {"body": proof.body + " "},
+        {"recorded_at": proof.recorded_at + 1},
+        {"position": proof.position + 1},
+        {"position": proof.leaf_first_position - 1},
+        {"position": proof.leaf_first_position + last + 1},
+        {"leaf": [*proof.leaf[:last], (proof.leaf[last][0] + 1, *proof.leaf[last][1:])]},
+        {"leaf": [*proof.leaf[:last], (proof.leaf[last][0], proof.leaf[last][1] ^ 1, proof.leaf[last][2])]},
+        {"leaf": proof.leaf[:last]},
+    ):
+        assert not check_proof(msgspec.structs.replace(proof, **bent)), bent
+
+
+def test_each_record_of_a_large_batch_can_be_proven(life: Writing) -> None:
+    life.submit(*[problem(life, f"db-{number}") for number in range(30)])
+    with life.reading.connect() as connection:
+        batch = connection.execute(select(schema.chain).order_by(schema.chain.c.batch.desc())).first()
+    assert batch is not None and batch.last_position - batch.first_position > 3 * LEAF_RECORDS
+    for position in range(batch.first_position, batch.last_position + 1):
+        proof = prove(life.data, position)
+        assert proof is not None and check_proof(proof) and proof.root == batch.root.hex()
+
+
+def test_a_flag_that_was_changed_is_found(life: Writing) -> None:
+    life.submit(problem(life))
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    batch, head = connection.execute("SELECT batch, head FROM segment ORDER BY batch DESC").fetchone()
+    plain = bytearray(zstandard.decompress(head))
+    plain[-1] ^= 1  # whether the last record is a fact
+    connection.execute("UPDATE segment SET head = ? WHERE batch = ?", (zstandard.compress(bytes(plain)), batch))
+    connection.commit()
+    connection.close()
+    assert verify(life.data).exit_code == 1
 
 
 def test_retention_keeps_a_start_for_replay(life: Writing) -> None:

@@ -88,6 +88,24 @@ def test_hashing_many_is_hashing_each() -> None:
     assert digests(envelope, bodies) == b"".join(digest(envelope, body) for body in bodies)
 
 
+def test_a_batch_is_hashed_as_the_journal_says() -> None:
+    """Worked out a second time, from the words of `journal.py` alone."""
+    records = [record(position, b"%d" % position, flags=position % 3 == 0) for position in range(10, 10 + 71)]
+    sha = lambda *parts: hashlib.sha256(b"".join(parts)).digest()  # noqa: E731
+    leaves = []
+    for first in range(0, len(records), 32):
+        some = records[first : first + 32]
+        leaves.append(
+            sha(
+                b"\0", some[0].position.to_bytes(8, "big"), *(one.recorded_at.to_bytes(8, "little") for one in some),
+                bytes(one.flags for one in some),
+                *(sha(len(one.envelope).to_bytes(4, "big"), one.envelope, one.body) for one in some),
+            )
+        )  # fmt: skip
+    assert len(leaves) == 3
+    assert segment(*records).root == sha(b"\1", sha(b"\1", leaves[0], leaves[1]), leaves[2])
+
+
 def at(us: int) -> datetime:
     return instant(T0 + us)
 

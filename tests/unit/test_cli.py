@@ -302,6 +302,11 @@ def test_a_server_whose_certificate_this_machine_trusts_is_spoken_to_and_no_othe
              "INSERT INTO alembic_version VALUES ('9999')"],
             "data.newer",
         ),
+        (
+            ["CREATE TABLE journal (cursor)", "CREATE TABLE alembic_version (version_num)",
+             "INSERT INTO alembic_version VALUES ('0001')"],
+            "data.older",
+        ),
         ([], "data.damaged"),
     ],
 )  # fmt: skip

@@ -30,7 +30,7 @@ class Engine:
             for frame in received:
                 assert isinstance(frame, frames.Submit)
                 self.units.append(frame)
-                count = len(frame.bodies)
+                count = len(frame)
                 accepted = count - len(self.known) - len(self.rejected)
                 answer = frames.Answer(
                     frame.seq, accepted, len(self.known), self.rejected, 7, error=self.error, known=self.known
@@ -119,6 +119,6 @@ async def test_what_has_another_origin_or_would_be_too_much_goes_alone(bench: Be
     bench.submit("b", namespace="team-a")
     bench.submit("c", GATHERED_EVENTS)
     await bench.answers()
-    assert sorted((unit.namespace, len(unit.bodies)) for unit in bench.engine.units) == [
+    assert sorted((unit.namespace, len(unit)) for unit in bench.engine.units) == [
         ("default", 1), ("default", GATHERED_EVENTS), ("team-a", 1),
     ]  # fmt: skip

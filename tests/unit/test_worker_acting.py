@@ -107,7 +107,7 @@ class Engine:
             self.refusals -= 1
             self.send(frames.Answer(frame.seq, error=("store.unavailable", "disk full")))
             return
-        document = msgspec.json.decode(frame.bodies[0])
+        document = msgspec.json.decode(frame.laid()[0])
         self.submitted.append(document)
         refused = self.refuse_started and document["type"] == "oncue.effect.started"
         reply = {"code": "request.conflict" if refused else None, "detail": "", "data": None}

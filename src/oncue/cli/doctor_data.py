@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from oncue import config
 from oncue.cli.doctor_finding import Finding, State, some
+from oncue.core.errors import Refusal
 from oncue.store.database import FILE_NAME
 from oncue.store.journal import chain_hash
-from oncue.store.migrate import HEAD
+from oncue.store.migrate import HEAD, check
 
 GIB: Final = 1024**3
 SPACE_FAIL: Final = GIB // 4
@@ -67,21 +68,20 @@ def findings(loaded: config.Config) -> Iterator[Finding]:
         yield _without_journal(data)
         return
     try:
+        check(file)
         connection = sqlite3.connect(f"file:{file.absolute()}?mode=ro", uri=True, timeout=2)
         try:
             connection.execute("BEGIN")
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
-                hint = "Another program wrote it: name another directory with --data, or put the journal back from the backup."
-                yield Finding("journal", "fail", f"{file} is a database, and no journal of OnCue", hint)
-                return
             yield _journal(connection, file)
             yield _chain(connection, data)
             yield from _upkeep(connection, loaded)
         finally:
             connection.close()
+    except Refusal as refusal:
+        hint = refusal.entry.hint if refusal.code != "data.damaged" else _unreadable(file)
+        yield Finding("journal", "fail", refusal.detail, hint)
     except sqlite3.Error as error:
-        hint = "Run this as the server's user." if not os.access(file, os.R_OK) else DAMAGED
-        yield Finding("journal", "fail", f"{file}: {error}", hint)
+        yield Finding("journal", "fail", f"{file}: {error}", _unreadable(file))
 
 
 def _without_journal(data: Path) -> Finding:
@@ -178,6 +178,10 @@ def _is_sound(path: Path) -> bool:
     return True
 
 
+def _unreadable(file: Path) -> str:
+    return "Run this as the server's user." if not os.access(file, os.R_OK) else DAMAGED
+
+
 def _journal(connection: sqlite3.Connection, file: Path) -> Finding:
     mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
     wal = file.with_name(f"{file.name}-wal")
@@ -186,9 +190,6 @@ def _journal(connection: sqlite3.Connection, file: Path) -> Finding:
     revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     if mode != "wal":
         return Finding("journal", "fail", f"journal mode {mode}, not wal", "Start the server once; it sets the mode.")
-    if revision is None or revision[0] > HEAD:
-        hint = "A newer OnCue wrote it: run that version."
-        return Finding("journal", "fail", f"its schema is {revision and revision[0]}, this program knows {HEAD}", hint)
     if file.stat().st_size <= QUICK_CHECK_BYTES:
         broken = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if broken != "ok":

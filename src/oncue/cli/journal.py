@@ -74,7 +74,7 @@ def prove(
     position: str = typer.Argument(help="Of the record, as lists show it: 0-123."),
     data: Path | None = Data,
 ) -> None:
-    """Print the proof that a record is in the journal, as JSON that SHA-256 alone can check (RFC 6962, section 2.1.1)."""
+    """Print the proof that a record is in the journal, as JSON that SHA-256 alone can check."""
     from oncue.store.verify import check_proof
     from oncue.store.verify import prove as prove_record
 

@@ -7,10 +7,9 @@ Before it is handled, the timers due up to its instant fire. Facts that policies
 first out, to a bounded depth. Either all of an input happens, or, if it raises, none of it.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -62,6 +61,12 @@ class Limited(msgspec.Struct):
     """`depth` or `fan_out`."""
     facts: int
     """How many were left without consequences."""
+
+
+class Bodies(Protocol):
+    """The stored bytes of events."""
+
+    def __getitem__(self, index: int) -> bytes: ...
 
 
 class TimerFailed(msgspec.Struct):
@@ -140,7 +145,7 @@ class Engine:
         return derived, reply
 
     def repeats(
-        self, outlines: Outlines, bodies: Sequence[bytes], first: int, last: int, home: str, at: datetime, batch: Batch
+        self, outlines: Outlines, bodies: Bodies, first: int, last: int, home: str, at: datetime, batch: Batch
     ) -> tuple[int, list[Derived]]:
         """Handle the inputs from `first` up to `last` that merely repeat firing alerts, until one may do more; that one
         is for `process`. Gives how many, and the facts that they caused.

@@ -96,6 +96,7 @@ CODES: Final = _table(
     ("server.running", "A server runs over this data directory already", 409, "Use that one, stop it, or name another directory with --data."),
     ("data.foreign", "The database in the data directory is another program's", 409, "Name another directory with --data; nothing was changed in this one."),
     ("data.newer", "A later version of OnCue wrote the data directory", 409, "Run that version, or put back the backup from before it was upgraded."),
+    ("data.older", "The journal was written before the first release, in a form that is no longer read", 409, "Begin on a new directory with --data, or run the commit that wrote it; nothing was changed in this one."),
     ("data.damaged", "The database in the data directory cannot be read", 409, "Put back the newest backup; `oncue doctor --data` says more."),
     ("server.unreachable", "The server does not answer", 503, "Is `oncue up` running? Check ONCUE_SERVER."),
     ("user.exists", "There is such a user already", 409, "Choose another name."),

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from oncue import __version__
 from oncue.core import event as events
 from oncue.core.engine import Engine, Poison, Started
+from oncue.core.errors import Refusal
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch, Derived
 from oncue.runtime.clock import instant
@@ -24,6 +25,7 @@ from oncue.runtime.rows import lay_over
 from oncue.store import schema
 from oncue.store.database import FILE_NAME, Origin, hold, live_rows, read_origin, reading_engine
 from oncue.store.journal import JournalReader, Record, open_envelope, seal_envelope
+from oncue.store.migrate import check
 
 EXIT: Final = {"reproduced": 0, "differs": 1, "erased": 2, "other_version": 3}
 
@@ -51,6 +53,10 @@ def verify(data: Path) -> Outcome:
     path = data / FILE_NAME
     if not path.is_file():
         return Outcome("erased", f"there is no journal in {data}")
+    try:
+        check(path)
+    except Refusal as refusal:
+        return Outcome("erased", f"{refusal.code}: {refusal.detail}")
     engine = reading_engine(str(path), 1)
     try:
         with engine.connect() as connection:

@@ -322,7 +322,7 @@ def main() -> None:
     os.umask(0o077)  # what the journal holds is its owner's alone
     settings = config.load()
     configure(settings.log, "engine")
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.0001)
     settings.data.mkdir(parents=True, exist_ok=True)
     gc.disable()
     process = EngineProcess(settings)

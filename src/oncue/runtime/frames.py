@@ -5,11 +5,13 @@ the worker process connect. One request frame carries one unit that is accepted 
 its commit.
 """
 
+from array import array
 from typing import Any, Final
 
 import msgspec
 
 from oncue.core.normalise import Outlines
+from oncue.store.journal import Laid, seal_envelope
 
 SOCKET_NAME: Final = "engine.sock"
 FRAME_LIMIT: Final = 64 * 1024 * 1024
@@ -35,9 +37,12 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     """The source, monitor, worker or API through which they came."""
     actor: str | None
     """Who did it, for commands: `user:name`, `token:name`, `system`."""
-    bodies: list[bytes]
+    sizes: bytes
+    """Per event 4 bytes: of its document. `intake.py` makes this and what follows."""
+    text: bytes
+    """The events as `Laid` has them, behind the envelope of (namespace, origin, actor)."""
     numbers: bytes
-    """Per event 8 bytes: what stands for its id. `intake.py` makes this and what follows."""
+    """Per event 8 bytes: what stands for its id."""
     marks: bytes
     """Per event 4 bytes: a checksum of its stored bytes, which tells a retry from a reuse of the id."""
     contents: bytes
@@ -46,6 +51,14 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     urgent: bool = False
     """Commands, results and ticks outrank ingest."""
     side: list[SideWrite] = []
+
+    def __len__(self) -> int:
+        """How many events."""
+        return len(self.sizes) // 4
+
+    def laid(self) -> Laid:
+        """The events' documents."""
+        return Laid(seal_envelope((self.namespace, self.origin, self.actor)), array("I", self.sizes), self.text)
 
 
 class Dead(msgspec.Struct, array_like=True, tag="dead"):

@@ -41,22 +41,29 @@ class Intake:
         kind: list[int] = []
         fingerprints: list[str] = []
         keyed = self._keyed
+        begun = keyed
+        begun_for: tuple[str | None, str] | None = None
         for seen in outlines:
             if seen is None:
                 numbers.append(_NO_NUMBER)
                 kind.append(UNREADABLE)
                 fingerprints.append("")
                 continue
-            named = seen.namespace
-            hashing = keyed()
-            hashing.update(f"{named or namespace}\0{seen.source}\0{seen.id}".encode())
+            named, source = seen.namespace, seen.source
+            if begun_for != (named, source):  # mostly one source sends many
+                hashing = keyed()
+                hashing.update(f"{named or namespace}\0{source}\0".encode())
+                begun, begun_for = hashing.copy, (named, source)
+            hashing = begun()
+            hashing.update(seen.id.encode())
             numbers.append(hashing.digest())
             fingerprints.append(seen.fingerprint)
             kind.append(kinds.setdefault((named, seen.type, seen.severity, seen.endsat), len(kinds)))
         marks = array("I", map(crc32, bodies)).tobytes()
         contents = digests(envelope, bodies)
         return Submit(
-            seq, namespace, origin, actor, bodies, b"".join(numbers), marks, contents,
+            seq, namespace, origin, actor, array("I", map(len, bodies)).tobytes(),
+            b"".join((envelope, envelope.join(bodies))), b"".join(numbers), marks, contents,
             Outlines(list(kinds), kind, fingerprints), urgent, side or [],
         )  # fmt: skip
 

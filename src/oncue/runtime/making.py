@@ -25,7 +25,7 @@ from oncue.runtime.dedup import Dedup
 from oncue.runtime.intake import Intake
 from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows, sealed_hot
 from oncue.store import schema
-from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, OpenSegment, Segment, digest, seal_envelope
+from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Laid, OpenSegment, Segment, digest, seal_envelope
 from oncue.store.writer import Rows
 
 log = structlog.get_logger()
@@ -120,7 +120,7 @@ class Making:
             return frames.Answer(unit.seq, position=self._state.position)
         answer = frames.Answer(unit.seq, rejected=[], known=[])
         replies: list[Any] = []
-        envelope = seal_envelope((unit.namespace, unit.origin, unit.actor))
+        laid = unit.laid()
         numbers, marks = array("Q", unit.numbers), array("I", unit.marks)
         verdicts = self._dedup.judge(numbers, marks)
         if verdicts is None:
@@ -135,12 +135,12 @@ class Making:
             verdict = verdicts[index] if verdicts is not None else "new"
             if may_repeat and verdict == "new" and kind != UNREADABLE:
                 last = total if verdicts is None else index + 1
-                if done := self._repeats(unit, index, last, at, now, envelope, numbers, marks):
+                if done := self._repeats(unit, laid, index, last, at, now, numbers, marks):
                     answer.accepted += done
                     index += done
                     continue
             one = Input(
-                unit.bodies[index], envelope, unit.namespace, unit.origin, unit.actor, numbers[index], marks[index],
+                laid[index], laid.envelope, unit.namespace, unit.origin, unit.actor, numbers[index], marks[index],
                 unit.contents[32 * index : 32 * index + 32],
             )  # fmt: skip
             if kind == UNREADABLE or (event := _readable(one.body)) is None:
@@ -175,13 +175,13 @@ class Making:
         return answer
 
     def _repeats(
-        self, unit: frames.Submit, first: int, last: int, at: datetime, now: int, envelope: bytes,
+        self, unit: frames.Submit, laid: Laid, first: int, last: int, at: datetime, now: int,
         numbers: "array[int]", marks: "array[int]",
     ) -> int:  # fmt: skip
         """Handle those of the unit's events, from `first` up to `last`, that merely repeat firing alerts, until one does
         not. Gives how many."""
         before, outlines = self._state.position, unit.outlines
-        done, facts = self._engine.repeats(outlines, unit.bodies, first, last, unit.namespace, at, self._batch)
+        done, facts = self._engine.repeats(outlines, laid, first, last, unit.namespace, at, self._batch)
         if done:
             end = first + done
             kinds = [outlines.kinds[kind] for kind in set(outlines.kind[first:end])]
@@ -193,7 +193,7 @@ class Making:
                 between.append((fact.position, sealed, fact.body, digest(sealed, fact.body)))
                 types.add(fact.type)
             self._segment.add_inputs(
-                before + 1, now, envelope, unit.bodies[first:end], unit.contents[32 * first : 32 * end], between,
+                before + 1, now, laid, first, end, unit.contents[32 * first : 32 * end], between,
                 sorted(types), sorted(namespaces), numbers[first:end], marks[first:end],
             )  # fmt: skip
         return done

@@ -377,7 +377,7 @@ class WriterLoop:
 def _measure(unit: frames.Submit | frames.Dead) -> tuple[bool, int, int]:
     """(whether it is urgent, its events, their bytes)."""
     if isinstance(unit, frames.Submit):
-        return unit.urgent, len(unit.bodies), sum(map(len, unit.bodies))
+        return unit.urgent, len(unit), len(unit.text)
     return False, len(unit.letters), sum(len(letter[3]) for letter in unit.letters)
 
 

@@ -12,7 +12,7 @@ import zstandard
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from oncue.store.journal import unpack
+from oncue.store.journal import joined, unpack
 from oncue.store.schema import PARTITION, journal, segment
 
 EVENTS: Final = 4_096
@@ -104,7 +104,7 @@ def merged(connection: Connection, run: Run) -> tuple[Any, ...]:
         sum(row.count for row in rows), sum(row.inputs for row in rows), sum(row.size for row in rows),
         _union(row.types for row in rows), _union(row.namespaces for row in rows),
         b"".join([row.ids for row in rows]), b"".join([row.digests for row in rows]), None,
-        _compress(b"".join(heads)), _compress(b"".join(bodies)),
+        _compress(joined(heads)), _compress(b"".join(bodies)),
     )  # fmt: skip
 
 

@@ -1,16 +1,22 @@
 """The journal's form: records in segments, one per committed batch, under one Merkle root each.
 
-A record is an envelope (namespace, origin, actor) and the stored bytes of a CloudEvent. Its leaf is
-SHA-256(0x00 | position | recorded_at | SHA-256(length-prefixed envelope | stored bytes)); the batch's root is that of
-RFC 6962, section 2.1; the chain row hashes it onto its predecessor. Fixed-width numbers are big-endian.
+A record is an envelope (namespace, origin, actor) and the stored bytes of a CloudEvent. Its digest is
+SHA-256(length-prefixed envelope | stored bytes). Each `LEAF_RECORDS` records of a batch, from its first on, make a leaf:
+SHA-256(0x00 | position of the first | instants they were recorded at | their flags | their digests). The batch's root is
+that of RFC 6962, section 2.1, over the leaves; the chain row hashes it onto its predecessor.
+
+A segment's head has four columns, one after the other, with a value per record: instant of 8 bytes, envelope's size of 4,
+body's size of 4, flags of 1. Columns, and what a leaf has of them, are little-endian; other fixed-width numbers big-endian.
 """
 
 import hashlib
 import json
 import struct
+import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import zstandard
@@ -25,9 +31,13 @@ REJECTED: Final = 2
 CONFLICT: Final = 4
 """An input with the id of an earlier one and other bytes: kept as evidence, not handled."""
 
-_HEADER: Final = struct.Struct(">QBII")
-_LEAF: Final = struct.Struct(">BQQ32s")
-_DIGEST: Final = struct.Struct("32s")
+LEAF_RECORDS: Final = 32
+"""Few enough that a proof is short, and enough that a record's share of the leaf is small beside its own digest."""
+
+_WIDTHS: Final = (8, 4, 4, 1)
+"""Of the columns of a head."""
+_ROW: Final = sum(_WIDTHS)
+_LEAF: Final = struct.Struct(">BQ")
 _LENGTH: Final = struct.Struct(">I")
 _CHAIN: Final = struct.Struct(">QQQ")
 
@@ -75,11 +85,8 @@ seal_envelope: Final = msgspec.msgpack.Encoder().encode
 open_envelope: Final = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
 
 _sha256: Final = hashlib.sha256
-_pack_header: Final = _HEADER.pack
 _pack_length: Final = _LENGTH.pack
 _pack_leaf: Final = _LEAF.pack
-_fresh: Final = hashlib.sha256().copy
-"""A copy of an empty hash is made faster than a new one."""
 
 _compress: Final = zstandard.ZstdCompressor(level=1).compress
 _decompress: Final = zstandard.ZstdDecompressor().decompress
@@ -101,11 +108,46 @@ def digests(envelope: bytes, bodies: Iterable[bytes]) -> bytes:
     return b"".join(found)
 
 
-def leaf(position: int, recorded_at: int, content: bytes) -> bytes:
-    """The Merkle leaf of a record with this content hash."""
-    hashing = _fresh()
-    hashing.update(_pack_leaf(0, position, recorded_at, content))
-    return hashing.digest()
+class Stamps(NamedTuple):
+    """Of neighbouring records, what their leaves are made of: a value per record in each column."""
+
+    recorded_at: bytes
+    """8 bytes each."""
+    flags: bytes
+    """1 byte each."""
+    digests: bytes
+    """32 bytes each."""
+
+    def cut(self, first: int, last: int) -> "Stamps":
+        """Those of the records from the index `first` up to `last`."""
+        return Stamps(
+            self.recorded_at[8 * first : 8 * last], self.flags[first:last], self.digests[32 * first : 32 * last]
+        )
+
+
+def stamps(rows: Iterable[tuple[int, int, bytes]]) -> Stamps:
+    """From a record's (instant, flags, digest) each."""
+    times, flags, digests = array("Q"), bytearray(), []
+    for recorded_at, flag, content in rows:
+        times.append(recorded_at)
+        flags.append(flag)
+        digests.append(content)
+    return Stamps(_column(times), bytes(flags), b"".join(digests))
+
+
+def stamp(record: Record) -> tuple[int, int, bytes]:
+    """Of a record, what its leaf is made of."""
+    return record.recorded_at, record.flags, digest(record.envelope, record.body)
+
+
+def leaf(first_position: int, of: Stamps) -> bytes:
+    """The leaf of at most `LEAF_RECORDS` records."""
+    return _sha256(b"".join((_pack_leaf(0, first_position), *of))).digest()
+
+
+def leaves(first_position: int, of: Stamps) -> list[bytes]:
+    """The leaves of a batch's records."""
+    return [leaf(first_position + at, of.cut(at, at + LEAF_RECORDS)) for at in range(0, len(of.flags), LEAF_RECORDS)]
 
 
 def merkle_root(leaves: list[bytes]) -> bytes:
@@ -167,34 +209,58 @@ class Segment(msgspec.Struct):
         return _compress(self.head), _compress(self.body)
 
 
+class Laid:
+    """Records that share an envelope, back to back as a segment has them: whoever sends them lays them out."""
+
+    def __init__(self, envelope: bytes, sizes: "array[int]", text: bytes) -> None:
+        self.envelope = envelope
+        self.sizes = sizes
+        """Of each body."""
+        self.text = text
+        width = len(envelope)
+        self._ends = list(accumulate([width + size for size in sizes], initial=0))
+
+    def __getitem__(self, index: int) -> bytes:
+        """The body of a record."""
+        return self.text[self._ends[index] + len(self.envelope) : self._ends[index + 1]]
+
+    def records(self, first: int, last: int) -> bytes:
+        """Those from `first` up to `last`, envelopes included."""
+        return self.text[self._ends[first] : self._ends[last]]
+
+
 class OpenSegment:
     """A segment in the making."""
 
     def __init__(self) -> None:
-        self._leaves: list[bytes] = []
-        self._heads: list[bytes] = []
+        self._times = array("Q")
+        self._envelope_sizes = array("I")
+        self._body_sizes = array("I")
+        self._flags = bytearray()
+        self._digests: list[bytes] = []
         self._parts: list[bytes] = []
         self._numbers = array("Q")
         self._marks = array("I")
         self._types: dict[str, None] = {}
         self._namespaces: dict[str, None] = {}
-        self._first = (0, 0)
-        self._last = (0, 0)
+        self._first_position = 0
 
     def __len__(self) -> int:
         """Records so far."""
-        return len(self._leaves)
+        return len(self._flags)
 
     def add(
         self, position: int, recorded_at: int, flags: int, envelope: bytes, body: bytes, content: bytes, type: str,
         namespace: str,
     ) -> None:  # fmt: skip
         """Take a record; `content` is its `digest`."""
-        self._last = (position, recorded_at)
-        if not self._leaves:
-            self._first = self._last
-        self._leaves.append(leaf(position, recorded_at, content))
-        self._heads.append(_pack_header(recorded_at, flags, len(envelope), len(body)))
+        if not self._flags:
+            self._first_position = position
+        self._times.append(recorded_at)
+        self._envelope_sizes.append(len(envelope))
+        self._body_sizes.append(len(body))
+        self._flags.append(flags)
+        self._digests.append(content)
         self._parts += (envelope, body)
         self._types[type] = None
         self._namespaces[namespace] = None
@@ -209,30 +275,34 @@ class OpenSegment:
         self._marks.append(mark)
 
     def add_inputs(
-        self, first: int, recorded_at: int, envelope: bytes, bodies: Sequence[bytes], contents: bytes,
+        self, position: int, recorded_at: int, laid: Laid, first: int, last: int, contents: bytes,
         facts: Sequence[tuple[int, bytes, bytes, bytes]], types: Iterable[str], namespaces: Iterable[str],
         numbers: "array[int]", marks: "array[int]",
     ) -> None:  # fmt: skip
-        """Take the records of inputs that came together, the first at position `first`, and of the facts that some of
-        them caused. `contents` are the inputs' digests; a fact is (its position, envelope, body, digest)."""
-        self._last = (first + len(bodies) + len(facts) - 1, recorded_at)
-        if not self._leaves:
-            self._first = (first, recorded_at)
-        digests = [content for (content,) in _DIGEST.iter_unpack(contents)]
-        size, pack = len(envelope), _pack_header
-        heads = [pack(recorded_at, INPUT, size, len(body)) for body in bodies]
+        """Take the records of inputs that came together, those of `laid` from `first` up to `last`, and of the facts that
+        some of them caused; `position` is that of the first. `contents` are the digests of these inputs; a fact is
+        (its position, envelope, body, digest)."""
+        if not self._flags:
+            self._first_position = position
+        count = last - first
+        envelopes, bodies, flags = array("I", (len(laid.envelope),)) * count, laid.sizes[first:last], bytearray(count)
         done = 0
-        for number, (position, sealed, body, content) in enumerate(facts):
-            at = position - first
-            digests.insert(at, content)
-            heads.insert(at, pack(recorded_at, DERIVED, len(sealed), len(body)))
-            until = at - number
-            self._parts += (envelope, envelope.join(bodies[done:until]), sealed, body)
+        for number, (at, envelope, body, content) in enumerate(facts):
+            index = at - position
+            envelopes.insert(index, len(envelope))
+            bodies.insert(index, len(body))
+            flags.insert(index, DERIVED)
+            until = index - number
+            self._parts += (laid.records(first + done, first + until), envelope, body)
+            self._digests += (contents[32 * done : 32 * until], content)
             done = until
-        if done < len(bodies):
-            self._parts += (envelope, envelope.join(bodies[done:] if done else bodies))
-        self._leaves += [leaf(position, recorded_at, content) for position, content in enumerate(digests, first)]
-        self._heads += heads
+        if done < count:
+            self._parts.append(laid.records(first + done, last))
+            self._digests.append(contents[32 * done :])
+        self._times += array("Q", (recorded_at,)) * len(flags)
+        self._envelope_sizes += envelopes
+        self._body_sizes += bodies
+        self._flags += flags
         self._types.update(dict.fromkeys(types))
         self._namespaces.update(dict.fromkeys(namespaces))
         self._numbers += numbers
@@ -241,28 +311,63 @@ class OpenSegment:
     @property
     def last_recorded_at(self) -> int:
         """Of the newest record, in microseconds; 0 if there is none."""
-        return self._last[1]
+        return self._times[-1] if self._times else 0
 
     def close(self, events_so_far: int, hot: bytes | None = None) -> Segment:
         """The whole of it. There must be a record."""
+        first, count, times = self._first_position, len(self._flags), _column(self._times)
+        stamped = Stamps(times, bytes(self._flags), b"".join(self._digests))
         return Segment(
-            *(self._first[0], self._last[0], self._first[1], self._last[1]),
-            count=len(self._leaves), inputs=len(self._numbers), root=merkle_root(self._leaves),
-            head=b"".join(self._heads), body=b"".join(self._parts), types=list(self._types),
+            first, first + count - 1, self._times[0], self._times[-1],
+            count=count, inputs=len(self._numbers), root=merkle_root(leaves(first, stamped)),
+            head=b"".join((times, _column(self._envelope_sizes), _column(self._body_sizes), stamped.flags)),
+            body=b"".join(self._parts), types=list(self._types),
             namespaces=list(self._namespaces), ids=self._numbers.tobytes(),
             digests=self._marks.tobytes(), hot=hot, events=events_so_far + len(self._numbers),
         )  # fmt: skip
 
 
+def _column(values: "array[Any]") -> bytes:
+    if sys.byteorder == "big":
+        values = values[:]
+        values.byteswap()
+    return values.tobytes()
+
+
+def _columns(head: bytes) -> list[bytes]:
+    """The columns of a head. Raises `ValueError` if it is damaged."""
+    count, rest = divmod(len(head), _ROW)
+    if rest:
+        raise ValueError("a segment's head is cut off")
+    ends = list(accumulate([width * count for width in _WIDTHS], initial=0))
+    return [head[start:end] for start, end in pairwise(ends)]
+
+
+def joined(heads: Iterable[bytes]) -> bytes:
+    """The head of neighbouring segments' records, from the heads of each. Raises `ValueError` if one is damaged."""
+    return b"".join([part for column in zip(*map(_columns, heads), strict=True) for part in column])
+
+
+def _values(typecode: str, column: bytes) -> "array[int]":
+    values = array(typecode, column)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
+
+
 def unpack(first_position: int, head: bytes, body: bytes) -> Iterator[Record]:
     """The records of a segment. Raises `zstandard.ZstdError`, `ValueError` if it is damaged."""
     text = _decompress(body) if body else b""
+    times, envelope_sizes, body_sizes, flags = _columns(_decompress(head))
     at = 0
-    for offset, (recorded_at, flags, envelope_size, body_size) in enumerate(_HEADER.iter_unpack(_decompress(head))):
+    columns = (_values("Q", times), _values("I", envelope_sizes), _values("I", body_sizes), flags)
+    for position, (recorded_at, envelope_size, body_size, flag) in enumerate(
+        zip(*columns, strict=True), first_position
+    ):
         middle, end = at + envelope_size, at + envelope_size + body_size
         if end > len(text):
             raise ValueError("a segment is shorter than its head says")
-        yield Record(first_position + offset, recorded_at, flags, text[at:middle], text[middle:end])
+        yield Record(position, recorded_at, flag, text[at:middle], text[middle:end])
         at = end
 
 

@@ -9,14 +9,17 @@ from sqlalchemy import Engine, inspect, text
 
 from oncue.core.errors import Refusal
 
-HEAD: Final = "0001"
+HEAD: Final = "0002"
 """The newest revision; a database that has it is opened without loading Alembic."""
+OLDEST: Final = "0002"
+"""The oldest that is brought up to date: journals of earlier ones are hashed otherwise, and none was released."""
 
 
 def check(file: Path) -> None:
     """Whether this program can open the database, if it is there.
 
-    Raises `Refusal`: data.foreign if another program made it, data.newer if a later version did, data.damaged.
+    Raises `Refusal`: data.foreign if another program made it, data.newer if a later version did, data.older if it
+    was written before the first release in a form that is no longer read, data.damaged.
     """
     if not file.exists():
         return
@@ -30,6 +33,8 @@ def check(file: Path) -> None:
         raise Refusal("data.damaged", f"{file}: {error}") from error
     finally:
         connection.close()
+    if revision is not None and revision[0] < OLDEST:
+        raise Refusal("data.older", f"the schema of {file} is {revision[0]}, this program reads {OLDEST} and later")
     if revision is not None and revision[0] > HEAD:
         raise Refusal("data.newer", f"the schema of {file} is {revision[0]}, this program knows {HEAD}")
 

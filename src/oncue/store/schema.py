@@ -65,7 +65,7 @@ segment: Final = Table(
         LargeBinary,
         comment="Hot rows changed in it and not written then, msgpack.",
     ),
-    Column("head", LargeBinary, nullable=False, comment="Fixed-width record headers, zstd."),
+    Column("head", LargeBinary, nullable=False, comment="Per record instant, sizes and flags, by column, zstd."),
     Column("body", LargeBinary, nullable=False, comment="Envelopes and stored bytes back to back, zstd."),
     Index("segment_first", "first_position"),
     Index("segment_time", "last_recorded_at"),
@@ -77,7 +77,7 @@ chain: Final = Table(
     Column("batch", Big, primary_key=True, autoincrement=False),
     Column("first_position", Big, nullable=False),
     Column("last_position", Big, nullable=False),
-    Column("root", LargeBinary, nullable=False, comment="RFC 6962 Merkle root over the batch's leaves."),
+    Column("root", LargeBinary, nullable=False, comment="Merkle root (RFC 6962) over the batch's leaves."),
     Column("prev_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
 )

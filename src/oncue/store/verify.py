@@ -17,9 +17,26 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from oncue.core.errors import Refusal
 from oncue.store import schema
 from oncue.store.database import FILE_NAME, hold, read_origin, reading_engine
-from oncue.store.journal import GENESIS, JournalReader, chain_hash, digest, leaf, merkle_path, merkle_root, unpack
+from oncue.store.journal import (
+    GENESIS,
+    LEAF_RECORDS,
+    JournalReader,
+    Record,
+    Stamps,
+    chain_hash,
+    digest,
+    leaf,
+    leaves,
+    merkle_path,
+    merkle_root,
+    stamp,
+    stamps,
+    unpack,
+)
+from oncue.store.migrate import check
 
 EXIT: Final = {"intact": 0, "tampered": 1, "cannot_tell": 2}
 
@@ -48,6 +65,10 @@ def verify(data: Path, kept: str | None = None) -> Verdict:
     path = data / FILE_NAME
     if not path.is_file():
         return Verdict("cannot_tell", f"there is no journal in {data}")
+    try:
+        check(path)
+    except Refusal as refusal:
+        return Verdict("cannot_tell", f"{refusal.code}: {refusal.detail}")
     engine = reading_engine(str(path), 1)
     try:
         with engine.connect() as connection:
@@ -68,31 +89,31 @@ def _verify(connection: Connection, data: Path) -> Verdict:
     previous, expected_first, batch = GENESIS, 1, 0
     heads: dict[int, bytes] = {}
     marks = set(connection.execute(select(schema.checkpoint.c.batch)).scalars())
-    leaves = _Leaves(connection)
+    kept = _Kept(connection)
     for row in connection.execute(select(schema.chain).order_by(schema.chain.c.batch)).yield_per(64):
         batch += 1
         problem = _row_problem(row, batch, expected_first, previous)
         if problem is not None:
             return _tampered(verdict, row.first_position, problem)
         try:
-            found = leaves.of(row.first_position, row.last_position)
+            found = kept.of(row.first_position, row.last_position)
         except _Damaged as damage:
             return _tampered(verdict, damage.position, str(damage))
         if found is None:
             verdict.erased_up_to = row.last_position
             if verdict.records:
                 return _tampered(verdict, row.first_position, "a segment in the middle is gone")
-        elif merkle_root(found) != row.root:
+        elif merkle_root(leaves(row.first_position, found)) != row.root:
             return _tampered(verdict, row.first_position, f"a record of batch {row.batch} was changed")
         else:
-            verdict.records += len(found)
+            verdict.records += len(found.flags)
         previous, expected_first = row.hash, row.last_position + 1
         if row.batch in marks:
             heads[row.batch] = row.hash
     verdict.batches = batch
     if previous != origin.chain_head or expected_first != origin.cursor + 1:
         return _tampered(verdict, expected_first, "the journal's end is not where its cursor says")
-    extra = leaves.rest()
+    extra = kept.rest()
     if extra is not None:
         return _tampered(verdict, extra, "a segment is not in the chain")
     fact_problem = _facts_problem(connection)
@@ -134,8 +155,11 @@ class _Damaged(Exception):
         self.position = position
 
 
-class _Leaves:
-    """The Merkle leaves of the records, batch by batch: a segment holds those of one batch, or of neighbours."""
+_NONE: Final = Stamps(b"", b"", b"")
+
+
+class _Kept:
+    """What the leaves of the records are made of, batch by batch: a segment holds those of one batch, or of neighbours."""
 
     def __init__(self, connection: Connection) -> None:
         segment = schema.segment.c
@@ -143,40 +167,38 @@ class _Leaves:
         self._segments = iter(connection.execute(select(*columns).order_by(segment.first_position)).yield_per(64))
         self._at = 0
         """Position of the first of `_ahead`."""
-        self._ahead: list[bytes] = []
+        self._ahead = _NONE
 
-    def of(self, first: int, last: int) -> list[bytes] | None:
-        """The leaves of the records from `first` to `last`; None if their segment is gone. Raises `_Damaged`."""
-        if not self._ahead and not self._next():
+    def of(self, first: int, last: int) -> Stamps | None:
+        """The records from `first` to `last`; None if their segment is gone. Raises `_Damaged`."""
+        if not self._ahead.flags and not self._next():
             return None
         if self._at > first:
             return None
         count = last - first + 1
-        if self._at < first or len(self._ahead) < count:
+        held = len(self._ahead.flags)
+        if self._at < first or held < count:
             raise _Damaged(self._at, f"the segment at position {self._at} is not that of its batch")
-        found, self._ahead, self._at = self._ahead[:count], self._ahead[count:], last + 1
+        found, self._ahead, self._at = self._ahead.cut(0, count), self._ahead.cut(count, held), last + 1
         return found
 
     def rest(self) -> int | None:
         """Position of a record that no batch has asked for."""
-        return self._at if self._ahead or self._next() else None
+        return self._at if self._ahead.flags or self._next() else None
 
     def _next(self) -> bool:
         row = next(self._segments, None)
         if row is None:
             return False
-        leaves: list[bytes] = []
+        records: list[Record] = []
         try:
-            leaves.extend(
-                leaf(record.position, record.recorded_at, digest(record.envelope, record.body))
-                for record in unpack(row.first_position, row.head, row.body)
-            )
+            records.extend(unpack(row.first_position, row.head, row.body))
         except (zstandard.ZstdError, ValueError) as error:
-            bad = row.first_position + len(leaves)
+            bad = row.first_position + len(records)
             raise _Damaged(bad, f"the segment of batch {row.batch} cannot be read: {error}") from error
-        if len(leaves) != row.last_position - row.first_position + 1:
-            raise _Damaged(row.first_position, f"the segment of batch {row.batch} has {len(leaves)} records")
-        self._at, self._ahead = row.first_position, leaves
+        if len(records) != row.last_position - row.first_position + 1:
+            raise _Damaged(row.first_position, f"the segment of batch {row.batch} has {len(records)} records")
+        self._at, self._ahead = row.first_position, stamps(map(stamp, records))
         return True
 
 
@@ -270,6 +292,9 @@ class Proof(msgspec.Struct):
     position: int
     recorded_at: int
     content_sha256: str
+    leaf_first_position: int
+    leaf: list[tuple[int, int, str]]
+    """(recorded_at in microseconds since 1970 UTC, flags, content_sha256) of each record in the leaf."""
     path: list[tuple[str, str]]
     root: str
     batch: int
@@ -296,12 +321,15 @@ def prove(data: Path, position: int) -> Proof | None:
         engine.dispose()
     if row is None or not records:
         return None
-    leaves = [leaf(r.position, r.recorded_at, digest(r.envelope, r.body)) for r in records]
+    rows = list(map(stamp, records))
     index = position - row.first_position
+    first = index - index % LEAF_RECORDS
     wanted = records[index]
     return Proof(
-        position=position, recorded_at=wanted.recorded_at,
-        content_sha256=digest(wanted.envelope, wanted.body).hex(), path=merkle_path(leaves, index),
+        position=position, recorded_at=wanted.recorded_at, content_sha256=rows[index][2].hex(),
+        leaf_first_position=row.first_position + first,
+        leaf=[(at, flags, content.hex()) for at, flags, content in rows[first : first + LEAF_RECORDS]],
+        path=merkle_path(leaves(row.first_position, stamps(rows)), first // LEAF_RECORDS),
         root=row.root.hex(), batch=row.batch, first_position=row.first_position, last_position=row.last_position,
         previous_hash=row.prev_hash.hex(), chain_hash=row.hash.hex(),
         envelope=base64.b64encode(wanted.envelope).decode(), body=wanted.body.decode(),
@@ -310,10 +338,16 @@ def prove(data: Path, position: int) -> Proof | None:
 
 def check_proof(proof: Proof) -> bool:
     """Whether the proof holds together, from the record's bytes up to the chain's hash."""
-    content = digest(base64.b64decode(proof.envelope), proof.body.encode())
-    node = leaf(proof.position, proof.recorded_at, content)
+    content = digest(base64.b64decode(proof.envelope), proof.body.encode()).hex()
+    index = proof.position - proof.leaf_first_position
+    if not 0 <= index < len(proof.leaf):
+        return False
+    recorded_at, _, stamped = proof.leaf[index]
+    node = leaf(proof.leaf_first_position, stamps((at, flags, bytes.fromhex(one)) for at, flags, one in proof.leaf))
     for side, sibling in proof.path:
         pair = bytes.fromhex(sibling) + node if side == "left" else node + bytes.fromhex(sibling)
         node = hashlib.sha256(b"\1" + pair).digest()
     head = chain_hash(proof.batch, proof.first_position, proof.last_position, node, bytes.fromhex(proof.previous_hash))
-    return content.hex() == proof.content_sha256 and head.hex() == proof.chain_hash
+    return (content, stamped, recorded_at, head.hex()) == (
+        proof.content_sha256, proof.content_sha256, proof.recorded_at, proof.chain_hash,
+    )  # fmt: skip

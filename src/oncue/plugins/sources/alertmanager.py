@@ -178,6 +178,17 @@ def parse_alerts(
     return parsed, faults
 
 
+class _Times(msgspec.Struct, frozen=True, gc=False):
+    """What an alert's times say."""
+
+    fault: str
+    """Why they cannot be; empty if they can."""
+    over: bool = False
+    attributes: str = ""
+    """JSON members: startsat, endsat."""
+    until: str | None = None
+
+
 class _Envelope:
     """What the events of one message have in common."""
 
@@ -185,6 +196,8 @@ class _Envelope:
         self._now = now
         self._lease = rfc3339(now + resolve_timeout)
         self._source = source
+        self._times: dict[tuple[datetime | None, datetime | None], _Times] = {}
+        """What the times say that alerts of this message give: most give the same."""
         self._head = (
             f'","source":{_encode(source).decode()},"type":"{TYPE}","specversion":"1.0","time":"{rfc3339(now)}"'
         )
@@ -195,26 +208,32 @@ class _Envelope:
             return identity.fault
         if len(document) > EVENT_LIMIT - 32_768:
             return f"the alert has {len(document)} bytes, which is too large"
-        try:
-            now, starts, ends = self._now, _given(alert.starts_at), _given(alert.ends_at)
-        except OverflowError:
-            return "there is no such time"
-        if starts is not None and ends is not None and ends < starts:
-            return "start time must be before end time"
-        if ends is not None and ends <= now:
-            severity, until, lease = "clear", None, ""
-            starts = starts or ends
-        else:
-            severity, until = identity.severity, rfc3339(ends) if ends is not None else self._lease
-            lease = f',"endsat":"{until}"'
-            starts = starts or now
+        given = (alert.starts_at, alert.ends_at)
+        times = self._times.get(given)
+        if times is None:
+            times = self._times[given] = self._times_of(*given)
+        if times.fault:
+            return times.fault
+        severity = "clear" if times.over else identity.severity
         head = (
-            f'{{"id":"{id}{self._head},"severity":"{severity}",{identity.attributes}'
-            f',"startsat":"{rfc3339(starts)}"{lease},"title":{_title(alert.annotations, identity)}'
-            ',"datacontenttype":"application/json","data":'
+            f'{{"id":"{id}{self._head},"severity":"{severity}",{identity.attributes}{times.attributes}'
+            f',"title":{_title(alert.annotations, identity)},"datacontenttype":"application/json","data":'
         )
-        outline = Outline(id, self._source, None, TYPE, severity, identity.fingerprint, until)
-        return head.encode() + document + b"}", outline
+        outline = Outline(id, self._source, None, TYPE, severity, identity.fingerprint, times.until)
+        return b"%b%b}" % (head.encode(), document), outline
+
+    def _times_of(self, starts_at: datetime | None, ends_at: datetime | None) -> _Times:
+        now = self._now
+        try:
+            starts, ends = _given(starts_at), _given(ends_at)
+        except OverflowError:
+            return _Times("there is no such time")
+        if starts is not None and ends is not None and ends < starts:
+            return _Times("start time must be before end time")
+        if ends is not None and ends <= now:
+            return _Times("", True, f',"startsat":"{rfc3339(starts or ends)}"')
+        until = rfc3339(ends) if ends is not None else self._lease
+        return _Times("", False, f',"startsat":"{rfc3339(starts or now)}","endsat":"{until}"', until)
 
 
 def _given(instant: datetime | None) -> datetime | None:
@@ -231,10 +250,11 @@ def rfc3339(instant: datetime) -> str:
 
 
 def _title(annotations: dict[str, str] | None, identity: Identity) -> str:
-    for name in TITLE_ANNOTATIONS if annotations else ():
-        text = annotations.get(name) if annotations else None
-        if text and (said := _known_title(text) if len(text) <= TITLE_LIMIT else _said(text)):
-            return said
+    if annotations:
+        for name in TITLE_ANNOTATIONS:
+            text = annotations.get(name)
+            if text and (said := _known_title(text) if len(text) <= TITLE_LIMIT else _said(text)):
+                return said
     return _said(f"{identity.name} on {identity.resource}")
 
 
