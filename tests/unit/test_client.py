@@ -10,7 +10,7 @@ import pytest
 from oncue.core.errors import Refusal
 from oncue.core.normalise import outline_of
 from oncue.runtime import frames
-from oncue.runtime.client import GATHERED_EVENTS, EngineClient, read_frames
+from oncue.runtime.client import ANSWER_S, EXPIRE_EVERY_S, GATHERED_EVENTS, EngineClient, read_frames
 from oncue.runtime.keys import journal_key
 
 Said = frames.Answer | Refusal
@@ -24,6 +24,8 @@ class Engine:
         self.known: list[int] = []
         self.rejected: list[tuple[int, str, str]] = []
         self.error: tuple[str, str] | None = None
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async for received in read_frames(reader):
@@ -35,6 +37,7 @@ class Engine:
                 answer = frames.Answer(
                     frame.seq, accepted, len(self.known), self.rejected, 7, error=self.error, known=self.known
                 )
+                await self.may_answer.wait()
                 body = frames.encode(answer)
                 writer.write(len(body).to_bytes(4, "big") + body)
         writer.close()
@@ -122,3 +125,47 @@ async def test_what_has_another_origin_or_would_be_too_much_goes_alone(bench: Be
     assert sorted((unit.namespace, len(unit)) for unit in bench.engine.units) == [
         ("default", 1), ("default", GATHERED_EVENTS), ("team-a", 1),
     ]  # fmt: skip
+
+
+class Clock:
+    """The event loop's, moved by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        true = loop.time
+        self._ahead_s = 0.0
+        monkeypatch.setattr(loop, "time", lambda: true() + self._ahead_s)
+
+    async def jump(self, seconds: float) -> None:
+        """So many seconds pass at once; what is due happens."""
+        self._ahead_s += seconds
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+async def test_whoever_waits_for_an_engine_that_is_stuck_is_told_so_in_the_end(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    bench.engine.may_answer.clear()
+    bench.submit("a")
+    for _ in range(int((ANSWER_S - 1) / EXPIRE_EVERY_S)):
+        await clock.jump(EXPIRE_EVERY_S)
+    assert bench.told["a"] == []
+    for _ in range(int(2 / EXPIRE_EVERY_S)):
+        await clock.jump(EXPIRE_EVERY_S)
+    said = (await bench.answers())["a"]
+    assert isinstance(said, Refusal) and said.code == "engine.unavailable"
+
+
+async def test_the_time_that_a_machine_slept_is_not_held_against_its_engine(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock(monkeypatch)
+    bench.engine.may_answer.clear()
+    bench.submit("a")
+    await clock.jump(0)
+    await clock.jump(3600)
+    assert bench.told["a"] == []
+    bench.engine.may_answer.set()
+    assert outcome((await bench.answers())["a"]) == (1, 0, [])

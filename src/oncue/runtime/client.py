@@ -14,6 +14,9 @@ from oncue.runtime.keys import journal_key
 
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
+EXPIRE_EVERY_S: Final = 0.25
+STILL_S: Final = 1.0
+"""Between two looks at who has waited too long, from which on this process stood still."""
 AGAIN_S: Final = 0.05
 """Pause before another try to connect."""
 UNSENT_BYTES: Final = 64 * 1024 * 1024
@@ -64,11 +67,20 @@ class EngineClient:
             group.create_task(self._connect())
 
     async def _expire(self) -> None:
-        """An engine that is stopped, or stuck in a slow disk, must not keep people waiting for ever."""
+        """An engine that is stopped, or stuck in a slow disk, must not keep people waiting for ever.
+
+        For how long this process itself stood still, as it does with a machine that sleeps, does not count: the answers
+        may be there, not read yet.
+        """
         loop = asyncio.get_running_loop()
+        before = loop.time()
         while True:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(EXPIRE_EVERY_S)
             now = loop.time()
+            still_s, before = now - before - EXPIRE_EVERY_S, now
+            if still_s > STILL_S:
+                for seq, (done, deadline) in self._waiting.items():
+                    self._waiting[seq] = (done, deadline + still_s)
             late = [seq for seq, (_, deadline) in self._waiting.items() if deadline <= now]
             for seq in late:
                 done, _ = self._waiting.pop(seq)

@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -237,6 +238,70 @@ def _upsert(dialect: Dialect, table: Table, keys: list[str], add: tuple[str, ...
     return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
+class _Statements(msgspec.Struct, frozen=True):
+    """What the writer runs, in the words of one database."""
+
+    segment: str
+    chain: str
+    fact: str
+    ref: str
+    entity: str
+    hot: str
+    hot_gone: str
+    cell: str
+    cell_gone: str
+    sample: str
+    letter: str
+    redriven: str
+    access: str
+    access_gone: str
+    cursor: str
+    there_and_back: str
+    hot_written: str
+
+
+@cache
+def _statements(name: str, paramstyle: Any) -> _Statements:
+    dialect: Dialect = (
+        sqlite.dialect(paramstyle=paramstyle) if name == "sqlite" else postgresql.dialect(paramstyle=paramstyle)  # type: ignore[no-untyped-call]
+    )
+    mark = "?" if name == "sqlite" else "%s"
+    lenient = sqlite_insert if name == "sqlite" else postgresql_insert
+
+    def sql(statement: Any, columns: list[str] | None = None) -> str:
+        return str(statement.compile(dialect=dialect, column_keys=columns))
+
+    def upsert(table: Table, keys: list[str], add: tuple[str, ...] = ()) -> str:
+        return sql(_upsert(dialect, table, keys, add), _columns(table))
+
+    def gone(table: Table, *keys: str) -> str:
+        return sql(delete(table).where(*[table.c[key] == bindparam(key) for key in keys]))
+
+    letters = [c.name for c in schema.dead_letter.columns if c.name not in ("id", "redriven_at")]
+    return _Statements(
+        segment=sql(insert(schema.segment), _columns(schema.segment)),
+        chain=sql(insert(schema.chain), _columns(schema.chain)),
+        fact=sql(insert(schema.fact), _columns(schema.fact)),
+        ref=sql(lenient(schema.fact_ref).on_conflict_do_nothing(), _columns(schema.fact_ref)),
+        entity=upsert(schema.entity, ["kind", "id"]),
+        hot=upsert(schema.alert_hot, ["id"]),
+        hot_gone=gone(schema.alert_hot, "id"),
+        cell=upsert(schema.cell, ["kind", "key"]),
+        cell_gone=gone(schema.cell, "kind", "key"),
+        sample=upsert(schema.sample, ["series", "step_s", "at"], add=("count", "sum")),
+        letter=sql(insert(schema.dead_letter), letters),
+        redriven=f"UPDATE dead_letter SET redriven_at = {mark} WHERE id = {mark}",
+        access=upsert(schema.access, ["kind", "id"]),
+        access_gone=gone(schema.access, "kind", "id"),
+        cursor=(
+            f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark}, "
+            f"hot_batch = {mark} WHERE partition = 0"
+        ),
+        there_and_back=f"UPDATE journal SET recorded_at = recorded_at + {mark} WHERE partition = 0",
+        hot_written=f"UPDATE journal SET hot_batch = {mark} WHERE partition = 0",
+    )
+
+
 class Writer:
     """Commits batches. Knows the end of the journal: the next batch's number and the head of the chain."""
 
@@ -246,48 +311,14 @@ class Writer:
         """Number of the newest batch."""
         self.head = head
         self._hot_batch = hot_batch
-        dialect = driver.dialect
-
-        def sql(statement: Any, columns: list[str] | None = None) -> str:
-            compiled = statement.compile(dialect=dialect, column_keys=columns)
-            return str(compiled)
-
-        self._segment = sql(insert(schema.segment), _columns(schema.segment))
-        self._chain = sql(insert(schema.chain), _columns(schema.chain))
-        self._fact = sql(insert(schema.fact), _columns(schema.fact))
-        ignore = sqlite_insert if dialect.name == "sqlite" else postgresql_insert
-        self._ref = sql(ignore(schema.fact_ref).on_conflict_do_nothing(), _columns(schema.fact_ref))
-        self._entity = sql(_upsert(dialect, schema.entity, ["kind", "id"]), _columns(schema.entity))
-        self._hot = sql(_upsert(dialect, schema.alert_hot, ["id"]), _columns(schema.alert_hot))
-        self._hot_gone = self._delete(schema.alert_hot, "id")
-        self._cell = sql(_upsert(dialect, schema.cell, ["kind", "key"]), _columns(schema.cell))
-        self._cell_gone = self._delete(schema.cell, "kind", "key")
-        self._sample = sql(
-            _upsert(dialect, schema.sample, ["series", "step_s", "at"], add=("count", "sum")), _columns(schema.sample)
-        )
-        letters = [c.name for c in schema.dead_letter.columns if c.name not in ("id", "redriven_at")]
-        self._letter = sql(insert(schema.dead_letter), letters)
-        mark = "?" if dialect.name == "sqlite" else "%s"
-        self._redriven = f"UPDATE dead_letter SET redriven_at = {mark} WHERE id = {mark}"
-        self._access = sql(_upsert(dialect, schema.access, ["kind", "id"]), _columns(schema.access))
-        self._access_gone = self._delete(schema.access, "kind", "id")
-        self._cursor = (
-            f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark}, "
-            f"hot_batch = {mark} WHERE partition = 0"
-        )
-        self._there_and_back = f"UPDATE journal SET recorded_at = recorded_at + {mark} WHERE partition = 0"
-        self._hot_written = f"UPDATE journal SET hot_batch = {mark} WHERE partition = 0"
-
-    def _delete(self, table: Table, *keys: str) -> str:
-        statement = delete(table).where(*[table.c[key] == bindparam(key) for key in keys])
-        return str(statement.compile(dialect=self.driver.dialect))
+        self._sql = _statements(driver.dialect.name, driver.dialect.paramstyle)
 
     def commit(self, part: Segment | None, rows: Rows) -> None:
         """Write a batch, all of it or nothing, and wait until it is on the disk. From one thread at a time.
 
         Raises `Unavailable` if it could not be written; anything else means the state of the disk is unknown.
         """
-        driver, run = self.driver, self.driver.run
+        driver, run, sql = self.driver, self.driver.run, self._sql
         head, batch, hot_batch = self.head, self.batch, self._hot_batch
         try:
             driver.begin()
@@ -297,31 +328,31 @@ class Writer:
                 hot_batch = batch if rows.hot_all else hot_batch
                 head = chain_hash(batch, first, last, part.root, self.head)
                 run(
-                    self._segment,
+                    sql.segment,
                     [(
                         batch, first, last, part.first_recorded_at, part.last_recorded_at, part.count, part.inputs,
                         len(part.body), _names(part.types), _names(part.namespaces), part.ids, part.digests, part.hot,
                         *part.compressed(),
                     )],
                 )  # fmt: skip
-                run(self._chain, [(batch, first, last, part.root, self.head, head)])
-                run(self._cursor, [(last, head, part.last_recorded_at, part.events, hot_batch)])
+                run(sql.chain, [(batch, first, last, part.root, self.head, head)])
+                run(sql.cursor, [(last, head, part.last_recorded_at, part.events, hot_batch)])
             elif rows.hot_all:
                 hot_batch = batch
-                run(self._hot_written, [(hot_batch,)])
+                run(sql.hot_written, [(hot_batch,)])
             for statement, values in (
-                (self._fact, rows.facts),
-                (self._ref, rows.refs),
-                (self._entity, rows.entities),
-                (self._hot_gone, rows.hot_gone),
-                (self._hot, rows.hot),
-                (self._cell_gone, rows.cells_gone),
-                (self._cell, rows.cells),
-                (self._sample, rows.samples),
-                (self._letter, rows.letters),
-                (self._redriven, rows.redriven),
-                (self._access_gone, rows.access_gone),
-                (self._access, rows.access),
+                (sql.fact, rows.facts),
+                (sql.ref, rows.refs),
+                (sql.entity, rows.entities),
+                (sql.hot_gone, rows.hot_gone),
+                (sql.hot, rows.hot),
+                (sql.cell_gone, rows.cells_gone),
+                (sql.cell, rows.cells),
+                (sql.sample, rows.samples),
+                (sql.letter, rows.letters),
+                (sql.redriven, rows.redriven),
+                (sql.access_gone, rows.access_gone),
+                (sql.access, rows.access),
             ):
                 if values:
                     run(statement, values)
@@ -335,7 +366,7 @@ class Writer:
 
         There and back, for SQLite does not write a row that is set to what it is.
         """
-        self.write((self._there_and_back, [(1,), (-1,)]))
+        self.write((self._sql.there_and_back, [(1,), (-1,)]))
 
     def write(self, *statements: tuple[str, Sequence[Sequence[Any]]]) -> None:
         """Write beside the batches, in a transaction of its own: (SQL, rows). Raises as `commit` does."""
