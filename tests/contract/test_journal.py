@@ -484,6 +484,106 @@ def test_each_record_of_a_large_batch_can_be_proven(life: Writing) -> None:
         assert proof is not None and check_proof(proof) and proof.root == batch.root.hex()
 
 
+def test_a_proof_cannot_have_its_leaf_cut_otherwise_to_name_another_position(life: Writing) -> None:
+    """The leaf's bytes stay the same: three records' instants, flags and hashes, read as those of two."""
+    life.submit(*[life.event() for _ in range(3)])
+    proof = prove(life.data, 3)
+    assert proof is not None and len(proof.leaf) == 3
+    times = [at for at, _, _ in proof.leaf]
+    third = times[2].to_bytes(8, "little")
+    flags = bytes(flags for _, flags, _ in proof.leaf)
+    first = third[2:] + flags + b"".join(bytes.fromhex(one) for _, _, one in proof.leaf[:2])
+    leaf = [(times[0], third[0], first.hex()), (times[1], third[1], proof.content_sha256)]
+    assert not check_proof(msgspec.structs.replace(proof, position=2, recorded_at=times[1], leaf=leaf))
+
+
+@pytest.mark.parametrize("wrong", [-1, 2**63, 2**64])
+@pytest.mark.parametrize("member", ["position", "leaf_first_position", "batch", "first_position", "last_position"])
+def test_a_proof_with_a_number_that_no_journal_has_does_not_hold(life: Writing, member: str, wrong: int) -> None:
+    life.submit(problem(life))
+    proof = prove(life.data, 1)
+    assert proof is not None
+    assert not check_proof(msgspec.structs.replace(proof, **{member: wrong}))
+    assert not check_proof(msgspec.structs.replace(proof, leaf=[(wrong, *proof.leaf[0][1:]), *proof.leaf[1:]]))
+
+
+@pytest.mark.parametrize("member", ["envelope", "previous_hash", "root", "chain_hash", "content_sha256"])
+def test_a_proof_with_a_text_that_is_no_hash_does_not_hold(life: Writing, member: str) -> None:
+    life.submit(problem(life))
+    proof = prove(life.data, 1)
+    assert proof is not None
+    for wrong in ("", "zz", "11" * 32, "\u00e4"):
+        assert not check_proof(msgspec.structs.replace(proof, **{member: wrong}))
+
+
+@pytest.mark.parametrize(
+    ("column", "change"),
+    [
+        ("body", lambda stored: zstandard.compress(zstandard.decompress(stored) + b"more")),
+        ("body", lambda stored: stored + b"more"),
+        ("head", lambda stored: stored + b"more"),
+        ("head", lambda stored: zstandard.compress(zstandard.decompress(stored)[:-1])),
+        ("body", lambda stored: b"\x28\xb5\x2f\xfd\xe0" + (2**50).to_bytes(8, "little") + b"\1\0\0"),
+        ("body", lambda stored: "text"),
+        ("head", lambda stored: 5),
+        ("first_position", lambda stored: "text"),
+        ("last_position", lambda stored: "text"),
+        ("first_recorded_at", lambda stored: 1),
+        ("last_recorded_at", lambda stored: 1),
+        ("count", lambda stored: 1),
+    ],
+)
+def test_a_segment_that_is_not_as_it_was_written_is_named_and_replay_does_not_fall_over_it(
+    life: Writing, column: str, change: Any
+) -> None:
+    for number in range(3):
+        life.submit(problem(life, f"db-{number}"))
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    (stored,) = connection.execute(f"SELECT {column} FROM segment WHERE batch = 2").fetchone()
+    first, last = connection.execute("SELECT first_position, last_position FROM chain WHERE batch = 2").fetchone()
+    connection.execute(f"UPDATE segment SET {column} = ? WHERE batch = 2", (change(stored),))
+    connection.commit()
+    connection.close()
+    verdict = verify(life.data)
+    assert verdict.exit_code == 1 and verdict.position in range(first, last + 1)
+    assert replay(life.data).exit_code in (0, 1)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE chain SET root = 'text' WHERE batch = 2",
+        "UPDATE chain SET last_position = 'text' WHERE batch = 2",
+        "UPDATE journal SET cursor = 'text'",
+        "INSERT INTO fact SELECT 99, type, namespace, kind, id, recorded_at, input_position, cause_position, severity,"
+        " resource, service, body FROM fact LIMIT 1",
+    ],
+)
+def test_a_value_of_another_type_and_a_row_of_no_record_are_tampering(life: Writing, damage: str) -> None:
+    for number in range(3):
+        life.submit(problem(life, f"db-{number}"))
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    connection.execute(damage)
+    connection.commit()
+    connection.close()
+    assert verify(life.data).exit_code == 1
+    assert replay(life.data).exit_code in (0, 1)
+
+
+def test_a_body_that_was_shifted_into_its_neighbour_is_a_difference_to_replay(life: Writing) -> None:
+    life.submit(*[life.event() for _ in range(2)])
+    connection = sqlite3.connect(life.data / FILE_NAME)
+    (head,) = connection.execute("SELECT head FROM segment").fetchone()
+    plain = bytearray(zstandard.decompress(head))
+    sizes = 12 * (len(plain) // 17)
+    plain[sizes] += 1
+    plain[sizes + 4] -= 1
+    connection.execute("UPDATE segment SET head = ?", (zstandard.compress(bytes(plain)),))
+    connection.commit()
+    connection.close()
+    assert both(life) == (1, 1)
+
+
 def test_a_flag_that_was_changed_is_found(life: Writing) -> None:
     life.submit(problem(life))
     connection = sqlite3.connect(life.data / FILE_NAME)

@@ -64,6 +64,15 @@ def test_without_an_end_the_alert_holds_for_the_resolve_timeout() -> None:
     assert events.decode(found.events[0]).startsat == "2026-03-01T12:00:00.123Z"
 
 
+def test_what_an_instant_means_depends_neither_on_its_zone_nor_on_its_neighbours() -> None:
+    same = ["0001-12-31T23:30:00-01:00", "0002-01-01T00:30:00Z", "0002-01-01T01:30:00+01:00"]
+    for order in (same, same[::-1]):
+        alerts = [{"labels": {"alertname": f"a{n}"}, "startsAt": text} for n, text in enumerate(order)]
+        parsed, faults = parse_alerts(json.dumps(alerts).encode(), NOW)
+        assert not faults
+        assert {json.loads(event)["startsat"] for event in parsed.events} == {"0002-01-01T00:30:00.000Z"}
+
+
 @pytest.mark.parametrize("zero", ["0001-01-01T00:00:00.000Z", "0001-01-01T00:00:00Z", "", None])
 def test_gos_zero_time_means_that_none_is_set(zero: str | None) -> None:
     found = event({"alertname": "a"}, startsAt=zero, endsAt=zero)

@@ -30,6 +30,10 @@ from oncue.store.migrate import check
 EXIT: Final = {"reproduced": 0, "differs": 1, "erased": 2, "other_version": 3}
 
 
+_DAMAGE: Final = (zstandard.ZstdError, msgspec.DecodeError, ValueError, TypeError, OverflowError)
+"""What reading a journal that was changed comes upon."""
+
+
 class Outcome(msgspec.Struct):
     """What replay found."""
 
@@ -61,7 +65,11 @@ def verify(data: Path) -> Outcome:
     try:
         with engine.connect() as connection:
             hold(connection)
-            return _Replay(connection).run()
+            replaying = _Replay(connection)
+            try:
+                return replaying.run()
+            except _DAMAGE as error:
+                return replaying.unreadable(error)
     except SQLAlchemyError as error:
         return Outcome("erased", f"the database cannot be read: {error.__cause__ or error}")
     finally:
@@ -74,13 +82,16 @@ class _Replay:
         self._versions: dict[str, None] = {}
         self._expected: deque[Derived] = deque()
         self._expected_at = 0
+        self._outcome = Outcome("reproduced", "every derived event was reproduced")
+        self._state_at: State | None = None
 
     def run(self) -> Outcome:
         origin = read_origin(self._connection)
         if origin is None:
             return Outcome("erased", "the database has no journal")
         state = State(Identity(origin.journal_id, origin.incarnation, origin.partition))
-        outcome = Outcome("reproduced", "every derived event was reproduced", last=origin.cursor)
+        self._state_at, outcome = state, self._outcome
+        outcome.last = origin.cursor
         if origin.cursor == 0:
             return outcome
         first = self._connection.execute(
@@ -175,6 +186,14 @@ class _Replay:
                 if named.get(key) != live.cells[kind].get(key):
                     return f"the live {kind} {key} is not what the journal says"
         return "the live timers are not what the journal says"
+
+    def unreadable(self, error: Exception) -> Outcome:
+        """History cannot be read on from where `run` came to."""
+        reached = self._state_at.position + 1 if self._state_at is not None else 0
+        due = self._expected[0].position if self._expected else reached
+        self._outcome.result, self._outcome.position = "differs", due
+        self._outcome.detail = f"from {due} on, the journal or what it left cannot be read: {error}"
+        return self._outcome
 
     def _differs(self, outcome: Outcome, position: int, problem: str) -> Outcome:
         outcome.position = position

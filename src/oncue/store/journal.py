@@ -37,6 +37,8 @@ LEAF_RECORDS: Final = 32
 _WIDTHS: Final = (8, 4, 4, 1)
 """Of the columns of a head."""
 _ROW: Final = sum(_WIDTHS)
+_PART_LIMIT: Final = 1024**3
+"""Bytes of a head or a body; one that claims more is damaged, and is not made room for."""
 _LEAF: Final = struct.Struct(">BQ")
 _LENGTH: Final = struct.Struct(">I")
 _CHAIN: Final = struct.Struct(">QQQ")
@@ -355,10 +357,19 @@ def _values(typecode: str, column: bytes) -> "array[int]":
     return values
 
 
+def _opened(stored: object) -> bytes:
+    """A head or body before compression. Whoever changed the database may have put anything in its place."""
+    if not isinstance(stored, bytes):
+        raise ValueError("a part of the segment is no bytes")  # noqa: TRY004 - damage, as the others
+    if zstandard.frame_content_size(stored) > _PART_LIMIT:
+        raise ValueError("a part of the segment claims to be too large")
+    return _decompress(stored, allow_extra_data=False)
+
+
 def unpack(first_position: int, head: bytes, body: bytes) -> Iterator[Record]:
     """The records of a segment. Raises `zstandard.ZstdError`, `ValueError` if it is damaged."""
-    text = _decompress(body) if body else b""
-    times, envelope_sizes, body_sizes, flags = _columns(_decompress(head))
+    text = _opened(body)
+    times, envelope_sizes, body_sizes, flags = _columns(_opened(head))
     at = 0
     columns = (_values("Q", times), _values("I", envelope_sizes), _values("I", body_sizes), flags)
     for position, (recorded_at, envelope_size, body_size, flag) in enumerate(
@@ -369,6 +380,8 @@ def unpack(first_position: int, head: bytes, body: bytes) -> Iterator[Record]:
             raise ValueError("a segment is shorter than its head says")
         yield Record(position, recorded_at, flag, text[at:middle], text[middle:end])
         at = end
+    if at < len(text):
+        raise ValueError("a segment is longer than its head says")
 
 
 class JournalReader:

@@ -5,6 +5,7 @@ Cutting off the tail cannot be seen from inside: only a checkpoint that was kept
 
 import base64
 import hashlib
+import struct
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -94,7 +95,7 @@ def _verify(connection: Connection, data: Path) -> Verdict:
         batch += 1
         problem = _row_problem(row, batch, expected_first, previous)
         if problem is not None:
-            return _tampered(verdict, row.first_position, problem)
+            return _tampered(verdict, expected_first, problem)
         try:
             found = kept.of(row.first_position, row.last_position)
         except _Damaged as damage:
@@ -111,12 +112,12 @@ def _verify(connection: Connection, data: Path) -> Verdict:
         if row.batch in marks:
             heads[row.batch] = row.hash
     verdict.batches = batch
-    if previous != origin.chain_head or expected_first != origin.cursor + 1:
+    if previous != origin.chain_head or expected_first - 1 != origin.cursor:
         return _tampered(verdict, expected_first, "the journal's end is not where its cursor says")
     extra = kept.rest()
     if extra is not None:
         return _tampered(verdict, extra, "a segment is not in the chain")
-    fact_problem = _facts_problem(connection)
+    fact_problem = _facts_problem(connection, expected_first)
     if fact_problem is not None:
         return _tampered(verdict, *fact_problem)
     if (
@@ -138,6 +139,9 @@ def _tampered(verdict: Verdict, position: int, detail: str) -> Verdict:
 def _row_problem(row: Any, batch: int, expected_first: int, previous: bytes) -> str | None:
     if row.batch != batch:
         return f"batch {batch} is missing from the chain"
+    numbers, hashes = (row.first_position, row.last_position), (row.root, row.prev_hash, row.hash)
+    if not _are(int, *numbers) or not _are(bytes, *hashes):
+        return f"the chain's row of batch {batch} was changed"
     if row.first_position != expected_first or row.last_position < row.first_position:
         return f"batch {batch} does not begin where the one before ended"
     if row.prev_hash != previous:
@@ -145,6 +149,11 @@ def _row_problem(row: Any, batch: int, expected_first: int, previous: bytes) -> 
     if chain_hash(row.batch, row.first_position, row.last_position, row.root, row.prev_hash) != row.hash:
         return f"the chain's row of batch {batch} was changed"
     return None
+
+
+def _are(kind: type, *values: object) -> bool:
+    """SQLite keeps in a column what it is given, of whatever type."""
+    return all(isinstance(value, kind) for value in values)
 
 
 class _Damaged(Exception):
@@ -163,7 +172,10 @@ class _Kept:
 
     def __init__(self, connection: Connection) -> None:
         segment = schema.segment.c
-        columns = (segment.batch, segment.first_position, segment.last_position, segment.head, segment.body)
+        columns = (
+            segment.batch, segment.first_position, segment.last_position, segment.first_recorded_at,
+            segment.last_recorded_at, segment.count.label("records"), segment.head, segment.body,
+        )  # fmt: skip
         self._segments = iter(connection.execute(select(*columns).order_by(segment.first_position)).yield_per(64))
         self._at = 0
         """Position of the first of `_ahead`."""
@@ -190,21 +202,30 @@ class _Kept:
         row = next(self._segments, None)
         if row is None:
             return False
+        if not _are(int, row.first_position, row.last_position):
+            raise _Damaged(max(self._at, 1), f"the segment of batch {row.batch} names no positions")
         records: list[Record] = []
         try:
             records.extend(unpack(row.first_position, row.head, row.body))
         except (zstandard.ZstdError, ValueError) as error:
-            bad = row.first_position + len(records)
+            read = len(records)
+            bad = row.first_position + (read if row.first_position + read <= row.last_position else 0)
             raise _Damaged(bad, f"the segment of batch {row.batch} cannot be read: {error}") from error
         if len(records) != row.last_position - row.first_position + 1:
             raise _Damaged(row.first_position, f"the segment of batch {row.batch} has {len(records)} records")
+        said = [row.records, row.first_recorded_at, row.last_recorded_at]
+        if not records or said != [len(records), records[0].recorded_at, records[-1].recorded_at]:
+            raise _Damaged(row.first_position, f"the row of the segment of batch {row.batch} was changed")
         self._at, self._ahead = row.first_position, stamps(map(stamp, records))
         return True
 
 
-def _facts_problem(connection: Connection) -> tuple[int, str] | None:
-    """The look-up rows hold copies of records; they must agree with the segments."""
+def _facts_problem(connection: Connection, end: int) -> tuple[int, str] | None:
+    """The look-up rows hold copies of records; they must agree with the segments, and none be of what is not before `end`."""
     segment, fact = schema.segment.c, schema.fact.c
+    stray = connection.execute(select(fact.position).where(~fact.position.between(1, end - 1)).limit(1)).scalar()
+    if stray is not None:
+        return int(stray), "a look-up row is of no record"
     kept = connection.execute(
         select(segment.first_position, segment.last_position, segment.head, segment.body).order_by(
             segment.first_position
@@ -229,10 +250,14 @@ def _checkpoints(connection: Connection, data: Path, verdict: Verdict, heads: di
         return verdict
     if not path.is_file():
         return Verdict("cannot_tell", f"{path} is missing, so the checkpoints' signatures cannot be checked")
-    key = load_pem_public_key(path.read_bytes())
-    assert isinstance(key, Ed25519PublicKey)
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except ValueError:
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        return Verdict("cannot_tell", f"{path} is not a key, so the checkpoints' signatures cannot be checked")
     for row in rows:
-        text, _, signature = row.note.partition("\n\u2014 ")
+        text, _, signature = str(row.note).partition("\n\u2014 ")
         lines = text.splitlines()
         try:
             key.verify(base64.b64decode(signature.split()[-1])[4:], text.encode())
@@ -307,7 +332,12 @@ class Proof(msgspec.Struct):
 
 
 def prove(data: Path, position: int) -> Proof | None:
-    """The inclusion proof of the record at `position`; None if it is not there or past retention."""
+    """The inclusion proof of the record at `position`; None if it is not there or past retention.
+
+    Raises `Refusal`: data.older and whatever else keeps this program from reading the journal; data.damaged if the
+    record's segment cannot be read.
+    """
+    check(data / FILE_NAME)
     engine = reading_engine(str(data / FILE_NAME), 1)
     chain = schema.chain
     try:
@@ -317,10 +347,14 @@ def prove(data: Path, position: int) -> Proof | None:
             ).first()
             reader = JournalReader(connection)
             records = list(reader.records(row.first_position, row.last_position)) if row is not None else []
+    except (zstandard.ZstdError, ValueError, TypeError) as error:
+        raise Refusal("data.damaged", f"the segment with position {position} cannot be read: {error}") from error
     finally:
         engine.dispose()
     if row is None or not records:
         return None
+    if [record.position for record in records] != list(range(row.first_position, row.last_position + 1)):
+        raise Refusal("data.damaged", f"records of batch {row.batch} are missing")
     rows = list(map(stamp, records))
     index = position - row.first_position
     first = index - index % LEAF_RECORDS
@@ -338,16 +372,26 @@ def prove(data: Path, position: int) -> Proof | None:
 
 def check_proof(proof: Proof) -> bool:
     """Whether the proof holds together, from the record's bytes up to the chain's hash."""
+    try:
+        return _holds(proof)
+    except (ValueError, OverflowError, struct.error):  # a member that no journal has
+        return False
+
+
+def _holds(proof: Proof) -> bool:
     content = digest(base64.b64decode(proof.envelope), proof.body.encode()).hex()
     index = proof.position - proof.leaf_first_position
     if not 0 <= index < len(proof.leaf):
         return False
     recorded_at, _, stamped = proof.leaf[index]
-    node = leaf(proof.leaf_first_position, stamps((at, flags, bytes.fromhex(one)) for at, flags, one in proof.leaf))
+    rows = [(at, flags, bytes.fromhex(one)) for at, flags, one in proof.leaf]
+    if any(len(one) != 32 for _, _, one in rows):  # else the same bytes could be read as a leaf of fewer or more
+        return False
+    node = leaf(proof.leaf_first_position, stamps(rows))
     for side, sibling in proof.path:
         pair = bytes.fromhex(sibling) + node if side == "left" else node + bytes.fromhex(sibling)
         node = hashlib.sha256(b"\1" + pair).digest()
     head = chain_hash(proof.batch, proof.first_position, proof.last_position, node, bytes.fromhex(proof.previous_hash))
-    return (content, stamped, recorded_at, head.hex()) == (
-        proof.content_sha256, proof.content_sha256, proof.recorded_at, proof.chain_hash,
+    return (content, stamped, recorded_at, node.hex(), head.hex()) == (
+        proof.content_sha256, proof.content_sha256, proof.recorded_at, proof.root, proof.chain_hash,
     )  # fmt: skip

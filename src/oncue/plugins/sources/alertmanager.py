@@ -102,6 +102,7 @@ _labels: Final = msgspec.json.Decoder(dict[str, str]).decode
 _value: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 _LABEL_NAME: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*").fullmatch
+_YEAR_2: Final = datetime(2, 1, 1, tzinfo=UTC)
 _CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]+")
 
 
@@ -238,9 +239,13 @@ class _Envelope:
 
 def _given(instant: datetime | None) -> datetime | None:
     """The instant in UTC; None for Go's zero time, which means that none was set."""
-    if instant is None or instant.year <= 1:
+    if instant is None:
         return None
-    return instant if instant.tzinfo is UTC else instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=UTC)
+    if instant < _YEAR_2:  # compared as instants: equal ones mean the same, whatever their zones
+        return None
+    return instant if instant.tzinfo is UTC else instant.astimezone(UTC)
 
 
 @lru_cache(4_096)
