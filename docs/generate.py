@@ -30,6 +30,7 @@ from oncue.core.silence import Silence
 from oncue.core.ticket import Ticket
 from oncue.manifests.meaning import ENGINE_INPUTS
 from oncue.manifests.schema import descriptions
+from oncue.rehearsal import cases
 from oncue.sdk import registry
 from oncue.sdk.errors import COMMON
 
@@ -134,6 +135,7 @@ def pages() -> dict[str, str]:
         "configuration.md": _configuration(),
         "api.md": _api(),
         "kinds.md": _kinds(),
+        "policy-tests.md": _policy_tests(),
         "events.md": _events(),
         "actions.md": _actions(),
         "monitors.md": _monitors(),
@@ -253,6 +255,28 @@ def _kinds() -> str:
         parts.append(f"## {kind}\n\n{_struct(spec)}")
         parts += [f"### {one.__name__}\n\n{_struct(one)}" for one in _inner(spec)]
     return "\n".join(parts)
+
+
+def _policy_tests() -> str:
+    parts = [
+        "# Policy tests\n",
+        "A document of kind `Test` in a file that ends in `.test.yaml`: `apiVersion: oncue/v1`, `kind: Test`, "
+        "`metadata.name` and this `spec`. `oncue test` runs it; it is never applied. How to write one: "
+        "[test policies](../how-to/test-policies.md).\n",
+        f"## spec\n\n{_struct(cases.Story)}",
+    ]
+    found = [
+        cases.Case,
+        cases.Given,
+        cases.Repeat,
+        cases.Sample,
+        cases.Silence,
+        cases.Which,
+        cases.Outcome,
+        cases.Expected,
+    ]
+    found += [one for name, one in vars(cases).items() if name.startswith("Expected") and name != "Expected"]
+    return "\n".join([*parts, *(f"## {one.__name__}\n\n{_struct(one)}" for one in found)])
 
 
 def _struct(struct: type[msgspec.Struct]) -> str:

@@ -8,6 +8,7 @@ from types import ModuleType
 import pytest
 
 from oncue import config, manifests
+from oncue.rehearsal.cases import check
 from tests.server import ROOT
 
 TYPE = re.compile(r'"(oncue\.(?:alert|incident|ticket|silence|policy|run|step|effect|manifest|monitor|command|config|'
@@ -59,6 +60,9 @@ def test_every_manifest_and_every_setting_in_the_pages_is_sound(page: Path, tmp_
         if language == "toml":
             (tmp_path / config.FILE).write_text(block)
             config.load({"data": tmp_path}, {})
+        elif "kind: Test\n" in block:
+            for parsed in manifests.parse_yaml(block, page.name):
+                assert check(parsed)[2] == []
         elif "apiVersion: oncue/" in block:
             documents, problems = manifests.load(manifests.parse_yaml(block, page.name))
             assert documents

@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "apply": ("oncue.cli.apply", "apply"),
     "diff": ("oncue.cli.apply", "diff"),
     "validate": ("oncue.cli.validate", "validate"),
+    "test": ("oncue.cli.rehearse", "rehearse"),
     "get": ("oncue.cli.get", "get"),
     "delete": ("oncue.cli.delete", "delete"),
     "emit": ("oncue.cli.emit", "emit"),

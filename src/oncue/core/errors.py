@@ -76,6 +76,9 @@ CODES: Final = _table(
     ("mail.not_found", "No such mail", 404, "List the mailbox to find it."),
     ("dead_letter.not_found", "No such dead letter", 404, "It may have been redriven already."),
     # manifests
+    ("test.none", "There is no policy test", 404, "A test file ends in .test.yaml and stands beside the manifests that it is about."),
+    ("test.invalid", "The policy test does not fit its schema", 400, "The detail names the field; see the reference of policy tests."),
+    ("test.endless", "The story of a policy test does not end", 400, "Look for policies and workflows that cause each other."),
     ("manifest.malformed", "The manifest cannot be read", 400, "The detail gives line and column."),
     ("manifest.invalid", "The manifest does not fit its schema", 400, "The detail names the field, and a near one if there is one."),
     ("manifest.kind_unknown", "There is no such kind", 400, "See the reference of kinds."),
