@@ -351,6 +351,14 @@ def test_a_dead_letter_that_claims_a_type_of_our_own_is_not_redriven(life: Writi
     assert both(life) == (0, 0)
 
 
+def test_a_dead_letter_that_is_not_utf_8_does_not_enter_the_journal(life: Writing) -> None:
+    number = dead_letter(life, "event.malformed", problem(life, data="text").replace(b"text", b"\xff\xfe"))
+    reply = life.submit(life.event("oncue.command.dead_letter.redrive", data={"id": number}), urgent=True).replies
+    assert reply is not None and reply[0]["code"] == "event.malformed"
+    assert [record.body.isascii() for record in life.records()] == [True]
+    assert both(life) == (0, 0)
+
+
 def test_of_two_redrives_of_a_dead_letter_in_one_batch_the_second_finds_none(life: Writing) -> None:
     number = dead_letter(life, "event.malformed", problem(life))
     twice = [life.event("oncue.command.dead_letter.redrive", data={"id": number}) for _ in range(2)]

@@ -298,7 +298,8 @@ class Making:
             return Reply("dead_letter.not_found", str(asked.get("id")))
         try:
             again = events.decode(row.body)
-        except msgspec.DecodeError as error:
+            row.body.decode()  # what is not read as an attribute has not been looked at
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return Reply("event.malformed", str(error))
         if row.position is None and again.type.startswith("oncue."):
             # Refused at the edge because only OnCue may say this. What it would do nobody has been permitted to do.
