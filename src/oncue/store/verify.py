@@ -114,7 +114,10 @@ def _verify(connection: Connection, data: Path) -> Verdict:
     verdict.batches = batch
     if previous != origin.chain_head or expected_first - 1 != origin.cursor:
         return _tampered(verdict, expected_first, "the journal's end is not where its cursor says")
-    extra = kept.rest()
+    try:
+        extra = kept.rest()
+    except _Damaged as damage:
+        return _tampered(verdict, damage.position, str(damage))
     if extra is not None:
         return _tampered(verdict, extra, "a segment is not in the chain")
     fact_problem = _facts_problem(connection, expected_first)
