@@ -7,9 +7,13 @@ are read only as far as status and length.
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 import msgspec
 import uvloop
+
+REFUSALS: Final = 3
+"""Bodies of refusals that are kept."""
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -19,6 +23,8 @@ class Result(msgspec.Struct, frozen=True):
     seconds: float
     failures: dict[int, int]
     """Status to number, of answers other than 2xx."""
+    refusals: list[str]
+    """The first of their bodies."""
     latencies_ms: list[float]
     """Of each request, in order of completion."""
 
@@ -52,12 +58,13 @@ async def _run(port: int, requests: Sequence[bytes], connections: int, rate: flo
     queue = iter(requests)
     latencies: list[float] = []
     failures: dict[int, int] = {}
+    refusals: list[str] = []
     due = _schedule(rate)
     started = time.perf_counter()
     async with asyncio.TaskGroup() as group:
         for _ in range(connections):
-            group.create_task(_connection(port, queue, due, latencies, failures))
-    return Result(len(latencies), time.perf_counter() - started, failures, latencies)
+            group.create_task(_connection(port, queue, due, latencies, failures, refusals))
+    return Result(len(latencies), time.perf_counter() - started, failures, refusals, latencies)
 
 
 def _schedule(rate: float | None) -> Iterator[float]:
@@ -68,7 +75,12 @@ def _schedule(rate: float | None) -> Iterator[float]:
 
 
 async def _connection(
-    port: int, queue: Iterator[bytes], due: Iterator[float], latencies: list[float], failures: dict[int, int]
+    port: int,
+    queue: Iterator[bytes],
+    due: Iterator[float],
+    latencies: list[float],
+    failures: dict[int, int],
+    refusals: list[str],
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
@@ -78,22 +90,25 @@ async def _connection(
                 await asyncio.sleep(max(0.0, at - time.perf_counter()))
             before = time.perf_counter()
             writer.write(message)
-            status = await answer(reader)
+            status, body = await answer(reader)
             latencies.append((time.perf_counter() - before) * 1000)
             if not 200 <= status < 300:
                 failures[status] = failures.get(status, 0) + 1
+                if len(refusals) < REFUSALS:
+                    refusals.append(body.decode(errors="replace")[:500])
     finally:
         writer.close()
 
 
-async def answer(reader: asyncio.StreamReader) -> int:
-    """The status of the next answer on a connection, after reading it whole."""
+async def answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next answer on a connection; the body of a chunked one is passed over."""
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     at = head.find(b"content-length:")
+    body = b""
     if at >= 0:
-        await reader.readexactly(int(head[at + 15 : head.index(b"\r", at)]))
+        body = await reader.readexactly(int(head[at + 15 : head.index(b"\r", at)]))
     elif b"transfer-encoding: chunked" in head:
         while (size := int(await reader.readline(), 16)) > 0:
             await reader.readexactly(size + 2)
         await reader.readline()
-    return int(head[9:12])
+    return int(head[9:12]), body
