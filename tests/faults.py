@@ -263,7 +263,7 @@ class Site:
         assert max(times.values()) == 1
 
     def _acted(self) -> set[str]:
-        return {path.removeprefix("/") for path in self.ledger.paths}
+        return {path.removeprefix("/") for path in list(self.ledger.paths)}  # calls go on coming meanwhile
 
     def settled(self) -> None:
         """Every run has come to its end: one per event, one key per call."""

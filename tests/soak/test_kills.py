@@ -53,7 +53,7 @@ def test_fifty_kills_lose_nothing_and_repeat_nothing(make_server: Callable[..., 
         assert load.acknowledged <= set(listed), "an acknowledged event is lost"
 
         runs = server.items("runs")
-        acted = {path.removeprefix("/") for path in ledger.paths}
+        acted = {path.removeprefix("/") for path in list(ledger.paths)}
         assert load.acting <= acted, "an acknowledged event was not acted on"
         assert {run["state"] for run in runs} == {"succeeded"}
         assert len(runs) == len(acted), "one run for each event"
