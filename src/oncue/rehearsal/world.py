@@ -19,7 +19,6 @@ from oncue.core.tx import Batch
 from oncue.plugins.sources.cloudevents import vet
 from oncue.rehearsal.cases import Outcome, Sample, Silence, Which
 
-DECISIONS: Final = frozenset({"oncue.policy.fired", "oncue.policy.blocked", "oncue.policy.failed"})
 RESULTS_LIMIT: Final = 5_000
 """Results of actions at one instant: workflows that start each other would never end."""
 NOTHING: Final = Outcome()
@@ -142,7 +141,7 @@ class World:
         except Poison as poison:
             raise Refusal("event.poison", str(poison)) from poison
         for fact in derived:
-            if fact.type in DECISIONS:
+            if fact.kind == "decision":
                 self.seen["decision"][fact.event_id] = {**_data(fact.body), "at": self.now}
             elif fact.kind in ("alert", "incident", "run", "ticket"):
                 self.seen[fact.kind][fact.id] = _data(fact.body)
