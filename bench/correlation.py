@@ -10,7 +10,7 @@ import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -21,6 +21,7 @@ import msgspec
 
 from bench import ads, page, storms
 from bench.deciding import Deciding
+from bench.groupings import BASELINES, Arrivals, Groups
 from bench.landscape import Topology
 from bench.storms import Storm
 from oncue.core.manifest import KINDS
@@ -32,12 +33,6 @@ RELATIONS: Final = ("depends_on", "runs_on", "part_of")
 PRECISION, RECALL, COMPRESSION = 0.95, 0.9, 0.95
 """First bars: of all storms, of all storms, and of cascades."""
 SEEDS_EACH: Final = 12
-
-Arrivals = Sequence[tuple[float, dict[str, Any]]]
-"""Seconds since the beginning, and the event."""
-Groups = Mapping[str, str | None]
-"""Event id to the incident of its alert; None if it has none."""
-Grouping = Callable[[Topology, Arrivals], Groups]
 
 
 # the measure
@@ -89,7 +84,7 @@ class Score:
     noise_alone: int
     """Noise alerts in an incident with nothing else, or in none."""
     pairs: Pairs
-    messages: int = 0
+    messages: int | None = None
     seconds: float = 0.0
 
 
@@ -123,8 +118,8 @@ class Summary:
     compression: float | None
     """1 - incidents / alerts, over the alerts of faults; None if there are none."""
     noise_alone: float
-    messages: float
-    """To people, a storm."""
+    messages: float | None
+    """To people, a storm; None if nobody is told."""
 
 
 def summary(scores: Sequence[Score]) -> Summary:
@@ -137,7 +132,7 @@ def summary(scores: Sequence[Score]) -> Summary:
         _mean([one.precision for one in faults]), _mean([one.recall for one in faults]),
         1 - sum(one.incidents for one in scores) / alerts if alerts else None,
         sum(one.noise_alone for one in scores) / noise if noise else 1.0,
-        sum(one.messages for one in scores) / len(scores),
+        _mean([one.messages for one in scores if one.messages is not None]),
     )  # fmt: skip
 
 
@@ -191,46 +186,6 @@ def oncue(topology: Topology, arrivals: Arrivals) -> Groups:
     return decide(topology, arrivals)[0]
 
 
-# what it is compared with
-
-
-def alone(_: Topology, arrivals: Arrivals) -> Groups:
-    """Each alert for itself."""
-    return {event["id"]: None for _, event in arrivals}
-
-
-def by_resource(_: Topology, arrivals: Arrivals) -> Groups:
-    """All alerts about one resource."""
-    return {event["id"]: event["resource"] for _, event in arrivals}
-
-
-def by_service(topology: Topology, arrivals: Arrivals) -> Groups:
-    """All alerts about one service, as the event says it or the topology knows it; without one, about one resource."""
-    service = {edge.source: edge.target for edge in topology.edges if edge.relation == "part_of"}
-    return {
-        event["id"]: event.get("service") or service.get(event["resource"], event["resource"]) for _, event in arrivals
-    }
-
-
-def by_time(_: Topology, arrivals: Arrivals) -> Groups:
-    """All alerts that begin within five minutes of the first of them."""
-    found: dict[str, str | None] = {}
-    began, number = -1e9, 0
-    for at_s, event in arrivals:
-        if event["severity"] != "clear" and at_s - began > 300:
-            began, number = at_s, number + 1
-        found[event["id"]] = f"{number}"
-    return found
-
-
-BASELINES: Final[dict[str, Grouping]] = {
-    "each alert alone": alone,
-    "by resource": by_resource,
-    "by service": by_service,
-    "all within 5 minutes": by_time,
-}
-
-
 # running it
 
 
@@ -258,8 +213,8 @@ def storm_table(found: Sequence[dict[str, Score]]) -> str:
     """OnCue by kind of storm, and all of it beside the baselines."""
     ours = [one["OnCue"] for one in found]
     lines = [
-        "| grouped by | storms | alerts | precision | recall | precision, a storm | recall, a storm | compression | noise alone |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| grouped by | storms | alerts | precision | recall | precision, a storm | recall, a storm | compression | noise alone | messages a storm |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for kind in storms.KINDS:
         chosen = [one for one in ours if one.kind == kind]
@@ -277,6 +232,7 @@ def _line(name: str, found: Summary) -> str:
     figures += [f"{figure:.3f}" if figure is not None else "–" for figure in shown]
     figures.append(f"{found.compression:.1%}" if found.compression is not None else "–")
     figures.append(f"{found.noise_alone:.1%}")
+    figures.append(f"{found.messages:.0f}" if found.messages is not None else "–")
     return f"| {name} | {' | '.join(figures)} |"
 
 

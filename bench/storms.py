@@ -226,12 +226,13 @@ class _Writer:
                 break
 
     def arrived(self) -> tuple[Labelled, ...]:
-        """All of it in the order of arrival."""
+        """All of it in the order of arrival, by which the events are numbered."""
         firing: set[tuple[str, str]] = set()
         found = []
-        for at_s, event, label in sorted(self._said, key=lambda said: (said[0], said[1]["id"])):
+        for number, (at_s, event, label) in enumerate(sorted(self._said, key=lambda said: said[0])):
             condition, ends = (event["resource"], event["check"]), event["severity"] == "clear"
-            found.append(Labelled(at_s, event, label, not ends and condition not in firing))
+            numbered = {**event, "id": f"e{number + 1:06}"}
+            found.append(Labelled(at_s, numbered, label, not ends and condition not in firing))
             (firing.discard if ends else firing.add)(condition)
         return tuple(found)
 
@@ -266,7 +267,6 @@ class _Writer:
             labels["site"] = node.site
         event: dict[str, Any] = {
             "specversion": "1.0",
-            "id": f"e{len(self._said) + 1:06}",
             "source": f"/monitoring/{SOURCES[node.kind]}",
             "type": f"com.example.{check.name}",
             "time": (BEGAN + timedelta(seconds=round(at_s, 3))).isoformat().replace("+00:00", "Z"),

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import storms
-from bench.correlation import BASELINES, Groups, decide, manifests, oncue, pairs, score, summary
-from bench.landscape import MISSING, WRONG
+from bench.correlation import decide, manifests, oncue, pairs, score, summary
+from bench.groupings import BASELINES, Groups
+from bench.landscape import MISSING, WRONG, Edge, Node, Topology
 from bench.storms import KINDS, Storm, storm
 
 SEEDS = (1, 2)
@@ -129,6 +130,18 @@ def test_everything_in_one_incident_recalls_all_and_leaves_no_noise_alone(
     found = summary(every)
     assert (found.recall, found.mean_recall, found.noise_alone) == (1.0, 1.0, 0.0)
     assert found.precision < 1.0
+
+
+def test_neighbours_in_time_and_topology_are_grouped_and_those_too_late_or_too_far_are_not() -> None:
+    nodes = tuple(Node(name, "host", "low", "basis", "") for name in "abcdefg")
+    edges = tuple(Edge(left, "depends_on", right) for left, right in itertools.pairwise("abcdefg"))
+    events = [(0.0, "a"), (10.0, "g"), (20.0, "d"), (300.0, "b"), (330.0, "f"), (700.0, "f")]
+    said = [(at, {"id": f"{at:g}", "resource": name, "check": f"c{at}", "severity": "major"}) for at, name in events]
+    found = BASELINES["within 2 told edges and 5 minutes"](Topology(nodes, edges), said)
+    groups = defaultdict(set)
+    for id, group in found.items():
+        groups[group].add(id)
+    assert sorted(map(sorted, groups.values())) == [["0", "20", "300"], ["10"], ["330"], ["700"]]
 
 
 def test_the_engine_groups_every_alert_and_the_same_way_each_time(made: dict[tuple[str, int], Storm]) -> None:
