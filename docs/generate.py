@@ -20,7 +20,7 @@ from oncue.core import expression
 from oncue.core.alert import Alert
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import CODES
-from oncue.core.incident import Comment, Incident
+from oncue.core.incident import Comment, Incident, Membership
 from oncue.core.manifest import KINDS, Manifest, Metadata
 from oncue.core.monitor import MonitorState
 from oncue.core.normalise import Sample
@@ -51,13 +51,17 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     }),
     ("oncue.incident", Incident, "An incident, as it is from now on.", {
         "opened": "Alerts about one thing became something to work on.",
-        "alert_added": "Another alert joined it.",
         "updated": "Something about it changed: severity, priority, title.",
         "acknowledged": "Someone took it.",
         "assigned": "It has another assignee.",
         "resolved": "All its alerts are over, or someone said so.",
         "reopened": "It came back.",
         "closed": "It is done with; it does not change any more.",
+        "merged": "It turned out to be about the same as another one, `merged_into`, which has its alerts now; it is closed.",
+    }),
+    ("oncue.incident", Membership, "That an alert belongs to an incident, or does no more.", {
+        "alert_added": "An alert joined it; `rule`, `reason` and `role` say why.",
+        "alert_removed": "An alert was moved away, or taken out.",
     }),
     ("oncue.incident", Comment, "A remark on an incident.", {"commented": "Someone, or a run, remarked on it."}),
     ("oncue.ticket", Ticket, "A ticket, as it is from now on.", {

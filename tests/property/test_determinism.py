@@ -56,7 +56,31 @@ def setting(story: Story) -> None:
     story.apply("Workflow", "look", LOOK)
     for name, spec in POLICIES.items():
         story.apply("Policy", name, spec)
+    landscape(story)
     story.apply("Monitor", "beat", {"uses": "heartbeat", "every": "4m", "grace": "1m"})
+
+
+def landscape(story: Story) -> None:
+    """Some of db-0 to app-3 need each other, in a circle too."""
+    story.apply("Service", "front", {"criticality": "critical", "depends_on": ["shop", "app-0"]})
+    story.apply("Resource", "app-0", {"runs_on": ["db-0"], "service": "front"})
+    story.apply("Resource", "app-1", {"depends_on": ["db-1", "app-2"]})
+    story.apply("Resource", "app-2", {"depends_on": ["app-1"], "part_of": ["rack"]})
+    story.apply("Resource", "app-3", {"part_of": ["rack"], "aliases": ["emitted"]})
+
+
+def shaping(story: Story, choice: random.Random) -> tuple[str, dict[str, object]]:
+    """What someone does to the shape of incidents; it may be refused."""
+    incident = choice.choice(sorted(story.state.incidents))
+    verb = choice.choice(("merge", "move", "split", "move"))
+    members = sorted(story.state.members[incident])
+    alerts = choice.sample(members, min(len(members), choice.randrange(1, 3)))
+    other = choice.choice(sorted(story.state.incidents))
+    data: dict[str, object] = {"incident": incident, "reason": "by hand"}
+    data |= {"incidents": [other]} if verb == "merge" else {"alerts": alerts}
+    if verb == "move" and choice.random() < 0.7:
+        data["to"] = other
+    return verb, data
 
 
 def step(story: Story, choice: random.Random) -> None:
@@ -79,8 +103,11 @@ def step(story: Story, choice: random.Random) -> None:
     elif what == 10 and story.state.incidents:
         incident = choice.choice(sorted(story.state.incidents))
         verb = choice.choice(("acknowledge", "resolve", "reopen", "close"))
-        body = {"specversion": "1.0", "id": f"c{len(story.inputs)}", "source": "/test"}
-        body |= {"type": f"oncue.command.incident.{verb}", "data": {"incident": incident}}
+        data: dict[str, object] = {"incident": incident}
+        if choice.random() < 0.5:
+            verb, data = shaping(story, choice)
+        body: dict[str, object] = {"specversion": "1.0", "id": f"c{len(story.inputs)}", "source": "/test"}
+        body |= {"type": f"oncue.command.incident.{verb}", "data": data}
         story.feed(msgspec.json.encode(body), story.now, actor="user:basis-1")
     elif what == 11:
         ends_at = (story.now.replace(tzinfo=None)).isoformat()[:19]
@@ -159,6 +186,8 @@ def test_a_batch_that_is_rolled_back_leaves_no_trace(seed: int) -> None:
     fresh.restore(before)
     assert sorted(story.state.alert_of) == sorted(fresh.alert_of)
     assert story.state.incident_of == fresh.incident_of
+    assert story.state.members == fresh.members
+    assert story.state.failing == fresh.failing
     assert story.state.policies.by_id["default/often"].windowed
 
 

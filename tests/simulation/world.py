@@ -39,6 +39,9 @@ MANIFESTS: Final[list[tuple[str, str, dict[str, Any]]]] = [
     ("Channel", "mail", {"type": "email", "with": {"to": ["basis-1@example.com"]}}),
     ("Team", "basis", {"channels": ["mail"]}),
     ("Service", "shop", {"owner": "team:basis", "criticality": "high", "resources": ["db-*"]}),
+    ("Service", "front", {"criticality": "critical", "depends_on": ["shop", "db-1"]}),
+    ("Resource", "db-3", {"type": "database", "runs_on": ["db-4"], "service": "front"}),
+    ("Resource", "db-4", {"depends_on": ["db-3", "db-0"], "part_of": ["rack"]}),
     (
         "Workflow",
         "look",
@@ -441,6 +444,12 @@ class World:
         if state.incidents and chance.random() < 0.6:
             verb = chance.choice(("acknowledge", "resolve", "reopen", "close"))
             data: Any = {"incident": chance.choice(sorted(state.incidents))}
+            if chance.random() < 0.4:
+                verb = chance.choice(("merge", "move", "split"))
+                other, members = chance.choice(sorted(state.incidents)), sorted(state.members[data["incident"]])
+                alerts = chance.sample(members, min(len(members), chance.randrange(1, 3)))
+                data |= {"incidents": [other]} if verb == "merge" else {"alerts": alerts}
+                data |= {"to": other} if verb == "move" and chance.random() < 0.7 else {}
             self._input(f"oncue.command.incident.{verb}", data, lambda _: None)
         else:
             matcher = {"name": "resource", "value": f"db-{chance.randrange(5)}"}

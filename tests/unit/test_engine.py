@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from oncue.core import correlate, deduplicate
+from oncue.core import deduplicate, incidents
 from tests.unit.story import Story, owned
 
 
@@ -156,7 +156,7 @@ def test_what_a_timer_did_before_it_failed_is_undone(story: Story, monkeypatch: 
         raise ZeroDivisionError("a defect")
 
     with monkeypatch.context() as patch:
-        patch.setattr(correlate, "left", broken)
+        patch.setattr(incidents, "left", broken)
         story.wait("6m")
     assert story.new() == ["timer.failed"]
     assert msgspec.json.encode(story.state.alerts) == entities

@@ -5,11 +5,12 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core import configure, correlate, deduplicate, detect, silences, tickets, workflow
+from oncue.core import configure, correlate, deduplicate, detect, incidents, silences, tickets, workflow
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.incident import Incident
 from oncue.core.normalise import Seen
+from oncue.core.severity import RANK
 from oncue.core.tx import Tx
 
 
@@ -24,6 +25,34 @@ class OnIncident(msgspec.Struct):
     """An incident is meant."""
 
     incident: str
+    reason: str | None = None
+
+
+class Merge(msgspec.Struct):
+    """Incidents are to become one."""
+
+    incident: str
+    """The one that goes on."""
+    incidents: list[str]
+    """Those that become part of it."""
+    reason: str | None = None
+
+
+class MoveAlerts(msgspec.Struct):
+    """Alerts are to leave an incident."""
+
+    incident: str
+    alerts: list[str]
+    to: str | None = None
+    """Another incident; None leaves them on their own."""
+    reason: str | None = None
+
+
+class Split(msgspec.Struct):
+    """Some alerts of an incident are to be one of their own."""
+
+    incident: str
+    alerts: list[str]
     reason: str | None = None
 
 
@@ -127,7 +156,7 @@ def _unacknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
 def _resolve_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     alert = _alert(tx, seen, asked.alert)
     deduplicate.resolve(tx, alert, tx.actor)
-    correlate.left(tx, alert)
+    incidents.left(tx, alert)
     return alert
 
 
@@ -143,24 +172,55 @@ def _on_incident(change: Callable[[Tx, Incident], None]) -> Callable[[Tx, Seen, 
 def _resolve_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
     """The incident is over, and so are its alerts: one that is reported again comes back, and brings it back."""
     incident = _incident(tx, seen, asked.incident)
-    correlate.resolve(tx, incident)
-    for id in sorted(tx.state.alerts):
+    incidents.resolve(tx, incident)
+    for id in sorted(tx.state.members[incident.id]):
         alert = tx.state.alerts[id]
-        if alert.incident == incident.id and alert.state == "firing":
+        if alert.state == "firing":
             detect.recovered(tx, alert.namespace, alert.fingerprint)
             deduplicate.resolve(tx, alert, tx.actor)
-            correlate.left(tx, alert)
+            incidents.left(tx, alert)
     return incident
 
 
 def _assign_incident(tx: Tx, seen: Seen, asked: Assign) -> Any:
     incident = _incident(tx, seen, asked.incident)
-    correlate.assign(tx, incident, asked.assignee)
+    incidents.assign(tx, incident, asked.assignee)
     return incident
 
 
 def _comment_incident(tx: Tx, seen: Seen, asked: Remark) -> Any:
-    return correlate.comment(tx, _incident(tx, seen, asked.incident), asked.text, tx.actor)
+    return incidents.comment(tx, _incident(tx, seen, asked.incident), asked.text, tx.actor)
+
+
+def _merge_incidents(tx: Tx, seen: Seen, asked: Merge) -> Any:
+    into = _incident(tx, seen, asked.incident)
+    others = [_incident(tx, seen, id) for id in dict.fromkeys(asked.incidents)]
+    incidents.merge(tx, into, others, asked.reason or "")
+    return into
+
+
+def _move_alerts(tx: Tx, seen: Seen, asked: MoveAlerts) -> Any:
+    home = _incident(tx, seen, asked.incident)
+    to = _incident(tx, seen, asked.to) if asked.to is not None else None
+    incidents.move(tx, home, _members(tx, home, asked.alerts), to, asked.reason or "")
+    return to if to is not None else home
+
+
+def _split_incident(tx: Tx, seen: Seen, asked: Split) -> Any:
+    home = _incident(tx, seen, asked.incident)
+    alerts = _members(tx, home, asked.alerts)
+    impact = correlate.impact_of(tx, max(alerts, key=lambda alert: (RANK[alert.severity], alert.id)))
+    return incidents.split(tx, home, alerts, impact, asked.reason or "")
+
+
+def _members(tx: Tx, home: Incident, ids: list[str]) -> list[Alert]:
+    """The named alerts, which must be live and in the incident. Raises `Refusal` incident.not_member, request.invalid."""
+    if not ids:
+        raise Refusal("request.invalid", "name the alerts")
+    for id in ids:
+        if id not in tx.state.members[home.id]:
+            raise Refusal("incident.not_member", f"{id} is not in {home.id}, or was over long ago")
+    return [tx.state.alerts[id] for id in dict.fromkeys(ids)]
 
 
 def _create_ticket(tx: Tx, seen: Seen, asked: NewTicket) -> Any:
@@ -171,7 +231,7 @@ def _create_ticket(tx: Tx, seen: Seen, asked: NewTicket) -> Any:
         resource=asked.resource, incident=asked.incident,
     )  # fmt: skip
     if incident is not None:
-        correlate.link(tx, incident, ticket=ticket.id)
+        incidents.link(tx, incident, ticket=ticket.id)
     return ticket
 
 
@@ -227,12 +287,15 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.alert.acknowledge": (OnAlert, _acknowledge_alert),
     "oncue.command.alert.unacknowledge": (OnAlert, _unacknowledge_alert),
     "oncue.command.alert.resolve": (OnAlert, _resolve_alert),
-    "oncue.command.incident.acknowledge": (OnIncident, _on_incident(correlate.acknowledge)),
+    "oncue.command.incident.acknowledge": (OnIncident, _on_incident(incidents.acknowledge)),
     "oncue.command.incident.resolve": (OnIncident, _resolve_incident),
-    "oncue.command.incident.reopen": (OnIncident, _on_incident(correlate.reopen)),
-    "oncue.command.incident.close": (OnIncident, _on_incident(correlate.close)),
+    "oncue.command.incident.reopen": (OnIncident, _on_incident(incidents.reopen)),
+    "oncue.command.incident.close": (OnIncident, _on_incident(incidents.close)),
     "oncue.command.incident.assign": (Assign, _assign_incident),
     "oncue.command.incident.comment": (Remark, _comment_incident),
+    "oncue.command.incident.merge": (Merge, _merge_incidents),
+    "oncue.command.incident.move": (MoveAlerts, _move_alerts),
+    "oncue.command.incident.split": (Split, _split_incident),
     "oncue.command.ticket.create": (NewTicket, _create_ticket),
     "oncue.command.ticket.comment": (Remark, _comment_ticket),
     "oncue.command.ticket.transition": (Move, _move_ticket),

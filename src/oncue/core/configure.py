@@ -12,6 +12,7 @@ from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS, Manifest, MonitorSpec, Spec
 from oncue.core.references import references, users
 from oncue.core.state import State
+from oncue.core.topology import NODE_KINDS
 from oncue.core.tx import Tx
 from oncue.core.workflow import content_hash
 
@@ -127,6 +128,9 @@ def _took(tx: Tx, manifest: Manifest) -> None:
         monitors.expect(tx, manifest)
         if msgspec.convert(manifest.spec, MonitorSpec).uses == "heartbeat":
             heartbeats.expect(tx, manifest)
+    elif manifest.kind in NODE_KINDS:
+        tx.afterwards(manifest.id, _renode)
+        tx.state.topology.put(manifest)
 
 
 def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
@@ -145,6 +149,9 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
     elif manifest.kind == "Monitor":
         monitors.forget(tx, id)
         heartbeats.forget(tx, id)
+    elif manifest.kind in NODE_KINDS:
+        tx.afterwards(manifest.id, _renode)
+        tx.state.topology.drop(manifest.kind, manifest.namespace, manifest.name)
     return {"id": manifest.id, "generation": manifest.generation, "changed": True}
 
 
@@ -155,6 +162,14 @@ def _repolicy(state: State, manifest_id: str) -> None:
     else:
         _, namespace, name = manifest_id.split("/", 2)
         state.policies.drop(namespace, name)
+
+
+def _renode(state: State, manifest_id: str) -> None:
+    manifest = state.manifests.get(manifest_id)
+    if manifest is not None:
+        state.topology.put(manifest)
+    else:
+        state.topology.drop(*manifest_id.split("/", 2))
 
 
 def _judges_otherwise(before: Any, after: Any) -> bool:

@@ -1,236 +1,253 @@
-"""Correlate: alerts about one service become the one incident that people work on.
+"""Correlate: alerts of one fault become the one incident that people work on.
 
-An alert without a service stands for its resource. It belongs to one open incident at the most, and its membership says
-which rule put it there. An incident resolves when its last alert does, and reopens if one returns within the window.
+An audible alert that begins, or returns, is compared with what fails already. The first rule that finds an open incident
+puts the alert into it, and its membership says which one did, and why:
+
+    same_alert   it was in this incident before
+    resource     another alert of its resource is
+    upstream     what it needs fails, directly or over a few hops
+    service      an alert of its service is, or the incident is about that service
+    downstream   what needs it fails: it explains those alerts
+    common       much of what shares a need with it fails, so the need itself is suspected, though no one watches it
+
+An alert that explains alerts of several young incidents makes one of them, for they were one fault all along. Nothing
+that people gave its shape is merged by a rule.
 """
 
 from datetime import timedelta
 from typing import Final
 
-from oncue.core import notify
+import msgspec
+
+from oncue.core import incidents, notify
 from oncue.core.alert import Alert
-from oncue.core.errors import Refusal
-from oncue.core.incident import Comment, Incident, Membership, subject
-from oncue.core.prioritise import priority
-from oncue.core.severity import RANK
+from oncue.core.incident import Incident, Role, subject
+from oncue.core.prioritise import CRITICALITIES, Impact, impact
+from oncue.core.topology import Node, Step
 from oncue.core.tx import Tx
 
 REOPEN: Final = timedelta(minutes=15)
-CLOSE_AFTER_S: Final = 86400.0
-"""A resolved incident closes by itself after a day."""
+"""How long after its end an incident is the same one if an alert about the same returns."""
+WINDOW: Final = timedelta(minutes=15)
+"""An incident that has not grown for so long is joined along the topology no more."""
+YOUNG: Final = timedelta(minutes=15)
+"""How old an incident may be to be merged by a rule."""
+HOPS: Final = 4
+"""How far along dependencies a fault is followed."""
+SHARE: Final = 0.5
+"""How much of what shares a need must fail until the need is suspected."""
+SHARED_BY: Final = 200
+"""A need of more than so many is too common to tell anything."""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where an alert belongs, and why."""
+
+    incident: Incident | None
+    rule: str = "first"
+    reason: str = "nothing that fails is known to belong to it"
+    role: Role = "related"
 
 
 def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
-    """Put the alert, which is audible and in no open incident, into the incident of its service."""
-    what = subject(alert.service, alert.resource)
-    incident = tx.state.incidents.get(tx.state.incident_of.get((alert.namespace, what), ""))
-    if incident is not None and incident.state == "resolved":
-        assert incident.resolved_at is not None
-        if tx.now - incident.resolved_at > REOPEN:
-            incident = None
-    opened = reopened = False
+    """Put the alert, which is audible and in no open incident, where it belongs; a new incident if there is none."""
+    state = tx.state
+    node = state.topology.node_for(alert.namespace, alert.resource, alert.service)
+    below: list[Step] = []
+    if node is not None and not _incidents_at(tx, node):
+        below = list(state.topology.walk(node, up=False, hops=HOPS))
+    explained = _explained(tx, below)
+    place = _place(tx, alert, node, explained)
+    how_much = _impact(tx, alert, node, below)
+    incident, opened = place.incident, place.incident is None
     if incident is None:
-        incident, opened = _open(tx, alert, what), True
+        incident = incidents.start(tx, alert, how_much, _owner(tx, alert, node))
+        incidents.stand_for(tx, incident, (subject(alert.service, alert.resource),))
     tx.touch(incident)
-    again = alert.incident == incident.id
-    incident.alerts_firing += 1
-    incident.alerts_total += 0 if again else 1
-    if incident.state == "resolved":
-        incident.state = "open"
-        incident.reopened += 1
-        incident.resolved_at = incident.resolved_by = None
+    before, reopened = incident.priority, incident.state == "resolved"
+    new = incidents.add(tx, incident, alert)
+    if reopened:
+        incidents.resume(tx, incident)
         incident.acknowledged_at = incident.acknowledged_by = None
-        tx.cancel(f"incident.close/{incident.id}")
-        reopened = True
-    tx.touch(alert)
-    alert.incident = incident.id
-    tx.save("alert", alert)
-    if opened:
-        _fact(tx, incident, "oncue.incident.opened")
-    elif reopened:
-        _fact(tx, incident, "oncue.incident.reopened")
-    if not again:
-        rule = "service" if alert.service is not None else "resource"
-        member = Membership(
-            id=f"{incident.id}/{alert.id}", namespace=alert.namespace, incident=incident.id, alert=alert.id,
-            rule=rule, reason=f"same {rule}: {alert.service or alert.resource}", at=tx.now,
-        )  # fmt: skip
-        tx.fact(
-            "oncue.incident.alert_added", "membership", member,
-            refs=(("incident", incident.id), ("alert", alert.id)),
-            severity=alert.severity, resource=alert.resource, service=alert.service,
-        )  # fmt: skip
-        tx.save("membership", member)
-    if opened:
+    if place.role == "cause":
+        incident.cause = alert.id
+    if opened or reopened:
+        incidents.report(tx, incident, "opened" if opened else "reopened")
+    if new:
+        incidents.enrol(tx, incident, alert, place.rule, place.reason, place.role)
+    for other, step in explained:
+        if other is not incident and _mergeable(tx, incident, other):
+            incidents.absorb(tx, incident, other, f"{_name(node)} fails: {step.spoken()}")
+    if opened or reopened:
+        notify.incident(tx, incident, alert, "first" if opened else "repeat", tell)
+    elif not incident.told and incident.owner is None and (owner := _owner(tx, alert, node)) is not None:
+        # So far it concerned no one who could be told.
+        incident.owner = owner
+        incidents.weigh(tx, incident, alert, how_much, before)
         notify.incident(tx, incident, alert, "first", tell)
-    elif reopened:
-        notify.incident(tx, incident, alert, "repeat", tell)
     else:
-        weigh(tx, incident, alert)
+        incidents.weigh(tx, incident, alert, how_much, before)
     tx.save("incident", incident)
     return incident
 
 
-def _open(tx: Tx, alert: Alert, what: str) -> Incident:
-    service = tx.state.policies.service(alert.namespace, alert.service) if alert.service is not None else None
-    rank, reason = priority(service.criticality if service else None, alert.service, alert.severity)
-    incident = Incident(
-        id=f"INC-{tx.count('incident')}",
-        namespace=alert.namespace,
-        title=alert.title,
-        state="open",
-        severity=alert.severity,
-        priority=rank,
-        priority_reason=reason,
-        service=alert.service,
-        resource=alert.resource if alert.service is None else None,
-        alerts_firing=0,
-        alerts_total=0,
-        opened_at=tx.now,
-        updated_at=tx.now,
-        owner=service.owner if service is not None else None,
-    )
-    tx.save("incident", incident)
-    _make_joinable(tx, incident)
-    return incident
-
-
-def _make_joinable(tx: Tx, incident: Incident) -> None:
-    what = (incident.namespace, subject(incident.service, incident.resource))
-    other = tx.state.incidents.get(tx.state.incident_of.get(what, ""))
-    if other is not None and other is not incident:
-        tx.touch(other)
-        other.joinable = False
-        tx.save("incident", other)
-    incident.joinable = True
-    tx.set(tx.state.incident_of, what, incident.id)
+def stay(tx: Tx, alert: Alert) -> None:
+    """The alert returned and calls no one: it counts in the incident that it was in if that still goes on."""
+    incident = tx.state.incidents.get(alert.incident or "")
+    if incident is None:
+        return
+    if incident.state != "resolved":
+        incidents.add(tx, incident, alert)
+        tx.save("incident", incident)
+        return
+    tx.touch(alert)
+    tx.unset(tx.state.members[incident.id], alert.id)
+    alert.incident = None
+    tx.save("alert", alert)
 
 
 def weigh(tx: Tx, incident: Incident, alert: Alert) -> None:
-    """An alert of the incident is new or has changed: raise severity and priority if it is worse than all before."""
-    if RANK[alert.severity] <= RANK[incident.severity]:
-        return
-    tx.touch(incident)
-    service = tx.state.policies.service(incident.namespace, incident.service) if incident.service is not None else None
-    before = incident.priority
-    incident.severity = alert.severity
-    incident.priority, incident.priority_reason = priority(
-        service.criticality if service else None, incident.service, alert.severity
-    )
-    incident.title = alert.title
-    _fact(tx, incident, "oncue.incident.updated")
-    if incident.priority < before:
-        notify.incident(tx, incident, alert, "escalated", ())
+    """An alert of the incident has changed: its severity may be the worst now."""
+    node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
+    incidents.weigh(tx, incident, alert, _impact(tx, alert, node, []))
 
 
-def left(tx: Tx, alert: Alert) -> None:
-    """A firing alert has resolved: its incident resolves with its last one."""
-    incident = tx.state.incidents.get(alert.incident or "")
-    if incident is None or incident.alerts_firing == 0:
-        return
-    tx.touch(incident)
-    incident.alerts_firing -= 1
-    incident.updated_at = tx.now
-    tx.save("incident", incident)
-    if incident.alerts_firing == 0 and incident.state in ("open", "acknowledged"):
-        _resolve(tx, incident, "alerts", alert)
+def impact_of(tx: Tx, alert: Alert) -> Impact:
+    """How much depends on what the alert is about."""
+    node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
+    below = list(tx.state.topology.walk(node, up=False, hops=HOPS)) if node is not None else []
+    return _impact(tx, alert, node, below)
 
 
-def _resolve(tx: Tx, incident: Incident, by: str, alert: Alert | None) -> None:
-    incident.state = "resolved"
-    incident.resolved_at = tx.now
-    incident.resolved_by = by
-    tx.timer_after(f"incident.close/{incident.id}", CLOSE_AFTER_S)
-    _fact(tx, incident, "oncue.incident.resolved")
-    notify.incident(tx, incident, alert, "resolved", ())
+# rules
 
 
-# what people do
+def _place(tx: Tx, alert: Alert, node: Node | None, explained: list[tuple[Incident, Step]]) -> Place:
+    state = tx.state
+    own = state.incidents.get(alert.incident or "")
+    if own is not None and own.state != "resolved":
+        return Place(own, "same_alert", "it was in this incident before")
+    resources, services = state.failing
+    here = _open(tx, resources.get((alert.namespace, alert.resource)))
+    if here:
+        return Place(incidents.oldest(here), "resource", f"same resource: {alert.resource}")
+    if node is not None:
+        for step in state.topology.walk(node, up=True, hops=HOPS):
+            if step.node.id == f"service:{alert.service}":
+                continue
+            above = _growing(tx, _incidents_at(tx, step.node))
+            if above:
+                return Place(incidents.oldest(above), "upstream", f"{step.node.name} fails: {step.spoken()}", "symptom")
+    if alert.service is not None:
+        same = _open(tx, services.get((alert.namespace, alert.service)))
+        if same:
+            return Place(incidents.oldest(same), "service", f"same service: {alert.service}")
+    about = state.incidents.get(state.incident_of.get((alert.namespace, subject(alert.service, alert.resource)), ""))
+    if about is not None and (about.state != "resolved" or not _over(tx, about)):
+        rule = "service" if alert.service is not None else "resource"
+        return Place(about, rule, f"same {rule}: {alert.service or alert.resource}")
+    if own is not None and not _over(tx, own):
+        return Place(own, "same_alert", "it was in this incident before")
+    if explained:
+        chosen = incidents.oldest([incident for incident, _ in explained])
+        step = next(step for incident, step in explained if incident is chosen)
+        return Place(chosen, "downstream", f"it explains {step.node.name}: {step.spoken()}", "cause")
+    return _common(tx, alert, node) if node is not None else Place(None)
 
 
-def acknowledge(tx: Tx, incident: Incident) -> None:
-    """Someone works on it. Raises `Refusal` incident.state unless it is open."""
-    _must(incident, "open")
-    tx.touch(incident)
-    incident.state = "acknowledged"
-    incident.acknowledged_by, incident.acknowledged_at = tx.actor, tx.now
-    _fact(tx, incident, "oncue.incident.acknowledged")
+def _common(tx: Tx, alert: Alert, node: Node) -> Place:
+    """Something that the node needs is not known to fail, but much else that needs it does."""
+    topology = tx.state.topology
+    for _, need in topology.needs(node):
+        sharing = topology.needed_by(need)
+        if need.id == f"service:{alert.service}" or not 1 < len(sharing) <= SHARED_BY:
+            continue
+        failing = {other.id: found for _, other in sharing if other.id != node.id
+                   and (found := _growing(tx, _incidents_at(tx, other)))}  # fmt: skip
+        if failing and (len(failing) + 1) / len(sharing) >= SHARE:
+            chosen = incidents.oldest([incident for id in sorted(failing) for incident in failing[id]])
+            reason = f"{len(failing) + 1} of the {len(sharing)} that need {need.name} fail: it is suspected itself"
+            return Place(chosen, "common", reason, "symptom")
+    return Place(None)
 
 
-def resolve(tx: Tx, incident: Incident) -> None:
-    """Someone says that it is over. Raises `Refusal` incident.state if it is over already."""
-    _must(incident, "open", "acknowledged")
-    tx.touch(incident)
-    _resolve(tx, incident, tx.actor, None)
+def _explained(tx: Tx, below: list[Step]) -> list[tuple[Incident, Step]]:
+    """The growing incidents of what needs a node, each with the nearest place where it fails."""
+    found: dict[str, tuple[Incident, Step]] = {}
+    for step in below:
+        for incident in _growing(tx, _incidents_at(tx, step.node)):
+            found.setdefault(incident.id, (incident, step))
+    return [found[id] for id in sorted(found)]
 
 
-def reopen(tx: Tx, incident: Incident) -> None:
-    """It was not over. Raises `Refusal` incident.state unless it is resolved."""
-    _must(incident, "resolved")
-    what = (incident.namespace, subject(incident.service, incident.resource))
-    other = tx.state.incidents.get(tx.state.incident_of.get(what, ""))
-    if other is not None and other.state in ("open", "acknowledged"):
-        raise Refusal("incident.state", f"{other.id} is {other.state} for the same {what[1].partition(':')[0]}")
-    tx.touch(incident)
-    incident.state = "open"
-    incident.reopened += 1
-    incident.resolved_at = incident.resolved_by = None
-    tx.cancel(f"incident.close/{incident.id}")
-    _make_joinable(tx, incident)
-    _fact(tx, incident, "oncue.incident.reopened")
+def _mergeable(tx: Tx, into: Incident, other: Incident) -> bool:
+    """Whether a rule may make the other incident a part of this one."""
+    if other.touched or into.touched or other.state == "resolved":
+        return False
+    both_taken = into.acknowledged_by is not None and other.acknowledged_by is not None
+    return tx.now - other.opened_at <= YOUNG and not (both_taken and into.acknowledged_by != other.acknowledged_by)
 
 
-def close(tx: Tx, incident: Incident) -> None:
-    """It is done with. Raises `Refusal` incident.state unless it is resolved."""
-    _must(incident, "resolved")
-    tx.touch(incident)
-    incident.state = "closed"
-    incident.closed_at = tx.now
-    tx.cancel(f"incident.close/{incident.id}")
-    what = (incident.namespace, subject(incident.service, incident.resource))
-    if tx.state.incident_of.get(what) == incident.id:
-        tx.unset(tx.state.incident_of, what)
-    incident.joinable = False
-    _fact(tx, incident, "oncue.incident.closed", live=False)
+# what fails where
 
 
-def assign(tx: Tx, incident: Incident, assignee: str | None) -> None:
-    """Give it to someone; "" or None takes it from whoever had it."""
-    tx.touch(incident)
-    incident.assignee = assignee or None
-    _fact(tx, incident, "oncue.incident.assigned")
+def _incidents_at(tx: Tx, node: Node) -> list[Incident]:
+    """The open incidents with firing alerts at a node."""
+    resources, services = tx.state.failing
+    found: dict[str, int] = {}
+    for name in node.names:
+        key = (node.namespace, name)
+        if key in resources:
+            found.update(resources[key])
+        if node.is_service and key in services:
+            found.update(services[key])
+    return _open(tx, found)
 
 
-def comment(tx: Tx, incident: Incident, text: str, by: str) -> Comment:
-    """Add a remark to its timeline."""
-    remark = Comment(
-        id=tx.new_id("co"), namespace=incident.namespace, on_kind="incident", on_id=incident.id, by=by, text=text,
-        at=tx.now,
-    )  # fmt: skip
-    tx.fact("oncue.incident.commented", "comment", remark, refs=(("incident", incident.id),), service=incident.service)
-    tx.save("comment", remark)
-    return remark
+def _open(tx: Tx, ids: dict[str, int] | None) -> list[Incident]:
+    if not ids:
+        return []
+    found = [tx.state.incidents[id] for id in sorted(ids)]
+    return [incident for incident in found if incident.state != "resolved"]
 
 
-def link(tx: Tx, incident: Incident, *, ticket: str | None = None, run: str | None = None) -> None:
-    """Note a ticket or a run on the incident."""
-    tx.touch(incident)
-    if ticket is not None:
-        incident.tickets = (*incident.tickets, ticket)
-    if run is not None:
-        incident.runs = (*incident.runs, run)
-    incident.updated_at = tx.now
-    tx.save("incident", incident)
+def _growing(tx: Tx, found: list[Incident]) -> list[Incident]:
+    return [one for one in found if one.grew_at is not None and tx.now - one.grew_at <= WINDOW]
 
 
-def _must(incident: Incident, *states: str) -> None:
-    if incident.state not in states:
-        raise Refusal("incident.state", f"{incident.id} is {incident.state}")
+def _over(tx: Tx, incident: Incident) -> bool:
+    return incident.resolved_at is not None and tx.now - incident.resolved_at > REOPEN
 
 
-def _fact(tx: Tx, incident: Incident, type: str, live: bool = True) -> None:
-    incident.updated_at = tx.now
-    tx.fact(
-        type, "incident", incident, severity=incident.severity, resource=incident.resource, service=incident.service
-    )
-    tx.save("incident", incident, live)
+# how much it matters, and to whom
+
+
+def _impact(tx: Tx, alert: Alert, node: Node | None, below: list[Step]) -> Impact:
+    service = tx.state.policies.service(alert.namespace, alert.service) if alert.service is not None else None
+    found = impact(service.criticality if service is not None else None, alert.service)
+    known = service is not None
+    if node is not None and node.criticality is not None:
+        own = Impact(node.criticality, f"{node.name} is {node.criticality}")
+        found = own if not known or own.over(found) else found
+        known = True
+    for step in below:
+        level = step.node.criticality
+        if level is None:
+            continue
+        one = Impact(level, f"{step.node.name} is {level}: {step.spoken()}")
+        found = one if not known or one.over(found) else found
+        known = True
+        if found.level == CRITICALITIES[-1]:
+            break
+    return found
+
+
+def _owner(tx: Tx, alert: Alert, node: Node | None) -> str | None:
+    service = tx.state.policies.service(alert.namespace, alert.service) if alert.service is not None else None
+    if service is not None and service.owner is not None:
+        return service.owner
+    return node.owner if node is not None else None
+
+
+def _name(node: Node | None) -> str:
+    return node.name if node is not None else ""

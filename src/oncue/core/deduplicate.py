@@ -175,6 +175,8 @@ def forget(tx: Tx, alert: Alert) -> None:
     key = (alert.namespace, alert.fingerprint)
     if tx.state.alert_of.get(key) is alert:
         tx.unset(tx.state.alert_of, key)
+    if alert.incident in tx.state.members:
+        tx.unset(tx.state.members[alert.incident], alert.id)
     tx.save("alert", alert, live=False)
 
 

@@ -19,6 +19,7 @@ from oncue.core import (
     deduplicate,
     detect,
     heartbeats,
+    incidents,
     monitors,
     normalise,
     outbox,
@@ -258,7 +259,7 @@ class Engine:
                 deduplicate.forget(tx, alert)
         elif what == "incident.close":
             if (incident := state.incidents.get(of)) is not None and incident.state == "resolved":
-                correlate.close(tx, incident)
+                incidents.close(tx, incident)
         elif what == "run.deadline":
             if (run := state.runs.get(of)) is not None:
                 workflow.overdue(tx, run)
@@ -450,11 +451,16 @@ class Engine:
     def _raise_shaped(self, seen: Seen, shapers: list[Finding], counted: Alert | None = None) -> Alert:
         tx = self._tx
         asked = shape.draft(tx, seen, shapers)
+        known = self.state.alert_of.get((asked.namespace, asked.fingerprint))
+        service = known.service if known is not None else None
         alert, transition = deduplicate.raise_alert(tx, asked, counted)
         if transition in ("fired", "reopened"):
             if suppress.look(tx, alert) and alert.severity != "info":
                 correlate.join(tx, alert, asked.tell)
+            elif transition == "reopened":
+                correlate.stay(tx, alert)
         elif transition == "severity_changed":
+            incidents.refile(tx, alert, service)
             suppress.look(tx, alert)
             incident = self.state.incidents.get(alert.incident or "")
             if incident is not None:
@@ -494,7 +500,7 @@ class Engine:
         tx = self._tx
         detect.recovered(tx, alert.namespace, alert.fingerprint)
         deduplicate.resolve(tx, alert, by)
-        correlate.left(tx, alert)
+        incidents.left(tx, alert)
 
     # re-entry
 

@@ -60,6 +60,7 @@ CODES: Final = _table(
     ("alert.resolved", "The alert is resolved already", 409, "Nothing is left to do."),
     ("incident.not_found", "No such incident", 404, "List incidents to find it."),
     ("incident.closed", "The incident is closed", 409, "Closed incidents do not change; a new alert opens a new one."),
+    ("incident.not_member", "The alert is not in this incident", 409, "The incident lists its alerts; this one may have been moved."),
     ("incident.state", "The incident is not in a state for this", 409, "The detail says which state it is in."),
     ("ticket.not_found", "No such ticket", 404, "List tickets to find it."),
     ("ticket.state", "The ticket cannot go there from here", 409, "The detail lists the states it can go to."),

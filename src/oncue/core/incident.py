@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from oncue.core.prioritise import Impact
+
 IncidentState = Literal["open", "acknowledged", "resolved", "closed"]
 
 
@@ -39,19 +41,29 @@ class Incident(msgspec.Struct, kw_only=True, gc=False):
     tickets: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()
     reopened: int = 0
-    joinable: bool = True
-    """Whether it is the one that new alerts about the same thing join, or reopen."""
+    impact: Impact = Impact("medium", "")
+    """The impact half of its priority."""
+    subjects: tuple[str, ...] = ()
+    """What it stands for, as `subject` says it: new alerts about these join it, or reopen it."""
+    grew_at: datetime | None = None
+    """When an alert last joined it."""
+    cause: str | None = None
+    """The alert that explains others of it, as far as the topology tells."""
+    merged: tuple[str, ...] = ()
+    """Incidents that turned out to be about the same, and are part of it now."""
+    merged_into: str | None = None
+    """The incident that it became part of, which closed it."""
+    touched: bool = False
+    """Whether people gave it its shape: by hand it was merged, split, or had alerts moved. Then no rule merges it."""
     position: str = ""
-
-
-def about(incident: Incident) -> str:
-    """What an incident is about: alerts about the same thing join it."""
-    return subject(incident.service, incident.resource)
 
 
 def subject(service: str | None, resource: str | None) -> str:
     """The service if there is one, else the resource."""
     return f"service:{service}" if service is not None else f"resource:{resource}"
+
+
+Role = Literal["cause", "symptom", "related"]
 
 
 class Membership(msgspec.Struct, kw_only=True):
@@ -62,8 +74,18 @@ class Membership(msgspec.Struct, kw_only=True):
     incident: str
     alert: str
     rule: str
+    """`first`, `same_alert`, `resource`, `service`, `upstream`, `downstream`, `common`, `merge` or `manual`."""
     reason: str
+    """The rule's evidence in a sentence."""
     at: datetime
+    role: Role = "related"
+    """What the alert is to the others, as far as the rule tells."""
+    by: str = "system"
+    """Who put it there."""
+    left_at: datetime | None = None
+    """When it was moved away from the incident."""
+    left_for: str | None = None
+    """The incident that it went to; None with `left_at` if it stands alone."""
 
 
 class Comment(msgspec.Struct, kw_only=True):

@@ -20,6 +20,9 @@ Name = Annotated[
     ),
 ]
 
+Called = Annotated[str, msgspec.Meta(min_length=1, max_length=255, description="A name as events write it")]
+Targets = Annotated[list[Called], msgspec.Meta(max_length=1000)]
+
 Host = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:_-]{1,253}$", description="A name or an address")]
 
 
@@ -250,6 +253,34 @@ class ServiceSpec(Spec, kw_only=True, frozen=True):
     """Resources that belong to it: exact, or globs with `*`."""
     labels: dict[str, str | list[str]] = {}
     """Events whose labels match belong to it, too."""
+    depends_on: Targets = []
+    """Resources, by name or alias, and services that it needs; `service:name` and `resource:name` say which is meant."""
+
+
+class ResourceSpec(Spec, kw_only=True, frozen=True):
+    """A part of the landscape: a machine, a database, a queue, a network, an application. Alerts about it are found by
+    its name or an alias; along its dependencies they are put together, and causes are told from symptoms."""
+
+    type: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?$")] = "resource"
+    """What it is, as `host`, `database`, `switch`: a word of yours."""
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
+    """What people call it."""
+    aliases: Annotated[list[Called], msgspec.Meta(max_length=50)] = []
+    """What else events call it, exactly as they write it."""
+    depends_on: Targets = []
+    """What it needs: resources by name or alias, or services. What is not there yet may come later."""
+    runs_on: Targets = []
+    """What carries it: an application's host, a host's hypervisor."""
+    part_of: Targets = []
+    """What it is a part of: a cluster, a rack, a network."""
+    criticality: Literal["low", "medium", "high", "critical"] | None = None
+    """How much it matters; by default as much as the services that need it."""
+    owner: str | None = None
+    """`team:name`: who looks after it."""
+    service: Name | None = None
+    """The service that it provides; its alerts are that service's."""
+    labels: dict[str, str] = {}
+    """For people and for rules."""
 
 
 class TeamSpec(Spec, kw_only=True, frozen=True):
@@ -436,6 +467,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "Policy": PolicySpec,
     "Workflow": WorkflowSpec,
     "Service": ServiceSpec,
+    "Resource": ResourceSpec,
     "Team": TeamSpec,
     "Channel": ChannelSpec,
     "Monitor": MonitorSpec,

@@ -151,8 +151,12 @@ class Seen:
     def service(self) -> str | None:
         """The service that the event concerns, if any is known."""
         if self._service is False:
-            named = self.event.service
-            self._service = named or self.state.policies.service_for(self.namespace, self.resource, self.labels)
+            named, state = self.event.service, self.state
+            self._service = (
+                named
+                or state.topology.service_of(self.namespace, self.resource)
+                or state.policies.service_for(self.namespace, self.resource, self.labels)
+            )
         service: str | None = self._service
         return service
 

@@ -2,6 +2,8 @@
 
 from typing import Final, Literal
 
+import msgspec
+
 from oncue.core.severity import RANK
 
 Priority = Literal["P1", "P2", "P3", "P4", "P5"]
@@ -12,18 +14,36 @@ MATRIX: Final[dict[str, dict[str, Priority]]] = {
     "medium": {"critical": "P2", "major": "P3", "minor": "P3", "warning": "P4"},
     "low": {"critical": "P3", "major": "P4", "minor": "P4", "warning": "P5"},
 }
-"""Criticality of the service, then severity."""
+"""Impact, then severity."""
+
+CRITICALITIES: Final = ("low", "medium", "high", "critical")
+"""What a service or resource may be, the least first; also the levels of impact."""
 
 
-def priority(criticality: str | None, service: str | None, severity: str) -> tuple[Priority, str]:
-    """The priority, and how it came about. A service that is not in the catalogue counts as medium."""
-    urgency = severity if RANK[severity] >= RANK["warning"] else "warning"
-    impact = criticality or "medium"
-    result = MATRIX[impact][urgency]
+class Impact(msgspec.Struct, frozen=True):
+    """How much depends on what fails."""
+
+    level: str
+    """One of `CRITICALITIES`."""
+    reason: str
+    """Where it comes from, in words."""
+
+    def over(self, other: "Impact") -> bool:
+        """Whether it is more than the other."""
+        return CRITICALITIES.index(self.level) > CRITICALITIES.index(other.level)
+
+
+def impact(criticality: str | None, service: str | None) -> Impact:
+    """That of a service by its name. One that is not in the catalogue counts as medium."""
     if service is None:
-        source = "no service is known"
-    elif criticality is None:
-        source = f"{service} is not in the catalogue"
-    else:
-        source = f"{service} is {criticality}"
-    return result, f"impact {impact} ({source}) x urgency {urgency} (severity {severity})"
+        return Impact("medium", "no service is known")
+    if criticality is None:
+        return Impact("medium", f"{service} is not in the catalogue")
+    return Impact(criticality, f"{service} is {criticality}")
+
+
+def priority(impact: Impact, severity: str) -> tuple[Priority, str]:
+    """The priority, and how it came about."""
+    urgency = severity if RANK[severity] >= RANK["warning"] else "warning"
+    result = MATRIX[impact.level][urgency]
+    return result, f"impact {impact.level} ({impact.reason}) x urgency {urgency} (severity {severity})"

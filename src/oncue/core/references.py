@@ -14,6 +14,7 @@ from oncue.core.manifest import (
     Manifest,
     MonitorSpec,
     PolicySpec,
+    ResourceSpec,
     SAPSystemSpec,
     ServiceSpec,
     SourceSpec,
@@ -24,7 +25,7 @@ from oncue.core.state import State
 
 TARGETS: Final = frozenset({"Workflow", "Team", "Channel"})
 """Kinds that others need. A service may be named without being in the catalogue."""
-_OWNED: Final = ("Service", "Team", "SAPSystem")
+_OWNED: Final = ("Service", "Resource", "Team", "SAPSystem")
 """Kinds besides Policy that need others."""
 
 
@@ -57,12 +58,12 @@ def references(spec: Spec, owner: str | None = None) -> Iterator[Reference]:
                 yield Reference(("spec", "notify", "team"), "Team", spec.notify.team)
             if spec.notify is not None and spec.notify.channel is not None:
                 yield Reference(("spec", "notify", "channel"), "Channel", spec.notify.channel)
-        case ServiceSpec() | SAPSystemSpec():
+        case ServiceSpec() | SAPSystemSpec() | ResourceSpec():
             owned = spec.owner or owner
             if owned is not None and owned.startswith("team:"):
                 where = ("spec", "owner") if spec.owner else ("metadata", "owner")
                 yield Reference(where, "Team", owned.removeprefix("team:"))
-            if isinstance(spec, SAPSystemSpec) and spec.service is not None:
+            if not isinstance(spec, ServiceSpec) and spec.service is not None:
                 yield Reference(("spec", "service"), "Service", spec.service)
         case TeamSpec():
             for index, channel in enumerate(spec.channels):

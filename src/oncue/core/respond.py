@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from oncue.core import correlate, notify, tickets, workflow
+from oncue.core import incidents, notify, tickets, workflow
 from oncue.core.alert import Alert
 from oncue.core.detect import Finding, window_key, within
 from oncue.core.errors import Refusal
@@ -144,7 +144,7 @@ def _one(
         )  # fmt: skip
         written.append(ticket.id)
         if incident is not None:
-            correlate.link(tx, incident, ticket=ticket.id)
+            incidents.link(tx, incident, ticket=ticket.id)
 
 
 def _written_for(tx: Tx, incident: Incident, by: str) -> Ticket | None:

@@ -22,7 +22,11 @@ from oncue.core.run import Run
 from oncue.core.silence import Silence
 from oncue.core.ticket import Ticket
 from oncue.core.timer import Timer, Timers
+from oncue.core.topology import NODE_KINDS, Topology
 from oncue.core.window import Window
+
+Failing = dict[tuple[str, str], dict[str, int]]
+"""(namespace, name) -> the incidents in which alerts fire there, and how many in each."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -74,6 +78,11 @@ class State:
         """(namespace, fingerprint) -> the alert that a repeat belongs to."""
         self.incident_of: dict[tuple[str, str], str] = {}
         """(namespace, what it is about) -> id of the incident that a new alert joins."""
+        self.members: dict[str, dict[str, bool]] = {}
+        """Incident that is not closed -> ids of the live alerts that are its, each with True."""
+        self.failing: tuple[Failing, Failing] = ({}, {})
+        """What alerts fire at and in which incidents: by resource, and by service."""
+        self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
 
@@ -130,16 +139,18 @@ class State:
 
     def index(self) -> None:
         """Build the look-ups from the rows."""
-        from oncue.core import incident as incidents
-
+        for id in sorted(self.incidents):
+            incident = self.incidents[id]
+            self.members[id] = {}
+            for one in incident.subjects:
+                self.incident_of[(incident.namespace, one)] = id
         for id in sorted(self.alerts):
             alert = self.alerts[id]
             self.alert_of[(alert.namespace, alert.fingerprint)] = alert
-        for id in sorted(self.incidents):
-            incident = self.incidents[id]
-            if not incident.joinable:
-                continue
-            self.incident_of[(incident.namespace, incidents.about(incident))] = id
+            if alert.incident in self.members:
+                self.members[alert.incident][id] = True
+                if alert.state == "firing":
+                    self._file(alert, alert.incident)
         for key in sorted(self.windows):
             window = self.windows[key]
             if window.fingerprint is not None:
@@ -149,7 +160,17 @@ class State:
             manifest = self.manifests[id]
             if manifest.kind == "Policy":
                 self.policies.put(manifest)
+            elif manifest.kind in NODE_KINDS:
+                self.topology.put(manifest)
         self.policies.catalogue(self.manifests)
+
+    def _file(self, alert: Alert, incident: str) -> None:
+        resources, services = self.failing
+        places = [(resources, alert.resource), (services, alert.service)]
+        for rows, name in places:
+            if name is not None:
+                counts = rows.setdefault((alert.namespace, name), {})
+                counts[incident] = counts.get(incident, 0) + 1
 
     def dump(self) -> bytes:
         """All of it, in one canonical form: equal states give equal bytes."""

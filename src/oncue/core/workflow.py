@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from oncue.core import correlate, outbox, tickets
+from oncue.core import incidents, outbox, tickets
 from oncue.core.alert import Alert
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect, EffectClass, EffectResult
@@ -73,7 +73,7 @@ def start(
     run.deadline_at = tx.state.timers.by_key[f"run.deadline/{run.id}"].due_at
     _run_fact(tx, run, "oncue.run.started")
     if incident is not None:
-        correlate.link(tx, incident, run=run.id)
+        incidents.link(tx, incident, run=run.id)
     advance(tx, run)
     return run
 
@@ -231,7 +231,7 @@ def _do_inside(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
     if uses == "incident.comment":
         if incident is None:
             raise Refusal("incident.not_found", "the run belongs to no open incident, and none is given")
-        remark = correlate.comment(tx, incident, spoken(inputs.get("text", "")), f"run:{run.id}")
+        remark = incidents.comment(tx, incident, spoken(inputs.get("text", "")), f"run:{run.id}")
         return {"comment": remark.id, "incident": incident.id}
     ticket = tickets.create(
         tx, namespace=run.namespace, type=str(inputs.get("type", "incident")),
@@ -241,7 +241,7 @@ def _do_inside(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
         service=run.service, resource=run.resource, incident=incident.id if incident else None, run=run.id,
     )  # fmt: skip
     if incident is not None:
-        correlate.link(tx, incident, ticket=ticket.id)
+        incidents.link(tx, incident, ticket=ticket.id)
     return {"ticket": ticket.id}
 
 

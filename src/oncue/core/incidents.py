@@ -1,0 +1,395 @@
+"""What happens to incidents: they open, are worked on, merge and split, resolve, close. `correlate` says which alerts
+belong together; here is what that, and people, make of an incident.
+
+A firing alert that belongs to an incident is filed under its resource and its service (`State.failing`), so that the
+next alert finds the incident; all alerts of an incident, those that may return included, are its `State.members`.
+"""
+
+from typing import Final
+
+from oncue.core import notify
+from oncue.core.alert import Alert
+from oncue.core.errors import Refusal
+from oncue.core.incident import Comment, Incident, Membership, Role, subject
+from oncue.core.prioritise import Impact, priority
+from oncue.core.severity import RANK
+from oncue.core.tx import Tx
+
+CLOSE_AFTER_S: Final = 86400.0
+"""A resolved incident closes by itself after a day."""
+
+
+def start(tx: Tx, alert: Alert, impact: Impact, owner: str | None) -> Incident:
+    """A new incident for this alert, which is not in it yet."""
+    rank, reason = priority(impact, alert.severity)
+    incident = Incident(
+        id=f"INC-{tx.count('incident')}",
+        namespace=alert.namespace,
+        title=alert.title,
+        state="open",
+        severity=alert.severity,
+        priority=rank,
+        priority_reason=reason,
+        service=alert.service,
+        resource=alert.resource if alert.service is None else None,
+        alerts_firing=0,
+        alerts_total=0,
+        opened_at=tx.now,
+        updated_at=tx.now,
+        grew_at=tx.now,
+        owner=owner,
+        impact=impact,
+    )
+    tx.save("incident", incident)
+    tx.set(tx.state.members, incident.id, {})
+    return incident
+
+
+def stand_for(tx: Tx, incident: Incident, subjects: tuple[str, ...]) -> None:
+    """New alerts about these join this incident from now on, and no other."""
+    of = tx.state.incident_of
+    for one in subjects:
+        other = tx.state.incidents.get(of.get((incident.namespace, one), ""))
+        if other is not None and other is not incident:
+            tx.touch(other)
+            other.subjects = tuple(kept for kept in other.subjects if kept != one)
+            tx.save("incident", other)
+        tx.set(of, (incident.namespace, one), incident.id)
+    incident.subjects = tuple(dict.fromkeys((*incident.subjects, *subjects)))
+
+
+def weigh(tx: Tx, incident: Incident, alert: Alert, impact: Impact, before: str | None = None) -> None:
+    """An alert of the incident is new or has changed: raise severity, impact and priority if it is worse than all others.
+    Those who were told hear of a higher priority; `before` is what they know, if that is not the present one.
+    """
+    tx.touch(incident)
+    before = before or incident.priority
+    if RANK[alert.severity] > RANK[incident.severity]:
+        incident.severity = alert.severity
+        incident.title = alert.title
+    if impact.over(incident.impact):
+        incident.impact = impact
+    rank, reason = priority(incident.impact, incident.severity)
+    if (rank, reason) != (incident.priority, incident.priority_reason) or rank != before:
+        incident.priority, incident.priority_reason = rank, reason
+        report(tx, incident, "updated")
+    if incident.priority < before:
+        notify.incident(tx, incident, alert, "escalated", ())
+
+
+# which alerts belong to it
+
+
+def add(tx: Tx, incident: Incident, alert: Alert) -> bool:
+    """Take the alert, which fires and is in no other incident. Gives whether it was not known here before."""
+    members = tx.state.members[incident.id]
+    new = alert.incident != incident.id
+    tx.touch(incident)
+    incident.alerts_firing += 1
+    incident.alerts_total += new
+    incident.grew_at = tx.now
+    tx.touch(alert)
+    alert.incident = incident.id
+    tx.set(members, alert.id, True)
+    tx.save("alert", alert)
+    file(tx, alert, incident.id, 1)
+    return new
+
+
+def file(tx: Tx, alert: Alert, incident: str, change: int, service: str | None = None) -> None:
+    """Count the firing alert in or out (1, -1) where alerts about the same look for an incident. `service` is what it
+    was filed under, if that is not its present one.
+    """
+    resources, services = tx.state.failing
+    _count(tx, resources, (alert.namespace, alert.resource), incident, change)
+    filed = service if service is not None else alert.service
+    if filed is not None:
+        _count(tx, services, (alert.namespace, filed), incident, change)
+
+
+def refile(tx: Tx, alert: Alert, service: str | None) -> None:
+    """The service of a firing alert has changed from this one."""
+    incident, services = alert.incident, tx.state.failing[1]
+    if incident is None or incident not in tx.state.incidents or alert.service == service:
+        return
+    if service is not None:
+        _count(tx, services, (alert.namespace, service), incident, -1)
+    if alert.service is not None:
+        _count(tx, services, (alert.namespace, alert.service), incident, 1)
+
+
+def _count(
+    tx: Tx, rows: dict[tuple[str, str], dict[str, int]], key: tuple[str, str], incident: str, change: int
+) -> None:
+    # Replaced, never changed in place: that is its before-image.
+    counts = dict(rows.get(key, ()))
+    counts[incident] = counts.get(incident, 0) + change
+    if not counts[incident]:
+        del counts[incident]
+    if counts:
+        tx.set(rows, key, counts)
+    else:
+        tx.unset(rows, key)
+
+
+def enrol(tx: Tx, incident: Incident, alert: Alert, rule: str, reason: str, role: Role) -> None:
+    """Note by which rule the alert belongs to the incident."""
+    member = Membership(
+        id=f"{incident.id}/{alert.id}", namespace=alert.namespace, incident=incident.id, alert=alert.id, rule=rule,
+        reason=reason, at=tx.now, role=role, by=tx.actor,
+    )  # fmt: skip
+    tx.fact(
+        "oncue.incident.alert_added", "membership", member,
+        refs=(("incident", incident.id), ("alert", alert.id)),
+        severity=alert.severity, resource=alert.resource, service=alert.service,
+    )  # fmt: skip
+    tx.save("membership", member)
+
+
+def left(tx: Tx, alert: Alert) -> None:
+    """A firing alert has resolved: its incident resolves with its last one."""
+    incident = tx.state.incidents.get(alert.incident or "")
+    if incident is None:
+        return
+    file(tx, alert, incident.id, -1)
+    tx.touch(incident)
+    incident.alerts_firing -= 1
+    incident.updated_at = tx.now
+    tx.save("incident", incident)
+    if incident.alerts_firing == 0 and incident.state in ("open", "acknowledged"):
+        _end(tx, incident, "alerts", alert)
+
+
+def absorb(tx: Tx, into: Incident, other: Incident, reason: str) -> None:
+    """The other incident is about the same: its alerts, tickets and runs are this one's from now on, and it closes."""
+    tx.touch(into)
+    tx.touch(other)
+    for id in sorted(tx.state.members[other.id]):
+        _transfer(tx, tx.state.alerts[id], other, into, "merge", reason)
+    into.told = tuple(dict.fromkeys((*into.told, *other.told)))
+    into.tickets = tuple(dict.fromkeys((*into.tickets, *other.tickets)))
+    into.runs = tuple(dict.fromkeys((*into.runs, *other.runs)))
+    into.merged = tuple(dict.fromkeys((*into.merged, other.id, *other.merged)))
+    subjects, other.subjects = other.subjects, ()
+    stand_for(tx, into, subjects)
+    other.merged_into = into.id
+    other.state = "closed"
+    other.closed_at = tx.now
+    tx.cancel(f"incident.close/{other.id}")
+    tx.unset(tx.state.members, other.id)
+    report(tx, other, "merged", live=False, refs=(("incident", into.id),))
+    if RANK[other.severity] > RANK[into.severity]:
+        into.severity, into.title = other.severity, other.title
+    if other.impact.over(into.impact):
+        into.impact = other.impact
+    into.priority, into.priority_reason = priority(into.impact, into.severity)
+    if into.owner is None:
+        into.owner = other.owner
+
+
+def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: str, reason: str) -> None:
+    """The alert, a member of `home`, is `to`'s from now on, or no one's. Both were touched."""
+    firing = alert.state == "firing"
+    tx.touch(alert)
+    tx.unset(tx.state.members[home.id], alert.id)
+    if firing:
+        file(tx, alert, home.id, -1)
+        home.alerts_firing -= 1
+    home.alerts_total -= 1
+    gone = Membership(
+        id=f"{home.id}/{alert.id}", namespace=alert.namespace, incident=home.id, alert=alert.id, rule=rule,
+        reason=reason, at=tx.now, by=tx.actor, left_at=tx.now, left_for=to.id if to is not None else None,
+    )  # fmt: skip
+    tx.fact(
+        "oncue.incident.alert_removed", "membership", gone, refs=(("incident", home.id), ("alert", alert.id)),
+        severity=alert.severity, resource=alert.resource, service=alert.service,
+    )  # fmt: skip
+    tx.save("membership", gone)
+    if home.cause == alert.id:
+        home.cause = None
+    alert.incident = to.id if to is not None else None
+    tx.save("alert", alert)
+    if to is None:
+        return
+    tx.set(tx.state.members[to.id], alert.id, True)
+    to.alerts_total += 1
+    if firing:
+        to.alerts_firing += 1
+        file(tx, alert, to.id, 1)
+    enrol(tx, to, alert, rule, reason, "related")
+
+
+# its life
+
+
+def resume(tx: Tx, incident: Incident) -> None:
+    """A resolved incident goes on. The caller touches and saves it."""
+    incident.state = "open"
+    incident.reopened += 1
+    incident.resolved_at = incident.resolved_by = None
+    tx.cancel(f"incident.close/{incident.id}")
+
+
+def _end(tx: Tx, incident: Incident, by: str, alert: Alert | None) -> None:
+    incident.state = "resolved"
+    incident.resolved_at = tx.now
+    incident.resolved_by = by
+    tx.timer_after(f"incident.close/{incident.id}", CLOSE_AFTER_S)
+    report(tx, incident, "resolved")
+    notify.incident(tx, incident, alert, "resolved", ())
+
+
+def close(tx: Tx, incident: Incident) -> None:
+    """It is done with. Raises `Refusal` incident.state unless it is resolved."""
+    _must(incident, "resolved")
+    tx.touch(incident)
+    incident.state = "closed"
+    incident.closed_at = tx.now
+    tx.cancel(f"incident.close/{incident.id}")
+    of = tx.state.incident_of
+    for one in incident.subjects:
+        tx.unset(of, (incident.namespace, one))
+    incident.subjects = ()
+    tx.unset(tx.state.members, incident.id)
+    report(tx, incident, "closed", live=False)
+
+
+# what people do
+
+
+def acknowledge(tx: Tx, incident: Incident) -> None:
+    """Someone works on it. Raises `Refusal` incident.state unless it is open."""
+    _must(incident, "open")
+    tx.touch(incident)
+    incident.state = "acknowledged"
+    incident.acknowledged_by, incident.acknowledged_at = tx.actor, tx.now
+    report(tx, incident, "acknowledged")
+
+
+def resolve(tx: Tx, incident: Incident) -> None:
+    """Someone says that it is over. Raises `Refusal` incident.state if it is over already."""
+    _must(incident, "open", "acknowledged")
+    tx.touch(incident)
+    _end(tx, incident, tx.actor, None)
+
+
+def reopen(tx: Tx, incident: Incident) -> None:
+    """It was not over. Raises `Refusal` incident.state unless it is resolved, and nothing else is open for the same."""
+    _must(incident, "resolved")
+    wanted = subject(incident.service, incident.resource)
+    other = tx.state.incidents.get(tx.state.incident_of.get((incident.namespace, wanted), ""))
+    if other is not None and other.state in ("open", "acknowledged"):
+        raise Refusal("incident.state", f"{other.id} is {other.state} for the same {wanted.partition(':')[0]}")
+    tx.touch(incident)
+    resume(tx, incident)
+    stand_for(tx, incident, (wanted,))
+    report(tx, incident, "reopened")
+
+
+def assign(tx: Tx, incident: Incident, assignee: str | None) -> None:
+    """Give it to someone; "" or None takes it from whoever had it."""
+    tx.touch(incident)
+    incident.assignee = assignee or None
+    report(tx, incident, "assigned")
+
+
+def comment(tx: Tx, incident: Incident, text: str, by: str) -> Comment:
+    """Add a remark to its timeline."""
+    remark = Comment(
+        id=tx.new_id("co"), namespace=incident.namespace, on_kind="incident", on_id=incident.id, by=by, text=text,
+        at=tx.now,
+    )  # fmt: skip
+    tx.fact("oncue.incident.commented", "comment", remark, refs=(("incident", incident.id),), service=incident.service)
+    tx.save("comment", remark)
+    return remark
+
+
+def link(tx: Tx, incident: Incident, *, ticket: str | None = None, run: str | None = None) -> None:
+    """Note a ticket or a run on the incident."""
+    tx.touch(incident)
+    if ticket is not None:
+        incident.tickets = (*incident.tickets, ticket)
+    if run is not None:
+        incident.runs = (*incident.runs, run)
+    incident.updated_at = tx.now
+    tx.save("incident", incident)
+
+
+def merge(tx: Tx, into: Incident, others: list[Incident], reason: str) -> None:
+    """Make several incidents one. Raises `Refusal` incident.state where one is resolved or closed, request.invalid for
+    one that is to become part of itself.
+    """
+    for one in (into, *others):
+        _must(one, "open", "acknowledged")
+    if into in others or not others:
+        raise Refusal("request.invalid", "name the other incidents that are to become part of this one")
+    before = into.priority
+    for other in others:
+        absorb(tx, into, other, reason or "merged by hand")
+    into.touched = True
+    report(tx, into, "updated")
+    if into.priority < before:
+        notify.incident(tx, into, None, "escalated", ())
+
+
+def move(tx: Tx, home: Incident, alerts: list[Alert], to: Incident | None, reason: str) -> None:
+    """Take alerts out of the incident and put them into another, or leave them on their own.
+
+    Raises `Refusal` incident.state where one of the two is over.
+    """
+    _must(home, "open", "acknowledged")
+    if to is not None:
+        _must(to, "open", "acknowledged")
+        if to is home:
+            raise Refusal("request.invalid", f"{home.id} is where they are")
+    said = reason or ("moved by hand" if to is not None else "taken out by hand")
+    for one in filter(None, (home, to)):
+        tx.touch(one)
+        one.touched = True
+    for alert in alerts:
+        _transfer(tx, alert, home, to, "manual", said)
+    if to is not None:
+        report(tx, to, "updated")
+    report(tx, home, "updated")
+    if home.alerts_firing == 0:
+        _end(tx, home, "alerts", None)
+
+
+def split(tx: Tx, home: Incident, alerts: list[Alert], impact: Impact, reason: str) -> Incident:
+    """Make an incident of its own of some of the alerts. It pages nobody: who works on the first one knows of it. New
+    alerts join the first one.
+
+    Raises `Refusal` as `move`, and request.invalid if nothing would be left, or nothing that fires would go.
+    """
+    _must(home, "open", "acknowledged")
+    firing = [alert for alert in alerts if alert.state == "firing"]
+    if not firing:
+        raise Refusal("request.invalid", "none of these alerts fires; an incident needs one that does")
+    if {alert.id for alert in alerts} >= set(tx.state.members[home.id]):
+        raise Refusal("request.invalid", f"these are all the alerts of {home.id}; leave one of them in it")
+    worst = max(firing, key=lambda alert: (RANK[alert.severity], alert.id))
+    incident = start(tx, worst, impact, home.owner)
+    incident.told, incident.assignee = home.told, home.assignee
+    report(tx, incident, "opened", refs=(("incident", home.id),))
+    move(tx, home, alerts, incident, reason or f"split off {home.id} by hand")
+    return incident
+
+
+def _must(incident: Incident, *states: str) -> None:
+    if incident.state not in states:
+        raise Refusal("incident.state", f"{incident.id} is {incident.state}")
+
+
+def report(tx: Tx, incident: Incident, what: str, live: bool = True, refs: tuple[tuple[str, str], ...] = ()) -> None:
+    """State as a fact what happened to the incident, which was touched before."""
+    incident.updated_at = tx.now
+    tx.fact(
+        f"oncue.incident.{what}", "incident", incident, severity=incident.severity, resource=incident.resource,
+        service=incident.service, refs=refs,
+    )  # fmt: skip
+    tx.save("incident", incident, live)
+
+
+def oldest(found: list[Incident]) -> Incident:
+    """The one that was there first, those that people have taken on before others."""
+    return min(found, key=lambda one: (one.state != "acknowledged", one.opened_at, len(one.id), one.id))

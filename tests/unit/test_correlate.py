@@ -1,0 +1,259 @@
+"""Which alerts become one incident, why, and what people make of it."""
+
+from typing import Any
+
+import pytest
+
+from oncue.core.incident import Incident
+from tests.unit.story import Story, owned
+
+
+@pytest.fixture
+def story() -> Story:
+    """Pods of a shop on a host, a database that orders and invoices need; orders and invoices have owners."""
+    story = Story()
+    story.apply("Channel", "mail", {"type": "email", "with": {"to": ["basis-1@example.com"]}})
+    story.apply("Team", "basis", {"channels": ["mail"]})
+    story.apply("Service", "orders", {"owner": "team:basis", "depends_on": ["db"]})
+    story.apply("Service", "invoices", {"owner": "team:basis", "depends_on": ["db"], "criticality": "critical"})
+    story.apply("Resource", "db", {"type": "database", "runs_on": ["host-1"]})
+    story.apply("Resource", "host-1", {"type": "host"})
+    story.apply("Resource", "orders-1", {"service": "orders"})
+    story.apply("Resource", "invoices-1", {"service": "invoices"})
+    return story
+
+
+def fails(story: Story, resource: str, severity: str = "major", **attributes: Any) -> str:
+    """A problem there. Gives the incident that it came to."""
+    story.problem(severity, resource, **attributes)
+    return incident_of(story, resource)
+
+
+def incident_of(story: Story, resource: str) -> str:
+    (found,) = {alert.incident for alert in story.state.alerts.values() if alert.resource == resource}
+    assert found is not None
+    return found
+
+
+def why(story: Story) -> tuple[str, str, str]:
+    """Rule, role and reason of the newest membership."""
+    newest = story.of("incident.alert_added")[-1]
+    return newest["rule"], newest["role"], newest["reason"]
+
+
+def open_incidents(story: Story) -> list[str]:
+    return sorted(id for id, one in story.state.incidents.items() if one.state != "resolved")
+
+
+def the(story: Story, id: str) -> Incident:
+    return story.state.incidents[id]
+
+
+def told(story: Story) -> list[str]:
+    """Reasons of the notifications so far."""
+    return [effect["payload"]["reason"] for effect in story.of("effect.requested") if effect["kind"] == "notify"]
+
+
+def test_a_symptom_joins_the_incident_of_what_it_needs(story: Story) -> None:
+    first = fails(story, "host-1")
+    assert fails(story, "orders-1") == first
+    assert why(story)[:2] == ("upstream", "symptom")
+
+
+def test_the_reason_names_the_way(story: Story) -> None:
+    fails(story, "host-1")
+    story.problem("major", "orders-9", service="orders")
+    assert why(story) == ("upstream", "symptom", "host-1 fails: orders depends on db, db runs on host-1")
+
+
+def test_the_nearest_cause_takes_the_symptom(story: Story) -> None:
+    host = fails(story, "host-1")
+    assert fails(story, "db") == host
+    assert why(story)[2] == "host-1 fails: db runs on host-1"
+    story.problem("major", "anything", service="invoices")
+    assert why(story)[2] == "db fails: invoices depends on db"
+
+
+def test_a_cause_that_comes_last_is_known_for_one_and_makes_the_incident_matter_more(story: Story) -> None:
+    first = fails(story, "front", service="orders")
+    story.wait("1m")
+    assert fails(story, "db") == first
+    assert why(story) == ("downstream", "cause", "it explains orders: db is needed by orders")
+    (db,) = (alert.id for alert in story.state.alerts.values() if alert.resource == "db")
+    assert the(story, first).cause == db
+    assert (the(story, first).alerts_firing, open_incidents(story)) == (2, [first])
+    assert told(story) == ["first", "escalated"]
+
+
+def two_that_share(story: Story) -> tuple[str, str]:
+    """Two incidents of services that need one database, which no rule has put together."""
+    story.apply("Resource", "others-1", {"depends_on": ["db"]})
+    story.apply("Resource", "others-2", {"depends_on": ["db"]})
+    story.apply("Resource", "others-3", {"depends_on": ["db"]})
+    return fails(story, "orders-1"), fails(story, "invoices-1", type="job.failed")
+
+
+def test_two_of_many_that_share_a_need_stay_apart_until_the_need_fails(story: Story) -> None:
+    orders, invoices = two_that_share(story)
+    assert orders != invoices
+    fails(story, "db", "critical")
+    assert open_incidents(story) == [orders]
+    merged = story.of("incident.merged")[0]
+    assert (merged["id"], merged["merged_into"], merged["state"]) == (invoices, orders, "closed")
+    moved = [one for one in story.of("incident.alert_added") if one["rule"] == "merge"]
+    assert [one["reason"] for one in moved] == ["db fails: db is needed by invoices"]
+    assert the(story, orders).merged == (invoices,)
+    assert the(story, orders).alerts_firing == 3
+    assert told(story) == ["first", "first", "escalated"]
+
+
+def test_most_of_what_shares_a_need_suspects_it(story: Story) -> None:
+    first = fails(story, "orders-1")
+    story.apply("Resource", "reports", {"depends_on": ["db"]})
+    assert fails(story, "reports", type="report.late") == first
+    assert why(story) == ("common", "symptom", "2 of the 3 that need db fail: it is suspected itself")
+
+
+def test_what_has_not_grown_for_long_is_another_matter(story: Story) -> None:
+    old = fails(story, "host-1")
+    story.wait("16m")
+    story.problem("major", "orders-9", service="orders")
+    assert incident_of(story, "orders-9") != old
+
+
+def test_an_incident_that_is_not_young_is_not_merged_by_a_rule(story: Story) -> None:
+    orders, invoices = two_that_share(story)
+    for _ in range(3):
+        story.wait("6m")
+        story.problem("major", "orders-1", check=f"again at {story.now}")
+        story.problem("major", "invoices-1", check=f"again at {story.now}")
+    fails(story, "db", "critical")
+    assert open_incidents(story) == sorted([orders, invoices])
+
+
+def test_incidents_of_two_people_are_not_merged_by_a_rule(story: Story) -> None:
+    for incident, who in zip(two_that_share(story), ("user:basis-1", "user:basis-2"), strict=True):
+        story.send("oncue.command.incident.acknowledge", {"incident": incident}, actor=who)
+    fails(story, "db", "critical")
+    assert len(open_incidents(story)) == 2
+
+
+def test_unrelated_faults_stay_apart(story: Story) -> None:
+    story.apply("Resource", "switch-7", {})
+    assert fails(story, "db") != fails(story, "switch-7")
+    assert fails(story, "unheard-of") not in (incident_of(story, "db"), incident_of(story, "switch-7"))
+
+
+def test_what_depends_on_it_makes_a_fault_matter(story: Story) -> None:
+    incident = the(story, fails(story, "host-1"))
+    assert incident.priority == "P1"
+    assert incident.priority_reason == (
+        "impact critical (invoices is critical: host-1 carries db, db is needed by invoices) x urgency major (severity major)"
+    )
+
+
+def test_an_owner_is_told_once_the_fault_concerns_one(story: Story) -> None:
+    fails(story, "host-1")
+    assert told(story) == []
+    assert story.of("notification.skipped")[0]["reason"] == "no_addressee"
+    fails(story, "orders-1")
+    assert told(story) == ["first"]
+
+
+def test_the_incident_ends_with_its_last_alert_wherever_that_came_from(story: Story) -> None:
+    orders, _ = two_that_share(story)
+    fails(story, "db", "critical")
+    story.clear("db")
+    story.clear("orders-1")
+    assert the(story, orders).state == "open"
+    story.clear("invoices-1", type="job.failed")
+    assert the(story, orders).state == "resolved"
+    story.wait("1m")
+    assert fails(story, "invoices-1", type="job.failed") == orders
+    assert the(story, orders).state == "open"
+
+
+def test_an_alert_that_returns_quietly_counts_where_it_was(story: Story) -> None:
+    incident = fails(story, "db")
+    story.problem("major", "db", check="other")
+    story.clear("db", check="other")
+    ends = {"starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-01T09:00:00Z", "comment": "x"}
+    story.send("oncue.command.silence.set", {**ends, "matchers": [{"name": "check", "value": "other"}]})
+    story.problem("major", "db", check="other")
+    assert the(story, incident).alerts_firing == 2
+    story.clear("db", check="other")
+    assert (the(story, incident).alerts_firing, the(story, incident).state) == (1, "open")
+
+
+def test_an_alert_that_returns_quietly_after_its_incident_is_heard_when_quiet_ends(story: Story) -> None:
+    owned(story)
+    incident = fails(story, "db-1")
+    story.clear("db-1")
+    ends = {"starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-01T03:05:00Z", "comment": "x"}
+    story.send("oncue.command.silence.set", {**ends, "matchers": [{"name": "resource", "value": "db-1"}]})
+    story.problem(resource="db-1")
+    assert the(story, incident).state == "resolved"
+    story.wait("6m")
+    assert (incident_of(story, "db-1"), the(story, incident).state) == (incident, "open")
+    assert told(story) == ["first", "resolved", "repeat"]
+
+
+def test_incidents_are_merged_by_hand_and_no_rule_touches_them_then(story: Story) -> None:
+    orders, invoices = two_that_share(story)
+    alone = fails(story, "unheard-of")
+    reply = story.send("oncue.command.incident.merge", {"incident": alone, "incidents": [orders], "reason": "same job"})
+    assert (reply["alerts_firing"], reply["merged"]) == (2, (orders,))
+    assert why(story) == ("merge", "related", "same job")
+    assert fails(story, "orders-1", check="other") == alone
+    fails(story, "db", "critical")
+    assert invoices in open_incidents(story) and alone in open_incidents(story)
+
+
+def test_alerts_move_split_off_and_stand_alone_by_hand(story: Story) -> None:
+    incident = fails(story, "db")
+    for check in ("a", "b", "c"):
+        story.problem("minor", "db", check=check)
+    a, b, c = (next(id for id, one in story.state.alerts.items() if one.check == check) for check in ("a", "b", "c"))
+    fresh = story.send("oncue.command.incident.split", {"incident": incident, "alerts": [a, b]}, actor="user:basis-1")
+    assert (fresh["alerts_firing"], the(story, incident).alerts_firing) == (2, 2)
+    assert story.of("incident.alert_added")[-1]["by"] == "user:basis-1"
+    story.send("oncue.command.incident.move", {"incident": fresh["id"], "alerts": [a], "to": incident})
+    story.send("oncue.command.incident.move", {"incident": incident, "alerts": [c], "reason": "noise"})
+    assert story.state.alerts[c].incident is None
+    gone = story.of("incident.alert_removed")[-1]
+    assert (gone["reason"], gone["left_for"], gone["alert"]) == ("noise", None, c)
+    story.send("oncue.command.incident.move", {"incident": fresh["id"], "alerts": [b], "to": incident})
+    assert the(story, fresh["id"]).state == "resolved"
+    story.problem("minor", "db", check="d")
+    assert [one.incident for one in story.state.alerts.values() if one.check == "d"] == [incident]
+
+
+@pytest.mark.parametrize(
+    ("verb", "data", "code"),
+    [
+        ("merge", {"incident": "INC-1", "incidents": ["INC-1"]}, "request.invalid"),
+        ("merge", {"incident": "INC-1", "incidents": []}, "request.invalid"),
+        ("merge", {"incident": "INC-1", "incidents": ["INC-9"]}, "incident.not_found"),
+        ("move", {"incident": "INC-1", "alerts": []}, "request.invalid"),
+        ("move", {"incident": "INC-1", "alerts": ["al-x"]}, "incident.not_member"),
+        ("move", {"incident": "INC-1", "alerts": ["db"], "to": "INC-1"}, "request.invalid"),
+        ("split", {"incident": "INC-1", "alerts": ["db"]}, "request.invalid"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    story: Story, verb: str, data: dict[str, Any], code: str
+) -> None:
+    fails(story, "db")
+    (alert,) = story.state.alerts
+    given = {**data, **({"alerts": [alert if id == "db" else id for id in data["alerts"]]} if "alerts" in data else {})}
+    before = story.state.dump()
+    assert story.refused(f"oncue.command.incident.{verb}", given) == code
+    story.state.position -= 1
+    assert story.state.dump() == before
+
+
+def test_the_topology_of_one_namespace_is_not_that_of_another(story: Story) -> None:
+    first = fails(story, "host-1")
+    story.problem("major", "db", namespace="other")
+    (alert,) = [one for one in story.state.alerts.values() if one.namespace == "other"]
+    assert alert.incident != first
