@@ -72,7 +72,7 @@ def weigh(tx: Tx, incident: Incident, alert: Alert, impact: Impact, before: str 
     rank, reason = priority(incident.impact, incident.severity)
     if (rank, reason) != (incident.priority, incident.priority_reason) or rank != before:
         incident.priority, incident.priority_reason = rank, reason
-        report(tx, incident, "updated")
+        report(tx, incident, "oncue.incident.updated")
     if incident.priority < before:
         notify.incident(tx, incident, alert, "escalated", ())
 
@@ -177,7 +177,7 @@ def absorb(tx: Tx, into: Incident, other: Incident, reason: str) -> None:
     other.closed_at = tx.now
     tx.cancel(f"incident.close/{other.id}")
     tx.unset(tx.state.members, other.id)
-    report(tx, other, "merged", live=False, refs=(("incident", into.id),))
+    report(tx, other, "oncue.incident.merged", live=False, refs=(("incident", into.id),))
     if RANK[other.severity] > RANK[into.severity]:
         into.severity, into.title = other.severity, other.title
     if other.impact.over(into.impact):
@@ -235,7 +235,7 @@ def _end(tx: Tx, incident: Incident, by: str, alert: Alert | None) -> None:
     incident.resolved_at = tx.now
     incident.resolved_by = by
     tx.timer_after(f"incident.close/{incident.id}", CLOSE_AFTER_S)
-    report(tx, incident, "resolved")
+    report(tx, incident, "oncue.incident.resolved")
     notify.incident(tx, incident, alert, "resolved", ())
 
 
@@ -251,7 +251,7 @@ def close(tx: Tx, incident: Incident) -> None:
         tx.unset(of, (incident.namespace, one))
     incident.subjects = ()
     tx.unset(tx.state.members, incident.id)
-    report(tx, incident, "closed", live=False)
+    report(tx, incident, "oncue.incident.closed", live=False)
 
 
 # what people do
@@ -263,7 +263,7 @@ def acknowledge(tx: Tx, incident: Incident) -> None:
     tx.touch(incident)
     incident.state = "acknowledged"
     incident.acknowledged_by, incident.acknowledged_at = tx.actor, tx.now
-    report(tx, incident, "acknowledged")
+    report(tx, incident, "oncue.incident.acknowledged")
 
 
 def resolve(tx: Tx, incident: Incident) -> None:
@@ -283,14 +283,14 @@ def reopen(tx: Tx, incident: Incident) -> None:
     tx.touch(incident)
     resume(tx, incident)
     stand_for(tx, incident, (wanted,))
-    report(tx, incident, "reopened")
+    report(tx, incident, "oncue.incident.reopened")
 
 
 def assign(tx: Tx, incident: Incident, assignee: str | None) -> None:
     """Give it to someone; "" or None takes it from whoever had it."""
     tx.touch(incident)
     incident.assignee = assignee or None
-    report(tx, incident, "assigned")
+    report(tx, incident, "oncue.incident.assigned")
 
 
 def comment(tx: Tx, incident: Incident, text: str, by: str) -> Comment:
@@ -327,7 +327,7 @@ def merge(tx: Tx, into: Incident, others: list[Incident], reason: str) -> None:
     for other in others:
         absorb(tx, into, other, reason or "merged by hand")
     into.touched = True
-    report(tx, into, "updated")
+    report(tx, into, "oncue.incident.updated")
     if into.priority < before:
         notify.incident(tx, into, None, "escalated", ())
 
@@ -349,8 +349,8 @@ def move(tx: Tx, home: Incident, alerts: list[Alert], to: Incident | None, reaso
     for alert in alerts:
         _transfer(tx, alert, home, to, "manual", said)
     if to is not None:
-        report(tx, to, "updated")
-    report(tx, home, "updated")
+        report(tx, to, "oncue.incident.updated")
+    report(tx, home, "oncue.incident.updated")
     if home.alerts_firing == 0:
         _end(tx, home, "alerts", None)
 
@@ -370,7 +370,7 @@ def split(tx: Tx, home: Incident, alerts: list[Alert], impact: Impact, reason: s
     worst = max(firing, key=lambda alert: (RANK[alert.severity], alert.id))
     incident = start(tx, worst, impact, home.owner)
     incident.told, incident.assignee = home.told, home.assignee
-    report(tx, incident, "opened", refs=(("incident", home.id),))
+    report(tx, incident, "oncue.incident.opened", refs=(("incident", home.id),))
     move(tx, home, alerts, incident, reason or f"split off {home.id} by hand")
     return incident
 
@@ -380,11 +380,11 @@ def _must(incident: Incident, *states: str) -> None:
         raise Refusal("incident.state", f"{incident.id} is {incident.state}")
 
 
-def report(tx: Tx, incident: Incident, what: str, live: bool = True, refs: tuple[tuple[str, str], ...] = ()) -> None:
+def report(tx: Tx, incident: Incident, type: str, live: bool = True, refs: tuple[tuple[str, str], ...] = ()) -> None:
     """State as a fact what happened to the incident, which was touched before."""
     incident.updated_at = tx.now
     tx.fact(
-        f"oncue.incident.{what}", "incident", incident, severity=incident.severity, resource=incident.resource,
+        type, "incident", incident, severity=incident.severity, resource=incident.resource,
         service=incident.service, refs=refs,
     )  # fmt: skip
     tx.save("incident", incident, live)
