@@ -72,7 +72,7 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     if place.role == "cause":
         incident.cause = alert.id
     if opened or reopened:
-        incidents.report(tx, incident, "oncue.incident.opened" if opened else "reopened")
+        incidents.report(tx, incident, "oncue.incident.opened" if opened else "oncue.incident.reopened")
     if new:
         incidents.enrol(tx, incident, alert, place.rule, place.reason, place.role)
     for other, step in explained:
