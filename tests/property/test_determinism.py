@@ -35,6 +35,26 @@ POLICIES = {
         "condition": {"value": "event.data.value", "fire_above": 90, "clear_below": 70, "for": "1m"},
         "alert": {"severity": "minor"},
     },
+    "mean": {
+        "match": {"types": ["cpu.used"]},
+        "condition": {"avg": "event.data.value", "within": "10m", "fire_above": 60, "min_count": 2},
+        "alert": {"title": "mean ${value}"},
+    },
+    "silent": {"match": {"types": ["disk.*"]}, "condition": {"absent": "9m", "forget_after": "30m"}, "alert": {}},
+    "then": {
+        "match": {"types": ["disk.full", "job.failed"]},
+        "condition": {
+            "sequence": [{"types": ["disk.full"]}, {"types": ["job.failed"], "not": True}],
+            "within": "5m",
+            "max_keys": 5,
+        },
+        "alert": {"severity": "major"},
+    },
+    "rare": {
+        "match": {"types": ["net.drop"]},
+        "condition": {"once_after": "1m"},
+        "respond": [{"run": {"workflow": "look"}}],
+    },
     "run": {
         "match": {"types": ["job.failed"], "where": "event.labels.env == 'prod'"},
         "respond": [{"run": {"workflow": "look"}}],

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from oncue.core import heartbeats, monitors
+from oncue.core import detect, heartbeats, monitors
 from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS, Manifest, MonitorSpec, Spec
 from oncue.core.references import references, users
@@ -108,7 +108,7 @@ def _one(tx: Tx, change: Change) -> dict[str, Any]:
     else:
         manifest = known
         if known.kind == "Policy" and _judges_otherwise(known.spec, change.spec):
-            _drop_windows(tx, f"{known.namespace}/{known.name}")
+            detect.forget(tx, f"{known.namespace}/{known.name}")
         tx.touch(manifest)
         manifest.generation += 1
         manifest.hash, manifest.labels, manifest.owner = digest, change.labels, change.owner
@@ -124,6 +124,7 @@ def _took(tx: Tx, manifest: Manifest) -> None:
     if manifest.kind == "Policy":
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.put(manifest)
+        detect.expect(tx, tx.state.policies.by_id[f"{manifest.namespace}/{manifest.name}"])
     elif manifest.kind == "Monitor":
         monitors.expect(tx, manifest)
         if msgspec.convert(manifest.spec, MonitorSpec).uses == "heartbeat":
@@ -142,7 +143,7 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
     tx.fact("oncue.manifest.deleted", "manifest", manifest)
     tx.save("manifest", manifest, live=False)
     if manifest.kind == "Policy":
-        _drop_windows(tx, id)
+        detect.forget(tx, id)
         tx.cell("policy_stats", id, None)
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.drop(manifest.namespace, manifest.name)
@@ -174,23 +175,6 @@ def _renode(state: State, manifest_id: str) -> None:
 
 def _judges_otherwise(before: Any, after: Any) -> bool:
     return (before.get("match"), before.get("condition")) != (after.get("match"), after.get("condition"))
-
-
-def _drop_windows(tx: Tx, policy: str) -> None:
-    for cell in sorted(tx.state.windows):
-        window = tx.state.windows[cell]
-        if window.policy != policy:
-            continue
-        for handler in ("for", "count", "limits"):
-            tx.cancel(f"window.{handler}/{cell}")
-        if window.fingerprint is not None:
-            held = (window.namespace, window.fingerprint)
-            left = tuple(other for other in tx.state.held_of.get(held, ()) if other != cell)
-            if left:
-                tx.set(tx.state.held_of, held, left)
-            else:
-                tx.unset(tx.state.held_of, held)
-        tx.cell("window", cell, None)
 
 
 def _recatalogue(state: State, manifest_id: str) -> None:

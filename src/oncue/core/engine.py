@@ -31,7 +31,7 @@ from oncue.core import (
 )
 from oncue.core import event as events
 from oncue.core.alert import Alert
-from oncue.core.detect import Finding
+from oncue.core.conditions.finding import Finding
 from oncue.core.effect import EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
@@ -269,29 +269,14 @@ class Engine:
             raise ValueError(f"no one waits for the timer {what}/{of}")
 
     def _window_timer(self, what: str, of: str) -> None:
-        if what == "window.for":
-            self._lasted(of)
-        elif what == "window.count":
-            finding = detect.aged(self._tx, of)
-            if finding is not None:
-                self._cleared(finding)
-        else:
+        if what == detect.LIMITS:
             respond.limits_over(self._tx, of)
-
-    def _lasted(self, cell: str) -> None:
-        finding = detect.lasted(self._tx, cell)
-        if finding is None or finding.window is None:
             return
-        window = finding.window
-        seen = Seen(
-            self.state, events.decode(window.event), window.event, window.event_namespace, window.origin,
-            window.event_position,
-        )  # fmt: skip
-        if seen.type == "oncue.sample":
-            metric = finding.policy.types[0] if finding.policy.types else ""
-            found = [one for one in normalise.readings(self.state, seen) if one.type == metric or not metric]
-            seen = next((one for one in found if one.resource == finding.key), found[0] if found else seen)
-        self._raise(seen, [finding])
+        finding = detect.due(self._tx, what, of)
+        if finding is not None and finding.outcome == "cleared":
+            self._cleared(finding)
+        elif finding is not None:
+            self._raise(detect.carried(self._tx, finding), [finding])
 
     # own inputs
 
@@ -353,6 +338,7 @@ class Engine:
                 tx.save("alert", alert)
         for id in sorted(state.cells["heartbeat"]):
             heartbeats.extend(tx, id, absence)
+        detect.excuse(tx, absence)
 
     def _settle_begun(self) -> None:
         """What had begun, and must not be done twice, has an unknown outcome."""
@@ -383,7 +369,7 @@ class Engine:
                 deduplicate.repeat(tx, alert, deadline)
                 if seen.origin.startswith("monitor:") and seen.event.title not in (None, alert.title):
                     self._reword(seen, alert)
-                findings = detect.windowed(tx, seen)
+                findings = self._judged(seen)
                 if findings:
                     self._windows(seen, findings, alert)
                 return
@@ -392,13 +378,22 @@ class Engine:
             self._recovery(seen)
         else:
             findings = detect.immediate(tx, seen)
-            windows = detect.windowed(tx, seen)
+            windows = self._judged(seen)
             for finding in findings:
                 if respond.guard(tx, finding, seen):
                     alert = self._raise_shaped(seen, [finding]) if finding.policy.alert is not None else None
                     respond.respond(tx, finding, seen, alert)
             if windows:
                 self._windows(seen, windows, None)
+
+    def _judged(self, seen: Seen) -> list[Finding]:
+        """What the conditions over time make of the event. Of which there were windows for too many keys is said."""
+        findings = detect.windowed(self._tx, seen)
+        for finding in findings:
+            if finding.outcome == "unjudged":
+                detail = f"there are windows for too many keys; {finding.key} and others are not judged"
+                respond.decide(self._tx, finding, seen, "blocked", "keys_full", detail)
+        return findings
 
     def _reword(self, seen: Seen, alert: Alert) -> None:
         """A monitor finds the same thing otherwise than before. What a policy worded stays as it has it."""
@@ -411,7 +406,7 @@ class Engine:
         """An alert begins, returns or changes, unless a condition over time holds it back."""
         tx = self._tx
         findings = [finding for finding in detect.immediate(tx, seen) if respond.guard(tx, finding, seen)]
-        windows = detect.windowed(tx, seen)
+        windows = self._judged(seen)
         met = [w for w in windows if w.outcome == "met" and _own_condition(w) and respond.guard(tx, w, seen)]
         holding = [
             w for w in windows
@@ -423,7 +418,7 @@ class Engine:
         )
         if holding and not any(finding.policy.alert is not None for finding in shapers):
             for finding in holding:
-                if detect.just_began(tx, finding):
+                if finding.began:
                     detail = "the alert is held until its condition is met"
                     respond.decide(tx, finding, seen, "blocked", "window_not_met", detail)
             for finding in findings:
@@ -495,6 +490,9 @@ class Engine:
         for finding in detect.immediate(tx, seen):
             if respond.guard(tx, finding, seen):
                 respond.respond(tx, finding, seen, None)
+        windows = self._judged(seen)
+        if windows:
+            self._windows(seen, windows, None)
 
     def _resolve(self, alert: Alert, by: str) -> None:
         tx = self._tx
@@ -539,12 +537,11 @@ class Engine:
             if respond.guard(tx, finding, seen):
                 alert = self._raise_shaped(seen, [finding]) if finding.policy.alert is not None else None
                 respond.respond(tx, finding, seen, alert)
-        windows = detect.windowed(tx, seen)
+        windows = self._judged(seen)
         if windows:
             self._windows(seen, windows, None)
 
 
 def _own_condition(finding: Finding) -> bool:
     """Whether the condition is about the event's own alert, and not one that the policy makes for a key of its own."""
-    condition = finding.policy.condition
-    return condition is None or (condition.value is None and not condition.by)
+    return finding.policy.about_event

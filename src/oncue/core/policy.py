@@ -10,12 +10,17 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core import hours
 from oncue.core.duration import seconds
 from oncue.core.expression import glob, is_glob
-from oncue.core.manifest import Manifest, PolicySpec, ServiceSpec
+from oncue.core.manifest import Condition, Manifest, Match, PolicySpec, ServiceSpec
 
 NEAR_MISSES: Final = 20
 """How many a policy keeps."""
+
+
+LATE_AFTER: Final = "10m"
+"""How old an event may be by its own time, and still be one of the present."""
 
 
 class NearMiss(msgspec.Struct, frozen=True):
@@ -37,15 +42,57 @@ class PolicyStats(msgspec.Struct, frozen=True):
     """It should have responded, and could not, or not wholly."""
     last_fired_at: datetime | None = None
     near_misses: tuple[NearMiss, ...] = ()
+    unjudged: int = 0
+    """Events that were not judged, because there were windows for too many keys."""
+
+
+FORMS: Final = (
+    "count", "avg", "min", "max", "sum", "p95", "rate", "absent", "sequence", "all", "any", "first", "once_after",
+    "accumulate", "new_value", "value", "for",
+)  # fmt: skip
+"""The conditions over time. A policy's is the first of these that it gives: `for` with `value` is a `value`."""
+
+COUNTS_PROBLEMS: Final = frozenset({"for", "count", "rate", "first", "once_after", "accumulate", "new_value"})
+"""Conditions that a recovery does not count for, unless `match.severities` names `clear`."""
+
+
+def form_of(condition: Condition) -> str:
+    """Which of `FORMS` it is; empty if none."""
+    return next((form for form in FORMS if getattr(condition, "for_" if form == "for" else form) is not None), "")
+
+
+class Selector:
+    """One of several selectors of a condition, within the policy's own."""
+
+    __slots__ = ("labels", "match", "unless")
+
+    def __init__(self, match: Match) -> None:
+        self.match: Final = match
+        self.labels: Final = [(name, _values(wanted)) for name, wanted in sorted(match.labels.items())]
+        self.unless: Final = bool(getattr(match, "not_", False))
+
+    def selects(self, type: str, severity: str | None, resource: str, service: str | None, source: str,
+                labels: dict[str, str]) -> bool:  # fmt: skip
+        """Whether all of it but `where` holds."""
+        match = self.match
+        return (
+            (not match.types or _any(match.types, type))
+            and (not match.severities or severity in match.severities)
+            and (not match.resources or _any(match.resources, resource))
+            and (not match.services or (service is not None and _any(match.services, service)))
+            and (not match.sources or _any(match.sources, source))
+            and all(labels.get(name) in wanted for name, wanted in self.labels)
+        )
 
 
 class Policy:
     """A compiled policy. Its expressions compile at first use, so that 10,000 of them load at once."""
 
     __slots__ = (
-        "alert", "condition", "cooldown_s", "for_s", "generation", "id", "labels", "max_runs", "max_runs_within_s",
-        "name", "namespace", "observe", "resources", "services", "severities", "skip_when", "sources", "spec",
-        "types", "where", "windowed", "within_s",
+        "about_event", "absent_s", "alert", "condition", "cooldown_s", "for_s", "form", "generation",
+        "hears_recovery", "hours",
+        "id", "keys", "labels", "late_after_s", "max_runs", "max_runs_within_s", "name", "namespace", "observe",
+        "once_after_s", "resources", "selectors", "services", "severities", "skip_when", "sources", "spec", "types", "where", "windowed", "within_s",
     )  # fmt: skip
 
     def __init__(self, manifest: Manifest) -> None:
@@ -56,21 +103,31 @@ class Policy:
         self.id: Final = f"{manifest.namespace}/{manifest.name}"
         self.generation: Final = manifest.generation
         self.observe: Final = spec.mode == "observe"
-        match = spec.match
-        self.types: Final = match.types
+        match, condition = spec.match, spec.condition
+        steps: list[Any] = [] if condition is None else condition.sequence or condition.all or condition.any or []
+        self.selectors: Final = [Selector(step) for step in steps]
+        self.types: Final = match.types or _types_of(steps)
         self.severities: Final = frozenset(match.severities)
         self.labels: Final = [(name, _values(wanted)) for name, wanted in sorted(match.labels.items())]
         self.resources: Final = match.resources
         self.services: Final = match.services
         self.sources: Final = match.sources
         self.where: Final = match.where
-        self.condition: Final = spec.condition
+        self.condition: Final = condition
+        self.form: Final = form_of(condition) if condition is not None else ""
+        self.about_event: Final = condition is None or (self.form in ("for", "count") and not condition.by)
+        """Whether what it judges is the event's own alert, and not one that the policy makes for a key of its own."""
+        self.hears_recovery: Final = self.form not in COUNTS_PROBLEMS or "clear" in match.severities
         self.alert: Final = spec.alert
         self.skip_when: Final = spec.skip_when
         self.windowed: Final = spec.condition is not None
-        condition = spec.condition
         self.for_s: Final = seconds(condition.for_) if condition is not None and condition.for_ else 0.0
         self.within_s: Final = seconds(condition.within) if condition is not None and condition.within else 0.0
+        self.absent_s: Final = seconds(condition.absent) if condition is not None and condition.absent else 0.0
+        self.once_after_s: Final = seconds(condition.once_after) if condition and condition.once_after else 0.0
+        self.keys: Final = frozenset(condition.keys) if condition is not None else frozenset()
+        self.hours: Final = hours.parse(spec.only_during) if spec.only_during is not None else None
+        self.late_after_s: Final = seconds(spec.late_after or LATE_AFTER)
         limits = spec.limits
         self.cooldown_s: Final = seconds(limits.cooldown) if limits and limits.cooldown else 0.0
         self.max_runs: Final = limits.max_runs.count if limits and limits.max_runs else 0
@@ -95,6 +152,11 @@ class Policy:
             and (not self.services or (service is not None and _any(self.services, service)))
             and (not self.sources or _any(self.sources, source))
         )
+
+
+def _types_of(steps: list[Any]) -> list[str]:
+    """The types that any of the selectors takes; empty if one of them takes every type."""
+    return list(dict.fromkeys(type for step in steps for type in step.types)) if all(s.types for s in steps) else []
 
 
 def _values(wanted: str | list[str]) -> tuple[str, ...]:

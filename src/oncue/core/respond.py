@@ -4,14 +4,16 @@ Every decision is a fact: `oncue.policy.fired`, `oncue.policy.blocked` or `oncue
 decided and a reason.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from oncue.core import incidents, notify, tickets, workflow
 from oncue.core.alert import Alert
-from oncue.core.detect import Finding, window_key, within
+from oncue.core.conditions.finding import Finding, is_late
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, holds, render, spoken
 from oncue.core.incident import Incident
@@ -21,7 +23,7 @@ from oncue.core.policy import Policy, PolicyStats, stats_with
 from oncue.core.shape import addressees
 from oncue.core.ticket import Ticket
 from oncue.core.tx import Tx
-from oncue.core.window import Window
+from oncue.core.window import Window, instants, micros, packed, span, window_key
 
 
 class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -37,7 +39,8 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
     outcome: str
     """`fired`, `blocked`, or `failed`: it should have responded and could not, or not wholly."""
     reason: str
-    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `cooldown`, `max_runs`, `depth`, `error`; or
+    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `outside_hours`, `late`, `cooldown`, `max_runs`,
+    `keys_full` (there are windows for too many keys), `depth`, `error`; or
     `response_failed`, or `shape_failed`: a text of its `alert` did not evaluate. `runs` and `tickets` are what was done nevertheless."""
     detail: str = ""
     values: dict[str, Any] = {}
@@ -48,8 +51,16 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def guard(tx: Tx, finding: Finding, seen: Seen) -> bool:
-    """Whether the policy may shape and respond at all: not only observing, and no `skip_when` holds."""
+    """Whether the policy may shape and respond at all: not only observing, within its hours, for an event that is not late,
+    and no `skip_when` holds."""
     policy = finding.policy
+    if policy.spec.late_after is not None and seen.position == tx.cause.position and is_late(tx, policy, seen):
+        detail = f"its time {seen.event.time} is older than {policy.late_after_s:g} s"
+        decide(tx, finding, seen, "blocked", "late", detail)
+        return False
+    if policy.hours is not None and not policy.hours.cover(tx.now.astimezone(_zone(policy.hours.zone))):
+        decide(tx, finding, seen, "blocked", "outside_hours", f"only_during: {policy.spec.only_during}")
+        return False
     for text in policy.skip_when:
         try:
             if holds(text, seen.scope):
@@ -62,6 +73,11 @@ def guard(tx: Tx, finding: Finding, seen: Seen) -> bool:
         decide(tx, finding, seen, "blocked", "observe_only", "mode: observe")
         return False
     return True
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
 
 
 def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
@@ -175,20 +191,20 @@ def _within_limits(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None, in
     if not longest:
         return True
     cell = window_key(f"{policy.id}#limits", finding.key)
-    window: Window = tx.state.windows.get(cell) or Window(policy.id, policy.namespace, finding.key)
-    times = within(window.times, tx.now, longest)
-    if policy.cooldown_s and times and tx.now - times[-1] < timedelta(seconds=policy.cooldown_s):
-        since = (tx.now - times[-1]).total_seconds()
+    window, now = tx.state.windows.get(cell) or Window(), micros(tx.now)
+    times = [at for at in instants(window.times) if at > now - span(longest)]
+    if policy.cooldown_s and times and now - times[-1] < span(policy.cooldown_s):
+        since = (now - times[-1]) / 1_000_000
         detail = f"fired {since:.0f} s ago; cooldown is {policy.cooldown_s:g} s"
         decide(tx, finding, seen, "blocked", "cooldown", detail, alert=alert, incident=incident)
         return False
-    recent = within(times, tx.now, policy.max_runs_within_s) if policy.max_runs else ()
+    recent = [at for at in times if at > now - span(policy.max_runs_within_s)] if policy.max_runs else []
     if policy.max_runs and len(recent) >= policy.max_runs:
         detail = f"{len(recent)} within {policy.max_runs_within_s:g} s; at most {policy.max_runs}"
         decide(tx, finding, seen, "blocked", "max_runs", detail, alert=alert, incident=incident)
         return False
-    keep = (*times, tx.now)[-max(policy.max_runs, 1) :]
-    tx.cell("window", cell, msgspec.structs.replace(window, times=keep))
+    keep = [*times, now][-max(policy.max_runs, 1) :]
+    tx.cell("window", cell, Window(times=packed(keep)))
     tx.timer_after(f"window.limits/{cell}", longest)
     return True
 

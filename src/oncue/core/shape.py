@@ -10,7 +10,8 @@ import msgspec
 
 from oncue.core import event as events
 from oncue.core.alert import Crossing
-from oncue.core.detect import Finding, policy_fingerprint
+from oncue.core.conditions.finding import Finding
+from oncue.core.detect import policy_fingerprint
 from oncue.core.duration import seconds
 from oncue.core.expression import Failed, render, spoken
 from oncue.core.normalise import Seen
@@ -53,7 +54,7 @@ def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
     asked = Draft(
         namespace=seen.namespace,
         fingerprint=seen.fingerprint,
-        severity=seen.severity or "warning",
+        severity=seen.severity if seen.severity and seen.signal != "recovery" else "warning",
         event_severity=seen.severity or "",
         title=_title(seen, data),
         resource=seen.resource,
@@ -87,7 +88,7 @@ def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
         value=window.value if window is not None else None, limit=window.limit if window is not None else None
     )
     faults: list[str] = []
-    own = window is not None and window.fingerprint is None and (bool(window.value is not None) or _keyed(policy))
+    own = window is not None and window.fingerprint is None and not policy.about_event
     fingerprint = _said(wanted.fingerprint, scope, faults, 255)
     if fingerprint is not None:
         asked.fingerprint = fingerprint
@@ -117,10 +118,6 @@ def _said(text: str | None, scope: Any, faults: list[str], limit: int = TEXT_LIM
     except Failed as failure:
         faults.append(str(failure))
         return None
-
-
-def _keyed(policy: Any) -> bool:
-    return policy.condition is not None and bool(policy.condition.by)
 
 
 def addressees(notify: Any) -> tuple[str, ...]:

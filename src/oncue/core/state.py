@@ -23,7 +23,7 @@ from oncue.core.silence import Silence
 from oncue.core.ticket import Ticket
 from oncue.core.timer import Timer, Timers
 from oncue.core.topology import NODE_KINDS, Topology
-from oncue.core.window import Window
+from oncue.core.window import Window, owner_of
 
 Failing = dict[tuple[str, str], dict[str, int]]
 """(namespace, name) -> the incidents in which alerts fire there, and how many in each."""
@@ -85,6 +85,8 @@ class State:
         self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
+        self.windows_of: dict[str, int] = {}
+        """Policy -> how many windows its condition has; `` -> how many there are. A policy's limits have theirs apart."""
 
     @property
     def alerts(self) -> dict[str, Alert]:
@@ -153,8 +155,11 @@ class State:
                     self._file(alert, alert.incident)
         for key in sorted(self.windows):
             window = self.windows[key]
+            policy, _ = owner_of(key)
+            for owner in (policy, "") if "#" not in policy else ():
+                self.windows_of[owner] = self.windows_of.get(owner, 0) + 1
             if window.fingerprint is not None:
-                held = (window.namespace, window.fingerprint)
+                held = (policy.partition("/")[0], window.fingerprint)
                 self.held_of[held] = (*self.held_of.get(held, ()), key)
         for id in sorted(self.manifests):
             manifest = self.manifests[id]

@@ -34,6 +34,7 @@ from oncue.core.manifest import (
 )
 from oncue.core.severity import NAMES as SEVERITIES
 from oncue.core.threshold import tied
+from oncue.manifests import conditions
 from oncue.manifests.document import Path_
 from oncue.manifests.shape import misfits, near
 from oncue.sdk import registry
@@ -185,7 +186,10 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
     if match == type(match)():
         yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
     if spec.condition is not None:
-        yield from _condition(spec.condition)
+        yield from (Finding(("condition", *path), detail) for path, detail in conditions.faults(spec.condition))
+        yield from _expressions(spec.condition)
+    if spec.only_during is not None:
+        yield from _hours(spec.only_during, ("only_during",))
     for index, guard in enumerate(spec.skip_when):
         yield from _compiles(guard, ("skip_when", index), "bool")
     if spec.alert is not None:
@@ -201,34 +205,14 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
         yield Finding((), "it has no alert, notify or respond: it decides, and nothing follows", level="warning")
 
 
-def _condition(condition: Condition) -> Iterator[Finding]:
-    path: Path_ = ("condition",)
-    threshold = condition.value is not None
-    if condition.count is not None and (condition.for_ is not None or threshold):
-        yield Finding(path, "count cannot be combined with for or value")
-    if condition.count is None and condition.for_ is None and not threshold:
-        yield Finding(path, "give one of for, count, or value with fire_above or fire_below")
-    if (condition.count is None) != (condition.within is None):
-        yield Finding(path, "count and within belong together")
-    yield from _positive(condition.within, (*path, "within"))
+def _expressions(condition: Condition) -> Iterator[Finding]:
     for index, key in enumerate(condition.by):
-        yield from _compiles(key, (*path, "by", index))
-    yield from _compiles(condition.value, (*path, "value"))
-    above, below = condition.fire_above, condition.fire_below
-    if threshold and (above is None) == (below is None):
-        yield Finding(path, "value needs exactly one of fire_above and fire_below")
-    if not threshold and (above is not None or below is not None):
-        yield Finding(path, "fire_above and fire_below need a value")
-    for clear, fire, name, needed, wrong in (
-        (condition.clear_below, above, "clear_below", "fire_above", "above"),
-        (condition.clear_above, below, "clear_above", "fire_below", "below"),
-    ):
-        if clear is None:
-            continue
-        if fire is None:
-            yield Finding((*path, name), f"{name} needs {needed}")
-        elif clear > fire if wrong == "above" else clear < fire:
-            yield Finding((*path, name), f"{clear:g} is {wrong} {needed} ({fire:g}): it would clear while it fires")
+        yield from _compiles(key, ("condition", "by", index))
+    for form in conditions.EXPRESSIONS:
+        yield from _compiles(getattr(condition, form), ("condition", form))
+    for form in ("sequence", "all", "any"):
+        for index, step in enumerate(getattr(condition, form) or ()):
+            yield from _compiles(step.where, ("condition", form, index, "where"), "bool")
 
 
 def _notify(notify: Notify) -> Iterator[Finding]:

@@ -1,0 +1,138 @@
+"""Whatever comes, and whenever: conditions over time do what the reference, which keeps every event, works out."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oncue.core.duration import delta
+from oncue.core.engine import Engine
+from oncue.core.state import State
+from tests.property.reference_conditions import Happened, Reference, reference_of
+from tests.unit.story import START, Story
+
+EPOCH = datetime(1970, 1, 1, tzinfo=START.tzinfo)
+VALUE = "event.data.value"
+A, B, C = ({"types": [type]} for type in ("a", "b", "c"))
+
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "count": {"count": 3, "within": "1m"},
+    "count of one": {"count": 1, "within": "20s"},
+    "count in slots": {"count": 33, "within": "20m"},
+    "rate": {"rate": {"per": "1m"}, "within": "3m", "fire_above": 1, "clear_below": 0.7},
+    "avg": {"avg": VALUE, "within": "1m", "fire_above": 50, "clear_below": 30},
+    "avg below": {"avg": VALUE, "within": "1m", "fire_below": 20, "clear_above": 40, "min_count": 2},
+    "min": {"min": VALUE, "within": "1m", "fire_above": 10},
+    "max": {"max": VALUE, "within": "1m", "fire_above": 89, "clear_below": 60},
+    "sum": {"sum": VALUE, "within": "1m", "fire_above": 100, "clear_below": 40, "min_count": 3},
+    "p95": {"p95": VALUE, "within": "2m", "fire_above": 60, "clear_below": 50},
+    "p95 below": {"p95": VALUE, "within": "2m", "fire_below": 60, "clear_above": 80, "min_count": 2},
+    "value": {"value": VALUE, "fire_above": 60, "clear_below": 20},
+    "value below for": {"value": VALUE, "fire_below": 40, "for": "1m"},
+    "absent": {"absent": "1m", "forget_after": "3m"},
+    "sequence": {"sequence": [A, B], "within": "1m"},
+    "sequence of three": {"sequence": [A, B, A], "within": "1m"},
+    "sequence without": {"sequence": [A, {**B, "not": True}], "within": "1m"},
+    "sequence of two without": {"sequence": [A, A, {**B, "not": True}], "within": "1m"},
+    "all": {"all": [A, B, C], "within": "1m"},
+    "any": {"any": [A, B], "within": "1m"},
+    "two of three": {"any": [A, B, C], "at_least": 2, "within": "1m"},
+    "first": {"first": 2, "within": "1m"},
+    "once after": {"once_after": "1m"},
+    "accumulate": {"accumulate": 3, "within": "1m"},
+    "new value": {"new_value": VALUE, "within": "2m", "learn": "20s"},
+}
+
+DELAYS = ("0s", "1s", "3s", "20s", "30s", "57s", "1m", "63s", "2m", "3m")
+NUDGES = (0, 0, 0, -1, 1)
+"""Microseconds beside a boundary."""
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(DELAYS), st.sampled_from(NUDGES), st.sampled_from(("a", "a", "b", "c", "time", "late")),
+        st.sampled_from(("k1", "k1", "k2")), st.sampled_from((0, 10, 30, 60, 61, 90)),
+        st.sampled_from((1, 1, 1, 1, 4, 33)), st.booleans(),
+    ),
+    min_size=1, max_size=40,
+)  # fmt: skip
+
+
+def transitions(story: Story) -> dict[str, list[tuple[int, str]]]:
+    """Per key (instant, `fires` or `clears`) as the engine said it."""
+    found: dict[str, list[tuple[int, str]]] = {}
+    for fact in story.facts:
+        if fact.type == "oncue.policy.fired":
+            what = "fires"
+        elif fact.type == "oncue.alert.resolved":
+            what = "clears"
+        else:
+            continue
+        found.setdefault(fact.resource or "", []).append(
+            (told_at(msgspec.convert(msgspec.json.decode(fact.body)["time"], datetime)), what)
+        )
+    return found
+
+
+def told_at(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - EPOCH) // timedelta(microseconds=1)
+
+
+def play(condition: dict[str, Any], happenings: list[Any], restarts: bool) -> tuple[Story, dict[str, Reference]]:
+    story, references = Story(), {"k1": reference_of(condition), "k2": reference_of(condition)}
+    spec = {
+        "match": {"types": ["a", "b", "c"]},
+        "condition": {**condition, "by": ["event.resource"]},
+        "alert": {"severity": "major"},
+    }
+    story.apply("Policy", "p", spec)
+    for delay, nudge, what, key, value, times, restart in happenings:
+        story.now = max(story.now, story.now + delta(delay) + timedelta(microseconds=nudge))
+        now = told_at(story.now)
+        for reference in references.values():
+            reference.pass_to(now)
+        if what == "time":
+            story.send("oncue.clock.advanced")
+        else:
+            own = story.now - timedelta(minutes=10, microseconds=1) if what == "late" else story.now
+            type = "a" if what == "late" else what
+            for _ in range(times):
+                story.send(type, {"value": value}, resource=key, time=own.isoformat())
+                references[key].come(Happened(now, type, value, late=what == "late"))
+        if restart and restarts:
+            state = State(story.state.identity)
+            state.restore(story.state.dump())
+            assert state.windows_of == story.state.windows_of
+            story.state, story.engine = state, Engine(state)
+    return story, references
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=steps)
+def test_a_condition_fires_and_clears_as_its_reference_does(condition: dict[str, Any], happenings: list[Any]) -> None:
+    story, references = play(condition, happenings, restarts=True)
+    assert not story.of("timer.failed")
+    said = transitions(story)
+    for key, reference in references.items():
+        assert said.get(key, []) == reference.said, key
+
+
+@pytest.mark.parametrize("condition", CONDITIONS.values(), ids=CONDITIONS)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=steps)
+def test_after_long_quiet_nothing_is_left_but_what_still_holds(
+    condition: dict[str, Any], happenings: list[Any]
+) -> None:
+    story, references = play(condition, happenings, restarts=False)
+    story.wait("1d")
+    for reference in references.values():
+        reference.pass_to(told_at(story.now))
+    firing = {f"default/p|{key}" for key, reference in references.items() if reference.fired}
+    assert set(story.state.windows) == firing
+    assert story.state.windows_of == ({"default/p": len(firing), "": len(firing)} if firing else {})
+    timed = {key.partition("/")[2] for key in story.state.timers.by_key if key.startswith("window.")}
+    assert timed <= firing
