@@ -65,22 +65,18 @@ def due(tx: Tx, cell: str) -> Finding | None:
     if found is None:
         return None
     policy, key, window = found
-    if window.since is None:
-        return None
-    silent = window.since + timedelta(seconds=policy.absent_s)
+    since = window.since or tx.now
+    silent = since + timedelta(seconds=policy.absent_s)
     if silent > tx.now:
         tx.timer(f"window.absent/{cell}", silent)
         return None
+    forgotten = since + timedelta(seconds=_forget_after_s(policy))
     if not window.fired:
         window = msgspec.structs.replace(window, fired=True)
         keep(tx, policy, key, window)
         if not policy.keys:
-            tx.timer(f"window.absent/{cell}", window.since + timedelta(seconds=_forget_after_s(policy)))
+            tx.timer(f"window.absent/{cell}", forgotten)
         return Finding(policy, "met", key, window)
-    forgotten = window.since + timedelta(seconds=_forget_after_s(policy))
-    if forgotten > tx.now:
-        tx.timer(f"window.absent/{cell}", forgotten)
-        return None
     keep(tx, policy, key, None)
     return Finding(policy, "cleared", key, window)
 
