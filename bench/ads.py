@@ -16,6 +16,8 @@ import msgspec
 from bench.deciding import Deciding
 
 SCENARIOS: Final = ("fox", "russellmitchell", "shaw", "wheeler")
+FALSE_A_DAY: Final = 160
+"""Of plain deduplication by kind and host at its best, with every step caught."""
 DAY_S: Final = 86400.0
 NOTHING: Final = "-"
 """The label of an alert that belongs to no attack."""
