@@ -241,6 +241,8 @@ class Engine:
                 tx.back_to(before)
                 failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
                 tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
+            else:
+                tx.go_on(before)
 
     def _timer(self, what: str, of: str) -> None:
         """A timer is due; what it was about may be gone or settled meanwhile."""

@@ -189,15 +189,27 @@ class Tx:
         self._touched.clear()
 
     def savepoint(self) -> tuple[Any, ...]:
-        """Where this input stands, for `back_to`."""
-        return (
-            len(self.undo), len(self.derived), len(self.queue), dict(self.entities), dict(self.cells), dict(self.hot),
-            set(self._touched), self._ids, self._timers, self.state.position,
+        """Where this input stands, for `back_to` or `go_on`. What changes from here on is kept apart, so that a savepoint
+        costs the same however much has changed before."""
+        stands = (
+            len(self.undo), len(self.derived), len(self.queue), self.entities, self.cells, self.hot, self._touched,
+            self._ids, self._timers, self.state.position,
         )  # fmt: skip
+        self.entities, self.cells, self.hot, self._touched = {}, {}, {}, set()
+        return stands
+
+    def go_on(self, savepoint: tuple[Any, ...]) -> None:
+        """What this input did since then stays."""
+        _, _, _, entities, cells, hot, touched, _, _, _ = savepoint
+        entities.update(self.entities)
+        cells.update(self.cells)
+        hot.update(self.hot)
+        touched |= self._touched
+        self.entities, self.cells, self.hot, self._touched = entities, cells, hot, touched
 
     def back_to(self, savepoint: tuple[Any, ...]) -> None:
         """Undo what this input did since then."""
-        undo, derived, queue, self.entities, self.cells, self.hot, touched, self._ids, self._timers, position = (
+        undo, derived, queue, self.entities, self.cells, self.hot, self._touched, self._ids, self._timers, position = (
             savepoint
         )
         since, self.undo[undo:] = self.undo[undo:], []
@@ -205,8 +217,6 @@ class Tx:
         del self.derived[derived:]
         while len(self.queue) > queue:
             self.queue.pop()
-        self._touched.clear()
-        self._touched.update(touched)
         self.state.position = position
 
     # entities and cells
