@@ -322,6 +322,34 @@ def test_a_story_tells_what_happened_and_what_did_not(oncue_server: Server) -> N
     assert "where_false" in " ".join(said["reasons"])
 
 
+WINDOWED = """\
+apiVersion: oncue/v1
+kind: Policy
+metadata: {{name: {name}}}
+spec:
+  match: {{types: [org.example.{name}]}}
+  condition: {{sum: event.data.value, within: 1h, by: [event.labels.user], fire_above: 100}}
+  alert: {{severity: minor}}
+"""
+
+
+def test_a_policys_windows_are_listed_with_what_is_in_them(oncue_server: Server) -> None:
+    name = f"w{secrets.token_hex(4)}"
+    assert oncue_server.client.post("/api/v1/manifests", content=WINDOWED.format(name=name)).status_code == 200
+    for user, value in (("a|b", 60), ("c", 30), ("a|b", 50)):
+        labels = json.dumps({"user": user})
+        oncue_server.emit(event(type=f"org.example.{name}", labels=labels, severity=None, data={"value": value}))
+    address = f"/api/v1/policies/default/{name}/windows"
+    first = oncue_server.client.get(address, params={"limit": 1}).json()
+    second = oncue_server.client.get(address, params={"limit": 1, "cursor": first["next"]}).json()
+    (one,), (other,) = first["items"], second["items"]
+    assert (one["key"], one["condition"], one["holds"], one["value"], one["limit"]) == ("a|b", "sum", True, 110, 100)
+    assert one["count"] == 2 and sum(part["figure"] for part in one["parts"]) == 110
+    assert oncue_server.client.get(f"/api/v1/alerts/{one['alert']}").json()["state"] == "firing"
+    assert (other["key"], other["holds"], other["value"], second["next"]) == ("c", False, 30, None)
+    assert oncue_server.client.get("/api/v1/policies/default/nosuch/windows").status_code == 404
+
+
 def messages(lines: Iterator[str]) -> Iterator[dict[str, str]]:
     found: dict[str, str] = {}
     for line in lines:

@@ -90,6 +90,7 @@ MATRIX: dict[str, Row] = {
     "expire_silence": Row("DELETE", "/silences/{silence}", RESPOND),
     "list_policies": Row("GET", "/policies?namespace={ns}", READ),
     "get_policy": Row("GET", "/policies/{ns}/quiet", READ),
+    "list_windows": Row("GET", "/policies/{ns}/quiet/windows", READ),
     "list_manifests": Row("GET", "/manifests/Workflow", READ, scope="list"),
     "get_manifest": Row("GET", "/manifests/Workflow/{ns}/note", READ),
     "apply_manifests": Row(

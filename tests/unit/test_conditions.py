@@ -1,5 +1,6 @@
 """Conditions over time, one by one: what their alerts say, what stands beside them, what configuration does to them."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import pytest
 
 from oncue.core import detect
 from oncue.core.conditions import finding
+from oncue.core.conditions.contents import contents
 from oncue.core.engine import Engine
 from oncue.core.manifest import PolicySpec
 from oncue.core.policy import FORMS
@@ -271,6 +273,42 @@ def test_a_late_event_fires_nothing_where_the_policy_says_so(story: Story) -> No
         story.send("a", resource="r1", time=time)
     assert [told["reason"] for told in story.of("policy.blocked")] == ["late"]
     assert len(story.state.tickets) == 1
+
+
+# what is in a window
+
+
+@pytest.mark.parametrize(
+    ("condition", "what", "count"),
+    [
+        ({"for": "5m"}, ["event"], 1),
+        ({"value": "event.data.n", "fire_above": 0, "for": "5m"}, ["event"], 1),
+        ({"count": 3, "within": "5m"}, ["event", "event"], 2),
+        ({"rate": {"per": "1s"}, "within": "5m", "fire_above": 9}, ["slot"], 2),
+        ({"avg": "event.data.n", "within": "5m", "fire_above": 9}, ["slot"], 2),
+        ({"p95": "event.data.n", "within": "5m", "fire_above": 9}, ["slot"], 2),
+        ({"absent": "5m"}, ["event"], 1),
+        ({"sequence": [A, A, B], "within": "5m"}, ["step 1", "step 2"], 2),
+        ({"sequence": [A, {**B, "not": True}], "within": "5m"}, ["event"], 1),
+        ({"all": [B, A], "within": "5m"}, ["selector 2"], 1),
+        ({"any": [A, B], "at_least": 2, "within": "5m"}, ["selector 1"], 1),
+        ({"first": 1, "within": "5m"}, [], 2),
+        ({"once_after": "5m"}, [], 2),
+        ({"accumulate": 3, "within": "5m"}, [], 2),
+        ({"new_value": "event.data.n", "within": "5m"}, ["value", "value"], 2),
+    ],
+)
+def test_a_window_can_be_looked_into(story: Story, condition: dict[str, Any], what: list[str], count: int) -> None:
+    policy(story, condition)
+    for number in (1, 2):
+        story.send("a", {"n": number}, resource="r1", severity="major", fingerprint="f1")
+    ((cell, window),) = story.state.windows.items()
+    shown = contents(story.state.policies.by_id["default/p"], cell, window, story.now)
+    assert shown.key == ("f1" if "for" in condition and "value" not in condition else "r1")
+    assert ([part.what for part in shown.parts], shown.count) == (what, count)
+    assert all(part.at <= story.now < part.until for part in shown.parts)
+    later = contents(story.state.policies.by_id["default/p"], cell, window, story.now + timedelta(hours=1))
+    assert not [part for part in later.parts if part.what != "event"]
 
 
 # size

@@ -753,6 +753,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/{namespace}/{name}/windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListWindows
+         * @description What the policy's condition over time remembers, key by key, in the order of the keys.
+         */
+        get: operations["list_windows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/manifests/{kind}": {
         parameters: {
             query?: never;
@@ -1853,6 +1873,18 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /** Contents */
+        Contents: {
+            key: string;
+            condition: string;
+            holds: boolean;
+            since: string | null;
+            value: number | null;
+            limit: number | null;
+            count: number;
+            parts: components["schemas"]["Part"][];
+            alert: string | null;
+        };
         /**
          * Credentials
          * @description A name and a password.
@@ -1989,6 +2021,17 @@ export interface components {
             role: "admin" | "approver" | "editor" | "operator" | "responder" | "viewer";
             namespace?: string;
         };
+        /**
+         * Impact
+         * @default {
+         *       "level": "medium",
+         *       "reason": ""
+         *     }
+         */
+        Impact: {
+            level: string;
+            reason: string;
+        };
         /** Incident */
         Incident: {
             id: string;
@@ -2023,8 +2066,16 @@ export interface components {
             runs: string[];
             /** @default 0 */
             reopened: number;
-            /** @default true */
-            joinable: boolean;
+            impact?: components["schemas"]["Impact"];
+            /** @default [] */
+            subjects: string[];
+            grew_at?: string | null;
+            cause?: string | null;
+            /** @default [] */
+            merged: string[];
+            merged_into?: string | null;
+            /** @default false */
+            touched: boolean;
             /** @default  */
             position: string;
         };
@@ -2158,6 +2209,11 @@ export interface components {
             items: components["schemas"]["Alert"][];
             next: string | null;
         };
+        /** Listing[Contents] */
+        ContentsList: {
+            items: components["schemas"]["Contents"][];
+            next: string | null;
+        };
         /** Listing[Comment] */
         CommentList: {
             items: components["schemas"]["Comment"][];
@@ -2259,6 +2315,9 @@ export interface components {
             detail: string | null;
             error_code: string | null;
             findings?: {
+                [key: string]: string;
+            };
+            details?: {
                 [key: string]: string;
             };
             /** Format: date-time */
@@ -2378,6 +2437,17 @@ export interface components {
             last_success_at?: string | null;
             last_error_at?: string | null;
         };
+        /** Part */
+        Part: {
+            what: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            until: string;
+            /** @default 1 */
+            count: number;
+            figure?: number | null;
+        };
         /** Peak */
         Peak: {
             severity: string;
@@ -2406,6 +2476,8 @@ export interface components {
             last_fired_at?: string | null;
             /** @default [] */
             near_misses: components["schemas"]["NearMiss"][];
+            /** @default 0 */
+            unjudged: number;
         };
         /** PolicyView */
         PolicyView: {
@@ -2760,7 +2832,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.exhausted" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -4459,6 +4531,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_windows: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ContentsList"];
                 };
             };
             400: components["responses"]["Malformed"];

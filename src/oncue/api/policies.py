@@ -1,19 +1,23 @@
 """Policies: how each fares. Their documents are manifests of the kind Policy."""
 
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get
+from litestar.params import QueryParameter
 
 from oncue.access.roles import allowed
 from oncue.api.context import Ctx, Who
 from oncue.api.params import Listing, Narrowing, json_response, listing, visible
 from oncue.api.shapes import PolicyView
+from oncue.core.conditions.contents import Contents, contents
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
-from oncue.core.policy import PolicyStats
-from oncue.store.queries import cells, entities, entity_body, manifest_id_is
+from oncue.core.policy import Policy, PolicyStats
+from oncue.core.window import Window
+from oncue.store.queries import LIMIT, cells, entities, entity_body, manifest_id_is, windows
 from oncue.store.schema import entity
 
 
@@ -39,12 +43,35 @@ async def list_policies(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Li
 @get("/policies/{namespace:str}/{name:str}", opt={"permission": "manifest:read"})
 async def get_policy(ctx: Ctx, who: Who, namespace: str, name: str) -> Response[PolicyView]:
     """One policy."""
+    manifest = await _manifest(ctx, who, namespace, name)
+    stats = await ctx.queries.run(partial(cells, kind="policy_stats", keys=[f"{namespace}/{name}"]))
+    return json_response(msgspec.json.encode(_view(manifest, stats)))
+
+
+@get("/policies/{namespace:str}/{name:str}/windows", opt={"permission": "manifest:read"})
+async def list_windows(
+    ctx: Ctx,
+    who: Who,
+    namespace: str,
+    name: str,
+    limit: Annotated[int, QueryParameter(ge=1, le=LIMIT)] = 50,
+    cursor: Annotated[str | None, QueryParameter(max_length=600, description="`next` of the page before")] = None,
+) -> Response[Listing[Contents]]:
+    """What the policy's condition over time remembers, key by key, in the order of the keys."""
+    policy = Policy(await _manifest(ctx, who, namespace, name))
+    rows = await ctx.queries.run(partial(windows, policy=policy.id, after=cursor or "", limit=limit + 1))
+    now = datetime.now(UTC)
+    shown = [contents(policy, cell, msgspec.msgpack.decode(body, type=Window), now) for cell, body in rows[:limit]]
+    following = shown[-1].key if len(rows) > limit else None
+    return listing([msgspec.json.encode(one) for one in shown], following)
+
+
+async def _manifest(ctx: Ctx, who: Who, namespace: str, name: str) -> Manifest:
     row = await ctx.queries.run(partial(entity_body, kind="manifest", id=f"Policy/{namespace}/{name}"))
     manifest = None if row is None else msgspec.json.decode(row[1], type=Manifest)
     if manifest is None or manifest.deleted or not allowed(who, "manifest:read", namespace):
         raise Refusal("manifest.not_found", f"Policy {namespace}/{name}"[:200])
-    stats = await ctx.queries.run(partial(cells, kind="policy_stats", keys=[f"{namespace}/{name}"]))
-    return json_response(msgspec.json.encode(_view(manifest, stats)))
+    return manifest
 
 
 def _view(manifest: Manifest, stats: dict[str, bytes]) -> PolicyView:
@@ -73,4 +100,4 @@ def _names(view: PolicyView, selector: str, wanted: tuple[str, ...]) -> bool:
     return not wanted or any(one in (view.spec.get("match") or {}).get(selector, ()) for one in wanted)
 
 
-HANDLERS = [list_policies, get_policy]
+HANDLERS = [list_policies, get_policy, list_windows]

@@ -62,6 +62,11 @@ LISTS: Final[dict[str, Kind]] = {
 }  # fmt: skip
 """What is not a manifest."""
 
+WINDOW_COLUMNS: Final[list[Column]] = [
+    *_fields("key", "condition", "holds", "count", "value", "limit"), _age("since", "since"), _field("alert"),
+]  # fmt: skip
+"""What a policy's condition over time remembers."""
+
 MANIFEST_COLUMNS: Final[list[Column]] = [
     *_fields("namespace", "name", "generation", "owner"), _age("updated_at", "changed"), _field("applied_by"),
 ]  # fmt: skip
@@ -108,7 +113,9 @@ def _differing(system: dict[str, Any]) -> list[str]:
 
 def get(
     kind: str = typer.Argument(help="alerts, incidents, events, runs, ..., or a kind of manifest, as policy."),
-    name: str | None = typer.Argument(None, help="The id; of a manifest its name, or NAMESPACE/NAME."),
+    name: str | None = typer.Argument(
+        None, help="The id; of a manifest its name, or NAMESPACE/NAME. With windows, the policy that has them."
+    ),
     namespace: str | None = typer.Option(None, "--namespace", "-n", help="Only this namespace."),
     state: str | None = typer.Option(None, "--state", help="Only these states, separated by commas."),
     severity: str | None = typer.Option(None, "--severity", help="Only these severities, separated by commas."),
@@ -124,6 +131,9 @@ def get(
 
     A manifest in YAML is printed as `oncue apply` takes it.
     """
+    if kind.lower() in ("window", "windows"):
+        _windows(name, namespace, limit, output)
+        return
     found = kind_of(kind)
     params = {
         "namespace": namespace, "state": state, "severity": severity, "type": type, "resource": resource,
@@ -163,6 +173,20 @@ def get(
         print("---\n".join(show.as_yaml(as_document(item)) for item in items), end="")
 
 
+def _windows(policy: str | None, namespace: str | None, limit: int, output: show.Format) -> None:
+    if policy is None:
+        raise Refusal("request.invalid", "name the policy: oncue get windows NAMESPACE/NAME")
+    where, _, name = policy.rpartition("/")
+    with Server() as server:
+        items = list(server.items(server.path("policies", where or namespace or "default", name, "windows"), limit))
+    if output is not show.Format.table:
+        show.document(items, output)
+        return
+    show.table(([value(item) for _, value in WINDOW_COLUMNS] for item in items), [title for title, _ in WINDOW_COLUMNS])
+    if not items:
+        show.note("It has no windows.")
+
+
 def kind_of(word: str) -> Kind | str:
     """What a word on the command line means: a list of the API, or a kind of manifest.
 
@@ -178,7 +202,7 @@ def kind_of(word: str) -> Kind | str:
             return name
     from oncue.manifests.shape import near
 
-    known = [*LISTS, *(name.lower() for name in KINDS)]
+    known = [*LISTS, "windows", *(name.lower() for name in KINDS)]
     raise Refusal("manifest.kind_unknown", f"{word}{near(plain, known)}; there are {', '.join(known)}")
 
 

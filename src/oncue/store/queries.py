@@ -383,6 +383,18 @@ def cells(connection: Connection, kind: str, keys: Iterable[str] | None = None) 
     return {row.key: row.body for row in connection.execute(statement)}
 
 
+def windows(connection: Connection, policy: str, after: str, limit: int) -> list[tuple[str, bytes]]:
+    """(key, msgpack) of a policy's windows in the order of their keys, from the one after `after` on."""
+    beyond = f"{policy}|{after}"
+    statement = (
+        select(cell.c.key, cell.c.body)
+        .where(cell.c.kind == "window", cell.c.key > beyond, cell.c.key < f"{policy}}}")
+        .order_by(cell.c.key)
+        .limit(limit)
+    )
+    return [(row.key, row.body) for row in connection.execute(statement)]
+
+
 # Facts
 
 

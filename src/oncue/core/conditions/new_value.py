@@ -19,7 +19,8 @@ from oncue.core.window import Window, instant, micros, span, window_key
 VALUES_LIMIT: Final = 20
 """Values that a key remembers; of more, those that were seen last."""
 
-_ENTRY: Final = struct.Struct("<8sq")
+ENTRY: Final = struct.Struct("<8sq")
+"""(hash of the value, when it was last seen)."""
 
 
 def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
@@ -31,10 +32,10 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
     there = window_of(tx, policy, key)
     now, within = micros(tx.now), span(policy.within_s)
     window = there or Window(since=tx.now)
-    known = [entry for entry in _ENTRY.iter_unpack(window.slots) if entry[1] > now - within]
+    known = [entry for entry in ENTRY.iter_unpack(window.slots) if entry[1] > now - within]
     others = [entry for entry in known if entry[0] != mark]
     kept = [*others, (mark, now)][-VALUES_LIMIT:]
-    keep(tx, policy, key, msgspec.structs.replace(window, slots=b"".join(_ENTRY.pack(*entry) for entry in kept)))
+    keep(tx, policy, key, msgspec.structs.replace(window, slots=b"".join(ENTRY.pack(*entry) for entry in kept)))
     if there is None:
         tx.timer(f"window.values/{window_key(policy.id, key)}", instant(now + within))
     if len(others) < len(known):
@@ -53,7 +54,7 @@ def due(tx: Tx, cell: str) -> Finding | None:
     if found is None:
         return None
     policy, key, window = found
-    newest = max(at for _, at in _ENTRY.iter_unpack(window.slots))
+    newest = max(at for _, at in ENTRY.iter_unpack(window.slots))
     forgotten = instant(newest + span(policy.within_s))
     if forgotten > tx.now:
         tx.timer(f"window.values/{cell}", forgotten)
