@@ -10,6 +10,7 @@ QuietReason = Literal[
     "maintenance",
     "inhibited",
     "flapping",
+    "snoozed",
     "transient_wait",
     "downstream_of",
     "expected_by_change",
@@ -24,9 +25,12 @@ class Quiet(msgspec.Struct, frozen=True, gc=False):
 
     reason: str
     by: str
-    """What makes it quiet: the id of a silence, a window, an alert, a change."""
+    """What makes it quiet: the id of a silence, a window (`namespace/name`), an alert, an event, a policy, who snoozed it."""
     since: datetime
     until: datetime | None = None
+    """When it ends unless it is prolonged; None if that is not known."""
+    detail: str = ""
+    """Why, in words, where the reason alone does not say it."""
 
 
 class Crossing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -91,5 +95,14 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     event_severity: str = ""
     """Severity the producer gave last; a repeat with the same one is not a transition."""
     reopened: int = 0
+    turns: int = 0
+    """Its last 20 states, newest in the lowest bit: 1 where it fired or resolved, 0 where it stayed as it was."""
+    turned_at: datetime | None = None
+    """When it last returned or resolved."""
     position: str = ""
     """Journal cursor of its newest fact."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts as firing in its incident, if it has one: it fires, or flaps and may do so at any time."""
+        return self.state == "firing" or any(reason.reason == "flapping" for reason in self.quiet)

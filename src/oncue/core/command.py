@@ -5,7 +5,18 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core import configure, correlate, deduplicate, detect, incidents, silences, tickets, workflow
+from oncue.core import (
+    configure,
+    correlate,
+    deduplicate,
+    detect,
+    incidents,
+    silences,
+    snooze,
+    suppress,
+    tickets,
+    workflow,
+)
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.incident import Incident
@@ -156,7 +167,19 @@ def _unacknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
 def _resolve_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     alert = _alert(tx, seen, asked.alert)
     deduplicate.resolve(tx, alert, tx.actor)
-    incidents.left(tx, alert)
+    suppress.settle_these(tx, suppress.ended(tx, alert, by_hand=True))
+    return alert
+
+
+def _snooze_alert(tx: Tx, seen: Seen, asked: snooze.Wanted) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    snooze.snooze(tx, alert, asked)
+    return alert
+
+
+def _unsnooze_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    snooze.unsnooze(tx, alert)
     return alert
 
 
@@ -173,12 +196,16 @@ def _resolve_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
     """The incident is over, and so are its alerts: one that is reported again comes back, and brings it back."""
     incident = _incident(tx, seen, asked.incident)
     incidents.resolve(tx, incident)
+    inhibited: list[str] = []
     for id in sorted(tx.state.members[incident.id]):
         alert = tx.state.alerts[id]
+        if not alert.counts:
+            continue
         if alert.state == "firing":
             detect.recovered(tx, alert.namespace, alert.fingerprint)
             deduplicate.resolve(tx, alert, tx.actor)
-            incidents.left(tx, alert)
+        inhibited += suppress.ended(tx, alert, by_hand=True)
+    suppress.settle_these(tx, inhibited)
     return incident
 
 
@@ -287,6 +314,8 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.alert.acknowledge": (OnAlert, _acknowledge_alert),
     "oncue.command.alert.unacknowledge": (OnAlert, _unacknowledge_alert),
     "oncue.command.alert.resolve": (OnAlert, _resolve_alert),
+    "oncue.command.alert.snooze": (snooze.Wanted, _snooze_alert),
+    "oncue.command.alert.unsnooze": (OnAlert, _unsnooze_alert),
     "oncue.command.incident.acknowledge": (OnIncident, _on_incident(incidents.acknowledge)),
     "oncue.command.incident.resolve": (OnIncident, _resolve_incident),
     "oncue.command.incident.reopen": (OnIncident, _on_incident(incidents.reopen)),

@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from oncue.core import detect, heartbeats, monitors
+from oncue.core import detect, heartbeats, inhibition, maintenance, maintenances, monitors, suppress
 from oncue.core.errors import Refusal
-from oncue.core.manifest import KINDS, Manifest, MonitorSpec, Spec
+from oncue.core.manifest import KINDS, InhibitionSpec, MaintenanceWindowSpec, Manifest, MonitorSpec, Spec
 from oncue.core.references import references, users
 from oncue.core.state import State
 from oncue.core.topology import NODE_KINDS
@@ -49,6 +49,10 @@ def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     if any(change.kind == "Service" for change in changes.changes):
         tx.afterwards("", _recatalogue)
         tx.state.policies.catalogue(tx.state.manifests)
+    if namespaces := sorted({change.namespace for change in changes.changes if change.kind == "Inhibition"}):
+        inhibition.reconfigure(tx)
+        for namespace in namespaces:
+            suppress.settle_all(tx, namespace)
     return outcome
 
 
@@ -61,9 +65,14 @@ def _check(tx: Tx, change: Change) -> Spec | None:
             raise Refusal("manifest.not_found", f"{change.kind} {change.name} in {change.namespace}")
         return None
     try:
-        return msgspec.convert(change.spec, spec)
+        read = msgspec.convert(change.spec, spec)
     except msgspec.ValidationError as error:
         raise Refusal("manifest.invalid", f"{change.kind} {change.name}: {error}") from error
+    if isinstance(read, MaintenanceWindowSpec):
+        maintenance.check(read)
+    elif isinstance(read, InhibitionSpec):
+        inhibition.check(read)
+    return read
 
 
 def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
@@ -125,6 +134,8 @@ def _took(tx: Tx, manifest: Manifest) -> None:
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.put(manifest)
         detect.expect(tx, tx.state.policies.by_id[f"{manifest.namespace}/{manifest.name}"])
+    elif manifest.kind == "MaintenanceWindow":
+        maintenances.expect(tx, manifest)
     elif manifest.kind == "Monitor":
         monitors.expect(tx, manifest)
         if msgspec.convert(manifest.spec, MonitorSpec).uses == "heartbeat":
@@ -147,6 +158,8 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
         tx.cell("policy_stats", id, None)
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.drop(manifest.namespace, manifest.name)
+    elif manifest.kind == "MaintenanceWindow":
+        maintenances.forget(tx, id)
     elif manifest.kind == "Monitor":
         monitors.forget(tx, id)
         heartbeats.forget(tx, id)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Final, Literal
 
+from oncue.core import flapping
 from oncue.core.alert import Alert, Peak
 from oncue.core.severity import CATEGORY, RANK
 from oncue.core.shape import Draft
@@ -83,6 +84,7 @@ def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Ale
     alert.count += 1
     alert.resolved_at = alert.resolved_by = None
     alert.acknowledged_at = alert.acknowledged_by = None
+    flapping.turn(alert, tx.now)
     _keep_peak(tx, alert, asked)
     _take(tx, alert, asked)
     _fact(tx, alert, "oncue.alert.reopened")
@@ -154,6 +156,7 @@ def resolve(tx: Tx, alert: Alert, by: str) -> None:
     alert.resolved_by = by
     alert.updated_at = tx.now
     alert.deadline_at = None
+    flapping.turn(alert, tx.now)
     tx.cancel(f"alert.deadline/{alert.id}")
     tx.timer_after(f"alert.forget/{alert.id}", REOPEN_S)
     _fact(tx, alert, "oncue.alert.resolved")
@@ -168,9 +171,10 @@ def deadline(tx: Tx, alert: Alert) -> bool:
 
 
 def forget(tx: Tx, alert: Alert) -> None:
-    """The reopen window is over: the next occurrence is a new alert."""
-    if alert.state != "resolved":
+    """The reopen window is over: the next occurrence is a new alert. One that flaps is the same until it is steady."""
+    if alert.state != "resolved" or any(one.reason == "flapping" for one in alert.quiet):
         return
+    tx.cancel(f"quiet.end/{alert.id}")
     tx.touch(alert)
     key = (alert.namespace, alert.fingerprint)
     if tx.state.alert_of.get(key) is alert:

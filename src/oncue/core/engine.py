@@ -15,11 +15,11 @@ import msgspec
 
 from oncue.core import (
     command,
-    correlate,
     deduplicate,
     detect,
     heartbeats,
     incidents,
+    maintenances,
     monitors,
     normalise,
     outbox,
@@ -253,12 +253,11 @@ class Engine:
         elif about == "silence":
             if (silence := state.silences.get(of)) is not None:
                 (silences.start if what == "silence.start" else silences.expire)(tx, silence)
-        elif what == "alert.deadline":
-            if (alert := state.alerts.get(of)) is not None and deduplicate.deadline(tx, alert):
-                self._resolve(alert, "deadline")
-        elif what == "alert.forget":
+        elif about in ("alert", "quiet"):
             if (alert := state.alerts.get(of)) is not None:
-                deduplicate.forget(tx, alert)
+                self._alert_timer(what, alert)
+        elif about == "maintenance":
+            maintenances.turn(tx, of)
         elif what == "incident.close":
             if (incident := state.incidents.get(of)) is not None and incident.state == "resolved":
                 incidents.close(tx, incident)
@@ -269,6 +268,15 @@ class Engine:
             heartbeats.due(tx, of)
         else:
             raise ValueError(f"no one waits for the timer {what}/{of}")
+
+    def _alert_timer(self, what: str, alert: Alert) -> None:
+        if what == "alert.deadline":
+            if deduplicate.deadline(self._tx, alert):
+                self._resolve(alert, "deadline")
+        elif what == "alert.forget":
+            deduplicate.forget(self._tx, alert)
+        else:
+            suppress.time_over(self._tx, alert)
 
     def _window_timer(self, what: str, of: str) -> None:
         if what == detect.LIMITS:
@@ -449,19 +457,9 @@ class Engine:
         tx = self._tx
         asked = shape.draft(tx, seen, shapers)
         known = self.state.alert_of.get((asked.namespace, asked.fingerprint))
-        service = known.service if known is not None else None
+        was = None if known is None else suppress.Before(known.service, known.severity, incidents.counts(tx, known))
         alert, transition = deduplicate.raise_alert(tx, asked, counted)
-        if transition in ("fired", "reopened"):
-            if suppress.look(tx, alert) and alert.severity != "info":
-                correlate.join(tx, alert, asked.tell)
-            elif transition == "reopened":
-                correlate.stay(tx, alert)
-        elif transition == "severity_changed":
-            incidents.refile(tx, alert, service)
-            suppress.look(tx, alert)
-            incident = self.state.incidents.get(alert.incident or "")
-            if incident is not None:
-                correlate.weigh(tx, incident, alert)
+        suppress.raised(tx, alert, transition, asked, was)
         for finding, detail in asked.faults:
             respond.decide(tx, finding, seen, "failed", "shape_failed", detail, alert=alert)
         return alert
@@ -500,7 +498,7 @@ class Engine:
         tx = self._tx
         detect.recovered(tx, alert.namespace, alert.fingerprint)
         deduplicate.resolve(tx, alert, by)
-        incidents.left(tx, alert)
+        suppress.settle_these(tx, suppress.ended(tx, alert))
 
     # re-entry
 

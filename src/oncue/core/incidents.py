@@ -132,6 +132,11 @@ def _count(
         tx.unset(rows, key)
 
 
+def counts(tx: Tx, alert: Alert) -> bool:
+    """Whether the alert counts as firing in an incident."""
+    return alert.counts and alert.incident in tx.state.members
+
+
 def enrol(tx: Tx, incident: Incident, alert: Alert, rule: str, reason: str, role: Role) -> None:
     """Note by which rule the alert belongs to the incident."""
     member = Membership(
@@ -189,7 +194,7 @@ def absorb(tx: Tx, into: Incident, other: Incident, reason: str) -> None:
 
 def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: str, reason: str) -> None:
     """The alert, a member of `home`, is `to`'s from now on, or no one's. Both were touched."""
-    firing = alert.state == "firing"
+    firing = alert.counts
     tx.touch(alert)
     tx.unset(tx.state.members[home.id], alert.id)
     if firing:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from oncue.core.duration import Duration
+from oncue.core.silence import Matcher
 
 API_VERSION: Final = "oncue/v1"
 
@@ -164,6 +165,10 @@ class AlertShape(Spec, kw_only=True, frozen=True):
     labels: dict[str, str] = {}
     ttl: Duration | None = None
     """It is over when it has not been repeated for so long."""
+    wait: Duration | None = None
+    """How long nobody is told, because it usually resolves by itself; what the policy does otherwise, it does at once."""
+    late_after: Duration | None = None
+    """How much older than its arrival an event's own `time` may be before it is late; 10m if it is not given."""
 
 
 class Notify(Spec, kw_only=True, frozen=True):
@@ -450,6 +455,40 @@ class SourceSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """PagerDuty: `secret://name` of the 32-character key that senders use."""
 
 
+class MaintenanceWindowSpec(Spec, kw_only=True, frozen=True):
+    """When alerts that match call nobody, because someone works on what they are about. Give `ends_at` or `duration`; with
+    `rrule`, `duration`."""
+
+    description: str | None = None
+    """What is done then; shown on the alerts that it makes quiet."""
+    matchers: tuple[Matcher, ...]
+    """All must hold; as in a silence."""
+    starts_at: str
+    """As 2027-05-01T22:00, on the wall clock of `zone`, or with an offset. Of `rrule` the first beginning, if it is one."""
+    ends_at: str | None = None
+    """As `starts_at`; of a window that is open once."""
+    duration: Duration | None = None
+    """How long it is open, in real time."""
+    rrule: str | None = None
+    """When it opens again, as RFC 5545 has it: `FREQ=WEEKLY;BYDAY=SA`."""
+    zone: str = "UTC"
+    """Whose wall clock is meant, as Europe/Berlin."""
+
+
+class InhibitionSpec(Spec, kw_only=True, frozen=True):
+    """While an alert fires that `source` matches, those that `target` matches call nobody, if the labels in `equal` have the
+    same values in both. An alert that both match is not inhibited by one that both match."""
+
+    description: str | None = None
+    """Why one makes the others uninteresting."""
+    source: tuple[Matcher, ...]
+    """All must hold for the alert that inhibits."""
+    target: tuple[Matcher, ...]
+    """All must hold for the alerts that are inhibited."""
+    equal: list[str] = []
+    """Labels, or fields as in a matcher. One that both lack is equal."""
+
+
 class OutboundAllowSpec(Spec, kw_only=True, frozen=True):
     """An exception to the guard on outbound connections."""
 
@@ -535,6 +574,8 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "Channel": ChannelSpec,
     "Monitor": MonitorSpec,
     "Source": SourceSpec,
+    "MaintenanceWindow": MaintenanceWindowSpec,
+    "Inhibition": InhibitionSpec,
     "OutboundAllow": OutboundAllowSpec,
     "SAPSystem": SAPSystemSpec,
 }

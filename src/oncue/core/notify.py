@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from oncue.core import event as events
-from oncue.core import outbox
+from oncue.core import flapping, outbox
 from oncue.core.alert import Alert
 from oncue.core.expression import stored
 from oncue.core.incident import Incident
@@ -27,9 +27,9 @@ class Skipped(msgspec.Struct, kw_only=True):
 
 def incident(tx: Tx, subject: Incident, alert: Alert | None, reason: str, tell: tuple[str, ...]) -> None:
     """Tell the owner of the incident's service, or those whom a policy names. The end is told to those told before."""
-    if reason in ("resolved", "escalated") and subject.told:
+    if reason in ("resolved", "escalated", "steady", "snooze_over") and subject.told:
         channels = [channel for id in subject.told if (channel := _manifest(tx, "Channel", *_split(id))) is not None]
-    elif reason == "resolved":
+    elif reason in ("resolved", "steady"):
         return
     else:
         channels, missing = _resolve(tx, subject.namespace, tell or ((subject.owner,) if subject.owner else ()))
@@ -151,6 +151,8 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
         if alert.peak is not None and alert.peak.severity != alert.severity:
             details.append(["Worst", f"{alert.peak.severity} at {events.said(alert.peak.at)}: {alert.peak.title}"])
         details += [[name, value] for name, value in sorted(alert.labels.items())]
+        if alert.turned_at is not None and (share := flapping.rate(alert.turns)) >= flapping.HIGH:
+            details.append(["Flapping", f"{share:.0f} %; the next word comes when it is steady"])
         if alert.policies:
             details.append(["Policy", ", ".join(alert.policies)])
     if subject.tickets:

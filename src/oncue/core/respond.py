@@ -89,7 +89,7 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
         tx, finding, seen, alert, incident
     ):
         return
-    if alert is not None and alert.quiet:
+    if alert is not None and any(reason.reason != "transient_wait" for reason in alert.quiet):
         quiet = ", ".join(f"{reason.reason} by {reason.by}" for reason in alert.quiet)
         decide(tx, finding, seen, "blocked", alert.quiet[0].reason, quiet, alert=alert)
         return

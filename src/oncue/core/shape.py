@@ -19,6 +19,8 @@ from oncue.core.tx import Tx
 
 ANNOTATIONS_LIMIT = 16
 TEXT_LIMIT = 1024
+LATE_AFTER_S = 600.0
+"""How much older an event's own time may be than its arrival, unless a policy says otherwise, before it is late."""
 
 
 class Draft(msgspec.Struct):
@@ -41,6 +43,10 @@ class Draft(msgspec.Struct):
     policies: tuple[str, ...] = ()
     starts_at: datetime | None = None
     deadline_at: datetime | None = None
+    wait: tuple[str, float] | None = None
+    """The policy that waits before people are told, and how many seconds."""
+    late: timedelta | None = None
+    """How much later than its own time the event came, if that is too late."""
     tell: tuple[str, ...] = ()
     """Whom a policy names instead of the owner: `team:name`, `channel:name`."""
     faults: tuple[tuple[Finding, str], ...] = ()
@@ -69,9 +75,25 @@ def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
         starts_at=events.instant(event.startsat),
         deadline_at=events.instant(event.endsat),
     )
+    late_after_s = LATE_AFTER_S
     for finding in shapers:
         _apply(tx, asked, seen, finding)
+        if finding.policy.alert is not None and finding.policy.alert.late_after is not None:
+            late_after_s = seconds(finding.policy.alert.late_after)
+    asked.late = _lateness(tx, seen, late_after_s)
     return asked
+
+
+def _lateness(tx: Tx, seen: Seen, after_s: float) -> timedelta | None:
+    """How late the event came if it came too late. One that a condition has kept until now came when it came."""
+    if seen.event.time is None or seen.event_id != tx.cause.event_id:
+        return None
+    try:
+        sent_at = events.instant(seen.event.time)
+    except ValueError:
+        return None
+    lateness = tx.now - sent_at if sent_at is not None else timedelta(0)
+    return lateness if lateness > timedelta(seconds=after_s) else None
 
 
 def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
@@ -105,6 +127,8 @@ def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
     asked.labels = {**asked.labels, **{name: text for name, text in labels.items() if text is not None}}
     if wanted.ttl is not None:
         asked.deadline_at = tx.now + timedelta(seconds=seconds(wanted.ttl))
+    if wanted.wait is not None and (asked.wait is None or seconds(wanted.wait) > asked.wait[1]):
+        asked.wait = (policy.id, seconds(wanted.wait))
     if faults:
         asked.faults = (*asked.faults, (finding, "; ".join(faults)))
 

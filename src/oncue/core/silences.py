@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from oncue.core import correlate, suppress
+from oncue.core import suppress
 from oncue.core.errors import Refusal
 from oncue.core.silence import Matcher, Silence, check
 from oncue.core.tx import Tx
@@ -42,7 +42,7 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
             known.updated_at = tx.now
             _fact(tx, known, "oncue.silence.updated")
         tx.timer(f"silence.end/{known.id}", known.ends_at)
-        _look(tx, known)
+        suppress.settle_all(tx, known.namespace)
         return known
     if known is not None:
         expire(tx, known)
@@ -61,7 +61,7 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
     if silence.state == "pending":
         tx.timer(f"silence.start/{silence.id}", silence.starts_at)
     tx.timer(f"silence.end/{silence.id}", silence.ends_at)
-    _look(tx, silence)
+    suppress.settle_all(tx, silence.namespace)
     return silence
 
 
@@ -84,7 +84,7 @@ def start(tx: Tx, silence: Silence) -> None:
     silence.state = "active"
     silence.updated_at = tx.now
     _fact(tx, silence, "oncue.silence.activated")
-    _look(tx, silence)
+    suppress.settle_all(tx, silence.namespace)
 
 
 def expire(tx: Tx, silence: Silence) -> None:
@@ -96,17 +96,7 @@ def expire(tx: Tx, silence: Silence) -> None:
     tx.cancel(f"silence.start/{silence.id}")
     tx.cancel(f"silence.end/{silence.id}")
     _fact(tx, silence, "oncue.silence.expired", live=False)
-    _look(tx, silence)
-
-
-def _look(tx: Tx, silence: Silence) -> None:
-    alerts = tx.state.alerts
-    for id in sorted(alerts):
-        alert = alerts[id]
-        if alert.state != "firing" or alert.namespace != silence.namespace:
-            continue
-        if suppress.look(tx, alert) and alert.incident is None:
-            correlate.join(tx, alert, ())
+    suppress.settle_all(tx, silence.namespace)
 
 
 def _fact(tx: Tx, silence: Silence, type: str, live: bool = True) -> None:

@@ -15,6 +15,8 @@ from oncue.core.alert import Alert
 from oncue.core.effect import Effect
 from oncue.core.heartbeat import Heartbeat
 from oncue.core.incident import Incident
+from oncue.core.inhibition import Inhibitions
+from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
 from oncue.core.policy import Policies, PolicyStats
@@ -46,6 +48,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "timer": Timer,
     "window": Window,
     "heartbeat": Heartbeat,
+    "maintenance": MaintenanceWindow,
     "policy_stats": PolicyStats,
     "counter": int,
 }
@@ -73,6 +76,7 @@ class State:
         self.cells: dict[str, dict[str, Any]] = {kind: {} for kind in CELLS if kind != "timer"}
         self.timers = Timers()
         self.policies = Policies()
+        self.inhibitions = Inhibitions()
         # look-ups over the rows above, rebuilt at load
         self.alert_of: dict[tuple[str, str], Alert] = {}
         """(namespace, fingerprint) -> the alert that a repeat belongs to."""
@@ -151,7 +155,7 @@ class State:
             self.alert_of[(alert.namespace, alert.fingerprint)] = alert
             if alert.incident in self.members:
                 self.members[alert.incident][id] = True
-                if alert.state == "firing":
+                if alert.counts:
                     self._file(alert, alert.incident)
         for key in sorted(self.windows):
             window = self.windows[key]
@@ -168,6 +172,7 @@ class State:
             elif manifest.kind in NODE_KINDS:
                 self.topology.put(manifest)
         self.policies.catalogue(self.manifests)
+        self.inhibitions.rebuild(self)
 
     def _file(self, alert: Alert, incident: str) -> None:
         resources, services = self.failing

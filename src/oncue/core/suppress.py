@@ -1,33 +1,215 @@
 """Suppress: reasons for quiet. Nothing is dropped: a quiet alert stays visible, with its reasons.
 
-A silence that ends looks again at what still fires; so does one that begins.
+This is the one place where an alert's reasons are brought up to date, and where it begins or ceases to be heard. Some
+reasons follow from other things (a silence, a window, another alert) and are worked out at each look; the others are kept
+on the alert until they are taken back or their time is over. When the last reason ends and the alert still fires, it is
+correlated, and people are told then. A reason that begins for an alert in an incident is shown, and from then on nobody
+is told anything about that alert.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
+import msgspec
+
+from oncue.core import correlate, deduplicate, flapping, incidents, inhibition, maintenance, notify
 from oncue.core.alert import Alert, Quiet
-from oncue.core.deduplicate import changed
-from oncue.core.silence import Matcher, Silence, compiled
+from oncue.core.deduplicate import Transition, changed
+from oncue.core.incident import Incident
+from oncue.core.severity import RANK
+from oncue.core.shape import Draft, addressees
+from oncue.core.silence import Silence, all_match
 from oncue.core.tx import Tx
 
-
-def value_of(alert: Alert, name: str) -> str:
-    """What a matcher compares: a label, else a field of the alert, else ""."""
-    found = alert.labels.get(name)
-    if found is not None:
-        return found
-    if name == "alertname":
-        return alert.check or alert.type
-    if name in ("severity", "resource", "service", "check", "title", "namespace", "fingerprint", "type", "source"):
-        return getattr(alert, name) or ""
-    return ""
+KEPT: Final = ("flapping", "snoozed", "transient_wait", "late")
+"""Reasons that are kept on the alert, in the order in which they are shown."""
+OPEN: Final = ("open", "acknowledged")
+"""States of an incident that is not over."""
+LATE_HOLDS: Final = timedelta(minutes=2)
+"""How long a late problem must go on before people are told, unless it is reported in time before."""
 
 
-def matches(matcher: Matcher, alert: Alert) -> bool:
-    """Whether the matcher holds for the alert."""
-    value = value_of(alert, matcher.name)
-    hit = compiled(matcher.value).match(value) is not None if matcher.is_regex else value == matcher.value
-    return hit is matcher.is_equal
+# what happens to an alert
+
+
+class Before(msgspec.Struct, frozen=True):
+    """What of an alert matters after an event has changed it."""
+
+    service: str | None
+    severity: str
+    counted: bool
+    """Whether it counted as firing in an incident."""
+
+
+def raised(tx: Tx, alert: Alert, transition: Transition, asked: Draft, was: Before | None) -> None:
+    """An event has raised the alert, or reported it again; `was` is how it was before, None for a new one."""
+    if transition == "repeat":
+        if has(alert, "late") is not None:
+            _still_late(tx, alert, asked)
+            settle(tx, alert, asked.tell, newly=True)
+        return
+    counted, was_quiet = was is not None and was.counted, bool(alert.quiet)
+    if was is not None and counted:
+        incidents.refile(tx, alert, was.service)
+    others = inhibition.follow(tx, alert)
+    if asked.wait is not None and transition != "severity_changed":
+        by, wait_s = asked.wait
+        keep(tx, alert, Quiet("transient_wait", by, tx.now, tx.now + timedelta(seconds=wait_s)))
+    elif asked.wait is None:
+        take_back(tx, alert, "transient_wait")
+    _still_late(tx, alert, asked)
+    worse = was is None or transition == "reopened" or RANK[alert.severity] > RANK[was.severity]
+    audible = settle(tx, alert, asked.tell, newly=worse or was_quiet, counted=counted)
+    if transition == "reopened":
+        if not counted and (not audible or alert.severity == "info"):
+            correlate.stay(tx, alert)
+        _flaps(tx, alert, begins=True)
+    settle_these(tx, others)
+
+
+def _still_late(tx: Tx, alert: Alert, asked: Draft) -> None:
+    """What came late has yet to prove that it still holds; what came in time has."""
+    if asked.late is None:
+        take_back(tx, alert, "late")
+        return
+    if has(alert, "late") is None:
+        detail = f"it came {asked.late.total_seconds():.0f} s after its own time"
+        keep(tx, alert, Quiet("late", asked.event_id, tx.now, tx.now + LATE_HOLDS, detail))
+    # Not a severity: so the next report is no mere repeat, and is looked at here.
+    tx.touch(alert)
+    alert.event_severity = ""
+    tx.save("alert", alert)
+
+
+def _flaps(tx: Tx, alert: Alert, *, begins: bool) -> None:
+    """It returned or resolved. That it begins to flap is told with its return, and then no more until it is steady."""
+    share = flapping.rate(alert.turns)
+    known = has(alert, "flapping")
+    if known is None and not (begins and share >= flapping.HIGH):
+        return
+    detail = f"{share:.0f} % of its last {flapping.STATES} states were changes"
+    since = known.since if known is not None else tx.now
+    keep(tx, alert, Quiet("flapping", "oncue", since, flapping.steady_at(alert), detail))
+
+
+def ended(tx: Tx, alert: Alert, *, by_hand: bool = False) -> list[str]:
+    """It has resolved. While it flaps, it stays in its incident; else the incident resolves with its last one.
+
+    What someone resolves by hand is dealt with: it flaps no more. Gives the alerts that it inhibited, for `settle_these`.
+    """
+    if by_hand:
+        tx.touch(alert)
+        flapping.forget(alert)
+        take_back(tx, alert, "flapping")
+    take_back(tx, alert, "transient_wait")
+    take_back(tx, alert, "late")
+    _flaps(tx, alert, begins=False)
+    others = inhibition.follow(tx, alert)
+    if not alert.counts:
+        incidents.left(tx, alert)
+    return others
+
+
+def time_over(tx: Tx, alert: Alert) -> None:
+    """The time of a reason that is kept on the alert is over: who waited for that is told."""
+    names = [one.reason for one in alert.quiet if one.reason in KEPT and one.until is not None and one.until <= tx.now]
+    _become(tx, alert, tuple(one for one in alert.quiet if one.reason not in names))
+    if alert.state == "resolved":
+        if "flapping" in names:
+            _steady(tx, alert)
+        return
+    incident = _known_in(tx, alert)
+    if settle(tx, alert, newly=True) and incident is not None:
+        for name, reason in (("flapping", "steady"), ("snoozed", "snooze_over")):
+            if name in names:
+                _tell(tx, incident, alert, reason)
+
+
+def _steady(tx: Tx, alert: Alert) -> None:
+    """It flaps no more, and does not fire."""
+    incident = _known_in(tx, alert)
+    incidents.left(tx, alert)
+    if incident is not None and incident.state in OPEN:
+        _tell(tx, incident, alert, "steady")
+    assert alert.resolved_at is not None
+    forget_at = alert.resolved_at + timedelta(seconds=deduplicate.REOPEN_S)
+    tx.timer(f"alert.forget/{alert.id}", max(tx.now, forget_at))
+
+
+def _tell(tx: Tx, incident: Incident, alert: Alert, reason: str) -> None:
+    tx.touch(incident)
+    notify.incident(tx, incident, alert, reason, _told(tx, alert))
+    tx.save("incident", incident)
+
+
+# looking
+
+
+def settle(
+    tx: Tx, alert: Alert, tell: tuple[str, ...] | None = None, *, newly: bool = False, counted: bool = True
+) -> bool:
+    """Bring a firing alert's reasons up to date. Gives whether it has none.
+
+    If the last of them ends here, or with `newly`, it is heard: put into an incident, and people told. `tell` names whom
+    the policies want told; None has the policies asked that shaped the alert. `counted` is false for an alert that
+    returns, and does not count yet in the incident that it was in.
+    """
+    newly = newly or bool(alert.quiet)
+    if not look(tx, alert):
+        return False
+    if alert.severity == "info":
+        return True
+    incident = _known_in(tx, alert)
+    if incident is not None and counted:
+        correlate.weigh(tx, incident, alert)
+    elif newly:
+        correlate.join(tx, alert, _told(tx, alert) if tell is None else tell)
+    return True
+
+
+def _known_in(tx: Tx, alert: Alert) -> Incident | None:
+    """The incident that it belongs to, if that is not over: people know of it."""
+    incident = tx.state.incidents.get(alert.incident or "")
+    return incident if incident is not None and incident.state in OPEN else None
+
+
+def settle_all(tx: Tx, namespace: str) -> None:
+    """Something that makes quiet has begun, changed or ended: look again at what fires there."""
+    alerts = tx.state.alerts
+    for id in sorted(alerts):
+        alert = alerts[id]
+        if alert.state == "firing" and alert.namespace == namespace:
+            settle(tx, alert)
+
+
+def settle_these(tx: Tx, ids: list[str]) -> None:
+    """What makes these alerts quiet may be otherwise: look again at those that fire."""
+    for id in ids:
+        alert = tx.state.alerts.get(id)
+        if alert is not None and alert.state == "firing":
+            settle(tx, alert)
+
+
+def look(tx: Tx, alert: Alert) -> bool:
+    """Bring the alert's reasons for quiet up to date. Gives whether it has none."""
+    state = tx.state
+    if not (alert.quiet or state.silences or state.cells["maintenance"] or state.inhibitions.by_id):
+        return True
+    before = {(reason.reason, reason.by): reason for reason in alert.quiet}
+    now: list[Quiet] = []
+
+    def add(reason: str, by: str, until: datetime | None, detail: str) -> None:
+        known = before.get((reason, by))
+        now.append(Quiet(reason, by, known.since if known is not None else tx.now, until, detail))
+
+    for silence in silenced_by(tx, alert):
+        add("silenced", silence.id, silence.ends_at, silence.comment)
+    for window in maintenance.covering(state.cells["maintenance"], alert):
+        add("maintenance", window.id, window.until, window.description)
+    if (found := inhibition.inhibitor(tx, alert)) is not None:
+        add("inhibited", found.by, None, found.detail)
+    _become(tx, alert, (*now, *(reason for reason in alert.quiet if reason.reason in KEPT)))
+    return not alert.quiet
 
 
 def silenced_by(tx: Tx, alert: Alert) -> list[Silence]:
@@ -38,29 +220,57 @@ def silenced_by(tx: Tx, alert: Alert) -> list[Silence]:
         for id in sorted(silences)
         if silences[id].state == "active"
         and silences[id].namespace == alert.namespace
-        and all(matches(matcher, alert) for matcher in silences[id].matchers)
+        and all_match(silences[id].matchers, alert)
     ]
 
 
-def look(tx: Tx, alert: Alert) -> bool:
-    """Bring the alert's reasons for quiet up to date. Gives whether it is audible."""
-    if not tx.state.silences and not alert.quiet:
-        return True
-    before = {(reason.reason, reason.by): reason for reason in alert.quiet}
-    now: list[Quiet] = []
-    for silence in silenced_by(tx, alert):
-        known = before.get(("silenced", silence.id))
-        since: datetime = known.since if known is not None else tx.now
-        now.append(Quiet("silenced", silence.id, since, silence.ends_at))
-    quiet = tuple(now)
-    if quiet != alert.quiet:
-        was_audible = not alert.quiet
-        tx.touch(alert)
-        alert.quiet = quiet
-        if was_audible and quiet:
-            changed(tx, alert, "oncue.alert.quieted")
-        elif not was_audible and not quiet:
-            changed(tx, alert, "oncue.alert.audible")
-        else:
-            changed(tx, alert, "oncue.alert.updated")
-    return not quiet
+def _told(tx: Tx, alert: Alert) -> tuple[str, ...]:
+    """Whom the policies that shaped the alert want told, as they are now."""
+    found: list[str] = []
+    for version in alert.policies:
+        policy = tx.state.policies.by_id.get(version.rpartition("@")[0])
+        if policy is not None and policy.spec.notify is not None:
+            found += addressees(policy.spec.notify)
+    return tuple(found)
+
+
+# reasons that are kept on the alert
+
+
+def has(alert: Alert, reason: str) -> Quiet | None:
+    """Its reason of this name that is kept on it."""
+    return next((one for one in alert.quiet if one.reason == reason), None)
+
+
+def keep(tx: Tx, alert: Alert, reason: Quiet) -> None:
+    """Give the alert a reason of its own, one of `KEPT`; it takes the place of the one that it has of this name."""
+    others = [one for one in alert.quiet if one.reason != reason.reason]
+    first = [one for one in others if one.reason not in KEPT]
+    kept = sorted([reason, *(one for one in others if one.reason in KEPT)], key=lambda one: KEPT.index(one.reason))
+    _become(tx, alert, (*first, *kept))
+
+
+def take_back(tx: Tx, alert: Alert, reason: str) -> None:
+    """The reason of this name, which is kept on the alert, holds no more. What that means is for `settle`."""
+    _become(tx, alert, tuple(one for one in alert.quiet if one.reason != reason))
+
+
+def _become(tx: Tx, alert: Alert, quiet: tuple[Quiet, ...]) -> None:
+    if quiet == alert.quiet:
+        return
+    was_audible = not alert.quiet
+    tx.touch(alert)
+    alert.quiet = quiet
+    due = min((one.until for one in quiet if one.reason in KEPT and one.until is not None), default=None)
+    timer = f"quiet.end/{alert.id}"
+    known = tx.state.timers.by_key.get(timer)
+    if due is None:
+        tx.cancel(timer)
+    elif known is None or known.due_at != due:
+        tx.timer(timer, due)
+    if alert.state == "firing" and was_audible:
+        changed(tx, alert, "oncue.alert.quieted")
+    elif alert.state == "firing" and not quiet:
+        changed(tx, alert, "oncue.alert.audible")
+    else:
+        changed(tx, alert, "oncue.alert.updated")
