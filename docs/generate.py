@@ -21,6 +21,7 @@ from oncue.core.alert import Alert
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import CODES
 from oncue.core.incident import Comment, Incident, Membership
+from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import KINDS, Manifest, Metadata
 from oncue.core.monitor import MonitorState
 from oncue.core.normalise import Sample
@@ -72,6 +73,9 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "created": "It was set.", "updated": "It was changed.", "activated": "Its time came.",
         "expired": "Its time is over, or someone ended it.",
     }),
+    ("oncue.maintenance", MaintenanceWindow, "An open maintenance window; of `ended` as it was.", {
+        "started": "It opened.", "updated": "It was changed while it was open.", "ended": "It closed, or was deleted.",
+    }),
     ("oncue.policy", Decision, "What a policy decided about an event, and why.", {
         "fired": "It did what it says.", "blocked": "It would have; `reason` and `detail` say what stopped it.",
         "failed": "It should have responded, and could not, or not wholly; `detail` says why.",
@@ -106,6 +110,8 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.alert.acknowledge": "{alert, reason?}",
     "oncue.command.alert.unacknowledge": "{alert, reason?}",
     "oncue.command.alert.resolve": "{alert, reason?}",
+    "oncue.command.alert.snooze": "{alert, until, reason?}",
+    "oncue.command.alert.unsnooze": "{alert, reason?}",
     "oncue.command.incident.acknowledge": "{incident, reason?}",
     "oncue.command.incident.assign": "{incident, assignee}",
     "oncue.command.incident.close": "{incident, reason?}",

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -59,6 +60,7 @@ POLICIES = {
         "match": {"types": ["job.failed"], "where": "event.labels.env == 'prod'"},
         "respond": [{"run": {"workflow": "look"}}],
     },
+    "patient": {"match": {"types": ["net.drop"], "severities": ["warning"]}, "alert": {"wait": "1m"}},
     "own": {"match": {"types": ["oncue.incident.opened"]}, "respond": [{"ticket": {"type": "problem"}}]},
 }
 
@@ -77,6 +79,11 @@ def setting(story: Story) -> None:
     for name, spec in POLICIES.items():
         story.apply("Policy", name, spec)
     landscape(story)
+    matchers = [{"name": "resource", "value": "app-[01]", "is_regex": True}]
+    often = {"starts_at": "2026-01-01T00:00", "rrule": "FREQ=DAILY;BYHOUR=3,4,5,6,7,8;BYMINUTE=0,30", "duration": "11m"}
+    story.apply("MaintenanceWindow", "often", {"matchers": matchers, **often})
+    sides = {"source": [{"name": "type", "value": "disk.full"}], "target": [{"name": "type", "value": "net.drop"}]}
+    story.apply("Inhibition", "disk", {**sides, "equal": ["resource"]})
     story.apply("Monitor", "beat", {"uses": "heartbeat", "every": "4m", "grace": "1m"})
 
 
@@ -106,7 +113,7 @@ def shaping(story: Story, choice: random.Random) -> tuple[str, dict[str, object]
 def step(story: Story, choice: random.Random) -> None:
     """One thing that happens."""
     resource = f"{choice.choice(('db', 'app'))}-{choice.randrange(4)}"
-    what = choice.randrange(12)
+    what = choice.randrange(14)
     if what < 4:
         type = choice.choice(("disk.full", "net.drop", "job.failed"))
         env = choice.choice(("prod", "test"))
@@ -129,6 +136,16 @@ def step(story: Story, choice: random.Random) -> None:
         body: dict[str, object] = {"specversion": "1.0", "id": f"c{len(story.inputs)}", "source": "/test"}
         body |= {"type": f"oncue.command.incident.{verb}", "data": data}
         story.feed(msgspec.json.encode(body), story.now, actor="user:basis-1")
+    elif what == 12:
+        for severity in ("major", "clear") * 4:
+            story.send("disk.full", severity=severity, resource="db-0", time=story.now.isoformat())
+            story.skip("20s")
+    elif what == 13 and story.state.alerts:
+        until = (story.now + timedelta(minutes=choice.choice((1, 30)))).isoformat()
+        data = {"alert": choice.choice(sorted(story.state.alerts)), "until": until}
+        document = {"specversion": "1.0", "id": f"z{len(story.inputs)}", "source": "/test", "data": data}
+        document["type"] = f"oncue.command.alert.{choice.choice(('snooze', 'snooze', 'unsnooze', 'resolve'))}"
+        story.feed(msgspec.json.encode(document), story.now, actor="user:basis-1")
     elif what == 11:
         ends_at = (story.now.replace(tzinfo=None)).isoformat()[:19]
         body = {"matchers": [{"name": "resource", "value": resource}], "starts_at": ends_at + "Z"}

@@ -79,6 +79,32 @@ MANIFESTS: Final[list[tuple[str, str, dict[str, Any]]]] = [
     ),
     ("Policy", "run", {"match": {"types": ["job.failed"]}, "respond": [{"run": {"workflow": "look"}}]}),
     ("Policy", "own", {"match": {"types": ["oncue.incident.opened"]}, "respond": [{"ticket": {"type": "problem"}}]}),
+    ("Policy", "patient", {"match": {"types": ["net.drop"], "severities": ["warning"]}, "alert": {"wait": "1m"}}),
+    (
+        "MaintenanceWindow",
+        "nightly",
+        {
+            "matchers": [{"name": "resource", "value": "app-[01]", "is_regex": True}],
+            "starts_at": "2020-01-01T00:00",
+            "rrule": f"FREQ=DAILY;BYHOUR={','.join(map(str, range(24)))};BYMINUTE=0,20,40",
+            "duration": "7m",
+            "zone": "Europe/Berlin",
+        },
+    ),
+    (
+        "Inhibition",
+        "disk",
+        {
+            "source": [{"name": "type", "value": "disk.full"}],
+            "target": [{"name": "type", "value": "net.drop"}],
+            "equal": ["resource"],
+        },
+    ),
+    (
+        "Inhibition",
+        "worst",
+        {"source": [{"name": "severity", "value": "critical"}], "target": [{"name": "resource", "value": "db-0"}]},
+    ),
     ("Monitor", "beat", {"uses": "heartbeat", "every": "4m", "grace": "1m"}),
 ]
 
@@ -112,7 +138,7 @@ class Op(msgspec.Struct, frozen=True):
     at: int
     """Microseconds since the start."""
     what: str
-    """`send`, `fault`, `letter`, `command`, `snapshot`, `worker_dies`, `crash`, `clock`."""
+    """`send`, `flap`, `fault`, `letter`, `command`, `window`, `snapshot`, `worker_dies`, `crash`, `clock`."""
     seed: int
     """Of everything that is left to chance in it."""
 
@@ -120,7 +146,12 @@ class Op(msgspec.Struct, frozen=True):
 def plan(seed: int, length: int = 40) -> list[Op]:
     """What happens, in order."""
     chance = random.Random(seed)
-    kinds = ("send",) * 12 + ("fault",) * 5 + ("letter", "command") * 2 + ("snapshot", "worker_dies", "crash", "clock")
+    kinds = (
+        ("send",) * 12
+        + ("fault",) * 5
+        + ("letter", "command", "flap") * 2
+        + ("window", "snapshot", "worker_dies", "crash", "clock")
+    )
     at, ops = 0, []
     for _ in range(length):
         at += int(chance.expovariate(1 / 20) * SECOND)
@@ -393,7 +424,34 @@ class World:
         else:
             type = chance.choice(("disk.full",) * 6 + ("net.drop",) * 5 + ("job.failed",))
             document |= {"type": type, "severity": chance.choice(SEVERITIES), "resource": resource}
+            if chance.random() < 0.1:
+                document["time"] = self._text(self.now_us - chance.choice((0, 599, 601, 4000)) * SECOND)
         return msgspec.json.encode(document)
+
+    def _flap(self, chance: random.Random) -> None:
+        """Something comes and goes."""
+        resource = f"db-{chance.randrange(3)}"
+        for number in range(chance.choice((6, 9, 14))):
+            id = f"e{next(self._ids)}"
+            document = {"specversion": "1.0", "id": id, "source": "/producer", "type": "disk.full"}
+            document |= {"severity": ("major", "clear")[number % 2], "resource": resource}
+            self.producer.unacknowledged[id] = msgspec.json.encode(document)
+        self._try(chance)
+
+    def _window(self, chance: random.Random) -> None:
+        """Someone plans work for now or soon, changes the plan, or drops it."""
+        name = chance.choice(("now", "soon"))
+        begins, ends = chance.choice((-60, 0, 120)), chance.choice((240, 900))
+        spec = {
+            "matchers": [{"name": "resource", "value": chance.choice(("db-1", "app-3"))}],
+            "starts_at": self._text(self.now_us + begins * SECOND), "ends_at": self._text(self.now_us + ends * SECOND),
+        }  # fmt: skip
+        change: dict[str, Any] = {"op": "apply", "kind": "MaintenanceWindow", "namespace": "default", "name": name}
+        if f"MaintenanceWindow/default/{name}" in self.life.state.manifests and chance.random() < 0.4:
+            change["op"] = "delete"
+        else:
+            change["spec"] = spec
+        self._input("oncue.config.applied", {"changes": [change]}, lambda _: None)
 
     def _try(self, chance: random.Random) -> None:
         """Send all that is not acknowledged, in some order; answers get lost; what is refused is tried again."""
@@ -451,6 +509,12 @@ class World:
                 data |= {"incidents": [other]} if verb == "merge" else {"alerts": alerts}
                 data |= {"to": other} if verb == "move" and chance.random() < 0.7 else {}
             self._input(f"oncue.command.incident.{verb}", data, lambda _: None)
+        elif state.alerts and chance.random() < 0.6:
+            verb = chance.choice(("snooze", "snooze", "unsnooze", "resolve"))
+            data = {"alert": chance.choice(sorted(state.alerts))}
+            if verb == "snooze":
+                data["until"] = self._text(self.now_us + chance.choice((30, 600, 7200)) * SECOND)
+            self._input(f"oncue.command.alert.{verb}", data, lambda _: None)
         else:
             matcher = {"name": "resource", "value": f"db-{chance.randrange(5)}"}
             begins, ends = (self._text(self.now_us + s * SECOND) for s in (chance.choice((0, 60)), 600))

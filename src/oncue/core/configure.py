@@ -71,7 +71,7 @@ def _check(tx: Tx, change: Change) -> Spec | None:
     if isinstance(read, MaintenanceWindowSpec):
         maintenance.check(read)
     elif isinstance(read, InhibitionSpec):
-        inhibition.check(read)
+        inhibition.check(read.source, read.target)
     return read
 
 

@@ -183,10 +183,10 @@ def _rows(group: Group, part: Part) -> list[list[str]]:
     return rows
 
 
-def check(spec: InhibitionSpec) -> None:
+def check(*sides: tuple[Matcher, ...]) -> None:
     """Refuse a side that matches everything. Raises `Refusal` silence.invalid."""
-    check_matchers(spec.source)
-    check_matchers(spec.target)
+    for side in sides:
+        check_matchers(side)
 
 
 def reconfigure(tx: "Tx") -> None:

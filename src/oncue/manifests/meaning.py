@@ -14,12 +14,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from oncue.core import expression, hours, inputs
+from oncue.core import expression, hours, inhibition, inputs, maintenance
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.manifest import (
     ChannelSpec,
     Condition,
+    InhibitionSpec,
+    MaintenanceWindowSpec,
     MonitorSpec,
     Notify,
     OutboundAllowSpec,
@@ -370,6 +372,24 @@ def _source(spec: SourceSpec) -> Iterator[Finding]:
         yield Finding(("routing_key",), "write a reference, secret://NAME, after `oncue secret set NAME`")
 
 
+def _window(spec: MaintenanceWindowSpec) -> Iterator[Finding]:
+    try:
+        maintenance.check(spec)
+    except Refusal as refusal:
+        matchers = refusal.code == "silence.invalid"
+        yield Finding(
+            ("matchers",) if matchers else (), refusal.detail, "manifest.invalid" if matchers else refusal.code
+        )
+
+
+def _inhibition(spec: InhibitionSpec) -> Iterator[Finding]:
+    for name, side in (("source", spec.source), ("target", spec.target)):
+        try:
+            inhibition.check(side)
+        except Refusal as refusal:
+            yield Finding((name,), refusal.detail)
+
+
 def _outbound(spec: OutboundAllowSpec) -> Iterator[Finding]:
     if "/" in spec.host:
         try:
@@ -462,5 +482,7 @@ _CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
     MonitorSpec: _monitor,
     SourceSpec: _source,
     OutboundAllowSpec: _outbound,
+    MaintenanceWindowSpec: _window,
+    InhibitionSpec: _inhibition,
     SAPSystemSpec: _sap_system,
 }

@@ -95,7 +95,7 @@ class ExpectedAlert(Part, kw_only=True, frozen=True):
     labels: dict[str, str] | None = None
     """Those it has at least."""
     quiet: list[str] | None = None
-    """Its reasons for quiet, all of them: `silenced`."""
+    """Its reasons for quiet, all of them: `silenced`, `maintenance`, `inhibited`, ..."""
     count: Count | None = None
     at: Duration | None = None
     """When it was first seen."""
@@ -107,7 +107,7 @@ class ExpectedNotification(Part, kw_only=True, frozen=True):
 
     to: str | None = None
     """The channel's name."""
-    reason: Literal["first", "repeat", "escalated", "resolved", "message"] | None = None
+    reason: Literal["first", "repeat", "escalated", "steady", "snooze_over", "resolved", "message"] | None = None
     title: str | None = None
     at: Duration | None = None
 

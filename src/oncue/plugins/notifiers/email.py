@@ -19,6 +19,8 @@ REASONS: Final = {
     "first": "it has just begun",
     "new_alerts": "new alerts joined the incident",
     "escalated": "its priority rose",
+    "steady": "it has stopped flapping",
+    "snooze_over": "its snooze is over, and it still fires",
     "repeat": "it has come back after it was resolved",
     "resolved": "it is over, and you were told of its beginning",
     "message": "a policy or workflow sends this message",
