@@ -60,11 +60,16 @@ steps = st.lists(
 )  # fmt: skip
 
 
+QUIET = ("flapping", "late")
+"""Why an alert may be quiet whose condition is met; nothing is done then, and the condition is met all the same."""
+
+
 def transitions(story: Story) -> dict[str, list[tuple[int, str]]]:
     """Per key (instant, `fires` or `clears`) as the engine said it."""
     found: dict[str, list[tuple[int, str]]] = {}
     for fact in story.facts:
-        if fact.type == "oncue.policy.fired":
+        withheld = fact.type == "oncue.policy.blocked" and msgspec.json.decode(fact.body)["data"]["reason"] in QUIET
+        if fact.type == "oncue.policy.fired" or withheld:
             what = "fires"
         elif fact.type == "oncue.alert.resolved":
             what = "clears"

@@ -14,12 +14,8 @@ from oncue.core.silence import Matcher
 
 API_VERSION: Final = "oncue/v1"
 
-Name = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$", description="Lower-case letters, digits, dots and hyphens"
-    ),
-]
+_NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, msgspec.Meta(pattern=_NAME, description="Lower-case letters, digits, dots and hyphens")]
 
 Called = Annotated[str, msgspec.Meta(min_length=1, max_length=255, description="A name as events write it")]
 Targets = Annotated[list[Called], msgspec.Meta(max_length=1000)]
@@ -456,8 +452,7 @@ class SourceSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
 
 
 class MaintenanceWindowSpec(Spec, kw_only=True, frozen=True):
-    """When alerts that match call nobody, because someone works on what they are about. Give `ends_at` or `duration`; with
-    `rrule`, `duration`."""
+    """When alerts that match call nobody, for someone works on it. Give `ends_at` or `duration`; `duration` with `rrule`."""
 
     description: str | None = None
     """What is done then; shown on the alerts that it makes quiet."""
@@ -476,15 +471,14 @@ class MaintenanceWindowSpec(Spec, kw_only=True, frozen=True):
 
 
 class InhibitionSpec(Spec, kw_only=True, frozen=True):
-    """While an alert fires that `source` matches, those that `target` matches call nobody, if the labels in `equal` have the
-    same values in both. An alert that both match is not inhibited by one that both match."""
+    """While an alert fires that `source` matches, those that `target` matches and whose `equal` labels agree call nobody."""
 
     description: str | None = None
     """Why one makes the others uninteresting."""
     source: tuple[Matcher, ...]
     """All must hold for the alert that inhibits."""
     target: tuple[Matcher, ...]
-    """All must hold for the alerts that are inhibited."""
+    """All must hold for the alerts that are inhibited. One that both match is not inhibited by one that both match."""
     equal: list[str] = []
     """Labels, or fields as in a matcher. One that both lack is equal."""
 
