@@ -43,6 +43,9 @@ MATRIX: dict[str, Row] = {
     "acknowledge_alert": Row("POST", "/alerts/{alert}/acknowledge", RESPOND, {}),
     "unacknowledge_alert": Row("POST", "/alerts/{alert}/unacknowledge", RESPOND, {}),
     "resolve_alert": Row("POST", "/alerts/{alert}/resolve", RESPOND, {}),
+    "get_alert_history": Row("GET", "/alerts/{alert}/history", READ),
+    "snooze_alert": Row("POST", "/alerts/{alert}/snooze", RESPOND, {"until": "2099-01-01T00:00:00Z"}),
+    "unsnooze_alert": Row("POST", "/alerts/{alert}/unsnooze", RESPOND, {}),
     "list_incidents": Row("GET", "/incidents?namespace={ns}", READ),
     "get_incident": Row("GET", "/incidents/{incident}", READ),
     "get_incident_timeline": Row("GET", "/incidents/{incident}/timeline", READ),
@@ -88,6 +91,21 @@ MATRIX: dict[str, Row] = {
         },
     ),
     "expire_silence": Row("DELETE", "/silences/{silence}", RESPOND),
+    "list_maintenance_windows": Row("GET", "/maintenance-windows", READ, scope="list"),
+    "get_maintenance_window": Row("GET", "/maintenance-windows/{ns}/yearly", READ),
+    "preview_maintenance_window": Row(
+        "POST",
+        "/maintenance-windows/preview",
+        READ,
+        {
+            "spec": {
+                "matchers": [{"name": "resource", "value": "nothing"}],
+                "starts_at": "2026-01-01T00:00",
+                "duration": "1h",
+            },
+            "namespace": "{ns}",
+        },
+    ),
     "list_policies": Row("GET", "/policies?namespace={ns}", READ),
     "get_policy": Row("GET", "/policies/{ns}/quiet", READ),
     "list_windows": Row("GET", "/policies/{ns}/quiet/windows", READ),
@@ -187,6 +205,15 @@ apiVersion: oncue/v1
 kind: Service
 metadata: {{name: "{ns}-service", namespace: {ns}}}
 spec: {{description: "A service of {ns}"}}
+---
+apiVersion: oncue/v1
+kind: MaintenanceWindow
+metadata: {{name: yearly, namespace: {ns}}}
+spec:
+  matchers: [{{name: resource, value: nothing}}]
+  starts_at: "2026-01-01T00:00"
+  rrule: FREQ=YEARLY
+  duration: 1h
 ---
 apiVersion: oncue/v1
 kind: SAPSystem

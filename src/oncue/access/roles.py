@@ -36,6 +36,7 @@ _VIEWER: Final = frozenset(
 _RESPONDER: Final = _VIEWER | {
     "alert:acknowledge",
     "alert:resolve",
+    "alert:snooze",
     "incident:acknowledge",
     "incident:assign",
     "incident:comment",

@@ -87,7 +87,8 @@ def _alert(alert: dict[str, Any]) -> tuple[str, list[str]]:
         reasons.append(f"The value was {crossing['value']:g}{unit}, the limit is {crossing['limit']:g}{unit}.")
     for quiet in alert.get("quiet") or ():
         until = f" until {quiet['until']}" if quiet.get("until") else ""
-        reasons.append(f"It calls no one: {quiet['reason']} by {quiet['by']} since {quiet['since']}{until}.")
+        why = f" ({quiet['detail']})" if quiet.get("detail") else ""
+        reasons.append(f"It calls no one: {quiet['reason']} by {quiet['by']} since {quiet['since']}{until}{why}.")
     if alert.get("policies"):
         reasons.append(f"Shaped by {', '.join(alert['policies'])}.")
     if alert.get("incident"):

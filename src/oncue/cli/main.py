@@ -28,6 +28,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "test": ("oncue.cli.rehearse", "rehearse"),
     "get": ("oncue.cli.get", "get"),
     "delete": ("oncue.cli.delete", "delete"),
+    "alert": ("oncue.cli.alert", "app"),
+    "quiet": ("oncue.cli.quiet", "app"),
     "emit": ("oncue.cli.emit", "emit"),
     "tail": ("oncue.cli.tail", "tail"),
     "explain": ("oncue.cli.explain", "explain"),
