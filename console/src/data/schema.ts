@@ -124,6 +124,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetAlertHistory
+         * @description When an alert's state, severity or value was another one, newest first: the newest 50 changes.
+         */
+        get: operations["get_alert_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SnoozeAlert
+         * @description Have nobody told of it until then; who was told before hears of it again if it still fires. Another snooze of it
+         *     takes the place of this one.
+         */
+        post: operations["snooze_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/unsnooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UnsnoozeAlert
+         * @description Take the snooze back.
+         */
+        post: operations["unsnooze_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -707,6 +768,66 @@ export interface paths {
          * @description End a silence now.
          */
         delete: operations["expire_silence"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance-windows": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListMaintenanceWindows
+         * @description Every maintenance window, in the namespaces that you may read.
+         */
+        get: operations["list_maintenance_windows"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance-windows/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetMaintenanceWindow
+         * @description When a window is open, and which of the alerts that fire now it is about.
+         */
+        get: operations["get_maintenance_window"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/maintenance-windows/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewMaintenanceWindow
+         * @description What a window would do if it were applied. Changes nothing.
+         */
+        post: operations["preview_maintenance_window"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1825,13 +1946,16 @@ export interface components {
             event_severity: string;
             /** @default 0 */
             reopened: number;
+            /** @default 0 */
+            turns: number;
+            turned_at?: string | null;
             /** @default  */
             position: string;
         };
         /** Applied */
         Applied: {
             dry_run: boolean;
-            changes: components["schemas"]["Change"][];
+            changes: components["schemas"]["api_shapes_Change"][];
             warnings?: string[];
         };
         /**
@@ -1852,14 +1976,6 @@ export interface components {
             at: string;
             inputs: number;
             events: number;
-        };
-        /** Change */
-        Change: {
-            id: string;
-            /** @enum {string} */
-            change: "created" | "updated" | "unchanged" | "deleted" | "absent";
-            generation: number | null;
-            diff?: string[];
         };
         /** Comment */
         Comment: {
@@ -2124,6 +2240,11 @@ export interface components {
             connections: number;
             lost: number;
         };
+        /** Listing[WindowView] */
+        WindowViewList: {
+            items: components["schemas"]["WindowView"][];
+            next: string | null;
+        };
         /** Listing[TokenView] */
         TokenViewList: {
             items: components["schemas"]["TokenView"][];
@@ -2244,6 +2365,11 @@ export interface components {
             items: components["schemas"]["Ticket"][];
             next: string | null;
         };
+        /** Listing[Change] */
+        ChangeList: {
+            items: components["schemas"]["store_life_Change"][];
+            next: string | null;
+        };
         /** Mail */
         Mail: {
             id: string;
@@ -2278,14 +2404,26 @@ export interface components {
             /** @default  */
             position: string;
         };
-        /** Matcher */
+        /** Matched */
+        Matched: {
+            id: string;
+            title: string;
+            severity: string;
+            resource: string;
+            service: string | null;
+        };
+        /**
+         * Matcher
+         * @description A condition on one label, in Alertmanager's form. `is_regex` matches the whole value, RE2 syntax.
+         *
+         *         Names are looked up among the alert's labels, then among its fields: `severity`, `resource`, `service`,
+         *         `check`, `title`, `namespace`, `fingerprint`. A label that is not there has the value "".
+         */
         Matcher: {
             name: string;
             value: string;
-            /** @default false */
-            is_regex: boolean;
-            /** @default true */
-            is_equal: boolean;
+            is_regex?: boolean;
+            is_equal?: boolean;
         };
         /** Me */
         Me: {
@@ -2425,6 +2563,13 @@ export interface components {
             dead_letters: number;
             policies_failed: components["schemas"]["FailedPolicy"][];
         };
+        /** Occurrence */
+        Occurrence: {
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+        };
         /** OutsideView */
         OutsideView: {
             /** @enum {string} */
@@ -2455,6 +2600,14 @@ export interface components {
             /** Format: date-time */
             at: string;
             crossing?: components["schemas"]["Crossing"] | null;
+        };
+        /**
+         * Planned
+         * @description A window that may be applied later.
+         */
+        Planned: {
+            spec: Record<string, never>;
+            namespace?: string | null;
         };
         /** Point */
         Point: {
@@ -2506,6 +2659,8 @@ export interface components {
             /** Format: date-time */
             since: string;
             until?: string | null;
+            /** @default  */
+            detail: string;
         };
         /**
          * Reason
@@ -2656,6 +2811,14 @@ export interface components {
             updated_at: string;
             /** @default  */
             position: string;
+        };
+        /**
+         * Snooze
+         * @description Until when nobody is told of it, and why.
+         */
+        Snooze: {
+            until: string;
+            reason?: string | null;
         };
         /** SourceType */
         SourceType: {
@@ -2823,6 +2986,50 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /** WindowPreview */
+        WindowPreview: {
+            state: string;
+            open: components["schemas"]["Occurrence"] | null;
+            next: components["schemas"]["Occurrence"][];
+            matching: number;
+            looked_at: number;
+            alerts: components["schemas"]["Matched"][];
+        };
+        /** WindowView */
+        WindowView: {
+            id: string;
+            namespace: string;
+            name: string;
+            description: string | null;
+            owner: string | null;
+            state: string;
+            open: components["schemas"]["Occurrence"] | null;
+            next: components["schemas"]["Occurrence"][];
+            spec: {
+                [key: string]: unknown;
+            };
+        };
+        /** Change */
+        api_shapes_Change: {
+            id: string;
+            /** @enum {string} */
+            change: "created" | "updated" | "unchanged" | "deleted" | "absent";
+            generation: number | null;
+            diff?: string[];
+        };
+        /** Change */
+        store_life_Change: {
+            /** Format: date-time */
+            at: string;
+            position: string;
+            type: string;
+            state: string;
+            severity: string;
+            value: number | null;
+            limit: number | null;
+            unit: string | null;
+            title: string;
+        };
         /**
          * Problem
          * @description Why a request was refused.
@@ -2832,7 +3039,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -3196,6 +3403,105 @@ export interface operations {
         };
     };
     resolve_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_alert_history: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    snooze_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Snooze"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unsnooze_alert: {
         parameters: {
             query?: never;
             header?: never;
@@ -4456,6 +4762,92 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Silence"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_maintenance_windows: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_maintenance_window: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowPreview"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_maintenance_window: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Planned"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WindowPreview"];
                 };
             };
             400: components["responses"]["Malformed"];

@@ -15,7 +15,7 @@ describe("facets", () => {
 });
 
 describe("views of firing alerts", () => {
-  const quiet = alert({ id: "q", quiet: [{ reason: "silenced", by: "s", since: "", until: null }] });
+  const quiet = alert({ id: "q", quiet: [{ reason: "silenced", by: "s", since: "", until: null, detail: "" }] });
   const acknowledged = alert({ id: "k", acknowledged_at: "2026-11-20T10:00:00Z" });
   it("part the quiet from those that call someone", () => {
     expect(inView([quiet, acknowledged, alert({})], "quiet").map((each) => each.id)).toEqual(["q"]);
