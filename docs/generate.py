@@ -332,12 +332,12 @@ def _type(entry: dict[str, Any]) -> str:
 
 def _inner(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     """The structs that a struct is made of, in order of appearance."""
-    from oncue.core import manifest
+    from oncue.core import condition, manifest
 
     _, components = msgspec.json.schema_components([struct])
     for name in components:
         if name != struct.__name__:
-            yield getattr(manifest, name)
+            yield getattr(manifest, name, None) or getattr(condition, name)
 
 
 # Events

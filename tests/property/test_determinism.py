@@ -59,6 +59,7 @@ POLICIES = {
     "run": {
         "match": {"types": ["job.failed"], "where": "event.labels.env == 'prod'"},
         "respond": [{"run": {"workflow": "look"}}],
+        "concurrency": {"by": ["'all'"], "max_queued": 2},
     },
     "patient": {"match": {"types": ["net.drop"], "severities": ["warning"]}, "alert": {"wait": "1m"}},
     "own": {"match": {"types": ["oncue.incident.opened"]}, "respond": [{"ticket": {"type": "problem"}}]},

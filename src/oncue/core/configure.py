@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from oncue.core import detect, heartbeats, inhibition, maintenance, maintenances, monitors, suppress
+from oncue.core import concurrency, detect, heartbeats, inhibition, maintenance, maintenances, monitors, suppress
 from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS, InhibitionSpec, MaintenanceWindowSpec, Manifest, MonitorSpec, Spec
 from oncue.core.references import references, users
@@ -155,6 +155,7 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
     tx.save("manifest", manifest, live=False)
     if manifest.kind == "Policy":
         detect.forget(tx, id)
+        concurrency.forget(tx, id)
         tx.cell("policy_stats", id, None)
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.drop(manifest.namespace, manifest.name)

@@ -261,6 +261,8 @@ class Engine:
         elif what == "incident.close":
             if (incident := state.incidents.get(of)) is not None and incident.state == "resolved":
                 incidents.close(tx, incident)
+        elif what == "lane.free":
+            respond.resume(tx, of)
         elif what == "run.deadline":
             if (run := state.runs.get(of)) is not None:
                 workflow.overdue(tx, run)

@@ -11,9 +11,10 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core import hours
+from oncue.core.condition import Condition, Match
 from oncue.core.duration import seconds
 from oncue.core.expression import glob, is_glob
-from oncue.core.manifest import Condition, Manifest, Match, PolicySpec, ServiceSpec
+from oncue.core.manifest import Manifest, PolicySpec, ServiceSpec
 
 NEAR_MISSES: Final = 20
 """How many a policy keeps."""
@@ -127,7 +128,7 @@ class Policy:
         self.once_after_s: Final = seconds(condition.once_after) if condition and condition.once_after else 0.0
         self.keys: Final = frozenset(condition.keys) if condition is not None else frozenset()
         self.hours: Final = hours.parse(spec.only_during) if spec.only_during is not None else None
-        self.late_after_s: Final = seconds(spec.late_after or LATE_AFTER)
+        self.late_after_s: Final = seconds((spec.alert.late_after if spec.alert is not None else None) or LATE_AFTER)
         limits = spec.limits
         self.cooldown_s: Final = seconds(limits.cooldown) if limits and limits.cooldown else 0.0
         self.max_runs: Final = limits.max_runs.count if limits and limits.max_runs else 0

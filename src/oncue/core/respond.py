@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from oncue.core import incidents, notify, tickets, workflow
+from oncue.core import concurrency, incidents, notify, tickets, workflow
 from oncue.core.alert import Alert
-from oncue.core.conditions.finding import Finding, is_late
+from oncue.core.conditions.finding import Finding
+from oncue.core.detect import carried
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, holds, render, spoken
 from oncue.core.incident import Incident
@@ -23,7 +24,7 @@ from oncue.core.policy import Policy, PolicyStats, stats_with
 from oncue.core.shape import addressees
 from oncue.core.ticket import Ticket
 from oncue.core.tx import Tx
-from oncue.core.window import Window, instants, micros, packed, span, window_key
+from oncue.core.window import Window, instants, micros, owner_of, packed, span, window_key
 
 
 class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -39,8 +40,9 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
     outcome: str
     """`fired`, `blocked`, or `failed`: it should have responded and could not, or not wholly."""
     reason: str
-    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `outside_hours`, `late`, `cooldown`, `max_runs`,
-    `keys_full` (there are windows for too many keys), `depth`, `error`; or
+    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `outside_hours`, `cooldown`, `max_runs`,
+    `keys_full` (there are windows for too many keys), `busy`, `queued`, `queue_full`, `resolved_meanwhile` (while it was
+    queued), `depth`, `error`; or
     `response_failed`, or `shape_failed`: a text of its `alert` did not evaluate. `runs` and `tickets` are what was done nevertheless."""
     detail: str = ""
     values: dict[str, Any] = {}
@@ -51,13 +53,8 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 def guard(tx: Tx, finding: Finding, seen: Seen) -> bool:
-    """Whether the policy may shape and respond at all: not only observing, within its hours, for an event that is not late,
-    and no `skip_when` holds."""
+    """Whether the policy may shape and respond at all: not only observing, within its hours, and no `skip_when` holds."""
     policy = finding.policy
-    if policy.spec.late_after is not None and seen.position == tx.cause.position and is_late(tx, policy, seen):
-        detail = f"its time {seen.event.time} is older than {policy.late_after_s:g} s"
-        decide(tx, finding, seen, "blocked", "late", detail)
-        return False
     if policy.hours is not None and not policy.hours.cover(tx.now.astimezone(_zone(policy.hours.zone))):
         decide(tx, finding, seen, "blocked", "outside_hours", f"only_during: {policy.spec.only_during}")
         return False
@@ -93,13 +90,44 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
         quiet = ", ".join(f"{reason.reason} by {reason.by}" for reason in alert.quiet)
         decide(tx, finding, seen, "blocked", alert.quiet[0].reason, quiet, alert=alert)
         return
+    lane = None
+    if spec.concurrency is not None and any(response.run is not None for response in spec.respond):
+        try:
+            lane = concurrency.lane_of(finding, seen)
+        except Failed as failure:
+            decide(tx, finding, seen, "blocked", "error", f"concurrency: {failure}", alert=alert, incident=incident)
+            return
+        if (refused := concurrency.admit(tx, finding, seen, alert, lane)) is not None:
+            decide(tx, finding, seen, "blocked", *refused, alert=alert, incident=incident)
+            return
+    _act(tx, finding, seen, alert, incident, lane)
+
+
+def resume(tx: Tx, lane: str) -> None:
+    """A run has ended: what waited for that starts, one after the other, until one of them is under way."""
+    policy = tx.state.policies.by_id.get(owner_of(lane)[0])
+    while policy is not None and (waited := concurrency.leave(tx, lane)) is not None:
+        key, window = waited
+        finding = Finding(policy, "met", key, window)
+        seen = carried(tx, finding)
+        alert = tx.state.alerts.get(window.alert or "")
+        if window.alert is not None and (alert is None or alert.state != "firing"):
+            decide(tx, finding, seen, "blocked", "resolved_meanwhile", f"{window.alert} is resolved", alert=alert)
+        elif guard(tx, finding, seen):
+            _act(tx, finding, seen, alert, tx.state.incidents.get(alert.incident or "") if alert else None, lane)
+
+
+def _act(
+    tx: Tx, finding: Finding, seen: Seen, alert: Alert | None, incident: Incident | None, lane: str | None
+) -> None:  # fmt: skip
+    policy, spec = finding.policy, finding.policy.spec
     runs: list[str] = []
     written: list[str] = []
     problems: list[str] = []
     scope = _scope(finding, seen, alert, incident) if spec.respond else None
     for response in spec.respond:
         try:
-            _one(tx, policy, response, seen, scope, alert, incident, runs, written)
+            _one(tx, policy, response, seen, scope, alert, incident, runs, written, lane)
         except Failed as failure:
             problems.append(str(failure))
         except Refusal as refusal:
@@ -110,6 +138,8 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
         unreached = notify.message(tx, policy.namespace, tell, title, spec.description or "", details)
         if unreached:
             problems.append(f"notify: {unreached}")
+    if lane is not None:
+        concurrency.enter(tx, lane, runs)
     outcome, reason = ("failed", "response_failed") if problems else ("fired", "matched")
     decide(
         tx, finding, seen, outcome, reason, "; ".join(problems), alert=alert,
@@ -129,7 +159,7 @@ def _scope(finding: Finding, seen: Seen, alert: Alert | None, incident: Incident
 
 def _one(
     tx: Tx, policy: Policy, response: Response, seen: Seen, scope: Any, alert: Alert | None,
-    incident: Incident | None, runs: list[str], written: list[str],
+    incident: Incident | None, runs: list[str], written: list[str], lane: str | None,
 ) -> None:  # fmt: skip
     if response.run is not None:
         manifest = tx.state.manifests.get(f"Workflow/{policy.namespace}/{response.run.workflow}")
@@ -138,6 +168,8 @@ def _one(
         trigger: dict[str, Any] = {"kind": "policy", "policy": policy.version, "event": seen.event_id}
         if alert is not None:
             trigger["alert"] = alert.id
+        if lane is not None:
+            trigger["lane"] = lane
         run = workflow.start(tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident)
         runs.append(run.id)
     if response.ticket is not None:

@@ -43,7 +43,7 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     reason: str | None
     inputs: dict[str, Any]
     trigger: dict[str, Any]
-    """`{kind: policy|manual, policy?, event?, alert?, incident?, actor?}`."""
+    """`{kind: policy|manual, policy?, event?, alert?, incident?, actor?, lane?}`."""
     steps: tuple[Step, ...]
     started_at: datetime
     updated_at: datetime

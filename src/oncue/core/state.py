@@ -16,6 +16,7 @@ from oncue.core.effect import Effect
 from oncue.core.heartbeat import Heartbeat
 from oncue.core.incident import Incident
 from oncue.core.inhibition import Inhibitions
+from oncue.core.lane import Lane
 from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
@@ -51,6 +52,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "maintenance": MaintenanceWindow,
     "policy_stats": PolicyStats,
     "counter": int,
+    "lane": Lane,
 }
 
 

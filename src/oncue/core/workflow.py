@@ -300,6 +300,8 @@ def _end(tx: Tx, run: Run, state: Any, reason: str | None) -> None:
     run.ended_at = tx.now
     tx.cancel(f"run.deadline/{run.id}")
     _run_fact(tx, run, f"oncue.run.{state}", live=False)
+    if "lane" in run.trigger:
+        tx.timer(f"lane.free/{run.trigger['lane']}", tx.now)
 
 
 def cancel(tx: Tx, run: Run, reason: str) -> None:

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.condition import Condition
 from oncue.core.duration import seconds
-from oncue.core.manifest import Condition
 from oncue.core.policy import FORMS
 
 Place = tuple[str | int, ...]

@@ -15,11 +15,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from oncue.core import expression, hours, inhibition, inputs, maintenance
+from oncue.core.condition import Condition
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.manifest import (
     ChannelSpec,
-    Condition,
     InhibitionSpec,
     MaintenanceWindowSpec,
     MonitorSpec,
@@ -187,11 +187,7 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
     yield from _compiles(match.where, ("match", "where"), "bool")
     if match == type(match)():
         yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
-    if spec.condition is not None:
-        yield from (Finding(("condition", *path), detail) for path, detail in conditions.faults(spec.condition))
-        yield from _expressions(spec.condition)
-    if spec.only_during is not None:
-        yield from _hours(spec.only_during, ("only_during",))
+    yield from _timing(spec)
     for index, guard in enumerate(spec.skip_when):
         yield from _compiles(guard, ("skip_when", index), "bool")
     if spec.alert is not None:
@@ -205,6 +201,20 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
         yield from _templates(response, path)
     if spec.mode == "active" and spec.alert is None and spec.notify is None and not spec.respond:
         yield Finding((), "it has no alert, notify or respond: it decides, and nothing follows", level="warning")
+
+
+def _timing(spec: PolicySpec) -> Iterator[Finding]:
+    """Conditions over time, hours, and what happens while a run is under way."""
+    if spec.condition is not None:
+        yield from (Finding(("condition", *path), detail) for path, detail in conditions.faults(spec.condition))
+        yield from _expressions(spec.condition)
+    if spec.concurrency is not None:
+        for index, key in enumerate(spec.concurrency.by):
+            yield from _compiles(key, ("concurrency", "by", index))
+        if not any(response.run is not None for response in spec.respond):
+            yield Finding(("concurrency",), "it has no run: there is nothing that could be under way", level="warning")
+    if spec.only_during is not None:
+        yield from _hours(spec.only_during, ("only_during",))
 
 
 def _expressions(condition: Condition) -> Iterator[Finding]:

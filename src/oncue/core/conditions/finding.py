@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from oncue.core import event as events
+from oncue.core.condition import Condition
 from oncue.core.expression import Failed, evaluate, spoken
-from oncue.core.manifest import Condition
 from oncue.core.normalise import Seen
 from oncue.core.policy import NEAR_MISSES, NearMiss, Policy, PolicyStats, stats_with
 from oncue.core.tx import Tx

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from oncue.core.condition import Condition
 from oncue.core.conditions.finding import (
     Finding,
     crosses,
@@ -26,7 +27,6 @@ from oncue.core.conditions.finding import (
     window_of,
 )
 from oncue.core.duration import seconds
-from oncue.core.manifest import Condition
 from oncue.core.normalise import Seen
 from oncue.core.policy import Policy
 from oncue.core.tx import Tx
