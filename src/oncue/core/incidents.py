@@ -88,6 +88,8 @@ def add(tx: Tx, incident: Incident, alert: Alert) -> bool:
     incident.alerts_firing += 1
     incident.alerts_total += new
     incident.grew_at = tx.now
+    if new and alert.incident in tx.state.members:  # resolved, and not the one that it returned to
+        tx.unset(tx.state.members[alert.incident], alert.id)
     tx.touch(alert)
     alert.incident = incident.id
     tx.set(members, alert.id, True)

@@ -59,11 +59,11 @@ def _describe(component: dict[str, Any], struct: type[msgspec.Struct]) -> None:
 
 def _structs() -> dict[str, type[msgspec.Struct]]:
     """Every struct of the manifests' schemas, by name."""
-    from oncue.core import manifest
+    from oncue.core import condition, manifest
 
     return {
         name: thing
-        for name, thing in vars(manifest).items()
+        for name, thing in (vars(condition) | vars(manifest)).items()
         if isinstance(thing, type) and issubclass(thing, msgspec.Struct)
     }
 
