@@ -344,7 +344,7 @@ def test_a_storm_under_a_hundred_rules_costs_look_ups_and_no_scans(story: Story)
     for number in range(2_000):
         story.problem(resource=f"x-{number}", labels=f'{{"rack":"r{number % 100}"}}', fingerprint=f"f{number}")
     alert = the(story, "x-1999")
-    assert not list(whole.candidates(alert)), "what is filed under another type is not compared"
+    assert [rule.id for rule in whole.candidates(alert)] == ["default/rack-99"], "rules of other racks are not compared"
     story.problem(type="node.down", resource="n-7", labels='{"rack":"r7"}')
     quiet = [a for a in story.state.alerts.values() if a.quiet]
     assert len(quiet) == 20
@@ -603,6 +603,8 @@ def test_a_policy_says_what_is_late(story: Story) -> None:
     story.apply("Policy", "batch", {"match": {"types": ["disk.full"]}, "alert": {"late_after": "2h"}})
     late(story, timedelta(hours=1))
     assert (reasons(story), told(story)) == ([], ["first"])
+    story.problem(resource="db-2", time=(story.now - timedelta(hours=3)).isoformat())
+    assert reasons(story, "db-2") == ["late"]
 
 
 def test_what_a_condition_held_back_is_not_late(story: Story) -> None:

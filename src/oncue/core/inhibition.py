@@ -9,13 +9,14 @@ comparison with all others. All of that follows from the rows, in whatever order
 """
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from oncue.core.alert import Alert
-from oncue.core.manifest import InhibitionSpec, Manifest
+from oncue.core.alert import Alert, Quiet
+from oncue.core.manifest import InhibitionSpec
 from oncue.core.silence import Matcher, all_match, check_matchers, value_of
 
 if TYPE_CHECKING:
@@ -71,6 +72,10 @@ class Found(msgspec.Struct, frozen=True):
     detail: str
 
 
+def _exact(matchers: tuple[Matcher, ...]) -> list[tuple[str, str]]:
+    return [(one.name, one.value) for one in matchers if one.is_equal and not one.is_regex and one.value]
+
+
 class _Filed:
     """Rules by one thing that must be so for one of their sides to match."""
 
@@ -80,12 +85,16 @@ class _Filed:
         self.by_value: dict[str, dict[str, list[Rule]]] = {}
         self.rest: list[Rule] = []
 
-    def put(self, rule: Rule, matchers: tuple[Matcher, ...]) -> None:
-        exact = next((one for one in matchers if one.is_equal and not one.is_regex and one.value), None)
-        if exact is None:
-            self.rest.append(rule)
-        else:
-            self.by_value.setdefault(exact.name, {}).setdefault(exact.value, []).append(rule)
+    def put(self, rules: list[tuple[Rule, tuple[Matcher, ...]]]) -> None:
+        """File each rule under what the fewest others ask for."""
+        asked = Counter(one for _, matchers in rules for one in dict.fromkeys(_exact(matchers)))
+        for rule, matchers in rules:
+            rarest = min(_exact(matchers), key=lambda one: (asked[one], one), default=None)
+            if rarest is None:
+                self.rest.append(rule)
+            else:
+                name, value = rarest
+                self.by_value.setdefault(name, {}).setdefault(value, []).append(rule)
 
     def candidates(self, alert: Alert) -> Iterable[Rule]:
         yield from self.rest
@@ -103,29 +112,47 @@ class Inhibitions:
         self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
         self._parts: dict[str, tuple[Part, ...]] = {}
         """Alert to what it is to the rules; only those to which it is something."""
+        self._held: dict[str, dict[str, None]] = {}
+        """Alert to those that it inhibits, as they say themselves."""
 
     def rebuild(self, state: "State") -> None:
         """Take everything from the rows."""
-        self.by_id, self._filed, self._groups, self._parts = {}, {}, {}, {}
+        self.by_id, self._filed, self._groups, self._parts, self._held = {}, {}, {}, {}, {}
+        of: dict[str, list[Rule]] = {}
         for id in sorted(state.manifests):
             manifest = state.manifests[id]
             if manifest.kind == KIND:
-                self._file(manifest)
-        if not self.by_id:
-            return
+                spec = msgspec.convert(manifest.spec, InhibitionSpec)
+                rule = Rule(f"{manifest.namespace}/{manifest.name}", spec.source, spec.target, tuple(spec.equal))
+                self.by_id[rule.id] = rule
+                of.setdefault(manifest.namespace, []).append(rule)
+        for namespace, rules in of.items():
+            by_source, by_target = self._filed[namespace] = (_Filed(), _Filed())
+            by_source.put([(rule, rule.source) for rule in rules])
+            by_target.put([(rule, rule.target) for rule in rules])
         for id in sorted(state.alerts):
             alert = state.alerts[id]
-            if alert.state == "firing" and (parts := self.parts_of(alert)):
+            self.note(alert, ())
+            if self.by_id and alert.state == "firing" and (parts := self.parts_of(alert)):
                 self.enroll(id, parts)
 
-    def _file(self, manifest: Manifest) -> None:
-        spec = msgspec.convert(manifest.spec, InhibitionSpec)
-        id = f"{manifest.namespace}/{manifest.name}"
-        rule = Rule(id, spec.source, spec.target, tuple(spec.equal))
-        self.by_id[id] = rule
-        by_source, by_target = self._filed.setdefault(manifest.namespace, (_Filed(), _Filed()))
-        by_source.put(rule, rule.source)
-        by_target.put(rule, rule.target)
+    def note(self, alert: Alert, before: tuple[Quiet, ...]) -> bool:
+        """The alert's reasons for quiet were these, and may have been given others. Gives whether that matters here."""
+        was, now = _inhibitors(before), _inhibitors(alert.quiet)
+        if was == now:
+            return False
+        for by in was:
+            held = self._held[by]
+            del held[alert.id]
+            if not held:
+                del self._held[by]
+        for by in now:
+            self._held.setdefault(by, {})[alert.id] = None
+        return True
+
+    def held(self, by: str) -> list[str]:
+        """The alerts that say that this one inhibits them."""
+        return sorted(self._held.get(by, ()))
 
     def parts_of(self, alert: Alert) -> tuple[Part, ...]:
         """What a firing alert is to the rules, in the order of their ids."""
@@ -166,6 +193,10 @@ class Inhibitions:
                 del row[bisect_left(row, alert)]
             if not (group.sources or group.both or group.targets):
                 del self._groups[part.key]
+
+
+def _inhibitors(quiet: tuple[Quiet, ...]) -> tuple[str, ...]:
+    return tuple(reason.by for reason in quiet if reason.reason == "inhibited")
 
 
 def _source(rule: Rule) -> tuple[Matcher, ...]:
@@ -210,9 +241,8 @@ def follow(tx: "Tx", alert: Alert) -> list[str]:
         return []
     tx.afterwards("", _rebuild)
     touched: dict[str, None] = {}
-    for part in before:
-        if part.is_source and part not in now:
-            touched.update(dict.fromkeys(_held(tx, inhibitions.group(part), alert.id)))
+    if any(part.is_source and part not in now for part in before):
+        touched.update(dict.fromkeys(inhibitions.held(alert.id)))
     inhibitions.withdraw(alert.id)
     if now:
         inhibitions.enroll(alert.id, now)
@@ -226,14 +256,10 @@ def follow(tx: "Tx", alert: Alert) -> list[str]:
     return sorted(touched)
 
 
-def _held(tx: "Tx", group: Group, by: str) -> list[str]:
-    alerts: dict[str, Any] = tx.state.alerts
-    return [
-        id
-        for id in group.targets
-        if (target := alerts.get(id)) is not None
-        and any(reason.by == by and reason.reason == "inhibited" for reason in target.quiet)
-    ]
+def note(tx: "Tx", alert: Alert, before: tuple[Quiet, ...]) -> None:
+    """The alert's reasons for quiet were these before."""
+    if tx.state.inhibitions.note(alert, before):
+        tx.afterwards("", _rebuild)
 
 
 def inhibitor(tx: "Tx", alert: Alert) -> Found | None:

@@ -15,12 +15,11 @@ from oncue.core.detect import policy_fingerprint
 from oncue.core.duration import seconds
 from oncue.core.expression import Failed, render, spoken
 from oncue.core.normalise import Seen
+from oncue.core.policy import LATE_AFTER
 from oncue.core.tx import Tx
 
 ANNOTATIONS_LIMIT = 16
 TEXT_LIMIT = 1024
-LATE_AFTER_S = 600.0
-"""How much older an event's own time may be than its arrival, unless a policy says otherwise, before it is late."""
 
 
 class Draft(msgspec.Struct):
@@ -75,12 +74,10 @@ def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
         starts_at=events.instant(event.startsat),
         deadline_at=events.instant(event.endsat),
     )
-    late_after_s = LATE_AFTER_S
     for finding in shapers:
         _apply(tx, asked, seen, finding)
-        if finding.policy.alert is not None and finding.policy.alert.late_after is not None:
-            late_after_s = seconds(finding.policy.alert.late_after)
-    asked.late = _lateness(tx, seen, late_after_s)
+    said = [one.policy.late_after_s for one in shapers if one.policy.alert and one.policy.alert.late_after is not None]
+    asked.late = _lateness(tx, seen, max(said, default=seconds(LATE_AFTER)))
     return asked
 
 

@@ -260,7 +260,8 @@ def _become(tx: Tx, alert: Alert, quiet: tuple[Quiet, ...]) -> None:
         return
     was_audible = not alert.quiet
     tx.touch(alert)
-    alert.quiet = quiet
+    before, alert.quiet = alert.quiet, quiet
+    inhibition.note(tx, alert, before)
     due = min((one.until for one in quiet if one.reason in KEPT and one.until is not None), default=None)
     timer = f"quiet.end/{alert.id}"
     known = tx.state.timers.by_key.get(timer)
