@@ -283,6 +283,36 @@ class NewValue(Reference):
         self.events.append(event)
 
 
+class OwnLasting(Reference):
+    """`for`, on the event's own alert: whether it fires. `b` is its recovery."""
+
+    def pass_to(self, now: int) -> None:
+        if not self.fired and self.events and now >= self.events[0].at + us(self.condition["for"]):
+            self.fire(now)
+
+    def come(self, event: Happened) -> None:
+        if event.type != "b":
+            self.events.append(event)
+            return
+        self.events = []
+        if self.fired:
+            self.clear(event.at)
+
+
+class OwnCount(Reference):
+    """`count`, on the event's own alert: whether it fires. `b` is its recovery, which only ends the alert."""
+
+    def come(self, event: Happened) -> None:
+        if event.type == "b":
+            if self.fired:
+                self.clear(event.at)
+            return
+        self.events.append(event)
+        inside = [before for before in self.events if before.at > event.at - us(self.condition["within"])]
+        if not self.fired and len(inside) >= self.condition["count"]:
+            self.fire(event.at)
+
+
 def reference_of(condition: dict[str, Any]) -> Reference:
     """The reference that judges this condition."""
     if "sequence" in condition:

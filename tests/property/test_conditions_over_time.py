@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from oncue.core.duration import delta
 from oncue.core.engine import Engine
 from oncue.core.state import State
-from tests.property.reference_conditions import Happened, Reference, reference_of
+from tests.property.reference_conditions import Happened, OwnCount, OwnLasting, Reference, reference_of
 from tests.unit.story import START, Story
 
 EPOCH = datetime(1970, 1, 1, tzinfo=START.tzinfo)
@@ -141,3 +141,40 @@ def test_after_long_quiet_nothing_is_left_but_what_still_holds(
     assert story.state.windows_of == ({"default/p": len(firing), "": len(firing)} if firing else {})
     timed = {key.partition("/")[2] for key in story.state.timers.by_key if key.startswith("window.")}
     assert timed <= firing
+
+
+OWN = {"for": ({"for": "1m"}, OwnLasting), "count": ({"count": 3, "within": "1m"}, OwnCount)}
+
+
+@pytest.mark.parametrize(("condition", "kind"), OWN.values(), ids=OWN)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=steps)
+def test_an_alert_is_held_back_until_its_condition_is_met(
+    condition: dict[str, Any], kind: type[Reference], happenings: list[Any]
+) -> None:
+    story, references = Story(), {"k1": kind(condition), "k2": kind(condition)}
+    match = {"types": ["a", "b", "c"], "severities": ["warning", "major"]}
+    story.apply("Policy", "p", {"match": match, "condition": condition, "alert": {"severity": "critical"}})
+    for delay, nudge, what, key, value, times, restart in happenings:
+        story.now = max(story.now, story.now + delta(delay) + timedelta(microseconds=nudge))
+        now = told_at(story.now)
+        for reference in references.values():
+            reference.pass_to(now)
+        type = "a" if what == "late" else what
+        severity = "clear" if type == "b" else "major" if value > 50 else "warning"
+        for _ in range(times if what != "time" else 0):
+            story.send(type, severity=severity, resource=key, check="x")
+            references[key].come(Happened(now, type, value))
+        if what == "time":
+            story.send("oncue.clock.advanced")
+        if restart:
+            state = State(story.state.identity)
+            state.restore(story.state.dump())
+            story.state, story.engine = state, Engine(state)
+        assert {alert.severity for alert in story.state.alerts.values() if alert.state == "firing"} <= {"critical"}
+    said: dict[str, list[tuple[int, str]]] = {"k1": [], "k2": []}
+    for fact in story.facts:
+        if fact.type in ("oncue.alert.fired", "oncue.alert.reopened", "oncue.alert.resolved"):
+            at = told_at(msgspec.convert(msgspec.json.decode(fact.body)["time"], datetime))
+            said[fact.resource or ""].append((at, "clears" if fact.type == "oncue.alert.resolved" else "fires"))
+    assert said == {key: reference.said for key, reference in references.items()}

@@ -12,6 +12,7 @@ from oncue.api.events import decision_json
 from oncue.api.params import json_response
 from oncue.api.shapes import Explanation
 from oncue.api.stream import fact_json
+from oncue.core.condition import MAX_KEYS
 from oncue.core.errors import Refusal
 from oncue.core.policy import PolicyStats
 from oncue.store.queries import DECISIONS, Filters, cells, decisions, entity_body, timeline
@@ -171,6 +172,11 @@ def _policy(policy: dict[str, Any]) -> tuple[str, list[str]]:
     misses = [
         f"Near miss at {miss.at}: {miss.reason} ({miss.detail}), event {miss.event}." for miss in stats.near_misses
     ]
+    if stats.unjudged:
+        limit = (policy["spec"].get("condition") or {}).get("max_keys", MAX_KEYS)
+        misses.insert(
+            0, f"{stats.unjudged} events were not judged: there were windows for too many keys (max_keys {limit})."
+        )
     return summary, misses
 
 

@@ -3,11 +3,14 @@
 What each condition means at its boundaries is in the reference of conditions; `conditions` does it.
 """
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from oncue.core.duration import Duration
+
+MAX_KEYS: Final = 10_000
+"""How many keys a policy may have windows for, unless it says otherwise."""
 
 
 class Clause(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
@@ -111,5 +114,5 @@ class Condition(Clause, kw_only=True, frozen=True, rename={"for_": "for"}):
     """With `absent` without `keys`: when a key that stays away is expected no more; `30d` if it is not given."""
     learn: Duration | None = None
     """With `new_value`: for how long after a key's first event its values are only learned."""
-    max_keys: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
+    max_keys: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = MAX_KEYS
     """How many keys may have a window; events of further keys are not judged, and the policy says so."""

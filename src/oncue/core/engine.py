@@ -419,13 +419,12 @@ class Engine:
         tx = self._tx
         findings = [finding for finding in detect.immediate(tx, seen) if respond.guard(tx, finding, seen)]
         windows = self._judged(seen)
-        met = [w for w in windows if w.outcome == "met" and _own_condition(w) and respond.guard(tx, w, seen)]
-        holding = [
-            w for w in windows
-            if w.outcome == "waiting" and w.policy.alert is not None and _own_condition(w) and not w.policy.observe
-        ]  # fmt: skip
+        own = [w for w in windows if _own_condition(w)]
+        met = [w for w in own if w.outcome == "met" and respond.guard(tx, w, seen)]
+        shaping = [w for w in own if w.outcome == "held" and w.policy.alert is not None and respond.guard(tx, w, seen)]
+        holding = [w for w in own if w.outcome == "waiting" and w.policy.alert is not None and not w.policy.observe]
         shapers = sorted(
-            [f for f in (*findings, *met) if f.policy.alert is not None or f.policy.spec.notify is not None],
+            [f for f in (*findings, *met, *shaping) if f.policy.alert is not None or f.policy.spec.notify is not None],
             key=lambda finding: finding.policy.id,
         )
         if holding and not any(finding.policy.alert is not None for finding in shapers):
@@ -452,7 +451,8 @@ class Engine:
             alert = None
             if finding.policy.alert is not None or (seen.signal == "problem" and _own_condition(finding)):
                 alert = self._raise_shaped(seen, [finding], counted)
-                detect.remember_alert(tx, finding, alert.id)
+                if not _own_condition(finding):
+                    detect.remember_alert(tx, finding, alert.id)
             respond.respond(tx, finding, seen, alert)
 
     def _raise_shaped(self, seen: Seen, shapers: list[Finding], counted: Alert | None = None) -> Alert:

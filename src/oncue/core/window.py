@@ -77,6 +77,8 @@ SLOTS: Final = 20
 
 _ENTRY: Final = struct.Struct("<BId")
 _HEAD: Final = struct.Struct("<q")
+_WHOLE: Final = [struct.Struct("<q" + "BId" * count) for count in range(SLOTS + 2)]
+"""A head and so many entries."""
 _COUNT_LIMIT: Final = 2**32 - 1
 
 Slot = tuple[int, int, float]
@@ -101,8 +103,10 @@ def pack_slots(slots: list[Slot]) -> bytes:
     if not slots:
         return b""
     first = slots[0][0]
-    parts = [_ENTRY.pack(number - first, min(count, _COUNT_LIMIT), figure) for number, count, figure in slots]
-    return _HEAD.pack(first) + b"".join(parts)
+    flat: list[float] = []
+    for number, count, figure in slots:
+        flat += (number - first, min(count, _COUNT_LIMIT), figure)
+    return _WHOLE[len(slots)].pack(first, *flat)
 
 
 def held_at(slots: list[Slot], at: int, length: int) -> list[Slot]:
