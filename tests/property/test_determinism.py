@@ -226,6 +226,8 @@ def test_a_batch_that_is_rolled_back_leaves_no_trace(seed: int) -> None:
     assert story.state.incident_of == fresh.incident_of
     assert story.state.members == fresh.members
     assert story.state.failing == fresh.failing
+    for one, other in ((story.state.silencing, fresh.silencing), (story.state.closing, fresh.closing)):
+        assert sorted(one._place.items()) == sorted(other._place.items())
     assert story.state.policies.by_id["default/often"].windowed
 
 

@@ -119,6 +119,11 @@ async def test_an_alert_has_the_form_of_the_api(host: Host) -> None:
     }
 
 
+async def test_what_inhibits_an_alert_is_named_by_its_fingerprint(host: Host) -> None:
+    (row,) = await host.get("/api/v2/alerts", "filter=alertname%3DC")
+    assert row["status"] == {"inhibitedBy": ["f-A"], "silencedBy": [], "state": "suppressed"}
+
+
 async def test_an_alert_of_another_source_is_listed_under_its_check(host: Host) -> None:
     (row,) = await host.get("/api/v2/alerts", "filter=env%3Dprod")
     assert row["labels"] == {

@@ -146,6 +146,23 @@ def test_whom_a_policy_names_is_told_also_after_quiet(story: Story) -> None:
     assert story.of("effect.requested")[0]["payload"]["channel"] == "default/pager"
 
 
+def test_an_alert_is_compared_with_the_few_silences_that_could_be_about_it(story: Story) -> None:
+    matchers = [matcher("severity", "major"), matcher("resource", "x")]
+    ends_at = story.now + timedelta(hours=1)
+    for number in range(500):
+        matchers[1]["value"] = f"host-{number}"
+        data = {"matchers": matchers, "starts_at": story.now, "ends_at": ends_at, "comment": "work"}
+        story.send("oncue.command.silence.set", data)
+    matchers[1] = matcher("resource", "host-9.", is_regex=True)
+    data = {"matchers": matchers[1:], "starts_at": story.now, "ends_at": ends_at, "comment": "work"}
+    loose = story.send("oncue.command.silence.set", data)["id"]
+    story.problem(resource="host-99")
+    assert reasons(story, "host-99") == ["silenced", "silenced"]
+    candidates = story.state.silencing.candidates(the(story, "host-99"))
+    assert len(candidates) == 2
+    assert loose in candidates
+
+
 # maintenance windows
 
 

@@ -17,7 +17,7 @@ import msgspec
 
 from oncue.core.alert import Alert, Quiet
 from oncue.core.manifest import InhibitionSpec
-from oncue.core.silence import Matcher, all_match, check_matchers, value_of
+from oncue.core.silence import Matcher, all_match, check_matchers, exact, value_of
 
 if TYPE_CHECKING:
     from oncue.core.state import State
@@ -72,10 +72,6 @@ class Found(msgspec.Struct, frozen=True):
     detail: str
 
 
-def _exact(matchers: tuple[Matcher, ...]) -> list[tuple[str, str]]:
-    return [(one.name, one.value) for one in matchers if one.is_equal and not one.is_regex and one.value]
-
-
 class _Filed:
     """Rules by one thing that must be so for one of their sides to match."""
 
@@ -87,9 +83,9 @@ class _Filed:
 
     def put(self, rules: list[tuple[Rule, tuple[Matcher, ...]]]) -> None:
         """File each rule under what the fewest others ask for."""
-        asked = Counter(one for _, matchers in rules for one in dict.fromkeys(_exact(matchers)))
+        asked = Counter(one for _, matchers in rules for one in dict.fromkeys(exact(matchers)))
         for rule, matchers in rules:
-            rarest = min(_exact(matchers), key=lambda one: (asked[one], one), default=None)
+            rarest = min(exact(matchers), key=lambda one: (asked[one], one), default=None)
             if rarest is None:
                 self.rest.append(rule)
             else:

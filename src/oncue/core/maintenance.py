@@ -15,7 +15,7 @@ from oncue.core.alert import Alert
 from oncue.core.duration import length_s
 from oncue.core.errors import Refusal
 from oncue.core.manifest import MaintenanceWindowSpec
-from oncue.core.silence import Matcher, all_match, check_matchers
+from oncue.core.silence import Filed, Matcher, all_match, check_matchers
 
 LONGEST: Final = timedelta(days=366)
 LONGEST_RECURRING: Final = timedelta(days=31)
@@ -35,13 +35,9 @@ class Window(msgspec.Struct, frozen=True):
     description: str = ""
 
 
-def covering(windows: Mapping[str, Window], alert: Alert) -> list[Window]:
+def covering(windows: Mapping[str, Window], filed: Filed, alert: Alert) -> list[Window]:
     """Those of the open windows that hold for the alert, in the order of their ids."""
-    return [
-        windows[id]
-        for id in sorted(windows)
-        if windows[id].namespace == alert.namespace and all_match(windows[id].matchers, alert)
-    ]
+    return [windows[id] for id in filed.candidates(alert) if all_match(windows[id].matchers, alert)]
 
 
 def check(spec: MaintenanceWindowSpec) -> None:

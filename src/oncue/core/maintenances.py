@@ -50,4 +50,5 @@ def _become(tx: Tx, id: str, window: Window | None) -> None:
     assert shown is not None
     type = "ended" if window is None else "started" if known is None else "updated"
     tx.fact(f"oncue.maintenance.{type}", "maintenance", shown, refs=(("manifest", f"MaintenanceWindow/{id}"),))
-    suppress.settle_all(tx, shown.namespace)
+    matchers = window.matchers if window is not None else None
+    suppress.settle_for(tx, tx.state.closing, id, shown.namespace, matchers)

@@ -20,6 +20,7 @@ from oncue.core.tx import Tx
 
 ANNOTATIONS_LIMIT = 16
 TEXT_LIMIT = 1024
+_LATE_AFTER_S = seconds(LATE_AFTER)
 
 
 class Draft(msgspec.Struct):
@@ -76,21 +77,22 @@ def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
     )
     for finding in shapers:
         _apply(tx, asked, seen, finding)
-    said = [one.policy.late_after_s for one in shapers if one.policy.alert and one.policy.alert.late_after is not None]
-    asked.late = _lateness(tx, seen, max(said, default=seconds(LATE_AFTER)))
+    if event.time is not None and seen.event_id == tx.cause.event_id:
+        # What a condition has kept until now came when it came.
+        asked.late = _lateness(tx, event.time, shapers)
     return asked
 
 
-def _lateness(tx: Tx, seen: Seen, after_s: float) -> timedelta | None:
-    """How late the event came if it came too late. One that a condition has kept until now came when it came."""
-    if seen.event.time is None or seen.event_id != tx.cause.event_id:
-        return None
+def _lateness(tx: Tx, time: str, shapers: list[Finding]) -> timedelta | None:
+    """How much later than its own time the event came, if that is too late."""
     try:
-        sent_at = events.instant(seen.event.time)
+        sent_at = events.instant(time)
     except ValueError:
         return None
-    lateness = tx.now - sent_at if sent_at is not None else timedelta(0)
-    return lateness if lateness > timedelta(seconds=after_s) else None
+    assert sent_at is not None
+    lateness = tx.now - sent_at
+    said = [one.policy.late_after_s for one in shapers if one.policy.alert and one.policy.alert.late_after is not None]
+    return lateness if lateness > timedelta(seconds=max(said, default=_LATE_AFTER_S)) else None
 
 
 def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:

@@ -79,6 +79,59 @@ def all_match(matchers: tuple[Matcher, ...], alert: Alert) -> bool:
     return all(matches(matcher, alert) for matcher in matchers)
 
 
+def exact(matchers: tuple[Matcher, ...]) -> list[tuple[str, str]]:
+    """(name, value) of those that ask for one value: what holds for few alerts can be looked up by them."""
+    return [(one.name, one.value) for one in matchers if one.is_equal and not one.is_regex and one.value]
+
+
+class Filed:
+    """Ids of things with matchers, filed by namespace and one value that an alert must have for them to hold, so that an
+    alert meets few of those that do not. A look-up over rows: it follows from them, in whatever order they are read.
+    """
+
+    __slots__ = ("_by_value", "_place", "_rest")
+
+    def __init__(self) -> None:
+        self._by_value: dict[str, dict[str, dict[str, dict[str, None]]]] = {}
+        """Namespace, name, value, id."""
+        self._rest: dict[str, dict[str, None]] = {}
+        """Namespace, id: those that ask for no one value."""
+        self._place: dict[str, tuple[str, tuple[str, str] | None]] = {}
+
+    def __len__(self) -> int:
+        return len(self._place)
+
+    def put(self, id: str, namespace: str, matchers: tuple[Matcher, ...]) -> None:
+        """File it; what it was filed under before is void."""
+        self.drop(id)
+        asked = exact(matchers)
+        place = next((one for one in asked if one[0] not in _COMMON), asked[0] if asked else None)
+        self._place[id] = (namespace, place)
+        self._row(namespace, place)[id] = None
+
+    def drop(self, id: str) -> None:
+        """Forget it, if it is there."""
+        if id in self._place:
+            del self._row(*self._place.pop(id))[id]
+
+    def _row(self, namespace: str, place: tuple[str, str] | None) -> dict[str, None]:
+        if place is None:
+            return self._rest.setdefault(namespace, {})
+        name, value = place
+        return self._by_value.setdefault(namespace, {}).setdefault(name, {}).setdefault(value, {})
+
+    def candidates(self, alert: Alert) -> list[str]:
+        """Those that may hold for the alert, in order."""
+        found = list(self._rest.get(alert.namespace, ()))
+        for name, values in self._by_value.get(alert.namespace, {}).items():
+            found += values.get(value_of(alert, name), ())
+        return sorted(found)
+
+
+_COMMON: Final = frozenset({"severity", "type", "alertname"})
+"""Names whose values very many alerts share."""
+
+
 def compiled(pattern: str) -> Any:
     """A matcher's regular expression, anchored at both ends. Raises `Refusal` silence.invalid."""
     return _compiled(pattern)

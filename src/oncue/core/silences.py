@@ -42,7 +42,7 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
             known.updated_at = tx.now
             _fact(tx, known, "oncue.silence.updated")
         tx.timer(f"silence.end/{known.id}", known.ends_at)
-        suppress.settle_all(tx, known.namespace)
+        _settle(tx, known)
         return known
     if known is not None:
         expire(tx, known)
@@ -61,7 +61,7 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
     if silence.state == "pending":
         tx.timer(f"silence.start/{silence.id}", silence.starts_at)
     tx.timer(f"silence.end/{silence.id}", silence.ends_at)
-    suppress.settle_all(tx, silence.namespace)
+    _settle(tx, silence)
     return silence
 
 
@@ -84,7 +84,7 @@ def start(tx: Tx, silence: Silence) -> None:
     silence.state = "active"
     silence.updated_at = tx.now
     _fact(tx, silence, "oncue.silence.activated")
-    suppress.settle_all(tx, silence.namespace)
+    _settle(tx, silence)
 
 
 def expire(tx: Tx, silence: Silence) -> None:
@@ -96,7 +96,12 @@ def expire(tx: Tx, silence: Silence) -> None:
     tx.cancel(f"silence.start/{silence.id}")
     tx.cancel(f"silence.end/{silence.id}")
     _fact(tx, silence, "oncue.silence.expired", live=False)
-    suppress.settle_all(tx, silence.namespace)
+    _settle(tx, silence)
+
+
+def _settle(tx: Tx, silence: Silence) -> None:
+    matchers = silence.matchers if silence.state == "active" else None
+    suppress.settle_for(tx, tx.state.silencing, silence.id, silence.namespace, matchers)
 
 
 def _fact(tx: Tx, silence: Silence, type: str, live: bool = True) -> None:

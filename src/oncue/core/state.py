@@ -22,7 +22,7 @@ from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
 from oncue.core.policy import Policies, PolicyStats
 from oncue.core.run import Run
-from oncue.core.silence import Silence
+from oncue.core.silence import Filed, Silence
 from oncue.core.ticket import Ticket
 from oncue.core.timer import Timer, Timers
 from oncue.core.topology import NODE_KINDS, Topology
@@ -79,6 +79,10 @@ class State:
         self.timers = Timers()
         self.policies = Policies()
         self.inhibitions = Inhibitions()
+        self.silencing = Filed()
+        """Active silences."""
+        self.closing = Filed()
+        """Open maintenance windows."""
         # look-ups over the rows above, rebuilt at load
         self.alert_of: dict[tuple[str, str], Alert] = {}
         """(namespace, fingerprint) -> the alert that a repeat belongs to."""
@@ -175,6 +179,16 @@ class State:
                 self.topology.put(manifest)
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
+        self.file_quiet()
+
+    def file_quiet(self) -> None:
+        """Build the look-ups of what makes quiet from the rows."""
+        self.silencing, self.closing = Filed(), Filed()
+        for id, silence in self.silences.items():
+            if silence.state == "active":
+                self.silencing.put(id, silence.namespace, silence.matchers)
+        for id, window in self.cells["maintenance"].items():
+            self.closing.put(id, window.namespace, window.matchers)
 
     def _file(self, alert: Alert, incident: str) -> None:
         resources, services = self.failing

@@ -18,7 +18,8 @@ from oncue.core.deduplicate import Transition, changed
 from oncue.core.incident import Incident
 from oncue.core.severity import RANK
 from oncue.core.shape import Draft, addressees
-from oncue.core.silence import Silence, all_match
+from oncue.core.silence import Filed, Matcher, Silence, all_match
+from oncue.core.state import State
 from oncue.core.tx import Tx
 
 KEPT: Final = ("flapping", "snoozed", "transient_wait", "late")
@@ -52,12 +53,9 @@ def raised(tx: Tx, alert: Alert, transition: Transition, asked: Draft, was: Befo
     if was is not None and counted:
         incidents.refile(tx, alert, was.service)
     others = inhibition.follow(tx, alert)
-    if asked.wait is not None and transition != "severity_changed":
-        by, wait_s = asked.wait
-        keep(tx, alert, Quiet("transient_wait", by, tx.now, tx.now + timedelta(seconds=wait_s)))
-    elif asked.wait is None:
-        take_back(tx, alert, "transient_wait")
-    _still_late(tx, alert, asked)
+    if was_quiet or asked.wait is not None or asked.late is not None:
+        _wait(tx, alert, transition, asked)
+        _still_late(tx, alert, asked)
     worse = was is None or transition == "reopened" or RANK[alert.severity] > RANK[was.severity]
     audible = settle(tx, alert, asked.tell, newly=worse or was_quiet, counted=counted)
     if transition == "reopened":
@@ -65,6 +63,15 @@ def raised(tx: Tx, alert: Alert, transition: Transition, asked: Draft, was: Befo
             correlate.stay(tx, alert)
         _flaps(tx, alert, begins=True)
     settle_these(tx, others)
+
+
+def _wait(tx: Tx, alert: Alert, transition: Transition, asked: Draft) -> None:
+    """A wait begins with the alert, and ends early when its policy has no more to do with it."""
+    if asked.wait is None:
+        take_back(tx, alert, "transient_wait")
+    elif transition != "severity_changed":
+        by, wait_s = asked.wait
+        keep(tx, alert, Quiet("transient_wait", by, tx.now, tx.now + timedelta(seconds=wait_s)))
 
 
 def _still_late(tx: Tx, alert: Alert, asked: Draft) -> None:
@@ -174,17 +181,34 @@ def _known_in(tx: Tx, alert: Alert) -> Incident | None:
 
 
 def settle_all(tx: Tx, namespace: str) -> None:
-    """Something that makes quiet has begun, changed or ended: look again at what fires there."""
-    alerts = tx.state.alerts
-    for id in sorted(alerts):
-        alert = alerts[id]
-        if alert.state == "firing" and alert.namespace == namespace:
-            settle(tx, alert)
+    """Rules of what makes quiet have changed: look again at all that fires there."""
+    settle_these(tx, [id for id, alert in tx.state.alerts.items() if alert.namespace == namespace])
+
+
+def settle_for(tx: Tx, filed: Filed, by: str, namespace: str, matchers: tuple[Matcher, ...] | None) -> None:
+    """What makes quiet by this id has begun or changed, or ended with None: look again at those that it is about."""
+    tx.afterwards("", _refile)
+    if matchers is None:
+        filed.drop(by)
+    else:
+        filed.put(by, namespace, matchers)
+    about = [
+        id
+        for id, alert in tx.state.alerts.items()
+        if alert.state == "firing"
+        and alert.namespace == namespace
+        and (any(reason.by == by for reason in alert.quiet) or (matchers is not None and all_match(matchers, alert)))
+    ]
+    settle_these(tx, about)
+
+
+def _refile(state: State, _: str) -> None:
+    state.file_quiet()
 
 
 def settle_these(tx: Tx, ids: list[str]) -> None:
     """What makes these alerts quiet may be otherwise: look again at those that fire."""
-    for id in ids:
+    for id in sorted(ids):
         alert = tx.state.alerts.get(id)
         if alert is not None and alert.state == "firing":
             settle(tx, alert)
@@ -193,7 +217,7 @@ def settle_these(tx: Tx, ids: list[str]) -> None:
 def look(tx: Tx, alert: Alert) -> bool:
     """Bring the alert's reasons for quiet up to date. Gives whether it has none."""
     state = tx.state
-    if not (alert.quiet or state.silences or state.cells["maintenance"] or state.inhibitions.by_id):
+    if not (alert.quiet or state.silencing or state.closing or state.inhibitions.by_id):
         return True
     before = {(reason.reason, reason.by): reason for reason in alert.quiet}
     now: list[Quiet] = []
@@ -204,7 +228,7 @@ def look(tx: Tx, alert: Alert) -> bool:
 
     for silence in silenced_by(tx, alert):
         add("silenced", silence.id, silence.ends_at, silence.comment)
-    for window in maintenance.covering(state.cells["maintenance"], alert):
+    for window in maintenance.covering(state.cells["maintenance"], state.closing, alert):
         add("maintenance", window.id, window.until, window.description)
     if (found := inhibition.inhibitor(tx, alert)) is not None:
         add("inhibited", found.by, None, found.detail)
@@ -215,13 +239,8 @@ def look(tx: Tx, alert: Alert) -> bool:
 def silenced_by(tx: Tx, alert: Alert) -> list[Silence]:
     """Active silences that hold for the alert, in the order of their ids."""
     silences = tx.state.silences
-    return [
-        silences[id]
-        for id in sorted(silences)
-        if silences[id].state == "active"
-        and silences[id].namespace == alert.namespace
-        and all_match(silences[id].matchers, alert)
-    ]
+    candidates = tx.state.silencing.candidates(alert)
+    return [silences[id] for id in candidates if all_match(silences[id].matchers, alert)]
 
 
 def _told(tx: Tx, alert: Alert) -> tuple[str, ...]:

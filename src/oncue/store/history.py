@@ -366,7 +366,7 @@ def _quiet(rows: list[FactRow]) -> list[tuple[Node, str]]:
                 about_id=row.id,
                 outcome="quiet",
                 reason=quiet["reason"],
-                detail=f"by {quiet['by']}",
+                detail=f"by {quiet['by']}" + (f": {quiet['detail']}" if quiet.get("detail") else ""),
             )
             found.setdefault(key, (node, cursor_of(row.position)))
     return list(found.values())

@@ -7,7 +7,7 @@ severity `info` are recorded as events and not listed.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
 from urllib.parse import parse_qs
@@ -194,8 +194,10 @@ class AlertmanagerEndpoint:
         active, silenced, inhibited = (_flag(asked, name) for name in ("active", "silenced", "inhibited"))
         now = self._clock()
         shown = []
-        for alert in await self._query_alerts(request.namespace):
-            row = _gettable(alert, now + self._resolve_timeout)
+        alerts = await self._query_alerts(request.namespace)
+        fingerprints = {alert.id: alert.fingerprint for alert in alerts}
+        for alert in alerts:
+            row = _gettable(alert, now + self._resolve_timeout, fingerprints)
             status = row["status"]
             if (
                 (active or status["state"] != "active")
@@ -270,7 +272,7 @@ class AlertmanagerEndpoint:
 # Rows to Alertmanager's JSON
 
 
-def _gettable(alert: Alert, lease: datetime) -> dict[str, Any]:
+def _gettable(alert: Alert, lease: datetime, fingerprints: Mapping[str, str]) -> dict[str, Any]:
     labels = dict(alert.labels)
     if "alertname" not in labels:
         labels["alertname"] = alert.check or alert.type
@@ -289,7 +291,7 @@ def _gettable(alert: Alert, lease: datetime) -> dict[str, Any]:
         "receivers": [{"name": RECEIVER}],
         "startsAt": rfc3339(alert.first_seen_at.astimezone(UTC)),
         "status": {
-            "inhibitedBy": [reason.by for reason in alert.quiet if reason.reason == "inhibited"],
+            "inhibitedBy": [fingerprints.get(one.by, one.by) for one in alert.quiet if one.reason == "inhibited"],
             "silencedBy": [reason.by for reason in alert.quiet if reason.reason == "silenced"],
             "state": "suppressed" if alert.quiet else "active",
         },
