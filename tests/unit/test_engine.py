@@ -1,12 +1,14 @@
 """What the engine decides: given, when, then."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
 from oncue.core import deduplicate, incidents
-from tests.unit.story import Story, owned
+from oncue.core.timer import VOID_LIMIT, Timer, Timers
+from tests.unit.story import START, Story, owned
 
 
 @pytest.fixture
@@ -683,3 +685,15 @@ def test_a_policy_that_would_take_too_long_on_an_event_says_so_and_the_event_goe
     assert "too long" in miss.detail
     story.problem(resource="db-2", data={"list": list(range(9))})
     assert "policy.fired" in story.new()
+
+
+def test_timers_that_move_leave_no_more_void_entries_than_there_are_timers() -> None:
+    timers = Timers()
+    for number in range(10_000):
+        timers.put(Timer(f"t{number % 3}", START + timedelta(seconds=number), number, 0))
+    assert len(timers._heap) <= 2 * 3 + VOID_LIMIT
+    order = []
+    while (timer := timers.first()) is not None:
+        order.append(timer.created)
+        timers.drop(timer.key)
+    assert order == [9_997, 9_998, 9_999]

@@ -1,4 +1,7 @@
-"""Heartbeats as the engine watches them: each has one timer, due when it is late."""
+"""Heartbeats as the engine watches them: each has one timer, due when it is late.
+
+A beat leaves the timer where it is; when it is due, it looks whether a beat has come meanwhile. So a beat costs one cell.
+"""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -45,17 +48,22 @@ def received(tx: Tx, beat: Beat, namespace: str) -> None:
     known: Heartbeat = tx.state.cells["heartbeat"][beat.monitor]
     due_at = tx.now + _allowed(manifest)
     tx.cell("heartbeat", beat.monitor, Heartbeat(beat.monitor, tx.now, due_at))
-    tx.timer(f"heartbeat.due/{beat.monitor}", due_at)
+    timer = f"heartbeat.due/{beat.monitor}"
+    if known.overdue or timer not in tx.state.timers.by_key:
+        tx.timer(timer, due_at)
     if known.overdue or known.last_at is None:
         monitors.found(tx, beat.monitor, _CHECK, "clear", "the heartbeat came")
         _event(tx, manifest, "clear", f"Heartbeat {manifest.name} is back")
 
 
 def due(tx: Tx, id: str) -> None:
-    """It stayed away."""
+    """It stayed away, or it has come since the timer was set, which is set anew then."""
     manifest = tx.state.manifests.get(f"Monitor/{id}")
     known: Heartbeat | None = tx.state.cells["heartbeat"].get(id)
     if manifest is None or known is None:
+        return
+    if known.due_at > tx.now:
+        tx.timer(f"heartbeat.due/{id}", known.due_at)
         return
     tx.cell("heartbeat", id, msgspec.structs.replace(known, overdue=True))
     severity = msgspec.convert(manifest.spec, MonitorSpec).severity

@@ -2,11 +2,15 @@
 
 import heapq
 from datetime import datetime
+from typing import Final
 
 import msgspec
 
+VOID_LIMIT: Final = 1_000
+"""How many void entries of timers that were moved or dropped may lie about, beside as many as there are timers."""
 
-class Timer(msgspec.Struct, frozen=True):
+
+class Timer(msgspec.Struct, frozen=True, gc=False):
     """One timer. A key has at most one; setting it again moves it."""
 
     key: str
@@ -31,6 +35,9 @@ class Timers:
         """Set the timer of this key. What the key had before is void."""
         self.by_key[timer.key] = timer
         heapq.heappush(self._heap, (timer.due_at, timer.created, timer.index, timer.key))
+        if len(self._heap) > 2 * len(self.by_key) + VOID_LIMIT:
+            self._heap = [(one.due_at, one.created, one.index, one.key) for one in self.by_key.values()]
+            heapq.heapify(self._heap)
         if self.next_at is None or timer.due_at < self.next_at:
             self.next_at = timer.due_at
 
