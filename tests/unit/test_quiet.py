@@ -632,6 +632,35 @@ def test_what_a_condition_held_back_is_not_late(story: Story) -> None:
     assert (reasons(story), told(story)) == ([], ["first"])
 
 
+@pytest.mark.parametrize("begin", ["wait", "late", "flapping"])
+def test_downtime_is_no_time_in_which_something_could_have_been_heard(story: Story, begin: str) -> None:
+    if begin == "wait":
+        waiting(story)
+        story.problem()
+    elif begin == "late":
+        late(story, timedelta(hours=1))
+    else:
+        story.problem()
+        turn(story, 3)
+    before = len(told(story))
+    down_since = story.now + timedelta(seconds=1)
+    story.skip("2h")
+    story.send("oncue.engine.started", {"engine": "x", "down_since": down_since.isoformat()})
+    assert len(told(story)) == before
+    story.clear()
+    story.wait("1h")
+    assert told(story)[before:] == (["resolved"] if begin == "flapping" else [])
+
+
+def test_a_snooze_ends_by_the_clock_also_after_downtime(story: Story) -> None:
+    story.problem()
+    snooze(story, timedelta(hours=1))
+    down_since = story.now + timedelta(seconds=1)
+    story.skip("2h")
+    story.send("oncue.engine.started", {"engine": "x", "down_since": down_since.isoformat()})
+    assert told(story) == ["first", "snooze_over"]
+
+
 # restarts and undoing
 
 

@@ -351,6 +351,7 @@ class Engine:
         for id in sorted(state.cells["heartbeat"]):
             heartbeats.extend(tx, id, absence)
         detect.excuse(tx, absence)
+        suppress.excuse(tx, absence)
 
     def _settle_begun(self) -> None:
         """What had begun, and must not be done twice, has an unknown outcome."""

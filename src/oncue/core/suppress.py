@@ -24,6 +24,8 @@ from oncue.core.tx import Tx
 
 KEPT: Final = ("flapping", "snoozed", "transient_wait", "late")
 """Reasons that are kept on the alert, in the order in which they are shown."""
+_WAITS: Final = ("flapping", "transient_wait", "late")
+"""Those of them that end if nothing more is heard."""
 OPEN: Final = ("open", "acknowledged")
 """States of an incident that is not over."""
 LATE_HOLDS: Final = timedelta(minutes=2)
@@ -272,6 +274,20 @@ def keep(tx: Tx, alert: Alert, reason: Quiet) -> None:
 def take_back(tx: Tx, alert: Alert, reason: str) -> None:
     """The reason of this name, which is kept on the alert, holds no more. What that means is for `settle`."""
     _become(tx, alert, tuple(one for one in alert.quiet if one.reason != reason))
+
+
+def excuse(tx: Tx, absence: timedelta) -> None:
+    """OnCue was down for so long, and could not have heard what it waits for. What people snoozed, they meant by the clock."""
+    for id in sorted(tx.state.alerts):
+        alert = tx.state.alerts[id]
+        if any(one.reason in _WAITS for one in alert.quiet):
+            waits = [
+                msgspec.structs.replace(one, until=one.until + absence)
+                if one.reason in _WAITS and one.until is not None
+                else one
+                for one in alert.quiet
+            ]
+            _become(tx, alert, tuple(waits))
 
 
 def _become(tx: Tx, alert: Alert, quiet: tuple[Quiet, ...]) -> None:
