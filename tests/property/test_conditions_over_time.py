@@ -94,12 +94,16 @@ def play(condition: dict[str, Any], happenings: list[Any], restarts: bool) -> tu
         "alert": {"severity": "major"},
     }
     story.apply("Policy", "p", spec)
+    policies = 1
     for delay, nudge, what, key, value, times, restart in happenings:
         story.now = max(story.now, story.now + delta(delay) + timedelta(microseconds=nudge))
         now = told_at(story.now)
         for reference in references.values():
             reference.pass_to(now)
-        if what == "time":
+        if what == "time" and nudge:
+            policies += 1
+            story.apply("Policy", "p", {**spec, "description": f"change {policies}"})  # windows survive that
+        elif what == "time":
             story.send("oncue.clock.advanced")
         else:
             own = story.now - timedelta(minutes=10, microseconds=1) if what == "late" else story.now

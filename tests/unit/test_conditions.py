@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from oncue.core import detect
-from oncue.core.conditions import finding
+from oncue.core.conditions import absent, finding
 from oncue.core.conditions.contents import contents
 from oncue.core.engine import Engine
 from oncue.core.manifest import PolicySpec
@@ -187,6 +187,17 @@ def test_declared_keys_are_expected_from_the_moment_of_applying(story: Story) ->
     assert firing(story) == ["r1", "r2"]
     story.send("a", resource="r1")
     assert firing(story) == ["r2"]
+
+
+def test_declared_keys_for_which_there_is_no_room_are_refused(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(absent, "KEYS_LIMIT", 3)
+    policy(story, {"absent": "10m", "keys": ["r1", "r2"]})
+    policy(story, {"absent": "10m", "keys": ["r1", "r2"]}, description="once more")
+    for condition in ({"absent": "10m", "keys": ["r3", "r4"]}, {"absent": "1m", "keys": ["r3", "r4"], "max_keys": 1}):
+        spec = {"match": {"types": ["a"]}, "condition": condition, "alert": {}}
+        change = {"op": "apply", "kind": "Policy", "namespace": "default", "name": "q", "spec": spec}
+        assert story.refused("oncue.config.applied", {"changes": [change]}) == "policy.keys_full"
+    assert sorted(story.state.policies.by_id) == ["default/p"]
 
 
 def test_a_late_event_is_no_sign_of_life(story: Story) -> None:

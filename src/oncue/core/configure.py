@@ -9,7 +9,7 @@ import msgspec
 
 from oncue.core import concurrency, detect, heartbeats, inhibition, maintenance, maintenances, monitors, suppress
 from oncue.core.errors import Refusal
-from oncue.core.manifest import KINDS, InhibitionSpec, MaintenanceWindowSpec, Manifest, MonitorSpec, Spec
+from oncue.core.manifest import KINDS, InhibitionSpec, MaintenanceWindowSpec, Manifest, MonitorSpec, PolicySpec, Spec
 from oncue.core.references import references, users
 from oncue.core.state import State
 from oncue.core.topology import NODE_KINDS
@@ -41,10 +41,14 @@ class Changes(msgspec.Struct):
 
 def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found,
-    manifest.reference_unknown, manifest.in_use.
+    manifest.reference_unknown, manifest.in_use, policy.keys_full.
     """
     specs = [_check(tx, change) for change in changes.changes]
     _check_references(tx, changes, specs)
+    applied = zip(changes.changes, specs, strict=True)
+    detect.check_room(
+        tx, {f"{one.namespace}/{one.name}": spec for one, spec in applied if isinstance(spec, PolicySpec)}
+    )
     outcome = [_one(tx, change) for change in changes.changes]
     if any(change.kind == "Service" for change in changes.changes):
         tx.afterwards("", _recatalogue)

@@ -16,6 +16,7 @@ from oncue.core import event as events
 from oncue.core.conditions import absent, lasting, level, measure, new_value, pattern, throttle
 from oncue.core.conditions.finding import Finding, Full, key_of, near_miss, owned
 from oncue.core.expression import Failed, holds
+from oncue.core.manifest import PolicySpec
 from oncue.core.normalise import Seen
 from oncue.core.policy import EMPTY, Policy, PolicyStats, stats_with
 from oncue.core.tx import Tx
@@ -141,6 +142,11 @@ def policy_fingerprint(policy: Policy, key: str) -> str:
 
 
 # configuration, and an absence of ours
+
+
+def check_room(tx: Tx, policies: dict[str, PolicySpec]) -> None:
+    """Whether there is room for what these policies declare. Raises `Refusal` policy.keys_full."""
+    absent.check_room(tx, policies)
 
 
 def expect(tx: Tx, policy: Policy) -> None:

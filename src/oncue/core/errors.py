@@ -88,6 +88,7 @@ CODES: Final = _table(
     ("manifest.kind_unknown", "There is no such kind", 400, "See the reference of kinds."),
     ("manifest.not_found", "No such manifest", 404, "List the kind to find it."),
     ("manifest.reference_unknown", "It names something that is not there", 400, "Apply what it names together with it, or before; names are of the same namespace."),
+    ("policy.keys_full", "There is no room for so many keys", 409, "Declare fewer, or raise max_keys; `oncue get windows NAMESPACE/NAME` lists those of a policy."),
     ("manifest.in_use", "Others need it", 409, "Change or delete those first, in the same apply or before; or delete with force."),
     ("expression.invalid", "The expression does not compile", 400, "The detail gives line and column."),
     ("expression.costly", "The expression could take too long", 400, "Nest fewer loops, and let replace, join and matches work on less or with constants."),

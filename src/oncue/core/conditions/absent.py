@@ -10,8 +10,10 @@ from datetime import timedelta
 import msgspec
 
 from oncue.core import event as events
-from oncue.core.conditions.finding import Finding, carrying, is_late, keep, near_miss, owned, window_of
+from oncue.core.conditions.finding import KEYS_LIMIT, Finding, carrying, is_late, keep, near_miss, owned, window_of
 from oncue.core.duration import seconds
+from oncue.core.errors import Refusal
+from oncue.core.manifest import PolicySpec
 from oncue.core.normalise import Seen
 from oncue.core.policy import Policy
 from oncue.core.tx import Tx
@@ -35,6 +37,26 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding | None:
     if window is not None and window.fired:
         return Finding(policy, "cleared", key, window)
     return Finding(policy, "waiting", key, window)
+
+
+def check_room(tx: Tx, policies: dict[str, PolicySpec]) -> None:
+    """Whether there is room for the keys that these policies (by `namespace/name`) declare. Raises `Refusal`
+    policy.keys_full.
+    """
+    wanted = 0
+    for id, spec in policies.items():
+        condition = spec.condition
+        if condition is None or not condition.keys:
+            continue
+        keys = len(frozenset(condition.keys))
+        if keys > condition.max_keys:
+            raise Refusal("policy.keys_full", f"Policy {id} declares {keys} keys; its max_keys is {condition.max_keys}")
+        wanted += max(0, keys - tx.state.windows_of.get(id, 0))
+    there = tx.state.windows_of.get("", 0)
+    if wanted and there + wanted > KEYS_LIMIT:
+        raise Refusal(
+            "policy.keys_full", f"there are {there} windows, and these would be {wanted} more; at most {KEYS_LIMIT}"
+        )
 
 
 def expect(tx: Tx, policy: Policy) -> None:
