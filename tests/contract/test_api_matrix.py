@@ -90,6 +90,12 @@ MATRIX: dict[str, Row] = {
             "namespace": "{ns}",
         },
     ),
+    "preview_silence": Row(
+        "POST",
+        "/silences/preview",
+        READ,
+        {"matchers": [{"name": "resource", "value": "nothing"}], "namespace": "{ns}"},
+    ),
     "expire_silence": Row("DELETE", "/silences/{silence}", RESPOND),
     "list_maintenance_windows": Row("GET", "/maintenance-windows", READ, scope="list"),
     "get_maintenance_window": Row("GET", "/maintenance-windows/{ns}/yearly", READ),

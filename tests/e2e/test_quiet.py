@@ -104,6 +104,18 @@ def test_an_alert_is_snoozed_and_heard_again(oncue_server: Server) -> None:
     assert (past.returncode, "silence.invalid" in past.stderr) == (1, True)
 
 
+def test_a_silence_can_be_tried_before_it_is_set(oncue_server: Server) -> None:
+    oncue_server.emit(event(resource="host-9"))
+    matchers = [{"name": "resource", "value": "host-9"}]
+    tried = oncue_server.client.post("/api/v1/silences/preview", json={"matchers": matchers}).json()
+    assert (tried["matching"], [one["resource"] for one in tried["alerts"]]) == (1, ["host-9"])
+    assert tried["looked_at"] >= 1
+    assert reasons(oncue_server, "host-9") == []
+    all_ = [{"name": "resource", "value": ".*", "is_regex": True}]
+    refused = oncue_server.client.post("/api/v1/silences/preview", json={"matchers": all_})
+    assert (refused.status_code, refused.json()["code"]) == (400, "silence.invalid")
+
+
 def test_an_alert_tells_what_it_has_been(oncue_server: Server) -> None:
     for severity, value in (("warning", 81), ("warning", 82), ("critical", 97), ("clear", 40), ("major", 91)):
         data = {"value": value, "limit": 80, "unit": "%"}

@@ -1,6 +1,5 @@
 """Maintenance windows: when they are open, and what they would make quiet now. Their documents are manifests."""
 
-import asyncio
 from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
@@ -12,17 +11,14 @@ from litestar import Response, get, post
 from oncue.access.roles import Principal, allowed, namespaces
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
+from oncue.api.matching import Matching, matching
 from oncue.api.params import Listing, json_response, listing
 from oncue.core import maintenance
-from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.manifest import MaintenanceWindowSpec, Manifest
-from oncue.core.silence import all_match
-from oncue.store.queries import Filters, entities, entity_body, manifests
+from oncue.store.queries import entity_body, manifests
 
 NEXT_SHOWN: Final = 10
-ALERTS_SHOWN: Final = 100
-ALERTS_LOOKED_AT: Final = 10_000
 
 
 class Occurrence(msgspec.Struct):
@@ -50,28 +46,12 @@ class WindowView(msgspec.Struct, kw_only=True):
     spec: dict[str, Any]
 
 
-class Matched(msgspec.Struct):
-    """A firing alert that a window makes quiet while it is open."""
-
-    id: str
-    title: str
-    severity: str
-    resource: str
-    service: str | None
-
-
-class WindowPreview(msgspec.Struct, kw_only=True):
+class WindowPreview(Matching, kw_only=True):
     """What a window does: when it opens, and which of the alerts that fire now it makes quiet while it is open."""
 
     state: str
     open: Occurrence | None
     next: list[Occurrence]
-    matching: int
-    """How many of the firing alerts that were looked at match."""
-    looked_at: int
-    """How many were looked at: the ten thousand that changed last, if there are more."""
-    alerts: list[Matched]
-    """A hundred of those that match at the most, the last changed first."""
 
 
 class Planned(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -117,23 +97,12 @@ async def preview_maintenance_window(ctx: Ctx, who: Who, data: Planned) -> Respo
 async def _preview(
     ctx: Context, who: Principal, spec: MaintenanceWindowSpec, namespace: str
 ) -> Response[WindowPreview]:
-    require(who, "alert:read", namespace)
-    wanted = Filters(state=("firing",), namespace=(namespace,), limit=ALERTS_LOOKED_AT)
-    page = await ctx.queries.run(partial(entities, kind="alert", filters=wanted))
+    found = await matching(ctx, who, spec.matchers, namespace)
     state, open_, following = _times(spec, datetime.now(UTC))
-    matching, alerts = await asyncio.to_thread(_matching, spec, page.items)
     view = WindowPreview(
-        state=state, open=open_, next=following, matching=matching, looked_at=len(page.items), alerts=alerts
+        state=state, open=open_, next=following, matching=found.matching, looked_at=found.looked_at, alerts=found.alerts
     )
     return json_response(msgspec.json.encode(view))
-
-
-def _matching(spec: MaintenanceWindowSpec, bodies: list[bytes]) -> tuple[int, list[Matched]]:
-    decode = msgspec.json.Decoder(Alert).decode
-    found = [alert for body in bodies if all_match(spec.matchers, alert := decode(body))]
-    return len(found), [
-        Matched(one.id, one.title, one.severity, one.resource, one.service) for one in found[:ALERTS_SHOWN]
-    ]
 
 
 def _times(spec: MaintenanceWindowSpec, now: datetime) -> tuple[str, Occurrence | None, list[Occurrence]]:

@@ -1,4 +1,4 @@
-"""Silences: list, detail, set, expire."""
+"""Silences: list, detail, set, expire; and what one would be about."""
 
 from datetime import datetime
 from functools import partial
@@ -9,8 +9,9 @@ from litestar import Response, delete, get, post
 from oncue.api.context import Ctx, Who
 from oncue.api.entities import entity_of, found
 from oncue.api.guard import require
+from oncue.api.matching import Matching, matching
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
-from oncue.core.silence import Matcher, Silence
+from oncue.core.silence import Matcher, Silence, check_matchers
 from oncue.store.queries import entities
 
 
@@ -25,6 +26,13 @@ class NewSilence(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     namespace: str | None = None
 
 
+class SilenceIdea(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The matchers of a silence that may be set later."""
+
+    matchers: list[Matcher]
+    namespace: str | None = None
+
+
 @get("/silences", opt={"permission": "silence:read"})
 async def list_silences(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Silence]]:
     """Silences, the last changed first; without `state` the expired ones, too."""
@@ -36,6 +44,16 @@ async def list_silences(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Li
 async def get_silence(ctx: Ctx, who: Who, silence_id: str) -> Response[Silence]:
     """One silence."""
     return json_response(await found(ctx, who, "silence", silence_id, "silence:read"))
+
+
+@post("/silences/preview", status_code=200, opt={"permission": "silence:read"})
+async def preview_silence(ctx: Ctx, who: Who, data: SilenceIdea) -> Response[Matching]:
+    """Which of the alerts that fire now a silence would be about. Changes nothing."""
+    namespace = data.namespace or who.home
+    require(who, "silence:read", namespace)
+    matchers = tuple(data.matchers)
+    check_matchers(matchers)
+    return json_response(msgspec.json.encode(await matching(ctx, who, matchers, namespace)))
 
 
 @post("/silences", status_code=201, opt={"permission": "silence:write"})
@@ -62,4 +80,4 @@ async def expire_silence(ctx: Ctx, who: Who, silence_id: str) -> Response[Silenc
     return json_response(await found(ctx, who, "silence", silence_id, "silence:read"))
 
 
-HANDLERS = [list_silences, get_silence, set_silence, expire_silence]
+HANDLERS = [list_silences, get_silence, preview_silence, set_silence, expire_silence]
