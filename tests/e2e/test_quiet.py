@@ -48,13 +48,13 @@ def reasons(server: Server, resource: str) -> list[str]:
 def test_a_window_is_tried_applied_and_outlives_a_crash_in_its_middle(fresh_server: Server) -> None:
     server = fresh_server
     server.emit(event(resource="db-1"), event(resource="app-1"))
-    starts = datetime.now(UTC).isoformat()
-    tried = ran(server, "quiet", "preview", "-f", "-", stdin=WINDOW.replace("STARTS", starts).replace("DURATION", "8s"))
+    starts_at = datetime.now(UTC)
+    window = WINDOW.replace("STARTS", starts_at.isoformat())
+    tried = ran(server, "quiet", "preview", "-f", "-", stdin=window.replace("DURATION", "2h"))
     assert "1 of 2 firing alerts match" in tried
     assert alert_of(server, "db-1")["id"] in tried
     assert reasons(server, "db-1") == [], "a preview changes nothing"
-    starts = datetime.now(UTC).isoformat()
-    ran(server, "apply", "-f", "-", stdin=WINDOW.replace("STARTS", starts).replace("DURATION", "8s"))
+    ran(server, "apply", "-f", "-", stdin=window.replace("DURATION", "2h"))
     server.emit(event(resource="db-2"))
     assert (reasons(server, "db-1"), reasons(server, "db-2")) == (["maintenance"], ["maintenance"])
     assert alert_of(server, "db-2")["incident"] is None
@@ -63,6 +63,8 @@ def test_a_window_is_tried_applied_and_outlives_a_crash_in_its_middle(fresh_serv
     server.kill()
     server.restart()
     assert reasons(server, "db-2") == ["maintenance"]
+    lasted = datetime.now(UTC) - starts_at
+    server.client.post("/api/v1/manifests", content=window.replace("DURATION", f"{lasted.seconds + 3}s"))
     eventually(lambda: reasons(server, "db-2") == [], 30, "the end of the window")
     assert alert_of(server, "db-2")["incident"] is not None, "what still fires is heard then"
     assert "\tover\t" in ran(server, "quiet", "windows")
@@ -94,8 +96,8 @@ def test_an_alert_is_snoozed_and_heard_again(oncue_server: Server) -> None:
     assert reason["detail"] == "the vendor is on it"
     assert reason["by"].startswith("token:") or reason["by"]
     assert "the vendor is on it" in oncue_server.client.get(f"/api/v1/explain/alert/{id}").text
-    soon = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
-    ran(oncue_server, "alert", "snooze", id, soon)
+    soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()
+    assert oncue_server.client.post(f"/api/v1/alerts/{id}/snooze", json={"until": soon}).status_code == 200
     eventually(lambda: reasons(oncue_server, "host-7") == [], 20, "the end of the snooze")
     ran(oncue_server, "alert", "snooze", id, "1d")
     assert f"{id} firing\n" in ran(oncue_server, "alert", "unsnooze", id)

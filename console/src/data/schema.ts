@@ -773,6 +773,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/silences/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewSilence
+         * @description Which of the alerts that fire now a silence would be about. Changes nothing.
+         */
+        post: operations["preview_silence"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/maintenance-windows": {
         parameters: {
             query?: never;
@@ -2425,6 +2445,12 @@ export interface components {
             is_regex?: boolean;
             is_equal?: boolean;
         };
+        /** Matching */
+        Matching: {
+            matching: number;
+            looked_at: number;
+            alerts: components["schemas"]["Matched"][];
+        };
         /** Me */
         Me: {
             actor: string;
@@ -2813,6 +2839,14 @@ export interface components {
             position: string;
         };
         /**
+         * SilenceIdea
+         * @description The matchers of a silence that may be set later.
+         */
+        SilenceIdea: {
+            matchers: components["schemas"]["Matcher"][];
+            namespace?: string | null;
+        };
+        /**
          * Snooze
          * @description Until when nobody is told of it, and why.
          */
@@ -2988,12 +3022,12 @@ export interface components {
         };
         /** WindowPreview */
         WindowPreview: {
-            state: string;
-            open: components["schemas"]["Occurrence"] | null;
-            next: components["schemas"]["Occurrence"][];
             matching: number;
             looked_at: number;
             alerts: components["schemas"]["Matched"][];
+            state: string;
+            open: components["schemas"]["Occurrence"] | null;
+            next: components["schemas"]["Occurrence"][];
         };
         /** WindowView */
         WindowView: {
@@ -3039,7 +3073,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "policy.keys_full" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -4762,6 +4796,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Silence"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_silence: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SilenceIdea"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matching"];
                 };
             };
             400: components["responses"]["Malformed"];
