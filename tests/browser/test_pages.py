@@ -323,6 +323,28 @@ spec:
     expect(panel.get_by_text(re.compile(r"^Critical at \d\d:\d\d$"))).to_be_visible()
 
 
+def test_a_policys_page_shows_what_its_condition_remembers(server: Server, open_page: Open) -> None:
+    manifests = """
+apiVersion: oncue/v1
+kind: Policy
+metadata: {name: slow-answers}
+spec:
+  match: {types: [org.example.answer]}
+  condition: {avg: event.data.value, within: 1h, fire_above: 100, max_keys: 2}
+  alert: {severity: minor, title: "Slow answers of ${event.resource}"}
+"""
+    applied = server.client.post("/api/v1/manifests", content=manifests, headers={"Content-Type": "application/yaml"})
+    assert applied.status_code == 200, applied.text
+    for resource, value in (("web-1", 200), ("web-2", 12.3456), ("web-3", 5), ("web-1", 100)):
+        server.emit(event(type="org.example.answer", severity=None, resource=resource, data={"value": value}))
+    page = open_page(server, "/policies/default/slow-answers")
+    expect(page.get_by_text("avg, 2 in it, value 150, limit 100")).to_be_visible()
+    expect(page.get_by_text("avg, 1 in it, value 12.346, limit 100")).to_be_visible()
+    expect(page.get_by_text("1 event not judged: there were windows for too many keys.")).to_be_visible()
+    page.get_by_role("link", name="alert", exact=True).click()
+    expect(page.get_by_role("complementary", name="Alert").get_by_text("Slow answers of web-1").first).to_be_visible()
+
+
 def test_a_token_is_shown_once_and_works(server: Server, open_page: Open) -> None:
     page = open_page(server, "/admin/tokens")
     page.get_by_role("button", name="New token").click()

@@ -4,7 +4,7 @@ import { Link, useParams } from "@tanstack/react-router";
 
 import { get } from "../../data/http";
 import { useShort } from "../../data/lists";
-import type { Decision, Policy } from "../../data/types";
+import type { Decision, Policy, PolicyWindow } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { CopyButton } from "../../parts/Code";
 import { count, plural } from "../../parts/format";
@@ -51,6 +51,7 @@ export default function PolicyPage() {
           <Card title={<span className="mono">{policy.namespace}/{policy.name}</span>} scope="YAML, kind Policy" className="clip"><Yaml text={text} label={`The policy ${policy.name} as YAML`} /></Card>
         </div>
         <div>
+          {policy.spec.condition !== undefined && <Windows policy={policy} />}
           <NearMisses policy={policy} />
           <Decisions policy={policy} />
         </div>
@@ -58,6 +59,36 @@ export default function PolicyPage() {
     </div>
   );
 }
+
+function Windows({ policy }: { policy: Policy }) {
+  const path = `/policies/${encodeURIComponent(policy.namespace)}/${encodeURIComponent(policy.name)}/windows`;
+  const windows = useShort<PolicyWindow>("policies", { limit: 50 }, { path, refetchInterval: 15_000 });
+  return (
+    <Card title="Windows" scope="the first 50 keys">
+      {policy.stats.unjudged > 0 && <div className="moving-row"><span className="wrap failure">{plural(policy.stats.unjudged, "event")} not judged: there were windows for too many keys.</span></div>}
+      <Loaded query={windows} what="windows">
+        {(page) => page.items.length === 0
+          ? <EmptyState title="It remembers nothing now" />
+          : page.items.map((window) => (
+            <div key={window.key} className="moving-row">
+              <span className="row"><span className="mono cut grow" title={window.key}>{window.key}</span><span className={window.holds ? "med" : "dim3"}>{window.holds ? "holds" : "waits"}</span></span>
+              <span className="row t12 dim3 wrapping">
+                <span className="wrap">{[
+                  `${window.condition}, ${count(window.count)} in it`,
+                  window.value !== null && `value ${shown(window.value)}`,
+                  window.limit !== null && `limit ${shown(window.limit)}`,
+                ].filter(Boolean).join(", ")}</span>
+                {window.alert !== null && <Link className="link" to="/alerts/$id" params={{ id: window.alert }}>alert</Link>}
+                {window.since !== null && <span className="end nowrap">since <RelativeTime at={window.since} /></span>}
+              </span>
+            </div>
+          ))}
+      </Loaded>
+    </Card>
+  );
+}
+
+const shown = (value: number) => String(Math.round(value * 1000) / 1000);
 
 function NearMisses({ policy }: { policy: Policy }) {
   const misses = policy.stats.near_misses.toSorted((a, b) => b.at.localeCompare(a.at));
