@@ -224,6 +224,7 @@ def test_a_batch_that_is_rolled_back_leaves_no_trace(seed: int) -> None:
     fresh.restore(before)
     assert sorted(story.state.alert_of) == sorted(fresh.alert_of)
     assert story.state.incident_of == fresh.incident_of
+    assert story.state.windows_of == fresh.windows_of
     assert story.state.members == fresh.members
     assert story.state.failing == fresh.failing
     for one, other in ((story.state.silencing, fresh.silencing), (story.state.closing, fresh.closing)):
