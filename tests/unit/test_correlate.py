@@ -71,7 +71,7 @@ def test_the_nearest_cause_takes_the_symptom(story: Story) -> None:
     assert fails(story, "db") == host
     assert why(story)[2] == "host-1 fails: db runs on host-1"
     story.problem("major", "anything", service="invoices")
-    assert why(story)[2] == "db fails: invoices depends on db"
+    assert why(story)[2] == "db fails, and 1 more near it: invoices depends on db"
 
 
 def test_a_cause_that_comes_last_is_known_for_one_and_makes_the_incident_matter_more(story: Story) -> None:
@@ -85,33 +85,41 @@ def test_a_cause_that_comes_last_is_known_for_one_and_makes_the_incident_matter_
     assert told(story) == ["first", "escalated"]
 
 
-def two_that_share(story: Story) -> tuple[str, str]:
-    """Two incidents of services that need one database, which no rule has put together."""
-    story.apply("Resource", "others-1", {"depends_on": ["db"]})
-    story.apply("Resource", "others-2", {"depends_on": ["db"]})
-    story.apply("Resource", "others-3", {"depends_on": ["db"]})
-    return fails(story, "orders-1"), fails(story, "invoices-1", type="job.failed")
+def two_apart(story: Story) -> tuple[str, str]:
+    """Two incidents of services that need one database; they began too long after each other to be one."""
+    first = fails(story, "orders-1")
+    story.wait("1m")
+    return first, fails(story, "invoices-1", type="job.failed")
 
 
-def test_two_of_many_that_share_a_need_stay_apart_until_the_need_fails(story: Story) -> None:
-    orders, invoices = two_that_share(story)
+@pytest.mark.parametrize(("apart", "together"), [("15s", True), ("31s", False)])
+def test_what_shares_a_need_fails_together_if_it_began_at_about_the_same_time(
+    story: Story, apart: str, together: bool
+) -> None:
+    first = fails(story, "orders-1")
+    story.wait(apart)
+    assert (fails(story, "back", service="invoices") == first) is together
+    reason = "orders fails, and 1 more near it: invoices depends on db, db is needed by orders"
+    assert (why(story) == ("nearby", "related", reason)) is together
+
+
+def test_one_place_that_merely_shares_a_need_is_too_little(story: Story) -> None:
+    first = fails(story, "front", service="orders")
+    assert fails(story, "back", service="invoices") != first
+
+
+def test_a_cause_makes_one_incident_of_what_it_explains_and_tells_no_one_again(story: Story) -> None:
+    orders, invoices = two_apart(story)
     assert orders != invoices
     fails(story, "db", "critical")
     assert open_incidents(story) == [orders]
     merged = story.of("incident.merged")[0]
     assert (merged["id"], merged["merged_into"], merged["state"]) == (invoices, orders, "closed")
     moved = [one for one in story.of("incident.alert_added") if one["rule"] == "merge"]
-    assert [one["reason"] for one in moved] == ["db fails: db is needed by invoices"]
-    assert the(story, orders).merged == (invoices,)
-    assert the(story, orders).alerts_firing == 3
-    assert told(story) == ["first", "first", "escalated"]
-
-
-def test_most_of_what_shares_a_need_suspects_it(story: Story) -> None:
-    first = fails(story, "orders-1")
-    story.apply("Resource", "reports", {"depends_on": ["db"]})
-    assert fails(story, "reports", type="report.late") == first
-    assert why(story) == ("common", "symptom", "2 of the 3 that need db fail: it is suspected itself")
+    assert {one["incident"] for one in moved} == {orders}
+    assert moved[0]["reason"] == "db is part of both: it explains orders: db is needed by orders"
+    assert (the(story, orders).merged, the(story, orders).alerts_firing) == ((invoices,), 3)
+    assert told(story) == ["first", "first"]
 
 
 def test_what_has_not_grown_for_long_is_another_matter(story: Story) -> None:
@@ -122,7 +130,7 @@ def test_what_has_not_grown_for_long_is_another_matter(story: Story) -> None:
 
 
 def test_an_incident_that_is_not_young_is_not_merged_by_a_rule(story: Story) -> None:
-    orders, invoices = two_that_share(story)
+    orders, invoices = two_apart(story)
     for _ in range(3):
         story.wait("6m")
         story.problem("major", "orders-1", check=f"again at {story.now}")
@@ -132,7 +140,7 @@ def test_an_incident_that_is_not_young_is_not_merged_by_a_rule(story: Story) -> 
 
 
 def test_incidents_of_two_people_are_not_merged_by_a_rule(story: Story) -> None:
-    for incident, who in zip(two_that_share(story), ("user:basis-1", "user:basis-2"), strict=True):
+    for incident, who in zip(two_apart(story), ("user:basis-1", "user:basis-2"), strict=True):
         story.send("oncue.command.incident.acknowledge", {"incident": incident}, actor=who)
     fails(story, "db", "critical")
     assert len(open_incidents(story)) == 2
@@ -161,7 +169,7 @@ def test_an_owner_is_told_once_the_fault_concerns_one(story: Story) -> None:
 
 
 def test_the_incident_ends_with_its_last_alert_wherever_that_came_from(story: Story) -> None:
-    orders, _ = two_that_share(story)
+    orders, _ = two_apart(story)
     fails(story, "db", "critical")
     story.clear("db")
     story.clear("orders-1")
@@ -199,7 +207,7 @@ def test_an_alert_that_returns_quietly_after_its_incident_is_heard_when_quiet_en
 
 
 def test_incidents_are_merged_by_hand_and_no_rule_touches_them_then(story: Story) -> None:
-    orders, invoices = two_that_share(story)
+    orders, invoices = two_apart(story)
     alone = fails(story, "unheard-of")
     reply = story.send("oncue.command.incident.merge", {"incident": alone, "incidents": [orders], "reason": "same job"})
     assert (reply["alerts_firing"], reply["merged"]) == (2, (orders,))

@@ -71,6 +71,8 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     first_seen_at: datetime
     last_seen_at: datetime
     updated_at: datetime
+    fired_at: datetime | None = None
+    """When it last began, or came back."""
     deadline_at: datetime | None = None
     """When it resolves by itself unless repeated."""
     resolved_at: datetime | None = None

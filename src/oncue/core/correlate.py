@@ -1,20 +1,21 @@
 """Correlate: alerts of one fault become the one incident that people work on.
 
-An audible alert that begins, or returns, is compared with what fails already. The first rule that finds an open incident
-puts the alert into it, and its membership says which one did, and why:
+An audible alert that begins, or returns, is compared with what began to fail near it a short time ago. The strongest tie
+to an open incident puts it there, and its membership says which one that was, and why:
 
     same_alert   it was in this incident before
     resource     another alert of its resource is
-    upstream     what it needs fails, directly or over a few hops
-    service      an alert of its service is, or the incident is about that service
+    upstream     what it needs fails
     downstream   what needs it fails: it explains those alerts
-    common       much of what shares a need with it fails, so the need itself is suspected, though no one watches it
+    nearby       something else along the topology fails, as what needs the same
+    service      an alert of its service is, or the incident is about that service
 
-An alert that explains alerts of several young incidents makes one of them, for they were one fault all along. Nothing
-that people gave its shape is merged by a rule.
+What fails further away must have begun more recently, and what is far away counts for an incident that grows in a burst
+alone. Several places near the alert tie more than one. Incidents that alerts tie to each other again and again become one,
+unless people gave one of them its shape, or different people have taken them on.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -23,61 +24,84 @@ from oncue.core import incidents, notify
 from oncue.core.alert import Alert
 from oncue.core.incident import Incident, Role, subject
 from oncue.core.prioritise import CRITICALITIES, Impact, impact
-from oncue.core.topology import Node, Step
+from oncue.core.topology import DOWN, UP, Node, Step
 from oncue.core.tx import Tx
 
 REOPEN: Final = timedelta(minutes=15)
 """How long after its end an incident is the same one if an alert about the same returns."""
-WINDOW: Final = timedelta(minutes=15)
-"""An incident that has not grown for so long is joined along the topology no more."""
 YOUNG: Final = timedelta(minutes=15)
-"""How old an incident may be to be merged by a rule."""
-HOPS: Final = 4
-"""How far along dependencies a fault is followed."""
-SHARE: Final = 0.5
-"""How much of what shares a need must fail until the need is suspected."""
-SHARED_BY: Final = 200
-"""A need of more than so many is too common to tell anything."""
+"""How old incidents may be to be merged by a rule."""
+
+DIRECT_S: Final = 180.0
+"""How long ago what an alert needs directly, or what needs it, may have begun to fail to have to do with it."""
+NEAR_S: Final = (60.0, 30.0, 20.0)
+"""And anything that is one, two, three steps away."""
+FAR_S: Final = (15.0, 10.0)
+"""And anything that is four or five steps away, in an incident that grows in a burst."""
+BURST_S: Final = 30.0
+"""An incident that several alerts joined within this time grows in a burst."""
+DIRECT: Final = 3
+"""What something that an alert needs directly, or that needs it, counts for."""
+TIED: Final = 2.0
+"""Two incidents are one when alerts tied them to each other so often for each alert that fires in the smaller one."""
+THIN: Final = 2
+"""Places that must fail where none of them is straight along the needs of the alert."""
+ENOUGH: Final = 12
+"""Places that fail near an alert, after which no more are looked for."""
+LINKS: Final = 20
+"""Other incidents that one keeps count of, those with the most ties."""
+REACHED: Final = 3
+"""How many steps downstream count for how much a fault matters."""
 
 
-class Place(msgspec.Struct, frozen=True):
-    """Where an alert belongs, and why."""
+class Tie(msgspec.Struct, frozen=True):
+    """Evidence that an alert belongs to an incident."""
 
-    incident: Incident | None
-    rule: str = "first"
-    reason: str = "nothing that fails is known to belong to it"
+    incident: Incident
+    rule: str
+    reason: str
     role: Role = "related"
+    places: int = 0
+    """How many places near the alert fail in this incident; a direct need counts `DIRECT` times."""
+    thin: bool = False
+    """Whether it is too little to put the alert there: it counts towards the two being one."""
 
 
 def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     """Put the alert, which is audible and in no open incident, where it belongs; a new incident if there is none."""
-    state = tx.state
-    node = state.topology.node_for(alert.namespace, alert.resource, alert.service)
-    below: list[Step] = []
-    if node is not None and not _incidents_at(tx, node):
-        below = list(state.topology.walk(node, up=False, hops=HOPS))
-    explained = _explained(tx, below)
-    place = _place(tx, alert, node, explained)
-    how_much = _impact(tx, alert, node, below)
-    incident, opened = place.incident, place.incident is None
-    if incident is None:
+    node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
+    known = node is not None and bool(_incidents_at(tx, node))
+    ties = _ties(tx, alert, node)
+    how_much = _impact(tx, alert, node, wide=not known)
+    best = next((tie for tie in ties if not tie.thin), None)
+    opened = best is None
+    if best is not None:
+        incident, rule, reason, role = best.incident, best.rule, best.reason, best.role
+    else:
         incident = incidents.start(tx, alert, how_much, _owner(tx, alert, node))
         incidents.stand_for(tx, incident, (subject(alert.service, alert.resource),))
+        rule, reason, role = "first", "nothing that fails is known to belong to it", "related"
     tx.touch(incident)
     before, reopened = incident.priority, incident.state == "resolved"
     new = incidents.add(tx, incident, alert)
     if reopened:
         incidents.resume(tx, incident)
         incident.acknowledged_at = incident.acknowledged_by = None
-    if place.role == "cause":
+    if role == "cause":
         incident.cause = alert.id
     if opened or reopened:
         incidents.report(tx, incident, "oncue.incident.opened" if opened else "oncue.incident.reopened")
     if new:
-        incidents.enrol(tx, incident, alert, place.rule, place.reason, place.role)
-    for other, step in explained:
-        if other is not incident and _mergeable(tx, incident, other):
-            incidents.absorb(tx, incident, other, f"{_name(node)} fails: {step.spoken()}")
+        incidents.enrol(tx, incident, alert, rule, reason, role)
+    for tie in ties:
+        if _tied(tx, incident, tie):
+            kept = incidents.oldest([incident, tie.incident])
+            other = tie.incident if kept is incident else incident
+            # Whoever heard of both incidents knows the higher priority already.
+            heard = before if kept is incident else kept.priority
+            before = min(heard, other.priority) if set(kept.told) <= set(other.told) else heard
+            incidents.absorb(tx, kept, other, f"{alert.resource} is part of both: {tie.reason}")
+            incident = kept
     if opened or reopened:
         notify.incident(tx, incident, alert, "first" if opened else "repeat", tell)
     elif not incident.told and incident.owner is None and (owner := _owner(tx, alert, node)) is not None:
@@ -109,98 +133,126 @@ def stay(tx: Tx, alert: Alert) -> None:
 def weigh(tx: Tx, incident: Incident, alert: Alert) -> None:
     """An alert of the incident has changed: its severity may be the worst now."""
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
-    incidents.weigh(tx, incident, alert, _impact(tx, alert, node, []))
+    incidents.weigh(tx, incident, alert, _impact(tx, alert, node, wide=False))
 
 
 def impact_of(tx: Tx, alert: Alert) -> Impact:
     """How much depends on what the alert is about."""
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
-    below = list(tx.state.topology.walk(node, up=False, hops=HOPS)) if node is not None else []
-    return _impact(tx, alert, node, below)
+    return _impact(tx, alert, node, wide=True)
 
 
 # rules
 
 
-def _place(tx: Tx, alert: Alert, node: Node | None, explained: list[tuple[Incident, Step]]) -> Place:
+def _ties(tx: Tx, alert: Alert, node: Node | None) -> list[Tie]:
+    """What ties the alert to incidents, the strongest first."""
     state = tx.state
     own = state.incidents.get(alert.incident or "")
     if own is not None and own.state != "resolved":
-        return Place(own, "same_alert", "it was in this incident before")
+        return [Tie(own, "same_alert", "it was in this incident before")]
+    near = _near(tx, node) if node is not None else []
+    ties: list[Tie] = []
     resources, services = state.failing
     here = _open(tx, resources.get((alert.namespace, alert.resource)))
     if here:
-        return Place(incidents.oldest(here), "resource", f"same resource: {alert.resource}")
-    if node is not None:
-        for step in state.topology.walk(node, up=True, hops=HOPS):
-            if step.node.id == f"service:{alert.service}":
-                continue
-            above = _growing(tx, _incidents_at(tx, step.node))
-            if above:
-                return Place(incidents.oldest(above), "upstream", f"{step.node.name} fails: {step.spoken()}", "symptom")
+        ties.append(Tie(incidents.oldest(here), "resource", f"same resource: {alert.resource}"))
+    ties += near
     if alert.service is not None:
         same = _open(tx, services.get((alert.namespace, alert.service)))
-        if same:
-            return Place(incidents.oldest(same), "service", f"same service: {alert.service}")
+        ties += [
+            Tie(one, "service", f"same service: {alert.service}", places=1) for one in sorted(same, key=incidents.age)
+        ]
     about = state.incidents.get(state.incident_of.get((alert.namespace, subject(alert.service, alert.resource)), ""))
-    if about is not None and (about.state != "resolved" or not _over(tx, about)):
+    if about is not None and not _over(tx, about):
         rule = "service" if alert.service is not None else "resource"
-        return Place(about, rule, f"same {rule}: {alert.service or alert.resource}")
+        ties.append(Tie(about, rule, f"same {rule}: {alert.service or alert.resource}"))
     if own is not None and not _over(tx, own):
-        return Place(own, "same_alert", "it was in this incident before")
-    if explained:
-        chosen = incidents.oldest([incident for incident, _ in explained])
-        step = next(step for incident, step in explained if incident is chosen)
-        return Place(chosen, "downstream", f"it explains {step.node.name}: {step.spoken()}", "cause")
-    return _common(tx, alert, node) if node is not None else Place(None)
+        ties.append(Tie(own, "same_alert", "it was in this incident before"))
+    return ties
 
 
-def _common(tx: Tx, alert: Alert, node: Node) -> Place:
-    """Something that the node needs is not known to fail, but much else that needs it does."""
-    topology = tx.state.topology
-    for _, need in topology.needs(node):
-        sharing = topology.needed_by(need)
-        if need.id == f"service:{alert.service}" or not 1 < len(sharing) <= SHARED_BY:
+def _near(tx: Tx, node: Node) -> list[Tie]:
+    """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
+    found: dict[str, list[Step]] = {}
+    allowed = (*NEAR_S, *FAR_S)
+    places = 0
+    for step in tx.state.topology.around(node, hops=len(allowed)):
+        began = _began_at(tx, step.node)
+        if began is None:
             continue
-        failing = {other.id: found for _, other in sharing if other.id != node.id
-                   and (found := _growing(tx, _incidents_at(tx, other)))}  # fmt: skip
-        if failing and (len(failing) + 1) / len(sharing) >= SHARE:
-            chosen = incidents.oldest([incident for id in sorted(failing) for incident in failing[id]])
-            reason = f"{len(failing) + 1} of the {len(sharing)} that need {need.name} fail: it is suspected itself"
-            return Place(chosen, "common", reason, "symptom")
-    return Place(None)
+        ago_s = (tx.now - began).total_seconds()
+        far = step.hops > len(NEAR_S)
+        if ago_s > allowed[step.hops - 1] and not (step.hops == 1 and step.ways and ago_s <= DIRECT_S):
+            continue
+        for incident in _incidents_at(tx, step.node):
+            if not far or _bursts(tx, incident):
+                found.setdefault(incident.id, []).append(step)
+                places += 1
+        if places >= ENOUGH:
+            break
+    ties = [_tie(tx.state.incidents[id], steps) for id, steps in found.items()]
+    return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
 
-def _explained(tx: Tx, below: list[Step]) -> list[tuple[Incident, Step]]:
-    """The growing incidents of what needs a node, each with the nearest place where it fails."""
-    found: dict[str, tuple[Incident, Step]] = {}
-    for step in below:
-        for incident in _growing(tx, _incidents_at(tx, step.node)):
-            found.setdefault(incident.id, (incident, step))
-    return [found[id] for id in sorted(found)]
+def _tie(incident: Incident, steps: list[Step]) -> Tie:
+    nearest = steps[0]
+    places = sum(DIRECT if step.hops == 1 and step.ways else 1 for step in steps)
+    more = f", and {len(steps) - 1} more near it" if len(steps) > 1 else ""
+    reason = f"{nearest.node.name} fails{more}: {nearest.spoken()}"
+    if nearest.ways & UP:
+        return Tie(incident, "upstream", reason, "symptom", places)
+    if nearest.ways & DOWN:
+        reason = f"it explains {nearest.node.name}{more}: {nearest.spoken()}"
+        return Tie(incident, "downstream", reason, "cause", places)
+    return Tie(incident, "nearby", reason, "related", places, len(steps) < THIN)
 
 
-def _mergeable(tx: Tx, into: Incident, other: Incident) -> bool:
-    """Whether a rule may make the other incident a part of this one."""
-    if other.touched or into.touched or other.state == "resolved":
+def _bursts(tx: Tx, incident: Incident) -> bool:
+    grew = incident.grew_at
+    return len(grew) == incidents.GREW and (tx.now - grew[0]).total_seconds() <= BURST_S
+
+
+def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
+    """Note that the alert which joined `into` has to do with another incident. Gives whether the two are one."""
+    other = tie.incident
+    if other is into or not tie.places or other.merged_into is not None or other.touched or into.touched:
         return False
-    both_taken = into.acknowledged_by is not None and other.acknowledged_by is not None
-    return tx.now - other.opened_at <= YOUNG and not (both_taken and into.acknowledged_by != other.acknowledged_by)
+    if other.state == "resolved" or tx.now - min(other.opened_at, into.opened_at) > YOUNG:
+        return False
+    if into.acknowledged_by is not None and other.acknowledged_by not in (None, into.acknowledged_by):
+        return False
+    links = {**into.linked, other.id: into.linked.get(other.id, 0) + tie.places}
+    ties = links[other.id] + other.linked.get(into.id, 0)
+    into.linked = dict(sorted(links.items(), key=lambda link: (-link[1], link[0]))[:LINKS])
+    return ties >= TIED * min(into.alerts_firing, other.alerts_firing)
 
 
 # what fails where
+
+
+def _began_at(tx: Tx, node: Node) -> datetime | None:
+    """When an alert last began at a node, if that is not long ago."""
+    resources, services = tx.state.begun
+    newest = None
+    for place in node.places:
+        began = resources.get(place)
+        if began is not None and (newest is None or began > newest):
+            newest = began
+        if node.is_service and (began := services.get(place)) is not None and (newest is None or began > newest):
+            newest = began
+    return newest
 
 
 def _incidents_at(tx: Tx, node: Node) -> list[Incident]:
     """The open incidents with firing alerts at a node."""
     resources, services = tx.state.failing
     found: dict[str, int] = {}
-    for name in node.names:
-        key = (node.namespace, name)
-        if key in resources:
-            found.update(resources[key])
-        if node.is_service and key in services:
-            found.update(services[key])
+    for place in node.places:
+        if place in resources:
+            found.update(resources[place])
+        if node.is_service and place in services:
+            found.update(services[place])
     return _open(tx, found)
 
 
@@ -211,10 +263,6 @@ def _open(tx: Tx, ids: dict[str, int] | None) -> list[Incident]:
     return [incident for incident in found if incident.state != "resolved"]
 
 
-def _growing(tx: Tx, found: list[Incident]) -> list[Incident]:
-    return [one for one in found if one.grew_at is not None and tx.now - one.grew_at <= WINDOW]
-
-
 def _over(tx: Tx, incident: Incident) -> bool:
     return incident.resolved_at is not None and tx.now - incident.resolved_at > REOPEN
 
@@ -222,7 +270,8 @@ def _over(tx: Tx, incident: Incident) -> bool:
 # how much it matters, and to whom
 
 
-def _impact(tx: Tx, alert: Alert, node: Node | None, below: list[Step]) -> Impact:
+def _impact(tx: Tx, alert: Alert, node: Node | None, *, wide: bool) -> Impact:
+    """Of the service, of the resource itself, and with `wide` of all that needs it."""
     service = tx.state.policies.service(alert.namespace, alert.service) if alert.service is not None else None
     found = impact(service.criticality if service is not None else None, alert.service)
     known = service is not None
@@ -230,7 +279,7 @@ def _impact(tx: Tx, alert: Alert, node: Node | None, below: list[Step]) -> Impac
         own = Impact(node.criticality, f"{node.name} is {node.criticality}")
         found = own if not known or own.over(found) else found
         known = True
-    for step in below:
+    for step in tx.state.topology.walk(node, up=False, hops=REACHED) if node is not None and wide else ():
         level = step.node.criticality
         if level is None:
             continue

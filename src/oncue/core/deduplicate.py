@@ -87,6 +87,7 @@ def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Ale
     flapping.turn(alert, tx.now)
     _keep_peak(tx, alert, asked)
     _take(tx, alert, asked)
+    _begin(tx, alert)
     _fact(tx, alert, "oncue.alert.reopened")
     return alert, "reopened"
 
@@ -111,9 +112,18 @@ def _fire(tx: Tx, asked: Draft) -> Alert:
         source=intern(asked.source),
     )
     _take(tx, alert, asked)
+    _begin(tx, alert)
     tx.set(tx.state.alert_of, (alert.namespace, alert.fingerprint), alert)
     _fact(tx, alert, "oncue.alert.fired")
     return alert
+
+
+def _begin(tx: Tx, alert: Alert) -> None:
+    alert.fired_at = tx.now
+    resources, services = tx.state.begun
+    tx.set(resources, (alert.namespace, alert.resource), tx.now)
+    if alert.service is not None:
+        tx.set(services, (alert.namespace, alert.service), tx.now)
 
 
 def _keep_peak(tx: Tx, alert: Alert, asked: Draft) -> None:
@@ -179,6 +189,9 @@ def forget(tx: Tx, alert: Alert) -> None:
     key = (alert.namespace, alert.fingerprint)
     if tx.state.alert_of.get(key) is alert:
         tx.unset(tx.state.alert_of, key)
+    for begun, name in zip(tx.state.begun, (alert.resource, alert.service), strict=True):
+        if name is not None and begun.get((alert.namespace, name)) == alert.fired_at:
+            tx.unset(begun, (alert.namespace, name))
     if alert.incident in tx.state.members:
         tx.unset(tx.state.members[alert.incident], alert.id)
     tx.save("alert", alert, live=False)

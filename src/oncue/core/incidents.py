@@ -15,6 +15,8 @@ from oncue.core.prioritise import Impact, priority
 from oncue.core.severity import RANK
 from oncue.core.tx import Tx
 
+GREW: Final = 4
+"""Joining alerts of which the instants are kept: so many within a short time are a burst."""
 CLOSE_AFTER_S: Final = 86400.0
 """A resolved incident closes by itself after a day."""
 
@@ -36,7 +38,6 @@ def start(tx: Tx, alert: Alert, impact: Impact, owner: str | None) -> Incident:
         alerts_total=0,
         opened_at=tx.now,
         updated_at=tx.now,
-        grew_at=tx.now,
         owner=owner,
         impact=impact,
     )
@@ -87,9 +88,9 @@ def add(tx: Tx, incident: Incident, alert: Alert) -> bool:
     tx.touch(incident)
     incident.alerts_firing += 1
     incident.alerts_total += new
-    incident.grew_at = tx.now
     if new and alert.incident in tx.state.members:  # resolved, and not the one that it returned to
         tx.unset(tx.state.members[alert.incident], alert.id)
+    incident.grew_at = (*incident.grew_at[1 - GREW :], tx.now)
     tx.touch(alert)
     alert.incident = incident.id
     tx.set(members, alert.id, True)
@@ -98,38 +99,45 @@ def add(tx: Tx, incident: Incident, alert: Alert) -> bool:
     return new
 
 
-def file(tx: Tx, alert: Alert, incident: str, change: int, service: str | None = None) -> None:
-    """Count the firing alert in or out (1, -1) where alerts about the same look for an incident. `service` is what it
-    was filed under, if that is not its present one.
-    """
+def file(tx: Tx, alert: Alert, incident: str, change: int) -> None:
+    """Count the firing alert in or out (1, -1) where alerts about the same look for an incident."""
     resources, services = tx.state.failing
     _count(tx, resources, (alert.namespace, alert.resource), incident, change)
-    filed = service if service is not None else alert.service
-    if filed is not None:
-        _count(tx, services, (alert.namespace, filed), incident, change)
-
-
-def refile(tx: Tx, alert: Alert, service: str | None) -> None:
-    """The service of a firing alert has changed from this one."""
-    incident, services = alert.incident, tx.state.failing[1]
-    if incident is None or incident not in tx.state.incidents or alert.service == service:
-        return
-    if service is not None:
-        _count(tx, services, (alert.namespace, service), incident, -1)
     if alert.service is not None:
-        _count(tx, services, (alert.namespace, alert.service), incident, 1)
+        _count(tx, services, (alert.namespace, alert.service), incident, change)
+
+
+def refile(tx: Tx, alert: Alert, before: str | None, *, counted: bool) -> None:
+    """The alert had this service before; `counted` if it was filed there. A change is rare, and costs a look at all."""
+    if alert.service == before:
+        return
+    services = tx.state.failing[1]
+    for service, change in ((before, -1), (alert.service, 1)):
+        if service is None:
+            continue
+        key = (alert.namespace, service)
+        if counted and alert.incident in tx.state.members:
+            _count(tx, services, key, alert.incident, change)
+        began = [
+            one.fired_at for one in tx.state.alerts.values()
+            if one.fired_at is not None and (one.namespace, one.service) == key
+        ]  # fmt: skip
+        if began:
+            tx.set(tx.state.begun[1], key, max(began))
+        else:
+            tx.unset(tx.state.begun[1], key)
 
 
 def _count(
     tx: Tx, rows: dict[tuple[str, str], dict[str, int]], key: tuple[str, str], incident: str, change: int
 ) -> None:
     # Replaced, never changed in place: that is its before-image.
-    counts = dict(rows.get(key, ()))
-    counts[incident] = counts.get(incident, 0) + change
-    if not counts[incident]:
-        del counts[incident]
-    if counts:
-        tx.set(rows, key, counts)
+    filed = dict(rows.get(key, ()))
+    firing = filed.pop(incident, 0) + change
+    if firing:
+        filed[incident] = firing
+    if filed:
+        tx.set(rows, key, filed)
     else:
         tx.unset(rows, key)
 
@@ -397,6 +405,11 @@ def report(tx: Tx, incident: Incident, type: str, live: bool = True, refs: tuple
     tx.save("incident", incident, live)
 
 
+def age(incident: Incident) -> tuple[bool, object, int, str]:
+    """A key that puts what people have taken on first, and then what was there first."""
+    return (incident.state != "acknowledged", incident.opened_at, len(incident.id), incident.id)
+
+
 def oldest(found: list[Incident]) -> Incident:
     """The one that was there first, those that people have taken on before others."""
-    return min(found, key=lambda one: (one.state != "acknowledged", one.opened_at, len(one.id), one.id))
+    return min(found, key=age)

@@ -92,6 +92,9 @@ class State:
         """Incident that is not closed -> ids of the live alerts that are its, each with True."""
         self.failing: tuple[Failing, Failing] = ({}, {})
         """What alerts fire at and in which incidents: by resource, and by service."""
+        self.begun: tuple[dict[tuple[str, str], datetime], dict[tuple[str, str], datetime]] = ({}, {})
+        """(namespace, name) -> when an alert last began there: by resource, and by service. What began longer ago than a
+        resolved alert is kept may be missing."""
         self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
@@ -159,6 +162,10 @@ class State:
         for id in sorted(self.alerts):
             alert = self.alerts[id]
             self.alert_of[(alert.namespace, alert.fingerprint)] = alert
+            for begun, place in zip(self.begun, (alert.resource, alert.service), strict=True):
+                if place is not None and alert.fired_at is not None:
+                    at = (alert.namespace, place)
+                    begun[at] = max(alert.fired_at, begun.get(at, alert.fired_at))
             if alert.incident in self.members:
                 self.members[alert.incident][id] = True
                 if alert.counts:
@@ -195,8 +202,8 @@ class State:
         places = [(resources, alert.resource), (services, alert.service)]
         for rows, name in places:
             if name is not None:
-                counts = rows.setdefault((alert.namespace, name), {})
-                counts[incident] = counts.get(incident, 0) + 1
+                filed = rows.setdefault((alert.namespace, name), {})
+                filed[incident] = filed.get(incident, 0) + 1
 
     def dump(self) -> bytes:
         """All of it, in one canonical form: equal states give equal bytes."""

@@ -52,8 +52,8 @@ def raised(tx: Tx, alert: Alert, transition: Transition, asked: Draft, was: Befo
             settle(tx, alert, asked.tell, newly=True)
         return
     counted, was_quiet = was is not None and was.counted, bool(alert.quiet)
-    if was is not None and counted:
-        incidents.refile(tx, alert, was.service)
+    if was is not None:
+        incidents.refile(tx, alert, was.service, counted=counted)
     others = inhibition.follow(tx, alert)
     if was_quiet or asked.wait is not None or asked.late is not None:
         _wait(tx, alert, transition, asked)

@@ -3,12 +3,14 @@
 A fault travels along it: what fails explains the failure of what needs it. `depends_on` and `runs_on` say so in one
 direction. `part_of` goes both ways: a whole that fails takes its parts with it, and a part that fails is felt by the
 whole. So does `provides`, which a resource says of its service: they need each other, and what the service needs. But no
-way leads from one part over the whole to another.
+way leads from one part over the whole to another. Where a resource says nothing of the kind, its name may: `shop-2` is
+taken for a part of `shop`.
 
 What a manifest names need not be there, and may be there later; cycles are taken as they are. The look-ups are kept up
 to date manifest by manifest, and are the same in whatever order these came.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, Literal, TypeVar
 
@@ -17,18 +19,28 @@ import msgspec
 from oncue.core.manifest import Manifest, ResourceSpec, ServiceSpec
 
 NODE_KINDS: Final = ("Resource", "Service")
+SHARED_BY: Final = 100
+"""Neighbours from which on a node is too common to tell anything of those around it."""
 REACH: Final = 500
-"""Nodes that one walk visits at the most: what lies behind them is not looked at."""
+"""Nodes that a walk visits at the most: what lies behind them is not looked at."""
+NEAR: Final = 300
+"""Nodes around another one that are near it at the most."""
 
-Relation = Literal["depends_on", "runs_on", "part_of", "provides"]
+UP: Final = 1
+DOWN: Final = 2
 
-_MEMBERSHIP: Final = ("part_of", "provides")
+Relation = Literal["depends_on", "runs_on", "part_of", "provides", "named_after"]
+
+_MEMBERSHIP: Final = ("part_of", "provides", "named_after")
+_JOINTS: Final = re.compile(r"[-._:/]")
+"""What separates a name from what is added to it."""
 
 _SPOKEN: Final[dict[str, tuple[str, str]]] = {
     "depends_on": ("depends on", "is needed by"),
     "runs_on": ("runs on", "carries"),
     "part_of": ("is part of", "contains"),
     "provides": ("provides", "is provided by"),
+    "named_after": ("is named after", "lends its name to"),
 }
 
 
@@ -55,6 +67,8 @@ class Node(msgspec.Struct, frozen=True):
     criticality: str | None
     owner: str | None
     links: tuple[Link, ...]
+    places: tuple[tuple[str, str], ...] = ()
+    """Its namespace with each name by which alerts may be about it."""
 
     @property
     def is_service(self) -> bool:
@@ -78,6 +92,8 @@ class Step(msgspec.Struct, frozen=True):
     """The edge that it was reached by; None for the node that the walk began at."""
     before: "Step | None" = None
     hops: int = 0
+    ways: int = 3
+    """Whether all of the way leads to what is needed (`UP`), or to what needs (`DOWN`); neither if it turns."""
 
     def edges(self) -> list[Edge]:
         """The edges from the walk's beginning to here."""
@@ -106,6 +122,9 @@ class Topology:
         """(namespace, a name) -> ids of the nodes that it may mean; the first one is meant."""
         self._said: dict[tuple[str, str], tuple[tuple[str, Relation], ...]] = {}
         """(namespace, a name) -> the nodes that name it in a link."""
+        self._begun: dict[tuple[str, str], tuple[str, ...]] = {}
+        """(namespace, the beginning of a name) -> ids of the resources that are called so and more."""
+        self._beside: dict[tuple[str, str], tuple[tuple[Edge, Node, int], ...]] = {}
         self._around: dict[tuple[str, str, bool], tuple[tuple[Edge, Node], ...]] = {}
 
     def __len__(self) -> int:
@@ -128,7 +147,11 @@ class Topology:
         for link in node.links:
             said = self._said.get((space, link.target), ())
             self._said[(space, link.target)] = tuple(sorted({*said, (node.id, link.relation)}))
+        for beginning in _beginnings(node):
+            begun = self._begun.get((space, beginning), ())
+            self._begun[(space, beginning)] = tuple(sorted({*begun, node.id}))
         self._around.clear()
+        self._beside.clear()
 
     def drop(self, kind: str, namespace: str, name: str) -> None:
         """Remove the node of a manifest, if it is there."""
@@ -140,7 +163,11 @@ class Topology:
         for link in dict.fromkeys(node.links):
             key = (namespace, link.target)
             _keep(self._said, key, [one for one in self._said[key] if one != (node.id, link.relation)])
+        for beginning in _beginnings(node):
+            key = (namespace, beginning)
+            _keep(self._begun, key, [id for id in self._begun[key] if id != node.id])
         self._around.clear()
+        self._beside.clear()
 
     def node(self, namespace: str, name: str) -> Node | None:
         """The node that a name means: a resource by its name or alias, else a service. `resource:x` and `service:x` say
@@ -204,7 +231,22 @@ class Topology:
             for id, relation in self._said.get((node.namespace, name), ()):
                 if relation in against and id != node.id:
                     found.setdefault(id, (Edge(id, relation, node.id), self._nodes[(node.namespace, id)]))
+        after = self._named_after(node)
+        if after is not None:
+            found.setdefault(after.id, (Edge(node.id, "named_after", after.id), after))
+        for id in self._begun.get((node.namespace, node.name), ()):
+            other = self._nodes[(node.namespace, id)]
+            if id not in found and self._named_after(other) is node:
+                found[id] = (Edge(id, "named_after", node.id), other)
         return [found[id] for id in sorted(found)]
+
+    def _named_after(self, node: Node) -> Node | None:
+        """What a resource is taken for a part of, for its name."""
+        for beginning in _beginnings(node):
+            whole = self.node(node.namespace, beginning)
+            if whole is not None and whole.id != node.id:
+                return whole
+        return None
 
     def walk(self, start: Node, *, up: bool, hops: int) -> Iterator[Step]:
         """The nodes around `start`, nearest first and then by id: what it needs (`up`), or what needs it."""
@@ -223,6 +265,52 @@ class Topology:
                     following.append(reached)
                     yield reached
             front = following
+
+    def around(self, start: Node, *, hops: int) -> Iterator[Step]:
+        """The nodes around `start` in whatever direction, nearest first; at the same distance what lies straight along the
+        needs before what is reached with a turn. Nothing is reached over a node that too many share."""
+        seen = {start.id}
+        front = [Step(start)]
+        for distance in range(1, hops + 1):
+            reached: list[Step] = []
+            for step in front:
+                if len(seen) > NEAR:
+                    break
+                beside = self._everywhere(step.node)
+                if len(beside) > SHARED_BY and distance > 1:
+                    continue
+                for edge, node, ways in beside:
+                    if node.id not in seen:
+                        seen.add(node.id)
+                        reached.append(Step(node, edge, step, distance, step.ways & ways))
+            reached.sort(key=_straight)
+            yield from reached
+            front = reached
+
+    def _everywhere(self, node: Node) -> tuple[tuple[Edge, Node, int], ...]:
+        key = (node.namespace, node.id)
+        known = self._beside.get(key)
+        if known is None:
+            found = {other.id: (edge, other, UP) for edge, other in self.needs(node)}
+            for edge, other in self.needed_by(node):
+                found[other.id] = (edge, other, (UP if other.id in found else 0) | DOWN)
+            known = self._beside[key] = tuple(found[id] for id in sorted(found))
+        return known
+
+
+_ORDER: Final = (3, 0, 2, 1)
+"""By the ways of a step: up, both, down, neither."""
+
+
+def _straight(step: Step) -> tuple[int, str]:
+    return _ORDER[step.ways], step.node.id
+
+
+def _beginnings(node: Node) -> list[str]:
+    """The beginnings of the node's name, longest first, if it is a resource that says of nothing that it is a part of it."""
+    if node.is_service or any(link.relation in _MEMBERSHIP for link in node.links):
+        return []
+    return [node.name[: joint.start()] for joint in _JOINTS.finditer(node.name)][::-1]
 
 
 def _turns(step: Step, edge: Edge) -> bool:
@@ -246,22 +334,26 @@ def _precedence(id: str, name: str) -> tuple[bool, bool, str]:
 
 
 def _node(manifest: Manifest) -> Node:
-    name = manifest.name
     if manifest.kind == "Service":
-        spec = msgspec.convert(manifest.spec, ServiceSpec)
-        links = [Link("depends_on", target) for target in spec.depends_on]
-        return Node(
-            f"service:{name}", manifest.namespace, name, (name, f"service:{name}"), "service", spec.criticality,
-            spec.owner or manifest.owner, tuple(links),
-        )  # fmt: skip
-    resource = msgspec.convert(manifest.spec, ResourceSpec)
-    links = [Link("depends_on", target) for target in resource.depends_on]
-    links += [Link("runs_on", target) for target in resource.runs_on]
-    links += [Link("part_of", target) for target in resource.part_of]
-    if resource.service is not None:
-        links.append(Link("provides", f"service:{resource.service}"))
+        service = msgspec.convert(manifest.spec, ServiceSpec)
+        links = [Link("depends_on", target) for target in service.depends_on]
+        return _made(manifest, (manifest.name,), "service", service.criticality, service.owner, links)
+    spec = msgspec.convert(manifest.spec, ResourceSpec)
+    links = [Link("depends_on", target) for target in spec.depends_on]
+    links += [Link("runs_on", target) for target in spec.runs_on]
+    links += [Link("part_of", target) for target in spec.part_of]
+    if spec.service is not None:
+        links.append(Link("provides", f"service:{spec.service}"))
+    called = tuple(dict.fromkeys((manifest.name, *spec.aliases)))
+    return _made(manifest, called, spec.type, spec.criticality, spec.owner, links)
+
+
+def _made(
+    manifest: Manifest, called: tuple[str, ...], type: str, criticality: str | None, owner: str | None,
+    links: list[Link],
+) -> Node:  # fmt: skip
+    id, space = f"{manifest.kind.lower()}:{manifest.name}", manifest.namespace
+    places = tuple((space, name) for name in called)
     return Node(
-        f"resource:{name}", manifest.namespace, name,
-        tuple(dict.fromkeys((name, f"resource:{name}", *resource.aliases))), resource.type, resource.criticality,
-        resource.owner or manifest.owner, tuple(links),
-    )  # fmt: skip
+        id, space, manifest.name, (*called, id), type, criticality, owner or manifest.owner, tuple(links), places
+    )

@@ -186,7 +186,7 @@ def _log(wrapping: Wrapping, message: Message, data: dict[str, Any]) -> None:
     workspace = first(data.get("WorkspaceId"), data.get("ApplicationId"), data.get("SubscriptionId")) or message.name
     said = WORDS.get(word(data.get("Severity")) or "", "warning")
     interval = number(data.get("SearchIntervalInSeconds")) or 300.0
-    lease = min(LONGEST, timedelta(seconds=max(600.0, 2 * interval)))
+    lease = timedelta(seconds=min(LONGEST.total_seconds(), max(600.0, 2 * interval)))
     wrapping.add(
         message.body,
         type="azure.log_alert",
