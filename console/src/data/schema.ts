@@ -254,9 +254,31 @@ export interface paths {
         };
         /**
          * ListIncidentAlerts
-         * @description The alerts of an incident, as far as you may read alerts.
+         * @description The alerts of an incident, as far as you may read alerts: those that were moved away are not, and of one that was
+         *     merged into another those that it had then.
          */
         get: operations["list_incident_alerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/memberships": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentMemberships
+         * @description Why each alert is in the incident: the rule, its evidence, who put it there, and when; also those that left it. The
+         *     newest 500.
+         */
+        get: operations["list_incident_memberships"];
         put?: never;
         post?: never;
         delete?: never;
@@ -403,6 +425,67 @@ export interface paths {
          * @description Give it to someone.
          */
         post: operations["assign_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * MergeIncidents
+         * @description Make other incidents part of this one. They close; their alerts, tickets and runs are this one's.
+         */
+        post: operations["merge_incidents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/split": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SplitIncident
+         * @description Make an incident of its own of some of the alerts. Gives the new one; nobody is told of it again.
+         */
+        post: operations["split_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/move": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * MoveAlerts
+         * @description Move some of the alerts to another incident of the same namespace, or leave them on their own. Gives the incident
+         *     that they left.
+         */
+        post: operations["move_alerts"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1941,6 +2024,7 @@ export interface components {
             last_seen_at: string;
             /** Format: date-time */
             updated_at: string;
+            fired_at?: string | null;
             deadline_at?: string | null;
             resolved_at?: string | null;
             resolved_by?: string | null;
@@ -2205,7 +2289,11 @@ export interface components {
             impact?: components["schemas"]["Impact"];
             /** @default [] */
             subjects: string[];
-            grew_at?: string | null;
+            /** @default [] */
+            grew_at: string[];
+            linked?: {
+                [key: string]: number;
+            };
             cause?: string | null;
             /** @default [] */
             merged: string[];
@@ -2365,6 +2453,11 @@ export interface components {
             items: components["schemas"]["Incident"][];
             next: string | null;
         };
+        /** Listing[Membership] */
+        MembershipList: {
+            items: components["schemas"]["Membership"][];
+            next: string | null;
+        };
         /** Listing[Manifest] */
         ManifestList: {
             items: components["schemas"]["Manifest"][];
@@ -2463,6 +2556,34 @@ export interface components {
             };
             session_expires_at: string | null;
         };
+        /** Membership */
+        Membership: {
+            id: string;
+            namespace: string;
+            incident: string;
+            alert: string;
+            rule: string;
+            reason: string;
+            /** Format: date-time */
+            at: string;
+            /**
+             * @default related
+             * @enum {string}
+             */
+            role: "cause" | "symptom" | "related";
+            /** @default system */
+            by: string;
+            left_at?: string | null;
+            left_for?: string | null;
+        };
+        /**
+         * Merging
+         * @description Incidents that are about the same.
+         */
+        Merging: {
+            incidents: string[];
+            reason?: string | null;
+        };
         /** MetricView */
         MetricView: {
             metric: string;
@@ -2497,6 +2618,15 @@ export interface components {
             state: components["schemas"]["MonitorState"] | null;
             resource?: string | null;
             metrics?: components["schemas"]["MetricView"][];
+        };
+        /**
+         * Moving
+         * @description Alerts that belong elsewhere.
+         */
+        Moving: {
+            alerts: string[];
+            to?: string | null;
+            reason?: string | null;
         };
         /** NearMiss */
         NearMiss: {
@@ -2880,6 +3010,14 @@ export interface components {
             last_error: string | null;
             last_error_at: string | null;
             listening?: components["schemas"]["ListeningView"] | null;
+        };
+        /**
+         * Splitting
+         * @description Alerts that are about something else.
+         */
+        Splitting: {
+            alerts: string[];
+            reason?: string | null;
         };
         /**
          * Start
@@ -3714,6 +3852,33 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_incident_memberships: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembershipList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_incident_runs: {
         parameters: {
             query?: never;
@@ -3960,6 +4125,114 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Assignment"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    merge_incidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Merging"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    split_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Splitting"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    move_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Moving"];
             };
         };
         responses: {

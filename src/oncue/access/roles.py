@@ -40,6 +40,7 @@ _RESPONDER: Final = _VIEWER | {
     "incident:acknowledge",
     "incident:assign",
     "incident:comment",
+    "incident:group",
     "incident:resolve",
     "silence:write",
     "ticket:comment",

@@ -1,4 +1,5 @@
-"""Incidents: list, detail, timeline, alerts, comments; acknowledge, assign, resolve, reopen, close, comment."""
+"""Incidents: list, detail, timeline, alerts, memberships, comments; acknowledge, assign, resolve, reopen, close, comment,
+merge, split, move alerts."""
 
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -6,16 +7,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, or_, select
 
 from oncue.access.roles import Principal
 from oncue.api.alerts import Reason
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import entity_of, found, timeline_response
+from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, listing, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.alert import Alert
-from oncue.core.incident import Comment, Incident
+from oncue.core.incident import Comment, Incident, Membership
 from oncue.core.run import Run
 from oncue.store.queries import LIMIT, entities, entity_bodies
 from oncue.store.schema import entity, fact, fact_ref
@@ -24,6 +26,9 @@ Order = Annotated[
     Literal["changed", "priority"],
     QueryParameter(description="`changed`: the last changed first; `priority`: by priority, then age"),
 ]
+
+
+Ids = Annotated[list[str], msgspec.Meta(min_length=1, max_length=500)]
 
 
 class Assignment(msgspec.Struct, forbid_unknown_fields=True):
@@ -36,6 +41,30 @@ class Remark(msgspec.Struct, forbid_unknown_fields=True):
     """A remark."""
 
     text: str
+
+
+class Merging(msgspec.Struct, forbid_unknown_fields=True):
+    """Incidents that are about the same."""
+
+    incidents: Ids
+    """Those that become part of this one."""
+    reason: str | None = None
+
+
+class Splitting(msgspec.Struct, forbid_unknown_fields=True):
+    """Alerts that are about something else."""
+
+    alerts: Ids
+    reason: str | None = None
+
+
+class Moving(msgspec.Struct, forbid_unknown_fields=True):
+    """Alerts that belong elsewhere."""
+
+    alerts: Ids
+    to: str | None = None
+    """The incident that they belong to; null leaves them on their own."""
+    reason: str | None = None
 
 
 @get("/incidents", opt={"permission": "incident:read"})
@@ -63,10 +92,19 @@ async def get_incident_timeline(ctx: Ctx, who: Who, incident_id: str, narrowing:
 
 @get("/incidents/{incident_id:str}/alerts", opt={"permission": "incident:read"})
 async def list_incident_alerts(ctx: Ctx, who: Who, incident_id: str) -> Response[Listing[Alert]]:
-    """The alerts of an incident, as far as you may read alerts."""
+    """The alerts of an incident, as far as you may read alerts: those that were moved away are not, and of one that was
+    merged into another those that it had then."""
+    incident = msgspec.json.decode(await found(ctx, who, "incident", incident_id, "incident:read"), type=Incident)
+    require(who, "alert:read", incident.namespace)
+    return listing(await ctx.queries.run(partial(alerts_of, incident=incident)), None)
+
+
+@get("/incidents/{incident_id:str}/memberships", opt={"permission": "incident:read"})
+async def list_incident_memberships(ctx: Ctx, who: Who, incident_id: str) -> Response[Listing[Membership]]:
+    """Why each alert is in the incident: the rule, its evidence, who put it there, and when; also those that left it. The
+    newest 500."""
     await found(ctx, who, "incident", incident_id, "incident:read")
-    bodies = await ctx.queries.run(partial(_alerts_of, incident=incident_id))
-    return listing(bodies, None)
+    return listing(await ctx.queries.run(partial(_memberships, incident=incident_id)), None)
 
 
 @get("/incidents/{incident_id:str}/runs", opt={"permission": "incident:read"})
@@ -122,6 +160,30 @@ async def comment_incident(ctx: Ctx, who: Who, incident_id: str, data: Remark) -
     return answer
 
 
+@post("/incidents/{incident_id:str}/merge", status_code=200, opt={"permission": "incident:group"})
+async def merge_incidents(ctx: Ctx, who: Who, incident_id: str, data: Merging) -> Response[Incident]:
+    """Make other incidents part of this one. They close; their alerts, tickets and runs are this one's."""
+    given = {"incidents": data.incidents, "reason": data.reason}
+    return await _command(ctx, who, incident_id, "merge", "incident:group", given)
+
+
+@post("/incidents/{incident_id:str}/split", status_code=201, opt={"permission": "incident:group"})
+async def split_incident(ctx: Ctx, who: Who, incident_id: str, data: Splitting) -> Response[Incident]:
+    """Make an incident of its own of some of the alerts. Gives the new one; nobody is told of it again."""
+    namespace = await entity_of(ctx, who, "incident", incident_id, "incident:read", "incident:group")
+    given = {"incident": incident_id, "alerts": data.alerts, "reason": data.reason}
+    made = await ctx.command("oncue.command.incident.split", given, who=who, namespace=namespace)
+    return json_response(await found(ctx, who, "incident", made["id"], "incident:read"), 201)
+
+
+@post("/incidents/{incident_id:str}/move", status_code=200, opt={"permission": "incident:group"})
+async def move_alerts(ctx: Ctx, who: Who, incident_id: str, data: Moving) -> Response[Incident]:
+    """Move some of the alerts to another incident of the same namespace, or leave them on their own. Gives the incident
+    that they left."""
+    given = {"alerts": data.alerts, "to": data.to, "reason": data.reason}
+    return await _command(ctx, who, incident_id, "move", "incident:group", given)
+
+
 def _reason(data: Reason | None) -> dict[str, Any]:
     return {"reason": data.reason} if data is not None and data.reason else {}
 
@@ -134,14 +196,27 @@ async def _command(
     return json_response(await found(ctx, who, "incident", id, "incident:read"))
 
 
-def _alerts_of(connection: Connection, incident: str) -> list[bytes]:
+def alerts_of(connection: Connection, incident: Incident) -> list[bytes]:
+    """The alerts of an incident, those that joined it last first, at most `LIMIT`."""
+    stays = func.instr(entity.c.body, b'"left_at":null') > 0
+    if incident.merged_into is not None:
+        stays = or_(stays, func.instr(entity.c.body, b'"rule":"merge"') > 0)
     ids = connection.execute(
-        select(entity.c.id)
-        .where(entity.c.kind == "membership", entity.c.id >= f"{incident}/", entity.c.id < f"{incident}0")
-        .order_by(entity.c.position.desc())
-        .limit(LIMIT)
+        select(entity.c.id).where(*_of(incident.id), stays).order_by(entity.c.position.desc()).limit(LIMIT)
     ).scalars()
     return entity_bodies(connection, "alert", [id.partition("/")[2] for id in ids])
+
+
+def _memberships(connection: Connection, incident: str) -> list[bytes]:
+    rows = connection.execute(
+        select(entity.c.body).where(*_of(incident)).order_by(entity.c.position.desc()).limit(LIMIT)
+    ).scalars()
+    return list(rows)
+
+
+def _of(incident: str) -> tuple[Any, ...]:
+    """The incident's memberships, which are called after it."""
+    return entity.c.kind == "membership", entity.c.id >= f"{incident}/", entity.c.id < f"{incident}0"
 
 
 def comments_on(connection: Connection, kind: str, id: str) -> list[bytes]:
@@ -161,6 +236,7 @@ HANDLERS = [
     get_incident,
     get_incident_timeline,
     list_incident_alerts,
+    list_incident_memberships,
     list_incident_runs,
     list_incident_comments,
     acknowledge_incident,
@@ -169,4 +245,7 @@ HANDLERS = [
     close_incident,
     assign_incident,
     comment_incident,
+    merge_incidents,
+    split_incident,
+    move_alerts,
 ]

@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "get": ("oncue.cli.get", "get"),
     "delete": ("oncue.cli.delete", "delete"),
     "alert": ("oncue.cli.alert", "app"),
+    "incident": ("oncue.cli.incident", "app"),
     "quiet": ("oncue.cli.quiet", "app"),
     "emit": ("oncue.cli.emit", "emit"),
     "tail": ("oncue.cli.tail", "tail"),
