@@ -1,6 +1,7 @@
 """The topology: what needs what, by which names, and how a walk goes along it."""
 
 import random
+import time
 
 import pytest
 
@@ -138,3 +139,24 @@ def test_a_walk_does_not_look_at_more_than_it_can() -> None:
 def test_what_no_one_declared_is_nowhere(name: str) -> None:
     assert of(*CHAIN).node_for("default", name, None) is None
     assert Topology().node_for("default", name, "shop") is None
+
+
+def test_many_that_are_called_alike_or_part_of_one_network_cost_no_more_each() -> None:
+    topology = Topology()
+    spent = []
+    for first in range(0, 20_000, 10_000):
+        began = time.process_time()
+        for number in range(first, first + 10_000):
+            topology.put(manifest("Resource", f"host-{number}", part_of=["net"] if number % 2 else []))
+        spent.append(time.process_time() - began)
+    assert spent[1] < 5 * spent[0], spent
+    for number in range(20_000):
+        topology.drop("Resource", "default", f"host-{number}")
+    assert len(topology) == 0
+
+
+def test_an_alias_that_is_its_own_id_does_no_harm() -> None:
+    topology = of(manifest("Resource", "db", aliases=["resource:db"]))
+    topology.put(manifest("Resource", "db"))
+    topology.drop("Resource", "default", "db")
+    assert topology.node("default", "resource:db") is None

@@ -120,10 +120,10 @@ class Topology:
         self._nodes: dict[tuple[str, str], Node] = {}
         self._called: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, a name) -> ids of the nodes that it may mean; the first one is meant."""
-        self._said: dict[tuple[str, str], tuple[tuple[str, Relation], ...]] = {}
-        """(namespace, a name) -> the nodes that name it in a link."""
-        self._begun: dict[tuple[str, str], tuple[str, ...]] = {}
-        """(namespace, the beginning of a name) -> ids of the resources that are called so and more."""
+        self._said: dict[tuple[str, str], dict[tuple[str, Relation], None]] = {}
+        """(namespace, a name) -> the nodes that name it in a link, in no order. Half the landscape may name one network."""
+        self._begun: dict[tuple[str, str], dict[str, None]] = {}
+        """(namespace, the beginning of a name) -> ids of the resources that are called so and more, in no order."""
         self._beside: dict[tuple[str, str], tuple[tuple[Edge, Node, int], ...]] = {}
         self._around: dict[tuple[str, str, bool], tuple[tuple[Edge, Node], ...]] = {}
 
@@ -145,11 +145,9 @@ class Topology:
             # A resource before a service, and its own name before another's alias.
             self._called[(space, name)] = tuple(sorted({*known, node.id}, key=lambda id: _precedence(id, name)))
         for link in node.links:
-            said = self._said.get((space, link.target), ())
-            self._said[(space, link.target)] = tuple(sorted({*said, (node.id, link.relation)}))
+            self._said.setdefault((space, link.target), {})[(node.id, link.relation)] = None
         for beginning in _beginnings(node):
-            begun = self._begun.get((space, beginning), ())
-            self._begun[(space, beginning)] = tuple(sorted({*begun, node.id}))
+            self._begun.setdefault((space, beginning), {})[node.id] = None
         self._around.clear()
         self._beside.clear()
 
@@ -158,14 +156,16 @@ class Topology:
         node = self._nodes.pop((namespace, f"{kind.lower()}:{name}"), None)
         if node is None:
             return
-        for called in node.names:
-            _keep(self._called, (namespace, called), [id for id in self._called[(namespace, called)] if id != node.id])
+        for called in dict.fromkeys(node.names):
+            left = tuple(id for id in self._called[(namespace, called)] if id != node.id)
+            if left:
+                self._called[(namespace, called)] = left
+            else:
+                del self._called[(namespace, called)]
         for link in dict.fromkeys(node.links):
-            key = (namespace, link.target)
-            _keep(self._said, key, [one for one in self._said[key] if one != (node.id, link.relation)])
+            _without(self._said, (namespace, link.target), (node.id, link.relation))
         for beginning in _beginnings(node):
-            key = (namespace, beginning)
-            _keep(self._begun, key, [id for id in self._begun[key] if id != node.id])
+            _without(self._begun, (namespace, beginning), node.id)
         self._around.clear()
         self._beside.clear()
 
@@ -228,7 +228,7 @@ class Topology:
         for name in node.names:
             if self.node(node.namespace, name) is not node:
                 continue
-            for id, relation in self._said.get((node.namespace, name), ()):
+            for id, relation in sorted(self._said.get((node.namespace, name), ())):
                 if relation in against and id != node.id:
                     found.setdefault(id, (Edge(id, relation, node.id), self._nodes[(node.namespace, id)]))
         after = self._named_after(node)
@@ -321,10 +321,9 @@ def _turns(step: Step, edge: Edge) -> bool:
     return before.on == step.node.id and edge.on == step.node.id
 
 
-def _keep(rows: dict[tuple[str, str], tuple[One, ...]], key: tuple[str, str], left: list[One]) -> None:
-    if left:
-        rows[key] = tuple(left)
-    else:
+def _without(rows: dict[tuple[str, str], dict[One, None]], key: tuple[str, str], one: One) -> None:
+    del rows[key][one]
+    if not rows[key]:
         del rows[key]
 
 
