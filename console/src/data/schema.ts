@@ -1241,6 +1241,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/topology": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPlaces
+         * @description Resources and services of a namespace, by id, with what fires there.
+         */
+        get: operations["list_places"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topology/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTopologyFindings
+         * @description What is doubtful in the topology of a namespace: links that lead nowhere, and circles. Both are tolerated.
+         */
+        get: operations["get_topology_findings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topology/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSurroundings
+         * @description A resource or service by its name, an alias or its id (`service:name`): what it needs, what needs it, and how all of
+         *     it is.
+         */
+        get: operations["get_surroundings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/itself": {
         parameters: {
             query?: never;
@@ -2162,6 +2223,12 @@ export interface components {
             /** Format: date-time */
             recorded_at: string;
         };
+        /** EdgeView */
+        EdgeView: {
+            of: string;
+            relation: string;
+            on: string;
+        };
         /**
          * Enrolment
          * @description What to set with a one-time link. The name of someone who exists already is not theirs to choose.
@@ -2224,6 +2291,14 @@ export interface components {
             /** Format: date-time */
             last_at: string;
             detail: string;
+        };
+        /** Findings */
+        Findings: {
+            nodes: number;
+            links: number;
+            missing: components["schemas"]["MissingLink"][];
+            missing_total: number;
+            circles: string[][];
         };
         /** Funnel */
         Funnel: {
@@ -2590,6 +2665,12 @@ export interface components {
             label: string;
             unit: string;
         };
+        /** MissingLink */
+        MissingLink: {
+            of: string;
+            relation: string;
+            target: string;
+        };
         /** MonitorState */
         MonitorState: {
             id: string;
@@ -2757,6 +2838,29 @@ export interface components {
             at: string;
             crossing?: components["schemas"]["Crossing"] | null;
         };
+        /** Place */
+        Place: {
+            id: string;
+            /** @enum {string} */
+            kind: "Resource" | "Service";
+            namespace: string;
+            name: string;
+            aliases: string[];
+            type: string;
+            criticality: string | null;
+            owner: string | null;
+            /** @default clear */
+            severity: string;
+            /** @default 0 */
+            alerts_firing: number;
+        };
+        /** Places */
+        Places: {
+            items: components["schemas"]["Place"][];
+            next: string | null;
+            total: number;
+            missing: number;
+        };
         /**
          * Planned
          * @description A window that may be applied later.
@@ -2817,6 +2921,12 @@ export interface components {
             until?: string | null;
             /** @default  */
             detail: string;
+        };
+        /** Reached */
+        Reached: {
+            place: components["schemas"]["Place"];
+            hops: number;
+            way: string;
         };
         /**
          * Reason
@@ -3082,6 +3192,15 @@ export interface components {
             detail?: string | null;
             severity?: string | null;
         };
+        /** Surroundings */
+        Surroundings: {
+            place: components["schemas"]["Place"];
+            needs: components["schemas"]["Reached"][];
+            needed_by: components["schemas"]["Reached"][];
+            edges: components["schemas"]["EdgeView"][];
+            missing: components["schemas"]["MissingLink"][];
+            truncated: boolean;
+        };
         /** Ticket */
         Ticket: {
             id: string;
@@ -3211,7 +3330,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "policy.keys_full" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "policy.keys_full" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -5658,6 +5777,100 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_places: {
+        parameters: {
+            query?: {
+                /** @description The namespace */
+                namespace?: string;
+                /** @description Only of this kind */
+                kind?: "Resource" | "Service" | null;
+                /** @description Only of this type */
+                type?: string;
+                /** @description A part of a name */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Places"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_topology_findings: {
+        parameters: {
+            query?: {
+                /** @description The namespace */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Findings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_surroundings: {
+        parameters: {
+            query?: {
+                /** @description How far to go */
+                hops?: number;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Surroundings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["Unavailable"];
         };
     };

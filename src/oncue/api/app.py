@@ -44,6 +44,7 @@ from oncue.api import (
     silences,
     stats,
     tickets,
+    topology,
 )
 from oncue.api.admission import with_form_token
 from oncue.api.asgi import JSON, Receive, Scope, Send, answer, refuse, with_body
@@ -53,6 +54,7 @@ from oncue.api.context import Context
 from oncue.api.guard import PUBLIC, SAFE_METHODS, SIGNED_IN, authenticate, check, header, permission_guard
 from oncue.api.health import Health
 from oncue.api.ingest import Ingest, guarded
+from oncue.api.landscape import Landscape
 from oncue.api.methods import Methods
 from oncue.api.params import filters
 from oncue.api.problems import on_error, on_http_exception, on_refusal, shortage
@@ -100,6 +102,7 @@ HANDLERS: Final[list[Any]] = [
         policies,
         manifests,
         integrations,
+        topology,
         itself,
         sap_systems,
         samples,
@@ -121,12 +124,12 @@ _SOURCE: Final = re.compile(r"/in/([^/]+)/?").fullmatch
 class Front:
     """The ASGI application of the front process."""
 
-    def __init__(self, ctx: Context, catalogue: Catalogue, console: Console) -> None:
+    def __init__(self, ctx: Context, catalogue: Catalogue, landscape: Landscape, console: Console) -> None:
         self.ctx = ctx
         self.ingest = Ingest(ctx, catalogue)
         self.protocols = Protocols(ctx, self.ingest, catalogue)
         self.health = Health(ctx, self.ingest)
-        self.litestar = _litestar(ctx, self.ingest, catalogue)
+        self.litestar = _litestar(ctx, self.ingest, catalogue, landscape)
         self.document = openapi.build(self.litestar, OUTSIDE)
         self._document = msgspec.json.encode(self.document)
         self._methods = Methods(self.document["paths"])
@@ -332,7 +335,7 @@ def _parts(values: list[str]) -> tuple[str, ...]:
     return tuple(part.strip() for value in values for part in value.split(",") if part.strip())[:100]
 
 
-def _litestar(ctx: Context, ingest: Ingest, catalogue: Catalogue) -> Litestar:
+def _litestar(ctx: Context, ingest: Ingest, catalogue: Catalogue, landscape: Landscape) -> Litestar:
     for handler in HANDLERS:
         permission = handler.opt.get("permission")
         if permission not in PERMISSIONS and permission not in (PUBLIC, SIGNED_IN):
@@ -345,6 +348,7 @@ def _litestar(ctx: Context, ingest: Ingest, catalogue: Catalogue) -> Litestar:
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "ingest": Provide(lambda: ingest, sync_to_thread=False),
             "catalogue": Provide(lambda: catalogue, sync_to_thread=False),
+            "landscape": Provide(lambda: landscape, sync_to_thread=False),
             "who": Provide(_who),
             "narrowing": Provide(filters),
         },

@@ -29,6 +29,7 @@ from oncue.api.app import Front
 from oncue.api.catalogue import Catalogue
 from oncue.api.connection import Connection
 from oncue.api.context import Context
+from oncue.api.landscape import Landscape
 from oncue.api.manifests import apply
 from oncue.api.people import new_link
 from oncue.api.static import Console
@@ -72,10 +73,12 @@ class Process:
         self.client = EngineClient(Path(frames.SOCKET_NAME), self._on_frame)
         self.client.greet(frames.Watch())
         self.catalogue = Catalogue(self.queries)
+        self.landscape = Landscape(self.queries)
         self.ctx = Context(config, self.client, self.queries, self.access, self.hub, Throttle(time.monotonic))
-        self.app = Front(self.ctx, self.catalogue, Console())
+        self.app = Front(self.ctx, self.catalogue, self.landscape, Console())
         self._access_changed = asyncio.Event()
         self._config_changed = asyncio.Event()
+        self._landscape_changed = asyncio.Event()
 
     def _on_frame(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Committed):
@@ -84,6 +87,7 @@ class Process:
                 self._access_changed.set()
             if frame.config_changed:
                 self._config_changed.set()
+                self._landscape_changed.set()
 
     async def run(self, listener: socket.socket | None) -> None:
         """Serve until told to stop."""
@@ -112,6 +116,7 @@ class Process:
                 ("hub", self.hub.run()),
                 ("access", self._follow(self._access_changed, self._reload_access)),
                 ("configuration", self._follow(self._config_changed, self.catalogue.reload)),
+                ("landscape", self._follow(self._landscape_changed, self.landscape.reload)),
                 ("first start", self._first_start()),
                 ("used tokens", self._write_used()),
             )
@@ -170,6 +175,7 @@ class Process:
 
     async def _prepare(self) -> None:
         await self.catalogue.reload()
+        self._landscape_changed.set()
         await self._reload_access()
         _, newest = await self.queries.run(heads)
         self.hub.committed_to(newest)

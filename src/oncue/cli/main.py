@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "delete": ("oncue.cli.delete", "delete"),
     "alert": ("oncue.cli.alert", "app"),
     "incident": ("oncue.cli.incident", "app"),
+    "topology": ("oncue.cli.topology", "app"),
     "quiet": ("oncue.cli.quiet", "app"),
     "emit": ("oncue.cli.emit", "emit"),
     "tail": ("oncue.cli.tail", "tail"),

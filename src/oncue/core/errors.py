@@ -75,6 +75,7 @@ CODES: Final = _table(
     ("recurrence.costly", "The rule asks for too much", 400, "Write what recurs within a day with BYHOUR, and what goes on long with UNTIL."),
     ("event.not_found", "No such event", 404, "It may be past retention; list events to find it."),
     ("monitor.not_found", "No such monitor", 404, "List monitors to find it."),
+    ("topology.not_found", "No such resource or service", 404, "List the topology of the namespace, or apply a Resource of that name."),
     ("source.not_found", "No such source", 404, "Apply a Source of that name first."),
     ("source.handshake_failed", "The sender's service did not answer as it should", 502, "What a signature or a confirmation needs could not be had; the sender tries again."),
     ("mail.not_found", "No such mail", 404, "List the mailbox to find it."),

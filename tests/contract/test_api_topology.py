@@ -1,0 +1,122 @@
+"""The API on the topology, over a real server."""
+
+from typing import Any
+
+import pytest
+
+from tests.server import Server, event, eventually
+
+MANIFESTS = """
+apiVersion: oncue/v1
+kind: Team
+metadata: {name: shop, namespace: land}
+spec: {members: [basis-1]}
+---
+apiVersion: oncue/v1
+kind: Service
+metadata: {name: shop, namespace: land}
+spec: {criticality: critical, owner: "team:shop", depends_on: [orders]}
+---
+apiVersion: oncue/v1
+kind: Resource
+metadata: {name: orders, namespace: land}
+spec: {type: application, depends_on: [db], runs_on: [host-1]}
+---
+apiVersion: oncue/v1
+kind: Resource
+metadata: {name: db, namespace: land}
+spec: {type: database, aliases: ["db.example.com:5432"], depends_on: [storage]}
+---
+apiVersion: oncue/v1
+kind: Resource
+metadata: {name: host-1, namespace: land}
+spec: {type: host}
+---
+apiVersion: oncue/v1
+kind: Resource
+metadata: {name: ring-a, namespace: land}
+spec: {depends_on: [ring-b]}
+---
+apiVersion: oncue/v1
+kind: Resource
+metadata: {name: ring-b, namespace: land}
+spec: {depends_on: [ring-a]}
+"""
+
+
+def get(server: Server, path: str, **query: Any) -> Any:
+    answer = server.client.get(f"/api/v1/{path}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.fixture(scope="module")
+def server(oncue_server: Server) -> Server:
+    applied = oncue_server.client.post("/api/v1/manifests", content=MANIFESTS)
+    assert applied.status_code == 200, applied.text
+    oncue_server.emit(
+        event(namespace="land", resource="db.example.com:5432", severity="critical"),
+        event(namespace="land", resource="shop-web", service="shop", severity="minor"),
+    )
+    eventually(lambda: get(oncue_server, "topology", namespace="land")["total"] == 6, what="the topology")
+    return oncue_server
+
+
+def test_a_node_is_shown_with_what_it_needs_and_what_needs_it_and_how_all_of_it_is(server: Server) -> None:
+    found = get(server, "topology/land/orders")
+    assert found["place"]["id"] == "resource:orders"
+    assert [(one["place"]["id"], one["hops"]) for one in found["needs"]] == [("resource:db", 1), ("resource:host-1", 1)]
+    db = found["needs"][0]
+    assert (db["place"]["severity"], db["place"]["alerts_firing"], db["place"]["type"]) == ("critical", 1, "database")
+    assert db["way"] == "orders depends on db"
+    (shop,) = found["needed_by"]
+    assert (shop["place"]["kind"], shop["place"]["criticality"], shop["place"]["owner"], shop["place"]["severity"]) == (
+        "Service", "critical", "team:shop", "minor",
+    )  # fmt: skip
+    assert {(one["of"], one["relation"], one["on"]) for one in found["edges"]} == {
+        ("service:shop", "depends_on", "resource:orders"),
+        ("resource:orders", "depends_on", "resource:db"),
+        ("resource:orders", "runs_on", "resource:host-1"),
+    }
+    assert found["truncated"] is False
+
+
+def test_one_is_found_by_its_alias_and_says_what_is_missing(server: Server) -> None:
+    found = get(server, "topology/land/db.example.com:5432", hops=1)
+    assert found["place"]["name"] == "db"
+    assert found["missing"] == [{"of": "resource:db", "relation": "depends_on", "target": "storage"}]
+    absent = server.client.get("/api/v1/topology/land/nothing")
+    assert (absent.status_code, absent.json()["code"]) == (404, "topology.not_found")
+
+
+def test_the_list_is_paged_and_narrowed_and_counts_what_leads_nowhere(server: Server) -> None:
+    first = get(server, "topology", namespace="land", limit=4)
+    rest = get(server, "topology", namespace="land", limit=4, cursor=first["next"])
+    names = [one["name"] for one in (*first["items"], *rest["items"])]
+    assert names == ["db", "host-1", "orders", "ring-a", "ring-b", "shop"]
+    assert (first["total"], first["missing"], rest["next"]) == (6, 1, None)
+    narrowed = get(server, "topology", namespace="land", type="database", q="EXAMPLE")
+    assert [one["name"] for one in narrowed["items"]] == ["db"]
+    assert [one["name"] for one in get(server, "topology", namespace="land", kind="Service")["items"]] == ["shop"]
+    assert get(server, "topology", namespace="elsewhere")["items"] == []
+
+
+def test_the_command_line_shows_a_node_and_checks_the_whole(server: Server) -> None:
+    shown = server.cli("topology", "show", "land/db")
+    assert shown.returncode == 0, shown.stderr
+    assert "resource:orders" in shown.stdout and "which is not there" in shown.stderr
+    checked = server.cli("topology", "check", "-n", "land")
+    assert checked.returncode == 0, checked.stderr
+    assert "resource:ring-a -> resource:ring-b -> resource:ring-a" in checked.stdout
+    assert "6 nodes" in checked.stderr and "1 lead nowhere, 1 circles" in checked.stderr
+
+
+def test_what_is_deleted_is_gone_and_what_comes_is_there(server: Server) -> None:
+    applied = server.client.post(
+        "/api/v1/manifests",
+        content="apiVersion: oncue/v1\nkind: Resource\nmetadata: {name: brief, namespace: other}\nspec: {}\n",
+    )
+    assert applied.status_code == 200, applied.text
+    eventually(lambda: get(server, "topology", namespace="other")["total"] == 1, what="the new one")
+    server.client.delete("/api/v1/manifests/Resource/other/brief")
+    eventually(lambda: get(server, "topology", namespace="other")["total"] == 0, what="its end")
