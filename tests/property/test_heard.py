@@ -10,7 +10,7 @@ from oncue.core.suppress import OPEN
 from tests.property.test_determinism import told
 from tests.unit.story import Story
 
-CALLS = ("first", "repeat", "escalated", "steady", "snooze_over")
+CALLS = ("first", "repeat", "again", "new_alerts", "escalated", "steady", "snooze_over")
 
 
 def calls_only_what_is_audible(story: Story) -> None:

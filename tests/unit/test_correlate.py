@@ -265,3 +265,51 @@ def test_the_topology_of_one_namespace_is_not_that_of_another(story: Story) -> N
     story.problem("major", "db", namespace="other")
     (alert,) = [one for one in story.state.alerts.values() if one.namespace == "other"]
     assert alert.incident != first
+
+
+def test_of_a_mere_warning_people_hear_each_new_alert_until_someone_works_on_it(story: Story) -> None:
+    incident = fails(story, "orders-1", "warning")
+    story.wait("10m")
+    story.problem("minor", "orders-1", check="other")
+    assert told(story) == ["first", "escalated"]
+    story.problem("warning", "orders-1", check="a third")
+    assert told(story) == ["first", "escalated", "new_alerts"]
+    story.send("oncue.command.incident.acknowledge", {"incident": incident}, actor="user:basis-1")
+    story.problem("warning", "orders-1", check="a fourth")
+    assert told(story)[2:] == ["new_alerts"]
+
+
+def test_of_an_exception_and_of_what_is_explained_people_know_enough(story: Story) -> None:
+    fails(story, "orders-1", "major")
+    story.problem("warning", "orders-1", check="other")
+    assert told(story) == ["first"]
+    story.clear("orders-1")
+    story.wait("1h")
+    other = fails(story, "invoices-1", "warning", type="job.late")
+    story.problem("warning", "db", type="queries.slow")
+    assert incident_of(story, "db") == other
+    assert told(story) == ["first", "first"]
+
+
+@pytest.mark.parametrize(("silence", "heard"), [("89m59s", []), ("90m", ["again"])])
+def test_a_repeat_after_a_long_silence_is_news(story: Story, silence: str, heard: list[str]) -> None:
+    fails(story, "orders-1")
+    story.skip(silence)
+    story.problem("major", "orders-1")
+    assert told(story) == ["first", *heard]
+    story.skip("1m")
+    story.problem("major", "orders-1")
+    assert told(story) == ["first", *heard]
+
+
+def test_a_repeat_after_a_long_silence_is_no_news_to_who_works_on_it_or_wants_quiet(story: Story) -> None:
+    incident = fails(story, "orders-1")
+    story.send("oncue.command.incident.acknowledge", {"incident": incident}, actor="user:basis-1")
+    story.skip("2h")
+    story.problem("major", "orders-1")
+    fails(story, "invoices-1", type="job.late")
+    ends = {"starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-02T03:00:00Z", "comment": "x"}
+    story.send("oncue.command.silence.set", {**ends, "matchers": [{"name": "resource", "value": "invoices-1"}]})
+    story.skip("2h")
+    story.problem("major", "invoices-1", type="job.late")
+    assert told(story) == ["first", "first"]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from oncue.core import deduplicate, incidents
+from oncue.core.normalise import Outlines
 from oncue.core.timer import VOID_LIMIT, Timer, Timers
 from tests.unit.story import START, Story, owned
 
@@ -697,3 +698,14 @@ def test_timers_that_move_leave_no_more_void_entries_than_there_are_timers() -> 
         order.append(timer.created)
         timers.drop(timer.key)
     assert order == [9_997, 9_998, 9_999]
+
+
+def test_what_merely_repeats_is_taken_together_until_a_repeat_is_news(story: Story) -> None:
+    story.problem()
+    (alert,) = story.state.alerts.values()
+    body = story.inputs[-1][0]
+    outlines = Outlines([(None, "disk.full", "major", None)], [0, 0], [alert.fingerprint, alert.fingerprint])
+    soon = story.now + timedelta(minutes=89)
+    assert story.engine.repeats(outlines, [body, body], 0, 2, "default", soon, story.batch)[0] == 2
+    late = soon + deduplicate.AGAIN
+    assert story.engine.repeats(outlines, [body, body], 0, 2, "default", late, story.batch) == (0, [])

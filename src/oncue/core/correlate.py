@@ -24,6 +24,7 @@ from oncue.core import incidents, notify
 from oncue.core.alert import Alert
 from oncue.core.incident import Incident, Role, subject
 from oncue.core.prioritise import CRITICALITIES, Impact, impact
+from oncue.core.severity import CATEGORY
 from oncue.core.topology import DOWN, UP, Node, Step
 from oncue.core.tx import Tx
 
@@ -111,8 +112,25 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
         notify.incident(tx, incident, alert, "first", tell)
     else:
         incidents.weigh(tx, incident, alert, how_much, before)
+        if new and incident.priority >= before and _says_more(incident, rule):
+            notify.incident(tx, incident, alert, "new_alerts", tell)
     tx.save("incident", incident)
     return incident
+
+
+def _says_more(incident: Incident, rule: str) -> bool:
+    """Whether another alert is worth a word. Of an exception people know enough; of a mere warning that no one works on
+    they do not, and what else is wrong matters, if nothing else explains it."""
+    return incident.state == "open" and CATEGORY[incident.severity] == "warning" and rule in ("resource", "service")
+
+
+def again(tx: Tx, alert: Alert) -> None:
+    """After a long silence the firing alert was reported again: news, unless someone works on it or it calls no one."""
+    incident = tx.state.incidents.get(alert.incident or "")
+    if incident is not None and incident.state == "open" and not alert.quiet:
+        tx.touch(incident)
+        notify.incident(tx, incident, alert, "again", ())
+        tx.save("incident", incident)
 
 
 def stay(tx: Tx, alert: Alert) -> None:

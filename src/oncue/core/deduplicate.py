@@ -19,6 +19,9 @@ REOPEN_S: Final = 600.0
 FACT_EVERY: Final = timedelta(seconds=60)
 """After how long without a fact about it a repeat makes one."""
 
+AGAIN: Final = timedelta(minutes=90)
+"""After how long without a word a repeat of a firing alert is news."""
+
 REPEATED: Final = "oncue.alert.updated"
 """The fact that a repeat makes now and then."""
 

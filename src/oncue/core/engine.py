@@ -15,6 +15,7 @@ import msgspec
 
 from oncue.core import (
     command,
+    correlate,
     deduplicate,
     detect,
     heartbeats,
@@ -214,7 +215,10 @@ class Engine:
         self, alert: Alert, body: bytes, until: datetime | None, position: int, at: datetime, batch: Batch
     ) -> list[Derived] | None:
         """The facts of a repeat that has some; None if they may cause more, or its bytes are no event."""
-        if self.state.policies.wants(alert.namespace, deduplicate.REPEATED):
+        if (
+            self.state.policies.wants(alert.namespace, deduplicate.REPEATED)
+            or at - alert.last_seen_at >= deduplicate.AGAIN
+        ):
             return None
         try:
             event = events.decode(body)
@@ -379,7 +383,10 @@ class Engine:
             alert = state.alert_of.get((seen.namespace, seen.fingerprint))
             if alert is not None and alert.state == "firing" and alert.event_severity == seen.severity:
                 deadline = events.instant(seen.event.endsat) if seen.event.endsat is not None else None
+                silent = tx.now - alert.last_seen_at
                 deduplicate.repeat(tx, alert, deadline)
+                if silent >= deduplicate.AGAIN:
+                    correlate.again(tx, alert)
                 if seen.origin.startswith("monitor:") and seen.event.title not in (None, alert.title):
                     self._reword(seen, alert)
                 findings = self._judged(seen)

@@ -25,9 +25,13 @@ class Skipped(msgspec.Struct, kw_only=True):
     detail: str
 
 
+TO_THE_SAME = ("resolved", "escalated", "steady", "snooze_over", "new_alerts", "again")
+"""Reasons of what those are told who were told before."""
+
+
 def incident(tx: Tx, subject: Incident, alert: Alert | None, reason: str, tell: tuple[str, ...]) -> None:
     """Tell the owner of the incident's service, or those whom a policy names. The end is told to those told before."""
-    if reason in ("resolved", "escalated", "steady", "snooze_over") and subject.told:
+    if reason in TO_THE_SAME and subject.told:
         channels = [channel for id in subject.told if (channel := _manifest(tx, "Channel", *_split(id))) is not None]
     elif reason in ("resolved", "steady"):
         return

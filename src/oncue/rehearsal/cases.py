@@ -107,7 +107,10 @@ class ExpectedNotification(Part, kw_only=True, frozen=True):
 
     to: str | None = None
     """The channel's name."""
-    reason: Literal["first", "repeat", "escalated", "steady", "snooze_over", "resolved", "message"] | None = None
+    reason: (
+        Literal["first", "repeat", "again", "new_alerts", "escalated", "steady", "snooze_over", "resolved", "message"]
+        | None
+    ) = None
     title: str | None = None
     at: Duration | None = None
 

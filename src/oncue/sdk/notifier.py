@@ -44,7 +44,7 @@ class Notification(msgspec.Struct, kw_only=True, rename={"with_": "with"}):
     with_: dict[str, Any] = {}
     """The channel's settings."""
     reason: str = "first"
-    """`first`, `new_alerts`, `escalated`, `repeat`, `steady`, `snooze_over`, `resolved`."""
+    """`first`, `new_alerts`, `escalated`, `again`, `repeat`, `steady`, `snooze_over`, `resolved`."""
     message: Message
 
 

@@ -21,6 +21,7 @@ REASONS: Final = {
     "escalated": "its priority rose",
     "steady": "it has stopped flapping",
     "snooze_over": "its snooze is over, and it still fires",
+    "again": "it was reported again after a long silence",
     "repeat": "it has come back after it was resolved",
     "resolved": "it is over, and you were told of its beginning",
     "message": "a policy or workflow sends this message",

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
+revision = "0003"
 down_revision = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
