@@ -209,11 +209,11 @@ def _near(tx: Tx, node: Node) -> list[Tie]:
                 places += 1
         if places >= ENOUGH:
             break
-    ties = [_tie(tx.state.incidents[id], steps) for id, steps in found.items()]
+    ties = [_tie(tx, tx.state.incidents[id], steps) for id, steps in found.items()]
     return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
 
-def _tie(incident: Incident, steps: list[Step]) -> Tie:
+def _tie(tx: Tx, incident: Incident, steps: list[Step]) -> Tie:
     nearest = steps[0]
     places = sum(DIRECT if step.hops == 1 and step.ways else 1 for step in steps)
     more = f", and {len(steps) - 1} more near it" if len(steps) > 1 else ""
@@ -222,7 +222,9 @@ def _tie(incident: Incident, steps: list[Step]) -> Tie:
         return Tie(incident, "upstream", reason, "symptom", places)
     if nearest.ways & DOWN:
         reason = f"it explains {nearest.node.name}{more}: {nearest.spoken()}"
-        return Tie(incident, "downstream", reason, "cause", places)
+        # A cause is heard of soon after what it explains: it began nothing that has gone on for long.
+        thin = (tx.now - incident.opened_at).total_seconds() > DIRECT_S
+        return Tie(incident, "downstream", reason, "cause", places, thin)
     return Tie(incident, "nearby", reason, "related", places, len(steps) < THIN)
 
 
