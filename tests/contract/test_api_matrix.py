@@ -59,6 +59,7 @@ MATRIX: dict[str, Row] = {
     "assign_incident": Row("POST", "/incidents/{incident}/assign", RESPOND, {"assignee": "someone"}),
     "comment_incident": Row("POST", "/incidents/{incident}/comments", RESPOND, {"text": "seen"}),
     "list_incident_memberships": Row("GET", "/incidents/{incident}/memberships", READ),
+    "list_incident_suspects": Row("GET", "/incidents/{incident}/suspects", READ),
     "merge_incidents": Row("POST", "/incidents/{incident}/merge", RESPOND, {"incidents": ["INC-0"]}),
     "split_incident": Row("POST", "/incidents/{incident}/split", RESPOND, {"alerts": ["nothing"]}),
     "move_alerts": Row("POST", "/incidents/{incident}/move", RESPOND, {"alerts": ["nothing"]}),

@@ -120,3 +120,29 @@ def test_what_is_deleted_is_gone_and_what_comes_is_there(server: Server) -> None
     eventually(lambda: get(server, "topology", namespace="other")["total"] == 1, what="the new one")
     server.client.delete("/api/v1/manifests/Resource/other/brief")
     eventually(lambda: get(server, "topology", namespace="other")["total"] == 0, what="its end")
+
+
+def test_an_incident_names_its_suspects_what_is_affected_and_a_piece_of_the_topology(server: Server) -> None:
+    server.emit(
+        event(namespace="land", resource="orders", severity="major"),
+        event(namespace="land", resource="shop-web", service="shop", severity="major"),
+    )
+    (incident,) = server.items("incidents", namespace="land")
+    found = get(server, f"incidents/{incident['id']}/suspects")
+    first = found["suspects"][0]
+    assert (first["name"], first["place"]["severity"], found["alerts"]) == ("db", "critical", 3)
+    assert [part["kind"] for part in first["parts"]][:2] == ["explains", "deepest"]
+    assert first["parts"][0]["reason"].startswith("It explains 2 of 2 other places: db is needed by orders")
+    assert [(one["place"]["name"], one["place"]["criticality"], one["fails"]) for one in found["affected"]] == [
+        ("shop", "critical", True)
+    ]
+    assert {one["place"]["id"]: (one["rank"], one["fails"]) for one in found["nodes"]} == {
+        "resource:db": (1, True), "resource:orders": (2, True), "service:shop": (3, True),
+    }  # fmt: skip
+    assert {(one["of"], one["on"]) for one in found["edges"]} == {
+        ("resource:orders", "resource:db"), ("service:shop", "resource:orders"),
+    }  # fmt: skip
+    shown = server.cli("incident", "suspects", incident["id"])
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines()[1].split("\t")[1] == "db"
+    assert "affected: shop (critical)" in shown.stderr

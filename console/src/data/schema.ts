@@ -492,6 +492,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/incidents/{incident_id}/suspects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentSuspects
+         * @description What is suspected to be behind an incident: at most 5 places, ranked, with the evidence in sentences; the services
+         *     that are affected; and the piece of the topology between suspects and what fails.
+         */
+        get: operations["list_incident_suspects"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -2062,6 +2083,12 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** AffectedView */
+        AffectedView: {
+            place: components["schemas"]["Place"];
+            way: string;
+            fails: boolean;
+        };
         /** Alert */
         Alert: {
             id: string;
@@ -2163,7 +2190,7 @@ export interface components {
             value: number | null;
             limit: number | null;
             count: number;
-            parts: components["schemas"]["Part"][];
+            parts: components["schemas"]["conditions_contents_Part"][];
             alert: string | null;
         };
         /**
@@ -2258,6 +2285,12 @@ export interface components {
             event: {
                 [key: string]: unknown;
             };
+        };
+        /** ExcerptNode */
+        ExcerptNode: {
+            place: components["schemas"]["Place"];
+            rank: number | null;
+            fails: boolean;
         };
         /** Explanation */
         Explanation: {
@@ -2819,17 +2852,6 @@ export interface components {
             last_success_at?: string | null;
             last_error_at?: string | null;
         };
-        /** Part */
-        Part: {
-            what: string;
-            /** Format: date-time */
-            at: string;
-            /** Format: date-time */
-            until: string;
-            /** @default 1 */
-            count: number;
-            figure?: number | null;
-        };
         /** Peak */
         Peak: {
             severity: string;
@@ -3201,6 +3223,25 @@ export interface components {
             missing: components["schemas"]["MissingLink"][];
             truncated: boolean;
         };
+        /** SuspectView */
+        SuspectView: {
+            name: string;
+            place: components["schemas"]["Place"] | null;
+            score: number;
+            parts: components["schemas"]["suspects_Part"][];
+            alerts: string[];
+            began_at: string | null;
+            explains: string[];
+        };
+        /** SuspectsView */
+        SuspectsView: {
+            suspects: components["schemas"]["SuspectView"][];
+            affected: components["schemas"]["AffectedView"][];
+            nodes: components["schemas"]["ExcerptNode"][];
+            edges: components["schemas"]["EdgeView"][];
+            unknown: string[];
+            alerts: number;
+        };
         /** Ticket */
         Ticket: {
             id: string;
@@ -3308,6 +3349,17 @@ export interface components {
             generation: number | null;
             diff?: string[];
         };
+        /** Part */
+        conditions_contents_Part: {
+            what: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            until: string;
+            /** @default 1 */
+            count: number;
+            figure?: number | null;
+        };
         /** Change */
         store_life_Change: {
             /** Format: date-time */
@@ -3320,6 +3372,13 @@ export interface components {
             limit: number | null;
             unit: string | null;
             title: string;
+        };
+        /** Part */
+        suspects_Part: {
+            /** @enum {string} */
+            kind: "explains" | "deepest" | "early" | "silent";
+            points: number;
+            reason: string;
         };
         /**
          * Problem
@@ -4373,6 +4432,33 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["Unsupported"];
             429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_incident_suspects: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuspectsView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["Unavailable"];
         };
     };

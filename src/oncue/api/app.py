@@ -43,6 +43,7 @@ from oncue.api import (
     session,
     silences,
     stats,
+    suspects,
     tickets,
     topology,
 )
@@ -94,6 +95,7 @@ HANDLERS: Final[list[Any]] = [
     for module in (
         alerts,
         incidents,
+        suspects,
         events,
         runs,
         tickets,

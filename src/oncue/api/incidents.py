@@ -196,14 +196,14 @@ async def _command(
     return json_response(await found(ctx, who, "incident", id, "incident:read"))
 
 
-def alerts_of(connection: Connection, incident: Incident) -> list[bytes]:
-    """The alerts of an incident, those that joined it last first, at most `LIMIT`."""
+def alerts_of(connection: Connection, incident: Incident, *, first: bool = False) -> list[bytes]:
+    """The alerts of an incident, at most `LIMIT`: those that joined it last first, or with `first` those that joined it
+    first."""
     stays = func.instr(entity.c.body, b'"left_at":null') > 0
     if incident.merged_into is not None:
         stays = or_(stays, func.instr(entity.c.body, b'"rule":"merge"') > 0)
-    ids = connection.execute(
-        select(entity.c.id).where(*_of(incident.id), stays).order_by(entity.c.position.desc()).limit(LIMIT)
-    ).scalars()
+    order = entity.c.position if first else entity.c.position.desc()
+    ids = connection.execute(select(entity.c.id).where(*_of(incident.id), stays).order_by(order).limit(LIMIT)).scalars()
     return entity_bodies(connection, "alert", [id.partition("/")[2] for id in ids])
 
 

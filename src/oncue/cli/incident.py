@@ -71,6 +71,25 @@ def members(id: str = Id, output: show.Format = show.Output) -> None:
 
 
 @app.command()
+def suspects(id: str = Id, output: show.Format = show.Output) -> None:
+    """Show what is suspected to be behind it, why, and which services are affected."""
+    with Server() as server:
+        found = server.get(server.path("incidents", id, "suspects"))
+    if output is not show.Format.table:
+        show.document(found, output)
+        return
+    rows = (
+        (one["score"], one["name"], len(one["alerts"]), " ".join(part["reason"] for part in one["parts"]))
+        for one in found["suspects"]
+    )
+    show.table(rows, ("score", "suspect", "alerts", "evidence"))
+    for one in found["affected"]:
+        show.note(f"affected: {one['place']['name']} ({one['place']['criticality']}): {one['way']}")
+    if found["unknown"]:
+        show.note(f"not in the topology: {', '.join(found['unknown'])}")
+
+
+@app.command()
 def merge(
     id: str = Id,
     others: list[str] = typer.Argument(help="Those that become part of it; they close."),

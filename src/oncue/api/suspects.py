@@ -1,0 +1,130 @@
+"""What is suspected to be behind an incident, with the evidence, and a piece of the topology that can be drawn."""
+
+from datetime import datetime
+from functools import partial
+
+import msgspec
+from litestar import Response, get
+from sqlalchemy import Connection
+
+from oncue.api.context import Ctx, Who
+from oncue.api.entities import found
+from oncue.api.guard import require
+from oncue.api.incidents import alerts_of
+from oncue.api.landscape import Land, Landscape
+from oncue.api.params import json_response
+from oncue.api.places import EdgeView, Place, edges, fill, place
+from oncue.core.alert import Alert
+from oncue.core.incident import Incident
+from oncue.core.suspects import Failing, Findings, Part, find
+
+
+class SuspectView(msgspec.Struct, kw_only=True):
+    """A place that may be behind an incident."""
+
+    name: str
+    place: Place | None
+    """None for a place that the topology does not know."""
+    score: int
+    """0 to 100: the sum of the points of its parts. It ranks; it is no probability."""
+    parts: list[Part]
+    alerts: list[str]
+    """Ids of the incident's alerts there; empty if nothing reports it."""
+    began_at: datetime | None
+    explains: list[str]
+    """Ids of the failing nodes that need it."""
+
+
+class AffectedView(msgspec.Struct, kw_only=True):
+    """A service that needs what fails."""
+
+    place: Place
+    way: str
+    """How, in words."""
+    fails: bool
+    """Whether alerts of the incident are about it."""
+
+
+class ExcerptNode(msgspec.Struct, kw_only=True):
+    """A node to be drawn."""
+
+    place: Place
+    rank: int | None
+    """1 for the first suspect, and so on; None for others."""
+    fails: bool
+    """Whether alerts of the incident are about it. What neither fails nor is suspected lies on the way between."""
+
+
+class SuspectsView(msgspec.Struct, kw_only=True):
+    """Who is suspected, what is affected, and how it hangs together."""
+
+    suspects: list[SuspectView]
+    """The most suspect first."""
+    affected: list[AffectedView]
+    """The most critical first."""
+    nodes: list[ExcerptNode]
+    edges: list[EdgeView]
+    unknown: list[str]
+    """Failing resources that the topology does not know."""
+    alerts: int
+    """Alerts that were looked at: the first that joined, at most 500."""
+
+
+@get("/incidents/{incident_id:str}/suspects", opt={"permission": "incident:read"})
+async def list_incident_suspects(ctx: Ctx, who: Who, landscape: Land, incident_id: str) -> Response[SuspectsView]:
+    """What is suspected to be behind an incident: at most 5 places, ranked, with the evidence in sentences; the services
+    that are affected; and the piece of the topology between suspects and what fails."""
+    incident = msgspec.json.decode(await found(ctx, who, "incident", incident_id, "incident:read"), type=Incident)
+    for permission in ("alert:read", "manifest:read"):
+        require(who, permission, incident.namespace)
+    failing = await ctx.queries.run(partial(_failing, incident=incident))
+    view = await landscape.ask(partial(_look, namespace=incident.namespace, failing=failing))
+    places = [one.place for one in view.suspects if one.place is not None]
+    places += [*(one.place for one in view.affected), *(one.place for one in view.nodes)]
+    await ctx.queries.run(partial(fill, namespace=incident.namespace, shown=places))
+    return json_response(msgspec.json.encode(view))
+
+
+def _failing(connection: Connection, incident: Incident) -> list[Failing]:
+    alerts = (msgspec.json.decode(body, type=Alert) for body in alerts_of(connection, incident, first=True))
+    return [Failing(one.id, one.resource, one.service, one.fired_at or one.first_seen_at) for one in alerts]
+
+
+def _look(land: Landscape, namespace: str, failing: list[Failing]) -> SuspectsView:
+    seen = find(land.topology, namespace, failing)
+    ranks = {one.node.id: rank for rank, one in enumerate(seen.suspects, 1) if one.node is not None}
+    fails = _nodes_of(land, namespace, failing)
+    return SuspectsView(
+        suspects=_suspects(seen),
+        affected=[AffectedView(place=place(one.node), way=one.way, fails=one.fails) for one in seen.affected],
+        nodes=[
+            ExcerptNode(place=place(node), rank=ranks.get(node.id), fails=node.id in fails)
+            for node in seen.excerpt
+        ],
+        edges=edges(land.topology, seen.excerpt),
+        unknown=list(seen.unknown),
+        alerts=len(failing),
+    )  # fmt: skip
+
+
+def _suspects(seen: Findings) -> list[SuspectView]:
+    return [
+        SuspectView(
+            name=one.name,
+            place=place(one.node) if one.node is not None else None,
+            score=one.score,
+            parts=list(one.parts),
+            alerts=list(one.alerts),
+            began_at=one.began_at,
+            explains=list(one.explains),
+        )
+        for one in seen.suspects
+    ]
+
+
+def _nodes_of(land: Landscape, namespace: str, failing: list[Failing]) -> set[str]:
+    nodes = (land.topology.node_for(namespace, one.resource, one.service) for one in failing)
+    return {node.id for node in nodes if node is not None}
+
+
+HANDLERS = [list_incident_suspects]
