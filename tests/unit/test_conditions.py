@@ -165,6 +165,18 @@ def test_all_policies_together_have_a_bound(story: Story, monkeypatch: pytest.Mo
     assert misses(story)[-1] == ("keys_full", "r2: there are 2 windows of all policies; that is the most there may be")
 
 
+def test_a_problem_that_is_resolved_by_hand_must_last_again(story: Story) -> None:
+    policy(story, {"for": "5m"}, ("a",))
+    story.problem(type="a", resource="r")
+    story.wait("5m")
+    (alert,) = story.state.alerts.values()
+    story.send("oncue.command.alert.resolve", {"alert": alert.id}, actor="user:basis-1")
+    story.problem(type="a", resource="r")
+    assert firing(story) == []
+    story.wait("5m")
+    assert firing(story) == ["r"]
+
+
 def test_a_problem_whose_lasting_cannot_be_watched_is_not_held_back(story: Story) -> None:
     policy(story, {"for": "5m", "max_keys": 1}, ("a",))
     for name in ("r1", "r2"):

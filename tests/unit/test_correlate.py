@@ -60,6 +60,13 @@ def test_a_symptom_joins_the_incident_of_what_it_needs(story: Story) -> None:
     assert why(story)[:2] == ("upstream", "symptom")
 
 
+def test_who_hears_of_an_incident_for_the_first_time_is_told_once_also_if_it_became_worse(story: Story) -> None:
+    first = fails(story, "host-1", "warning")
+    assert (the(story, first).owner, told(story)) == (None, [])
+    assert fails(story, "orders-1", "critical") == first
+    assert told(story) == ["first"]
+
+
 def test_the_reason_names_the_way(story: Story) -> None:
     fails(story, "host-1")
     story.problem("major", "orders-9", service="orders")

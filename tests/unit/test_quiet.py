@@ -368,6 +368,33 @@ def test_a_storm_under_a_hundred_rules_costs_look_ups_and_no_scans(story: Story)
     assert all(a.labels["rack"] == "r7" for a in quiet)
 
 
+def test_an_alert_that_is_reworded_is_compared_with_the_rules_again(story: Story) -> None:
+    def says(title: str) -> None:
+        story.problem(origin="monitor:default/m", title=title)
+
+    inhibit(story, source=[matcher("title", "disk gone")], target=[matcher("type", "net.drop")])
+    says("disk full")
+    story.problem(type="net.drop")
+    says("disk gone")
+    assert [reason.reason for reason in the(story, type="net.drop").quiet] == ["inhibited"]
+    fresh = State(story.state.identity)
+    fresh.restore(story.state.dump())
+    assert fresh.inhibitions._parts.keys() == story.state.inhibitions._parts.keys()
+    says("disk full")
+    assert the(story, type="net.drop").quiet == ()
+
+
+def test_what_was_inhibited_and_is_forgotten_is_inhibited_by_nothing(story: Story) -> None:
+    inhibit(story)
+    story.problem(type="node.down")
+    story.problem()
+    by = the(story).quiet[0].by
+    story.clear()
+    assert story.state.inhibitions.held(by)
+    story.wait("11m")
+    assert not story.state.inhibitions.held(by)
+
+
 def test_an_incident_that_is_resolved_by_hand_is_not_opened_again_by_what_its_alerts_inhibited(story: Story) -> None:
     inhibit(story)
     story.problem()
@@ -474,7 +501,48 @@ def test_an_incident_that_is_resolved_by_hand_lets_go_of_what_flaps(story: Story
     assert story.state.incidents["INC-1"].alerts_firing == 1
 
 
+def test_what_flapped_for_long_and_is_resolved_by_hand_with_its_incident_is_forgotten(story: Story) -> None:
+    story.problem()
+    turn(story, 6)
+    story.clear()
+    story.wait("15m")
+    assert reasons(story) == ["flapping"]
+    story.send("oncue.command.incident.resolve", {"incident": "INC-1"}, actor="user:basis-1")
+    story.wait("1s")
+    assert not story.state.alerts
+
+
+def test_nobody_is_told_that_what_is_silenced_is_steady(story: Story) -> None:
+    story.problem()
+    story.problem(type="host.down")
+    turn(story, 3)
+    silence(story, lasts="1h")
+    story.clear()
+    before = len(told(story))
+    story.wait("40m")
+    assert (told(story)[before:], story.state.incidents["INC-1"].alerts_firing) == ([], 1)
+
+
 # snooze
+
+
+def test_the_end_of_a_snooze_is_one_message_also_if_it_became_worse_meanwhile(story: Story) -> None:
+    story.problem("warning")
+    snooze(story, timedelta(hours=1))
+    story.problem("critical")
+    story.wait("1h")
+    assert told(story) == ["first", "snooze_over"]
+    assert story.of("effect.requested")[-1]["payload"]["message"]["severity"] == "critical"
+
+
+def test_the_end_of_a_snooze_of_what_is_information_by_now_is_not_told(story: Story) -> None:
+    story.apply("Policy", "lower", {"match": {"severities": ["warning"]}, "alert": {"severity": "info"}})
+    story.problem()
+    snooze(story, timedelta(hours=1))
+    story.problem("warning")
+    assert the(story).severity == "info"
+    story.wait("1h")
+    assert (reasons(story), told(story)) == ([], ["first"])
 
 
 def test_a_snooze_says_who_until_when_and_why_and_its_end_is_told_if_it_still_fires(story: Story) -> None:

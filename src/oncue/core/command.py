@@ -166,6 +166,7 @@ def _unacknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
 
 def _resolve_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     alert = _alert(tx, seen, asked.alert)
+    detect.recovered(tx, alert.namespace, alert.fingerprint)
     deduplicate.resolve(tx, alert, tx.actor)
     suppress.settle_these(tx, suppress.ended(tx, alert, by_hand=True))
     return alert

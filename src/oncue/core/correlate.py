@@ -108,7 +108,7 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     elif not incident.told and incident.owner is None and (owner := _owner(tx, alert, node)) is not None:
         # So far it concerned no one who could be told.
         incident.owner = owner
-        incidents.weigh(tx, incident, alert, how_much, before)
+        incidents.weigh(tx, incident, alert, how_much, before, say=False)
         notify.incident(tx, incident, alert, "first", tell)
     else:
         incidents.weigh(tx, incident, alert, how_much, before)
@@ -148,10 +148,12 @@ def stay(tx: Tx, alert: Alert) -> None:
     tx.save("alert", alert)
 
 
-def weigh(tx: Tx, incident: Incident, alert: Alert) -> None:
-    """An alert of the incident has changed: its severity may be the worst now."""
+def weigh(tx: Tx, incident: Incident, alert: Alert, *, say: bool = True) -> None:
+    """An alert of the incident has changed: its severity may be the worst now, which those who were told hear of, unless
+    the caller has something else to `say`.
+    """
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
-    incidents.weigh(tx, incident, alert, _impact(tx, alert, node, wide=False))
+    incidents.weigh(tx, incident, alert, _impact(tx, alert, node, wide=False), say=say)
 
 
 def impact_of(tx: Tx, alert: Alert) -> Impact:

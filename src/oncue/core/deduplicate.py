@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Final, Literal
 
-from oncue.core import flapping
+from oncue.core import flapping, inhibition
 from oncue.core.alert import Alert, Peak
 from oncue.core.severity import CATEGORY, RANK
 from oncue.core.shape import Draft
@@ -189,6 +189,7 @@ def forget(tx: Tx, alert: Alert) -> None:
         return
     tx.cancel(f"quiet.end/{alert.id}")
     tx.touch(alert)
+    inhibition.forget(tx, alert)
     key = (alert.namespace, alert.fingerprint)
     if tx.state.alert_of.get(key) is alert:
         tx.unset(tx.state.alert_of, key)

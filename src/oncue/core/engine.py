@@ -421,6 +421,7 @@ class Engine:
         shapes = [known[id].alert for version in alert.policies if (id := version.rpartition("@")[0]) in known]
         if not any(one is not None and (one.title or one.description or one.runbook) for one in shapes):
             deduplicate.reword(self._tx, alert, shape.draft(self._tx, seen, []))
+            suppress.reworded(self._tx, alert)
 
     def _problem(self, seen: Seen) -> None:
         """An alert begins, returns or changes, unless a condition over time holds it back."""

@@ -59,9 +59,12 @@ def stand_for(tx: Tx, incident: Incident, subjects: tuple[str, ...]) -> None:
     incident.subjects = tuple(dict.fromkeys((*incident.subjects, *subjects)))
 
 
-def weigh(tx: Tx, incident: Incident, alert: Alert, impact: Impact, before: str | None = None) -> None:
+def weigh(
+    tx: Tx, incident: Incident, alert: Alert, impact: Impact, before: str | None = None, *, say: bool = True
+) -> None:
     """An alert of the incident is new or has changed: raise severity, impact and priority if it is worse than all others.
-    Those who were told hear of a higher priority; `before` is what they know, if that is not the present one.
+    Those who were told hear of a higher priority, unless the caller has something else to `say`; `before` is what they
+    know, if that is not the present one.
     """
     tx.touch(incident)
     before = before or incident.priority
@@ -74,7 +77,7 @@ def weigh(tx: Tx, incident: Incident, alert: Alert, impact: Impact, before: str 
     if (rank, reason) != (incident.priority, incident.priority_reason) or rank != before:
         incident.priority, incident.priority_reason = rank, reason
         report(tx, incident, "oncue.incident.updated")
-    if incident.priority < before:
+    if say and incident.priority < before:
         notify.incident(tx, incident, alert, "escalated", ())
 
 

@@ -134,16 +134,22 @@ class Inhibitions:
 
     def note(self, alert: Alert, before: tuple[Quiet, ...]) -> bool:
         """The alert's reasons for quiet were these, and may have been given others. Gives whether that matters here."""
-        was, now = _inhibitors(before), _inhibitors(alert.quiet)
+        return self._move(alert.id, _inhibitors(before), _inhibitors(alert.quiet))
+
+    def forget(self, alert: Alert) -> bool:
+        """The alert is gone. Gives whether it said that anything inhibits it."""
+        return self._move(alert.id, _inhibitors(alert.quiet), ())
+
+    def _move(self, alert: str, was: tuple[str, ...], now: tuple[str, ...]) -> bool:
         if was == now:
             return False
         for by in was:
             held = self._held[by]
-            del held[alert.id]
+            del held[alert]
             if not held:
                 del self._held[by]
         for by in now:
-            self._held.setdefault(by, {})[alert.id] = None
+            self._held.setdefault(by, {})[alert] = None
         return True
 
     def held(self, by: str) -> list[str]:
@@ -255,6 +261,12 @@ def follow(tx: "Tx", alert: Alert) -> list[str]:
 def note(tx: "Tx", alert: Alert, before: tuple[Quiet, ...]) -> None:
     """The alert's reasons for quiet were these before."""
     if tx.state.inhibitions.note(alert, before):
+        tx.afterwards("", _rebuild)
+
+
+def forget(tx: "Tx", alert: Alert) -> None:
+    """The alert is gone, and with it that something inhibited it."""
+    if tx.state.inhibitions.forget(alert):
         tx.afterwards("", _rebuild)
 
 

@@ -101,6 +101,14 @@ def _flaps(tx: Tx, alert: Alert, *, begins: bool) -> None:
     keep(tx, alert, Quiet("flapping", "oncue", since, flapping.steady_at(alert), detail))
 
 
+def reworded(tx: Tx, alert: Alert) -> None:
+    """The firing alert is described otherwise: what looks at its title is about it now, or no more."""
+    others, was_quiet = inhibition.follow(tx, alert), bool(alert.quiet)
+    if look(tx, alert) and was_quiet:
+        settle(tx, alert, newly=True)
+    settle_these(tx, others)
+
+
 def ended(tx: Tx, alert: Alert, *, by_hand: bool = False) -> list[str]:
     """It has resolved. While it flaps, it stays in its incident; else the incident resolves with its last one.
 
@@ -109,7 +117,9 @@ def ended(tx: Tx, alert: Alert, *, by_hand: bool = False) -> list[str]:
     if by_hand:
         tx.touch(alert)
         flapping.forget(alert)
-        take_back(tx, alert, "flapping")
+        if has(alert, "flapping") is not None:
+            take_back(tx, alert, "flapping")
+            _forget_in_time(tx, alert)
     take_back(tx, alert, "transient_wait")
     take_back(tx, alert, "late")
     _flaps(tx, alert, begins=False)
@@ -128,18 +138,23 @@ def time_over(tx: Tx, alert: Alert) -> None:
             _steady(tx, alert)
         return
     incident = _known_in(tx, alert)
-    if settle(tx, alert, newly=True) and incident is not None:
-        for name, reason in (("flapping", "steady"), ("snoozed", "snooze_over")):
-            if name in names:
-                _tell(tx, incident, alert, reason)
+    reason = "snooze_over" if "snoozed" in names else "steady" if "flapping" in names else None
+    audible = settle(tx, alert, newly=True, say=reason is None)
+    if audible and incident is not None and reason is not None and alert.severity != "info":
+        _tell(tx, incident, alert, reason)
 
 
 def _steady(tx: Tx, alert: Alert) -> None:
     """It flaps no more, and does not fire."""
     incident = _known_in(tx, alert)
     incidents.left(tx, alert)
-    if incident is not None and incident.state in OPEN:
+    if incident is not None and incident.state in OPEN and look(tx, alert):
         _tell(tx, incident, alert, "steady")
+    _forget_in_time(tx, alert)
+
+
+def _forget_in_time(tx: Tx, alert: Alert) -> None:
+    """The time to forget the resolved alert may have passed while it flapped."""
     assert alert.resolved_at is not None
     forget_at = alert.resolved_at + timedelta(seconds=deduplicate.REOPEN_S)
     tx.timer(f"alert.forget/{alert.id}", max(tx.now, forget_at))
@@ -155,13 +170,20 @@ def _tell(tx: Tx, incident: Incident, alert: Alert, reason: str) -> None:
 
 
 def settle(
-    tx: Tx, alert: Alert, tell: tuple[str, ...] | None = None, *, newly: bool = False, counted: bool = True
+    tx: Tx,
+    alert: Alert,
+    tell: tuple[str, ...] | None = None,
+    *,
+    newly: bool = False,
+    counted: bool = True,
+    say: bool = True,
 ) -> bool:
     """Bring a firing alert's reasons up to date. Gives whether it has none.
 
     If the last of them ends here, or with `newly`, it is heard: put into an incident, and people told. `tell` names whom
     the policies want told; None has the policies asked that shaped the alert. `counted` is false for an alert that
-    returns, and does not count yet in the incident that it was in.
+    returns, and does not count yet in the incident that it was in. Without `say`, the caller tells of an alert that people
+    know of.
     """
     newly = newly or bool(alert.quiet)
     if not look(tx, alert):
@@ -170,7 +192,7 @@ def settle(
         return True
     incident = _known_in(tx, alert)
     if incident is not None and counted:
-        correlate.weigh(tx, incident, alert)
+        correlate.weigh(tx, incident, alert, say=say)
     elif newly:
         correlate.join(tx, alert, _told(tx, alert) if tell is None else tell)
     return True
