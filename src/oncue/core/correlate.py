@@ -15,7 +15,7 @@ alone. Several places near the alert tie more than one. Incidents that alerts ti
 unless people gave one of them its shape, or different people have taken them on.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -49,6 +49,8 @@ THIN: Final = 2
 """Places that must fail where none of them is straight along the needs of the alert."""
 ENOUGH: Final = 12
 """Places that fail near an alert, after which no more are looked for."""
+MOVED: Final = 500
+"""Alerts that a rule moves at the most when it merges two incidents: one input must not hold up the next for long."""
 LINKS: Final = 20
 """Other incidents that one keeps count of, those with the most ties."""
 REACHED: Final = 3
@@ -96,7 +98,7 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
         incidents.enrol(tx, incident, alert, rule, reason, role)
     for tie in ties:
         if _tied(tx, incident, tie):
-            kept = incidents.oldest([incident, tie.incident])
+            kept = _kept(tx, incident, tie.incident)
             other = tie.incident if kept is incident else incident
             # Whoever heard of both incidents knows the higher priority already.
             heard = before if kept is incident else kept.priority
@@ -194,19 +196,26 @@ def _ties(tx: Tx, alert: Alert, node: Node | None) -> list[Tie]:
 
 def _near(tx: Tx, node: Node) -> list[Tie]:
     """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
+    allowed = [timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S)]
+    direct, now, close = timedelta(seconds=DIRECT_S), tx.now, len(NEAR_S)
+
+    resources, services = tx.state.begun
+
+    def fails(other: Node, hops: int, ways: int) -> bool:
+        since = now - (direct if hops == 1 and ways else allowed[hops - 1])
+        for place in other.places:
+            began = resources.get(place)
+            if began is not None and began >= since:
+                return True
+            if other.is_service and (began := services.get(place)) is not None and began >= since:
+                return True
+        return False
+
     found: dict[str, list[Step]] = {}
-    allowed = (*NEAR_S, *FAR_S)
     places = 0
-    for step in tx.state.topology.around(node, hops=len(allowed)):
-        began = _began_at(tx, step.node)
-        if began is None:
-            continue
-        ago_s = (tx.now - began).total_seconds()
-        far = step.hops > len(NEAR_S)
-        if ago_s > allowed[step.hops - 1] and not (step.hops == 1 and step.ways and ago_s <= DIRECT_S):
-            continue
+    for step in tx.state.topology.around(node, hops=len(allowed), wanted=fails):
         for incident in _incidents_at(tx, step.node):
-            if not far or _bursts(tx, incident):
+            if step.hops <= close or _bursts(tx, incident):
                 found.setdefault(incident.id, []).append(step)
                 places += 1
         if places >= ENOUGH:
@@ -235,6 +244,13 @@ def _bursts(tx: Tx, incident: Incident) -> bool:
     return len(grew) == incidents.GREW and (tx.now - grew[0]).total_seconds() <= BURST_S
 
 
+def _kept(tx: Tx, one: Incident, other: Incident) -> Incident:
+    """Which of two incidents goes on: the older one, unless too many alerts would have to move."""
+    first = incidents.oldest([one, other])
+    second = other if first is one else one
+    return first if len(tx.state.members[second.id]) <= MOVED else second
+
+
 def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
     """Note that the alert which joined `into` has to do with another incident. Gives whether the two are one."""
     other = tie.incident
@@ -246,24 +262,13 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
         return False
     links = {**into.linked, other.id: into.linked.get(other.id, 0) + tie.places}
     ties = links[other.id] + other.linked.get(into.id, 0)
+    if min(len(tx.state.members[one.id]) for one in (into, other)) > MOVED:
+        return False
     into.linked = dict(sorted(links.items(), key=lambda link: (-link[1], link[0]))[:LINKS])
     return ties >= TIED * min(into.alerts_firing, other.alerts_firing)
 
 
 # what fails where
-
-
-def _began_at(tx: Tx, node: Node) -> datetime | None:
-    """When an alert last began at a node, if that is not long ago."""
-    resources, services = tx.state.begun
-    newest = None
-    for place in node.places:
-        began = resources.get(place)
-        if began is not None and (newest is None or began > newest):
-            newest = began
-        if node.is_service and (began := services.get(place)) is not None and (newest is None or began > newest):
-            newest = began
-    return newest
 
 
 def _incidents_at(tx: Tx, node: Node) -> list[Incident]:

@@ -11,7 +11,7 @@ to date manifest by manifest, and are the same in whatever order these came.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -69,11 +69,8 @@ class Node(msgspec.Struct, frozen=True):
     links: tuple[Link, ...]
     places: tuple[tuple[str, str], ...] = ()
     """Its namespace with each name by which alerts may be about it."""
-
-    @property
-    def is_service(self) -> bool:
-        """Whether it is a service, and not a resource."""
-        return self.id.startswith("service:")
+    is_service: bool = False
+    """Whether it is a service, and not a resource."""
 
 
 class Edge(msgspec.Struct, frozen=True):
@@ -266,26 +263,42 @@ class Topology:
                     yield reached
             front = following
 
-    def around(self, start: Node, *, hops: int) -> Iterator[Step]:
-        """The nodes around `start` in whatever direction, nearest first; at the same distance what lies straight along the
-        needs before what is reached with a turn. Nothing is reached over a node that too many share."""
-        seen = {start.id}
-        front = [Step(start)]
+    def around(self, start: Node, *, hops: int, wanted: Callable[[Node, int, int], bool]) -> Iterator[Step]:
+        """Those of the nodes around `start` that are wanted, nearest first; at the same distance what lies straight along the
+        needs before what is reached with a turn. `wanted` gets a node, its distance and the ways to it, as a step has them.
+        Nothing is reached over a node that too many share.
+        """
+        came: dict[str, tuple[Node, Edge | None, str, int]] = {start.id: (start, None, "", UP | DOWN)}
+        front = [start.id]
         for distance in range(1, hops + 1):
-            reached: list[Step] = []
-            for step in front:
-                if len(seen) > NEAR:
+            following: list[tuple[int, str]] = []
+            found: list[tuple[int, str]] = []
+            for id in front:
+                if len(came) > NEAR:
                     break
-                beside = self._everywhere(step.node)
+                beside = self._everywhere(came[id][0])
                 if len(beside) > SHARED_BY and distance > 1:
                     continue
+                before = came[id][3]
                 for edge, node, ways in beside:
-                    if node.id not in seen:
-                        seen.add(node.id)
-                        reached.append(Step(node, edge, step, distance, step.ways & ways))
-            reached.sort(key=_straight)
-            yield from reached
-            front = reached
+                    if node.id in came:
+                        continue
+                    way = before & ways
+                    came[node.id] = (node, edge, id, way)
+                    reached = (_ORDER[way], node.id)
+                    following.append(reached)
+                    if wanted(node, distance, way):
+                        found.append(reached)
+            for _, id in sorted(found):
+                yield self._step(came, id)
+            front = [id for _, id in sorted(following)]
+
+    def _step(self, came: dict[str, tuple[Node, Edge | None, str, int]], id: str) -> Step:
+        node, edge, before, ways = came[id]
+        if edge is None:
+            return Step(node)
+        last = self._step(came, before)
+        return Step(node, edge, last, last.hops + 1, ways)
 
     def _everywhere(self, node: Node) -> tuple[tuple[Edge, Node, int], ...]:
         key = (node.namespace, node.id)
@@ -300,10 +313,6 @@ class Topology:
 
 _ORDER: Final = (3, 0, 2, 1)
 """By the ways of a step: up, both, down, neither."""
-
-
-def _straight(step: Step) -> tuple[int, str]:
-    return _ORDER[step.ways], step.node.id
 
 
 def _beginnings(node: Node) -> list[str]:
@@ -354,5 +363,14 @@ def _made(
     id, space = f"{manifest.kind.lower()}:{manifest.name}", manifest.namespace
     places = tuple((space, name) for name in called)
     return Node(
-        id, space, manifest.name, (*called, id), type, criticality, owner or manifest.owner, tuple(links), places
+        id,
+        space,
+        manifest.name,
+        (*called, id),
+        type,
+        criticality,
+        owner or manifest.owner,
+        tuple(links),
+        places,
+        manifest.kind == "Service",
     )
