@@ -1,5 +1,6 @@
 """The API on the topology, over a real server."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -146,3 +147,19 @@ def test_an_incident_names_its_suspects_what_is_affected_and_a_piece_of_the_topo
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.splitlines()[1].split("\t")[1] == "db"
     assert "affected: shop (critical)" in shown.stderr
+
+
+def test_an_inventory_is_applied_in_batches_and_a_refusal_says_what_is_in_force(server: Server, tmp_path: Path) -> None:
+    rows = [f"host {number},host,,rack-1" for number in range(700)]
+    file = tmp_path / "land.csv"
+    file.write_text("\n".join(["name,type,owner,part_of", "rack-1,rack,,", *rows]))
+    done = server.cli("topology", "import", str(file), "-n", "bulk", "--apply")
+    assert (done.returncode, done.stdout) == (0, "701 created\n"), done.stderr
+    eventually(lambda: get(server, "topology", namespace="bulk")["total"] == 701, what="all of them")
+    assert get(server, "topology/bulk/host 5", hops=1)["needs"][0]["place"]["name"] == "rack-1"
+    assert "701 unchanged" in server.cli("topology", "import", str(file), "-n", "bulk", "--apply").stdout
+    file.write_text("\n".join(["name,type,owner,part_of", "rack-2,rack,,", *rows, "late,host,nobody,"]))
+    refused = server.cli("topology", "import", str(file), "-n", "bulk", "--apply")
+    assert refused.returncode == 1
+    assert "there is no Team nobody" in refused.stderr
+    assert f"applied 500 of 702; those from {file}:502 to {file}:703 were refused" in refused.stderr
