@@ -25,7 +25,21 @@ const alert = createRoute({ getParentRoute: () => alerts, path: "$id", component
 const events = createRoute({ getParentRoute: () => shell, path: "/events", component: lazyRouteComponent(() => import("./pages/events/EventsPage")) });
 const event = createRoute({ getParentRoute: () => events, path: "$position", component: lazyRouteComponent(() => import("./pages/events/EventPanel")) });
 const story = createRoute({ getParentRoute: () => shell, path: "/events/$position/story", component: lazyRouteComponent(() => import("./pages/events/StoryPage")) });
-const silences = createRoute({ getParentRoute: () => shell, path: "/silences", component: lazyRouteComponent(() => import("./pages/silences/SilencesPage")) });
+const quietHome = createRoute({
+  getParentRoute: () => shell, path: "/quiet",
+  beforeLoad: () => {
+    throw redirect({ to: "/quiet/$tab", params: { tab: "silences" } });
+  },
+});
+const quiet = createRoute({ getParentRoute: () => shell, path: "/quiet/$tab", component: lazyRouteComponent(() => import("./pages/quiet/QuietPage")) });
+/** Where silences were before; `id` named one of them. */
+const silences = createRoute({
+  getParentRoute: () => shell, path: "/silences",
+  beforeLoad: ({ search }: { search: Search }) => {
+    const { id, ...others } = search;
+    throw redirect({ to: "/quiet/$tab", params: { tab: "silences" }, search: id === undefined ? others : { ...others, show: id } });
+  },
+});
 const policies = createRoute({ getParentRoute: () => shell, path: "/policies", component: lazyRouteComponent(() => import("./pages/policies/PoliciesPage")) });
 const policy = createRoute({ getParentRoute: () => shell, path: "/policies/$namespace/$name", component: lazyRouteComponent(() => import("./pages/policies/PolicyPage")) });
 const workflows = createRoute({ getParentRoute: () => shell, path: "/workflows", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowsPage")) });
@@ -52,7 +66,7 @@ const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", co
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
-    now, incidents, incident, alerts.addChildren([alert]), events.addChildren([event]), story, silences, policies, policy, workflows, workflow, runs, run,
+    now, incidents, incident, alerts.addChildren([alert]), events.addChildren([event]), story, quietHome, quiet, silences, policies, policy, workflows, workflow, runs, run,
     tickets.addChildren([ticket]), integrationsHome, integrations, adminHome, admin,
   ]),
 ]);

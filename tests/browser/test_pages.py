@@ -93,7 +93,7 @@ def test_a_silence_from_an_alert_makes_it_quiet_and_says_why(server: Server, ope
     dialog.get_by_label("Why").fill("Disk is being extended")
     dialog.get_by_role("button", name="Silence", exact=True).click()
     expect(page.get_by_role("heading", name="Why it is quiet")).to_be_visible()
-    page.goto("/silences")
+    page.goto("/quiet")
     expect(page.get_by_text("Disk is being extended")).to_be_visible()
     page.get_by_role("button", name="End", exact=True).first.click()
     page.get_by_role("button", name="End the silence").click()

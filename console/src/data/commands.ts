@@ -2,6 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { post, remove } from "./http";
+import type { Silence } from "./types";
 
 /** Runs a command and refreshes the named resources. `mutate` takes the command's arguments. */
 export function useCommand<A, R = unknown>(run: (args: A) => Promise<R>, touches: readonly string[]) {
@@ -16,7 +17,7 @@ export function useCommand<A, R = unknown>(run: (args: A) => Promise<R>, touches
 
 const at = (resource: string, id: string, verb: string): string => `/${resource}/${encodeURIComponent(id)}/${verb}`;
 
-export type AlertVerb = "acknowledge" | "unacknowledge" | "resolve";
+export type AlertVerb = "acknowledge" | "unacknowledge" | "resolve" | "unsnooze";
 export type IncidentVerb = "acknowledge" | "resolve" | "reopen" | "close";
 
 export const useAlertCommand = () =>
@@ -60,7 +61,14 @@ export const useCreateTicket = () =>
 export const useTransition = () =>
   useCommand(({ id, state }: { id: string; state: string }) => post(at("tickets", id, "transition"), { state }), ["tickets"]);
 
+/** Nobody is told of it until then; a later snooze takes the place of this one. */
+export const useSnooze = () =>
+  useCommand(({ id, until, reason }: { id: string; until: string; reason?: string }) =>
+    post(at("alerts", id, "snooze"), { until, ...(reason ? { reason } : {}) }), ["alerts", "incidents", "stats"]);
+
 export interface NewSilence {
+  /** Of the silence that is changed. */
+  id?: string;
   matchers: { name: string; value: string; is_regex: boolean; is_equal: boolean }[];
   starts_at: string;
   ends_at: string;
@@ -69,7 +77,7 @@ export interface NewSilence {
 }
 
 export const useCreateSilence = () =>
-  useCommand((silence: NewSilence) => post<unknown>("/silences", silence), ["silences", "alerts"]);
+  useCommand((silence: NewSilence) => post<Silence>("/silences", silence), ["silences", "alerts", "matching"]);
 
 export const useExpireSilence = () =>
   useCommand(({ id }: { id: string }) => remove(`/silences/${encodeURIComponent(id)}`), ["silences", "alerts"]);

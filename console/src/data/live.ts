@@ -8,7 +8,7 @@ import { useSyncExternalStore } from "react";
 import type { Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
 
-export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors";
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet";
 
 /** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
@@ -30,13 +30,16 @@ const RESOURCES: Record<string, Resource> = {
   monitor: "monitors",
 };
 
+/** Kinds of manifests that pages read apart from the policies. */
+const MANIFESTS: Record<string, Resource> = { Workflow: "workflows", MaintenanceWindow: "quiet", Inhibition: "quiet" };
+
 /** The fields of a fact's data that name something else. */
 const REFERENCES: readonly (readonly [string, Resource])[] = [["incident", "incidents"], ["alert", "alerts"], ["run", "runs"], ["ticket", "tickets"]];
 
 /** Reads one of the stream's records: the kind and id of the entity, and the CloudEvent with its state. */
 export function changeOf(record: { kind?: unknown; id?: unknown; event?: unknown }): Change | null {
   if (typeof record.kind !== "string" || typeof record.id !== "string" || record.kind === "") return null;
-  const resource = record.kind === "manifest" && record.id.startsWith("Workflow/") ? "workflows" : RESOURCES[record.kind] ?? null;
+  const resource = (record.kind === "manifest" ? MANIFESTS[record.id.split("/")[0] ?? ""] : undefined) ?? RESOURCES[record.kind] ?? null;
   const event = typeof record.event === "object" && record.event !== null ? (record.event as { data?: unknown }) : {};
   const data = typeof event.data === "object" && event.data !== null ? (event.data as Record<string, unknown>) : {};
   const whole = resource !== null && record.kind !== "policy" && record.kind !== "manifest" && data["id"] === record.id;

@@ -31,6 +31,37 @@ export type Run = Whole<"Run", { steps: Step[] }>;
 export type Matcher = Whole<"Matcher">;
 export type Silence = Whole<"Silence", { matchers: Matcher[] }>;
 
+export type WindowView = Whole<"WindowView", { next: Schemas["Occurrence"][]; spec: MaintenanceWindowSpec }>;
+export type WindowPreview = Whole<"WindowPreview", { alerts: Matched[] }>;
+export type Matched = Whole<"Matched", { severity: Severity }>;
+export type Matching = Whole<"Matching", { alerts: Matched[] }>;
+/** From when on an alert was so. */
+export type AlertChange = Whole<"store_life_Change", { severity: Severity }>;
+
+/** A matcher as people write it in a manifest. */
+export interface WrittenMatcher {
+  name: string;
+  value: string;
+  is_regex?: boolean;
+  is_equal?: boolean;
+}
+export interface MaintenanceWindowSpec extends Record<string, unknown> {
+  matchers: WrittenMatcher[];
+  rrule?: string;
+  duration?: string | number;
+  zone?: string;
+}
+export interface InhibitionSpec extends Record<string, unknown> {
+  description?: string;
+  source: WrittenMatcher[];
+  target: WrittenMatcher[];
+  equal?: string[];
+}
+export type Inhibition = Omit<Manifest, "spec"> & { spec: InhibitionSpec };
+
+/** That an alert belongs, or belonged, to an incident, and which rule put it there. */
+export type Membership = Whole<"Membership">;
+
 /** A CloudEvent in structured mode. */
 export interface CloudEvent {
   specversion: string;

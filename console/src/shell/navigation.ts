@@ -2,7 +2,7 @@
 import type { IconName } from "../parts/Icon";
 
 export interface Place {
-  to: "/" | "/incidents" | "/alerts" | "/events" | "/silences" | "/policies" | "/workflows" | "/runs" | "/tickets" | "/integrations" | "/admin";
+  to: "/" | "/incidents" | "/alerts" | "/events" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/tickets" | "/integrations" | "/admin";
   /** Addresses under it count as this page. */
   under: string;
   label: string;
@@ -20,7 +20,7 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
       { to: "/incidents", under: "/incidents", label: "Incidents", icon: "incident", key: "i" },
       { to: "/alerts", under: "/alerts", label: "Alerts", icon: "alert", key: "a" },
       { to: "/events", under: "/events", label: "Events", icon: "event", key: "e" },
-      { to: "/silences", under: "/silences", label: "Silences", icon: "quiet", key: "s" },
+      { to: "/quiet", under: "/quiet", label: "Quiet", icon: "quiet", key: "q" },
     ],
   },
   {

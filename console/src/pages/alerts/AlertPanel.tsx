@@ -19,8 +19,13 @@ import { crossingText, worstText } from "../../parts/story";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { sinceOf, useFilters } from "../../shell/filters";
-import { NewSilence } from "../silences/NewSilence";
+import { NewSilence } from "../quiet/NewSilence";
+import { turnsOf } from "./history";
+import { Past } from "./Past";
+import { PolicyLink } from "../../parts/PolicyLink";
+import { Snooze } from "./Snooze";
 import { matchersFor } from "./view";
+import { WhyQuiet } from "./WhyQuiet";
 
 export default function AlertPanel() {
   const { id = "" } = useParams({ strict: false });
@@ -57,6 +62,7 @@ function Body({ alert }: { alert: Alert }) {
           {firing && alert.acknowledged_at && may("alert:acknowledge", alert.namespace) && (
             <button type="button" className="btn" disabled={command.isPending} onClick={() => command.mutate({ id: alert.id, verb: "unacknowledge" })}>Take the acknowledgement back</button>
           )}
+          {firing && may("alert:snooze", alert.namespace) && <Snooze alert={alert} />}
           {firing && may("silence:write", alert.namespace) && <button type="button" className="btn" onClick={() => setAsking("silence")}><Icon name="quiet" size="m" />Silence</button>}
           {firing && may("alert:resolve", alert.namespace) && <button type="button" className="btn" onClick={() => setAsking("resolve")}>Resolve</button>}
           {(runbook_url ?? runbook) && <ExternalLink url={runbook_url ?? runbook ?? ""}>Runbook</ExternalLink>}
@@ -64,18 +70,7 @@ function Body({ alert }: { alert: Alert }) {
         {command.error && <ErrorState error={command.error} />}
       </div>
 
-      {alert.quiet.length > 0 && (
-        <div className="panel-section stack" style={{ gap: 6 }}>
-          <h2 className="heading">Why it is quiet</h2>
-          {alert.quiet.map((quiet) => (
-            <div key={`${quiet.reason}-${quiet.by}`} className="row wrapping">
-              <ReasonChip code={quiet.reason} />
-              {quiet.reason === "silenced" ? <Link className="link mono" to="/silences" search={{ id: quiet.by }}>{quiet.by}</Link> : <span>{quiet.by}</span>}
-              <span className="dim3">since <RelativeTime at={quiet.since} suffix=" ago" />{quiet.until ? <>, until <RelativeTime at={quiet.until} /></> : ", with no end set"}</span>
-            </div>
-          ))}
-        </div>
-      )}
+      <WhyQuiet alert={alert} />
 
       <div className="panel-section">
         <Pairs
@@ -92,6 +87,7 @@ function Body({ alert }: { alert: Alert }) {
             ["Resolved", alert.resolved_at ? <span key="v"><ReasonChip code={alert.resolved_by ?? "recovery"} /> <RelativeTime at={alert.resolved_at} suffix=" ago" /></span> : null],
             ["Resolves by itself", firing && alert.deadline_at ? <span key="d"><RelativeTime at={alert.deadline_at} /> unless repeated</span> : null],
             ["Opened again", alert.reopened > 0 ? `${String(alert.reopened)} times` : null],
+            ["Comes and goes", turnsOf(alert.turns) > 1 ? `${String(turnsOf(alert.turns))} of its last 20 states were changes${alert.quiet.some((quiet) => quiet.reason === "flapping") ? ": it flaps" : ""}` : null],
             ["Category", alert.category],
             ["Type", <span key="t" className="mono">{alert.type}</span>],
             ["Source", <span key="o" className="mono">{alert.source}</span>],
@@ -110,6 +106,7 @@ function Body({ alert }: { alert: Alert }) {
         </div>
       )}
 
+      <Past alert={alert} />
       {alert.crossing?.metric && <Measured alert={alert} />}
       <Decisions alert={alert} />
       <History alert={alert} />
@@ -168,13 +165,6 @@ function Decisions({ alert }: { alert: Alert }) {
       ))}
     </div>
   );
-}
-
-export function PolicyLink({ policy }: { policy: string }) {
-  const [path = "", generation] = policy.split("@");
-  const [namespace = "", name = ""] = path.split("/");
-  if (name === "") return <span>{policy}</span>;
-  return <span><Link className="link" to="/policies/$namespace/$name" params={{ namespace, name }}>{path}</Link>{generation ? ` gen ${generation}` : ""} </span>;
 }
 
 function History({ alert }: { alert: Alert }) {

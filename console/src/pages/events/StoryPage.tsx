@@ -5,7 +5,7 @@ import { lazy, Suspense, useMemo, useState, type ReactNode } from "react";
 
 import { useDetail } from "../../data/lists";
 import type { JournalEvent, Story, StoryNode } from "../../data/types";
-import { PolicyLink } from "../alerts/AlertPanel";
+import { PolicyLink } from "../../parts/PolicyLink";
 import { Card } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { plural } from "../../parts/format";

@@ -7,18 +7,17 @@ import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "..
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Alert, Decision, Fact, Incident, Run, Ticket } from "../../data/types";
+import type { Decision, Fact, Incident, Run, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
-import { DataTable, type Column } from "../../parts/DataTable";
 import { plural, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
-import { alertState, DecisionChip, edge, PriorityTag, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
+import { DecisionChip, PriorityTag, ReasonChip, SeverityMark, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
-import { crossingText, worstText } from "../../parts/story";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { NewTicket } from "../tickets/NewTicket";
+import { Members, Merged } from "./Members";
 import { actsOf, openFor, respondedAfter } from "./view";
 
 export default function IncidentPage() {
@@ -71,10 +70,11 @@ function View({ incident }: { incident: Incident }) {
         </div>
       </div>
       {command.error && asking === null && <ErrorState error={command.error} />}
+      <Merged incident={incident} />
       <Figures incident={incident} />
       <div className="columns">
         <div>
-          <Alerts incident={incident} />
+          <Members incident={incident} />
           <div className="halves">
             <Runs incident={incident} />
             <Tickets incident={incident} />
@@ -113,54 +113,6 @@ function Figures({ incident }: { incident: Incident }) {
       <div><span className="eyebrow">Service</span><b>{incident.service ?? "none"}</b></div>
       <div><span className="eyebrow">Why {incident.priority}</span><span className="t12 dim" style={{ display: "block" }} title={incident.priority_reason}>{incident.priority_reason}</span></div>
     </section>
-  );
-}
-
-const ALERT_COLUMNS: readonly Column<Alert>[] = [
-  {
-    id: "title", head: "Alert", className: (row) => edge(row.severity, alertState(row)),
-    cell: (row) => (
-      <>
-        <span className="row">
-          <SeverityShape severity={row.severity} />
-          <Link to="/alerts/$id" params={{ id: row.id }} className="cut med">{row.title}</Link>
-        </span>
-        <Worst alert={row} />
-      </>
-    ),
-  },
-  { id: "resource", head: "Resource", width: "22%", cell: (row) => <span className="dim">{row.resource}</span> },
-  { id: "crossing", head: "Measured", width: "20%", cell: (row) => <span className="dim3">{crossingText(row.crossing)}</span> },
-  { id: "count", head: "Count", width: "64px", num: true, cell: (row) => row.count },
-  { id: "state", head: "State", width: "116px", cell: (row) => <StateMark state={alertState(row)} /> },
-];
-
-/** What the alert's present severity hides: that it has been worse. */
-function Worst({ alert }: { alert: Alert }) {
-  const text = worstText(alert, useNow());
-  return text === "" ? null : <span className="second t12 dim3" title={alert.peak?.title}>Worst: {text}</span>;
-}
-
-function Alerts({ incident }: { incident: Incident }) {
-  const alerts = useDetail<Page<Alert>>("incidents", incident.id, "alerts");
-  return (
-    <Card title="Alerts" scope={plural(incident.alerts_total, "alert")} className="clip">
-      <Loaded query={alerts} what="alerts">
-        {(page) => (
-          <DataTable
-            label="Alerts of the incident" two={page.items.some((alert) => worstText(alert, 0) !== "")} rows={page.items} columns={ALERT_COLUMNS} rowKey={(row) => row.id} empty={<EmptyState title="No alert belongs to it" />}
-            card={(row) => (
-              <Link to="/alerts/$id" params={{ id: row.id }} className={`card-row ${edge(row.severity, alertState(row))}`}>
-                <span className="row"><SeverityMark severity={row.severity} /><span className="end"><StateMark state={alertState(row)} /></span></span>
-                <span className="title">{row.title}</span>
-                <span className="t12 dim3">{[row.resource, crossingText(row.crossing)].filter(Boolean).join(" · ")}</span>
-                <Worst alert={row} />
-              </Link>
-            )}
-          />
-        )}
-      </Loaded>
-    </Card>
   );
 }
 

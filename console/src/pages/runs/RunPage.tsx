@@ -16,7 +16,7 @@ import { ErrorState, Loaded, Loading } from "../../parts/states";
 import { Clock, RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { useFilters } from "../../shell/filters";
-import { PolicyLink } from "../alerts/AlertPanel";
+import { PolicyLink } from "../../parts/PolicyLink";
 import { barOf, progress, startedBy, TONES, whyNot } from "./view";
 
 export default function RunPage() {

@@ -1,10 +1,15 @@
-/** A new silence: what it matches, how long, and why. */
+/** A silence, new or changed: what it matches, how long, why, and what fires now that it is about. */
 import { Modal, Select, TextInput } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useState } from "react";
 
 import { useCreateSilence, type NewSilence as Draft } from "../../data/commands";
+import type { Silence } from "../../data/types";
 import { Icon } from "../../parts/Icon";
 import { ErrorState } from "../../parts/states";
+import { RelativeTime } from "../../parts/time";
+import { MatchPreview } from "./Matches";
+import { operator } from "./view";
 
 type Matcher = Draft["matchers"][number];
 
@@ -13,34 +18,53 @@ const HOURS = [
   { value: "24", label: "1 day" }, { value: "168", label: "7 days" },
 ];
 
-export function operator(matcher: Matcher): string {
-  return `${matcher.is_equal ? "=" : "!"}${matcher.is_regex ? "~" : matcher.is_equal ? "" : "="}`;
+/** Typing waits this long before the server is asked what the matchers are about. */
+const TYPING_MS = 300;
+
+interface Props {
+  onClose: () => void;
+  matchers: readonly Matcher[];
+  namespace: string;
+  /** The silence that is changed; without one, it is a new one. */
+  from?: Silence;
+  /** Changed matchers make another silence, with an id of its own. */
+  onSet?: (silence: Silence) => void;
 }
 
-export function NewSilence({ opened, onClose, matchers, namespace }: { opened: boolean; onClose: () => void; matchers: readonly Matcher[]; namespace: string }) {
+export function NewSilence({ opened, ...props }: Props & { opened: boolean }) {
   return (
-    <Modal opened={opened} onClose={onClose} title="New silence" size={560}>
-      {opened && <Form onClose={onClose} matchers={matchers} namespace={namespace} />}
+    <Modal opened={opened} onClose={props.onClose} title={props.from ? "Change the silence" : "New silence"} size={560}>
+      {opened && <Form {...props} />}
     </Modal>
   );
 }
 
-function Form({ onClose, matchers: given, namespace }: { onClose: () => void; matchers: readonly Matcher[]; namespace: string }) {
+function Form({ onClose, matchers: given, namespace, from, onSet }: Props) {
   const create = useCreateSilence();
   const [matchers, setMatchers] = useState<readonly Matcher[]>(given);
-  const [hours, setHours] = useState("1");
-  const [comment, setComment] = useState("");
+  const [hours, setHours] = useState(from && from.state !== "expired" ? "" : "1");
+  const [comment, setComment] = useState(from?.comment ?? "");
+  const [asked] = useDebouncedValue(matchers, TYPING_MS);
   const change = (at: number, next: Partial<Matcher>): void => setMatchers(matchers.map((matcher, index) => (index === at ? { ...matcher, ...next } : matcher)));
-  const valid = matchers.length > 0 && matchers.every((matcher) => matcher.name.trim() !== "") && comment.trim() !== "";
+  const complete = (all: readonly Matcher[]): boolean => all.length > 0 && all.every((matcher) => matcher.name.trim() !== "") && all.some((matcher) => matcher.value !== "");
+  const valid = complete(matchers) && comment.trim() !== "";
   return (
     <form
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
         const start = new Date();
+        const times = from && hours === ""
+          ? { starts_at: from.starts_at, ends_at: from.ends_at }
+          : { starts_at: from?.state === "active" ? from.starts_at : start.toISOString(), ends_at: new Date(start.getTime() + Number(hours) * 3_600_000).toISOString() };
         create.mutate(
-          { matchers: [...matchers], comment: comment.trim(), namespace, starts_at: start.toISOString(), ends_at: new Date(start.getTime() + Number(hours) * 3_600_000).toISOString() },
-          { onSuccess: onClose },
+          { matchers: [...matchers], comment: comment.trim(), namespace, ...times, ...(from ? { id: from.id } : {}) },
+          {
+            onSuccess: (silence) => {
+              onSet?.(silence);
+              onClose();
+            },
+          },
         );
       }}
     >
@@ -62,11 +86,18 @@ function Form({ onClose, matchers: given, namespace }: { onClose: () => void; ma
         ))}
         <div><button type="button" className="btn small" onClick={() => setMatchers([...matchers, { name: "", value: "", is_regex: false, is_equal: true }])}><Icon name="plus" size="s" />Matcher</button></div>
       </fieldset>
-      <Select label="For" data={HOURS} value={hours} onChange={(value) => setHours(value ?? "1")} allowDeselect={false} />
+      <section className="code boxed" style={{ font: "inherit", whiteSpace: "normal", maxHeight: 200 }} aria-label="What it is about" aria-live="polite" tabIndex={0}>
+        <MatchPreview matchers={asked} namespace={namespace} complete={complete(asked)} />
+      </section>
+      <Select
+        label={from ? "From now, for" : "For"} data={from && from.state !== "expired" ? [{ value: "", label: "as long as it was to be" }, ...HOURS] : HOURS} value={hours}
+        onChange={(value) => setHours(value ?? "1")} allowDeselect={false}
+      />
+      {from && hours === "" && <p className="dim3 t12">It ends <RelativeTime at={from.ends_at} />.</p>}
       <TextInput label="Why" required withAsterisk={false} placeholder="What is being done meanwhile" value={comment} onChange={(event) => setComment(event.currentTarget.value)} />
       {create.error && <ErrorState error={create.error} />}
       <div className="row">
-        <button type="submit" className="btn primary" disabled={!valid || create.isPending}>Silence</button>
+        <button type="submit" className="btn primary" disabled={!valid || create.isPending}>{from ? "Change" : "Silence"}</button>
         <button type="button" className="btn" onClick={onClose}>Cancel</button>
       </div>
     </form>
