@@ -71,6 +71,7 @@ function Body({ alert }: { alert: Alert }) {
       </div>
 
       <WhyQuiet alert={alert} />
+      <Past alert={alert} />
 
       <div className="panel-section">
         <Pairs
@@ -106,7 +107,6 @@ function Body({ alert }: { alert: Alert }) {
         </div>
       )}
 
-      <Past alert={alert} />
       {alert.crossing?.metric && <Measured alert={alert} />}
       <Decisions alert={alert} />
       <History alert={alert} />

@@ -18,12 +18,11 @@ export function Snooze({ alert }: { alert: Alert }) {
   const until = (at: Date): void => snooze.mutate({ id: alert.id, until: at.toISOString() });
   return (
     <>
-      <Menu position="bottom-start" width={240}>
+      <Menu position="bottom-start" width={240} withInitialFocusPlaceholder={false}>
         <Menu.Target><button type="button" className="btn" disabled={snooze.isPending}><Icon name="clock" size="m" />{snoozed ? "Snooze anew" : "Snooze"}<Icon name="down" size="s" /></button></Menu.Target>
         <Menu.Dropdown>
-          <Menu.Label>Nobody is told of it for</Menu.Label>
-          <Menu.Item onClick={() => until(new Date(Date.now() + HOUR_MS))}>1 hour</Menu.Item>
-          <Menu.Item onClick={() => until(new Date(Date.now() + 4 * HOUR_MS))}>4 hours</Menu.Item>
+                    <Menu.Item onClick={() => until(new Date(Date.now() + HOUR_MS))}>For 1 hour</Menu.Item>
+          <Menu.Item onClick={() => until(new Date(Date.now() + 4 * HOUR_MS))}>For 4 hours</Menu.Item>
           <Menu.Item onClick={() => until(nextMorning(new Date()))}>Until tomorrow 08:00</Menu.Item>
           <Menu.Item onClick={() => setAsking(true)}>Until another time …</Menu.Item>
         </Menu.Dropdown>

@@ -27,7 +27,7 @@ export function WhyQuiet({ alert }: { alert: Alert }) {
               <span className="med">{text}</span>
               {quiet.until
                 ? <span>until <time dateTime={quiet.until} title={exact(quiet.until)}>{moment(quiet.until, now)}</time> <span className="dim3">(<RelativeTime at={quiet.until} />)</span></span>
-                : <span className="dim3">with no end set</span>}
+                : <span>{quiet.reason === "inhibited" ? "until that one ends" : "with no end set"}</span>}
               {quiet.reason === "snoozed" && may("alert:snooze", alert.namespace) && (
                 <button type="button" className="btn small end" disabled={command.isPending} onClick={() => command.mutate({ id: alert.id, verb: "unsnooze" })}>Unsnooze</button>
               )}

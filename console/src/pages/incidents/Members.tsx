@@ -45,6 +45,9 @@ function RoleMark({ role }: { role: Membership["role"] }) {
   return <span className={role === "cause" ? "role cause" : "role"} title={ROLES[role].title}><Icon name={ROLES[role].icon} size="s" />{ROLES[role].word}</span>;
 }
 
+/** Whether a person put it there; of rules, `by` is who sent the event. */
+const byHand = (membership: Membership): boolean => membership.rule === "manual" || membership.by.startsWith("user:");
+
 function Why({ membership }: { membership: Membership | undefined }) {
   if (!membership) return <span className="dim3">not known</span>;
   return (
@@ -52,7 +55,7 @@ function Why({ membership }: { membership: Membership | undefined }) {
       <span className="row">
         <RoleMark role={membership.role} />
         <ReasonChip code={membership.rule} />
-        {membership.by.startsWith("user:") && <span className="dim3 cut">by {nameOf(membership.by)}</span>}
+        {byHand(membership) && <span className="dim3 cut">by {nameOf(membership.by)}</span>}
       </span>
       <span className="second" title={membership.reason}>{membership.reason}</span>
     </>
@@ -96,7 +99,7 @@ function Gone({ gone }: { gone: readonly Membership[] }) {
             <span>{one.left_for ? <>to <Link className="link mono" to="/incidents/$id" params={{ id: one.left_for }}>{one.left_for}</Link></> : "stands alone"}</span>
             <ReasonChip code={one.rule} />
             <span className="dim3 wrap">{one.reason}</span>
-            <span className="end dim3">{nameOf(one.by)}, <RelativeTime at={one.left_at} suffix=" ago" /></span>
+            <span className="end dim3">{byHand(one) && <>{nameOf(one.by)}, </>}<RelativeTime at={one.left_at} suffix=" ago" /></span>
           </li>
         ))}
       </ul>

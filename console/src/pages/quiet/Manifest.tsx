@@ -18,7 +18,7 @@ export function ManifestSection({ kind, namespace, name }: { kind: "MaintenanceW
               <span className="end"><CopyButton text={document(kind, manifest)} label="Copy as YAML" /></span>
             </div>
             <p className="dim3 t12">gen {manifest.generation}, <RelativeTime at={manifest.updated_at} suffix=" ago" /> by {manifest.applied_by}. To change it, edit the file and <span className="mono">oncue apply</span> it.</p>
-            <div className="code boxed" style={{ maxHeight: "none" }}><Yaml text={document(kind, manifest)} label={`${name} as YAML`} /></div>
+            <div className="aside"><Yaml text={document(kind, manifest)} label={`${name} as YAML`} /></div>
           </>
         )}
       </Loaded>

@@ -86,7 +86,7 @@ function Form({ onClose, matchers: given, namespace, from, onSet }: Props) {
         ))}
         <div><button type="button" className="btn small" onClick={() => setMatchers([...matchers, { name: "", value: "", is_regex: false, is_equal: true }])}><Icon name="plus" size="s" />Matcher</button></div>
       </fieldset>
-      <section className="code boxed" style={{ font: "inherit", whiteSpace: "normal", maxHeight: 200 }} aria-label="What it is about" aria-live="polite" tabIndex={0}>
+      <section className="aside" aria-label="What it is about" aria-live="polite" tabIndex={0}>
         <MatchPreview matchers={asked} namespace={namespace} complete={complete(asked)} />
       </section>
       <Select

@@ -30,7 +30,7 @@ export default function QuietPage() {
     <>
       <div className="page-head">
         <div><h1 className="place">Quiet</h1><p className="dim">Nothing is dropped: what is quiet calls nobody, and says why. <HelpLink page="how-to/quiet.md">Which one for what</HelpLink></p></div>
-        <div className="actions">{tab === "silences" && may("silence:write") && <button type="button" className="btn primary" onClick={() => setAdding(true)}><Icon name="plus" size="m" />New silence</button>}</div>
+        {tab === "silences" && may("silence:write") && <div className="actions"><button type="button" className="btn primary" onClick={() => setAdding(true)}><Icon name="plus" size="m" />New silence</button></div>}
       </div>
       <Tabs label="Quiet" to="/quiet/$tab" tabs={TABS} current={tab} />
     </>

@@ -31,7 +31,7 @@ export function reasonText(quiet: Pick<Quiet, "reason" | "by">): { text: string;
   switch (quiet.reason) {
     case "silenced": return { text: "A silence is about it", then: told };
     case "maintenance": return { text: "A maintenance window is open", then: told };
-    case "inhibited": return { text: "Another alert that fires explains it", then: `when that one ends, ${told.replace(" then", "")}` };
+    case "inhibited": return { text: "Another alert that fires explains it", then: told };
     case "snoozed": return { text: `${nameOf(quiet.by) || "Someone"} snoozed it`, then: "people are told again then" };
     case "transient_wait": return { text: "It may go away by itself", then: "people are told then" };
     case "late": return { text: "It was reported late, and may be over", then: "people are told then" };
