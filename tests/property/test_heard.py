@@ -41,6 +41,8 @@ def holds(story: Story, _: random.Random) -> None:
             incident = state.incidents.get(alert.incident or "")
             assert incident is not None, alert
             assert incident.state in OPEN, (alert.id, incident.id, incident.state)
+        if alert.state == "resolved" and not any(reason.reason == "flapping" for reason in alert.quiet):
+            assert f"alert.forget/{alert.id}" in state.timers.by_key, alert
         due = [reason.until for reason in alert.quiet if reason.until is not None]
         assert all(until > state.now for until in due) or alert.state == "resolved", alert.quiet
 

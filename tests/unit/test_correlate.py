@@ -231,6 +231,23 @@ def test_incidents_are_merged_by_hand_and_no_rule_touches_them_then(story: Story
     assert invoices in open_incidents(story) and alone in open_incidents(story)
 
 
+def test_tickets_and_runs_follow_their_incident_into_the_one_that_it_is_part_of(story: Story) -> None:
+    steps = [
+        {"id": "look", "uses": "http.request", "with": {"url": "https://a.example"}},
+        {"id": "say", "uses": "incident.comment", "with": {"text": "looked"}},
+    ]
+    story.apply("Workflow", "look", {"steps": steps})
+    orders, invoices = two_apart(story)
+    run = story.send("oncue.command.run.start", {"workflow": "look", "incident": invoices})
+    ticket = story.send("oncue.command.ticket.create", {"title": "invoices", "incident": invoices})
+    story.send("oncue.command.incident.merge", {"incident": orders, "incidents": [invoices]})
+    assert story.state.tickets[ticket["id"]].incident == orders
+    (look,) = (one.id for one in story.state.effects.values() if one.run == run["id"])
+    story.result(effect=look)
+    assert "run.succeeded" in story.new()
+    assert story.of("incident.commented")[-1]["on_id"] == orders
+
+
 def test_alerts_move_split_off_and_stand_alone_by_hand(story: Story) -> None:
     incident = fails(story, "db")
     for check in ("a", "b", "c"):

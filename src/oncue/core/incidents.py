@@ -184,6 +184,13 @@ def absorb(tx: Tx, into: Incident, other: Incident, reason: str) -> None:
     tx.touch(other)
     for id in sorted(tx.state.members[other.id]):
         _transfer(tx, tx.state.alerts[id], other, into, "merge", reason)
+    for kind, ids in (("ticket", other.tickets), ("run", other.runs)):
+        for id in ids:
+            one = tx.state.entities[kind].get(id)
+            if one is not None:
+                tx.touch(one)
+                one.incident = into.id
+                tx.save(kind, one)
     into.told = tuple(dict.fromkeys((*into.told, *other.told)))
     into.tickets = tuple(dict.fromkeys((*into.tickets, *other.tickets)))
     into.runs = tuple(dict.fromkeys((*into.runs, *other.runs)))
