@@ -91,7 +91,7 @@ export type Story = Whole<"Story", { nodes: StoryNode[]; edges: StoryEdge[] }>;
 
 export type NearMiss = Whole<"NearMiss">;
 export type Policy = Whole<"PolicyView", { stats: Whole<"PolicyStats", { near_misses: NearMiss[] }> }>;
-export type PolicyWindow = Whole<"Contents", { parts: Whole<"Part">[] }>;
+export type PolicyWindow = Whole<"Contents", { parts: Whole<"conditions_contents_Part">[] }>;
 export type Service = Whole<"ServiceView", { severity: Severity }>;
 export type Manifest = Whole<"Manifest", { spec: Record<string, unknown> }>;
 export type MonitorState = Whole<"MonitorState">;
