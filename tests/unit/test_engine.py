@@ -709,3 +709,21 @@ def test_what_merely_repeats_is_taken_together_until_a_repeat_is_news(story: Sto
     assert story.engine.repeats(outlines, [body, body], 0, 2, "default", soon, story.batch)[0] == 2
     late = soon + deduplicate.AGAIN
     assert story.engine.repeats(outlines, [body, body], 0, 2, "default", late, story.batch) == (0, [])
+
+
+@pytest.mark.parametrize("condition", [{}, {"condition": {"for": "5m"}}], ids=["at once", "lasting"])
+def test_an_alert_whose_fingerprint_a_policy_gave_ends_with_the_recovery(
+    story: Story, condition: dict[str, Any]
+) -> None:
+    match: dict[str, Any] = {"types": ["disk.full"], "severities": ["major"]}
+    alert_shape: dict[str, Any] = {"fingerprint": "on ${event.service}"}
+    story.apply("Policy", "cluster", {"match": match, "alert": alert_shape, **condition})
+    story.problem(resource="db-1", service="shop")
+    story.wait("5m")
+    (alert,) = story.state.alerts.values()
+    assert (alert.fingerprint, alert.state) == ("on shop", "firing")
+    story.clear(resource="db-2", service="other")
+    assert alert.state == "firing"
+    story.clear(resource="db-1", service="shop")
+    assert (alert.state, alert.resolved_by) == ("resolved", "recovery")
+    assert not story.state.windows

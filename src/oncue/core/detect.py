@@ -59,6 +59,27 @@ def immediate(tx: Tx, seen: Seen) -> list[Finding]:
     ]
 
 
+def renaming(tx: Tx, seen: Seen) -> list[Policy]:
+    """Policies that give the alerts of such events a fingerprint of their own. What a recovery need not say again, as how
+    bad it was, is not asked.
+    """
+    found = []
+    for windowed in (False, True):
+        bucket = tx.state.policies.bucket(seen.namespace, seen.type, windowed)
+        if bucket is not EMPTY:
+            found += [
+                policy
+                for policy in bucket.candidates(seen.resource, seen.service, seen.labels)
+                if policy.about_event
+                and policy.alert is not None
+                and policy.alert.fingerprint is not None
+                and policy.selects(
+                    min(policy.severities, default=None), seen.resource, seen.service, seen.event.source, seen.labels
+                )
+            ]
+    return found
+
+
 def windowed(tx: Tx, seen: Seen) -> list[Finding]:
     """Policies with a condition over time that the event concerns, their windows brought up to date."""
     bucket = tx.state.policies.bucket(seen.namespace, seen.type, True)

@@ -498,6 +498,9 @@ class Engine:
             self._resolve(alert, "recovery")
         else:
             detect.recovered(tx, seen.namespace, seen.fingerprint)
+        for other in shape.renamed(tx, seen):
+            if other.state == "firing":
+                self._resolve(other, "recovery")
         for finding in detect.immediate(tx, seen):
             if respond.guard(tx, finding, seen):
                 respond.respond(tx, finding, seen, None)

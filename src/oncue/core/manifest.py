@@ -55,7 +55,7 @@ class AlertShape(Spec, kw_only=True, frozen=True):
     description: str | None = None
     runbook: str | None = None
     fingerprint: str | None = None
-    """What makes two problems the same alert; by default resource and check."""
+    """What makes two problems the same alert; by default resource and check. The recovery of one of them ends it."""
     resource: str | None = None
     service: str | None = None
     labels: dict[str, str] = {}

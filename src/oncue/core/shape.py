@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from oncue.core import event as events
-from oncue.core.alert import Crossing
+from oncue.core.alert import Alert, Crossing
 from oncue.core.conditions.finding import Finding
-from oncue.core.detect import policy_fingerprint
+from oncue.core.detect import policy_fingerprint, renaming
 from oncue.core.duration import seconds
 from oncue.core.expression import Failed, render, spoken
 from oncue.core.normalise import Seen
@@ -81,6 +81,20 @@ def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
         # What a condition has kept until now came when it came.
         asked.late = _lateness(tx, event.time, shapers)
     return asked
+
+
+def renamed(tx: Tx, seen: Seen) -> list[Alert]:
+    """The firing alerts that the event's recovery ends by a fingerprint that a policy gave them."""
+    found: list[Alert] = []
+    for policy in renaming(tx, seen):
+        assert policy.alert is not None
+        fingerprint = _said(policy.alert.fingerprint, seen.scope_with(value=None, limit=None), [], 255)
+        alert = tx.state.alert_of.get((seen.namespace, fingerprint)) if fingerprint is not None else None
+        if alert is None or alert.state != "firing" or alert in found:
+            continue
+        if policy.id in [version.rpartition("@")[0] for version in alert.policies]:
+            found.append(alert)
+    return found
 
 
 def _lateness(tx: Tx, time: str, shapers: list[Finding]) -> timedelta | None:
