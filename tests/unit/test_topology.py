@@ -155,6 +155,13 @@ def test_many_that_are_called_alike_or_part_of_one_network_cost_no_more_each() -
     assert len(topology) == 0
 
 
+def test_no_alias_takes_the_place_of_what_is_named_with_its_kind() -> None:
+    topology = of(manifest("Service", "shop"), manifest("Resource", "db"), manifest("Resource", "db-2"))
+    topology.put(manifest("Resource", "a", aliases=["service:shop", "resource:db"]))
+    found = [topology.node("default", name) for name in ("service:shop", "resource:db", "a")]
+    assert [one.id for one in found if one is not None] == ["service:shop", "resource:db", "resource:a"]
+
+
 def test_an_alias_that_is_its_own_id_does_no_harm() -> None:
     topology = of(manifest("Resource", "db", aliases=["resource:db"]))
     topology.put(manifest("Resource", "db"))

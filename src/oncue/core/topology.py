@@ -139,7 +139,7 @@ class Topology:
         self._nodes[(space, node.id)] = node
         for name in node.names:
             known = self._called.get((space, name), ())
-            # A resource before a service, and its own name before another's alias.
+            # Who has it for an id, whatever others call themselves; a resource before a service, and its own name before another's alias.
             self._called[(space, name)] = tuple(sorted({*known, node.id}, key=lambda id: _precedence(id, name)))
         for link in node.links:
             self._said.setdefault((space, link.target), {})[(node.id, link.relation)] = None
@@ -336,9 +336,9 @@ def _without(rows: dict[tuple[str, str], dict[One, None]], key: tuple[str, str],
         del rows[key]
 
 
-def _precedence(id: str, name: str) -> tuple[bool, bool, str]:
+def _precedence(id: str, name: str) -> tuple[bool, bool, bool, str]:
     kind, _, own = id.partition(":")
-    return kind != "resource", own != name, id
+    return id != name, kind != "resource", own != name, id
 
 
 def _node(manifest: Manifest) -> Node:
