@@ -163,3 +163,15 @@ def test_an_inventory_is_applied_in_batches_and_a_refusal_says_what_is_in_force(
     assert refused.returncode == 1
     assert "there is no Team nobody" in refused.stderr
     assert f"applied 500 of 702; those from {file}:502 to {file}:703 were refused" in refused.stderr
+
+
+def test_an_alert_that_names_a_service_as_its_resource_counts_once_there(server: Server) -> None:
+    content = "apiVersion: oncue/v1\nkind: Service\nmetadata: {name: billing, namespace: bills}\nspec: {}\n"
+    assert server.client.post("/api/v1/manifests", content=content).status_code == 200
+    server.emit(
+        event(namespace="bills", resource="billing", severity="major"),
+        event(namespace="bills", resource="billing", service="billing", check="other", severity="minor"),
+        event(namespace="bills", resource="bill-1", service="billing", severity="minor"),
+    )
+    place = eventually(lambda: get(server, "topology", namespace="bills")["items"], what="the service")[0]
+    assert (place["alerts_firing"], place["severity"]) == (3, "major")

@@ -15,7 +15,8 @@ from oncue.store.schema import entity
 CHUNK: Final = 500
 
 Firing = dict[tuple[str, str], tuple[str, int]]
-"""(`resource` or `service`, its name) to the worst severity of its audible firing alerts, and how many fire."""
+"""(`resource` or `service`, its name) to the worst severity of its audible firing alerts, and how many fire; `alone` are
+those about a resource that are not at the same time about a service of its name."""
 
 
 class Place(msgspec.Struct, kw_only=True):
@@ -77,12 +78,17 @@ def edges(topology: Topology, nodes: Iterable[Node]) -> list[EdgeView]:
 def fill(connection: Connection, namespace: str, shown: Iterable[Place]) -> None:
     """Say of each place of a namespace what fires there."""
     places = list(shown)
+    called = {name for one in places if one.kind == "Resource" for name in (one.name, *one.aliases)}
     resources = {name for one in places for name in (one.name, one.id, *one.aliases)}
     firing = _firing(connection, namespace, "resource", sorted(resources))
     firing |= _firing(connection, namespace, "service", sorted({one.name for one in places if one.kind == "Service"}))
     for one in places:
-        names = [("service", one.name)] if one.kind == "Service" else []
-        names += [("resource", name) for name in (one.name, one.id, *one.aliases) if one.kind == "Resource"]
+        if one.kind == "Resource":
+            names = [("resource", name) for name in (one.name, one.id, *one.aliases)]
+        else:
+            # What is about a service may name it as the resource, unless there is a resource of that name.
+            names = [("service", one.name), ("alone", one.id)]
+            names += [("alone", one.name)] if one.name not in called else []
         for key in names:
             severity, count = firing.get(key, ("clear", 0))
             one.severity = max(one.severity, severity, key=RANK.__getitem__)
@@ -92,20 +98,24 @@ def fill(connection: Connection, namespace: str, shown: Iterable[Place]) -> None
 def _firing(connection: Connection, namespace: str, column: Literal["resource", "service"], names: list[str]) -> Firing:
     quiet = is_quiet()
     of: Any = entity.c[column]
+    alone = func.coalesce(entity.c.service, "") != entity.c.resource
     found: Firing = {}
     for first in range(0, len(names), CHUNK):
         for row in connection.execute(
-            select(of.label("name"), entity.c.severity, quiet.label("quiet"), func.count().label("n"))
+            select(
+                of.label("name"), entity.c.severity, quiet.label("quiet"), alone.label("alone"), func.count().label("n")
+            )
             .where(
                 entity.c.kind == "alert",
                 entity.c.state == "firing",
                 entity.c.namespace == namespace,
                 of.in_(names[first : first + CHUNK]),
             )
-            .group_by(of, entity.c.severity, quiet)
+            .group_by(of, entity.c.severity, quiet, alone)
         ):
-            worst, count = found.get((column, row.name), ("clear", 0))
-            if not row.quiet and RANK.get(row.severity or "", 0) > RANK[worst]:
-                worst = row.severity
-            found[(column, row.name)] = (worst, count + row.n)
+            for key in (column, "alone") if row.alone and column == "resource" else (column,):
+                worst, count = found.get((key, row.name), ("clear", 0))
+                if not row.quiet and RANK.get(row.severity or "", 0) > RANK[worst]:
+                    worst = row.severity
+                found[(key, row.name)] = (worst, count + row.n)
     return found
