@@ -38,6 +38,11 @@ describe("entryOf", () => {
     expect(entryOf(fact("oncue.policy.failed", { policy: "default/a", generation: 3, reason: "response_failed", detail: "workflow.not_found: x" })))
       .toMatchObject({ text: "Policy default/a fired, but its response failed", code: "response_failed", detail: "gen 3, workflow.not_found: x", not: false, failed: true, milestone: true });
   });
+  it("says where an incident and its alerts went", () => {
+    expect(entryOf(fact("oncue.incident.merged", { id: "INC-2", merged_into: "INC-1" }))).toMatchObject({ text: "INC-2 became part of INC-1", milestone: true });
+    expect(entryOf(fact("oncue.incident.alert_removed", { incident: "INC-2", left_for: "INC-1", rule: "manual", reason: "Not the same" })))
+      .toMatchObject({ text: "An alert left INC-2 for INC-1", code: "manual", detail: "Not the same" });
+  });
   it("quotes a comment", () => {
     expect(entryOf(fact("oncue.incident.commented", { by: "basis-1", text: "Looking" }))).toMatchObject({ text: "basis-1", said: "Looking" });
   });

@@ -89,6 +89,10 @@ function incidentEntry(verb: string, data: Data): Partial<Entry> {
     }
     case "alert_added":
       return { text: `An alert joined ${text(data["incident"])}`.trim(), code: text(data["rule"]) || null, detail: text(data["reason"]) };
+    case "alert_removed":
+      return { text: `An alert left ${text(data["incident"])}${data["left_for"] ? ` for ${text(data["left_for"])}` : ""}`, code: text(data["rule"]) || null, detail: text(data["reason"]) };
+    case "merged":
+      return { text: `${text(data["id"])} became part of ${text(data["merged_into"])}`, icon: "link", milestone: true };
     default:
       return { text: sentence(verb), milestone: verb === "reopened" || verb === "closed", detail: text(data["reason"]) };
   }

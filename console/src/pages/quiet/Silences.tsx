@@ -115,7 +115,7 @@ function Panel({ id, onClose, onEnd, onSet }: { id: string; onClose: () => void;
                 entries={[
                   ["Matches", <span key="m" className="mono wrap">{matchersText(silence.matchers)}</span>],
                   ["By", nameOf(silence.created_by)],
-                  ["From", <RelativeTime key="f" at={silence.starts_at} />],
+                  ["From", <RelativeTime key="f" at={silence.starts_at} suffix={Date.parse(silence.starts_at) > Date.now() ? "" : " ago"} />],
                   ["Until", <RelativeTime key="u" at={silence.ends_at} />],
                   ["Namespace", silence.namespace],
                   ["Id", <span key="i" className="mono">{silence.id}</span>],
