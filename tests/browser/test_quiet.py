@@ -150,8 +150,10 @@ def test_a_snooze_until_a_date_keeps_its_reason(quiet: Server, open_page: Open) 
 
 
 def test_an_alerts_past_is_drawn_and_told_as_a_table(quiet: Server, open_page: Open) -> None:
-    for severity, value in (("warning", 85), ("critical", 97)):
-        alert = _alert(quiet, "past-1", severity=severity, data={"value": value, "limit": 80, "unit": "%"})
+    def measured(severity: str, value: int) -> str:
+        return _alert(quiet, "past-1", severity=severity, data={"value": value, "limit": 80, "unit": "%"})
+
+    assert measured("warning", 85) == (alert := measured("critical", 97))
     page = open_page(quiet, f"/alerts/{alert}")
     expect(page.get_by_role("img", name="From warning to critical in 2 changes")).to_be_visible()
     page.get_by_text("2 changes as a table").click()
@@ -240,9 +242,9 @@ def test_incidents_that_became_one_lead_to_each_other(quiet: Server, open_page: 
     expect(page.locator(".live[data-state=live]")).to_be_visible()
     merged = quiet.client.post(f"/api/v1/incidents/{into}/merge", json={"incidents": [other], "reason": "One fault"})
     assert merged.status_code == 200, merged.text
-    page.get_by_role("note").get_by_role("link", name=into).click()
+    page.get_by_role("note").get_by_role("link", name=into, exact=True).click()
     expect(page.get_by_role("heading", name="About apart-1")).to_be_visible()
     expect(page.get_by_text("1 incident became part of it")).to_be_visible()
     expect(page.get_by_role("row").filter(has_text="About apart-2")).to_contain_text("One fault")
-    page.get_by_role("link", name=other).click()
+    page.get_by_role("link", name=other, exact=True).click()
     expect(page.get_by_text("Work goes on there.")).to_be_visible()
