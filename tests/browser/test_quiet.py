@@ -153,7 +153,8 @@ def test_an_alerts_past_is_drawn_and_told_as_a_table(quiet: Server, open_page: O
     def measured(severity: str, value: int) -> str:
         return _alert(quiet, "past-1", severity=severity, data={"value": value, "limit": 80, "unit": "%"})
 
-    assert measured("warning", 85) == (alert := measured("critical", 97))
+    alert = measured("warning", 85)
+    assert measured("critical", 97) == alert
     page = open_page(quiet, f"/alerts/{alert}")
     expect(page.get_by_role("img", name="From warning to critical in 2 changes")).to_be_visible()
     page.get_by_text("2 changes as a table").click()
