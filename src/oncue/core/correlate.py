@@ -35,9 +35,9 @@ YOUNG: Final = timedelta(minutes=15)
 
 DIRECT_S: Final = 180.0
 """How long ago what an alert needs directly, or what needs it, may have begun to fail to have to do with it."""
-NEAR_S: Final = (60.0, 30.0, 20.0)
+NEAR_S: Final = (60.0, 40.0, 30.0)
 """And anything that is one, two, three steps away."""
-FAR_S: Final = (15.0, 10.0)
+FAR_S: Final = (20.0, 15.0)
 """And anything that is four or five steps away, in an incident that grows in a burst."""
 BURST_S: Final = 30.0
 """An incident that several alerts joined within this time grows in a burst."""
@@ -46,7 +46,11 @@ DIRECT: Final = 3
 TIED: Final = 2.0
 """Two incidents are one when alerts tied them to each other so often for each alert that fires in the smaller one."""
 THIN: Final = 2
-"""Places that must fail where none of them is straight along the needs of the alert."""
+"""Places that must fail where the nearest is not straight along the needs of the alert."""
+THIN_SHARE: Final = 0.05
+"""And the share of what fires in the incident that they must be: near a large one something fails by chance."""
+THIN_COUNTS: Final = 0.25
+"""What a place of a tie that is too thin counts for."""
 ENOUGH: Final = 12
 """Places that fail near an alert, after which no more are looked for."""
 MOVED: Final = 500
@@ -64,7 +68,7 @@ class Tie(msgspec.Struct, frozen=True):
     rule: str
     reason: str
     role: Role = "related"
-    places: int = 0
+    places: float = 0
     """How many places near the alert fail in this incident; a direct need counts `DIRECT` times."""
     thin: bool = False
     """Whether it is too little to put the alert there: it counts towards the two being one."""
@@ -236,7 +240,8 @@ def _tie(tx: Tx, incident: Incident, steps: list[Step]) -> Tie:
         # A cause is heard of soon after what it explains: it began nothing that has gone on for long.
         thin = (tx.now - incident.opened_at).total_seconds() > DIRECT_S
         return Tie(incident, "downstream", reason, "cause", places, thin)
-    return Tie(incident, "nearby", reason, "related", places, len(steps) < THIN)
+    thin = len(steps) < max(THIN, THIN_SHARE * incident.alerts_firing)
+    return Tie(incident, "nearby", reason, "related", places * (THIN_COUNTS if thin else 1), thin)
 
 
 def _bursts(tx: Tx, incident: Incident) -> bool:

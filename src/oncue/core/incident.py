@@ -47,8 +47,8 @@ class Incident(msgspec.Struct, kw_only=True, gc=False):
     """What it stands for, as `subject` says it: new alerts about these join it, or reopen it."""
     grew_at: tuple[datetime, ...] = ()
     """When alerts last joined it, the newest last."""
-    linked: dict[str, int] = {}
-    """Other incidents of which alerts lie near to alerts of this one, and how many; enough of them make both one."""
+    linked: dict[str, float] = {}
+    """Other incidents of which alerts lie near to alerts of this one, and by how many; enough of them make both one."""
     cause: str | None = None
     """The alert that explains others of it, as far as the topology tells."""
     merged: tuple[str, ...] = ()
