@@ -265,7 +265,7 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
         return False
     if into.acknowledged_by is not None and other.acknowledged_by not in (None, into.acknowledged_by):
         return False
-    links = {**into.linked, other.id: into.linked.get(other.id, 0) + tie.places}
+    links = {**into.linked, other.id: float(into.linked.get(other.id, 0.0) + tie.places)}
     ties = links[other.id] + other.linked.get(into.id, 0)
     if min(len(tx.state.members[one.id]) for one in (into, other)) > MOVED:
         return False

@@ -76,7 +76,7 @@ class Membership(msgspec.Struct, kw_only=True):
     incident: str
     alert: str
     rule: str
-    """`first`, `same_alert`, `resource`, `service`, `upstream`, `downstream`, `common`, `merge` or `manual`."""
+    """`first`, `same_alert`, `resource`, `service`, `upstream`, `downstream`, `nearby`, `merge` or `manual`."""
     reason: str
     """The rule's evidence in a sentence."""
     at: datetime
