@@ -344,3 +344,13 @@ def test_a_repeat_after_a_long_silence_is_no_news_to_who_works_on_it_or_wants_qu
     story.skip("2h")
     story.problem("major", "invoices-1", type="job.late")
     assert told(story) == ["first", "first"]
+
+
+def test_what_a_rule_put_together_was_put_there_by_no_one(story: Story) -> None:
+    story.problem("major", "db")
+    story.send("disk.full", severity="major", resource="orders-1", actor="token:prometheus")
+    assert [one["by"] for one in story.of("incident.alert_added")] == ["system", "system"]
+    story.send(
+        "oncue.command.incident.merge", {"incident": fails(story, "alone"), "incidents": ["INC-1"]}, actor="user:a"
+    )
+    assert {one["by"] for one in story.of("incident.alert_added")[3:]} == {"user:a"}

@@ -150,11 +150,11 @@ def counts(tx: Tx, alert: Alert) -> bool:
     return alert.counts and alert.incident in tx.state.members
 
 
-def enrol(tx: Tx, incident: Incident, alert: Alert, rule: str, reason: str, role: Role) -> None:
-    """Note by which rule the alert belongs to the incident."""
+def enrol(tx: Tx, incident: Incident, alert: Alert, rule: str, reason: str, role: Role, by: str = "system") -> None:
+    """Note by which rule the alert belongs to the incident, and by whom if someone put it there."""
     member = Membership(
         id=f"{incident.id}/{alert.id}", namespace=alert.namespace, incident=incident.id, alert=alert.id, rule=rule,
-        reason=reason, at=tx.now, role=role, by=tx.actor,
+        reason=reason, at=tx.now, role=role, by=by,
     )  # fmt: skip
     tx.fact(
         "oncue.incident.alert_added", "membership", member,
@@ -178,12 +178,12 @@ def left(tx: Tx, alert: Alert) -> None:
         _end(tx, incident, "alerts", alert)
 
 
-def absorb(tx: Tx, into: Incident, other: Incident, reason: str) -> None:
+def absorb(tx: Tx, into: Incident, other: Incident, reason: str, by: str = "system") -> None:
     """The other incident is about the same: its alerts, tickets and runs are this one's from now on, and it closes."""
     tx.touch(into)
     tx.touch(other)
     for id in sorted(tx.state.members[other.id]):
-        _transfer(tx, tx.state.alerts[id], other, into, "merge", reason)
+        _transfer(tx, tx.state.alerts[id], other, into, "merge", reason, by)
     for kind, ids in (("ticket", other.tickets), ("run", other.runs)):
         for id in ids:
             one = tx.state.entities[kind].get(id)
@@ -212,7 +212,7 @@ def absorb(tx: Tx, into: Incident, other: Incident, reason: str) -> None:
         into.owner = other.owner
 
 
-def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: str, reason: str) -> None:
+def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: str, reason: str, by: str) -> None:
     """The alert, a member of `home`, is `to`'s from now on, or no one's. Both were touched."""
     firing = alert.counts
     tx.touch(alert)
@@ -223,7 +223,7 @@ def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: s
     home.alerts_total -= 1
     gone = Membership(
         id=f"{home.id}/{alert.id}", namespace=alert.namespace, incident=home.id, alert=alert.id, rule=rule,
-        reason=reason, at=tx.now, by=tx.actor, left_at=tx.now, left_for=to.id if to is not None else None,
+        reason=reason, at=tx.now, by=by, left_at=tx.now, left_for=to.id if to is not None else None,
     )  # fmt: skip
     tx.fact(
         "oncue.incident.alert_removed", "membership", gone, refs=(("incident", home.id), ("alert", alert.id)),
@@ -241,7 +241,7 @@ def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: s
     if firing:
         to.alerts_firing += 1
         file(tx, alert, to.id, 1)
-    enrol(tx, to, alert, rule, reason, "related")
+    enrol(tx, to, alert, rule, reason, "related", by)
 
 
 # its life
@@ -350,7 +350,7 @@ def merge(tx: Tx, into: Incident, others: list[Incident], reason: str) -> None:
         raise Refusal("request.invalid", "name the other incidents that are to become part of this one")
     before = into.priority
     for other in others:
-        absorb(tx, into, other, reason or "merged by hand")
+        absorb(tx, into, other, reason or "merged by hand", tx.actor)
     into.touched = True
     report(tx, into, "oncue.incident.updated")
     if into.priority < before:
@@ -372,7 +372,7 @@ def move(tx: Tx, home: Incident, alerts: list[Alert], to: Incident | None, reaso
         tx.touch(one)
         one.touched = True
     for alert in alerts:
-        _transfer(tx, alert, home, to, "manual", said)
+        _transfer(tx, alert, home, to, "manual", said, tx.actor)
     if to is not None:
         report(tx, to, "oncue.incident.updated")
     report(tx, home, "oncue.incident.updated")
