@@ -354,3 +354,11 @@ def test_what_a_rule_put_together_was_put_there_by_no_one(story: Story) -> None:
         "oncue.command.incident.merge", {"incident": fails(story, "alone"), "incidents": ["INC-1"]}, actor="user:a"
     )
     assert {one["by"] for one in story.of("incident.alert_added")[3:]} == {"user:a"}
+
+
+@pytest.mark.parametrize(("every", "most"), [("1s", 3), ("10s", 50)])
+def test_a_flood_of_warnings_is_not_told_one_by_one(story: Story, every: str, most: int) -> None:
+    for number in range(200):
+        story.problem("warning", "orders-1", check=f"c{number}")
+        story.skip(every)
+    assert len(told(story)) <= most

@@ -55,6 +55,10 @@ ENOUGH: Final = 12
 """Places that fail near an alert, after which no more are looked for."""
 MOVED: Final = 500
 """Alerts that a rule moves at the most when it merges two incidents: one input must not hold up the next for long."""
+FLOOD_S: Final = 5.0
+"""Of an incident that several alerts joined within this time, no further one is told."""
+TOLD: Final = 50
+"""Nor of one that has more alerts than so many."""
 LINKS: Final = 20
 """Other incidents that one keeps count of, those with the most ties."""
 REACHED: Final = 3
@@ -118,16 +122,18 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
         notify.incident(tx, incident, alert, "first", tell)
     else:
         incidents.weigh(tx, incident, alert, how_much, before)
-        if new and incident.priority >= before and _says_more(incident, rule):
+        if new and incident.priority >= before and _says_more(tx, incident, rule):
             notify.incident(tx, incident, alert, "new_alerts", tell)
     tx.save("incident", incident)
     return incident
 
 
-def _says_more(incident: Incident, rule: str) -> bool:
+def _says_more(tx: Tx, incident: Incident, rule: str) -> bool:
     """Whether another alert is worth a word. Of an exception people know enough; of a mere warning that no one works on
-    they do not, and what else is wrong matters, if nothing else explains it."""
-    return incident.state == "open" and CATEGORY[incident.severity] == "warning" and rule in ("resource", "service")
+    they do not, and what else is wrong matters, if nothing else explains it, and not everything goes wrong at once."""
+    if incident.state != "open" or CATEGORY[incident.severity] != "warning" or rule not in ("resource", "service"):
+        return False
+    return incident.alerts_total <= TOLD and not _bursts(tx, incident, FLOOD_S)
 
 
 def again(tx: Tx, alert: Alert) -> None:
@@ -244,9 +250,9 @@ def _tie(tx: Tx, incident: Incident, steps: list[Step]) -> Tie:
     return Tie(incident, "nearby", reason, "related", places * (THIN_COUNTS if thin else 1), thin)
 
 
-def _bursts(tx: Tx, incident: Incident) -> bool:
+def _bursts(tx: Tx, incident: Incident, within_s: float = BURST_S) -> bool:
     grew = incident.grew_at
-    return len(grew) == incidents.GREW and (tx.now - grew[0]).total_seconds() <= BURST_S
+    return len(grew) == incidents.GREW and (tx.now - grew[0]).total_seconds() <= within_s
 
 
 def _kept(tx: Tx, one: Incident, other: Incident) -> Incident:
