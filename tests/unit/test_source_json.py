@@ -6,6 +6,7 @@ import pytest
 
 from oncue.sdk.source import Refusal
 from tests.sources import event, events, faults, parse, told
+from tests.unit.story import START
 
 BACKUP = {
     "job": "nightly",
@@ -55,7 +56,8 @@ def test_a_mapping_makes_the_event() -> None:
 
 
 def test_firing_and_recovery_are_one_alert() -> None:
-    story = told("json", BACKUP, BACKUP | {"run": "r-13", "code": 0}, headers=AGENT, settings=SETTINGS)
+    failed = BACKUP | {"at": int(START.timestamp())}
+    story = told("json", failed, failed | {"run": "r-13", "code": 0}, headers=AGENT, settings=SETTINGS)
     assert [name for name in story.types() if name.startswith("alert.")] == ["alert.fired", "alert.resolved"]
     (alert,) = story.of("alert.fired")
     assert alert["crossing"]["value"] == 93.0 and alert["crossing"]["limit"] == 90.0

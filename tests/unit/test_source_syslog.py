@@ -149,7 +149,7 @@ def test_a_flood_of_errors_is_no_alert_unless_it_is_asked_for() -> None:
 
 
 def test_an_alert_that_nobody_repeats_is_over() -> None:
-    story = told("syslog", b"<11>Feb  5 17:32:18 h a[1]: broken 17", b"<11>Feb  5 17:32:19 h a[2]: broken 18",
+    story = told("syslog", b"<11>Mar  1 02:59:58 h a[1]: broken 17", b"<11>Mar  1 02:59:59 h a[2]: broken 18",
                  settings={"alert_from": "major", "expire_after": "5m"})  # fmt: skip
     assert [one for one in story.types() if one.startswith("alert")] == ["alert.fired", "alert.updated"]
     story.wait("1d")
