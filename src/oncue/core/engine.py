@@ -164,7 +164,7 @@ class Engine:
         lookup, keep = state.alert_of.get, batch.keep_hot
         kinds, kind, fingerprints = outlines.kinds, outlines.kind, outlines.fingerprints
         known: dict[int, _Repeatable | None] = {UNREADABLE: None}
-        position, stale_at = state.position, at - deduplicate.FACT_EVERY
+        position, stale_at, silent_at = state.position, at - deduplicate.FACT_EVERY, at - deduplicate.AGAIN
         index = first
         while index < last:
             number = kind[index]
@@ -176,6 +176,8 @@ class Engine:
             where, severity, until = asked
             alert = lookup((where, fingerprints[index]))
             if alert is None or alert.event_severity != severity or alert.state != "firing":
+                break
+            if alert.last_seen_at <= silent_at:
                 break
             if until is not None and (alert.deadline_at is None or until < alert.deadline_at):
                 break
@@ -215,10 +217,7 @@ class Engine:
         self, alert: Alert, body: bytes, until: datetime | None, position: int, at: datetime, batch: Batch
     ) -> list[Derived] | None:
         """The facts of a repeat that has some; None if they may cause more, or its bytes are no event."""
-        if (
-            self.state.policies.wants(alert.namespace, deduplicate.REPEATED)
-            or at - alert.last_seen_at >= deduplicate.AGAIN
-        ):
+        if self.state.policies.wants(alert.namespace, deduplicate.REPEATED):
             return None
         try:
             event = events.decode(body)
