@@ -271,10 +271,10 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
         return False
     if into.acknowledged_by is not None and other.acknowledged_by not in (None, into.acknowledged_by):
         return False
-    links = {**into.linked, other.id: float(into.linked.get(other.id, 0.0) + tie.places)}
-    ties = links[other.id] + other.linked.get(into.id, 0)
     if min(len(tx.state.members[one.id]) for one in (into, other)) > MOVED:
         return False
+    links = {**into.linked, other.id: float(into.linked.get(other.id, 0.0) + tie.places)}
+    ties = links[other.id] + other.linked.get(into.id, 0.0)
     into.linked = dict(sorted(links.items(), key=lambda link: (-link[1], link[0]))[:LINKS])
     return ties >= TIED * min(into.alerts_firing, other.alerts_firing)
 
@@ -334,7 +334,3 @@ def _owner(tx: Tx, alert: Alert, node: Node | None) -> str | None:
     if service is not None and service.owner is not None:
         return service.owner
     return node.owner if node is not None else None
-
-
-def _name(node: Node | None) -> str:
-    return node.name if node is not None else ""

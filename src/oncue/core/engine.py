@@ -427,7 +427,7 @@ class Engine:
         tx = self._tx
         findings = [finding for finding in detect.immediate(tx, seen) if respond.guard(tx, finding, seen)]
         windows = self._judged(seen)
-        own = [w for w in windows if _own_condition(w)]
+        own = [w for w in windows if w.policy.about_event]
         met = [w for w in own if w.outcome == "met" and respond.guard(tx, w, seen)]
         shaping = [w for w in own if w.outcome == "held" and w.policy.alert is not None and respond.guard(tx, w, seen)]
         holding = [w for w in own if w.outcome == "waiting" and w.policy.alert is not None and not w.policy.observe]
@@ -446,7 +446,7 @@ class Engine:
         alert = self._raise_shaped(seen, shapers)
         for finding in (*findings, *met):
             respond.respond(tx, finding, seen, alert)
-        others = [w for w in windows if not _own_condition(w)]
+        others = [w for w in windows if not w.policy.about_event]
         if others:
             self._windows(seen, others, alert)
 
@@ -457,9 +457,9 @@ class Engine:
             if not respond.guard(tx, finding, seen):
                 continue
             alert = None
-            if finding.policy.alert is not None or (seen.signal == "problem" and _own_condition(finding)):
+            if finding.policy.alert is not None or (seen.signal == "problem" and finding.policy.about_event):
                 alert = self._raise_shaped(seen, [finding], counted)
-                if not _own_condition(finding):
+                if not finding.policy.about_event:
                     detect.remember_alert(tx, finding, alert.id)
             respond.respond(tx, finding, seen, alert)
 
@@ -553,8 +553,3 @@ class Engine:
         windows = self._judged(seen)
         if windows:
             self._windows(seen, windows, None)
-
-
-def _own_condition(finding: Finding) -> bool:
-    """Whether the condition is about the event's own alert, and not one that the policy makes for a key of its own."""
-    return finding.policy.about_event

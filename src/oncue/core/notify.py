@@ -1,6 +1,6 @@
 """Notify: who is told what, and why. Every notification has a reason; so has every one that is not sent."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -25,7 +25,7 @@ class Skipped(msgspec.Struct, kw_only=True):
     detail: str
 
 
-TO_THE_SAME = ("resolved", "escalated", "steady", "snooze_over", "new_alerts", "again")
+TO_THE_SAME: Final = ("resolved", "escalated", "steady", "snooze_over", "new_alerts", "again")
 """Reasons of what those are told who were told before."""
 
 
