@@ -33,6 +33,7 @@ RELATIONS: Final = ("depends_on", "runs_on", "part_of")
 PRECISION, RECALL, COMPRESSION = 0.95, 0.9, 0.95
 """First bars: of all storms, of all storms, and of cascades."""
 SEEDS_EACH: Final = 24
+WITHOUT: Final = "OnCue: change, not told of changes"
 
 
 # the measure
@@ -86,6 +87,10 @@ class Score:
     pairs: Pairs
     messages: int | None = None
     seconds: float = 0.0
+    named: bool | None = None
+    """Whether the incident with the most alerts of the fault names the change that broke it; None without one."""
+    named_wrongly: int = 0
+    """How many others it names."""
 
 
 def score(storm: Storm, groups: Groups) -> Score:
@@ -173,12 +178,17 @@ def _change(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def decide(topology: Topology, arrivals: Arrivals) -> tuple[Groups, int]:
     """What the engine makes of it: the groups, and how many messages people get."""
+    groups, messages, _ = _decide(topology, arrivals)
+    return groups, messages
+
+
+def _decide(topology: Topology, arrivals: Arrivals) -> tuple[Groups, int, Deciding]:
     deciding = Deciding(manifests(topology), storms.BEGAN)
     messages = 0
     for at_s, event in arrivals:
         messages += len(deciding.feed(msgspec.json.encode(event), storms.BEGAN + timedelta(seconds=at_s)))
     messages += len(deciding.end())
-    return {event["id"]: deciding.incident(event["id"]) for _, event in arrivals}, messages
+    return {event["id"]: deciding.incident(event["id"]) for _, event in arrivals}, messages, deciding
 
 
 def oncue(topology: Topology, arrivals: Arrivals) -> Groups:
@@ -194,12 +204,25 @@ def judge(kind: str, seed: int) -> dict[str, Score]:
     storm = storms.storm(kind, seed)
     arrivals = [(one.at_s, one.event) for one in storm.events]
     before = time.perf_counter()
-    groups, messages = decide(storm.told, arrivals)
+    told = sorted([*arrivals, *storm.changes], key=lambda one: one[0])
+    groups, messages, deciding = _decide(storm.told, told)
     ours = score(storm, groups)
-    found = {"OnCue": replace(ours, messages=messages, seconds=time.perf_counter() - before)}
+    ours = replace(ours, messages=messages, seconds=time.perf_counter() - before)
+    found = {"OnCue": _with_changes(ours, storm, groups, deciding) if storm.broke is not None else ours}
+    if storm.changes:
+        groups, messages = decide(storm.told, arrivals)
+        found[WITHOUT] = replace(score(storm, groups), messages=messages)
     for name, grouping in BASELINES.items():
         found[name] = score(storm, grouping(storm.told, arrivals))
     return found
+
+
+def _with_changes(ours: Score, storm: Storm, groups: Groups, deciding: Deciding) -> Score:
+    """Whether people are shown the change that broke it."""
+    faults = [groups.get(one.event["id"]) for one in storm.events if one.first and one.label in storm.roots]
+    most = Counter(id for id in faults if id is not None).most_common(1)
+    keys = deciding.changes(most[0][0]) if most else ()
+    return replace(ours, named=storm.broke in keys, named_wrongly=sum(key != storm.broke for key in keys))
 
 
 def measured(kinds: Sequence[str], seeds: Mapping[str, Sequence[int]], workers: int = 2) -> list[dict[str, Score]]:
@@ -220,9 +243,17 @@ def storm_table(found: Sequence[dict[str, Score]]) -> str:
         chosen = [one for one in ours if one.kind == kind]
         if chosen:
             lines.append(_line(f"OnCue: {kind}", summary(chosen)))
+    unaware = [one[WITHOUT] for one in found if WITHOUT in one]
+    if unaware:
+        lines.insert(-1, _line(WITHOUT, summary(unaware)))
     for name in found[0]:
         label = "**OnCue: all**" if name == "OnCue" else name
         lines.append(_line(label, summary([one[name] for one in found])))
+    changed = [one for one in ours if one.named is not None]
+    if changed:
+        named, wrongly = sum(bool(one.named) for one in changed), sum(one.named_wrongly for one in changed)
+        lines += ["", f"Of {len(changed)} faults that a change brought about, {named} have that change on their incident; "
+                  f"{wrongly / len(changed):.1f} other changes stand there on average."]  # fmt: skip
     return "\n".join(lines)
 
 

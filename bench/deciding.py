@@ -42,6 +42,10 @@ class Deciding:
         self._before: dict[tuple[str, int], str | None] = {}
         """An earlier spell of an alert to the incident that it was in."""
         self._merged: dict[str, str] = {}
+        self._named: dict[str, tuple[str, ...]] = {}
+        """Incident to the change records that it names."""
+        self._keys: dict[str, str] = {}
+        """Change record to its key."""
         if changes:
             self._own("oncue.config.applied", {"changes": list(changes)})
 
@@ -71,6 +75,10 @@ class Deciding:
     def alert(self, event: str) -> str | None:
         """The alert that this event began, repeated or ended; None if there was none."""
         return self._heard[event][0] if event in self._heard else None
+
+    def changes(self, incident: str) -> tuple[str, ...]:
+        """The keys of the changes that an incident names, as of now or when it closed."""
+        return tuple(self._keys[id] for id in self._named.get(incident, ()))
 
     def incident(self, event: str) -> str | None:
         """The incident, as of now, of the alert that this event began, repeated or ended; None if it has none."""
@@ -104,8 +112,12 @@ class Deciding:
     def _told(self, facts: Sequence[Derived]) -> list[Told]:
         found = []
         for fact in facts:
+            if fact.kind == "incident" and b'"changes":["' in fact.body:
+                self._named[fact.id] = tuple(msgspec.json.decode(fact.body)["data"]["changes"])
             if fact.type == "oncue.incident.merged":
                 self._merged[fact.id] = msgspec.json.decode(fact.body)["data"]["merged_into"]
+            elif fact.type == "oncue.change_record.started":
+                self._keys[fact.id] = msgspec.json.decode(fact.body)["data"]["key"]
             elif fact.type == "oncue.effect.requested":
                 effect = msgspec.json.decode(fact.body)["data"]
                 if effect["kind"] == "notify" and effect["payload"]["reason"] != "resolved" and effect["incident"]:

@@ -9,14 +9,14 @@ taken from the product, which is told `Storm.told` and the events, and neither t
 import heapq
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Final, NamedTuple
 
 from bench.landscape import Check, Edge, Landscape, Topology, landscape, told
 
-KINDS: Final = ("cascade", "partition", "database", "two faults", "noise")
+KINDS: Final = ("cascade", "partition", "database", "two faults", "change", "noise")
 DEVELOPMENT: Final = tuple(range(1, 9))
 """Seeds that whoever writes rules may look at. Figures are measured on others."""
 
@@ -41,6 +41,8 @@ NOISE: Final = (
     ("job.failed", "major"), ("memory.high", "warning"), ("restart.unexpected", "minor"), ("login.failures", "warning"),
 )  # fmt: skip
 """What is said of parts now and then, whatever else happens."""
+CHANGES_EVERY_S: Final = 240.0
+"""How long on average between two changes somewhere, where changes are on record."""
 NOISE_EVERY_S: Final = 300_000.0
 """Of one part: how long it is quiet on average between two noise alerts."""
 
@@ -67,6 +69,10 @@ class Storm:
     """Label of a fault to the part where it began."""
     events: tuple[Labelled, ...]
     """In the order in which they arrive."""
+    changes: tuple[tuple[float, dict[str, Any]], ...] = ()
+    """What was said of changes, and when it arrives; where it is a change that broke something, all of them."""
+    broke: str | None = None
+    """The key of the change that the fault came of."""
 
 
 class _Hit(NamedTuple):
@@ -93,7 +99,33 @@ def storm(kind: str, seed: int) -> Storm:
         end_s = max(end_s if number else 0.0, writer.fault(label, hits, begin_s) + 600.0)
     writer.noise(end_s, NOISE_EVERY_S / (3 if kind == "noise" else 1))
     roots = {label: root for label, (root, _) in faults.items()}
-    return Storm(kind, seed, truth, told(truth, random), roots, writer.arrived())
+    found = Storm(kind, seed, truth, told(truth, random), roots, writer.arrived())
+    if kind != "change":
+        return found
+    changes = _changes(made, Random(f"changes/{seed}"), end_s, roots["fault-1"])
+    return replace(found, changes=tuple(changes), broke="change-1")
+
+
+def _changes(made: Landscape, random: Random, end_s: float, root: str) -> list[tuple[float, dict[str, Any]]]:
+    """The change that broke the root, some seconds to minutes before, and others all the time that broke nothing."""
+    begun = [(LEAD_S - random.uniform(20.0, 600.0), root)]
+    at = 0.0
+    names = list(made.nodes)
+    while (at := at + random.expovariate(1 / CHANGES_EVERY_S)) < end_s:
+        begun.append((at, random.choice(names)))
+    said = []
+    for number, (at_s, name) in enumerate(begun):
+        over_s = at_s + _delay(random, 300.0)
+        said.append((at_s, _change("started", f"change-{number + 1}", name)))
+        said.append((over_s, _change("finished", f"change-{number + 1}", name)))
+    return sorted(said, key=lambda one: one[0])
+
+
+def _change(what: str, key: str, name: str) -> dict[str, Any]:
+    return {
+        "specversion": "1.0", "id": f"{key}-{what}", "source": "/pipelines", "type": f"io.oncue.change.{what}",
+        "resource": name, "data": {"key": key, "title": f"Change of {name}", "kind": "deployment"},
+    }  # fmt: skip
 
 
 # how a fault spreads
@@ -106,7 +138,11 @@ def _faults(made: Landscape, random: Random, kind: str) -> dict[str, _Fault] | N
     """Label to fault; None if this landscape has no room for them."""
     if kind == "noise":
         return {}
-    kinds = [kind] if kind != "two faults" else [random.choice(KINDS[:3]), random.choice(KINDS[:3])]
+    kinds = (
+        ["cascade" if kind == "change" else kind]
+        if kind != "two faults"
+        else [random.choice(KINDS[:3]), random.choice(KINDS[:3])]
+    )
     found: dict[str, _Fault] = {}
     taken: set[str] = set()
     for number, one in enumerate(kinds):
