@@ -70,7 +70,7 @@ class Retention(Section, kw_only=True, frozen=True):
     samples_minute_days: Count = 14
     """Of the minute roll-ups that charts are drawn from."""
     samples_hour_days: Count = 400
-    """Of the hourly ones."""
+    """Of the hourly ones, and of what the availability of services is reckoned from."""
 
 
 class Limits(Section, kw_only=True, frozen=True):

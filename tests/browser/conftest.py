@@ -134,6 +134,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             is_mobile=phone,
             has_touch=phone,
             color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",  # what fades in would be looked at half faded
             base_url=server.url,
         )
         context.set_default_timeout(WITHIN_MS)

@@ -70,6 +70,25 @@ def test_alerts_are_acknowledged_in_bulk(server: Server, open_page: Open) -> Non
     assert {alert["acknowledged_by"] for alert in alerts} == {"user:basis-1"}
 
 
+def test_all_that_a_filter_finds_is_acknowledged_and_columns_go_and_stay_away(server: Server, open_page: Open) -> None:
+    server.emit(*(event(title=f"Found {n}", resource=f"found-{n}", type="org.example.found") for n in range(3)))
+    page = open_page(server, "/alerts?type=org.example.found")
+    page.get_by_role("button", name="All found").click()
+    page.get_by_role("menuitem", name="Acknowledge all").click()
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge all").click()
+    expect(page.get_by_role("cell").get_by_text("Acknowledged", exact=True)).to_have_count(3)
+    page.get_by_role("checkbox", name="Choose all that are shown").check()
+    page.get_by_role("button", name="Snooze 3").click()
+    page.get_by_role("menuitem", name="For 1 hour").click()
+    expect(page.get_by_role("cell").get_by_text("Quiet", exact=True)).to_have_count(3)
+    page.get_by_role("button", name="Columns").click()
+    page.get_by_role("menuitem", name="Last seen, shown").click()
+    expect(page.get_by_role("columnheader", name="Last seen")).to_have_count(0)
+    page.reload()
+    expect(page.get_by_role("columnheader", name="Incident")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Last seen")).to_have_count(0)
+
+
 def test_an_alert_opens_beside_its_list_under_an_address_of_its_own(server: Server, open_page: Open) -> None:
     server.emit(event(title="Panel alert", resource="panel-1", data={"value": 97, "limit": 90, "unit": "%"}))
     page = open_page(server, "/alerts")

@@ -22,7 +22,7 @@ metadata: {name: database-patches, owner: "team:basis"}
 spec:
   description: The database hosts get their patches
   matchers: [{name: resource, value: "patched-.*", is_regex: true}]
-  starts_at: "2026-03-01T22:00"
+  starts_at: "2036-03-02T22:00"
   rrule: FREQ=MONTHLY;BYDAY=1SU
   duration: 4h
   zone: Europe/Berlin
@@ -133,6 +133,26 @@ def test_an_alert_is_snoozed_from_its_page_and_the_snooze_taken_back(quiet: Serv
     assert _quiet(quiet, alert) == []
 
 
+def test_a_duplicate_is_put_to_the_alert_that_is_enough_and_taken_back(quiet: Server, open_page: Open) -> None:
+    alert = _alert(quiet, "twice-2", title="Seen by the other monitor")
+    other = _alert(quiet, "twice-1", title="Seen by the first monitor")
+    panel = open_page(quiet, f"/alerts/{alert}").get_by_role("complementary", name="Alert", exact=True)
+    page = panel.page
+    panel.get_by_role("button", name="Duplicate of").click()
+    dialog = page.get_by_role("dialog", name="Which alert is enough?")
+    expect(dialog.get_by_role("button", name="It is a duplicate")).to_be_disabled()
+    dialog.get_by_role("combobox", name="The other alert").fill("first moni")
+    page.get_by_role("option", name="Seen by the first monitor (twice-1)").click()
+    dialog.get_by_role("textbox", name="Why").fill("two agents")
+    assert not axe(page)
+    dialog.get_by_role("button", name="It is a duplicate").click()
+    expect(dialog).to_have_count(0)
+    expect(panel).to_contain_text("Another alert is about the same thing")
+    expect(panel.get_by_role("link", name="That alert")).to_have_attribute("href", re.compile(f"/alerts/{other}"))
+    panel.get_by_role("button", name="No duplicate").click()
+    expect(panel).not_to_contain_text("Another alert is about the same thing")
+
+
 def test_a_snooze_until_a_date_keeps_its_reason(quiet: Server, open_page: Open) -> None:
     alert = _alert(quiet, "snoozed-2")
     page = open_page(quiet, f"/alerts/{alert}")
@@ -147,6 +167,28 @@ def test_a_snooze_until_a_date_keeps_its_reason(quiet: Server, open_page: Open) 
     dialog.get_by_label("Why").fill("The part is on its way")
     dialog.get_by_role("button", name="Snooze until").click()
     expect(page.get_by_text(re.compile(r"^The part is on its way\."))).to_be_visible()
+
+
+def test_what_a_person_found_out_is_added_on_the_alerts_page(quiet: Server, open_page: Open) -> None:
+    alert = _alert(quiet, "found-1", title="Whose is it")
+    page = open_page(quiet, f"/alerts/{alert}")
+    panel = page.get_by_role("complementary", name="Alert")
+    panel.get_by_role("button", name="Add", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Add", exact=True)).to_be_disabled()
+    dialog.get_by_label("Note").fill("Its disk was swapped")
+    dialog.get_by_label("Link").fill("https://cmdb.example.com/found-1")
+    dialog.get_by_label("Labels").fill("rack")
+    expect(dialog.get_by_text("Write name=value, with commas between")).to_be_visible()
+    dialog.get_by_label("Labels").fill("rack=r7, owner=dba")
+    assert not axe(page)
+    dialog.get_by_role("button", name="Add", exact=True).click()
+    expect(dialog).to_have_count(0)
+    expect(panel.get_by_role("link", name="https://cmdb.example.com/found-1")).to_be_visible()
+    expect(panel.get_by_text("basis-1 found out more")).to_be_visible()
+    labels = quiet.client.get(f"/api/v1/alerts/{alert}").json()["labels"]
+    assert labels == {"rack": "r7", "owner": "dba"}
+    assert not axe(page)
 
 
 def test_an_alerts_past_is_drawn_and_told_as_a_table(quiet: Server, open_page: Open) -> None:

@@ -38,6 +38,7 @@ class Row(NamedTuple):
 # `{ns}` is a namespace; the other names are things that `things` has put into it.
 MATRIX: dict[str, Row] = {
     "list_alerts": Row("GET", "/alerts?namespace={ns}", READ),
+    "get_alert_facets": Row("GET", "/alerts/facets?namespace={ns}", READ),
     "get_alert": Row("GET", "/alerts/{alert}", READ),
     "get_alert_timeline": Row("GET", "/alerts/{alert}/timeline", READ),
     "acknowledge_alert": Row("POST", "/alerts/{alert}/acknowledge", RESPOND, {}),
@@ -45,13 +46,29 @@ MATRIX: dict[str, Row] = {
     "resolve_alert": Row("POST", "/alerts/{alert}/resolve", RESPOND, {}),
     "get_alert_history": Row("GET", "/alerts/{alert}/history", READ),
     "snooze_alert": Row("POST", "/alerts/{alert}/snooze", RESPOND, {"until": "2099-01-01T00:00:00Z"}),
+    "duplicate_alert": Row("POST", "/alerts/{alert}/duplicate", RESPOND, {"of": "al-none"}),
+    "distinct_alert": Row("POST", "/alerts/{alert}/distinct", RESPOND, {}),
     "unsnooze_alert": Row("POST", "/alerts/{alert}/unsnooze", RESPOND, {}),
+    "enrich_alert": Row("POST", "/alerts/{alert}/enrich", RESPOND, {"note": "matrix"}),
     "list_incidents": Row("GET", "/incidents?namespace={ns}", READ),
     "get_incident": Row("GET", "/incidents/{incident}", READ),
     "get_incident_timeline": Row("GET", "/incidents/{incident}/timeline", READ),
     "list_incident_alerts": Row("GET", "/incidents/{incident}/alerts", READ),
     "list_incident_runs": Row("GET", "/incidents/{incident}/runs", READ),
     "list_incident_comments": Row("GET", "/incidents/{incident}/comments", READ),
+    "list_escalations": Row("GET", "/escalations?namespace={ns}", READ),
+    "list_incident_escalations": Row("GET", "/incidents/{incident}/escalations", READ),
+    "escalate_incident": Row("POST", "/incidents/{incident}/escalate", RESPOND, {"to": "channel:desk"}),
+    "unacknowledge_incident": Row("POST", "/incidents/{incident}/unacknowledge", RESPOND, {}),
+    "unsnooze_incident": Row("POST", "/incidents/{incident}/unsnooze", RESPOND, {}),
+    "snooze_incident": Row("POST", "/incidents/{incident}/snooze", RESPOND, {"length": "1h"}),
+    "list_pauses": Row("GET", "/pauses", READ, scope="list"),
+    "begin_pause": Row("PUT", "/pause?namespace={ns}", OPERATE, {"reason": "matrix"}),
+    "end_pause": Row("DELETE", "/pause?namespace={ns}", OPERATE),
+    "get_contact": Row("GET", "/me/contact?namespace={ns}", RESPOND),
+    "set_contact": Row("PUT", "/me/contact?namespace={ns}", RESPOND, {"default": [{"channel": "desk"}]}),
+    "test_channel": Row("POST", "/channels/{ns}/desk/test", RESPOND),
+    "plan_escalation": Row("GET", "/escalation-policies/{ns}/rota/plan", READ),
     "acknowledge_incident": Row("POST", "/incidents/{incident}/acknowledge", RESPOND, {}),
     "resolve_incident": Row("POST", "/incidents/{incident}/resolve", RESPOND, {}),
     "reopen_incident": Row("POST", "/incidents/{incident}/reopen", RESPOND, {}),
@@ -63,6 +80,59 @@ MATRIX: dict[str, Row] = {
     "merge_incidents": Row("POST", "/incidents/{incident}/merge", RESPOND, {"incidents": ["INC-0"]}),
     "split_incident": Row("POST", "/incidents/{incident}/split", RESPOND, {"alerts": ["nothing"]}),
     "move_alerts": Row("POST", "/incidents/{incident}/move", RESPOND, {"alerts": ["nothing"]}),
+    "act_on_alerts": Row("POST", "/alerts/bulk", READ, {"do": "resolve", "ids": ["nothing"]}, scope="list"),
+    "act_on_incidents": Row("POST", "/incidents/bulk", READ, {"do": "resolve", "ids": ["nothing"]}, scope="list"),
+    "open_incident": Row("POST", "/incidents", RESPOND, {"title": "By hand", "namespace": "{ns}"}),
+    "edit_incident": Row("PATCH", "/incidents/{incident}", RESPOND, {"description": "matrix"}),
+    "set_responder": Row("POST", "/incidents/{incident}/responders", RESPOND, {"name": "someone"}),
+    "link_incident": Row("POST", "/incidents/{incident}/links", RESPOND, {"target": "TCK-1"}),
+    "unlink_incident": Row("DELETE", "/incidents/{incident}/links?target=TCK-9", RESPOND),
+    "list_similar_incidents": Row("GET", "/incidents/{incident}/similar", READ),
+    "list_incident_updates": Row("GET", "/incidents/{incident}/updates", READ),
+    "post_incident_update": Row("POST", "/incidents/{incident}/updates", RESPOND, {"text": "matrix"}),
+    "promise_incident_update": Row("POST", "/incidents/{incident}/updates/promise", RESPOND, {"next_update_in": "0s"}),
+    "list_tasks": Row("GET", "/tasks?namespace={ns}", READ),
+    "get_task": Row("GET", "/tasks/{task}", READ),
+    "list_incident_tasks": Row("GET", "/incidents/{incident}/tasks", READ),
+    "create_task": Row("POST", "/incidents/{incident}/tasks", RESPOND, {"title": "matrix"}),
+    "change_task": Row("PATCH", "/tasks/{task}", RESPOND, {"assignee": "someone"}),
+    "turn_task": Row("POST", "/tasks/{task}/state", RESPOND, {"state": "open"}),
+    "list_incident_checklists": Row("GET", "/incidents/{incident}/checklists", READ),
+    "add_checklist": Row("POST", "/incidents/{incident}/checklists", RESPOND, {"runbook": "nothing"}),
+    "mark_step": Row("POST", "/checklists/{checklist}/steps/1", RESPOND, {"state": "open"}),
+    "list_problems": Row("GET", "/problems?namespace={ns}", READ),
+    "get_problem": Row("GET", "/problems/{problem}", READ),
+    "get_problem_timeline": Row("GET", "/problems/{problem}/timeline", READ),
+    "list_problem_incidents": Row("GET", "/problems/{problem}/incidents", READ),
+    "create_problem": Row("POST", "/problems", RESPOND, {"title": "matrix", "namespace": "{ns}"}),
+    "change_problem": Row("PATCH", "/problems/{problem}", RESPOND, {"assignee": "someone"}),
+    "transition_problem": Row("POST", "/problems/{problem}/transition", RESPOND, {"state": "open"}),
+    "put_incident_to_problem": Row("POST", "/problems/{problem}/incidents/{incident}", RESPOND),
+    "take_incident_from_problem": Row("DELETE", "/problems/{problem}/incidents/{incident}", RESPOND),
+    "list_change_records": Row("GET", "/change-records?namespace={ns}", READ),
+    "get_change_record": Row("GET", "/change-records/{change}", READ),
+    "get_change_record_timeline": Row("GET", "/change-records/{change}/timeline", READ),
+    "create_change_record": Row(
+        "POST", "/change-records", OPERATE, {"title": "matrix", "resources": ["x"], "namespace": "{ns}"}
+    ),
+    "finish_change_record": Row("POST", "/change-records/{change}/finish", OPERATE, {}),
+    "finish_change_record_by_key": Row(
+        "POST", "/change-records/finish", OPERATE, {"key": "nothing", "namespace": "{ns}"}
+    ),
+    "list_reviews": Row("GET", "/reviews?namespace={ns}", READ),
+    "list_missing_reviews": Row("GET", "/reviews/missing?namespace={ns}", READ),
+    "get_review": Row("GET", "/incidents/{reviewed}/review", READ),
+    "begin_review": Row("POST", "/incidents/{incident}/review", RESPOND),
+    "write_review": Row("PATCH", "/incidents/{reviewed}/review", RESPOND, {"summary": "matrix"}),
+    "publish_review": Row("POST", "/incidents/{reviewed}/review/publish", RESPOND),
+    "withdraw_review": Row("POST", "/incidents/{reviewed}/review/withdraw", RESPOND),
+    "create_action": Row("POST", "/incidents/{reviewed}/review/actions", RESPOND, {"title": "matrix"}),
+    "list_handovers": Row("GET", "/handovers?namespace={ns}", READ),
+    "preview_handover": Row("GET", "/handovers/preview?namespace={ns}", READ),
+    "get_handover": Row("GET", "/handovers/{handover}", READ),
+    "create_handover": Row("POST", "/handovers", RESPOND, {"namespace": "{ns}"}),
+    "note_handover": Row("POST", "/handovers/{handover}/notes", RESPOND, {"notes": "matrix"}),
+    "confirm_handover": Row("POST", "/handovers/{handover}/confirm", RESPOND, {}),
     "list_events": Row("GET", "/events?namespace={ns}", READ),
     "list_audit": Row("GET", "/audit?namespace={ns}", ADMIN),
     "get_event": Row("GET", "/events/{event}", READ),
@@ -118,6 +188,7 @@ MATRIX: dict[str, Row] = {
         },
     ),
     "list_policies": Row("GET", "/policies?namespace={ns}", READ),
+    "try_on_event": Row("POST", "/policies/try", READ, {"event": {"type": "a", "namespace": "{ns}"}}),
     "get_policy": Row("GET", "/policies/{ns}/quiet", READ),
     "list_windows": Row("GET", "/policies/{ns}/quiet/windows", READ),
     "list_manifests": Row("GET", "/manifests/Workflow", READ, scope="list"),
@@ -133,6 +204,7 @@ MATRIX: dict[str, Row] = {
             "spec": {"members": ["someone"]},
         },
     ),
+    "list_manifest_versions": Row("GET", "/manifests/Policy/{ns}/quiet/versions", READ),
     "delete_manifest": Row("DELETE", "/manifests/Team/{ns}/nobody", EDIT),
     "get_schema": Row("GET", "/schemas/Policy", READ, scope="none"),
     "list_sources": Row("GET", "/sources", READ, scope="list"),
@@ -140,10 +212,23 @@ MATRIX: dict[str, Row] = {
     "list_monitors": Row("GET", "/monitors", READ, scope="list"),
     "get_monitor": Row("GET", "/monitors/{ns}/beat", READ),
     "list_services": Row("GET", "/services", READ, scope="list"),
+    "get_service_availability": Row("GET", "/services/{ns}/{ns}-service/availability", READ),
     "list_places": Row("GET", "/topology?namespace={ns}", READ),
+    "get_topology_map": Row("GET", "/topology/map?namespace={ns}", READ),
     "get_topology_findings": Row("GET", "/topology/findings?namespace={ns}", READ),
     "get_surroundings": Row("GET", "/topology/{ns}/{ns}-service", READ),
     "list_sap_systems": Row("GET", "/sap-systems", READ, scope="list"),
+    "list_subscriptions": Row("GET", "/subscriptions", READ, scope="list"),
+    "get_subscription": Row("GET", "/subscriptions/{ns}/consumer", READ),
+    "pause_subscription": Row("POST", "/subscriptions/{ns}/consumer/pause", OPERATE, {}),
+    "resume_subscription": Row("POST", "/subscriptions/{ns}/consumer/resume", OPERATE, {}),
+    "test_subscription": Row("POST", "/subscriptions/{ns}/consumer/test", OPERATE, {}),
+    "seek_subscription": Row("POST", "/subscriptions/{ns}/consumer/seek", OPERATE, {"to": "earliest"}),
+    "list_subscription_dead_letters": Row("GET", "/subscriptions/{ns}/consumer/dead-letters", OPERATE),
+    "redrive_subscription_dead_letters": Row(
+        "POST", "/subscriptions/{ns}/consumer/dead-letters/redrive", OPERATE, {"all": True}
+    ),
+    "acknowledge_subscription": Row("POST", "/subscriptions/{ns}/consumer/ack", RESPOND, {"position": "0-1"}),
     "list_teams": Row("GET", "/teams", READ, scope="list"),
     "list_channels": Row("GET", "/channels", READ, scope="list"),
     "list_workflows": Row("GET", "/workflows", READ, scope="list"),
@@ -179,6 +264,7 @@ MATRIX: dict[str, Row] = {
     "GET /api/v1/openapi.json": Row("GET", "/openapi.json", SIGNED_IN, scope="public"),
     "POST /api/v1/events": Row("POST", "/events", SEND, "event"),
     "GET /api/v1/stream": Row("GET", "/stream?namespace={ns}", READ, scope="stream"),
+    "GET /api/v1/subscriptions/{namespace}/{name}/events": Row("GET", "/subscriptions/{ns}/consumer/events", READ),
     "POST /in/{source}": Row("POST", "//in/{source}", SEND, "event"),
     "GET /heartbeat/{namespace}/{monitor}": Row("GET", "//heartbeat/{ns}/beat", SEND),
     "POST /heartbeat/{namespace}/{monitor}": Row("POST", "//heartbeat/{ns}/beat", SEND),
@@ -230,6 +316,26 @@ spec:
   duration: 1h
 ---
 apiVersion: oncue/v1
+kind: Runbook
+metadata: {{name: look, namespace: {ns}}}
+spec: {{steps: [{{title: look}}]}}
+---
+apiVersion: oncue/v1
+kind: Subscription
+metadata: {{name: consumer, namespace: {ns}}}
+spec: {{events: both, from: earliest}}
+---
+apiVersion: oncue/v1
+kind: Channel
+metadata: {{name: desk, namespace: {ns}}}
+spec: {{type: email, with: {{to: [basis-1@example.com]}}}}
+---
+apiVersion: oncue/v1
+kind: EscalationPolicy
+metadata: {{name: rota, namespace: {ns}}}
+spec: {{levels: [{{tell: ["channel:desk"]}}]}}
+---
+apiVersion: oncue/v1
 kind: SAPSystem
 metadata: {{name: prd, namespace: {ns}}}
 spec: {{sid: PRD, service: "{ns}-service", instances: [{{host: "{ns}-host", number: "00"}}]}}
@@ -257,11 +363,21 @@ def things(server: Server, namespace: str) -> dict[str, str]:
     )
     assert refused.json()["rejected"], refused.text
     only = {"namespace": namespace}
+    incident = server.items("incidents", **only)[0]["id"]
+    reviewed = made("/incidents", {"title": "It is over", **only})["id"]
+    made(f"/incidents/{reviewed}/resolve", {})
+    made(f"/incidents/{reviewed}/review", None)
     silence = {**MATRIX["set_silence"].body, **only}
     return {
         "ns": namespace,
         "alert": server.items("alerts", **only)[0]["id"],
-        "incident": server.items("incidents", **only)[0]["id"],
+        "incident": incident,
+        "reviewed": reviewed,
+        "task": made(f"/incidents/{incident}/tasks", {"title": "look"})["id"],
+        "checklist": made(f"/incidents/{incident}/checklists", {"runbook": "look"})["id"],
+        "problem": made("/problems", {"title": "It recurs", **only})["id"],
+        "handover": made("/handovers", only)["id"],
+        "change": made("/change-records", {"title": "New disks", "resources": ["x"], **only})["id"],
         "event": server.items("events", **only, type="org.example.disk.full")[0]["position"],
         "run": made("/runs", {"workflow": "note", **only})["id"],
         "ticket": made("/tickets", {"title": f"Ticket of {namespace}", **only})["id"],

@@ -175,3 +175,56 @@ def test_an_alert_that_names_a_service_as_its_resource_counts_once_there(server:
     )
     place = eventually(lambda: get(server, "topology", namespace="bills")["items"], what="the service")[0]
     assert (place["alerts_firing"], place["severity"]) == (3, "major")
+
+
+def _mapped(server: Server, **query: Any) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    found = get(server, "topology/map", **query)
+    return found, {one["place"]["id"]: one for one in found["nodes"]}
+
+
+def test_the_map_draws_a_small_landscape_as_it_is(server: Server) -> None:
+    found, nodes = _mapped(server, namespace="land")
+    assert (found["fold"], found["total"], found["not_shown"], len(nodes)) == ("none", 6, 0, 6)
+    assert next(iter(nodes)) == "resource:db", "what fails worst comes first"
+    assert (nodes["resource:db"]["place"]["severity"], nodes["resource:db"]["failing"]) == ("critical", 1)
+    assert {(line["of"], line["on"]) for line in found["edges"]} >= {
+        ("service:shop", "resource:orders"), ("resource:orders", "resource:db"), ("resource:ring-a", "resource:ring-b"),
+    }  # fmt: skip
+    top, _ = _mapped(server, namespace="land", depth=1)
+    assert {one["place"]["id"] for one in top["nodes"]} == {"service:shop", "resource:ring-a"}
+    assert top["not_shown"] == 4
+
+
+def test_the_map_folds_parts_into_wholes_and_opens_them_again(server: Server) -> None:
+    rack = "apiVersion: oncue/v1\nkind: Resource\nmetadata: {name: rack, namespace: fold}\nspec: {type: rack, depends_on: [net]}\n"
+    parts = "---\n".join(
+        f"apiVersion: oncue/v1\nkind: Resource\nmetadata: {{name: h{n}, namespace: fold}}\nspec: {{type: host, part_of: [rack]}}\n"
+        for n in range(5)
+    )
+    net = "apiVersion: oncue/v1\nkind: Resource\nmetadata: {name: net, namespace: fold}\nspec: {type: network}\n"
+    app = "apiVersion: oncue/v1\nkind: Resource\nmetadata: {name: app, namespace: fold}\nspec: {runs_on: [h1, h2]}\n"
+    content = "---\n".join((rack, parts, net, app))
+    assert server.client.post("/api/v1/manifests", content=content).status_code == 200
+    server.emit(event(namespace="fold", resource="h3", severity="minor"), event(namespace="fold", resource="stranger"))
+    eventually(lambda: get(server, "topology", namespace="fold")["total"] == 8, what="the racks")
+    found, nodes = eventually(
+        lambda: (seen := _mapped(server, namespace="fold", fold="whole"))[0]["elsewhere"] == 1 and seen,
+        what="the alerts",
+    )
+    assert set(nodes) == {"resource:rack", "resource:net", "resource:app"}
+    folded = nodes["resource:rack"]
+    assert (folded["folded"], folded["failing"], folded["place"]["severity"], folded["opens"]) == (5, 1, "minor", False)
+    assert {(line["of"], line["on"], line["count"]) for line in found["edges"]} == {
+        ("resource:rack", "resource:net", 1), ("resource:app", "resource:rack", 2),
+    }  # fmt: skip
+    found, nodes = _mapped(server, namespace="fold", fold="whole", open="resource:rack")
+    assert (len(nodes), nodes["resource:rack"]["opens"], nodes["resource:h3"]["place"]["severity"]) == (
+        8,
+        True,
+        "minor",
+    )
+    assert found["not_shown"] == 0
+    _, nodes = _mapped(server, namespace="fold", fold="type")
+    assert (nodes["type:host"]["folded"], nodes["type:host"]["failing"], "resource:h1" in nodes) == (5, 1, False)
+    found, nodes = _mapped(server, namespace="fold", fold="none", limit=2)
+    assert (len(nodes), found["not_shown"], next(iter(nodes))) == (2, 6, "resource:h3")

@@ -78,11 +78,11 @@ class Writing:
         self.at_us += int(seconds * 1_000_000)
         self.work()
 
-    def maintenance(self, max_age_days: float = 30, max_size_gb: float = 20) -> Maintenance:
+    def maintenance(self, max_age_days: float = 30, max_size_gb: float = 20, hour_days: float = 1) -> Maintenance:
         key: Ed25519PrivateKey = signing_key(self.data)
         return Maintenance(
             self.state, self.writer, self.reading, key, max_age_days=max_age_days, max_size_gb=max_size_gb,
-            minute_days=1, hour_days=1, address=str(self.data / FILE_NAME), now_us=lambda: self.at_us,
+            minute_days=1, hour_days=hour_days, address=str(self.data / FILE_NAME), now_us=lambda: self.at_us,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -50,6 +50,17 @@ def test_the_examples_fire_an_alert_and_end_it(page: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["gitlab", "argocd", "jenkins", "flux"])
+def test_what_deploys_is_a_change_on_record(name: str) -> None:
+    page = next(page for page in PAGES if page.stem == name)
+    spec = spec_of(page)
+    story = told(spec["type"], *blocks(page, "json"), settings=spec.get("with", {}))
+    records = list(story.state.change_records.values())
+    wanted = ["succeeded"] if name == "flux" else ["failed", "succeeded"]
+    assert [one.state for one in records] == wanted
+    assert all(one.resources and one.by and one.key.startswith(name) for one in records)
+
+
 def test_the_policy_on_syslog_counts_failed_logins() -> None:
     page = next(page for page in PAGES if page.name == "syslog.md")
     policy = YAML(typ="safe").load(blocks(page, "yaml")[1])

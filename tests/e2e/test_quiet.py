@@ -132,3 +132,48 @@ def test_an_alert_tells_what_it_has_been(oncue_server: Server) -> None:
     ]
     table = ran(oncue_server, "alert", "history", id)
     assert "97 %, limit 80" in table
+
+
+def test_what_is_found_out_about_an_alert_is_added_and_silences_see_it(oncue_server: Server) -> None:
+    server = oncue_server
+    server.emit(event(resource="found-1"))
+    id = alert_of(server, "found-1")["id"]
+    silence = {"matchers": [{"name": "rack", "value": "r7"}], "starts_at": datetime.now(UTC).isoformat()}
+    silence |= {"ends_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat(), "comment": "the rack is moved"}
+    assert server.client.post("/api/v1/silences", json=silence).is_success
+    found = ("--label", "rack=r7", "--link", "CMDB=https://cmdb.example.com/found-1", "--note", "Its disk was swapped.")
+    assert "quiet: silenced until" in ran(server, "alert", "enrich", id, *found)
+    added = alert_of(server, "found-1")["enriched"]
+    assert (added["links"][0]["title"], added["notes"][0]["text"]) == ("CMDB", "Its disk was swapped.")
+    assert "rack=r7 was added by token:" in ran(server, "explain", "alert", id)
+    ran(server, "alert", "enrich", id, "--label", "rack=")
+    assert reasons(server, "found-1") == []
+    assert server.cli("alert", "enrich", id, "--label", "rack").returncode == 2
+    nothing = server.cli("alert", "enrich", id)
+    assert (nothing.returncode, "request.invalid" in nothing.stderr) == (1, True)
+
+
+def test_a_silence_is_set_and_ended_from_the_command_line(oncue_server: Server) -> None:
+    server = oncue_server
+    server.emit(event(resource="cli-1", labels='{"rack":"q7"}'), event(resource="cli-2", labels='{"rack":"q8"}'))
+    tried = ran(server, "silence", "add", "rack=~q[78]", "resource!=cli-2", "--comment", "moving", "--preview")
+    assert alert_of(server, "cli-1")["id"] in tried
+    assert reasons(server, "cli-1") == [], "a preview changes nothing"
+    made = ran(server, "silence", "add", "rack=~q[78]", "resource!=cli-2", "--comment", "moving", "--for", "2h")
+    id = made.split()[0]
+    assert (reasons(server, "cli-1"), reasons(server, "cli-2")) == (["silenced"], [])
+    assert "expired" in ran(server, "silence", "expire", id)
+    assert reasons(server, "cli-1") == []
+    refused = server.cli("silence", "add", "rack", "--comment", "x")
+    assert refused.returncode == 2
+    assert "NAME=~REGEX" in refused.stderr
+
+
+def test_of_alerts_about_the_same_thing_one_is_enough(oncue_server: Server) -> None:
+    server = oncue_server
+    server.emit(event(resource="same-1"), event(resource="same-2"))
+    one, other = alert_of(server, "same-1")["id"], alert_of(server, "same-2")["id"]
+    assert "quiet: duplicate" in ran(server, "alert", "duplicate", one, "--of", other, "--reason", "two agents")
+    refused = server.cli("alert", "duplicate", other, "--of", one)
+    assert (refused.returncode, "alert.duplicate" in refused.stderr) == (1, True)
+    assert "quiet" not in ran(server, "alert", "distinct", one)

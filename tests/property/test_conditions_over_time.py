@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from oncue.core.duration import delta
 from oncue.core.engine import Engine
 from oncue.core.state import State
-from tests.property.reference_conditions import Happened, OwnCount, OwnLasting, Reference, reference_of
+from tests.property.reference_conditions import (
+    Happened,
+    OwnCount,
+    OwnLasting,
+    Reference,
+    numbers_for,
+    reference_of,
+)
 from tests.unit.story import START, Story
 
 EPOCH = datetime(1970, 1, 1, tzinfo=START.tzinfo)
@@ -86,12 +93,48 @@ def told_at(at: datetime) -> int:
     return (at - EPOCH) // timedelta(microseconds=1)
 
 
-def play(condition: dict[str, Any], happenings: list[Any], restarts: bool) -> tuple[Story, dict[str, Reference]]:
+OTHERWISE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "count": ({"count": 5}, {"count": 2}),
+    "count in slots": ({"count": 40}, {"count": 36}),
+    "rate": ({"fire_above": 2, "clear_below": 1.2}, {"fire_above": 0.5, "clear_below": 0.3}),
+    "avg": ({"fire_above": 80, "clear_below": 60}, {"fire_above": 20, "clear_below": 10}),
+    "avg below": ({"min_count": 4}, {"fire_below": 50, "clear_above": 70}),
+    "min": ({"fire_above": 30}, {"fire_above": 0, "clear_below": -1}),
+    "max": ({"fire_above": 60, "clear_below": 30}, {"fire_above": 95, "clear_below": 90}),
+    "sum": ({"min_count": 5}, {"fire_above": 300, "clear_below": 200}),
+    "p95": ({"fire_above": 30, "clear_below": 10}, {"fire_above": 89, "clear_below": 61}),
+    "p95 below": ({"fire_below": 30, "clear_above": 30}, {"min_count": 4}),
+    "value": ({"fire_above": 10, "clear_below": 5}, {"fire_above": 80, "clear_below": 61}),
+    "value below for": ({"for": "20s", "fire_below": 61}, {"for": "2m"}),
+    "absent": ({"absent": "30s"}, {"absent": "2m"}),
+    "any": ({"at_least": 2}, {"at_least": 1}),
+    "two of three": ({"at_least": 3}, {"at_least": 1}),
+    "sequence without": ({}, {}),
+    "first": ({"first": 4}, {"first": 1}),
+    "once after": ({"once_after": "20s"}, {"once_after": "2m"}),
+    "accumulate": ({"accumulate": 5}, {"accumulate": 2}),
+}
+"""By condition, what it has otherwise for one of the keys, and at some hours."""
+
+
+def overriding(of: str) -> list[dict[str, Any]]:
+    mine, at_hours = OTHERWISE[of]
+    return [
+        {"match": {"resources": ["k2"]}, "condition": mine},
+        {"during": "daily 03:01-03:04", "condition": at_hours},
+        {"match": {"resources": ["k2"], "types": ["c"]}, "mode": "off"},
+    ]
+
+
+def play(
+    condition: dict[str, Any], happenings: list[Any], restarts: bool, overrides: list[dict[str, Any]] | None = None
+) -> tuple[Story, dict[str, Reference]]:
     story, references = Story(), {"k1": reference_of(condition), "k2": reference_of(condition)}
     spec = {
         "match": {"types": ["a", "b", "c"]},
         "condition": {**condition, "by": ["event.resource"]},
         "alert": {"severity": "major"},
+        "overrides": overrides or [],
     }
     story.apply("Policy", "p", spec)
     policies = 1
@@ -110,7 +153,8 @@ def play(condition: dict[str, Any], happenings: list[Any], restarts: bool) -> tu
             type = "a" if what == "late" else what
             for _ in range(times):
                 story.send(type, {"value": value}, resource=key, time=own.isoformat())
-                references[key].come(Happened(now, type, value, late=what == "late"))
+                numbers = numbers_for(condition, overrides or [], type, key, f"{story.now:%H:%M}")
+                references[key].hear(Happened(now, type, value, late=what == "late"), numbers)
         if restart and restarts:
             state = State(story.state.identity)
             state.restore(story.state.dump())
@@ -124,6 +168,17 @@ def play(condition: dict[str, Any], happenings: list[Any], restarts: bool) -> tu
 @given(happenings=steps)
 def test_a_condition_fires_and_clears_as_its_reference_does(condition: dict[str, Any], happenings: list[Any]) -> None:
     story, references = play(condition, happenings, restarts=True)
+    assert not story.of("timer.failed")
+    said = transitions(story)
+    for key, reference in references.items():
+        assert said.get(key, []) == reference.said, key
+
+
+@pytest.mark.parametrize("of", OTHERWISE)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=steps)
+def test_overrides_judge_each_event_by_the_numbers_that_count_when_it_comes(of: str, happenings: list[Any]) -> None:
+    story, references = play(CONDITIONS[of], happenings, restarts=True, overrides=overriding(of))
     assert not story.of("timer.failed")
     said = transitions(story)
     for key, reference in references.items():
@@ -150,15 +205,25 @@ def test_after_long_quiet_nothing_is_left_but_what_still_holds(
 OWN = {"for": ({"for": "1m"}, OwnLasting), "count": ({"count": 3, "within": "1m"}, OwnCount)}
 
 
-@pytest.mark.parametrize(("condition", "kind"), OWN.values(), ids=OWN)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+OWN_OTHERWISE = {"for": ({"for": "2m"}, {"for": "20s"}), "count": ({"count": 5}, {"count": 2})}
+
+
+@pytest.mark.parametrize("overridden", [False, True], ids=["", "with overrides"])
+@pytest.mark.parametrize("of", OWN)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(happenings=steps)
-def test_an_alert_is_held_back_until_its_condition_is_met(
-    condition: dict[str, Any], kind: type[Reference], happenings: list[Any]
-) -> None:
+def test_an_alert_is_held_back_until_its_condition_is_met(of: str, overridden: bool, happenings: list[Any]) -> None:
+    condition, kind = OWN[of]
+    mine, at_hours = OWN_OTHERWISE[of]
+    overrides: list[dict[str, Any]] = [
+        {"match": {"resources": ["k2"]}, "condition": mine},
+        {"during": "daily 03:01-03:04", "condition": at_hours},
+    ]
+    overrides = overrides if overridden else []
     story, references = Story(), {"k1": kind(condition), "k2": kind(condition)}
     match = {"types": ["a", "b", "c"], "severities": ["warning", "major"]}
-    story.apply("Policy", "p", {"match": match, "condition": condition, "alert": {"severity": "critical"}})
+    spec = {"match": match, "condition": condition, "alert": {"severity": "critical"}, "overrides": overrides}
+    story.apply("Policy", "p", spec)
     for delay, nudge, what, key, value, times, restart in happenings:
         story.now = max(story.now, story.now + delta(delay) + timedelta(microseconds=nudge))
         now = told_at(story.now)
@@ -168,7 +233,8 @@ def test_an_alert_is_held_back_until_its_condition_is_met(
         severity = "clear" if type == "b" else "major" if value > 50 else "warning"
         for _ in range(times if what != "time" else 0):
             story.send(type, severity=severity, resource=key, check="x")
-            references[key].come(Happened(now, type, value))
+            numbers = numbers_for(condition, overrides, type, key, f"{story.now:%H:%M}")
+            references[key].hear(Happened(now, type, value), numbers)
         if what == "time":
             story.send("oncue.clock.advanced")
         if restart:

@@ -23,12 +23,17 @@ from tests.unit.story import Story, owned
 SEVERITIES = ("clear", "info", "warning", "minor", "major", "critical")
 
 POLICIES = {
+    "changing": {
+        "match": {"types": ["disk.*"]},
+        "skip_when": ["change_running_on(event.resource)"],
+        "alert": {"labels": {"a": '${lookup("owners", event.resource, "team")}'}},
+    },
     "lasting": {"match": {"types": ["disk.*"]}, "condition": {"for": "3m"}, "alert": {"severity": "critical"}},
     "often": {
         "match": {"types": ["net.drop"]},
         "condition": {"count": 3, "within": "5m", "by": ["event.resource"]},
         "alert": {"title": "drops on ${event.resource}"},
-        "respond": [{"ticket": {}}],
+        "respond": [{"ticket": {}}, {"change": {"state": "started", "key": "${event.resource}", "lasts": "5m"}}],
         "limits": {"max_runs": {"count": 2, "within": "20m"}},
     },
     "hot": {
@@ -61,6 +66,32 @@ POLICIES = {
         "respond": [{"run": {"workflow": "look"}}],
         "concurrency": {"by": ["'all'"], "max_queued": 2},
     },
+    "few": {
+        "match": {"types": ["net.drop", "disk.full"]},
+        "alert": {"throttle": {"count": 2, "within": "3m", "by": ["env"]}},
+    },
+    "worse": {
+        "stage": "shape",
+        "match": {"types": ["disk.*"], "where": "event.severity == 'minor'"},
+        "priority": 2,
+        "set": {
+            "severity": "critical",
+            "labels": {"env": "${event.resource}"},
+            "links": [{"title": "x", "url": "https://a.example"}],
+        },
+    },
+    "hushed": {
+        "stage": "shape",
+        "match": {"labels": {"env": ["prod", "db-1"]}, "types": ["*"]},
+        "set": {"quiet": True},
+        "priority": 3,
+    },
+    "placed": {
+        "stage": "shape",
+        "match": {"types": ["cpu.used", "net.drop"]},
+        "set": {"resource": "on ${event.resource}"},
+        "only_during": "daily 03:10-04:00",
+    },
     "patient": {"match": {"types": ["net.drop"], "severities": ["warning"]}, "alert": {"wait": "1m"}},
     "own": {"match": {"types": ["oncue.incident.opened"]}, "respond": [{"ticket": {"type": "problem"}}]},
 }
@@ -77,6 +108,8 @@ def setting(story: Story) -> None:
     """Manifests that make every stage work."""
     owned(story)
     story.apply("Workflow", "look", LOOK)
+    rows = [{"key": f"db-{number}", "team": f"t{number % 2}"} for number in range(3)]
+    story.apply("Lookup", "owners", {"rows": rows})
     for name, spec in POLICIES.items():
         story.apply("Policy", name, spec)
     landscape(story)
@@ -85,7 +118,53 @@ def setting(story: Story) -> None:
     story.apply("MaintenanceWindow", "often", {"matchers": matchers, **often})
     sides = {"source": [{"name": "type", "value": "disk.full"}], "target": [{"name": "type", "value": "net.drop"}]}
     story.apply("Inhibition", "disk", {**sides, "equal": ["resource"]})
+    below = {
+        "source": [{"name": "type", "value": ".+", "is_regex": True}],
+        "target": [{"name": "type", "value": "cpu.used"}],
+    }
+    story.apply("Inhibition", "below", {**below, "downstream": 3})
+    callers(story)
+    rule = {"matchers": [{"name": "type", "value": "net.drop"}], "by": ["env", "type"], "within": "4m"}
+    story.apply("CorrelationRule", "drops", rule)
+    story.apply("CorrelationRule", "jobs", {"matchers": [{"name": "type", "value": "job.failed"}], "reach": 1})
+    exporting(story)
+    story.apply("Subscription", "erp", {"webhook": {"url": "https://erp.example"}, "from": "earliest"})
     story.apply("Monitor", "beat", {"uses": "heartbeat", "every": "4m", "grace": "1m"})
+    story.apply("Runbook", "look", {"steps": [{"title": "look"}, {"title": "mend", "workflow": "look"}]})
+    story.apply("StatusTemplate", "begun", {"text": "We look into ${incident.title} (${incident.priority})."})
+
+
+def exporting(story: Story) -> None:
+    """Another namespace decides about some events, too."""
+    story.apply("Export", "some", {"to": ["*"], "match": {"types": ["disk.*", "cpu.used"]}})
+    often = {"count": 2, "within": "5m", "by": ["event.resource"]}
+    abroad = {
+        "seen": {"match": {"types": ["disk.*"]}, "alert": {"severity": "minor"}},
+        "lasting": {"match": {"types": ["disk.*"]}, "condition": {"for": "2m"}, "respond": [{"ticket": {}}]},
+        "often": {"match": {"types": ["cpu.used"]}, "condition": often, "alert": {"title": "${event.namespace}"}},
+    }
+    changes = [
+        {"op": "apply", "kind": "Policy", "namespace": "abroad", "name": name, "spec": spec}
+        for name, spec in abroad.items()
+    ]
+    story.send("oncue.config.applied", {"changes": changes})
+
+
+def callers(story: Story) -> None:
+    """The owner's incidents call one after the other, by some channels that cannot always be reached."""
+    for name in ("push", "sms", "spare"):
+        story.apply("Channel", name, {"type": "email", "with": {"to": ["x@example.com"]}, "failover": ["mail"]})
+    night = {"quiet_hours": "daily 05:00-05:30", "default": [{"channel": "sms"}]}
+    story.apply("Person", "basis-1", {**night, "important": [{"channel": "push"}, {"channel": "sms", "after": "1m"}]})
+    last = {"levels": [{"tell": ["channel:spare"], "wait": "2m"}], "repeat": 1}
+    story.apply("EscalationPolicy", "last", last)
+    rota = {
+        "levels": [{"tell": ["user:basis-1"], "wait": "3m"}, {"tell": ["channel:mail"], "wait": "4m"}],
+        "branches": [{"priorities": ["P1"], "levels": [{"tell": ["user:basis-1", "channel:mail"], "wait": "2m"}]}],
+        "then": "last", "acknowledge_timeout": "7m", "targets": {"P1": {"respond": "1m", "resolve": "9m"}},
+    }  # fmt: skip
+    story.apply("EscalationPolicy", "rota", rota)
+    story.apply("Team", "basis", {"channels": ["mail"], "escalation": "rota"})
 
 
 def landscape(story: Story) -> None:
@@ -111,12 +190,82 @@ def shaping(story: Story, choice: random.Random) -> tuple[str, dict[str, object]
     return verb, data
 
 
+def worked(story: Story, choice: random.Random) -> tuple[str, dict[str, object]]:
+    """What someone does who works on incidents; it may be refused."""
+    state = story.state
+    verb = choice.choice((
+        "incident.open", "incident.edit", "incident.respond", "incident.link", "incident.update", "incident.promise",
+        "task.create", "task.turn", "checklist.add", "checklist.mark", "problem.create", "problem.transition",
+        "review.begin", "review.write", "review.publish", "handover.create", "handover.confirm",
+        "change_record.start", "change_record.start", "change_record.finish",
+    ))  # fmt: skip
+    kind, _, what = verb.partition(".")
+    data: dict[str, object] = {}
+    if kind in ("incident", "checklist", "review") or what == "create":
+        data["incident"] = choice.choice(sorted(state.incidents) or ["INC-0"])
+    if what in ("turn", "mark", "transition", "write", "publish", "confirm"):
+        data[kind] = choice.choice(sorted(state.entities[kind]) or ["none"])
+    span = {"since": "2026-03-01T00:00:00+02:00", "until": "2026-03-02T00:00:00+02:00", "team": None}
+    said: dict[str, dict[str, object]] = {
+        "incident.open": {"title": "by hand", "service": choice.choice(("shop", "front")), "severity": "major"},
+        "incident.edit": choice.choice(({"priority": "P5"}, {"severity": "minor"}, {"take_back": ["priority"]})),
+        "incident.respond": {"name": choice.choice("ab"), "role": choice.choice(("commander", "scribe", None))},
+        "incident.link": {"target": choice.choice(("TCK-1", "https://a.example/b"))},
+        "incident.update": {"template": "begun", "audience": ["channel:mail"], "next_update_in_s": 240},
+        "incident.promise": {"next_update_in_s": choice.choice((0, 180))},
+        "task.create": {"title": "do it", "action": choice.random() < 0.3, "due_at": "2026-03-01T09:00:00+01:00"},
+        "task.turn": {"state": choice.choice(("done", "open", "cancelled"))},
+        "checklist.add": {"runbook": "look"},
+        "checklist.mark": {"step": choice.randrange(1, 3), "state": choice.choice(("done", "open"))},
+        "problem.create": {"title": "known", "workaround": choice.choice(("", "wait"))},
+        "problem.transition": {"state": choice.choice(("resolved", "open", "closed"))},
+        "review.begin": {"title": "t", "service": None, "priority": "P1", "drawn": {"a": 1, "b": [1.5, "x", None]}},
+        "review.write": {"sections": {"summary": "s"}},
+        "change_record.start": {
+            "title": "change",
+            "key": choice.choice(("a", "b")),
+            "resources": [f"db-{choice.randrange(4)}", "app-2"],
+            "services": ["shop"],
+            "grace_s": choice.choice((0, 60.5)),
+            "lasts_s": choice.choice((120, 1200)),
+            "started_at": "2026-03-01T04:00:00+01:00",
+            "links": [{"url": "https://a.example/b"}],
+            "expects": [{"name": "resource", "value": f"db-{choice.randrange(4)}"}] if choice.random() < 0.6 else [],
+        },
+        "change_record.finish": {"change_record": choice.choice(("a", "b", "CR-1"))},
+        "handover.create": {**span, "drawn": {"incidents": 2}},
+    }
+    if verb == "problem.create" and choice.random() < 0.5:
+        data = {"matchers": [{"name": "resource", "value": f"db-{choice.randrange(4)}"}]}
+    if verb == "handover.create" or kind == "change_record":
+        data = {}
+    return verb, data | said.get(verb, {})
+
+
+def delivered(story: Story, choice: random.Random) -> None:
+    """The deliverer says how far a subscription is, or someone moves it."""
+    progress = story.state.cells["subscription"]["default/erp"]
+    letter = {"event_position": choice.randrange(1, 20), "event_id": "e", "type": "t", "state": "waiting"}
+    report = {
+        "id": "default/erp",
+        "epoch": progress.epoch - (choice.random() < 0.2),
+        "settled": choice.randrange(story.state.position),
+        "delivered": choice.randrange(3),
+        "state": choice.choice(("active", "active", "failing")),
+        "letters": [letter] if choice.random() < 0.2 else [],
+    }
+    story.send("oncue.subscription.progressed", {"reports": [report]})
+    if choice.random() < 0.2:
+        position = f"0-{choice.randrange(story.state.position)}"
+        story.send("oncue.command.subscription.seek", {"subscription": "erp", "position": position})
+
+
 def step(story: Story, choice: random.Random) -> None:
     """One thing that happens."""
     resource = f"{choice.choice(('db', 'app'))}-{choice.randrange(4)}"
-    what = choice.randrange(14)
+    what = choice.randrange(18)
     if what < 4:
-        type = choice.choice(("disk.full", "net.drop", "job.failed"))
+        type = choice.choice(("disk.full", "net.drop", "job.failed", "io.oncue.change.started", "pagerduty.change"))
         env = choice.choice(("prod", "test"))
         story.send(type, severity=choice.choice(SEVERITIES), resource=resource, labels=f'{{"env":"{env}"}}')
     elif what < 6:
@@ -125,13 +274,19 @@ def step(story: Story, choice: random.Random) -> None:
         story.wait(choice.choice(("20s", "2m", "6m", "20m")))
     elif what == 8:
         story.send("oncue.heartbeat.received", {"monitor": "default/beat"})
+        delivered(story, choice)
     elif what == 9 and story.state.effects:
         effect = choice.choice(sorted(story.state.effects))
         story.result(choice.choice(("succeeded", "failed")), effect=effect, transient=choice.random() < 0.5)
     elif what == 10 and story.state.incidents:
         incident = choice.choice(sorted(story.state.incidents))
-        verb = choice.choice(("acknowledge", "resolve", "reopen", "close"))
-        data: dict[str, object] = {"incident": incident}
+        verb = choice.choice(
+            ("acknowledge", "acknowledge", "unacknowledge", "escalate", "snooze", "resolve", "reopen", "close")
+        )
+        until = story.now + timedelta(minutes=choice.choice((1, 8)))
+        data: dict[str, object] = {"incident": incident} | ({"until": until} if verb == "snooze" else {})
+        if verb == "snooze":
+            data["remind_before_s"] = 60
         if choice.random() < 0.5:
             verb, data = shaping(story, choice)
         body: dict[str, object] = {"specversion": "1.0", "id": f"c{len(story.inputs)}", "source": "/test"}
@@ -144,9 +299,24 @@ def step(story: Story, choice: random.Random) -> None:
     elif what == 13 and story.state.alerts:
         until = (story.now + timedelta(minutes=choice.choice((1, 30)))).isoformat()
         data = {"alert": choice.choice(sorted(story.state.alerts)), "until": until}
+        data["of"] = choice.choice(sorted(story.state.alerts))
         document = {"specversion": "1.0", "id": f"z{len(story.inputs)}", "source": "/test", "data": data}
-        document["type"] = f"oncue.command.alert.{choice.choice(('snooze', 'snooze', 'unsnooze', 'resolve'))}"
+        document["type"] = (
+            f"oncue.command.alert.{choice.choice(('snooze', 'unsnooze', 'duplicate', 'distinct', 'resolve'))}"
+        )
+        if choice.random() < 0.4:
+            document["type"] = "oncue.command.alert.enrich"
+            document["data"] = {
+                "alert": data["alert"], "labels": {"rack": choice.choice(("r1", "r2", ""))},
+                "annotations": {"found": choice.choice(("a", ""))}, "note": choice.choice(("", "n", "m")),
+                "links": [{"url": f"https://cmdb.example.com/{choice.randrange(30)}"}],
+            }  # fmt: skip
         story.feed(msgspec.json.encode(document), story.now, actor="user:basis-1")
+    elif what > 13:
+        verb, data = worked(story, choice)
+        document = {"specversion": "1.0", "id": f"w{len(story.inputs)}", "source": "/test", "data": data}
+        document["type"] = f"oncue.command.{verb}"
+        story.feed(msgspec.json.encode(document), story.now, actor=choice.choice(("user:basis-1", "user:basis-2")))
     elif what == 11:
         ends_at = (story.now.replace(tzinfo=None)).isoformat()[:19]
         body = {"matchers": [{"name": "resource", "value": resource}], "starts_at": ends_at + "Z"}
@@ -229,6 +399,13 @@ def test_a_batch_that_is_rolled_back_leaves_no_trace(seed: int) -> None:
     assert story.state.failing == fresh.failing
     for one, other in ((story.state.silencing, fresh.silencing), (story.state.closing, fresh.closing)):
         assert sorted(one._place.items()) == sorted(other._place.items())
+    known, again = story.state.known, fresh.known
+    assert known._fingerprints == again._fingerprints
+    assert known._by_fingerprint == again._by_fingerprint
+    assert sorted(known._by_matchers._place.items()) == sorted(again._by_matchers._place.items())
+    changed, now = story.state.changed, fresh.changed
+    assert (changed._by_place, changed._by_key, changed._filed) == (now._by_place, now._by_key, now._filed)
+    assert sorted(changed.expecting._place.items()) == sorted(now.expecting._place.items())
     assert story.state.policies.by_id["default/often"].windowed
 
 

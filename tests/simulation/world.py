@@ -37,7 +37,19 @@ SEVERITIES: Final = ("clear", "info", "warning", "minor", "major", "critical")
 
 MANIFESTS: Final[list[tuple[str, str, dict[str, Any]]]] = [
     ("Channel", "mail", {"type": "email", "with": {"to": ["basis-1@example.com"]}}),
-    ("Team", "basis", {"channels": ["mail"]}),
+    ("Channel", "sms", {"type": "email", "with": {"to": ["basis-2@example.com"]}, "failover": ["mail"]}),
+    ("Person", "basis-1", {"default": [{"channel": "mail"}, {"channel": "sms", "after": "2m"}]}),
+    (
+        "EscalationPolicy",
+        "rota",
+        {
+            "levels": [{"tell": ["user:basis-1"], "wait": "3m"}, {"tell": ["channel:sms"], "wait": "2m"}],
+            "repeat": 1,
+            "acknowledge_timeout": "5m",
+            "targets": {"P2": {"respond": "2m"}, "P1": {"resolve": "6m"}},
+        },
+    ),
+    ("Team", "basis", {"channels": ["mail"], "escalation": "rota"}),
     ("Service", "shop", {"owner": "team:basis", "criticality": "high", "resources": ["db-*"]}),
     ("Service", "front", {"criticality": "critical", "depends_on": ["shop", "db-1"]}),
     ("Resource", "db-3", {"type": "database", "runs_on": ["db-4"], "service": "front"}),

@@ -1,5 +1,6 @@
 """Handing out effects: who has which, and what is said of work that somebody may have begun before."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,13 +26,14 @@ class Bench:
         self.at_s = 0.0
         self.lost: list[str] = []
         self.sent: list[tuple[str, frames.Frame]] = []
+        tokens = itertools.count()
         wall = int(AT.timestamp() * 1e9) + 10**9
         self.dispatcher = Dispatcher(
             Clock(lambda: wall + int(self.at_s * 1e9), lambda: int(self.at_s * 1e9)),
             lambda effect: self.lost.append(effect.id),
             later=lambda delay_s, what: _Never(),
             monotonic=lambda: self.at_s,
-            token=lambda: f"t{len(self.sent)}",
+            token=lambda: f"t{next(tokens)}",
         )
 
     def offer(self, connection: int, name: str, slots: int = 4) -> None:
@@ -111,3 +113,56 @@ def test_begun_work_that_must_not_be_done_twice_is_lost_with_its_worker() -> Non
     bench.dispatcher.gone(1)
     bench.offer(2, "w2")
     assert (bench.lost, len(bench.leased())) == (["ef-1"], 1)
+
+
+def told(id: str, channel: str, uses: str = "webhook", **more: Any) -> tuple[str, str, bytes]:
+    return effect(id, kind="notify", uses=uses, payload={"channel": f"default/{channel}"}, **more)
+
+
+def test_people_are_told_however_many_actions_hang() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=64)
+    bench.dispatcher.changed([effect(f"ef-{number:03}") for number in range(200)])
+    assert len(bench.leased()) == 32
+    bench.dispatcher.changed([told("no-1", "desk")])
+    assert bench.leased()[-1] == ("w1", "no-1", False)
+    bench.dispatcher.changed([effect("ef-000", state="succeeded")])
+    bench.offer(1, "w1", slots=32)
+    assert bench.leased()[-1][1] == "ef-032"
+
+
+def test_a_channel_and_a_notifier_that_hang_keep_no_other_waiting() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=64)
+    bench.dispatcher.changed([told(f"a-{number:02}", "mail-a", "email") for number in range(40)])
+    assert len(bench.leased()) == 4
+    bench.dispatcher.changed(
+        [told(f"{channel}-{number}", channel, "email") for channel in "bcdefg" for number in range(9)]
+    )
+    assert len(bench.leased()) == 16
+    bench.dispatcher.changed([told("desk-1", "desk")])
+    assert bench.leased()[-1][1] == "desk-1"
+    bench.at_s = 100.0
+    assert bench.dispatcher.overdue_s == 0
+
+
+def test_of_what_waits_the_oldest_goes_first_whatever_it_is() -> None:
+    bench = Bench()
+    made = [effect("ef-1", not_before_at=AT - timedelta(seconds=3))]
+    made += [told(f"no-{n}", f"desk-{n}", not_before_at=AT - timedelta(seconds=3 - n)) for n in (1, 2)]
+    bench.dispatcher.changed(made[::-1])
+    bench.offer(1, "w1", slots=16)
+    assert [id for _, id, _ in bench.leased()] == ["ef-1", "no-1", "no-2"]
+
+
+def test_a_worker_with_one_slot_does_all_of_it_one_after_the_other() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=1)
+    bench.dispatcher.changed([effect("ef-1"), told("no-1", "desk")])
+    assert len(bench.leased()) == 1
+    ((_, first, _),) = bench.leased()
+    bench.dispatcher.changed(
+        [effect("ef-1", state="succeeded") if first == "ef-1" else told("no-1", "desk", state="succeeded")]
+    )
+    bench.offer(1, "w1", slots=1)
+    assert {id for _, id, _ in bench.leased()} == {"ef-1", "no-1"}

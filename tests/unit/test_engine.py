@@ -35,6 +35,22 @@ def test_the_owner_of_the_service_is_told_once(story: Story) -> None:
     assert story.state.incidents["INC-1"].alerts_firing == 2
 
 
+def test_policies_that_make_an_alert_of_mere_information_have_one_alert_and_tell_all_whom_they_name(
+    story: Story,
+) -> None:
+    for name in ("one", "two"):
+        story.apply("Channel", name, {"type": "email", "with": {"to": [f"{name}@example.com"]}})
+        story.apply("Policy", f"tell-{name}", {"match": {"types": ["disk.full"]}, "notify": {"channel": name}})
+    story.apply("Policy", "raise", {"match": {"types": ["disk.full"]}, "alert": {"severity": "warning"}})
+    story.problem("info")
+    (alert,) = story.state.alerts.values()
+    assert (alert.severity, alert.policies) == (
+        "warning", ("default/raise@1", "default/tell-one@1", "default/tell-two@1"),
+    )  # fmt: skip
+    told = [(effect["payload"]["channel"], effect["payload"]["reason"]) for effect in story.of("effect.requested")]
+    assert told == [("default/one", "first"), ("default/two", "first")]
+
+
 def test_a_repeat_makes_no_fact_but_at_powers_of_two(story: Story) -> None:
     story.problem()
     before = len(story.facts)

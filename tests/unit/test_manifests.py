@@ -480,3 +480,21 @@ def test_a_surrogate_pair_of_json_is_one_character() -> None:
 def test_a_pattern_is_no_longer_than_what_it_could_match() -> None:
     (found,) = _spec("Policy", {"match": {"resources": ["a", "*a" * 300]}, "respond": [{"ticket": {}}]})
     assert (found.path, found.level) == ("spec.match.resources[1]", "error")
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "path", "detail"),
+    [
+        (
+            "EscalationPolicy",
+            {"levels": [{"tell": ["channel:a"]}], "targets": {"P9": {"respond": "5m"}}},
+            "spec.targets.P9",
+            "'P9' is none of P1, P2, P3, P4, P5",
+        ),
+        ("CorrelationRule", {"matchers": 5, "by": ["env"]}, "spec.matchers", "must be a list, not 5"),
+    ],
+)
+def test_a_key_or_a_list_that_does_not_fit_is_said_with_its_place(
+    kind: str, spec: dict[str, Any], path: str, detail: str
+) -> None:
+    assert [(one.path, one.detail) for one in _spec(kind, spec) if one.level == "error"] == [(path, detail)]

@@ -170,6 +170,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("self.effects.failed", {"effects_failed": 1}, "warning"),
     ("self.policies.failed", {"policies_failed": 1}, "major"),
     ("self.monitors.failing", {"monitors_failing_count": 1}, "warning"),
+    ("self.subscriptions.failing", {"subscriptions_failing": ["default/erp"]}, "major"),
     ("self.sources.failing", {"sources_failing": ["default/syslog"]}, "major"),
     ("self.secrets.missing", {"secrets_missing": ["default/s"]}, "warning"),
     ("self.certificate.days/tls", {"certificates": {"tls": 5.0}}, "major"),

@@ -19,7 +19,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from oncue.plugins.actions.email_send import EmailSend
 from oncue.plugins.notifiers import apprise, webhook
 from oncue.plugins.notifiers import email as mail
-from oncue.sdk import ActionError, Allow, Delivery, Message, Notification, Notifier, registry
+from oncue.sdk import ActionError, Allow, Delivery, Message, Notification, Notifier, registry, signing
 from oncue.sdk.testing import context
 from tests.unit.misbehaving import Misbehaving, misbehaving
 
@@ -278,7 +278,7 @@ async def test_a_webhook_gets_a_signed_cloudevent(server: Misbehaving, tmp_path:
 def test_the_signature_is_that_of_standard_webhooks() -> None:
     # The example of the specification's reference libraries.
     key = base64.b64decode("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    found = webhook.signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    found = signing.signature(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
     assert found == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 

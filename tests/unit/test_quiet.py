@@ -830,3 +830,15 @@ def test_rows_that_are_read_in_any_order_give_the_same_look_ups(story: Story) ->
     found = look_ups(story)
     story.state = state
     assert look_ups(story) == found
+
+
+def test_who_is_known_by_the_end_of_the_quiet_is_told_though_nobody_was_when_it_began(story: Story) -> None:
+    story.problem(resource="host-1")
+    assert told(story) == []
+    silence(story, "host-1")
+    story.apply("Resource", "host-1", {"owner": "team:basis"})
+    story.wait("11m")
+    assert told(story) == ["first"]
+    silence(story, "host-1")
+    story.wait("11m")
+    assert told(story) == ["first"]

@@ -44,6 +44,7 @@ MONITORS: dict[str, dict[str, Any]] = {
     "sap.system": {"host": "sap.example", "instance": "00"},
     "sap.workprocesses": {"host": "sap.example", "instance": "00"},
     "script": {"argv": ["/usr/lib/nagios/plugins/check_load", "-w", "5", "-c", "9"]},
+    "service.objective": {"service": "shop"},
     "sql": {"url": "secret://database", "query": "SELECT 1"},
     "ssh": {
         "host": "app.example",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from oncue.core.manifest import Manifest
-from oncue.core.suspects import EXCERPT, SUSPECTS, Failing, Findings, find
+from oncue.core.suspects import EXCERPT, SUSPECTS, Change, Failing, Findings, find
 from tests.unit.story import START
 from tests.unit.test_topology import manifest, of
 
@@ -144,3 +144,30 @@ def test_a_wide_landscape_is_looked_through_within_a_second() -> None:
     found = looked(tuple(landscape), *(f"n{number}x" for number in range(500)))
     assert found.suspects
     assert time.process_time() - began < 5
+
+
+def test_what_was_changed_before_is_more_suspect() -> None:
+    def change(id: str, resource: str, minutes: float) -> Change:
+        at = START - timedelta(minutes=minutes)
+        return Change(id, "New disks", (resource,), (), at, at)
+
+    failing = [Failing(f"AL-{name}", name, None, START) for name in ("orders", "cart")]
+    found = find(of(*SHOP), "default", failing, [change("CR-1", "host-1", 4), change("CR-2", "elsewhere", 1)])
+    said = reasons(found, [one.name for one in found.suspects].index("host-1"))
+    assert said["changed"] == "CR-1 was made there 4 min before: New disks."
+    assert said["silent"] == "Nothing reports it, and 1 of 2 failing places need it: orders runs on host-1."
+    about = [change("CR-1", "db", 59), change("CR-2", "cart", 61), change("CR-3", "cart", -1)]
+    found = find(of(*SHOP), "default", failing, about)
+    assert [one.name for number, one in enumerate(found.suspects) if "changed" in reasons(found, number)] == ["db"]
+    began = Failing("AL-db", "db", None, START - timedelta(seconds=9))
+    alone = find(of(*SHOP), "default", [*failing, began], [change("CR-1", "db", 4)])
+    assert alone.suspects[0].score == 100 == sum(part.points for part in alone.suspects[0].parts)
+
+
+def test_a_service_does_not_explain_what_provides_it() -> None:
+    landscape = (manifest("Service", "pay", criticality="high"), manifest("Resource", "pay-app", service="pay"))
+    found = looked(landscape, ("pay", 0), ("pay-app", 5))
+    assert [one.name for one in found.suspects] == ["pay-app", "pay"]
+    assert reasons(found)["deepest"] == "Nothing that it needs fails."
+    assert reasons(found, 1)["deepest"] == "What it needs fails, too: pay is provided by pay-app."
+    assert "explains" not in reasons(found, 1)

@@ -19,12 +19,15 @@ _VIEWER: Final = frozenset(
     f"{resource}:read"
     for resource in (
         "alert",
+        "change_record",
         "decision",
         "event",
+        "handover",
         "incident",
         "mailbox",
         "manifest",
         "metrics",
+        "problem",
         "run",
         "sample",
         "silence",
@@ -37,22 +40,30 @@ _RESPONDER: Final = _VIEWER | {
     "alert:acknowledge",
     "alert:resolve",
     "alert:snooze",
+    "alert:enrich",
     "incident:acknowledge",
     "incident:assign",
+    "handover:write",
     "incident:comment",
+    "incident:edit",
     "incident:group",
     "incident:resolve",
+    "problem:write",
     "silence:write",
+    "subscription:consume",
     "ticket:comment",
 }
 _OPERATOR: Final = _RESPONDER | {
+    "change_record:write",
     "dead_letter:read",
     "dead_letter:redrive",
     "event:write",
     "heartbeat:write",
     "incident:close",
+    "pause:write",
     "run:cancel",
     "run:start",
+    "subscription:steer",
     "ticket:assign",
     "ticket:create",
     "ticket:transition",
@@ -99,6 +110,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None = None
     user: str | None = None
     token: str | None = None
+
+    @property
+    def person(self) -> str:
+        """`user:name` of whoever it is, their token or not; the actor of what is no one's."""
+        return f"user:{self.user}" if self.user is not None else self.actor
 
 
 def allowed(principal: Principal | None, permission: str, namespace: str | None) -> bool:

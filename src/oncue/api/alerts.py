@@ -1,22 +1,35 @@
-"""Alerts: list, detail, timeline, history; acknowledge, unacknowledge, resolve, snooze, unsnooze."""
+"""Alerts: list, detail, timeline, history; acknowledge, unacknowledge, resolve, snooze, unsnooze, duplicate,
+distinct, enrich."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter
-from sqlalchemy import not_
+from sqlalchemy import not_, or_
 
 from oncue.access.roles import Principal
 from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import entity_of, found, timeline_response
+from oncue.api.entities import commanded, found, timeline_response
 from oncue.api.params import Listing, Narrowing, json_response, listing, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.alert import Alert
+from oncue.core.change_record import Pointer
+from oncue.core.duration import Duration, seconds_of
+from oncue.store import facets
+from oncue.store.facets import MOST, Facets
 from oncue.store.life import Change, changes
-from oncue.store.queries import entities, is_acknowledged, is_quiet
+from oncue.store.queries import entities, is_acknowledged, is_quiet, is_quiet_for
+
+T = TypeVar("T")
+
+OnlyQuiet = Annotated[bool | None, QueryParameter(description="Only with, or without, a reason for quiet")]
+OnlyAcknowledged = Annotated[bool | None, QueryParameter(description="Only acknowledged, or only others")]
+QuietReasons = Annotated[list[str] | None, QueryParameter(description="Only quiet ones, for any of these reasons")]
 
 
 class Reason(msgspec.Struct, forbid_unknown_fields=True):
@@ -30,6 +43,24 @@ class Snooze(msgspec.Struct, forbid_unknown_fields=True):
 
     until: datetime
     reason: str | None = None
+    remind_before: Duration | None = None
+    """How long before its end you are reminded; by default 15m or a tenth of it, whichever is shorter; 0s for not at all."""
+
+
+class DuplicateOf(msgspec.Struct, forbid_unknown_fields=True):
+    """Which alert is enough, and why."""
+
+    of: str
+    reason: str | None = None
+
+
+class Enrichment(msgspec.Struct, forbid_unknown_fields=True):
+    """What was found out. An empty label or annotation takes the added one back."""
+
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    links: list[Pointer] = []
+    note: str | None = None
 
 
 @get("/alerts", opt={"permission": "alert:read"})
@@ -37,17 +68,49 @@ async def list_alerts(
     ctx: Ctx,
     who: Who,
     narrowing: Narrowing,
-    quiet: Annotated[bool | None, QueryParameter(description="Only with, or without, a reason for quiet")] = None,
-    acknowledged: Annotated[bool | None, QueryParameter(description="Only acknowledged, or only others")] = None,
+    quiet: OnlyQuiet = None,
+    acknowledged: OnlyAcknowledged = None,
+    quiet_reason: QuietReasons = None,
 ) -> Response[Listing[Alert]]:
     """Alerts, the last changed first; without `state` the resolved ones, too."""
     shown = visible(narrowing, who, "alert:read")
+    conditions = _conditions(quiet, acknowledged, quiet_reason)
+    return page_response(await ctx.queries.run(lambda connection: entities(connection, "alert", shown, *conditions)))
+
+
+@get("/alerts/facets", opt={"permission": "alert:read"})
+async def get_alert_facets(
+    ctx: Ctx,
+    who: Who,
+    narrowing: Narrowing,
+    quiet: OnlyQuiet = None,
+    acknowledged: OnlyAcknowledged = None,
+    quiet_reason: QuietReasons = None,
+) -> Response[Facets]:
+    """How many of the alerts that the filters find have each state, severity, namespace, service, resource, type and reason
+    for quiet: over all of them, a few seconds old at most."""
+    shown = msgspec.structs.replace(visible(narrowing, who, "alert:read"), cursor=None, limit=1)
+    conditions = _conditions(quiet, acknowledged, quiet_reason)
+    asked = (shown, quiet, acknowledged, tuple(quiet_reason or ()))
+
+    def counted(scan: Callable[..., T]) -> Awaitable[T]:
+        return ctx.recently((scan.__name__, asked), partial(scan, filters=shown, conditions=conditions))
+
+    counts, busiest, heard = await asyncio.gather(
+        counted(facets.common), counted(facets.resources), counted(facets.told)
+    )
+    return json_response(msgspec.json.encode(facets.joined(counts, busiest, heard)))
+
+
+def _conditions(quiet: bool | None, acknowledged: bool | None, reasons: list[str] | None) -> list[Any]:
     conditions = [
         is_true if wanted else not_(is_true)
         for is_true, wanted in ((is_quiet(), quiet), (is_acknowledged(), acknowledged))
         if wanted is not None
     ]
-    return page_response(await ctx.queries.run(lambda connection: entities(connection, "alert", shown, *conditions)))
+    if reasons:
+        conditions.append(or_(*(is_quiet_for(reason) for reason in reasons[:MOST])))
+    return conditions
 
 
 @get("/alerts/{alert_id:str}", opt={"permission": "alert:read"})
@@ -92,7 +155,13 @@ async def resolve_alert(ctx: Ctx, who: Who, alert_id: str, data: Reason | None =
 async def snooze_alert(ctx: Ctx, who: Who, alert_id: str, data: Snooze) -> Response[Alert]:
     """Have nobody told of it until then; who was told before hears of it again if it still fires. Another snooze of it
     takes the place of this one."""
-    return await _command(ctx, who, alert_id, "snooze", "alert:snooze", data)
+    given = {
+        "until": data.until,
+        "reason": data.reason or "",
+        "by": who.person,
+        "remind_before_s": seconds_of(data.remind_before),
+    }
+    return await commanded(ctx, who, "alert", alert_id, "snooze", "alert:snooze", given)
 
 
 @post("/alerts/{alert_id:str}/unsnooze", status_code=200, opt={"permission": "alert:snooze"})
@@ -101,17 +170,35 @@ async def unsnooze_alert(ctx: Ctx, who: Who, alert_id: str, data: Reason | None 
     return await _command(ctx, who, alert_id, "unsnooze", "alert:snooze", data)
 
 
+@post("/alerts/{alert_id:str}/enrich", status_code=200, opt={"permission": "alert:enrich"})
+async def enrich_alert(ctx: Ctx, who: Who, alert_id: str, data: Enrichment) -> Response[Alert]:
+    """Add what was found out about it. Labels that are added count like its own from now on, for silences and all else
+    that looks at labels; all of it lasts until a new alert about the same condition begins."""
+    return await _command(ctx, who, alert_id, "enrich", "alert:enrich", data)
+
+
+@post("/alerts/{alert_id:str}/duplicate", status_code=200, opt={"permission": "alert:snooze"})
+async def duplicate_alert(ctx: Ctx, who: Who, alert_id: str, data: DuplicateOf) -> Response[Alert]:
+    """Say that it is about the same thing as another alert that fires: nobody is told of it as long as that one does."""
+    return await _command(ctx, who, alert_id, "duplicate", "alert:snooze", data)
+
+
+@post("/alerts/{alert_id:str}/distinct", status_code=200, opt={"permission": "alert:snooze"})
+async def distinct_alert(ctx: Ctx, who: Who, alert_id: str, data: Reason | None = None) -> Response[Alert]:
+    """Say that it is no duplicate. Whoever it concerns is told of it."""
+    return await _command(ctx, who, alert_id, "distinct", "alert:snooze", data)
+
+
 async def _command(
-    ctx: Context, who: Principal, id: str, verb: str, permission: str, data: Reason | Snooze | None
+    ctx: Context, who: Principal, id: str, verb: str, permission: str, data: Reason | DuplicateOf | Enrichment | None
 ) -> Response[Any]:
-    namespace = await entity_of(ctx, who, "alert", id, "alert:read", permission)
     given = {name: value for name, value in msgspec.to_builtins(data or {}).items() if value}
-    await ctx.command(f"oncue.command.alert.{verb}", {"alert": id, **given}, who=who, namespace=namespace)
-    return json_response(await found(ctx, who, "alert", id, "alert:read"))
+    return await commanded(ctx, who, "alert", id, verb, permission, given)
 
 
 HANDLERS = [
     list_alerts,
+    get_alert_facets,
     get_alert,
     get_alert_timeline,
     acknowledge_alert,
@@ -120,4 +207,7 @@ HANDLERS = [
     get_alert_history,
     snooze_alert,
     unsnooze_alert,
+    duplicate_alert,
+    distinct_alert,
+    enrich_alert,
 ]

@@ -22,11 +22,18 @@ from litestar.response import Response
 from oncue import __version__
 from oncue.access.roles import PERMISSIONS, Principal
 from oncue.api import (
+    action_links,
     alerts,
+    availability,
+    bulk,
+    change_records,
+    contact,
     dead_letters,
+    escalations,
     events,
     explain,
     handbook,
+    handovers,
     incidents,
     integrations,
     itself,
@@ -34,18 +41,26 @@ from oncue.api import (
     maintenance,
     manifests,
     openapi,
+    pause,
     people,
     policies,
+    problem_records,
+    reviews,
     runs,
     samples,
     sap_systems,
     secrets,
     session,
     silences,
+    similar,
     stats,
+    subscriptions,
     suspects,
     tickets,
     topology,
+    topology_map,
+    trial,
+    work,
 )
 from oncue.api.admission import with_form_token
 from oncue.api.asgi import JSON, Receive, Scope, Send, answer, refuse, with_body
@@ -80,6 +95,12 @@ OUTSIDE: Final = [
     ("GET", "/api/v1/openapi.json", PUBLIC, "This document"),
     ("POST", "/api/v1/events", "event:write", "Send CloudEvents: structured, batched, or in binary mode"),
     ("GET", "/api/v1/stream", "stream:read", "Facts as they are committed, as server-sent events"),
+    (
+        "GET",
+        "/api/v1/subscriptions/{namespace}/{name}/events",
+        "stream:read",
+        "Events of a subscription that is a stream: as server-sent events, or a page of JSON",
+    ),
     ("POST", "/in/{source}", "event:write", "Send to a configured source in its own format"),
     ("GET", "/heartbeat/{namespace}/{monitor}", "heartbeat:write", "Say that one is alive"),
     ("POST", "/heartbeat/{namespace}/{monitor}", "heartbeat:write", "Say that one is alive"),
@@ -95,6 +116,16 @@ HANDLERS: Final[list[Any]] = [
     for module in (
         alerts,
         incidents,
+        work,
+        similar,
+        problem_records,
+        change_records,
+        reviews,
+        handovers,
+        bulk,
+        escalations,
+        contact,
+        pause,
         suspects,
         events,
         runs,
@@ -102,9 +133,13 @@ HANDLERS: Final[list[Any]] = [
         silences,
         maintenance,
         policies,
+        trial,
         manifests,
         integrations,
+        subscriptions,
         topology,
+        topology_map,
+        availability,
         itself,
         sap_systems,
         samples,
@@ -120,6 +155,7 @@ HANDLERS: Final[list[Any]] = [
 ]
 
 _HEARTBEAT: Final = re.compile(r"/heartbeat/([^/]+)/([^/]+)/?").fullmatch
+_CONSUMED: Final = re.compile(r"/api/v1/subscriptions/([^/]+)/([^/]+)/events").fullmatch
 _SOURCE: Final = re.compile(r"/in/([^/]+)/?").fullmatch
 
 
@@ -137,6 +173,7 @@ class Front:
         self._methods = Methods(self.document["paths"])
         self._console = console
         self._handbook = handbook.Handbook()
+        self._action_links = action_links.ActionLinks(ctx)
         self._refused_at: dict[str, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._declared = {(method, path): permission for method, path, permission, _ in OUTSIDE}
@@ -172,6 +209,8 @@ class Front:
             "/metrics",
         ):
             await guarded(self._outside(scope, receive, counted), counted)
+        elif path.startswith(action_links.PREFIX):
+            await guarded(self._action_links(scope, receive, counted), counted)
         elif path.startswith(handbook.PREFIX) or path == handbook.PREFIX.rstrip("/"):
             await self._handbook(scope, counted)
         else:
@@ -246,6 +285,8 @@ class Front:
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"] == "/api/v1/stream" and scope["method"] == "GET":
             await guarded(self._stream(scope, receive, send), send)
+        elif scope["method"] == "GET" and (consumed := _CONSUMED(scope["path"])):
+            await guarded(self._consume(scope, receive, send, *consumed.groups()), send)
         elif scope["path"] == "/api/v1/openapi.json" and scope["method"] == "GET":
             await answer(send, 200, JSON, self._document)
         else:
@@ -285,6 +326,14 @@ class Front:
             last_event_id=last.decode("latin-1") if last else query.get("last_event_id"),
             still_valid=partial(self._still, scope, who),
         )
+
+    async def _consume(self, scope: Scope, receive: Receive, send: Send, namespace: str, name: str) -> None:
+        who = self._permitted(scope, "GET", "/api/v1/subscriptions/{namespace}/{name}/events")
+        query = Request(scope).query_params
+        still = partial(self._still, scope, who)
+        page = await subscriptions.consume(self.ctx, who, scope, receive, send, namespace, name, query, still)
+        if page is not None:
+            await answer(send, 200, JSON, page)
 
     def _still(self, scope: Scope, who: Principal) -> bool:
         try:

@@ -15,11 +15,13 @@ from sqlalchemy import Connection
 from oncue.access.roles import Principal
 from oncue.access.store import AccessStore
 from oncue.access.throttle import Throttle
+from oncue.api.consuming import Consuming
 from oncue.api.stream import Hub
 from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.runtime.client import EngineClient
 from oncue.runtime.frames import SideWrite
+from oncue.store.members import Early
 from oncue.store.queries import Queries
 
 ORIGIN: Final = "api"
@@ -47,6 +49,8 @@ class Context:
         self.access = access
         self.hub = hub
         self.throttle = throttle
+        self.consuming: Final = Consuming(queries)
+        self.early: Final = Early()
         self._recent: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
         self.sign_in_lock = asyncio.Lock()

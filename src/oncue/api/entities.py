@@ -8,7 +8,7 @@ from litestar import Response
 from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context
 from oncue.api.guard import require
-from oncue.api.params import listing
+from oncue.api.params import json_response, listing
 from oncue.api.stream import fact_json
 from oncue.core.errors import Refusal
 from oncue.store.queries import Filters, cursor_of, entity_body, position_of, timeline
@@ -37,9 +37,21 @@ async def entity_of(ctx: Context, who: Principal, kind: str, id: str, read: str,
     return namespace
 
 
+async def commanded(
+    ctx: Context, who: Principal, kind: str, id: str, verb: str, permission: str, given: dict[str, Any]
+) -> Response[Any]:
+    """Give the engine a command about an entity; the entity as it is afterwards. Raises as `entity_of`, and as the engine
+    refuses.
+    """
+    namespace = await entity_of(ctx, who, kind, id, f"{kind}:read", permission)
+    await ctx.command(f"oncue.command.{kind}.{verb}", {kind: id, **given}, who=who, namespace=namespace)
+    return json_response(await found(ctx, who, kind, id, f"{kind}:read"))
+
+
 async def timeline_response(ctx: Context, kind: str, id: str, filters: Filters) -> Response[Any]:
     """A page of the facts that concern an entity, newest first."""
     before = position_of(filters.cursor) if filters.cursor is not None else None
-    rows = await ctx.queries.run(partial(timeline, kind=kind, id=id, before=before, limit=filters.limit + 1))
+    asked = partial(timeline, kind=kind, id=id, before=before, limit=filters.limit + 1, filters=filters)
+    rows = await ctx.queries.run(asked)
     following = cursor_of(rows[filters.limit - 1].position) if len(rows) > filters.limit else None
     return listing([fact_json(row) for row in rows[: filters.limit]], following)

@@ -82,7 +82,19 @@ def decision_json(row: FactRow) -> bytes:
     data: dict[str, Any] = msgspec.json.decode(event.data) if event.data else {}
     where = {"position": cursor_of(row.position), "recorded_at": instant(row.recorded_at)}
     return msgspec.json.encode(
-        {"detail": "", "values": {}, "alert": None, "incident": None, "runs": [], "tickets": [], **data, **where}
+        {
+            "detail": "",
+            "values": {},
+            "alert": None,
+            "incident": None,
+            "runs": [],
+            "tickets": [],
+            "change_records": [],
+            "override": None,
+            "also_fitted": [],
+            **data,
+            **where,
+        }
     )
 
 

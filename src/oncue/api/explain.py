@@ -14,8 +14,10 @@ from oncue.api.shapes import Explanation
 from oncue.api.stream import fact_json
 from oncue.core.condition import MAX_KEYS
 from oncue.core.errors import Refusal
+from oncue.core.event import said
+from oncue.core.normalise import EXPORTED
 from oncue.core.policy import PolicyStats
-from oncue.store.queries import DECISIONS, Filters, cells, decisions, entity_body, timeline
+from oncue.store.queries import DECISIONS, Filters, cells, decisions, entity_bodies, entity_body, timeline
 
 READ: Final = {
     "alert": "alert:read",
@@ -49,11 +51,16 @@ async def explain(ctx: Ctx, who: Who, kind: str, id: str) -> Response[Explanatio
         rows = await ctx.queries.run(partial(timeline, kind=kind, id=id, before=None, limit=200))
     decided = [row for row in rows if row.type in DECISIONS]
     summary, reasons = _SPOKEN[kind](thing)
+    if kind == "incident":
+        bodies = await ctx.queries.run(partial(entity_bodies, kind="escalation", ids=thing.get("escalations") or []))
+        reasons += [_called(msgspec.json.decode(body)) for body in bodies]
     for row in decided:
         data = msgspec.json.decode(decision_json(row))
         reasons.append(
             f"Policy {data['policy']}@{data['generation']} {data['outcome']}: {data['reason']}"
             + (f" ({data['detail']})" if data["detail"] else "")
+            + _overridden(data)
+            + (f", about an event that the namespace {data['home']} shares" if data.get("home") else "")
         )
     body = {
         "kind": kind,
@@ -67,6 +74,13 @@ async def explain(ctx: Ctx, who: Who, kind: str, id: str) -> Response[Explanatio
     return json_response(msgspec.json.encode(body))
 
 
+def _overridden(decision: dict[str, Any]) -> str:
+    """Which override of the policy counted, of those that fitted."""
+    others = decision.get("also_fitted") or ()
+    also = f", and before {', '.join(others)}, which fitted too" if others else ""
+    return f", by its override {decision['override']}{also}" if decision.get("override") else ""
+
+
 async def _thing(ctx: Context, who: Principal, kind: str, id: str, permission: str) -> tuple[str, dict[str, Any]]:
     stored = ("manifest", f"Policy/{id}") if kind == "policy" else (kind, id)
     row = await ctx.queries.run(partial(entity_body, kind=stored[0], id=stored[1]))
@@ -78,10 +92,15 @@ async def _thing(ctx: Context, who: Principal, kind: str, id: str, permission: s
 
 def _alert(alert: dict[str, Any]) -> tuple[str, list[str]]:
     summary = (
-        f"{alert['title']}: {alert['severity']}, {alert['state']}, seen {alert['count']} times since "
+        f"{alert['title']}: {alert['severity']}, {alert['state']}, seen {_times(alert['count'])} since "
         f"{alert['first_seen_at']}."
     )
     reasons = [f"Raised by the event {alert.get('event_id') or '?'} of type {alert.get('type') or '?'}."]
+    if str(alert.get("source")).startswith(EXPORTED):
+        home = alert["source"].removeprefix(EXPORTED)
+        reasons.append(
+            f"The event is at home in the namespace {home}, which shares it; what is done here leaves it alone."
+        )
     crossing = alert.get("crossing") or {}
     if crossing.get("value") is not None and crossing.get("limit") is not None:
         unit = f" {crossing['unit']}" if crossing.get("unit") else ""
@@ -90,6 +109,10 @@ def _alert(alert: dict[str, Any]) -> tuple[str, list[str]]:
         until = f" until {quiet['until']}" if quiet.get("until") else ""
         why = f" ({quiet['detail']})" if quiet.get("detail") else ""
         reasons.append(f"It calls no one: {quiet['reason']} by {quiet['by']} since {quiet['since']}{until}{why}.")
+    for name, one in ((alert.get("shaped") or {}).get("values") or {}).items():
+        was = f"; it was {one['was']}" if one["was"] is not None else ""
+        reasons.append(f"Its {name.replace('.', ' ', 1)} was set to {one['value']} by the policy {one['by']}{was}.")
+    reasons += _found_out(alert.get("enriched") or {})
     if alert.get("policies"):
         reasons.append(f"Shaped by {', '.join(alert['policies'])}.")
     if alert.get("incident"):
@@ -103,14 +126,43 @@ def _alert(alert: dict[str, Any]) -> tuple[str, list[str]]:
     return summary, reasons
 
 
+def _found_out(enriched: dict[str, Any]) -> list[str]:
+    """What was added to an alert after it began, and who or which run added it."""
+    found = [
+        f"{name}={one['value']} was added by {one['by']} at {one['at']}"
+        + (f"; the alert itself says {one['beneath']}." if one.get("beneath") else ".")
+        for what in ("labels", "annotations")
+        for name, one in (enriched.get(what) or {}).items()
+    ]
+    found += [f"{one['by']} linked {one['url']} at {one['at']}." for one in enriched.get("links") or ()]
+    return found + [f"{one['by']} found out at {one['at']}: {one['text']}" for one in enriched.get("notes") or ()]
+
+
+def _called(one: dict[str, Any]) -> str:
+    levels = one["branches"][one["branch"]]["levels"]
+    said = f"By {one['policy']} level {one['level']} of {len(levels)} was told"
+    state = {
+        "held": "; it is held, for all that fires is quiet",
+        "acknowledged": "; it stopped when someone acknowledged",
+        "exhausted": "; everybody was told, and nobody acknowledged",
+    }.get(one["state"], "")
+    if one["state"] == "running" and one["next_at"] is not None and one["level"] < len(levels):
+        state = f"; {', '.join(levels[one['level']]['tell'])} follows at {one['next_at']} unless someone acknowledges"
+    return f"{said}{state}."
+
+
 def _incident(incident: dict[str, Any]) -> tuple[str, list[str]]:
     summary = f"{incident['id']}, {incident['title']}: {incident['priority']}, {incident['state']}."
     reasons = [f"Priority: {incident['priority_reason']}"]
     reasons.append(f"{incident['alerts_firing']} of its {incident['alerts_total']} alerts fire.")
     if incident.get("owner"):
         reasons.append(f"Its service is owned by {incident['owner']}, who is told.")
-    else:
+    elif not incident.get("escalations") and not incident.get("told"):
         reasons.append("No owner is known, so only policies say whom to tell.")
+    told, unheard = incident.get("told", []), incident.get("unheard", {})
+    if told:
+        names = [f"{name}, which nothing has reached yet" if name in unheard else name for name in told]
+        reasons.append(f"Told: {'; '.join(names)}.")
     if incident.get("acknowledged_by"):
         reasons.append(f"Acknowledged by {incident['acknowledged_by']} at {incident['acknowledged_at']}.")
     if incident.get("resolved_by"):
@@ -168,9 +220,10 @@ def _monitor(monitor: dict[str, Any]) -> tuple[str, list[str]]:
 
 def _policy(policy: dict[str, Any]) -> tuple[str, list[str]]:
     stats: PolicyStats = policy["stats"]
-    summary = f"Policy {policy['namespace']}/{policy['name']}@{policy['generation']}: fired {stats.fired} times, blocked {stats.blocked}, failed {stats.failed}."
+    summary = f"Policy {policy['namespace']}/{policy['name']}@{policy['generation']}: fired {_times(stats.fired)}, blocked {stats.blocked}, failed {stats.failed}."
     misses = [
-        f"Near miss at {miss.at}: {miss.reason} ({miss.detail}), event {miss.event}." for miss in stats.near_misses
+        f"Near miss at {said(miss.at)}: {miss.reason} ({miss.detail}), event {miss.event}."
+        for miss in stats.near_misses
     ]
     if stats.unjudged:
         limit = (policy["spec"].get("condition") or {}).get("max_keys", MAX_KEYS)
@@ -178,6 +231,10 @@ def _policy(policy: dict[str, Any]) -> tuple[str, list[str]]:
             0, f"{stats.unjudged} events were not judged: there were windows for too many keys (max_keys {limit})."
         )
     return summary, misses
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 _SPOKEN: Final = {

@@ -28,6 +28,7 @@ from oncue.access.throttle import Throttle
 from oncue.api.app import Front
 from oncue.api.catalogue import Catalogue
 from oncue.api.connection import Connection
+from oncue.api.consuming import Consuming
 from oncue.api.context import Context
 from oncue.api.landscape import Landscape
 from oncue.api.manifests import apply
@@ -55,10 +56,12 @@ class Server(uvicorn.Server):
     """Ends the live streams first when it is told to stop, so that draining does not wait for them."""
 
     hub: Hub
+    consuming: Consuming
 
     def handle_exit(self, sig: int, frame: object) -> None:
         """A signal to stop: no new connections, what runs is finished."""
         self.hub.close()
+        self.consuming.close()
         super().handle_exit(sig, frame)  # type: ignore[arg-type]
 
 
@@ -83,6 +86,7 @@ class Process:
     def _on_frame(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Committed):
             self.hub.committed_to(frame.position)
+            self.ctx.consuming.feed.committed_to(frame.position)
             if frame.access_changed:
                 self._access_changed.set()
             if frame.config_changed:
@@ -108,12 +112,13 @@ class Process:
             backlog=2048,
         )
         server = Server(settings)
-        server.hub = self.hub
+        server.hub, server.consuming = self.hub, self.ctx.consuming
         tasks = [
             asyncio.create_task(one, name=name)
             for name, one in (
                 ("line", self.client.run()),
                 ("hub", self.hub.run()),
+                ("feed", self.ctx.consuming.feed.run()),
                 ("access", self._follow(self._access_changed, self._reload_access)),
                 ("configuration", self._follow(self._config_changed, self.catalogue.reload)),
                 ("landscape", self._follow(self._landscape_changed, self.landscape.reload)),

@@ -7,18 +7,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, select
 
-from oncue.access.roles import Principal
 from oncue.api.alerts import Reason
-from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import entity_of, found, timeline_response
+from oncue.api.context import Ctx, Who
+from oncue.api.entities import commanded, entity_of, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, listing, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.alert import Alert
-from oncue.core.incident import Comment, Incident, Membership
+from oncue.core.incident import CauseOf, Comment, Incident, Membership
 from oncue.core.run import Run
+from oncue.store.members import alerts_of, of
 from oncue.store.queries import LIMIT, entities, entity_bodies
 from oncue.store.schema import entity, fact, fact_ref
 
@@ -41,6 +41,16 @@ class Remark(msgspec.Struct, forbid_unknown_fields=True):
     """A remark."""
 
     text: str
+
+
+class Ending(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How an incident ended."""
+
+    reason: str | None = None
+    note: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
+    """What was done and found; without it the reason stands for it."""
+    cause: CauseOf | None = None
+    """What kind of thing was behind it."""
 
 
 class Merging(msgspec.Struct, forbid_unknown_fields=True):
@@ -85,7 +95,7 @@ async def get_incident(ctx: Ctx, who: Who, incident_id: str) -> Response[Inciden
 
 @get("/incidents/{incident_id:str}/timeline", opt={"permission": "incident:read"})
 async def get_incident_timeline(ctx: Ctx, who: Who, incident_id: str, narrowing: Narrowing) -> Response[Listing[Fact]]:
-    """Everything that concerns an incident, newest first."""
+    """Everything that concerns an incident, newest first; `type` narrows it, as in `type=oncue.task.*`."""
     await found(ctx, who, "incident", incident_id, "incident:read")
     return await timeline_response(ctx, "incident", incident_id, narrowing)
 
@@ -117,45 +127,46 @@ async def list_incident_runs(ctx: Ctx, who: Who, incident_id: str) -> Response[L
 
 @get("/incidents/{incident_id:str}/comments", opt={"permission": "incident:read"})
 async def list_incident_comments(ctx: Ctx, who: Who, incident_id: str) -> Response[Listing[Comment]]:
-    """The remarks on an incident, newest first."""
-    await found(ctx, who, "incident", incident_id, "incident:read")
-    return listing(await ctx.queries.run(partial(comments_on, kind="incident", id=incident_id)), None)
+    """The remarks on an incident and on those that became part of it, newest first."""
+    incident = msgspec.json.decode(await found(ctx, who, "incident", incident_id, "incident:read"), type=Incident)
+    return listing(await ctx.queries.run(partial(noted, incident=incident, kind="comment")), None)
 
 
 @post("/incidents/{incident_id:str}/acknowledge", status_code=200, opt={"permission": "incident:acknowledge"})
 async def acknowledge_incident(ctx: Ctx, who: Who, incident_id: str, data: Reason | None = None) -> Response[Incident]:
     """Say that you have taken it on."""
-    return await _command(ctx, who, incident_id, "acknowledge", "incident:acknowledge", _reason(data))
+    return await commanded(ctx, who, "incident", incident_id, "acknowledge", "incident:acknowledge", _reason(data))
 
 
 @post("/incidents/{incident_id:str}/resolve", status_code=200, opt={"permission": "incident:resolve"})
-async def resolve_incident(ctx: Ctx, who: Who, incident_id: str, data: Reason | None = None) -> Response[Incident]:
-    """Resolve it, and the alerts in it that still fire."""
-    return await _command(ctx, who, incident_id, "resolve", "incident:resolve", _reason(data))
+async def resolve_incident(ctx: Ctx, who: Who, incident_id: str, data: Ending | None = None) -> Response[Incident]:
+    """Resolve it, and the alerts in it that still fire; say how it ended."""
+    given = {name: value for name, value in msgspec.to_builtins(data or Ending()).items() if value}
+    return await commanded(ctx, who, "incident", incident_id, "resolve", "incident:resolve", given)
 
 
 @post("/incidents/{incident_id:str}/reopen", status_code=200, opt={"permission": "incident:resolve"})
 async def reopen_incident(ctx: Ctx, who: Who, incident_id: str, data: Reason | None = None) -> Response[Incident]:
     """Open a resolved one again."""
-    return await _command(ctx, who, incident_id, "reopen", "incident:resolve", _reason(data))
+    return await commanded(ctx, who, "incident", incident_id, "reopen", "incident:resolve", _reason(data))
 
 
 @post("/incidents/{incident_id:str}/close", status_code=200, opt={"permission": "incident:close"})
 async def close_incident(ctx: Ctx, who: Who, incident_id: str, data: Reason | None = None) -> Response[Incident]:
     """Close it for good; a later alert opens another."""
-    return await _command(ctx, who, incident_id, "close", "incident:close", _reason(data))
+    return await commanded(ctx, who, "incident", incident_id, "close", "incident:close", _reason(data))
 
 
 @post("/incidents/{incident_id:str}/assign", status_code=200, opt={"permission": "incident:assign"})
 async def assign_incident(ctx: Ctx, who: Who, incident_id: str, data: Assignment) -> Response[Incident]:
     """Give it to someone."""
-    return await _command(ctx, who, incident_id, "assign", "incident:assign", {"assignee": data.assignee})
+    return await commanded(ctx, who, "incident", incident_id, "assign", "incident:assign", {"assignee": data.assignee})
 
 
 @post("/incidents/{incident_id:str}/comments", status_code=201, opt={"permission": "incident:comment"})
 async def comment_incident(ctx: Ctx, who: Who, incident_id: str, data: Remark) -> Response[Incident]:
     """Remark on it."""
-    answer = await _command(ctx, who, incident_id, "comment", "incident:comment", {"text": data.text})
+    answer = await commanded(ctx, who, "incident", incident_id, "comment", "incident:comment", {"text": data.text})
     answer.status_code = 201
     return answer
 
@@ -164,7 +175,7 @@ async def comment_incident(ctx: Ctx, who: Who, incident_id: str, data: Remark) -
 async def merge_incidents(ctx: Ctx, who: Who, incident_id: str, data: Merging) -> Response[Incident]:
     """Make other incidents part of this one. They close; their alerts, tickets and runs are this one's."""
     given = {"incidents": data.incidents, "reason": data.reason}
-    return await _command(ctx, who, incident_id, "merge", "incident:group", given)
+    return await commanded(ctx, who, "incident", incident_id, "merge", "incident:group", given)
 
 
 @post("/incidents/{incident_id:str}/split", status_code=201, opt={"permission": "incident:group"})
@@ -181,54 +192,39 @@ async def move_alerts(ctx: Ctx, who: Who, incident_id: str, data: Moving) -> Res
     """Move some of the alerts to another incident of the same namespace, or leave them on their own. Gives the incident
     that they left."""
     given = {"alerts": data.alerts, "to": data.to, "reason": data.reason}
-    return await _command(ctx, who, incident_id, "move", "incident:group", given)
+    return await commanded(ctx, who, "incident", incident_id, "move", "incident:group", given)
 
 
 def _reason(data: Reason | None) -> dict[str, Any]:
     return {"reason": data.reason} if data is not None and data.reason else {}
 
 
-async def _command(
-    ctx: Context, who: Principal, id: str, verb: str, permission: str, data: dict[str, Any]
-) -> Response[Any]:
-    namespace = await entity_of(ctx, who, "incident", id, "incident:read", permission)
-    await ctx.command(f"oncue.command.incident.{verb}", {"incident": id, **data}, who=who, namespace=namespace)
-    return json_response(await found(ctx, who, "incident", id, "incident:read"))
-
-
-def alerts_of(connection: Connection, incident: Incident, *, first: bool = False) -> list[bytes]:
-    """The alerts of an incident, at most `LIMIT`: those that joined it last first, or with `first` those that joined it
-    first."""
-    stays = func.instr(entity.c.body, b'"left_at":null') > 0
-    if incident.merged_into is not None:
-        stays = or_(stays, func.instr(entity.c.body, b'"rule":"merge"') > 0)
-    order = entity.c.position if first else entity.c.position.desc()
-    ids = connection.execute(select(entity.c.id).where(*_of(incident.id), stays).order_by(order).limit(LIMIT)).scalars()
-    return entity_bodies(connection, "alert", [id.partition("/")[2] for id in ids])
-
-
 def _memberships(connection: Connection, incident: str) -> list[bytes]:
     rows = connection.execute(
-        select(entity.c.body).where(*_of(incident)).order_by(entity.c.position.desc()).limit(LIMIT)
+        select(entity.c.body).where(*of(incident)).order_by(entity.c.position.desc()).limit(LIMIT)
     ).scalars()
     return list(rows)
 
 
-def _of(incident: str) -> tuple[Any, ...]:
-    """The incident's memberships, which are called after it."""
-    return entity.c.kind == "membership", entity.c.id >= f"{incident}/", entity.c.id < f"{incident}0"
-
-
 def comments_on(connection: Connection, kind: str, id: str) -> list[bytes]:
     """The remarks on an incident or a ticket, newest first."""
-    ids = connection.execute(
+    return _concerning(connection, kind, [id], "comment")
+
+
+def noted(connection: Connection, incident: Incident, kind: str) -> list[bytes]:
+    """What was noted (`comment`, `status_update`) on an incident and on those that became part of it, newest first."""
+    return _concerning(connection, "incident", [incident.id, *incident.merged[:LIMIT]], kind)
+
+
+def _concerning(connection: Connection, about: str, ids: list[str], kind: str) -> list[bytes]:
+    rows = connection.execute(
         select(fact.c.id)
         .join(fact_ref, fact_ref.c.position == fact.c.position)
-        .where(fact_ref.c.kind == kind, fact_ref.c.id == id, fact.c.kind == "comment")
+        .where(fact_ref.c.kind == about, fact_ref.c.id.in_(ids), fact.c.kind == kind)
         .order_by(fact.c.position.desc())
         .limit(LIMIT)
     ).scalars()
-    return entity_bodies(connection, "comment", list(dict.fromkeys(ids)))
+    return entity_bodies(connection, kind, list(dict.fromkeys(rows)))
 
 
 HANDLERS = [

@@ -5,10 +5,10 @@ are answered meanwhile. A change costs what has changed: manifests are read by p
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar.di import NamedDependency
@@ -26,6 +26,9 @@ PAGE: Final = 1_000
 PATIENCE_S: Final = 20.0
 """How long a request waits for the topology after a start."""
 
+KEPT: Final = 8
+"""Answers that are kept for the next question."""
+
 T = TypeVar("T")
 
 
@@ -40,6 +43,8 @@ class Landscape:
         self.topology = Topology()
         self._nodes: dict[str, list[Node]] = {}
         self._missing: dict[str, list[tuple[str, Link]]] = {}
+        self.memo: dict[Hashable, Any] = {}
+        """What questions keep for the next one; forgotten when anything changes, and beyond `KEPT`."""
 
     async def reload(self) -> None:
         """Take what has changed since the last time."""
@@ -58,7 +63,12 @@ class Landscape:
             await asyncio.wait_for(self._built.wait(), PATIENCE_S)
         except TimeoutError as error:
             raise Refusal("engine.unavailable", "The topology is not read yet") from error
-        return await self._here(partial(question, self))
+        return await self._here(partial(self._answer, question))
+
+    def _answer(self, question: "Callable[[Landscape], T]") -> T:
+        if len(self.memo) > KEPT:
+            self.memo.clear()
+        return question(self)
 
     async def _here(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -72,6 +82,7 @@ class Landscape:
                 self.topology.put(manifest)
         self._nodes.clear()
         self._missing.clear()
+        self.memo.clear()
 
     def nodes(self, namespace: str) -> list[Node]:
         """The nodes of a namespace, by id."""

@@ -2,8 +2,9 @@
 
 import asyncio
 import difflib
+from datetime import datetime
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Request, Response, delete, get, post
@@ -17,12 +18,22 @@ from oncue.api.guard import require
 from oncue.api.params import Listing, json_response, listing
 from oncue.api.shapes import Applied, Change
 from oncue.core.errors import Refusal
+from oncue.core.event import decode
 from oncue.core.manifest import KINDS, Manifest
 from oncue.manifests.shape import near
-from oncue.store.queries import manifest_bodies, manifests
+from oncue.store.queries import FactRow, Filters, cursor_of, manifest_bodies, manifests, timeline
+
+VERSIONS: Final = 50
 
 DryRun = Annotated[bool, QueryParameter(name="dry_run", description="Only say what would change")]
 Force = Annotated[bool, QueryParameter(name="force", description="Even if other manifests need it")]
+BasedOn = Annotated[
+    int | None,
+    QueryParameter(
+        ge=0,
+        description="Of a single document: its generation when it was read, 0 for a new one; refused if it is another by now",
+    ),
+]
 Namespace = Annotated[str | None, QueryParameter(max_length=63, description="Of documents that name none")]
 
 
@@ -55,20 +66,29 @@ async def get_manifest(ctx: Ctx, who: Who, kind: str, namespace: str, name: str)
 
 @post("/manifests", status_code=200, opt={"permission": "manifest:write"}, operation_class=ApplyOperation)
 async def apply_manifests(
-    request: Request[Any, Any, Any], ctx: Ctx, who: Who, dry_run: DryRun = False, namespace: Namespace = None
+    request: Request[Any, Any, Any],
+    ctx: Ctx,
+    who: Who,
+    dry_run: DryRun = False,
+    namespace: Namespace = None,
+    based_on: BasedOn = None,
 ) -> Response[Applied]:
     """Apply manifests, all of them or none; with `dry_run`, say what would change."""
     body = await request.body()
     parsed = await asyncio.to_thread(documents.parse_yaml, body, "")
     accepted, problems = await asyncio.to_thread(documents.load, parsed)
-    _refuse_errors(problems)
+    refuse_errors(problems)
     if not accepted:
         raise Refusal("manifest.malformed", "There is no manifest in the body")
     changes = documents.changes(accepted, namespace or who.home)
+    if based_on is not None:
+        if len(changes) != 1:
+            raise Refusal("request.invalid", "based_on is for a single document")
+        changes[0]["based_on"] = based_on
     for place in sorted({change["namespace"] for change in changes}):
         require(who, "manifest:write", place)
     problems += await _unresolved(ctx, accepted, namespace or who.home)
-    _refuse_errors(problems)
+    refuse_errors(problems)
     warnings = [problem for problem in problems if problem.level == "warning"]
     if dry_run:
         bodies = await ctx.queries.run(partial(manifest_bodies, ids=[_id(change) for change in changes]))
@@ -77,6 +97,46 @@ async def apply_manifests(
         shown = await apply(ctx, who, changes)
     view = Applied(dry_run=dry_run, changes=shown, warnings=[f"{one.manifest}: {one}" for one in warnings])
     return json_response(msgspec.json.encode(view))
+
+
+class Version(msgspec.Struct, kw_only=True):
+    """A manifest as it was once."""
+
+    generation: int
+    applied_at: datetime
+    applied_by: str
+    deleted: bool
+    position: str
+    """Of the event in the journal."""
+    manifest: Manifest
+
+
+@get("/manifests/{kind:str}/{namespace:str}/{name:str}/versions", opt={"permission": "manifest:read"})
+async def list_manifest_versions(
+    ctx: Ctx, who: Who, kind: str, namespace: str, name: str
+) -> Response[Listing[Version]]:
+    """What a manifest has been, the newest first: the last 50 versions that retention has kept."""
+    _check_kind(kind)
+    if not allowed(who, "manifest:read", namespace):
+        raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
+    wanted = Filters(type=("oncue.manifest.applied", "oncue.manifest.deleted"))
+    id = f"{kind}/{namespace}/{name}"
+    rows = await ctx.queries.run(partial(timeline, kind="manifest", id=id, before=None, limit=VERSIONS, filters=wanted))
+    if not rows:
+        raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
+    return listing([msgspec.json.encode(_version(row)) for row in rows], None)
+
+
+def _version(row: FactRow) -> Version:
+    manifest = msgspec.json.decode(decode(row.body).data, type=Manifest)
+    return Version(
+        generation=manifest.generation,
+        applied_at=manifest.updated_at,
+        applied_by=manifest.applied_by,
+        deleted=manifest.deleted,
+        position=cursor_of(row.position),
+        manifest=manifest,
+    )
 
 
 @delete("/manifests/{kind:str}/{namespace:str}/{name:str}", status_code=200, opt={"permission": "manifest:write"})
@@ -99,7 +159,8 @@ async def get_schema(kind: str) -> dict[str, Any]:
     return documents.schema(kind)
 
 
-def _refuse_errors(problems: list[documents.Problem]) -> None:
+def refuse_errors(problems: list[documents.Problem]) -> None:
+    """Raises `Refusal` with every error, each with its place in the text."""
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         found = [msgspec.to_builtins(problem) for problem in errors[:100]]
@@ -182,4 +243,4 @@ def _check_kind(kind: str) -> None:
         )
 
 
-HANDLERS = [list_manifests, get_manifest, apply_manifests, delete_manifest, get_schema]
+HANDLERS = [list_manifests, get_manifest, list_manifest_versions, apply_manifests, delete_manifest, get_schema]

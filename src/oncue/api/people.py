@@ -15,7 +15,7 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
 from oncue.api.params import Listing, json_response
 from oncue.core.errors import Refusal
-from oncue.core.manifest import Name
+from oncue.core.spec import Name
 
 LINK_LASTS: timedelta = timedelta(hours=24)
 

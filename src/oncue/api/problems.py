@@ -7,6 +7,8 @@ import msgspec
 import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from msgspec import inspect
+from msgspec.inspect import LiteralType, Metadata, StructType, Type, UnionType
 
 from oncue.api.encoding import TAKEN
 from oncue.core.errors import CODES, Refusal
@@ -71,11 +73,12 @@ def on_refusal(_: Request[Any, Any, Any], refusal: Refusal) -> Response[bytes]:
     return response_of(refusal)
 
 
-def on_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def on_http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Litestar's handler of what its router and its parsers refuse."""
     if isinstance(error, ValidationException):
         extra = error.extra if isinstance(error.extra, list) else []
-        return response_of(Refusal("request.invalid", "; ".join(map(_fault, extra)) or error.detail))
+        faults = [_fault(one) + _choices(request, one) for one in extra]
+        return response_of(Refusal("request.invalid", "; ".join(faults) or error.detail))
     code = {
         400: "request.malformed",
         404: "request.not_found",
@@ -105,6 +108,31 @@ def shortage(error: Exception) -> Refusal | None:
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return Refusal("server.exhausted", error.strerror or "", retry_after_s=2.0)
     return None
+
+
+def _choices(request: Request[Any, Any, Any], extra: Any) -> str:
+    """What a member of the body may be, if it is none of a few words; else nothing."""
+    if not isinstance(extra, dict) or not str(extra.get("message", "")).startswith("Invalid enum value"):
+        return ""
+    body = request.route_handler.parsed_fn_signature.parameters.get("data")
+    kinds = [inspect.type_info(body.annotation)] if body is not None else []
+    for part in str(extra.get("key", "")).split("."):
+        kinds = [found for kind in kinds for found in _members(kind, part)]
+    words = [str(word) for kind in kinds for one in _plain(kind) if isinstance(one, LiteralType) for word in one.values]
+    return f"; it is one of {', '.join(words)}" if words else ""
+
+
+def _plain(kind: Type) -> list[Type]:
+    """The kinds of a union, without what is merely said of them."""
+    if isinstance(kind, Metadata):
+        return _plain(kind.type)
+    return [one for inner in kind.types for one in _plain(inner)] if isinstance(kind, UnionType) else [kind]
+
+
+def _members(kind: Type, name: str) -> list[Type]:
+    """What a member of this name may be."""
+    structs = [one for one in _plain(kind) if isinstance(one, StructType)]
+    return [field.type for one in structs for field in one.fields if field.encode_name == name]
 
 
 def _fault(extra: Any) -> str:

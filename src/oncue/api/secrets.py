@@ -14,7 +14,7 @@ from oncue.api.context import Ctx, Who
 from oncue.api.guard import require
 from oncue.api.params import Listing, json_response
 from oncue.core.errors import Refusal
-from oncue.core.manifest import Name
+from oncue.core.spec import Name
 
 
 class SecretView(msgspec.Struct, kw_only=True):

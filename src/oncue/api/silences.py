@@ -11,6 +11,7 @@ from oncue.api.entities import entity_of, found
 from oncue.api.guard import require
 from oncue.api.matching import Matching, matching
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
+from oncue.core.duration import Duration, seconds_of
 from oncue.core.silence import Matcher, Silence, check_matchers
 from oncue.store.queries import entities
 
@@ -24,6 +25,8 @@ class NewSilence(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ends_at: datetime
     comment: str
     namespace: str | None = None
+    remind_before: Duration | None = None
+    """How long before its end you are reminded; by default 15m or a tenth of it, whichever is shorter; 0s for not at all."""
 
 
 class SilenceIdea(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -65,9 +68,10 @@ async def set_silence(ctx: Ctx, who: Who, data: NewSilence) -> Response[Silence]
     require(who, "silence:write", namespace)
     fields = msgspec.to_builtins(data)
     fields.pop("namespace")
+    fields["remind_before_s"] = seconds_of(fields.pop("remind_before"))
     if fields["id"] is None:
         del fields["id"]
-    fields["created_by"] = who.actor.partition(":")[2] or who.actor
+    fields["created_by"] = who.user or who.actor.partition(":")[2] or who.actor
     answer = await ctx.command("oncue.command.silence.set", fields, who=who, namespace=namespace)
     return json_response(msgspec.json.encode(answer), 201)
 

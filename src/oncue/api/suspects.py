@@ -1,22 +1,28 @@
 """What is suspected to be behind an incident, with the evidence, and a piece of the topology that can be drawn."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Final
 
 import msgspec
 from litestar import Response, get
 from sqlalchemy import Connection
 
-from oncue.api.context import Ctx, Who
+from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import found
 from oncue.api.guard import require
-from oncue.api.incidents import alerts_of
 from oncue.api.landscape import Land, Landscape
 from oncue.api.params import json_response
 from oncue.api.places import EdgeView, Place, edges, fill, place
 from oncue.core.alert import Alert
+from oncue.core.change_record import ChangeRecord
 from oncue.core.incident import Incident
-from oncue.core.suspects import Failing, Findings, Part, find
+from oncue.core.suspects import SOON, Change, Failing, Findings, Part, find
+from oncue.store.members import Early
+from oncue.store.queries import Filters, entities
+
+CHANGES: Final = 500
+"""Changes that are looked at, the newest."""
 
 
 class SuspectView(msgspec.Struct, kw_only=True):
@@ -77,21 +83,41 @@ async def list_incident_suspects(ctx: Ctx, who: Who, landscape: Land, incident_i
     incident = msgspec.json.decode(await found(ctx, who, "incident", incident_id, "incident:read"), type=Incident)
     for permission in ("alert:read", "manifest:read"):
         require(who, permission, incident.namespace)
-    failing = await ctx.queries.run(partial(_failing, incident=incident))
-    view = await landscape.ask(partial(_look, namespace=incident.namespace, failing=failing))
+    return json_response(msgspec.json.encode(await suspected(ctx, landscape, incident)))
+
+
+async def suspected(ctx: Context, landscape: Landscape, incident: Incident) -> SuspectsView:
+    """What is suspected to be behind the incident; for whoever may read alerts and manifests there."""
+    failing = await ctx.queries.run(partial(_failing, early=ctx.early, incident=incident))
+    first = min((one.began_at for one in failing), default=incident.opened_at)
+    changes = await ctx.queries.run(partial(_changes, namespace=incident.namespace, before=first))
+    view = await landscape.ask(partial(_look, namespace=incident.namespace, failing=failing, changes=changes))
     places = [one.place for one in view.suspects if one.place is not None]
     places += [*(one.place for one in view.affected), *(one.place for one in view.nodes)]
     await ctx.queries.run(partial(fill, namespace=incident.namespace, shown=places))
-    return json_response(msgspec.json.encode(view))
+    return view
 
 
-def _failing(connection: Connection, incident: Incident) -> list[Failing]:
-    alerts = (msgspec.json.decode(body, type=Alert) for body in alerts_of(connection, incident, first=True))
+def _failing(connection: Connection, early: Early, incident: Incident) -> list[Failing]:
+    alerts = (msgspec.json.decode(body, type=Alert) for body in early.of(connection, incident))
     return [Failing(one.id, one.resource, one.service, one.fired_at or one.first_seen_at) for one in alerts]
 
 
-def _look(land: Landscape, namespace: str, failing: list[Failing]) -> SuspectsView:
-    seen = find(land.topology, namespace, failing)
+def _changes(connection: Connection, namespace: str, before: datetime) -> list[Change]:
+    """The newest changes that were on record about then."""
+    about = Filters(namespace=(namespace,), since=before - timedelta(days=1), until=before + SOON, limit=CHANGES)
+    records = (
+        msgspec.json.decode(body, type=ChangeRecord) for body in entities(connection, "change_record", about).items
+    )
+    return [Change(one.id, one.title, one.resources, one.services, one.started_at, one.ended_at) for one in records]
+
+
+def _look(land: Landscape, namespace: str, failing: list[Failing], changes: list[Change]) -> SuspectsView:
+    # The first alerts of a large incident stay the same while others join it, and its page asks again and again.
+    key = ("suspects", namespace, tuple(failing), tuple(changes))
+    seen: Findings | None = land.memo.get(key)
+    if seen is None:
+        seen = land.memo[key] = find(land.topology, namespace, failing, changes)
     ranks = {one.node.id: rank for rank, one in enumerate(seen.suspects, 1) if one.node is not None}
     fails = _nodes_of(land, namespace, failing)
     return SuspectsView(

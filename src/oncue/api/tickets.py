@@ -1,14 +1,13 @@
 """Tickets: list, detail, timeline, comments; create, transition, assign, comment."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, get, post
 
-from oncue.access.roles import Principal
-from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import entity_of, found, timeline_response
+from oncue.api.context import Ctx, Who
+from oncue.api.entities import commanded, entity_of, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.incidents import Assignment, Remark, comments_on
 from oncue.api.params import Listing, Narrowing, json_response, listing, page_response, visible
@@ -83,29 +82,21 @@ async def create_ticket(ctx: Ctx, who: Who, data: NewTicket) -> Response[Ticket]
 @post("/tickets/{ticket_id:str}/transition", status_code=200, opt={"permission": "ticket:transition"})
 async def transition_ticket(ctx: Ctx, who: Who, ticket_id: str, data: Transition) -> Response[Ticket]:
     """Move it on."""
-    return await _command(ctx, who, ticket_id, "transition", "ticket:transition", {"state": data.state})
+    return await commanded(ctx, who, "ticket", ticket_id, "transition", "ticket:transition", {"state": data.state})
 
 
 @post("/tickets/{ticket_id:str}/assign", status_code=200, opt={"permission": "ticket:assign"})
 async def assign_ticket(ctx: Ctx, who: Who, ticket_id: str, data: Assignment) -> Response[Ticket]:
     """Give it to someone."""
-    return await _command(ctx, who, ticket_id, "assign", "ticket:assign", {"assignee": data.assignee})
+    return await commanded(ctx, who, "ticket", ticket_id, "assign", "ticket:assign", {"assignee": data.assignee})
 
 
 @post("/tickets/{ticket_id:str}/comments", status_code=201, opt={"permission": "ticket:comment"})
 async def comment_ticket(ctx: Ctx, who: Who, ticket_id: str, data: Remark) -> Response[Ticket]:
     """Remark on it."""
-    answer = await _command(ctx, who, ticket_id, "comment", "ticket:comment", {"text": data.text})
+    answer = await commanded(ctx, who, "ticket", ticket_id, "comment", "ticket:comment", {"text": data.text})
     answer.status_code = 201
     return answer
-
-
-async def _command(
-    ctx: Context, who: Principal, id: str, verb: str, permission: str, data: dict[str, Any]
-) -> Response[Any]:
-    namespace = await entity_of(ctx, who, "ticket", id, "ticket:read", permission)
-    await ctx.command(f"oncue.command.ticket.{verb}", {"ticket": id, **data}, who=who, namespace=namespace)
-    return json_response(await found(ctx, who, "ticket", id, "ticket:read"))
 
 
 HANDLERS = [

@@ -97,7 +97,7 @@ async def list_places(
     cursor: Annotated[str | None, QueryParameter(max_length=400, description="`next` of the page before")] = None,
 ) -> Response[Places]:
     """Resources and services of a namespace, by id, with what fires there."""
-    _require(who, namespace)
+    may_see(who, namespace)
 
     def look(land: Landscape) -> Places:
         nodes = land.nodes(namespace)
@@ -123,7 +123,7 @@ async def list_places(
 @get("/topology/findings", opt={"permission": "manifest:read"})
 async def get_topology_findings(who: Who, landscape: Land, namespace: Space = "default") -> Response[Findings]:
     """What is doubtful in the topology of a namespace: links that lead nowhere, and circles. Both are tolerated."""
-    _require(who, namespace)
+    may_see(who, namespace)
 
     def look(land: Landscape) -> Findings:
         missing = land.missing(namespace)
@@ -151,14 +151,15 @@ async def get_surroundings(
 ) -> Response[Surroundings]:
     """A resource or service by its name, an alias or its id (`service:name`): what it needs, what needs it, and how all of
     it is."""
-    _require(who, namespace)
+    may_see(who, namespace)
     found = await landscape.ask(lambda land: _surroundings(land, namespace, name, hops))
     places = [found.place, *(one.place for one in found.needs), *(one.place for one in found.needed_by)]
     await ctx.queries.run(partial(fill, namespace=namespace, shown=places))
     return json_response(msgspec.json.encode(found))
 
 
-def _require(who: Who, namespace: str) -> None:
+def may_see(who: Who, namespace: str) -> None:
+    """Raises `Refusal` unless one may read both the configuration and the alerts of the namespace."""
     visible = readable(who)
     if visible is not None and namespace not in visible:
         require(who, "manifest:read", namespace)

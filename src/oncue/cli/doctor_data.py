@@ -50,7 +50,7 @@ def findings(loaded: config.Config) -> Iterator[Finding]:
     data = loaded.data
     try:
         if not data.exists():
-            hint = "`oncue up` makes it; or name another one with --data."
+            hint = "If your server keeps its data elsewhere, name that: --data DIR. If there is none yet, `oncue up` makes it."
             yield Finding("data", "warn", f"{data} is not there", hint)
             return
         if not data.is_dir():

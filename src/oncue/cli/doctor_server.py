@@ -28,7 +28,12 @@ def engine(data: Path) -> Iterator[Finding]:
     """The engine and the workers of this data directory."""
     path = data / frames.SOCKET_NAME
     if not path.exists():
-        yield Finding("engine", "warn", f"not running over {data}", "Start it: oncue up --data DIR")
+        yield Finding(
+            "engine",
+            "warn",
+            f"not running over {data}",
+            "If it runs over another directory, name that: --data DIR. Else start it: oncue up --data DIR",
+        )
         return
     started = time.monotonic()
     try:

@@ -42,6 +42,10 @@ LISTS: Final[dict[str, Kind]] = {
     "incidents": Kind("incidents", [
         *_fields("id", "priority", "state", "title", "service", "alerts_firing", "assignee"), _age("opened_at"),
     ]),
+    "escalations": Kind("escalations", [
+        *_fields("id", "incident", "policy", "state", "level", "why"),
+        ("next", lambda item: show.instant(item["next_at"]) if item["next_at"] else "-"),
+    ]),
     "events": Kind("events", [
         *_fields("position"), ("at", lambda item: show.instant(item["recorded_at"])),
         *_fields("type", "severity", "resource", "namespace", "title"),
@@ -52,6 +56,24 @@ LISTS: Final[dict[str, Kind]] = {
         _age("started_at"),
     ]),
     "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
+    "tasks": Kind("tasks", [
+        *_fields("id", "kind", "state", "title", "incident", "assignee"), ("due", lambda item: show.instant(item["due_at"])),
+    ]),
+    "problems": Kind("problems", [
+        *_fields("id", "state", "title", "service", "assignee"), ("incidents", lambda item: item["incidents_total"]),
+        _age("last_seen_at", "seen"),
+    ]),
+    "change-records": Kind("change-records", [
+        *_fields("id", "state", "kind", "title"),
+        ("where", lambda item: [*item["resources"], *item["services"]]), *_fields("by"), _age("started_at"),
+    ]),
+    "reviews": Kind("reviews", [
+        *_fields("id", "state", "priority", "title", "created_by"), ("actions", lambda item: len(item["actions"])),
+        _age("created_at"),
+    ]),
+    "handovers": Kind("handovers", [
+        *_fields("id", "state", "team", "created_by", "confirmed_by"), _age("created_at"),
+    ]),
     "decisions": Kind("decisions", [
         ("at", lambda item: show.instant(item["recorded_at"])), *_fields("policy", "outcome", "reason", "detail", "alert"),
     ]),

@@ -94,15 +94,17 @@ class Server:
             if cursor is None:
                 return
 
-    def stream(self, last_event_id: str | None, **params: Any) -> Iterator[tuple[str, str, bytes]]:
-        """Messages of the live stream as (id, event, data), until the server closes it."""
+    def stream(
+        self, last_event_id: str | None, path: str = "/stream", **params: Any
+    ) -> Iterator[tuple[str, str, bytes]]:
+        """Messages of the live stream, or another one, as (id, event, data), until the server closes it."""
         headers = {"accept": "text/event-stream"}
         if last_event_id is not None:
             headers["last-event-id"] = last_event_id
         given = {name: value for name, value in params.items() if value is not None}
         timeout = httpx.Timeout(TIMEOUT_S, read=60.0)
         try:
-            with self._http.stream("GET", "/api/v1/stream", params=given, headers=headers, timeout=timeout) as response:
+            with self._http.stream("GET", f"/api/v1{path}", params=given, headers=headers, timeout=timeout) as response:
                 if response.is_error:
                     response.read()
                     raise refusal_of(response)

@@ -129,6 +129,11 @@ def note(text: str) -> None:
     err.print(escape(clean(text)))
 
 
+def counted(number: int, what: str) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def done(text: str) -> None:
     """Print the result of a command that has no other."""
     out.print(escape(text))

@@ -93,7 +93,7 @@ def import_(
     if read.errors:
         for text in read.errors:
             show.err.print(f"[red]error[/] {escape(show.clean(text))}")
-        show.note(f"{len(read.errors)} errors; nothing was {'applied' if apply else 'printed'}")
+        show.note(f"{show.counted(len(read.errors), 'error')}; nothing was {'applied' if apply else 'printed'}")
         raise typer.Exit(1)
     if apply:
         _apply(made)

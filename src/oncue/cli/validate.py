@@ -17,7 +17,7 @@ def validate(
     file: list[Path] = Files,
     strict: bool = typer.Option(False, "--strict", help="Count warnings as errors."),
 ) -> None:
-    """Check manifests: schema, expressions, names. Works without a server.
+    """Check manifests: schema, expressions, names, and what several say together. Works without a server.
 
     Each problem is printed with file, line and column. Exit code 1 if there is an error.
     """
@@ -25,18 +25,15 @@ def validate(
     if not documents and not problems:
         raise nothing_in(file)
     problems += manifests.missing(documents)
+    problems += manifests.contradicting(documents)
     show.problems(problems)
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
     if errors or (strict and warnings):
-        show.note(f"{_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
+        show.note(f"{show.counted(errors, 'error')}, {show.counted(warnings, 'warning')}")
         raise typer.Exit(1)
     sound = "1 manifest is sound" if len(documents) == 1 else f"{len(documents)} manifests are sound"
-    show.done(sound + (f", {_counted(warnings, 'warning')}" if warnings else ""))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    show.done(sound + (f", {show.counted(warnings, 'warning')}" if warnings else ""))
 
 
 def accepted(files: list[Path]) -> list[manifests.Document]:

@@ -5,6 +5,9 @@ from typing import Literal
 
 import msgspec
 
+from oncue.core.enriched import Enriched
+from oncue.core.shaped import PolicyLink, Shaped
+
 QuietReason = Literal[
     "silenced",
     "maintenance",
@@ -17,6 +20,7 @@ QuietReason = Literal[
     "duplicate",
     "throttled",
     "late",
+    "suppressed",
 ]
 
 
@@ -77,7 +81,8 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     """When it resolves by itself unless repeated."""
     resolved_at: datetime | None = None
     resolved_by: str | None = None
-    """`recovery`, `deadline` (its lease or time to live ran out), `condition`, or the actor who did it by hand."""
+    """`recovery`, `deadline` (its lease or time to live ran out), `condition`, `withdrawn` (its event is shared with the
+    namespace no more), or the actor who did it by hand."""
     quiet: tuple[Quiet, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
@@ -87,6 +92,12 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     """The CloudEvent type that raised it."""
     annotations: dict[str, str] = {}
     """summary, description, runbook, generator_url, ...: for people; never matched on."""
+    shaped: Shaped | None = None
+    """What policies of the stage `shape` set of its event, and what it was before."""
+    links: tuple[PolicyLink, ...] = ()
+    """Places that policies name, where more can be read."""
+    enriched: Enriched | None = None
+    """What was added after it began, with who did; `labels` and `annotations` have it, too."""
     crossing: Crossing | None = None
     peak: Peak | None = None
     """The highest severity so far, with its title and value; None as long as the alert has had only one."""

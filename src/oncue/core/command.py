@@ -1,7 +1,7 @@
 """What people ask for: each command is an event with an actor, answered with a value or a refusal."""
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -10,16 +10,22 @@ from oncue.core import (
     correlate,
     deduplicate,
     detect,
+    enrichment,
     incidents,
+    link,
+    notify,
+    pauses,
     silences,
     snooze,
+    subscriptions,
     suppress,
     tickets,
+    work,
     workflow,
 )
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
-from oncue.core.incident import Incident
+from oncue.core.incident import CauseOf, Incident
 from oncue.core.normalise import Seen
 from oncue.core.severity import RANK
 from oncue.core.tx import Tx
@@ -39,6 +45,16 @@ class OnIncident(msgspec.Struct):
     reason: str | None = None
 
 
+class Ending(msgspec.Struct):
+    """An incident is over."""
+
+    incident: str
+    reason: str | None = None
+    note: Annotated[str, msgspec.Meta(max_length=20_000)] | None = None
+    """How it ended."""
+    cause: CauseOf | None = None
+
+
 class Merge(msgspec.Struct):
     """Incidents are to become one."""
 
@@ -47,6 +63,15 @@ class Merge(msgspec.Struct):
     incidents: list[str]
     """Those that become part of it."""
     reason: str | None = None
+
+
+class Duplicate(msgspec.Struct):
+    """An alert is about the same thing as another."""
+
+    alert: str
+    of: str
+    """The other alert, which fires."""
+    reason: str = ""
 
 
 class MoveAlerts(msgspec.Struct):
@@ -74,6 +99,20 @@ class Assign(msgspec.Struct):
     """None for nobody."""
     incident: str = ""
     ticket: str = ""
+
+
+class Escalate(msgspec.Struct):
+    """More people are to be called."""
+
+    incident: str
+    to: str | None = None
+    """`user:name`, `team:name`, `channel:name` or `escalation:name`; None for the next level of what is under way."""
+
+
+class OnChannel(msgspec.Struct):
+    """A channel is meant, by its name."""
+
+    channel: str
 
 
 class Remark(msgspec.Struct):
@@ -134,11 +173,7 @@ def _alert(tx: Tx, seen: Seen, id: str) -> Alert:
     return alert
 
 
-def _incident(tx: Tx, seen: Seen, id: str) -> Incident:
-    incident = tx.state.incidents.get(id)
-    if incident is None or incident.namespace != seen.namespace:
-        raise Refusal("incident.not_found", f"{id} is not there, or is closed")
-    return incident
+_incident: Final = work.incident_of
 
 
 def _ticket(tx: Tx, seen: Seen, id: str) -> Any:
@@ -184,6 +219,27 @@ def _unsnooze_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     return alert
 
 
+def _enrich_alert(tx: Tx, seen: Seen, asked: enrichment.Wanted) -> Any:
+    """Of one that is over more may be found out, too, as long as it could still return."""
+    alert = tx.state.alerts.get(asked.alert)
+    if alert is None or alert.namespace != seen.namespace:
+        raise Refusal("alert.not_found", f"{asked.alert} is not there, or was over long ago")
+    enrichment.enrich(tx, alert, asked, tx.actor)
+    return alert
+
+
+def _duplicate_alert(tx: Tx, seen: Seen, asked: Duplicate) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    suppress.duplicate(tx, alert, _alert(tx, seen, asked.of), asked.reason[: snooze.REASON_LIMIT])
+    return alert
+
+
+def _distinct_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
+    alert = _alert(tx, seen, asked.alert)
+    suppress.distinct(tx, alert)
+    return alert
+
+
 def _on_incident(change: Callable[[Tx, Incident], None]) -> Callable[[Tx, Seen, OnIncident], Any]:
     def run(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
         incident = _incident(tx, seen, asked.incident)
@@ -193,10 +249,18 @@ def _on_incident(change: Callable[[Tx, Incident], None]) -> Callable[[Tx, Seen, 
     return run
 
 
-def _resolve_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
+def _reopen_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
+    """It was not over: whom it concerns is called again."""
+    incident = _incident(tx, seen, asked.incident)
+    incidents.reopen(tx, incident)
+    suppress.call_again(tx, incident)
+    return incident
+
+
+def _resolve_incident(tx: Tx, seen: Seen, asked: Ending) -> Any:
     """The incident is over, and so are its alerts: one that is reported again comes back, and brings it back."""
     incident = _incident(tx, seen, asked.incident)
-    incidents.resolve(tx, incident)
+    incidents.resolve(tx, incident, asked.note or asked.reason or "", asked.cause)
     inhibited: list[str] = []
     for id in sorted(tx.state.members[incident.id]):
         alert = tx.state.alerts[id]
@@ -216,6 +280,32 @@ def _assign_incident(tx: Tx, seen: Seen, asked: Assign) -> Any:
     return incident
 
 
+def _escalate_incident(tx: Tx, seen: Seen, asked: Escalate) -> Any:
+    incident = _incident(tx, seen, asked.incident)
+    incidents.escalate(tx, incident, asked.to)
+    return incident
+
+
+def _snooze_incident(tx: Tx, seen: Seen, asked: snooze.WantedAll) -> Any:
+    """All its alerts that fire call nobody for a while."""
+    incident = _incident(tx, seen, asked.incident)
+    snooze.snooze_all(tx, incident, asked)
+    return incident
+
+
+def _test_channel(tx: Tx, seen: Seen, asked: OnChannel) -> Any:
+    manifest = tx.state.manifests.get(f"Channel/{seen.namespace}/{asked.channel}")
+    if manifest is None:
+        raise Refusal("manifest.not_found", f"Channel {asked.channel} in {seen.namespace}")
+    return {"id": notify.test(tx, manifest).id}
+
+
+def _use_link(tx: Tx, seen: Seen, asked: link.Use) -> Any:
+    incident = _incident(tx, seen, asked.incident)
+    link.use(tx, incident, asked)
+    return incident
+
+
 def _comment_incident(tx: Tx, seen: Seen, asked: Remark) -> Any:
     return incidents.comment(tx, _incident(tx, seen, asked.incident), asked.text, tx.actor)
 
@@ -232,6 +322,12 @@ def _move_alerts(tx: Tx, seen: Seen, asked: MoveAlerts) -> Any:
     to = _incident(tx, seen, asked.to) if asked.to is not None else None
     incidents.move(tx, home, _members(tx, home, asked.alerts), to, asked.reason or "")
     return to if to is not None else home
+
+
+def _unsnooze_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
+    incident = _incident(tx, seen, asked.incident)
+    snooze.unsnooze_all(tx, incident)
+    return incident
 
 
 def _split_incident(tx: Tx, seen: Seen, asked: Split) -> Any:
@@ -315,17 +411,28 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.alert.acknowledge": (OnAlert, _acknowledge_alert),
     "oncue.command.alert.unacknowledge": (OnAlert, _unacknowledge_alert),
     "oncue.command.alert.resolve": (OnAlert, _resolve_alert),
+    "oncue.command.alert.enrich": (enrichment.Wanted, _enrich_alert),
     "oncue.command.alert.snooze": (snooze.Wanted, _snooze_alert),
     "oncue.command.alert.unsnooze": (OnAlert, _unsnooze_alert),
+    "oncue.command.alert.duplicate": (Duplicate, _duplicate_alert),
+    "oncue.command.alert.distinct": (OnAlert, _distinct_alert),
     "oncue.command.incident.acknowledge": (OnIncident, _on_incident(incidents.acknowledge)),
-    "oncue.command.incident.resolve": (OnIncident, _resolve_incident),
-    "oncue.command.incident.reopen": (OnIncident, _on_incident(incidents.reopen)),
+    "oncue.command.incident.unacknowledge": (OnIncident, _on_incident(incidents.unacknowledge)),
+    "oncue.command.incident.escalate": (Escalate, _escalate_incident),
+    "oncue.command.incident.snooze": (snooze.WantedAll, _snooze_incident),
+    "oncue.command.incident.unsnooze": (OnIncident, _unsnooze_incident),
+    "oncue.command.incident.resolve": (Ending, _resolve_incident),
+    "oncue.command.incident.reopen": (OnIncident, _reopen_incident),
     "oncue.command.incident.close": (OnIncident, _on_incident(incidents.close)),
     "oncue.command.incident.assign": (Assign, _assign_incident),
     "oncue.command.incident.comment": (Remark, _comment_incident),
     "oncue.command.incident.merge": (Merge, _merge_incidents),
     "oncue.command.incident.move": (MoveAlerts, _move_alerts),
     "oncue.command.incident.split": (Split, _split_incident),
+    "oncue.command.channel.test": (OnChannel, _test_channel),
+    "oncue.command.pause.begin": (pauses.Wanted, lambda tx, seen, asked: pauses.begin(tx, seen.namespace, asked)),
+    "oncue.command.pause.end": (pauses.Over, lambda tx, seen, asked: pauses.end(tx, seen.namespace, asked)),
+    "oncue.command.link.use": (link.Use, _use_link),
     "oncue.command.ticket.create": (NewTicket, _create_ticket),
     "oncue.command.ticket.comment": (Remark, _comment_ticket),
     "oncue.command.ticket.transition": (Move, _move_ticket),
@@ -334,7 +441,15 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.silence.expire": (EndSilence, _expire_silence),
     "oncue.command.run.start": (StartRun, _start_run),
     "oncue.command.run.cancel": (StopRun, _cancel_run),
+    "oncue.command.subscription.pause": (subscriptions.OnSubscription, subscriptions.pause),
+    "oncue.command.subscription.resume": (subscriptions.OnSubscription, subscriptions.resume),
+    "oncue.command.subscription.seek": (subscriptions.Seek, subscriptions.seek),
+    "oncue.command.subscription.acknowledge": (subscriptions.Acknowledge, subscriptions.acknowledge),
+    "oncue.command.subscription.redrive": (subscriptions.Redrive, subscriptions.redrive),
+    "oncue.command.subscription.test": (subscriptions.OnSubscription, subscriptions.test),
+    subscriptions.PROGRESSED: (subscriptions.Reports, subscriptions.progressed),
     "oncue.config.applied": (configure.Changes, _configure),
+    **work.COMMANDS,
 }
 """Type of the event -> (its data, what it does)."""
 

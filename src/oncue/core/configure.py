@@ -3,15 +3,46 @@
 Windows of a policy survive if its `match` and `condition` did not change.
 """
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core import concurrency, detect, heartbeats, inhibition, maintenance, maintenances, monitors, suppress
+from oncue.core import (
+    concurrency,
+    delivery,
+    detect,
+    export,
+    grouping,
+    heartbeats,
+    inhibition,
+    lookup,
+    maintenance,
+    maintenances,
+    monitors,
+    prioritise,
+    sharing,
+    subscriptions,
+    suppress,
+    unreached,
+    wall_clock,
+)
+from oncue.core.contact import EscalationPolicySpec, PersonSpec
 from oncue.core.errors import Refusal
-from oncue.core.manifest import KINDS, InhibitionSpec, MaintenanceWindowSpec, Manifest, MonitorSpec, PolicySpec, Spec
+from oncue.core.lookup import LookupSpec
+from oncue.core.manifest import (
+    KINDS,
+    CorrelationRuleSpec,
+    InhibitionSpec,
+    MaintenanceWindowSpec,
+    Manifest,
+    MonitorSpec,
+    PolicySpec,
+)
 from oncue.core.references import references, users
+from oncue.core.spec import Spec
 from oncue.core.state import State
+from oncue.core.subscription import SubscriptionSpec
 from oncue.core.topology import NODE_KINDS
 from oncue.core.tx import Tx
 from oncue.core.workflow import content_hash
@@ -29,6 +60,8 @@ class Change(msgspec.Struct, kw_only=True):
     review_by: str | None = None
     description: str | None = None
     spec: Any = None
+    based_on: int | None = None
+    """The generation that was looked at when it was written, 0 for none; refused if it is another one by now."""
 
 
 class Changes(msgspec.Struct):
@@ -41,7 +74,7 @@ class Changes(msgspec.Struct):
 
 def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found,
-    manifest.reference_unknown, manifest.in_use, policy.keys_full.
+    manifest.reference_unknown, manifest.in_use, manifest.changed_meanwhile, policy.keys_full.
     """
     specs = [_check(tx, change) for change in changes.changes]
     _check_references(tx, changes, specs)
@@ -50,20 +83,49 @@ def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
         tx, {f"{one.namespace}/{one.name}": spec for one, spec in applied if isinstance(spec, PolicySpec)}
     )
     outcome = [_one(tx, change) for change in changes.changes]
-    if any(change.kind == "Service" for change in changes.changes):
-        tx.afterwards("", _recatalogue)
-        tx.state.policies.catalogue(tx.state.manifests)
-    if namespaces := sorted({change.namespace for change in changes.changes if change.kind == "Inhibition"}):
-        inhibition.reconfigure(tx)
-        for namespace in namespaces:
-            suppress.settle_all(tx, namespace)
+    for kind, rebuild in _REBUILT.items():
+        if any(change.kind == kind for change in changes.changes):
+            tx.afterwards("", rebuild)
+            rebuild(tx.state, "")
+    _look_again(tx, changes.changes)
     return outcome
+
+
+def _look_again(tx: Tx, changes: list[Change]) -> None:
+    """What is quiet, shared, or told to nobody may be otherwise with the configuration as it is now."""
+    policies = {f"{one.namespace}/{one.name}" for one in changes if one.kind == "Policy"}
+    if policies:
+        suppress.policies_changed(tx, policies)
+    fewer = any(one.kind == "Policy" and one.op == "delete" for one in changes)
+    if any(one.kind == export.KIND for one in changes) or (fewer and tx.state.exports.by_home):
+        sharing.reconfigure(tx)
+    along = tx.state.inhibitions.along
+    inhibiting = {
+        one.namespace
+        for one in changes
+        if one.kind == inhibition.KIND or (one.kind in NODE_KINDS and one.namespace in along)
+    }
+    if inhibiting:
+        inhibition.reconfigure(tx)
+    for namespace in sorted(inhibiting):
+        suppress.settle_all(tx, namespace)
+    if saying := {one.namespace for one in changes if one.kind in unreached.SAYS}:
+        unreached.look(tx, saying)
 
 
 def _check(tx: Tx, change: Change) -> Spec | None:
     spec = KINDS.get(change.kind)
     if spec is None:
         raise Refusal("manifest.kind_unknown", change.kind)
+    if change.based_on is not None:
+        known = tx.state.manifests.get(f"{change.kind}/{change.namespace}/{change.name}")
+        generation = known.generation if known is not None else 0
+        if generation != change.based_on:
+            by = f", by {known.applied_by}" if known is not None else ""
+            raise Refusal(
+                "manifest.changed_meanwhile",
+                f"{change.kind} {change.name} is at generation {generation}{by}, not at {change.based_on}",
+            )
     if change.op == "delete":
         if f"{change.kind}/{change.namespace}/{change.name}" not in tx.state.manifests:
             raise Refusal("manifest.not_found", f"{change.kind} {change.name} in {change.namespace}")
@@ -72,11 +134,39 @@ def _check(tx: Tx, change: Change) -> Spec | None:
         read = msgspec.convert(change.spec, spec)
     except msgspec.ValidationError as error:
         raise Refusal("manifest.invalid", f"{change.kind} {change.name}: {error}") from error
+    for text in _hours_of(read):
+        wall_clock.check(text)
     if isinstance(read, MaintenanceWindowSpec):
         maintenance.check(read)
+    elif isinstance(read, CorrelationRuleSpec):
+        grouping.check(read)
+    elif isinstance(read, prioritise.PriorityMatrixSpec) and change.name != prioritise.NAME:
+        raise Refusal("manifest.invalid", f"{change.kind} {change.name}: a namespace has one matrix, named default")
+    elif isinstance(read, PolicySpec) and read.stage == "shape" and read.set_ is None:
+        raise Refusal(
+            "manifest.invalid", f"{change.kind} {change.name}: a policy with `stage: shape` says what to `set`"
+        )
     elif isinstance(read, InhibitionSpec):
-        inhibition.check(read.source, read.target)
+        inhibition.check(read)
+    elif isinstance(read, LookupSpec):
+        lookup.check(read)
+    elif isinstance(read, SubscriptionSpec):
+        subscriptions.check(read)
     return read
+
+
+def _hours_of(spec: Spec) -> list[str]:
+    """The hours of the week that the spec names."""
+    found: list[str | None] = []
+    if isinstance(spec, PersonSpec):
+        found = [spec.quiet_hours]
+    elif isinstance(spec, EscalationPolicySpec):
+        found = [branch.during for branch in spec.branches]
+    elif isinstance(spec, PolicySpec):
+        found = [spec.only_during, *(override.during for override in spec.overrides)]
+    elif isinstance(spec, MonitorSpec):
+        found = [threshold.hours for threshold in spec.thresholds]
+    return [text for text in found if text is not None]
 
 
 def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
@@ -92,6 +182,7 @@ def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> Non
             if reference.needed and not after.get(id, id in tx.state.manifests):
                 detail = f"{change.kind} {change.name} names the {reference.kind} {reference.name}, which is not there"
                 raise Refusal("manifest.reference_unknown", detail)
+    _check_circles(tx, changes, specs)
     if changes.force:
         return
     for id, stays in after.items():
@@ -102,12 +193,33 @@ def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> Non
                 raise Refusal("manifest.in_use", f"{id} is needed by {', '.join(left[:10])}{more}")
 
 
+def _check_circles(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
+    """No escalation policy may lead to itself."""
+    given = {
+        (change.namespace, change.name): spec
+        for change, spec in zip(changes.changes, specs, strict=True)
+        if isinstance(spec, EscalationPolicySpec)
+    }
+    for (namespace, name), spec in given.items():
+        path, then = [name], spec.then
+        while then is not None:
+            path.append(then)
+            if then in path[:-1]:
+                raise Refusal("escalation.cyclic", f"in {namespace}: {' -> '.join(path)}")
+            known = tx.state.manifests.get(f"EscalationPolicy/{namespace}/{then}")
+            after = given.get((namespace, then))
+            if after is None and known is not None:
+                after = msgspec.convert(known.spec, EscalationPolicySpec)
+            then = after.then if after is not None else None
+
+
 def _one(tx: Tx, change: Change) -> dict[str, Any]:
     id = f"{change.kind}/{change.namespace}/{change.name}"
     known = tx.state.manifests.get(id)
     if change.op == "delete":
         assert known is not None
         return _delete(tx, known)
+    before = known.spec if known is not None else {}
     digest = content_hash([change.labels, change.owner, change.review_by, change.description, change.spec])
     if known is not None and known.hash == digest:
         return {"id": id, "generation": known.generation, "changed": False}
@@ -129,7 +241,10 @@ def _one(tx: Tx, change: Change) -> dict[str, Any]:
         manifest.applied_by, manifest.updated_at = tx.actor, tx.now
     tx.fact("oncue.manifest.applied", "manifest", manifest)
     tx.save("manifest", manifest)
+    throttled = _throttle(before) if manifest.kind == "Policy" else None
     _took(tx, manifest)
+    if manifest.kind == "Policy" and throttled != _throttle(manifest.spec):
+        suppress.throttled_otherwise(tx, f"{manifest.namespace}/{manifest.name}")
     return {"id": id, "generation": manifest.generation, "changed": True}
 
 
@@ -140,6 +255,8 @@ def _took(tx: Tx, manifest: Manifest) -> None:
         detect.expect(tx, tx.state.policies.by_id[f"{manifest.namespace}/{manifest.name}"])
     elif manifest.kind == "MaintenanceWindow":
         maintenances.expect(tx, manifest)
+    elif manifest.kind == subscriptions.KIND:
+        subscriptions.expect(tx, manifest)
     elif manifest.kind == "Monitor":
         monitors.expect(tx, manifest)
         if msgspec.convert(manifest.spec, MonitorSpec).uses == "heartbeat":
@@ -163,8 +280,13 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
         tx.cell("policy_stats", id, None)
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.drop(manifest.namespace, manifest.name)
+        suppress.throttled_otherwise(tx, id)
     elif manifest.kind == "MaintenanceWindow":
         maintenances.forget(tx, id)
+    elif manifest.kind == "Channel":
+        delivery.forget(tx, id)
+    elif manifest.kind == subscriptions.KIND:
+        subscriptions.forget(tx, id)
     elif manifest.kind == "Monitor":
         monitors.forget(tx, id)
         heartbeats.forget(tx, id)
@@ -191,9 +313,43 @@ def _renode(state: State, manifest_id: str) -> None:
         state.topology.drop(*manifest_id.split("/", 2))
 
 
+def _throttle(spec: Any) -> Any:
+    return (spec.get("alert") or {}).get("throttle")
+
+
 def _judges_otherwise(before: Any, after: Any) -> bool:
-    return (before.get("match"), before.get("condition")) != (after.get("match"), after.get("condition"))
+    return _judging(before) != _judging(after)
+
+
+def _judging(spec: Any) -> list[Any]:
+    """What of a policy decides what its windows hold."""
+    overrides = [
+        (one.get("match"), one.get("during"), one.get("condition"), one.get("mode") == "off")
+        for one in spec.get("overrides") or ()
+    ]
+    return [spec.get("match"), spec.get("condition"), overrides]
 
 
 def _recatalogue(state: State, manifest_id: str) -> None:
     state.policies.catalogue(state.manifests)
+
+
+def _reexport(state: State, manifest_id: str) -> None:
+    state.exports.rebuild(state)
+
+
+def _rank(state: State, manifest_id: str) -> None:
+    state.matrices = prioritise.matrices(state)
+
+
+def _regroup(state: State, manifest_id: str) -> None:
+    state.groupings.rebuild(state)
+
+
+_REBUILT: Final[dict[str, Callable[[State, str], None]]] = {
+    "Service": _recatalogue,
+    prioritise.KIND: _rank,
+    grouping.KIND: _regroup,
+    export.KIND: _reexport,
+}
+"""Kinds of which a look-up is built from all manifests, and by what."""

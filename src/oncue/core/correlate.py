@@ -4,11 +4,13 @@ An audible alert that begins, or returns, is compared with what began to fail ne
 to an open incident puts it there, and its membership says which one that was, and why:
 
     same_alert   it was in this incident before
+    fields       a rule of the configuration says that its values make it one with alerts of the incident
     resource     another alert of its resource is
     upstream     what it needs fails
     downstream   what needs it fails: it explains those alerts
     nearby       something else along the topology fails, as what needs the same
     service      an alert of its service is, or the incident is about that service
+    change       what else fails there began, as it did, soon after a change on it or upstream
 
 What fails further away must have begun more recently, and what is far away counts for an incident that grows in a burst
 alone. Several places near the alert tie more than one. Incidents that alerts tie to each other again and again become one,
@@ -20,10 +22,12 @@ from typing import Final
 
 import msgspec
 
-from oncue.core import incidents, notify
+from oncue.core import checklists, escalations, incidents, problems, recent_changes, targets
 from oncue.core.alert import Alert
+from oncue.core.grouping import SUBJECTS, Rule
 from oncue.core.incident import Incident, Role, subject
 from oncue.core.prioritise import CRITICALITIES, Impact, impact
+from oncue.core.recent_changes import Near
 from oncue.core.severity import CATEGORY
 from oncue.core.topology import DOWN, UP, Node, Step
 from oncue.core.tx import Tx
@@ -65,6 +69,10 @@ REACHED: Final = 3
 """How many steps downstream count for how much a fault matters."""
 
 
+_DIRECT: Final = timedelta(seconds=DIRECT_S)
+_ALLOWED: Final = tuple(timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S))
+
+
 class Tie(msgspec.Struct, frozen=True):
     """Evidence that an alert belongs to an incident."""
 
@@ -82,7 +90,10 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     """Put the alert, which is audible and in no open incident, where it belongs; a new incident if there is none."""
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
     known = node is not None and bool(_incidents_at(tx, node))
-    ties = _ties(tx, alert, node)
+    rules = tx.state.groupings.rules_for(alert)
+    ties = _ties(tx, alert, node, rules)
+    changes = recent_changes.near(tx, alert, node)
+    ties += _changes(tx, changes)
     how_much = _impact(tx, alert, node, wide=not known)
     best = next((tie for tie in ties if not tie.thin), None)
     opened = best is None
@@ -98,8 +109,14 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     if reopened:
         incidents.resume(tx, incident)
         incident.acknowledged_at = incident.acknowledged_by = None
+        incident.began_at, incident.missed = tx.now, ()
     if role == "cause":
         incident.cause = alert.id
+    _stand_for_rules(tx, incident, alert, rules)
+    if new:
+        problems.recognise(tx, incident, alert)
+        recent_changes.recognise(tx, incident, changes)
+        checklists.named(tx, incident, alert)
     if opened or reopened:
         incidents.report(tx, incident, "oncue.incident.opened" if opened else "oncue.incident.reopened")
     if new:
@@ -114,16 +131,19 @@ def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
             incidents.absorb(tx, kept, other, f"{alert.resource} is part of both: {tie.reason}")
             incident = kept
     if opened or reopened:
-        notify.incident(tx, incident, alert, "first" if opened else "repeat", tell)
+        escalations.tell(tx, incident, alert, "first" if opened else "repeat", tell)
+        targets.reckon(tx, incident)
     elif not incident.told and incident.owner is None and (owner := _owner(tx, alert, node)) is not None:
         # So far it concerned no one who could be told.
         incident.owner = owner
         incidents.weigh(tx, incident, alert, how_much, before, say=False)
-        notify.incident(tx, incident, alert, "first", tell)
+        escalations.tell(tx, incident, alert, "first", tell)
+        targets.reckon(tx, incident)
     else:
         incidents.weigh(tx, incident, alert, how_much, before)
         if new and incident.priority >= before and _says_more(tx, incident, rule):
-            notify.incident(tx, incident, alert, "new_alerts", tell)
+            escalations.tell(tx, incident, alert, "new_alerts", tell)
+    escalations.heard(tx, incident)
     tx.save("incident", incident)
     return incident
 
@@ -141,7 +161,7 @@ def again(tx: Tx, alert: Alert) -> None:
     incident = tx.state.incidents.get(alert.incident or "")
     if incident is not None and incident.state == "open" and not alert.quiet:
         tx.touch(incident)
-        notify.incident(tx, incident, alert, "again", ())
+        escalations.tell(tx, incident, alert, "again")
         tx.save("incident", incident)
 
 
@@ -154,10 +174,7 @@ def stay(tx: Tx, alert: Alert) -> None:
         incidents.add(tx, incident, alert)
         tx.save("incident", incident)
         return
-    tx.touch(alert)
-    tx.unset(tx.state.members[incident.id], alert.id)
-    alert.incident = None
-    tx.save("alert", alert)
+    incidents.stray(tx, incident, alert)
 
 
 def weigh(tx: Tx, incident: Incident, alert: Alert, *, say: bool = True) -> None:
@@ -166,25 +183,56 @@ def weigh(tx: Tx, incident: Incident, alert: Alert, *, say: bool = True) -> None
     """
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
     incidents.weigh(tx, incident, alert, _impact(tx, alert, node, wide=False), say=say)
+    if say and incident.escalations:
+        escalations.heard(tx, incident)
 
 
-def impact_of(tx: Tx, alert: Alert) -> Impact:
+def concern(tx: Tx, incident: Incident, alert: Alert, tell: tuple[str, ...]) -> None:
+    """An alert of the incident was quiet and is heard now. If the incident concerned no one so far who could be told, it
+    may concern someone by now.
+    """
+    if incident.told or incident.owner is not None or incident.escalations:
+        return
+    owner = _owner(tx, alert, tx.state.topology.node_for(alert.namespace, alert.resource, alert.service))
+    if owner is not None:
+        tx.touch(incident)
+        incident.owner = owner
+        escalations.tell(tx, incident, alert, "first", tell)
+        targets.reckon(tx, incident)
+        tx.save("incident", incident)
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What something is about, where no alert says it."""
+
+    namespace: str
+    resource: str
+    service: str | None
+
+
+def impact_of(tx: Tx, alert: Alert | Place) -> Impact:
     """How much depends on what the alert is about."""
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
     return _impact(tx, alert, node, wide=True)
 
 
+def owner_of(tx: Tx, about: Alert | Place) -> str | None:
+    """Who looks after what it is about."""
+    return _owner(tx, about, tx.state.topology.node_for(about.namespace, about.resource, about.service))
+
+
 # rules
 
 
-def _ties(tx: Tx, alert: Alert, node: Node | None) -> list[Tie]:
+def _ties(tx: Tx, alert: Alert, node: Node | None, rules: list[Rule]) -> list[Tie]:
     """What ties the alert to incidents, the strongest first."""
     state = tx.state
     own = state.incidents.get(alert.incident or "")
     if own is not None and own.state != "resolved":
         return [Tie(own, "same_alert", "it was in this incident before")]
-    near = _near(tx, node) if node is not None else []
-    ties: list[Tie] = []
+    reach = min((rule.reach for rule in rules if rule.reach is not None), default=len(_ALLOWED))
+    near = _near(tx, node, reach) if node is not None and reach else []
+    ties = _by_rule(tx, alert, rules)
     resources, services = state.failing
     here = _open(tx, resources.get((alert.namespace, alert.resource)))
     if here:
@@ -204,18 +252,57 @@ def _ties(tx: Tx, alert: Alert, node: Node | None) -> list[Tie]:
     return ties
 
 
-def _near(tx: Tx, node: Node) -> list[Tie]:
-    """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
-    allowed = [timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S)]
-    direct, now, close = timedelta(seconds=DIRECT_S), tx.now, len(NEAR_S)
+def _by_rule(tx: Tx, alert: Alert, rules: list[Rule]) -> list[Tie]:
+    """Open incidents that stand for what the alert is about by the rules of the configuration."""
+    stands = ((rule, _standing(tx, alert, rule, rule.subject(alert))) for rule in rules)
+    return [
+        Tie(incident, "fields", rule.spoken(alert), places=DIRECT) for rule, incident in stands if incident is not None
+    ]
 
+
+def _standing(tx: Tx, alert: Alert, rule: Rule, about: str | None) -> Incident | None:
+    """The open incident that alerts about this join by the rule, if it has grown not long ago."""
+    incident = tx.state.incidents.get(tx.state.incident_of.get((alert.namespace, about or ""), ""))
+    if incident is None or incident.state == "resolved" or not incident.grew_at:
+        return None
+    return incident if (tx.now - incident.grew_at[-1]).total_seconds() <= rule.within_s else None
+
+
+def _stand_for_rules(tx: Tx, incident: Incident, alert: Alert, rules: list[Rule]) -> None:
+    """Alerts that a rule finds alike join this incident from now on, unless they join another one that goes on."""
+    fresh: list[str] = []
+    for rule in rules:
+        wanted = rule.subject(alert)
+        if wanted is None or wanted in incident.subjects or len(incident.subjects) + len(fresh) >= SUBJECTS:
+            continue
+        if _standing(tx, alert, rule, wanted) is None:
+            fresh.append(wanted)
+    if fresh:
+        incidents.stand_for(tx, incident, tuple(fresh))
+
+
+def _changes(tx: Tx, changes: list[Near]) -> list[Tie]:
+    """Young incidents that have to do with the same change: the weakest tie, which makes no two incidents one."""
+    ties = []
+    for one in changes:
+        known = (tx.state.incidents.get(id) for id in reversed(one.record.incidents))
+        for incident in known:
+            if incident is not None and incident.state != "resolved" and tx.now - incident.opened_at <= YOUNG:
+                reason = f"both began soon after {one.record.id}, {one.record.title}, {one.way}"
+                ties.append(Tie(incident, "change", reason))
+    return ties
+
+
+def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
+    """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
+    direct, since_of = tx.now - _DIRECT, [tx.now - allowed for allowed in _ALLOWED]
+    close = len(NEAR_S)
     resources, services = tx.state.begun
 
     def fails(other: Node, hops: int, ways: int) -> bool:
-        since = now - (direct if hops == 1 and ways else allowed[hops - 1])
+        since = direct if hops == 1 and ways else since_of[hops - 1]
         for place in other.places:
-            began = resources.get(place)
-            if began is not None and began >= since:
+            if (began := resources.get(place)) is not None and began >= since:
                 return True
             if other.is_service and (began := services.get(place)) is not None and began >= since:
                 return True
@@ -223,7 +310,7 @@ def _near(tx: Tx, node: Node) -> list[Tie]:
 
     found: dict[str, list[Step]] = {}
     places = 0
-    for step in tx.state.topology.around(node, hops=len(allowed), wanted=fails):
+    for step in tx.state.topology.around(node, hops=min(reach, len(since_of)), wanted=fails):
         for incident in _incidents_at(tx, step.node):
             if step.hops <= close or _bursts(tx, incident):
                 found.setdefault(incident.id, []).append(step)
@@ -308,7 +395,7 @@ def _over(tx: Tx, incident: Incident) -> bool:
 # how much it matters, and to whom
 
 
-def _impact(tx: Tx, alert: Alert, node: Node | None, *, wide: bool) -> Impact:
+def _impact(tx: Tx, alert: Alert | Place, node: Node | None, *, wide: bool) -> Impact:
     """Of the service, of the resource itself, and with `wide` of all that needs it."""
     service = tx.state.policies.service(alert.namespace, alert.service) if alert.service is not None else None
     found = impact(service.criticality if service is not None else None, alert.service)
@@ -317,19 +404,17 @@ def _impact(tx: Tx, alert: Alert, node: Node | None, *, wide: bool) -> Impact:
         own = Impact(node.criticality, f"{node.name} is {node.criticality}")
         found = own if not known or own.over(found) else found
         known = True
-    for step in tx.state.topology.walk(node, up=False, hops=REACHED) if node is not None and wide else ():
-        level = step.node.criticality
-        if level is None:
-            continue
-        one = Impact(level, f"{step.node.name} is {level}: {step.spoken()}")
-        found = one if not known or one.over(found) else found
-        known = True
-        if found.level == CRITICALITIES[-1]:
-            break
+    if node is not None and wide:
+        least = CRITICALITIES.index(found.level) + 1 if known else 0
+        worst = tx.state.topology.worst(node, hops=REACHED, least=least)
+        if worst is not None:
+            return Impact(
+                str(worst.node.criticality), f"{worst.node.name} is {worst.node.criticality}: {worst.spoken()}"
+            )
     return found
 
 
-def _owner(tx: Tx, alert: Alert, node: Node | None) -> str | None:
+def _owner(tx: Tx, alert: Alert | Place, node: Node | None) -> str | None:
     service = tx.state.policies.service(alert.namespace, alert.service) if alert.service is not None else None
     if service is not None and service.owner is not None:
         return service.owner

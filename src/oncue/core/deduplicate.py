@@ -10,8 +10,10 @@ from typing import Final, Literal
 
 from oncue.core import flapping, inhibition
 from oncue.core.alert import Alert, Peak
+from oncue.core.enriched import lay_over
 from oncue.core.severity import CATEGORY, RANK
 from oncue.core.shape import Draft
+from oncue.core.shaped import Shaped
 from oncue.core.tx import Tx
 
 REOPEN_S: Final = 600.0
@@ -51,6 +53,8 @@ def reword(tx: Tx, alert: Alert, asked: Draft) -> None:
     tx.touch(alert)
     alert.title = asked.title
     alert.annotations = asked.annotations
+    if alert.enriched is not None:
+        lay_over(alert, labels=False)
     alert.crossing = asked.crossing
     changed(tx, alert, REPEATED)
 
@@ -93,6 +97,14 @@ def raise_alert(tx: Tx, asked: Draft, counted: Alert | None = None) -> tuple[Ale
     _begin(tx, alert)
     _fact(tx, alert, "oncue.alert.reopened")
     return alert, "reopened"
+
+
+def reshape(tx: Tx, alert: Alert, asked: Draft) -> None:
+    """Policies shape the condition, which goes on, otherwise than before: the alert is as they have it now."""
+    tx.touch(alert)
+    _keep_peak(tx, alert, asked)
+    _take(tx, alert, asked)
+    changed(tx, alert, REPEATED)
 
 
 def _fire(tx: Tx, asked: Draft) -> Alert:
@@ -149,8 +161,13 @@ def _take(tx: Tx, alert: Alert, asked: Draft) -> None:
     alert.annotations = {
         intern(name): asked.title if text == asked.title else text for name, text in asked.annotations.items()
     }
+    if alert.enriched is not None:
+        lay_over(alert)
     alert.crossing = asked.crossing
     alert.policies = asked.policies
+    _file(tx, alert, asked.shaped)
+    alert.shaped = asked.shaped
+    alert.links = asked.links
     alert.type = intern(asked.type)
     alert.event_id = asked.event_id
     alert.event_severity = intern(asked.event_severity)
@@ -159,6 +176,25 @@ def _take(tx: Tx, alert: Alert, asked: Draft) -> None:
     if asked.deadline_at is not None:
         alert.deadline_at = asked.deadline_at
         tx.timer(f"alert.deadline/{alert.id}", max(asked.deadline_at, tx.now))
+
+
+def _file(tx: Tx, alert: Alert, after: Shaped | None) -> None:
+    """Whose recovery ends the alert, where that is not seen of its fingerprint."""
+    known = alert.shaped.fingerprint if alert.shaped is not None else None
+    now = after.fingerprint if after is not None else None
+    if known == now:
+        return
+    ended_by = tx.state.ended_by
+    if known is not None:
+        key = (alert.namespace, known)
+        left = tuple(id for id in ended_by.get(key, ()) if id != alert.id)
+        if left:
+            tx.set(ended_by, key, left)
+        else:
+            tx.unset(ended_by, key)
+    if now is not None:
+        key = (alert.namespace, now)
+        tx.set(ended_by, key, tuple(sorted({*ended_by.get(key, ()), alert.id})))
 
 
 def resolve(tx: Tx, alert: Alert, by: str) -> None:
@@ -189,6 +225,7 @@ def forget(tx: Tx, alert: Alert) -> None:
         return
     tx.cancel(f"quiet.end/{alert.id}")
     tx.touch(alert)
+    _file(tx, alert, None)
     inhibition.forget(tx, alert)
     key = (alert.namespace, alert.fingerprint)
     if tx.state.alert_of.get(key) is alert:

@@ -14,13 +14,13 @@ import msgspec
 
 from oncue.core import event as events
 from oncue.core.conditions import absent, lasting, level, measure, new_value, pattern, throttle
-from oncue.core.conditions.finding import Finding, Full, key_of, near_miss, owned
+from oncue.core.conditions.finding import Finding, Full, keep, key_of, near_miss, owned
 from oncue.core.expression import Failed, holds
 from oncue.core.manifest import PolicySpec
 from oncue.core.normalise import Seen
 from oncue.core.policy import EMPTY, Policy, PolicyStats, stats_with
 from oncue.core.tx import Tx
-from oncue.core.window import owner_of, window_key
+from oncue.core.window import Window, owner_of, window_key
 
 JUDGES: Final[dict[str, Callable[[Tx, Policy, Seen, str], Finding | None]]] = {
     "for": lasting.judge,
@@ -53,10 +53,20 @@ def immediate(tx: Tx, seen: Seen) -> list[Finding]:
     if bucket is EMPTY:
         return []
     return [
-        Finding(policy, "met", seen.resource)
+        Finding(here, "met", seen.resource)
         for policy in bucket.candidates(seen.resource, seen.service, seen.labels)
-        if _matches(tx, policy, seen)
+        if _matches(tx, policy, seen) and not _off(tx, here := policy.on(seen, tx.now), seen)
     ]
+
+
+def asks_for_alert(tx: Tx, seen: Seen) -> bool:
+    """Whether a policy for such events has an alert, so that each of them is to be looked at."""
+    buckets = (tx.state.policies.bucket(seen.namespace, seen.type, windowed) for windowed in (False, True))
+    return any(
+        policy.about_event and policy.alert is not None
+        for bucket in buckets
+        for policy in bucket.candidates(seen.resource, seen.service, seen.labels)
+    )
 
 
 def renaming(tx: Tx, seen: Seen) -> list[Policy]:
@@ -89,7 +99,8 @@ def windowed(tx: Tx, seen: Seen) -> list[Finding]:
     findings = []
     for policy in bucket.candidates(seen.resource, seen.service, seen.labels):
         if (policy.hears_recovery or not recovery) and _matches(tx, policy, seen):
-            finding = _judge(tx, policy, seen)
+            here = policy.on(seen, tx.now)
+            finding = _put_off(tx, here, seen) if _off(tx, here, seen) else _judge(tx, here, seen)
             if finding is not None:
                 findings.append(finding)
     return findings
@@ -107,6 +118,37 @@ def _matches(tx: Tx, policy: Policy, seen: Seen) -> bool:
     except Failed as failure:
         near_miss(tx, policy, seen, "where_failed", str(failure))
     return False
+
+
+def _off(tx: Tx, policy: Policy, seen: Seen) -> bool:
+    """Whether an override takes the event from the policy."""
+    if policy.off:
+        near_miss(tx, policy, seen, "override_off", "mode: off")
+    return policy.off
+
+
+def _put_off(tx: Tx, policy: Policy, seen: Seen) -> Finding | None:
+    """What the policy remembers for the event's key goes; what had fired is cleared."""
+    try:
+        key = key_of(policy, seen)
+    except Failed as failure:
+        near_miss(tx, policy, seen, "condition_failed", str(failure))
+        return None
+    cell = window_key(policy.id, key)
+    window = tx.state.windows.get(cell)
+    if window is None:
+        return None
+    _let_go(tx, policy.id, cell, window)
+    keep(tx, policy, key, None)
+    return Finding(policy, "cleared", key, window) if window.fired else None
+
+
+def present(tx: Tx, finding: Finding, seen: Seen) -> Finding:
+    """What a timer found, with the policy as it is for this event now: its alert and mode may be others than those of
+    the moment at which the event came.
+    """
+    policy = tx.state.policies.by_id[finding.policy.id].on(seen, tx.now)
+    return finding if policy is finding.policy else msgspec.structs.replace(finding, policy=policy)
 
 
 def _judge(tx: Tx, policy: Policy, seen: Seen) -> Finding | None:
@@ -176,21 +218,22 @@ def expect(tx: Tx, policy: Policy) -> None:
         absent.expect(tx, policy)
 
 
+def let_go(tx: Tx, cell: str) -> None:
+    """What is remembered in this window will not go on: it goes with its timers."""
+    window = tx.state.windows.get(cell)
+    owner, key = owner_of(cell)
+    if window is None or (policy := tx.state.policies.by_id.get(owner)) is None:
+        return
+    _let_go(tx, owner, cell, window)
+    keep(tx, policy, key, None)
+
+
 def forget(tx: Tx, policy: str) -> None:
     """A policy judges otherwise or is gone: its windows go with their timers, and what it remembers of its firings."""
     owners = (policy, f"{policy}#limits")
     state = tx.state
     for cell in sorted(cell for cell in state.windows if owner_of(cell)[0] in owners):
-        window = state.windows[cell]
-        for timer in (*TIMERS, LIMITS):
-            tx.cancel(f"{timer}/{cell}")
-        if window.fingerprint is not None:
-            held = (policy.partition("/")[0], window.fingerprint)
-            left = tuple(other for other in state.held_of.get(held, ()) if other != cell)
-            if left:
-                tx.set(state.held_of, held, left)
-            else:
-                tx.unset(state.held_of, held)
+        _let_go(tx, policy, cell, state.windows[cell])
         tx.cell("window", cell, None)
     others = state.windows_of.get("", 0) - state.windows_of.get(policy, 0)
     tx.unset(state.windows_of, policy)
@@ -198,6 +241,21 @@ def forget(tx: Tx, policy: str) -> None:
         tx.set(state.windows_of, "", others)
     else:
         tx.unset(state.windows_of, "")
+
+
+def _let_go(tx: Tx, policy: str, cell: str, window: Window) -> None:
+    """The window's timers go, and nothing is held back for it."""
+    for timer in (*TIMERS, LIMITS):
+        tx.cancel(f"{timer}/{cell}")
+    if window.fingerprint is None:
+        return
+    held_of = tx.state.held_of
+    held = (policy.partition("/")[0], window.fingerprint)
+    left = tuple(other for other in held_of.get(held, ()) if other != cell)
+    if left:
+        tx.set(held_of, held, left)
+    else:
+        tx.unset(held_of, held)
 
 
 def excuse(tx: Tx, absence: timedelta) -> None:

@@ -33,3 +33,8 @@ def seconds(text: str) -> float:
 def delta(text: str) -> timedelta:
     """The duration as a `timedelta`. Raises `ValueError` if the text is not a duration."""
     return timedelta(seconds=seconds(text))
+
+
+def seconds_of(text: str | None) -> float | None:
+    """A duration in seconds; None for None."""
+    return None if text is None else seconds(text)

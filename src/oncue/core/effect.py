@@ -41,6 +41,8 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     created_at: datetime
     updated_at: datetime
     incident: str | None = None
+    incidents: tuple[str, ...] = ()
+    """Of a notification that tells of several."""
     alert: str | None = None
     run: str | None = None
     step: str | None = None
@@ -67,3 +69,11 @@ class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     worker: str = ""
     late: bool = False
     """The lease had passed to another worker; kept as evidence, changes nothing."""
+
+
+class BeganActing(msgspec.Struct):
+    """The data of `oncue.effect.started`."""
+
+    effect: str
+    attempt: int
+    token: str

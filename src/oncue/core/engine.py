@@ -1,6 +1,4 @@
-"""What one input causes, stage by stage. Deterministic: no clock, no I/O, no randomness.
-
-    normalise -> detect -> shape -> deduplicate -> suppress -> correlate -> prioritise -> respond
+"""What one input causes. Deterministic: no clock, no I/O, no randomness.
 
 An input is an event: a producer's, a person's command, an effect's result, a change of configuration, the passing of time.
 Before it is handled, the timers due up to its instant fire. Facts that policies want re-enter at the front, first in,
@@ -9,31 +7,28 @@ first out, to a bounded depth. Either all of an input happens, or, if it raises,
 
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from oncue.core import (
+    change_events,
     command,
-    correlate,
     deduplicate,
+    delivery,
     detect,
+    due,
     heartbeats,
-    incidents,
-    maintenances,
     monitors,
     normalise,
     outbox,
-    respond,
-    shape,
-    silences,
+    stages,
     suppress,
     workflow,
 )
 from oncue.core import event as events
 from oncue.core.alert import Alert
-from oncue.core.conditions.finding import Finding
-from oncue.core.effect import EffectResult
+from oncue.core.effect import BeganActing, EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
 from oncue.core.normalise import UNREADABLE, Kind, Outlines, Seen
@@ -93,14 +88,6 @@ class Started(msgspec.Struct):
     tzdata: str = ""
 
 
-class BeganActing(msgspec.Struct):
-    """The data of `oncue.effect.started`."""
-
-    effect: str
-    attempt: int
-    token: str
-
-
 class Engine:
     """The decisions, over one `State`."""
 
@@ -134,7 +121,7 @@ class Engine:
             if event.type.startswith("oncue."):
                 reply = self._own(seen)
             else:
-                self._event(seen)
+                stages.event(tx, seen)
             if tx.queue:
                 self._re_enter()
         except Exception as error:  # whatever went wrong, this input must leave no trace and be named
@@ -206,7 +193,14 @@ class Engine:
         """(namespace, severity, until when they hold) of events of this kind if they may merely repeat, else None."""
         named, type, severity, endsat = kind
         where, policies = named or home, self.state.policies
-        if severity not in PROBLEMS or type.startswith("oncue.") or policies.bucket(where, type, True) is not EMPTY:
+        if (
+            severity not in PROBLEMS
+            or type.startswith("oncue.")
+            or change_events.tells(type)
+            or policies.bucket(where, type, True) is not EMPTY
+            or policies.shaping(where, type) is not EMPTY
+            or self.state.exports.wants(where, type, policies)
+        ):
             return None
         try:
             return where, severity, _lease_end(endsat)
@@ -239,59 +233,13 @@ class Engine:
             what, _, of = timer.key.partition("/")
             before = tx.savepoint()
             try:
-                self._timer(what, of)
+                due.due(tx, what, of)
             except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
                 tx.back_to(before)
                 failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
                 tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
             else:
                 tx.go_on(before)
-
-    def _timer(self, what: str, of: str) -> None:
-        """A timer is due; what it was about may be gone or settled meanwhile."""
-        tx, state = self._tx, self.state
-        about, _, _ = what.partition(".")
-        if about == "window":
-            self._window_timer(what, of)
-        elif about == "silence":
-            if (silence := state.silences.get(of)) is not None:
-                (silences.start if what == "silence.start" else silences.expire)(tx, silence)
-        elif about in ("alert", "quiet"):
-            if (alert := state.alerts.get(of)) is not None:
-                self._alert_timer(what, alert)
-        elif about == "maintenance":
-            maintenances.turn(tx, of)
-        elif what == "incident.close":
-            if (incident := state.incidents.get(of)) is not None and incident.state == "resolved":
-                incidents.close(tx, incident)
-        elif what == "lane.free":
-            respond.resume(tx, of)
-        elif what == "run.deadline":
-            if (run := state.runs.get(of)) is not None:
-                workflow.overdue(tx, run)
-        elif what == "heartbeat.due":
-            heartbeats.due(tx, of)
-        else:
-            raise ValueError(f"no one waits for the timer {what}/{of}")
-
-    def _alert_timer(self, what: str, alert: Alert) -> None:
-        if what == "alert.deadline":
-            if deduplicate.deadline(self._tx, alert):
-                self._resolve(alert, "deadline")
-        elif what == "alert.forget":
-            deduplicate.forget(self._tx, alert)
-        else:
-            suppress.time_over(self._tx, alert)
-
-    def _window_timer(self, what: str, of: str) -> None:
-        if what == detect.LIMITS:
-            respond.limits_over(self._tx, of)
-            return
-        finding = detect.due(self._tx, what, of)
-        if finding is not None and finding.outcome == "cleared":
-            self._cleared(finding)
-        elif finding is not None:
-            self._raise(detect.carried(self._tx, finding), [finding])
 
     # own inputs
 
@@ -301,7 +249,7 @@ class Engine:
             return command.handle(tx, seen)
         if kind == "oncue.sample":
             for reading in normalise.readings(self.state, seen):
-                self._event(reading)
+                stages.event(tx, reading)
         elif kind == "oncue.effect.result":
             self._result(msgspec.json.decode(seen.event.data, type=EffectResult))
         elif kind == "oncue.effect.started":
@@ -327,16 +275,15 @@ class Engine:
         tx = self._tx
         effect = self.state.effects.get(result.effect)
         if effect is None or result.late or effect.attempt != result.attempt:
+            where = effect.namespace if effect is not None else "default"
             refs = (("effect", result.effect),)
-            tx.fact("oncue.effect.late", "effect_result", result, id=result.effect, namespace=self._namespace(effect),
-                    refs=refs)  # fmt: skip
+            tx.fact("oncue.effect.late", "effect_result", result, id=result.effect, namespace=where, refs=refs)
             return
         final = outbox.settle(tx, effect, result)
+        if effect.kind == "notify":
+            delivery.settled(tx, effect, final=final)
         if effect.run is not None:
             workflow.on_result(tx, effect, result, final)
-
-    def _namespace(self, effect: Any) -> str:
-        return effect.namespace if effect is not None else "default"
 
     def _excuse(self, event: Event) -> None:
         """After an absence nothing is blamed for what we could not hear; it must be said before timers fire."""
@@ -368,151 +315,6 @@ class Engine:
                 )  # fmt: skip
                 self._result(lost)
 
-    # events
-
-    def _event(self, seen: Seen) -> None:
-        self._heard(seen)
-        if seen.origin.startswith("monitor:") and seen.event.severity is not None:
-            monitor = seen.origin.removeprefix("monitor:")
-            monitors.found(self._tx, monitor, seen.fingerprint, seen.event.severity, seen.event.title)
-
-    def _heard(self, seen: Seen) -> None:
-        tx, state = self._tx, self.state
-        if seen.signal == "problem":
-            alert = state.alert_of.get((seen.namespace, seen.fingerprint))
-            if alert is not None and alert.state == "firing" and alert.event_severity == seen.severity:
-                deadline = events.instant(seen.event.endsat) if seen.event.endsat is not None else None
-                silent = tx.now - alert.last_seen_at
-                deduplicate.repeat(tx, alert, deadline)
-                if silent >= deduplicate.AGAIN:
-                    correlate.again(tx, alert)
-                if seen.origin.startswith("monitor:") and seen.event.title not in (None, alert.title):
-                    self._reword(seen, alert)
-                findings = self._judged(seen)
-                if findings:
-                    self._windows(seen, findings, alert)
-                return
-            self._problem(seen)
-        elif seen.signal == "recovery":
-            self._recovery(seen)
-        else:
-            findings = detect.immediate(tx, seen)
-            windows = self._judged(seen)
-            for finding in findings:
-                if respond.guard(tx, finding, seen):
-                    alert = self._raise_shaped(seen, [finding]) if finding.policy.alert is not None else None
-                    respond.respond(tx, finding, seen, alert)
-            if windows:
-                self._windows(seen, windows, None)
-
-    def _judged(self, seen: Seen) -> list[Finding]:
-        """What the conditions over time make of the event. Of which there were windows for too many keys is said."""
-        findings = detect.windowed(self._tx, seen)
-        for finding in findings:
-            if finding.outcome == "unjudged":
-                detail = f"there are windows for too many keys; {finding.key} and others are not judged"
-                respond.decide(self._tx, finding, seen, "blocked", "keys_full", detail)
-        return findings
-
-    def _reword(self, seen: Seen, alert: Alert) -> None:
-        """A monitor finds the same thing otherwise than before. What a policy worded stays as it has it."""
-        known = self.state.policies.by_id
-        shapes = [known[id].alert for version in alert.policies if (id := version.rpartition("@")[0]) in known]
-        if not any(one is not None and (one.title or one.description or one.runbook) for one in shapes):
-            deduplicate.reword(self._tx, alert, shape.draft(self._tx, seen, []))
-            suppress.reworded(self._tx, alert)
-
-    def _problem(self, seen: Seen) -> None:
-        """An alert begins, returns or changes, unless a condition over time holds it back."""
-        tx = self._tx
-        findings = [finding for finding in detect.immediate(tx, seen) if respond.guard(tx, finding, seen)]
-        windows = self._judged(seen)
-        own = [w for w in windows if w.policy.about_event]
-        met = [w for w in own if w.outcome == "met" and respond.guard(tx, w, seen)]
-        shaping = [w for w in own if w.outcome == "held" and w.policy.alert is not None and respond.guard(tx, w, seen)]
-        holding = [w for w in own if w.outcome == "waiting" and w.policy.alert is not None and not w.policy.observe]
-        shapers = sorted(
-            [f for f in (*findings, *met, *shaping) if f.policy.alert is not None or f.policy.spec.notify is not None],
-            key=lambda finding: finding.policy.id,
-        )
-        if holding and not any(finding.policy.alert is not None for finding in shapers):
-            for finding in holding:
-                if finding.began:
-                    detail = "the alert is held until its condition is met"
-                    respond.decide(tx, finding, seen, "blocked", "window_not_met", detail)
-            for finding in findings:
-                respond.respond(tx, finding, seen, None)
-            return
-        alert = self._raise_shaped(seen, shapers)
-        for finding in (*findings, *met):
-            respond.respond(tx, finding, seen, alert)
-        others = [w for w in windows if not w.policy.about_event]
-        if others:
-            self._windows(seen, others, alert)
-
-    def _raise(self, seen: Seen, findings: list[Finding], counted: Alert | None = None) -> None:
-        """A condition over time has been met: its alert, if it makes one, and what it does."""
-        tx = self._tx
-        for finding in findings:
-            if not respond.guard(tx, finding, seen):
-                continue
-            alert = None
-            if finding.policy.alert is not None or (seen.signal == "problem" and finding.policy.about_event):
-                alert = self._raise_shaped(seen, [finding], counted)
-                if not finding.policy.about_event:
-                    detect.remember_alert(tx, finding, alert.id)
-            respond.respond(tx, finding, seen, alert)
-
-    def _raise_shaped(self, seen: Seen, shapers: list[Finding], counted: Alert | None = None) -> Alert:
-        tx = self._tx
-        asked = shape.draft(tx, seen, shapers)
-        known = self.state.alert_of.get((asked.namespace, asked.fingerprint))
-        was = None if known is None else suppress.Before(known.service, known.severity, incidents.counts(tx, known))
-        alert, transition = deduplicate.raise_alert(tx, asked, counted)
-        suppress.raised(tx, alert, transition, asked, was)
-        for finding, detail in asked.faults:
-            respond.decide(tx, finding, seen, "failed", "shape_failed", detail, alert=alert)
-        return alert
-
-    def _windows(self, seen: Seen, findings: list[Finding], alert: Alert | None) -> None:
-        for finding in findings:
-            if finding.outcome == "met":
-                self._raise(seen, [finding], alert)
-            elif finding.outcome == "cleared":
-                self._cleared(finding)
-            elif finding.outcome == "held" and finding.window is not None and finding.window.alert is not None:
-                own = self.state.alerts.get(finding.window.alert)
-                if own is not None and own is not alert and own.state == "firing":
-                    deduplicate.repeat(self._tx, own, None)
-
-    def _cleared(self, finding: Finding) -> None:
-        alert = self.state.alerts.get((finding.window.alert if finding.window is not None else None) or "")
-        if alert is not None and alert.state == "firing":
-            self._resolve(alert, "condition")
-
-    def _recovery(self, seen: Seen) -> None:
-        tx = self._tx
-        alert = self.state.alert_of.get((seen.namespace, seen.fingerprint))
-        if alert is not None and alert.state == "firing":
-            self._resolve(alert, "recovery")
-        else:
-            detect.recovered(tx, seen.namespace, seen.fingerprint)
-        for other in shape.renamed(tx, seen):
-            if other.state == "firing":
-                self._resolve(other, "recovery")
-        for finding in detect.immediate(tx, seen):
-            if respond.guard(tx, finding, seen):
-                respond.respond(tx, finding, seen, None)
-        windows = self._judged(seen)
-        if windows:
-            self._windows(seen, windows, None)
-
-    def _resolve(self, alert: Alert, by: str) -> None:
-        tx = self._tx
-        detect.recovered(tx, alert.namespace, alert.fingerprint)
-        deduplicate.resolve(tx, alert, by)
-        suppress.settle_these(tx, suppress.ended(tx, alert))
-
     # re-entry
 
     def _re_enter(self) -> None:
@@ -530,9 +332,9 @@ class Engine:
                 self.state, events.decode(derived.body), derived.body, derived.namespace, "engine", derived.position
             )
             if derived.kind == "event":
-                self._event(seen)
+                stages.event(tx, seen)
             else:
-                self._fact(seen)
+                stages.fact(tx, seen)
         tx.cause = first
         for reason in sorted(left):
             limited = Limited(first.event_id, reason, left[reason])
@@ -542,14 +344,3 @@ class Engine:
         if cause.depth > DEPTH_LIMIT:
             return "depth"
         return "fan_out" if len(self._tx.derived) - began > FAN_OUT_LIMIT else None
-
-    def _fact(self, seen: Seen) -> None:
-        """One of OnCue's own facts, for the policies that name its type. Facts make no alert by themselves."""
-        tx = self._tx
-        for finding in detect.immediate(tx, seen):
-            if respond.guard(tx, finding, seen):
-                alert = self._raise_shaped(seen, [finding]) if finding.policy.alert is not None else None
-                respond.respond(tx, finding, seen, alert)
-        windows = self._judged(seen)
-        if windows:
-            self._windows(seen, windows, None)

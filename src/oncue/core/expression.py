@@ -8,9 +8,10 @@ read it.
 
 import ipaddress
 import re
+from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 import re2
@@ -55,12 +56,53 @@ def _in_cidr(address: str, network: str) -> bool:
     return ipaddress.ip_address(address) in ipaddress.ip_network(network, strict=False)
 
 
+class World(Protocol):
+    """What expressions may ask beside their variables."""
+
+    def change_running_on(self, resource: str) -> bool:
+        """Whether a change runs on what goes by this name."""
+
+    def lookup(self, table: str, key: str) -> dict[str, str]:
+        """The row of a key, empty if there is none. Raises `ValueError` if there is no such table."""
+
+
+_world: Final[ContextVar[World | None]] = ContextVar("_world", default=None)
+
+
+def _asked() -> World:
+    world = _world.get()
+    if world is None:
+        raise ValueError("this is not known here")
+    return world
+
+
+def _change_running_on(resource: str) -> bool:
+    return _asked().change_running_on(resource)
+
+
+def _lookup(table: str, key: str) -> dict[str, str]:
+    return _asked().lookup(table, key)
+
+
+def _lookup_column(table: str, key: str, column: str) -> str:
+    return _asked().lookup(table, key).get(column, "")
+
+
 def _overload(id: str, parameters: list[Any], result: Any, implementation: Any) -> Any:
     return cel.Overload(id, result, parameters, False, implementation)
 
 
 def _function(name: str, parameters: list[Any], result: Any, implementation: Any) -> Any:
     return cel.FunctionDecl(name, [_overload(f"oncue_{name}", parameters, result, implementation)])
+
+
+def _lookups() -> Any:
+    text, row = _T.STRING, _T.Map(_T.STRING, _T.STRING)
+    overloads = [
+        _overload("oncue_lookup", [text, text], row, _lookup),
+        _overload("oncue_lookup_column", [text, text, text], text, _lookup_column),
+    ]
+    return cel.FunctionDecl("lookup", overloads)
 
 
 def _metered() -> list[Any]:
@@ -90,6 +132,9 @@ FUNCTIONS: Final = {
     "regex_extract": "regex_extract(text, pattern): the first group of the first match (RE2), or ''",
     "glob": "glob(text, pattern): whether the text matches a pattern with * and ?",
     "in_cidr": "in_cidr(address, network): whether an IP address lies in a network",
+    "lookup": "lookup(table, key): the row of a Lookup table, empty if it has no such key; "
+    "lookup(table, key, column): a cell of it, or ''",
+    "change_running_on": "change_running_on(resource): whether a change record says that the resource is being changed",
 }
 """OnCue's functions, beside CEL's own, its string, math and optional extensions."""
 
@@ -102,6 +147,8 @@ def _environment(variables: dict[str, Any]) -> Any:
             _function("regex_extract", [_T.STRING, _T.STRING], _T.STRING, _regex_extract),
             _function("glob", [_T.STRING, _T.STRING], _T.BOOL, _glob),
             _function("in_cidr", [_T.STRING, _T.STRING], _T.BOOL, _in_cidr),
+            _function("change_running_on", [_T.STRING], _T.BOOL, _change_running_on),
+            _lookups(),
             *_metered(),
         ],
     )
@@ -157,11 +204,13 @@ class Failed(Exception):
 class Scope:
     """What expressions see."""
 
-    __slots__ = ("_env", "_native", "_size", "variables")
+    __slots__ = ("_env", "_native", "_size", "variables", "world")
 
-    def __init__(self, variables: dict[str, Any], env: Any = None) -> None:
+    def __init__(self, variables: dict[str, Any], env: Any = None, world: World | None = None) -> None:
         self.variables = variables
         """Not to be changed any more."""
+        self.world = world
+        """What they may ask besides; None for nothing."""
         self._env = env or _env
         self._native: Any = None
         self._size = -1
@@ -185,9 +234,9 @@ class Scope:
         return self._size
 
 
-def activation(variables: dict[str, Any]) -> Scope:
-    """What expressions see: build it once per event and share it."""
-    return Scope(variables)
+def activation(variables: dict[str, Any], world: World | None = None) -> Scope:
+    """What expressions see, and may ask: build it once per event and share it."""
+    return Scope(variables, world=world)
 
 
 def evaluate(text: str, scope: Scope) -> Any:
@@ -203,6 +252,8 @@ def _value(text: str, program: Program, scope: Scope) -> Any:
     try:
         if program.metered:
             meter.start(program, scope.size)
+        if program.asks:
+            _world.set(scope.world)
         result = program.native.eval(scope.apart() if program.builds else scope.native)
         value = result.plain_value()
         if value is True or value is False:

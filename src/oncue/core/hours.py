@@ -33,6 +33,26 @@ class Hours(msgspec.Struct, frozen=True):
         minute = (local.weekday() * 24 + local.hour) * 60 + local.minute
         return any(first <= at < after for first, after in self.spans for at in (minute, minute + WEEK_MIN))
 
+    @property
+    def always(self) -> bool:
+        """Whether they cover every minute of the week."""
+        return self.left_min(datetime(2026, 1, 5)) == WEEK_MIN  # a Monday, 00:00; hours are the wall clock's  # noqa: DTZ001
+
+    def left_min(self, local: datetime) -> int:
+        """For how many minutes from that of this instant on, given in their zone, they cover each one; a week at most."""
+        first = at = (local.weekday() * 24 + local.hour) * 60 + local.minute
+        while at < first + WEEK_MIN:
+            ends = [
+                after + shift
+                for begin, after in self.spans
+                for shift in (-WEEK_MIN, 0, WEEK_MIN)
+                if begin + shift <= at < after + shift
+            ]
+            if not ends:
+                break
+            at = max(ends)
+        return min(at - first, WEEK_MIN)
+
     def overlap(self, other: "Hours") -> bool:
         """Whether there may be a minute that both cover; of different zones, always."""
         return self.zone != other.zone or any(

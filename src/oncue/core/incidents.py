@@ -7,14 +7,17 @@ next alert finds the incident; all alerts of an incident, those that may return 
 
 from typing import Final
 
-from oncue.core import notify
+import msgspec
+
+from oncue.core import checklists, escalations, problems, recent_changes, targets, tasks
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
-from oncue.core.incident import Comment, Incident, Membership, Role, subject
-from oncue.core.prioritise import Impact, priority
+from oncue.core.incident import CauseOf, Comment, Incident, Membership, Resolution, Role, subject
+from oncue.core.prioritise import Impact, Priority, priority
 from oncue.core.severity import RANK
 from oncue.core.tx import Tx
 
+STRAYED: Final = 200
 GREW: Final = 4
 """Joining alerts of which the instants are kept: so many within a short time are a burst."""
 CLOSE_AFTER_S: Final = 86400.0
@@ -23,20 +26,29 @@ CLOSE_AFTER_S: Final = 86400.0
 
 def start(tx: Tx, alert: Alert, impact: Impact, owner: str | None) -> Incident:
     """A new incident for this alert, which is not in it yet."""
-    rank, reason = priority(impact, alert.severity)
+    return begin(tx, alert.namespace, alert.title, alert.severity, alert.service, alert.resource, impact, owner)
+
+
+def begin(
+    tx: Tx, namespace: str, title: str, severity: str, service: str | None, resource: str | None, impact: Impact,
+    owner: str | None,
+) -> Incident:  # fmt: skip
+    """A new incident without alerts."""
+    rank, reason = priority(impact, severity, tx.state.matrices.get(namespace))
     incident = Incident(
         id=f"INC-{tx.count('incident')}",
-        namespace=alert.namespace,
-        title=alert.title,
+        namespace=namespace,
+        title=title,
         state="open",
-        severity=alert.severity,
+        severity=severity,
         priority=rank,
         priority_reason=reason,
-        service=alert.service,
-        resource=alert.resource if alert.service is None else None,
+        service=service,
+        resource=resource if service is None else None,
         alerts_firing=0,
         alerts_total=0,
         opened_at=tx.now,
+        began_at=tx.now,
         updated_at=tx.now,
         owner=owner,
         impact=impact,
@@ -68,17 +80,31 @@ def weigh(
     """
     tx.touch(incident)
     before = before or incident.priority
-    if RANK[alert.severity] > RANK[incident.severity]:
-        incident.severity = alert.severity
-        incident.title = alert.title
-    if impact.over(incident.impact):
-        incident.impact = impact
-    rank, reason = priority(incident.impact, incident.severity)
+    _worsen(incident, alert.severity, alert.title, impact)
+    rank, reason = ranked(tx, incident)
     if (rank, reason) != (incident.priority, incident.priority_reason) or rank != before:
         incident.priority, incident.priority_reason = rank, reason
+        targets.reckon(tx, incident)
         report(tx, incident, "oncue.incident.updated")
     if say and incident.priority < before:
-        notify.incident(tx, incident, alert, "escalated", ())
+        escalations.tell(tx, incident, alert, "escalated")
+
+
+def _worsen(incident: Incident, severity: str, title: str, impact: Impact) -> None:
+    """Take over what is worse. What a person set stays."""
+    if RANK[severity] > RANK[incident.severity] and not incident.by_hand("severity"):
+        incident.severity = severity
+        if not incident.by_hand("title"):
+            incident.title = title
+    if impact.over(incident.impact):
+        incident.impact = impact
+
+
+def ranked(tx: Tx, incident: Incident) -> tuple[Priority, str]:
+    """Its priority as it should be now, and why: what a person set, or what follows from impact and severity."""
+    if incident.by_hand("priority"):
+        return incident.priority, incident.priority_reason
+    return priority(incident.impact, incident.severity, tx.state.matrices.get(incident.namespace))
 
 
 # which alerts belong to it
@@ -87,11 +113,14 @@ def weigh(
 def add(tx: Tx, incident: Incident, alert: Alert) -> bool:
     """Take the alert, which fires and is in no other incident. Gives whether it was not known here before."""
     members = tx.state.members[incident.id]
-    new = alert.incident != incident.id
+    new = alert.incident != incident.id and alert.id not in incident.strayed
     tx.touch(incident)
     incident.alerts_firing += 1
     incident.alerts_total += new
-    if new and alert.incident in tx.state.members:  # resolved, and not the one that it returned to
+    if incident.service is None and alert.service is not None:
+        incident.service, incident.resource = alert.service, None
+    # Its incident until now is resolved, and not the one that it returned to.
+    if alert.incident != incident.id and alert.incident in tx.state.members:
         tx.unset(tx.state.members[alert.incident], alert.id)
     incident.grew_at = (*incident.grew_at[1 - GREW :], tx.now)
     tx.touch(alert)
@@ -100,6 +129,17 @@ def add(tx: Tx, incident: Incident, alert: Alert) -> bool:
     tx.save("alert", alert)
     file(tx, alert, incident.id, 1)
     return new
+
+
+def stray(tx: Tx, incident: Incident, alert: Alert) -> None:
+    """An alert of the incident, which is over, returned and calls no one: it is on its own, and known here."""
+    tx.touch(incident)
+    incident.strayed = (*(id for id in incident.strayed if id != alert.id), alert.id)[-STRAYED:]
+    tx.touch(alert)
+    tx.unset(tx.state.members[incident.id], alert.id)
+    alert.incident = None
+    tx.save("incident", incident)
+    tx.save("alert", alert)
 
 
 def file(tx: Tx, alert: Alert, incident: str, change: int) -> None:
@@ -174,8 +214,10 @@ def left(tx: Tx, alert: Alert) -> None:
     incident.alerts_firing -= 1
     incident.updated_at = tx.now
     tx.save("incident", incident)
-    if incident.alerts_firing == 0 and incident.state in ("open", "acknowledged"):
+    if incident.alerts_firing == 0 and incident.state in ("open", "acknowledged") and incident.held_by is None:
         _end(tx, incident, "alerts", alert)
+    else:
+        escalations.heard(tx, incident)
 
 
 def absorb(tx: Tx, into: Incident, other: Incident, reason: str, by: str = "system") -> None:
@@ -191,10 +233,15 @@ def absorb(tx: Tx, into: Incident, other: Incident, reason: str, by: str = "syst
                 tx.touch(one)
                 one.incident = into.id
                 tx.save(kind, one)
+    unheard = {**other.unheard, **into.unheard}
+    into.unheard = {name: id for name, id in unheard.items() if _unheard_in_both(name, into, other)}
     into.told = tuple(dict.fromkeys((*into.told, *other.told)))
+    escalations.merged(tx, into, other)
+    targets.over(tx, other)
     into.tickets = tuple(dict.fromkeys((*into.tickets, *other.tickets)))
     into.runs = tuple(dict.fromkeys((*into.runs, *other.runs)))
     into.merged = tuple(dict.fromkeys((*into.merged, other.id, *other.merged)))
+    _take_over(tx, into, other)
     subjects, other.subjects = other.subjects, ()
     stand_for(tx, into, subjects)
     other.merged_into = into.id
@@ -203,13 +250,35 @@ def absorb(tx: Tx, into: Incident, other: Incident, reason: str, by: str = "syst
     tx.cancel(f"incident.close/{other.id}")
     tx.unset(tx.state.members, other.id)
     report(tx, other, "oncue.incident.merged", live=False, refs=(("incident", into.id),))
-    if RANK[other.severity] > RANK[into.severity]:
-        into.severity, into.title = other.severity, other.title
-    if other.impact.over(into.impact):
-        into.impact = other.impact
-    into.priority, into.priority_reason = priority(into.impact, into.severity)
+    _worsen(into, other.severity, other.title, other.impact)
+    into.priority, into.priority_reason = ranked(tx, into)
     if into.owner is None:
         into.owner = other.owner
+
+
+def _take_over(tx: Tx, into: Incident, other: Incident) -> None:
+    """What people did in the other incident goes on in this one. Both were touched."""
+    tasks.carry(tx, into, other)
+    checklists.carry(tx, into, other)
+    problems.carry(tx, into, other)
+    recent_changes.carry(tx, into, other)
+    plan = other.updates
+    promise_nothing(tx, other)
+    if into.updates is None and plan is not None:
+        into.updates = plan
+        tx.timer(f"incident.update/{into.id}", plan.due_at)
+    known = {one.name for one in into.responders}
+    parts = {one.role for one in into.responders}
+    more = [one for one in other.responders if one.name not in known]
+    # One commands; who did so in the other incident goes on as a responder.
+    more = [msgspec.structs.replace(one, role="responder") if one.role in parts else one for one in more]
+    into.responders = (*into.responders, *more)
+    there = {one.target for one in into.links}
+    into.links = (*into.links, *(one for one in other.links if one.target not in there))
+    into.held_by = into.held_by or other.held_by
+    into.description = into.description or other.description
+    if into.service is None and other.service is not None:
+        into.service, into.resource = other.service, None
 
 
 def _transfer(tx: Tx, alert: Alert, home: Incident, to: Incident | None, rule: str, reason: str, by: str) -> None:
@@ -252,16 +321,28 @@ def resume(tx: Tx, incident: Incident) -> None:
     incident.state = "open"
     incident.reopened += 1
     incident.resolved_at = incident.resolved_by = None
+    incident.resolution = None
     tx.cancel(f"incident.close/{incident.id}")
+
+
+def promise_nothing(tx: Tx, incident: Incident) -> None:
+    """No further status update is promised. The caller touched the incident, and saves it."""
+    if incident.updates is not None:
+        incident.updates = None
+        tx.cancel(f"incident.update/{incident.id}")
 
 
 def _end(tx: Tx, incident: Incident, by: str, alert: Alert | None) -> None:
     incident.state = "resolved"
     incident.resolved_at = tx.now
     incident.resolved_by = by
+    incident.held_by = None
+    promise_nothing(tx, incident)
     tx.timer_after(f"incident.close/{incident.id}", CLOSE_AFTER_S)
+    targets.over(tx, incident)
+    escalations.ended(tx, incident, "resolved")
     report(tx, incident, "oncue.incident.resolved")
-    notify.incident(tx, incident, alert, "resolved", ())
+    escalations.tell(tx, incident, alert, "resolved")
 
 
 def close(tx: Tx, incident: Incident) -> None:
@@ -276,6 +357,8 @@ def close(tx: Tx, incident: Incident) -> None:
         tx.unset(of, (incident.namespace, one))
     incident.subjects = ()
     tx.unset(tx.state.members, incident.id)
+    tasks.rest(tx, incident)
+    checklists.rest(tx, incident)
     report(tx, incident, "oncue.incident.closed", live=False)
 
 
@@ -288,18 +371,56 @@ def acknowledge(tx: Tx, incident: Incident) -> None:
     tx.touch(incident)
     incident.state = "acknowledged"
     incident.acknowledged_by, incident.acknowledged_at = tx.actor, tx.now
+    targets.responded(tx, incident)
+    escalations.acknowledged(tx, incident)
     report(tx, incident, "oncue.incident.acknowledged")
 
 
-def resolve(tx: Tx, incident: Incident) -> None:
-    """Someone says that it is over. Raises `Refusal` incident.state if it is over already."""
+def unacknowledge(tx: Tx, incident: Incident) -> None:
+    """Nobody works on it any more: people are called again. Raises `Refusal` incident.state unless it is acknowledged."""
+    _must(incident, "acknowledged")
+    _open_again(tx, incident, "called", "oncue.incident.unacknowledged")
+
+
+def lapse(tx: Tx, incident: Incident) -> None:
+    """It was acknowledged, and goes on for too long: people are called again."""
+    _open_again(tx, incident, "acknowledgement_lapsed", "oncue.incident.acknowledgement_lapsed")
+
+
+def _open_again(tx: Tx, incident: Incident, why: str, type: str) -> None:
+    tx.touch(incident)
+    incident.state = "open"
+    incident.acknowledged_by = incident.acknowledged_at = None
+    report(tx, incident, type)
+    escalations.taken_back(tx, incident, why)
+    tx.save("incident", incident)
+
+
+def target_missed(tx: Tx, incident: Incident, which: targets.Which) -> None:
+    """It was not acknowledged, or is not over, by the time its target says."""
+    tx.touch(incident)
+    targets.missed(tx, incident, which)
+    report(tx, incident, "oncue.incident.target_missed")
+
+
+def escalate(tx: Tx, incident: Incident, to: str | None) -> None:
+    """Someone wants more people called. Raises `Refusal` incident.state where it is over, and as `escalations.by_hand`."""
+    _must(incident, "open", "acknowledged")
+    escalations.by_hand(tx, incident, to)
+    report(tx, incident, "oncue.incident.escalated")
+
+
+def resolve(tx: Tx, incident: Incident, note: str = "", cause: CauseOf | None = None) -> None:
+    """Someone says that it is over, and how it ended. Raises `Refusal` incident.state if it is over already."""
     _must(incident, "open", "acknowledged")
     tx.touch(incident)
+    if note or cause is not None:
+        incident.resolution = Resolution(note, cause, tx.actor, tx.now)
     _end(tx, incident, tx.actor, None)
 
 
 def reopen(tx: Tx, incident: Incident) -> None:
-    """It was not over. Raises `Refusal` incident.state unless it is resolved, and nothing else is open for the same."""
+    """It was not over, whatever its alerts say: it stays open until a person resolves it. Raises `Refusal` incident.state unless it is resolved, and nothing else is open for the same."""
     _must(incident, "resolved")
     wanted = subject(incident.service, incident.resource)
     other = tx.state.incidents.get(tx.state.incident_of.get((incident.namespace, wanted), ""))
@@ -307,6 +428,9 @@ def reopen(tx: Tx, incident: Incident) -> None:
         raise Refusal("incident.state", f"{other.id} is {other.state} for the same {wanted.partition(':')[0]}")
     tx.touch(incident)
     resume(tx, incident)
+    incident.acknowledged_at = incident.acknowledged_by = None
+    incident.began_at, incident.missed = tx.now, ()
+    incident.held_by = tx.actor
     stand_for(tx, incident, (wanted,))
     report(tx, incident, "oncue.incident.reopened")
 
@@ -354,7 +478,10 @@ def merge(tx: Tx, into: Incident, others: list[Incident], reason: str) -> None:
     into.touched = True
     report(tx, into, "oncue.incident.updated")
     if into.priority < before:
-        notify.incident(tx, into, None, "escalated", ())
+        escalations.tell(tx, into, None, "escalated")
+    escalations.heard(tx, into)
+    targets.reckon(tx, into)
+    tx.save("incident", into)
 
 
 def move(tx: Tx, home: Incident, alerts: list[Alert], to: Incident | None, reason: str) -> None:
@@ -376,13 +503,15 @@ def move(tx: Tx, home: Incident, alerts: list[Alert], to: Incident | None, reaso
     if to is not None:
         report(tx, to, "oncue.incident.updated")
     report(tx, home, "oncue.incident.updated")
-    if home.alerts_firing == 0:
+    if home.alerts_firing == 0 and home.held_by is None:
         _end(tx, home, "alerts", None)
+    for one in filter(None, (home, to)):
+        escalations.heard(tx, one)
 
 
 def split(tx: Tx, home: Incident, alerts: list[Alert], impact: Impact, reason: str) -> Incident:
-    """Make an incident of its own of some of the alerts. It pages nobody: who works on the first one knows of it. New
-    alerts join the first one.
+    """Make an incident of its own of some of the alerts. It pages nobody at once: who works on the first one works on it,
+    and if nobody does, both go on to call people. New alerts join the first one.
 
     Raises `Refusal` as `move`, and request.invalid if nothing would be left, or nothing that fires would go.
     """
@@ -394,10 +523,19 @@ def split(tx: Tx, home: Incident, alerts: list[Alert], impact: Impact, reason: s
         raise Refusal("request.invalid", f"these are all the alerts of {home.id}; leave one of them in it")
     worst = max(firing, key=lambda alert: (RANK[alert.severity], alert.id))
     incident = start(tx, worst, impact, home.owner)
-    incident.told, incident.assignee = home.told, home.assignee
+    incident.told, incident.assignee, incident.unheard = home.told, home.assignee, home.unheard
+    incident.state, incident.began_at, incident.missed = home.state, home.began_at, home.missed
+    incident.acknowledged_by, incident.acknowledged_at = home.acknowledged_by, home.acknowledged_at
+    escalations.split(tx, home, incident)
+    targets.reckon(tx, incident)
     report(tx, incident, "oncue.incident.opened", refs=(("incident", home.id),))
     move(tx, home, alerts, incident, reason or f"split off {home.id} by hand")
     return incident
+
+
+def _unheard_in_both(channel: str, *both: Incident) -> bool:
+    """Whether nothing of either has reached the channel."""
+    return all(channel in one.unheard for one in both if channel in one.told)
 
 
 def _must(incident: Incident, *states: str) -> None:

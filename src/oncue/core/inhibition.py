@@ -4,18 +4,22 @@ As Alertmanager's `inhibit_rules` have it: an alert that the rule's target match
 matches and whose `equal` labels have the same values; a label that both lack is equal. An alert that both sides match is
 not inhibited by one of which that is true as well, so no alert inhibits itself.
 
+A rule may follow the topology besides: see `downstream`.
+
 Which alerts a rule concerns is kept per rule and values of the equal labels, so that an alert costs a look-up and not a
 comparison with all others. All of that follows from the rows, in whatever order they are read.
 """
 
 from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from oncue.core import downstream
 from oncue.core.alert import Alert, Quiet
+from oncue.core.downstream import Spread
 from oncue.core.manifest import InhibitionSpec
 from oncue.core.silence import Matcher, all_match, check_matchers, exact, value_of
 
@@ -24,6 +28,14 @@ if TYPE_CHECKING:
     from oncue.core.tx import Tx
 
 KIND: Final = "Inhibition"
+REASONS: Final = ("inhibited", "downstream_of")
+"""What an alert that a rule makes quiet is quiet as, without and with `downstream`; `by` is the other alert."""
+BY_ALERTS: Final = (*REASONS, "duplicate")
+"""Reasons that are there because another alert is."""
+TRIED: Final = 20
+"""Alerts that might inhibit one, of which is asked whether they rest on it themselves."""
+_LOOKED_UP: Final = (*BY_ALERTS, "throttled")
+"""Reasons whose alerts are looked up by what gives them."""
 
 
 class Rule(msgspec.Struct, frozen=True, eq=False):
@@ -34,6 +46,8 @@ class Rule(msgspec.Struct, frozen=True, eq=False):
     source: tuple[Matcher, ...]
     target: tuple[Matcher, ...]
     equal: tuple[str, ...]
+    downstream: int
+    """Over how many hops of the topology, 0 for a rule that does not follow it."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -44,6 +58,8 @@ class Part(msgspec.Struct, frozen=True):
     """Of the equal labels."""
     is_source: bool
     is_target: bool
+    node: str = ""
+    """Which the alert is about, for a rule along the topology."""
 
     @property
     def key(self) -> tuple[str, tuple[str, ...]]:
@@ -69,6 +85,8 @@ class Found(msgspec.Struct, frozen=True):
 
     by: str
     """The other alert."""
+    reason: str
+    """One of `REASONS`."""
     detail: str
 
 
@@ -106,39 +124,47 @@ class Inhibitions:
         self._filed: dict[str, tuple[_Filed, _Filed]] = {}
         """Namespace to rules by source, and by target."""
         self._groups: dict[tuple[str, tuple[str, ...]], Group] = {}
+        self._spreads: dict[tuple[str, tuple[str, ...]], Spread] = {}
+        """Of rules along the topology, in the place of groups."""
+        self.along: frozenset[str] = frozenset()
+        """Namespaces with rules along the topology."""
         self._parts: dict[str, tuple[Part, ...]] = {}
         """Alert to what it is to the rules; only those to which it is something."""
         self._held: dict[str, dict[str, None]] = {}
-        """Alert to those that it inhibits, as they say themselves."""
+        """What makes quiet to the alerts that say so themselves: an alert, or a throttle's key."""
 
     def rebuild(self, state: "State") -> None:
         """Take everything from the rows."""
-        self.by_id, self._filed, self._groups, self._parts, self._held = {}, {}, {}, {}, {}
+        self.by_id, self._filed, self._groups, self._spreads, self._parts, self._held = {}, {}, {}, {}, {}, {}
         of: dict[str, list[Rule]] = {}
         for id in sorted(state.manifests):
             manifest = state.manifests[id]
             if manifest.kind == KIND:
                 spec = msgspec.convert(manifest.spec, InhibitionSpec)
-                rule = Rule(f"{manifest.namespace}/{manifest.name}", spec.source, spec.target, tuple(spec.equal))
+                rule = Rule(
+                    f"{manifest.namespace}/{manifest.name}", spec.source, spec.target, tuple(spec.equal),
+                    spec.downstream or 0,
+                )  # fmt: skip
                 self.by_id[rule.id] = rule
                 of.setdefault(manifest.namespace, []).append(rule)
         for namespace, rules in of.items():
             by_source, by_target = self._filed[namespace] = (_Filed(), _Filed())
             by_source.put([(rule, rule.source) for rule in rules])
             by_target.put([(rule, rule.target) for rule in rules])
+        self.along = frozenset(namespace for namespace, rules in of.items() if any(rule.downstream for rule in rules))
         for id in sorted(state.alerts):
             alert = state.alerts[id]
             self.note(alert, ())
-            if self.by_id and alert.state == "firing" and (parts := self.parts_of(alert)):
+            if self.by_id and alert.state == "firing" and (parts := self.parts_of(state, alert)):
                 self.enroll(id, parts)
 
     def note(self, alert: Alert, before: tuple[Quiet, ...]) -> bool:
         """The alert's reasons for quiet were these, and may have been given others. Gives whether that matters here."""
-        return self._move(alert.id, _inhibitors(before), _inhibitors(alert.quiet))
+        return self._move(alert.id, _givers(before), _givers(alert.quiet))
 
     def forget(self, alert: Alert) -> bool:
         """The alert is gone. Gives whether it said that anything inhibits it."""
-        return self._move(alert.id, _inhibitors(alert.quiet), ())
+        return self._move(alert.id, _givers(alert.quiet), ())
 
     def _move(self, alert: str, was: tuple[str, ...], now: tuple[str, ...]) -> bool:
         if was == now:
@@ -153,10 +179,10 @@ class Inhibitions:
         return True
 
     def held(self, by: str) -> list[str]:
-        """The alerts that say that this one inhibits them."""
+        """The alerts that say that they are quiet by this: an alert, or a throttle's key."""
         return sorted(self._held.get(by, ()))
 
-    def parts_of(self, alert: Alert) -> tuple[Part, ...]:
+    def parts_of(self, state: "State", alert: Alert) -> tuple[Part, ...]:
         """What a firing alert is to the rules, in the order of their ids."""
         filed = self._filed.get(alert.namespace)
         if filed is None:
@@ -166,10 +192,17 @@ class Inhibitions:
             for rule in filed[side].candidates(alert):
                 if all_match(matchers_of(rule), alert):
                     sides.setdefault(rule.id, (rule, [False, False]))[1][side] = True
+        node = None
+        if sides and alert.namespace in self.along:
+            node = state.topology.node_for(alert.namespace, alert.resource, alert.service)
         return tuple(
-            Part(rule, tuple(value_of(alert, name) for name in rule.equal), is_source, is_target)
+            Part(
+                rule, tuple(value_of(alert, name) for name in rule.equal), is_source, is_target,
+                node.id if node is not None and rule.downstream else "",
+            )
             for _, (rule, (is_source, is_target)) in sorted(sides.items())
-        )
+            if node is not None or not rule.downstream
+        )  # fmt: skip
 
     def known(self, alert: str) -> tuple[Part, ...]:
         """What the alert was to the rules when it was last looked at."""
@@ -179,10 +212,18 @@ class Inhibitions:
         """The alerts that this part puts an alert among."""
         return self._groups[part.key]
 
+    def spread(self, part: Part) -> Spread:
+        """As `group`, of a rule along the topology."""
+        return self._spreads[part.key]
+
     def enroll(self, alert: str, parts: tuple[Part, ...]) -> None:
         """The alert, which is in no group, is this to the rules."""
         self._parts[alert] = parts
         for part in parts:
+            if part.rule.downstream:
+                spread = self._spreads.setdefault(part.key, Spread())
+                spread.put(alert, part.node, is_source=part.is_source, is_target=part.is_target)
+                continue
             group = self._groups.setdefault(part.key, Group())
             for row in _rows(group, part):
                 insort(row, alert)
@@ -190,6 +231,11 @@ class Inhibitions:
     def withdraw(self, alert: str) -> None:
         """The alert is nothing to any rule."""
         for part in self._parts.pop(alert, ()):
+            if part.rule.downstream:
+                spread = self._spreads[part.key]
+                if spread.drop(alert, part.node, is_source=part.is_source, is_target=part.is_target):
+                    del self._spreads[part.key]
+                continue
             group = self._groups[part.key]
             for row in _rows(group, part):
                 del row[bisect_left(row, alert)]
@@ -197,8 +243,8 @@ class Inhibitions:
                 del self._groups[part.key]
 
 
-def _inhibitors(quiet: tuple[Quiet, ...]) -> tuple[str, ...]:
-    return tuple(reason.by for reason in quiet if reason.reason == "inhibited")
+def _givers(quiet: tuple[Quiet, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(reason.by for reason in quiet if reason.reason in _LOOKED_UP))
 
 
 def _source(rule: Rule) -> tuple[Matcher, ...]:
@@ -216,10 +262,10 @@ def _rows(group: Group, part: Part) -> list[list[str]]:
     return rows
 
 
-def check(*sides: tuple[Matcher, ...]) -> None:
+def check(spec: InhibitionSpec) -> None:
     """Refuse a side that matches everything. Raises `Refusal` silence.invalid."""
-    for side in sides:
-        check_matchers(side)
+    check_matchers(spec.source)
+    check_matchers(spec.target)
 
 
 def reconfigure(tx: "Tx") -> None:
@@ -238,7 +284,7 @@ def follow(tx: "Tx", alert: Alert) -> list[str]:
     if not inhibitions.by_id:
         return []
     before = inhibitions.known(alert.id)
-    now = inhibitions.parts_of(alert) if alert.state == "firing" else ()
+    now = inhibitions.parts_of(tx.state, alert) if alert.state == "firing" else ()
     if before == now:
         return []
     tx.afterwards("", _rebuild)
@@ -250,10 +296,15 @@ def follow(tx: "Tx", alert: Alert) -> list[str]:
         inhibitions.enroll(alert.id, now)
     for part in now:
         if part.is_source and part not in before:
+            if part.rule.downstream:
+                touched.update(dict.fromkeys(_below(tx, alert, part)))
+                continue
             group = inhibitions.group(part)
-            first = len(group.sources) == 1 if not part.is_target else len(group.sources) + len(group.both) == 1
-            if first:
+            there = len(group.sources) + (len(group.both) if part.is_target else 0)
+            if there == 1:
                 touched.update(dict.fromkeys(group.targets))
+            elif there <= TRIED:  # those before may rest on the target, so that they do not make it quiet
+                touched.update((id, None) for id in group.targets if not rests(tx.state.alerts[id]))
     touched.pop(alert.id, None)
     return sorted(touched)
 
@@ -273,18 +324,73 @@ def forget(tx: "Tx", alert: Alert) -> None:
 def inhibitor(tx: "Tx", alert: Alert) -> Found | None:
     """What inhibits the firing alert: what did so before if it still does, else the first by its id."""
     inhibitions = tx.state.inhibitions
-    present = next((reason.by for reason in alert.quiet if reason.reason == "inhibited"), None)
+    present = next((reason.by for reason in alert.quiet if reason.reason in REASONS), None)
     first: Found | None = None
     for part in inhibitions.known(alert.id):
         if not part.is_target:
             continue
+        if part.rule.downstream:
+            for found in _above(tx, alert, part):
+                if (first is None or found.by == present) and not rests_on(tx, found.by, alert):
+                    first = first or found
+                    if found.by == present:
+                        return found
+            continue
         group, detail = inhibitions.group(part), f"rule {part.rule.id}"
         rows = [row for row in (group.sources, () if part.is_source else group.both) if row]
-        if present is not None and any(_is_in(row, present) for row in rows):
-            return Found(present, detail)
-        if first is None and rows:
-            first = Found(min(row[0] for row in rows), detail)
+        if present is not None and any(_is_in(row, present) for row in rows) and not rests_on(tx, present, alert):
+            return Found(present, "inhibited", detail)
+        if first is None:
+            able = [next((id for id in row[:TRIED] if not rests_on(tx, id, alert)), None) for row in rows]
+            by = min((id for id in able if id is not None), default=None)
+            first = Found(by, "inhibited", detail) if by is not None else None
     return first
+
+
+def rests(alert: Alert) -> tuple[str, ...]:
+    """The alerts because of which this one is quiet."""
+    return tuple(one.by for one in alert.quiet if one.reason in BY_ALERTS) if alert.quiet else ()
+
+
+def loud(tx: "Tx", alert: Alert) -> list[str]:
+    """Alerts that this one may inhibit, and that none inhibits."""
+    inhibitions, found = tx.state.inhibitions, dict[str, None]()
+    for part in inhibitions.known(alert.id):
+        if part.is_source:
+            there = _below(tx, alert, part) if part.rule.downstream else inhibitions.group(part).targets
+            found.update((id, None) for id in there if not rests(tx.state.alerts[id]))
+    return sorted(found)
+
+
+def rests_on(tx: "Tx", by: str, alert: Alert) -> bool:
+    """Whether the alert `by` is this one, or is quiet because of it, over however many others: of those that would be quiet
+    because of each other all round, one is to be heard.
+    """
+    resting, seen = [by], {by}
+    while resting:
+        id = resting.pop()
+        if id == alert.id:
+            return True
+        one = tx.state.alerts.get(id)
+        others = rests(one) if one is not None else ()
+        resting += [other for other in others if other not in seen]
+        seen.update(others)
+    return False
+
+
+def _above(tx: "Tx", alert: Alert, part: Part) -> Iterator[Found]:
+    topology, rule = tx.state.topology, part.rule
+    node = topology.node(alert.namespace, part.node)
+    assert node is not None
+    for cause in downstream.causes(topology, tx.state.inhibitions.spread(part), node, rule.downstream):
+        yield Found(cause.alert, "downstream_of", f"{cause.way}; rule {rule.id}")
+
+
+def _below(tx: "Tx", alert: Alert, part: Part) -> Iterator[str]:
+    topology = tx.state.topology
+    node = topology.node(alert.namespace, part.node)
+    assert node is not None
+    return downstream.effects(topology, tx.state.inhibitions.spread(part), node, part.rule.downstream)
 
 
 def _is_in(row: Sequence[str], id: str) -> bool:

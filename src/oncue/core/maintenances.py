@@ -2,7 +2,7 @@
 
 import msgspec
 
-from oncue.core import maintenance, suppress
+from oncue.core import maintenance, reminders, suppress
 from oncue.core.maintenance import Window
 from oncue.core.manifest import MaintenanceWindowSpec, Manifest
 from oncue.core.tx import Tx
@@ -38,11 +38,15 @@ def turn(tx: Tx, id: str) -> None:
     if known is not None and known.until >= since:
         since = known.since
     description = spec.description or manifest.description or ""
-    _become(tx, id, Window(id, manifest.namespace, spec.matchers, since, until, description))
+    window = Window(id, manifest.namespace, spec.matchers, since, until, description)
+    _become(tx, id, window)
+    reminders.plan_window(tx, manifest, window)
 
 
 def _become(tx: Tx, id: str, window: Window | None) -> None:
     known: Window | None = tx.state.cells["maintenance"].get(id)
+    if window is None:
+        reminders.drop(tx, "maintenance", id)
     if window == known:
         return
     tx.cell("maintenance", id, window)

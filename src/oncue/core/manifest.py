@@ -9,14 +9,24 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from oncue.core.change_record import ChangeSpec
 from oncue.core.condition import Condition, Match
+from oncue.core.contact import Addressee, ChannelSpec, EscalationPolicySpec, PersonSpec, TeamSpec, TimeTargets
 from oncue.core.duration import Duration
+from oncue.core.export import ExportSpec
+from oncue.core.lookup import LookupSpec
+from oncue.core.objective import Objective
+from oncue.core.override import Override
+from oncue.core.prioritise import Priority, PriorityMatrixSpec
+from oncue.core.shaped import Links, ShapeSet
 from oncue.core.silence import Matcher
+from oncue.core.spec import Name, Spec
+from oncue.core.subscription import SubscriptionSpec
 
 API_VERSION: Final = "oncue/v1"
 
-_NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
-Name = Annotated[str, msgspec.Meta(pattern=_NAME, description="Lower-case letters, digits, dots and hyphens")]
+RUNBOOK: Final = "runbook:"
+"""What a text that names a `Runbook` begins with."""
 
 Called = Annotated[str, msgspec.Meta(min_length=1, max_length=255, description="A name as events write it")]
 Targets = Annotated[list[Called], msgspec.Meta(max_length=1000)]
@@ -40,11 +50,19 @@ class Metadata(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_de
     """What it is for."""
 
 
-class Spec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
-    """What every kind's spec has in common: unknown keys are refused."""
-
-
 # Policy: sense -> decide -> respond
+
+
+class Throttle(Spec, kw_only=True, frozen=True):
+    """How many alerts call people within a time. The others are quiet (`throttled`), and are heard one after the other as
+    there is room, if they still fire then."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=1000)]
+    """How many."""
+    within: Duration
+    """The sliding time."""
+    by: Annotated[list[str], msgspec.Meta(max_length=8)] = []
+    """Labels, or fields as in a matcher, for whose values it counts apart, as `service`; by default it counts all."""
 
 
 class AlertShape(Spec, kw_only=True, frozen=True):
@@ -59,10 +77,13 @@ class AlertShape(Spec, kw_only=True, frozen=True):
     resource: str | None = None
     service: str | None = None
     labels: dict[str, str] = {}
+    links: Links = []
     ttl: Duration | None = None
     """It is over when it has not been repeated for so long."""
     wait: Duration | None = None
     """How long nobody is told, because it usually resolves by itself; what the policy does otherwise, it does at once."""
+    throttle: Throttle | None = None
+    """How many of the alerts that it shapes call people within a time."""
     late_after: Duration | None = None
     """How much older than its arrival an event's own `time` may be before it is late; 10m if it is not given."""
 
@@ -70,9 +91,10 @@ class AlertShape(Spec, kw_only=True, frozen=True):
 class Notify(Spec, kw_only=True, frozen=True):
     """Whom to tell. Give one. `escalation: owner` is the owner of the affected service."""
 
-    escalation: Literal["owner"] | None = None
+    escalation: Name | None = None
+    """The name of an escalation policy, or `owner`."""
     team: str | None = None
-    """A team's name: all its channels."""
+    """A team's name: by its escalation policy, or all its channels."""
     channel: str | None = None
     """A channel's name."""
 
@@ -102,6 +124,8 @@ class Response(Spec, kw_only=True, frozen=True):
 
     run: RunRef | None = None
     ticket: TicketSpec | None = None
+    change: ChangeSpec | None = None
+    """What happened is a change: incidents that begin soon after name it."""
 
 
 class MaxRuns(Spec, kw_only=True, frozen=True):
@@ -133,15 +157,21 @@ class Concurrency(Spec, kw_only=True, frozen=True):
     """How many may wait for a key; what fires then does nothing."""
 
 
-class PolicySpec(Spec, kw_only=True, frozen=True):
+class PolicySpec(Spec, kw_only=True, frozen=True, rename={"set_": "set"}):
     """Sense, decide, respond."""
 
     description: str | None = None
     """What it is for; told to whoever is notified."""
     mode: Literal["active", "observe"] = "active"
     """`observe` decides and records, and does nothing."""
+    stage: Literal["shape", "respond"] = "respond"
+    """`shape` sets what an event has, before alerts are made and other policies look at it."""
+    priority: Annotated[int, msgspec.Meta(ge=-1000, le=1000)] = 0
+    """Of the stage `shape`: the lower goes first, then the name."""
     match: Match
     """Sense: which events it looks at."""
+    set_: ShapeSet | None = None
+    """Of the stage `shape`: what it sets."""
     condition: Condition | None = None
     """What must hold over time before it fires; without one, every matching event fires it."""
     only_during: str | None = None
@@ -158,6 +188,8 @@ class PolicySpec(Spec, kw_only=True, frozen=True):
     """How often it may do it."""
     concurrency: Concurrency | None = None
     """What it does while runs that it started are under way; without it, it starts others beside them."""
+    overrides: Annotated[list[Override], msgspec.Meta(max_length=1000)] = []
+    """What it has otherwise for some of its events, or at some hours; of those that fit, the most precise one counts."""
 
 
 # Workflow
@@ -230,6 +262,14 @@ class ServiceSpec(Spec, kw_only=True, frozen=True):
     """Events whose labels match belong to it, too."""
     depends_on: Targets = []
     """Resources, by name or alias, and services that it needs; `service:name` and `resource:name` say which is meant."""
+    audience: Annotated[list[Addressee], msgspec.Meta(max_length=100)] = []
+    """Who hears the status updates of its incidents, besides those who work on them."""
+    escalation: Name | None = None
+    """The escalation policy of its incidents; by default that of the team that owns it."""
+    targets: dict[Priority, TimeTargets] = {}
+    """How fast its incidents are to be taken up and over; by default as the escalation policy says."""
+    objective: Objective | None = None
+    """How much of the time it is to be available."""
 
 
 class ResourceSpec(Spec, kw_only=True, frozen=True):
@@ -258,24 +298,36 @@ class ResourceSpec(Spec, kw_only=True, frozen=True):
     """For people and for rules."""
 
 
-class TeamSpec(Spec, kw_only=True, frozen=True):
-    """People who own services, and the channels that reach them."""
+class RunbookStep(Spec, kw_only=True, frozen=True):
+    """One step of a runbook. People do it, and tick it."""
 
-    description: str | None = None
-    """What the team does."""
-    members: list[str] = []
-    """Names of users."""
-    channels: list[str] = []
-    """Names of channels; all of them are told."""
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
+    """What to do."""
+    text: Annotated[str, msgspec.Meta(max_length=5000)] = ""
+    """How, and how to see that it is done."""
+    link: Annotated[str, msgspec.Meta(pattern=r"^(https?://|/)[^\s]{1,1000}$")] | None = None
+    """Where more is said."""
+    workflow: str | None = None
+    """The name of a workflow that does it."""
 
 
-class ChannelSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
-    """A way to tell someone."""
+class RunbookSpec(Spec, kw_only=True, frozen=True):
+    """What to do about something, step by step. Where an alert's `runbook` is `runbook:name`, its incident has the steps
+    as a checklist."""
 
-    type: str
-    """A notifier: `email`, `webhook`, `apprise`, or one from a plugin."""
-    with_: dict[str, Any] = {}
-    """What the notifier takes; credentials as `secret://name`."""
+    description: Annotated[str, msgspec.Meta(max_length=5000)] | None = None
+    """When it is the right one."""
+    steps: Annotated[list[RunbookStep], msgspec.Meta(min_length=1, max_length=100)]
+    """In the order in which people take them."""
+
+
+class StatusTemplateSpec(Spec, kw_only=True, frozen=True):
+    """A text for status updates. It may hold `${CEL}` over `incident`."""
+
+    description: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
+    """When to use it."""
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=10000)]
+    """As in `We look into ${incident.title}.`"""
 
 
 class ThresholdMatch(Spec, kw_only=True, frozen=True):
@@ -379,10 +431,14 @@ class MaintenanceWindowSpec(Spec, kw_only=True, frozen=True):
     """When it opens again, as RFC 5545 has it: `FREQ=WEEKLY;BYDAY=SA`."""
     zone: str = "UTC"
     """Whose wall clock is meant, as Europe/Berlin."""
+    remind_before: Duration | None = None
+    """How long before it closes its owner is reminded, or whoever applied it. By default 15m or a tenth of it, whichever is
+    shorter; with `rrule` not at all."""
 
 
 class InhibitionSpec(Spec, kw_only=True, frozen=True):
-    """While an alert fires that `source` matches, those that `target` matches and whose `equal` labels agree call nobody."""
+    """While an alert fires that `source` matches, those that `target` matches and whose `equal` labels agree call nobody.
+    With `downstream` they must also be about something that needs what the source is about."""
 
     description: str | None = None
     """Why one makes the others uninteresting."""
@@ -392,6 +448,25 @@ class InhibitionSpec(Spec, kw_only=True, frozen=True):
     """All must hold for the alerts that are inhibited. One that both match is not inhibited by one that both match."""
     equal: list[str] = []
     """Labels, or fields as in a matcher. One that both lack is equal."""
+    downstream: Annotated[int, msgspec.Meta(ge=1, le=10)] | None = None
+    """Over how many hops of the topology the target may need the source. Alerts are then quiet as `downstream_of`, and one
+    that both match may make others quiet that both match."""
+
+
+class CorrelationRuleSpec(Spec, kw_only=True, frozen=True):
+    """Which alerts belong together, beyond what the topology says, or how far that may reach for them. Give `by`, `reach`
+    or both."""
+
+    description: str | None = None
+    """Why they belong together."""
+    matchers: tuple[Matcher, ...]
+    """Alerts that it is for; all must hold, as in a silence."""
+    by: Annotated[list[Annotated[str, msgspec.Meta(min_length=1, max_length=200)]], msgspec.Meta(max_length=10)] = []
+    """Labels, or fields as in a matcher: alerts in which all of them have the same values are one incident."""
+    within: Duration = "15m"
+    """How long after the incident's newest alert another one joins it."""
+    reach: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
+    """How many steps along the topology are looked at for such an alert; 0 puts it together with nothing around it."""
 
 
 class OutboundAllowSpec(Spec, kw_only=True, frozen=True):
@@ -476,11 +551,20 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "Service": ServiceSpec,
     "Resource": ResourceSpec,
     "Team": TeamSpec,
+    "Runbook": RunbookSpec,
+    "StatusTemplate": StatusTemplateSpec,
     "Channel": ChannelSpec,
+    "Person": PersonSpec,
+    "EscalationPolicy": EscalationPolicySpec,
     "Monitor": MonitorSpec,
     "Source": SourceSpec,
     "MaintenanceWindow": MaintenanceWindowSpec,
     "Inhibition": InhibitionSpec,
+    "Lookup": LookupSpec,
+    "CorrelationRule": CorrelationRuleSpec,
+    "PriorityMatrix": PriorityMatrixSpec,
+    "Export": ExportSpec,
+    "Subscription": SubscriptionSpec,
     "OutboundAllow": OutboundAllowSpec,
     "SAPSystem": SAPSystemSpec,
 }

@@ -105,6 +105,8 @@ class Program(msgspec.Struct, frozen=True):
     metered: bool
     builds: bool
     """Whether it makes lists at run time: what they take is freed only with the activation."""
+    asks: bool
+    """Whether it asks what is not in its scope's variables."""
 
 
 class TooCostly(Exception):
@@ -232,6 +234,9 @@ OVERLOADS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Functions that only changed trees call; no expression can name them."""
 CHARGED: Final = frozenset({"regex_extract", "glob", "in_cidr"})
+ASKING: Final = {"change_running_on": 20_000.0, "lookup": 60_000.0}
+"""Functions that ask what is not in the scope's variables, and nanoseconds that an answer takes."""
+_ANSWER: Final = Amount(fixed=8192.0)
 """OnCue's own functions, which spend from the budget when they are called."""
 
 
@@ -262,6 +267,7 @@ def program(native: Any, deserialize: Callable[[bytes], Any]) -> Program:
         tuple(analysis.loops),
         metered,
         any(loop.builds for loop in analysis.loops),
+        analysis.asks,
     )
 
 
@@ -278,6 +284,7 @@ class _Analysis:
         self.loops: list[Loop] = []
         self.references: dict[int, Reference] = {}
         self.charged = False
+        self.asks = False
         self._names: dict[str, Amount] = {}
         self._next_id = max((node.id for node in nodes(checked.root)), default=0) + 1
 
@@ -359,6 +366,11 @@ class _Analysis:
             case "split", _:
                 self._spend(total, _WEIGHTS[name])
                 return sizes[0].plus(sizes[0], 3.0)
+        if name in ASKING:
+            self.asks = True
+            self._spend(total, _TEXT_NS)
+            self._spend(Amount(fixed=ASKING[name]))
+            return _ANSWER
         if name in CHARGED:
             self.charged = True
             self._spend(total, _TEXT_NS)

@@ -14,8 +14,10 @@ import msgspec
 
 from oncue.core import event as events
 from oncue.core import expression
+from oncue.core.asking import Asked
 from oncue.core.event import Event
 from oncue.core.severity import Signal, signal
+from oncue.core.shaped import PolicyLink, Shaped
 from oncue.core.state import State
 
 
@@ -91,12 +93,16 @@ def outline_of(document: bytes) -> Outline:
     return outline(_attributes(document))
 
 
+EXPORTED: Final = "export:"
+"""The origin of an event in a namespace that it is shared with is this and its home."""
+
+
 class Seen:
     """An event as the stages see it. What is not needed on the path of a repeat is worked out when it is."""
 
     __slots__ = (
-        "_labels", "_scope", "_service", "_view", "body", "check", "event", "event_id", "fingerprint", "namespace",
-        "origin", "position", "resource", "severity", "signal", "state", "type", "view_override",
+        "_labels", "_scope", "_service", "_view", "body", "check", "event", "event_id", "fingerprint", "links", "namespace",
+        "origin", "over", "position", "resource", "severity", "shaped", "signal", "state", "type", "view_override",
     )  # fmt: skip
 
     def __init__(self, state: State, event: Event, body: bytes, namespace: str, origin: str, position: int) -> None:
@@ -113,11 +119,17 @@ class Seen:
         self.resource = event.resource or event.subject or event.source
         self.check = event.check
         self.fingerprint = event.fingerprint or fingerprint(self.resource, event.check or event.type)
+        if origin.startswith(EXPORTED):
+            self.fingerprint = fingerprint(self.fingerprint, origin)
         self._labels: dict[str, str] | None = None
         self._service: Any = False
         self._scope: Any = None
         self._view: dict[str, Any] | None = None
         self.view_override: Callable[[], dict[str, Any]] | None = None
+        self.over: dict[str, Any] = {}
+        """What policies set of it, as expressions see it."""
+        self.shaped: Shaped | None = None
+        self.links: tuple[PolicyLink, ...] = ()
 
     def stand_for(self, reading: "Reading", sample: "Sample") -> None:
         """Be one reading of a sample, as policies see it."""
@@ -160,17 +172,56 @@ class Seen:
         service: str | None = self._service
         return service
 
+    def abroad(self, namespace: str) -> "Seen":
+        """The event as a namespace sees it that it is shared with: with a fingerprint of its own there."""
+        there = Seen(self.state, self.event, self.body, namespace, f"{EXPORTED}{self.namespace}", self.position)
+        there.stand_abroad(self)
+        return there
+
+    def stand_abroad(self, at_home: "Seen") -> None:
+        """Be this event, which another namespace shares."""
+        self._labels, self.view_override = at_home.labels, at_home.view_override
+
+    def reshaped(self, event: Event, over: dict[str, Any], shaped: Shaped, links: tuple[PolicyLink, ...]) -> "Seen":
+        """The event as policies have set it; `over` is what they set, as expressions see it. A problem stays one."""
+        there = Seen(self.state, event, self.body, self.namespace, self.origin, self.position)
+        there.view_override, there.over = self.view_override, {**self.over, **over}
+        there.shaped, there.links = shaped, links
+        if self.signal in ("problem", "recovery"):
+            there.signal = self.signal
+        if there.view_override is not None:
+            there.resource = over.get("resource", self.resource)
+        if there.service is not None:
+            there.over["service"] = there.service
+        return there
+
+    @property
+    def home(self) -> str:
+        """The namespace that the event came to; another than `namespace` where it is shared."""
+        return self.origin.removeprefix(EXPORTED) if self.is_foreign else self.namespace
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another namespace shares the event with this one."""
+        return self.origin.startswith(EXPORTED)
+
+    @property
+    def source(self) -> str:
+        """CloudEvents' `source`."""
+        return self.event.source
+
     def view(self) -> dict[str, Any]:
         """What expressions see as `event`. Not to be changed."""
         if self._view is None:
-            self._view = self.view_override() if self.view_override is not None else self._make_view()
+            view = self.view_override() if self.view_override is not None else self._make_view()
+            self._view = {**view, **self.over} if self.over else view
         return self._view
 
     def _make_view(self) -> dict[str, Any]:
         view: dict[str, Any] = expression.tame(_object(self.body), self.body)
         view["labels"] = self.labels
         view["resource"] = self.resource
-        view["namespace"] = self.namespace
+        view["namespace"] = self.home
         if self.service is not None:
             view["service"] = self.service
         return {key: value for key, value in view.items() if value is not None}
@@ -179,12 +230,15 @@ class Seen:
     def scope(self) -> Any:
         """The activation that all expressions over this event share."""
         if self._scope is None:
-            self._scope = expression.activation({"event": self.view(), "now": self.state.now})
+            self._scope = expression.activation(
+                {"event": self.view(), "now": self.state.now}, Asked(self.state, self.namespace)
+            )
         return self._scope
 
     def scope_with(self, **variables: Any) -> Any:
         """An activation with more than the event in it."""
-        return expression.activation({"event": self.view(), "now": self.state.now, **variables})
+        known = {"event": self.view(), "now": self.state.now, **variables}
+        return expression.activation(known, Asked(self.state, self.namespace))
 
     def data(self) -> dict[str, Any]:
         """The payload if it is a JSON object, else an empty one."""

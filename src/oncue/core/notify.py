@@ -1,18 +1,39 @@
-"""Notify: who is told what, and why. Every notification has a reason; so has every one that is not sent."""
+"""Notify: what people are told of an incident, and how it leaves. Whom to tell, and when, is for `escalations`.
 
+Every notification has a reason; so has every one that is not sent. A channel that has been told a lot within a minute is
+told the rest together, unless it matters more than what it was told before.
+"""
+
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
 
 from oncue.core import event as events
-from oncue.core import flapping, outbox
+from oncue.core import flapping, outbox, problems, recent_changes
+from oncue.core.addressing import Delivery, deliveries
 from oncue.core.alert import Alert
+from oncue.core.channel import BUNDLE_S, ChannelState, Held
+from oncue.core.contact import ChannelSpec
+from oncue.core.effect import Effect
+from oncue.core.enriched import Enriched
 from oncue.core.expression import stored
 from oncue.core.incident import Incident
-from oncue.core.manifest import ChannelSpec, Manifest, TeamSpec
+from oncue.core.manifest import Manifest
+from oncue.core.severity import RANK
 from oncue.core.tx import Tx
 
-TIMEOUT_S = 60.0
+TIMEOUT_S: Final = 60.0
+IMPORTANT: Final = ("P1", "P2")
+"""What cannot wait."""
+LISTED: Final = 30
+"""Incidents that a bundle lists."""
+NOTES: Final = 3
+"""Notes on an alert that a message has, the newest, and characters of each."""
+NOTED: Final = 500
+LINKS_FOR: Final = timedelta(hours=24)
+"""How long the links in a message may be used."""
+OVER: Final = ("resolved", "closed")
 
 
 class Skipped(msgspec.Struct, kw_only=True):
@@ -25,97 +46,222 @@ class Skipped(msgspec.Struct, kw_only=True):
     detail: str
 
 
-TO_THE_SAME: Final = ("resolved", "escalated", "steady", "snooze_over", "new_alerts", "again")
-"""Reasons of what those are told who were told before."""
-
-
-def incident(tx: Tx, subject: Incident, alert: Alert | None, reason: str, tell: tuple[str, ...]) -> None:
-    """Tell the owner of the incident's service, or those whom a policy names. The end is told to those told before."""
-    if reason in TO_THE_SAME and subject.told:
-        channels = [channel for id in subject.told if (channel := _manifest(tx, "Channel", *_split(id))) is not None]
-    elif reason in ("resolved", "steady"):
-        return
-    else:
-        channels, missing = _resolve(tx, subject.namespace, tell or ((subject.owner,) if subject.owner else ()))
-        if not channels:
-            detail = missing or (
-                f"{subject.service} has no owner" if subject.service else "no service is known, so it has no owner"
-            )
-            skipped = Skipped(
-                id=subject.id, namespace=subject.namespace, incident=subject.id, reason="no_addressee", detail=detail
-            )
-            tx.fact("oncue.notification.skipped", "notification", skipped, refs=(("incident", subject.id),))
-            return
-    for channel in channels:
-        _send(tx, channel, reason, _about_incident(tx, subject, alert), incident=subject.id,
-              alert=alert.id if alert is not None else None)  # fmt: skip
-        name = f"{channel.namespace}/{channel.name}"
-        if name not in subject.told:
+def tell(
+    tx: Tx, subject: Incident, alert: Alert | None, reason: str, to: list[Delivery], *,
+    escalation: str | None = None, details: tuple[tuple[str, str], ...] = (),
+) -> list[Effect]:  # fmt: skip
+    """Tell these of the incident, which was touched. Gives the notifications that are on their way; what a bundle will
+    tell is not among them.
+    """
+    if not to:
+        return []
+    content = about(tx, subject, alert)
+    content["details"] = [*content["details"], *map(list, details)]
+    sent: list[Effect] = []
+    for one in to:
+        name = f"{one.channel.namespace}/{one.channel.name}"
+        if not one.after_s and name not in subject.told:
             subject.told = (*subject.told, name)
+            subject.unheard = {**subject.unheard, name: ""}
+        if not one.after_s and _held(tx, name, subject, reason):
+            continue
+        sent.append(_send(tx, one, reason, content, subject, alert, escalation))
+        if name in subject.unheard:
+            subject.unheard = {**subject.unheard, name: sent[-1].id}
+    return sent
+
+
+def end(tx: Tx, subject: Incident) -> None:
+    """The incident, which was touched, is over: those who were told are told so. Whom nothing has reached so far, and who
+    is not being told just now, hears nothing of it any more.
+    """
+    effects = tx.state.effects
+    lost = {name: id for name, id in subject.unheard.items() if id and _waits(tx, effects.get(id))}
+    for id in lost.values():
+        if id in effects:
+            outbox.cancel(tx, effects[id], f"{subject.id} is over")
+    subject.unheard = lost
+    those_told(tx, subject, None, "resolved", but=tuple(lost))
+
+
+def _waits(tx: Tx, effect: Effect | None) -> bool:
+    """Whether the notification waits for its time or for another try, or was given up."""
+    return effect is None or effect.not_before_at > tx.now
+
+
+def reached(tx: Tx, subject: Incident, channel: str) -> None:
+    """Something about the incident has arrived. What came when it was over already is followed by that."""
+    if channel in subject.told and channel not in subject.unheard:
+        return
+    tx.touch(subject)
+    if channel not in subject.told:
+        subject.told = (*subject.told, channel)
+    subject.unheard = {name: id for name, id in subject.unheard.items() if name != channel}
+    if subject.state in OVER:
+        those_told(tx, subject, None, "resolved", but=tuple(name for name in subject.told if name != channel))
+    tx.save("incident", subject)
+
+
+def those_told(
+    tx: Tx, subject: Incident, alert: Alert | None, reason: str, but: tuple[str, ...] = (),
+    details: tuple[tuple[str, str], ...] = (),
+) -> None:  # fmt: skip
+    """Tell those who were told before, except the channels `but`, as `namespace/name`."""
+    to = [
+        Delivery(channel, f"channel:{channel.name}")
+        for id in subject.told
+        if id not in but and (channel := tx.state.manifests.get(f"Channel/{id}")) is not None
+    ]
+    tell(tx, subject, alert, reason, to, details=details)
 
 
 def message(tx: Tx, namespace: str, tell: tuple[str, ...], title: str, summary: str, details: list[list[str]]) -> str:
     """A message without an incident: it pages nobody. Gives why nobody could be told, or ""."""
-    channels, missing = _resolve(tx, namespace, tell)
-    if not channels:
-        skipped = Skipped(id="", namespace=namespace, incident=None, reason="no_addressee", detail=missing)
-        tx.fact("oncue.notification.skipped", "notification", skipped)
-    for channel in channels:
-        _send(tx, channel, "message", {"title": title, "summary": summary, "details": details}, None, None)
-    return "" if channels else missing
+    to, missing = deliveries(tx.state, namespace, tell, tx.now, important=False)
+    if not to:
+        skip(tx, namespace, None, "no_addressee", missing)
+    for one in to:
+        content = {"title": title, "summary": summary, "details": details}
+        _send(tx, one, "message", content, None, None, None)
+    return "" if to else missing
 
 
-def _split(id: str) -> tuple[str, str]:
-    namespace, _, name = id.partition("/")
-    return namespace, name
+def remind(
+    tx: Tx, namespace: str, to: str, title: str, summary: str, details: list[list[str]], url_path: str, until: datetime
+) -> list[Effect]:  # fmt: skip
+    """A message that is worth nothing from `until` on: by ways that are used before then."""
+    ways, _ = deliveries(tx.state, namespace, (to,), tx.now, important=False)
+    content = {"title": title, "summary": summary, "details": details, "url_path": url_path}
+    in_time = [one for one in ways if tx.now + timedelta(seconds=one.after_s) < until]
+    return [_send(tx, one, "message", content, None, None, None) for one in in_time]
 
 
-def _manifest(tx: Tx, kind: str, namespace: str, name: str) -> Manifest | None:
-    return tx.state.manifests.get(f"{kind}/{namespace}/{name}")
+def test(tx: Tx, channel: Manifest) -> Effect:
+    """Someone wants to see whether the channel works."""
+    content = {
+        "title": f"A test of the channel {channel.namespace}/{channel.name}",
+        "summary": f"{tx.actor} sent this to see whether messages arrive. There is nothing to do.",
+        "severity": "info", "details": [],
+    }  # fmt: skip
+    return _send(tx, Delivery(channel, f"channel:{channel.name}"), "message", content, None, None, None)
 
 
-def _resolve(tx: Tx, namespace: str, tell: tuple[str, ...]) -> tuple[list[Manifest], str]:
-    found: dict[str, Manifest] = {}
-    missing = ""
-    for addressee in tell:
-        kind, _, name = addressee.partition(":")
-        if kind == "channel":
-            names = [name]
-        else:
-            team = _manifest(tx, "Team", namespace, name or kind)
-            if team is None:
-                missing = f"there is no team {name or kind} in {namespace}"
-                continue
-            names = msgspec.convert(team.spec, TeamSpec).channels
-            if not names:
-                missing = f"team {name or kind} has no channels"
-        for channel_name in names:
-            channel = _manifest(tx, "Channel", namespace, channel_name)
-            if channel is None:
-                missing = f"there is no channel {channel_name} in {namespace}"
-            else:
-                found[channel.id] = channel
-    return list(found.values()), missing
+def skip(tx: Tx, namespace: str, incident: str | None, reason: str, detail: str) -> None:
+    """State as a fact that nobody was told."""
+    skipped = Skipped(id=incident or "", namespace=namespace, incident=incident, reason=reason, detail=detail)
+    refs = (("incident", incident),) if incident is not None else ()
+    tx.fact("oncue.notification.skipped", "notification", skipped, refs=refs)
+
+
+def instead(tx: Tx, failing: Effect, channel: Manifest, path: tuple[str, ...]) -> Effect:
+    """Tell by another channel what one could not be told; `path` are the channels that were tried."""
+    payload = failing.payload
+    why = failing.reason or "no answer"
+    content = {**payload["message"]}
+    content["details"] = [*content.get("details", ()), ["Instead of", f"{payload['channel']}: {why}"[:300]]]
+    spec = msgspec.convert(channel.spec, ChannelSpec)
+    other = {
+        **payload, "channel": f"{channel.namespace}/{channel.name}", "type": spec.type, "with": spec.with_,
+        "message": content, "path": list(path),
+    }  # fmt: skip
+    if not spec.links:
+        other.pop("links", None)
+    return _request(tx, channel, spec, other, failing.incident, failing.incidents, failing.alert, tx.now)
+
+
+# bundles
+
+
+def _held(tx: Tx, channel: str, subject: Incident, reason: str) -> bool:
+    """Whether the channel has been told so much that this is told with what comes next; else it is counted."""
+    known: ChannelState = tx.state.cells["channel"].get(channel) or ChannelState()
+    rank = int(subject.priority[1:])
+    now, held = known.told(tx.now, rank, Held(subject.id, reason, tx.now))
+    tx.cell("channel", channel, now)
+    if held and not known.held:
+        tx.timer_after(f"channel.bundle/{channel}", BUNDLE_S)
+    return held
+
+
+def bundle(tx: Tx, channel: str) -> None:
+    """The time of a bundle has come: tell what was held back, as it is now."""
+    known: ChannelState | None = tx.state.cells["channel"].get(channel)
+    manifest = tx.state.manifests.get(f"Channel/{channel}")
+    if known is None or not known.held:
+        return
+    by_incident: dict[str, list[str]] = {}
+    for one in known.held:
+        by_incident.setdefault(one.incident, []).append(one.reason)
+    there = {id: incident for id in by_incident if (incident := tx.state.incidents.get(id)) is not None}
+    gone = len(by_incident) - len(there)
+    worst = min((int(incident.priority[1:]) for incident in there.values()), default=5)
+    tx.cell("channel", channel, known.bundled(tx.now, worst))
+    if manifest is None:
+        return
+    if len(by_incident) == 1 and there:
+        ((id, reasons),) = by_incident.items()
+        _send(tx, Delivery(manifest, f"channel:{manifest.name}"), reasons[-1], about(tx, there[id], None), there[id],
+              None, None)  # fmt: skip
+        return
+    ranked = sorted(there.values(), key=lambda one: (one.state in OVER, one.priority, -RANK[one.severity], one.id))
+    rows = [[one.id, f"{one.priority} {one.state}: {one.title}"] for one in ranked[:LISTED]]
+    more = len(by_incident) - len(rows)
+    if more:
+        rows.append(["And", f"{more} more" + (f", {gone} of them closed meanwhile" if gone else "")])
+    total = len(by_incident) + known.more
+    first = ranked[0] if ranked else None
+    content = {
+        "title": f"{total} more incidents within a minute" + (f", first {first.title}" if first is not None else ""),
+        "summary": f"This channel was told of so much that these come together. {sum(one.state in OVER for one in ranked)} "
+        "of them are over.",
+        "severity": first.severity if first is not None else None,
+        "priority": first.priority if first is not None else None,
+        "url_path": "/incidents",
+        "details": rows,
+    }
+    spec = msgspec.convert(manifest.spec, ChannelSpec)
+    payload = {"channel": channel, "type": spec.type, "with": spec.with_, "reason": "bundle", "message": content}
+    _request(tx, manifest, spec, payload, None, tuple(by_incident), None, tx.now)
+
+
+# leaving
 
 
 def _send(
-    tx: Tx, channel: Manifest, reason: str, content: dict[str, Any], incident: str | None, alert: str | None
-) -> None:
+    tx: Tx, to: Delivery, reason: str, content: dict[str, Any], subject: Incident | None, alert: Alert | None,
+    escalation: str | None,
+) -> Effect:  # fmt: skip
+    channel = to.channel
     spec = msgspec.convert(channel.spec, ChannelSpec)
     payload = {
-        "channel": f"{channel.namespace}/{channel.name}",
-        "type": spec.type,
-        "with": spec.with_,
-        "reason": reason,
-        "message": stored(content),
-    }
-    outbox.request(
+        "channel": f"{channel.namespace}/{channel.name}", "type": spec.type, "with": spec.with_, "reason": reason,
+        "to": to.to, "message": stored(content),
+    }  # fmt: skip
+    if escalation is not None:
+        payload["escalation"] = escalation
+    at = tx.now + timedelta(seconds=to.after_s)
+    if spec.links and subject is not None and subject.state not in OVER:
+        payload["links"] = {"incident": subject.id, "until": events.said(at + LINKS_FOR)}
+    incident = subject.id if subject is not None else None
+    return _request(tx, channel, spec, payload, incident, (), alert.id if alert is not None else None, at)
+
+
+def _request(
+    tx: Tx, channel: Manifest, spec: ChannelSpec, payload: dict[str, Any], incident: str | None,
+    incidents: tuple[str, ...], alert: str | None, at: datetime,
+) -> Effect:  # fmt: skip
+    return outbox.request(
         tx, namespace=channel.namespace, kind="notify", uses=spec.type, payload=payload, effect_class="idempotent",
-        timeout_s=TIMEOUT_S, retry=outbox.NOTIFY_RETRY, incident=incident, alert=alert,
+        timeout_s=TIMEOUT_S, retry=outbox.NOTIFY_RETRY, incident=incident, incidents=incidents, alert=alert,
+        not_before_at=at,
     )  # fmt: skip
 
 
-def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str, Any]:
+# what there is to say
+
+
+def about(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str, Any]:
+    """What there is to say of an incident, and of one of its alerts."""
     details = [
         ["Incident", subject.id],
         ["Priority", f"{subject.priority}: {subject.priority_reason}"],
@@ -155,11 +301,26 @@ def _about_incident(tx: Tx, subject: Incident, alert: Alert | None) -> dict[str,
         if alert.peak is not None and alert.peak.severity != alert.severity:
             details.append(["Worst", f"{alert.peak.severity} at {events.said(alert.peak.at)}: {alert.peak.title}"])
         details += [[name, value] for name, value in sorted(alert.labels.items())]
+        details += [[link.title or "Link", link.url] for link in alert.links]
+        if alert.shaped is not None and (was := alert.shaped.values.get("severity")) is not None:
+            details.append(["Severity set", f"{was.value}, by the policy {was.by}; it was {was.was or 'not given'}"])
+        if alert.enriched is not None:
+            details += _added(alert.enriched)
         if alert.turned_at is not None and (share := flapping.rate(alert.turns)) >= flapping.HIGH:
             details.append(["Flapping", f"{share:.0f} %; the next word comes when it is steady"])
         if alert.policies:
             details.append(["Policy", ", ".join(alert.policies)])
+    details += problems.details(tx, subject)
+    details += recent_changes.details(tx, subject)
     if subject.tickets:
         details.append(["Ticket", ", ".join(subject.tickets)])
     content["details"] = details
     return content
+
+
+def _added(enriched: Enriched) -> list[list[str]]:
+    """What was found out about an alert, as far as its labels do not say it."""
+    details = [[name, one.value] for name, one in sorted(enriched.annotations.items())]
+    details += [[link.title or "Link", link.url] for link in enriched.links]
+    details += [["Note", f"{note.text[:NOTED]} ({note.by})"] for note in enriched.notes[-NOTES:]]
+    return details

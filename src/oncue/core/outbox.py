@@ -3,7 +3,7 @@
 The engine decides when to try again and what a crash in the middle means. A worker only acts and reports.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from oncue.core.duration import seconds
@@ -26,11 +26,13 @@ def request(
     timeout_s: float,
     retry: Retry,
     incident: str | None = None,
+    incidents: tuple[str, ...] = (),
     alert: str | None = None,
     run: str | None = None,
     step: str | None = None,
+    not_before_at: datetime | None = None,
 ) -> Effect:
-    """Ask for an effect; workers see it after the commit."""
+    """Ask for an effect; workers see it after the commit, and not before its time."""
     effect = Effect(
         id=tx.new_id("ef"),
         namespace=namespace,
@@ -40,7 +42,7 @@ def request(
         effect_class=effect_class,
         state="pending",
         attempt=1,
-        not_before_at=tx.now,
+        not_before_at=not_before_at or tx.now,
         timeout_s=timeout_s,
         max_attempts=retry.attempts,
         backoff_initial_s=seconds(retry.initial),
@@ -50,6 +52,7 @@ def request(
         created_at=tx.now,
         updated_at=tx.now,
         incident=incident,
+        incidents=incidents,
         alert=alert,
         run=run,
         step=step,
@@ -112,7 +115,12 @@ def cancel(tx: Tx, effect: Effect, reason: str) -> None:
 
 
 def _fact(tx: Tx, effect: Effect, type: str, live: bool = True) -> Any:
-    refs = [("incident", effect.incident), ("alert", effect.alert), ("run", effect.run)]
+    refs = [
+        ("incident", effect.incident),
+        *(("incident", id) for id in effect.incidents),
+        ("alert", effect.alert),
+        ("run", effect.run),
+    ]
     derived = tx.fact(type, "effect", effect, refs=tuple((kind, id) for kind, id in refs if id is not None))
     tx.save("effect", effect, live)
     return derived

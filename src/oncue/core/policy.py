@@ -12,9 +12,10 @@ import msgspec
 
 from oncue.core import hours
 from oncue.core.condition import Condition, Match
-from oncue.core.duration import seconds
+from oncue.core.duration import seconds, seconds_of
 from oncue.core.expression import glob, is_glob
 from oncue.core.manifest import Manifest, PolicySpec, ServiceSpec
+from oncue.core.override import About, Overrides, label, merged
 
 NEAR_MISSES: Final = 20
 """How many a policy keeps."""
@@ -90,20 +91,37 @@ class Policy:
     """A compiled policy. Its expressions compile at first use, so that 10,000 of them load at once."""
 
     __slots__ = (
-        "about_event", "absent_s", "alert", "condition", "cooldown_s", "for_s", "form", "generation",
-        "hears_recovery", "hours",
-        "id", "keys", "labels", "late_after_s", "max_runs", "max_runs_within_s", "name", "namespace", "observe",
-        "once_after_s", "resources", "selectors", "services", "severities", "skip_when", "sources", "spec", "types", "where", "windowed", "within_s",
+        "about_event", "absent_s", "alert", "condition", "cooldown_s", "counts_kept", "for_s", "form", "generation",
+        "hears_recovery", "hours", "id", "keys", "labels", "late_after_s", "manifest", "max_runs", "max_runs_within_s", "name",
+        "namespace", "number", "observe", "off", "once_after_s", "override", "overrides", "rank", "resources",
+        "selectors", "services", "severities", "shapes", "skip_when", "sources", "spec", "types", "variants", "where",
+        "windowed", "within_s",
     )  # fmt: skip
 
-    def __init__(self, manifest: Manifest) -> None:
-        spec = msgspec.convert(manifest.spec, PolicySpec)
+    def __init__(self, manifest: Manifest, number: int = 0, whole: PolicySpec | None = None) -> None:
+        base = whole or msgspec.convert(manifest.spec, PolicySpec)
+        spec = _with_override(base, number)
+        self.number: Final = number
+        """0, or which of its overrides counts here."""
+        self.override: Final = label(base.overrides, number - 1) if number else None
+        self.off: Final = number > 0 and base.overrides[number - 1].mode == "off"
+        self.overrides: Final = Overrides(base.overrides) if base.overrides and not number else None
+        self.manifest: Final = manifest
+        self.variants: Final[dict[int, Policy]] = {}
+        """The policy as it is with its overrides, each from when it first counts."""
+        counts = [one.condition.count for one in base.overrides if one.condition is not None and one.condition.count]
+        own = base.condition.count if base.condition is not None else None
+        self.counts_kept: Final = max([own, *counts]) if own is not None else 0
         self.spec: Final = spec
         self.namespace: Final = manifest.namespace
         self.name: Final = manifest.name
         self.id: Final = f"{manifest.namespace}/{manifest.name}"
         self.generation: Final = manifest.generation
         self.observe: Final = spec.mode == "observe"
+        self.shapes: Final = spec.stage == "shape"
+        """Whether it is of the stage `shape`."""
+        self.rank: Final = (spec.priority, self.id)
+        """The order of that stage."""
         match, condition = spec.match, spec.condition
         steps: list[Any] = [] if condition is None else condition.sequence or condition.all or condition.any or []
         self.selectors: Final = [Selector(step) for step in steps]
@@ -134,6 +152,31 @@ class Policy:
         self.max_runs: Final = limits.max_runs.count if limits and limits.max_runs else 0
         self.max_runs_within_s: Final = seconds(limits.max_runs.within) if limits and limits.max_runs else 0.0
 
+    def on(self, about: About, now: datetime) -> "Policy":
+        """The policy as it is for this event, at this moment: with the override that counts, if any does."""
+        if self.overrides is None:
+            return self
+        return self.stamped(next(self.overrides.fitting(about, now), 0))
+
+    def stamped(self, number: int) -> "Policy":
+        """The policy with this override of its own; with 0, without any."""
+        if not number:
+            return self
+        found = self.variants.get(number)
+        if found is None:
+            found = self.variants[number] = Policy(self.manifest, number, self.spec)
+        return found
+
+    @property
+    def quietens(self) -> bool:
+        """Whether it makes alerts quiet."""
+        return self.shapes and not self.observe and self.spec.set_ is not None and self.spec.set_.quiet
+
+    @property
+    def varies(self) -> bool:
+        """Whether what it compares may be another number from event to event."""
+        return bool(self.spec.overrides)
+
     @property
     def version(self) -> str:
         """`namespace/name@generation`."""
@@ -155,6 +198,18 @@ class Policy:
         )
 
 
+def _with_override(spec: PolicySpec, number: int) -> PolicySpec:
+    if not number:
+        return spec
+    given = spec.overrides[number - 1]
+    alert = spec.alert
+    if alert is not None and given.alert is not None:
+        there = {name: value for name, value in msgspec.structs.asdict(given.alert).items() if value is not None}
+        alert = msgspec.structs.replace(alert, **{**there, "labels": {**alert.labels, **given.alert.labels}})
+    mode = spec.mode if given.mode in (None, "off") else given.mode
+    return msgspec.structs.replace(spec, condition=merged(spec.condition, given.condition), alert=alert, mode=mode)
+
+
 def _types_of(steps: list[Any]) -> list[str]:
     """The types that any of the selectors takes; empty if one of them takes every type."""
     return list(dict.fromkeys(type for step in steps for type in step.types)) if all(s.types for s in steps) else []
@@ -168,8 +223,8 @@ def _any(patterns: list[str], text: str) -> bool:
     return any(text == pattern or (is_glob(pattern) and glob(pattern).match(text)) for pattern in patterns)
 
 
-def _covers(types: list[str], type: str) -> bool:
-    """Own facts must be named: neither a policy without types nor a glob like `*` means them."""
+def covers(types: list[str], type: str) -> bool:
+    """Whether types and globs mean this type. Own facts must be named: neither a policy without types nor a glob like `*` means them."""
     if type.startswith("oncue."):
         types = [pattern for pattern in types if pattern.startswith("oncue.")]
         return _any(types, type)
@@ -228,6 +283,9 @@ class Service(msgspec.Struct, frozen=True):
     criticality: str
     resources: tuple[str, ...]
     labels: tuple[tuple[str, tuple[str, ...]], ...]
+    escalation: str | None = None
+    targets: tuple[tuple[str, float | None, float | None], ...] = ()
+    """(priority, seconds until it is to be acknowledged, until it is to be over)."""
 
 
 EMPTY: Final = Bucket([])
@@ -239,11 +297,18 @@ class Policies:
 
     def __init__(self) -> None:
         self.by_id: dict[str, Policy] = {}
-        self._buckets: dict[tuple[str, str, bool], Bucket] = {}
+        self._buckets: dict[tuple[str, str, bool | None], Bucket] = {}
         self._exact: dict[tuple[str, str], dict[str, Policy]] = {}
         self._loose: dict[str, dict[str, Policy]] = {}
         self._services: dict[str, list[Service]] = {}
         self._service_of: dict[tuple[str, str], Service] = {}
+        self._namespaces: list[str] | None = None
+
+    def namespaces(self) -> list[str]:
+        """Those that have policies, by name."""
+        if self._namespaces is None:
+            self._namespaces = sorted({policy.namespace for policy in self.by_id.values()})
+        return self._namespaces
 
     def put(self, manifest: Manifest) -> None:
         """Add or replace a policy."""
@@ -268,21 +333,31 @@ class Policies:
         return [self._loose.setdefault(policy.namespace, {})]
 
     def _forget(self, policy: Policy) -> None:
+        self._namespaces = None
         if policy.types and not any(map(is_glob, policy.types)):
             for type in policy.types:
-                self._buckets.pop((policy.namespace, type, policy.windowed), None)
+                self._buckets.pop((policy.namespace, type, None if policy.shapes else policy.windowed), None)
         else:
             self._buckets.clear()
 
     def bucket(self, namespace: str, type: str, windowed: bool) -> Bucket:
         """The policies that an event of this type can concern; `EMPTY` if there are none."""
-        key = (namespace, type, windowed)
+        return self._bucket((namespace, type, windowed))
+
+    def shaping(self, namespace: str, type: str) -> Bucket:
+        """The policies of the stage `shape` that an event of this type can concern; `EMPTY` if there are none."""
+        return self._bucket((namespace, type, None))
+
+    def _bucket(self, key: tuple[str, str, bool | None]) -> Bucket:
+        """Those of the stage `shape` if the key's last part is None."""
         found = self._buckets.get(key)
         if found is None:
+            namespace, type, kind = key
             policies = dict(self._exact.get((namespace, type), {}))
             loose = self._loose.get(namespace, {}).items()
-            policies.update((id, policy) for id, policy in loose if _covers(policy.types, type))
-            chosen = [policies[id] for id in sorted(policies) if policies[id].windowed is windowed]
+            policies.update((id, policy) for id, policy in loose if covers(policy.types, type))
+            sorts = {id: None if policies[id].shapes else policies[id].windowed for id in sorted(policies)}
+            chosen = [policies[id] for id, sort in sorts.items() if sort is kind]
             found = Bucket(chosen) if chosen else EMPTY
             if len(self._buckets) >= _TYPES_KEPT:
                 self._buckets.clear()
@@ -306,6 +381,8 @@ class Policies:
                 service = Service(
                     manifest.name, manifest.namespace, spec.owner or manifest.owner, spec.criticality,
                     tuple(spec.resources), tuple((k, _values(v)) for k, v in sorted(spec.labels.items())),
+                    spec.escalation,
+                    tuple((k, seconds_of(v.respond), seconds_of(v.resolve)) for k, v in sorted(spec.targets.items())),
                 )  # fmt: skip
                 self._services.setdefault(manifest.namespace, []).append(service)
                 self._service_of[(manifest.namespace, manifest.name)] = service

@@ -1,32 +1,57 @@
-"""What manifests name in other manifests: a policy its workflows, team and channel, a service its owner, a team its channels.
+"""What manifests name in other manifests: a policy its workflows, team and channel, a service its owner, a team its
+channels, an escalation policy whom it tells.
 
 Names are of the same namespace. An apply is refused if a name it needs is neither in force nor applied with it, and a
 delete if something in force needs what it deletes; so a response never fails for a name alone.
 """
 
-from collections.abc import Iterator
-from typing import Final
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 import msgspec
 
+from oncue.core.contact import ChannelSpec, EscalationLevel, EscalationPolicySpec, PersonSpec, TeamSpec
+from oncue.core.errors import Refusal
+from oncue.core.expression import expressions_in
 from oncue.core.manifest import (
     KINDS,
+    RUNBOOK,
     Manifest,
     MonitorSpec,
     PolicySpec,
     ResourceSpec,
+    RunbookSpec,
     SAPSystemSpec,
     ServiceSpec,
     SourceSpec,
-    Spec,
-    TeamSpec,
+    WorkflowSpec,
 )
+from oncue.core.spec import Spec
 from oncue.core.state import State
 
-TARGETS: Final = frozenset({"Workflow", "Team", "Channel"})
+TARGETS: Final = frozenset({"Lookup", "Workflow", "Team", "Channel", "Person", "EscalationPolicy", "Runbook"})
 """Kinds that others need. A service may be named without being in the catalogue."""
-_OWNED: Final = ("Service", "Resource", "Team", "SAPSystem")
+_NEEDING: Final = (
+    "Service",
+    "Resource",
+    "Team",
+    "SAPSystem",
+    "Channel",
+    "Person",
+    "EscalationPolicy",
+    "Runbook",
+    "Monitor",
+    "Workflow",
+)
 """Kinds besides Policy that need others."""
+_TABLE: Final = re.compile(r"""\blookup\(\s*["']([^"']+)["']""")
+_CEL: Final[frozenset[str | int]] = frozenset(
+    {"where", "skip_when", "if", "outputs", "by", "value", "avg", "min", "max", "sum", "p95", "new_value"}
+)
+"""Members that are expressions."""
+_KIND_OF: Final = {"user": "Person", "team": "Team", "channel": "Channel"}
+"""What an addressee is."""
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -48,30 +73,145 @@ class Reference(msgspec.Struct, frozen=True):
 
 def references(spec: Spec, owner: str | None = None) -> Iterator[Reference]:
     """The other manifests that a spec names; `owner` is that of its metadata, which a service's default to."""
-    match spec:
-        case PolicySpec():
-            for index, response in enumerate(spec.respond):
-                if response.run is not None:
-                    path = ("spec", "respond", index, "run", "workflow")
-                    yield Reference(path, "Workflow", response.run.workflow)
-            if spec.notify is not None and spec.notify.team is not None:
-                yield Reference(("spec", "notify", "team"), "Team", spec.notify.team)
-            if spec.notify is not None and spec.notify.channel is not None:
-                yield Reference(("spec", "notify", "channel"), "Channel", spec.notify.channel)
-        case ServiceSpec() | SAPSystemSpec() | ResourceSpec():
-            owned = spec.owner or owner
-            if owned is not None and owned.startswith("team:"):
-                where = ("spec", "owner") if spec.owner else ("metadata", "owner")
-                yield Reference(where, "Team", owned.removeprefix("team:"))
-            if not isinstance(spec, ServiceSpec) and spec.service is not None:
-                yield Reference(("spec", "service"), "Service", spec.service)
-        case TeamSpec():
-            for index, channel in enumerate(spec.channels):
-                yield Reference(("spec", "channels", index), "Channel", channel)
-        case MonitorSpec() | SourceSpec() if spec.service is not None:
-            yield Reference(("spec", "service"), "Service", spec.service)
-        case _:
-            return
+    find = _FIND.get(type(spec))
+    if find is not None:
+        yield from find(spec, owner)
+
+
+def _tables(spec: PolicySpec | WorkflowSpec, owner: str | None) -> Iterator[Reference]:
+    """Lookup tables that expressions name as constants."""
+    if b"lookup(" not in msgspec.json.encode(spec):
+        return
+    for path, text in _texts(msgspec.to_builtins(spec), ("spec",)):
+        try:
+            parts = expressions_in(text) if "${" in text else [text] if _CEL.intersection(path) else []
+        except Refusal:  # a text that does not parse is refused for that
+            continue
+        for part in parts:
+            for name in dict.fromkeys(_TABLE.findall(part)):
+                yield Reference(path, "Lookup", name)
+
+
+def _texts(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))
+
+
+def _policy(spec: PolicySpec, owner: str | None) -> Iterator[Reference]:
+    yield from _tables(spec, owner)
+    for index, response in enumerate(spec.respond):
+        if response.run is not None:
+            yield Reference(("spec", "respond", index, "run", "workflow"), "Workflow", response.run.workflow)
+    if spec.alert is not None:
+        yield from _runbook(spec.alert.runbook, ("spec", "alert", "runbook"))
+    for index, override in enumerate(spec.overrides):
+        if override.alert is not None and override.alert.runbook is not None:
+            yield from _runbook(override.alert.runbook, ("spec", "overrides", index, "alert", "runbook"))
+    if spec.set_ is not None and (runbook := spec.set_.annotations.get("runbook")) is not None:
+        yield from _runbook(runbook, ("spec", "set", "annotations", "runbook"))
+    told = spec.notify
+    if told is not None and told.team is not None:
+        yield Reference(("spec", "notify", "team"), "Team", told.team)
+    if told is not None and told.channel is not None:
+        yield Reference(("spec", "notify", "channel"), "Channel", told.channel)
+    if told is not None and told.escalation not in (None, "owner"):
+        yield Reference(("spec", "notify", "escalation"), "EscalationPolicy", str(told.escalation))
+
+
+def _owned(spec: ServiceSpec | SAPSystemSpec | ResourceSpec, owner: str | None) -> Iterator[Reference]:
+    owned = spec.owner or owner
+    if owned is not None and owned.startswith("team:"):
+        where = ("spec", "owner") if spec.owner else ("metadata", "owner")
+        yield Reference(where, "Team", owned.removeprefix("team:"))
+    if not isinstance(spec, ServiceSpec) and spec.service is not None:
+        yield Reference(("spec", "service"), "Service", spec.service)
+    if isinstance(spec, ServiceSpec) and spec.escalation is not None:
+        yield Reference(("spec", "escalation"), "EscalationPolicy", spec.escalation)
+    if isinstance(spec, ServiceSpec):
+        for index, addressee in enumerate(spec.audience):
+            yield _addressee(addressee, ("spec", "audience", index))
+
+
+def _team(spec: TeamSpec, owner: str | None) -> Iterator[Reference]:
+    for index, channel in enumerate(spec.channels):
+        yield Reference(("spec", "channels", index), "Channel", channel)
+    if spec.escalation is not None:
+        yield Reference(("spec", "escalation"), "EscalationPolicy", spec.escalation)
+
+
+def _channel(spec: ChannelSpec, owner: str | None) -> Iterator[Reference]:
+    for index, channel in enumerate(spec.failover):
+        yield Reference(("spec", "failover", index), "Channel", channel)
+
+
+def _person(spec: PersonSpec, owner: str | None) -> Iterator[Reference]:
+    for member, rungs in (("default", spec.default), ("important", spec.important)):
+        for index, rung in enumerate(rungs):
+            yield Reference(("spec", member, index, "channel"), "Channel", rung.channel)
+
+
+def _sensing(spec: MonitorSpec | SourceSpec, owner: str | None) -> Iterator[Reference]:
+    if spec.service is not None:
+        yield Reference(("spec", "service"), "Service", spec.service)
+    if isinstance(spec, MonitorSpec):
+        yield from _runbook(spec.runbook, ("spec", "runbook"))
+        for index, threshold in enumerate(spec.thresholds):
+            yield from _runbook(threshold.runbook, ("spec", "thresholds", index, "runbook"))
+
+
+def _steps(spec: RunbookSpec, owner: str | None) -> Iterator[Reference]:
+    for index, step in enumerate(spec.steps):
+        if step.workflow is not None:
+            yield Reference(("spec", "steps", index, "workflow"), "Workflow", step.workflow)
+
+
+def _escalation(spec: EscalationPolicySpec, owner: str | None) -> Iterator[Reference]:
+    yield from _levels(spec.levels, ("spec", "levels"))
+    for index, branch in enumerate(spec.branches):
+        yield from _levels(branch.levels, ("spec", "branches", index, "levels"))
+    for index, addressee in enumerate(spec.missed):
+        yield _addressee(addressee, ("spec", "missed", index))
+    if spec.then is not None:
+        yield Reference(("spec", "then"), "EscalationPolicy", spec.then)
+
+
+def _levels(levels: list[EscalationLevel], path: tuple[str | int, ...]) -> Iterator[Reference]:
+    for number, level in enumerate(levels):
+        for index, addressee in enumerate(level.tell):
+            yield _addressee(addressee, (*path, number, "tell", index))
+
+
+def _addressee(addressee: str, path: tuple[str | int, ...]) -> Reference:
+    kind, _, name = addressee.partition(":")
+    return Reference(path, _KIND_OF[kind], name)
+
+
+_FIND: Final[dict[type[Any], Callable[[Any, str | None], Iterator[Reference]]]] = {
+    PolicySpec: _policy,
+    WorkflowSpec: _tables,
+    ServiceSpec: _owned,
+    SAPSystemSpec: _owned,
+    ResourceSpec: _owned,
+    TeamSpec: _team,
+    ChannelSpec: _channel,
+    PersonSpec: _person,
+    EscalationPolicySpec: _escalation,
+    MonitorSpec: _sensing,
+    SourceSpec: _sensing,
+    RunbookSpec: _steps,
+}
+
+
+def _runbook(text: str | None, path: tuple[str | int, ...]) -> Iterator[Reference]:
+    """A `Runbook` by its name, where the text names one and is no other address or sentence."""
+    if text is not None and text.startswith(RUNBOOK) and "${" not in text:
+        yield Reference(path, "Runbook", text.removeprefix(RUNBOOK))
 
 
 def users(state: State, id: str) -> list[str]:
@@ -87,7 +227,7 @@ def users(state: State, id: str) -> list[str]:
     found += [
         other.id
         for other in state.manifests.values()
-        if other.namespace == namespace and other.kind in _OWNED and _needs(_of(other), kind, name)
+        if other.namespace == namespace and other.kind in _NEEDING and _needs(_of(other), kind, name)
     ]
     return sorted(found)
 

@@ -5,21 +5,23 @@ decided and a reason.
 """
 
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from oncue.core import concurrency, incidents, notify, tickets, workflow
+from oncue.core import change_records, concurrency, incidents, notify, pauses, shaping, tickets, wall_clock, workflow
 from oncue.core.alert import Alert
+from oncue.core.change_record import ChangeSpec, Pointer
 from oncue.core.conditions.finding import Finding
-from oncue.core.detect import carried
+from oncue.core.detect import carried, present
+from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, holds, render, spoken
 from oncue.core.incident import Incident
 from oncue.core.manifest import Response
 from oncue.core.normalise import Seen
+from oncue.core.override import label
+from oncue.core.pause import EVERYWHERE
 from oncue.core.policy import Policy, PolicyStats, stats_with
 from oncue.core.shape import addressees
 from oncue.core.ticket import Ticket
@@ -40,22 +42,41 @@ class Decision(msgspec.Struct, kw_only=True, omit_defaults=True):
     outcome: str
     """`fired`, `blocked`, or `failed`: it should have responded and could not, or not wholly."""
     reason: str
-    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `outside_hours`, `cooldown`, `max_runs`,
+    """`matched`, or what stopped it: `guard_blocked`, `observe_only`, `outside_hours`, `override_off`, `cooldown`, `max_runs`,
     `keys_full` (there are windows for too many keys), `busy`, `queued`, `queue_full`, `resolved_meanwhile` (while it was
-    queued), `depth`, `error`; or
-    `response_failed`, or `shape_failed`: a text of its `alert` did not evaluate. `runs` and `tickets` are what was done nevertheless."""
+    queued), `paused` (its runs were not started; tickets were), `depth`, `error`; or
+    `response_failed`, or `shape_failed`: a text of its `alert` did not evaluate. `runs`, `tickets` and `change_records` are
+    what was done nevertheless."""
     detail: str = ""
     values: dict[str, Any] = {}
     alert: str | None = None
     incident: str | None = None
     runs: tuple[str, ...] = ()
     tickets: tuple[str, ...] = ()
+    change_records: tuple[str, ...] = ()
+    override: str | None = None
+    """The policy's override that counted; none if the policy is as it is without."""
+    also_fitted: tuple[str, ...] = ()
+    """Overrides that fitted as well, and are less precise."""
+    home: str | None = None
+    """The namespace that the event is at home in, where that is another one, which shares it."""
+
+
+class Done(msgspec.Struct):
+    """The ids of what a response has begun or written."""
+
+    runs: list[str] = []
+    tickets: list[str] = []
+    change_records: list[str] = []
 
 
 def guard(tx: Tx, finding: Finding, seen: Seen) -> bool:
     """Whether the policy may shape and respond at all: not only observing, within its hours, and no `skip_when` holds."""
     policy = finding.policy
-    if policy.hours is not None and not policy.hours.cover(tx.now.astimezone(_zone(policy.hours.zone))):
+    if policy.off:
+        decide(tx, finding, seen, "blocked", "override_off", f"mode: off in override {policy.override}")
+        return False
+    if policy.hours is not None and not policy.hours.cover(tx.now.astimezone(wall_clock.zone(policy.hours.zone))):
         decide(tx, finding, seen, "blocked", "outside_hours", f"only_during: {policy.spec.only_during}")
         return False
     for text in policy.skip_when:
@@ -72,11 +93,6 @@ def guard(tx: Tx, finding: Finding, seen: Seen) -> bool:
     return True
 
 
-@lru_cache(maxsize=256)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
 def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
     """Do what the policy says, unless its limits forbid."""
     policy = finding.policy
@@ -91,7 +107,8 @@ def respond(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None) -> None:
         decide(tx, finding, seen, "blocked", alert.quiet[0].reason, quiet, alert=alert)
         return
     lane = None
-    if spec.concurrency is not None and any(response.run is not None for response in spec.respond):
+    runs = any(response.run is not None for response in spec.respond)
+    if spec.concurrency is not None and runs and pauses.holding(tx, policy.namespace) is None:
         try:
             lane = concurrency.lane_of(finding, seen)
         except Failed as failure:
@@ -109,7 +126,8 @@ def resume(tx: Tx, lane: str) -> None:
     while policy is not None and (waited := concurrency.leave(tx, lane)) is not None:
         key, window = waited
         finding = Finding(policy, "met", key, window)
-        seen = carried(tx, finding)
+        seen = shaping.shaped(tx, carried(tx, finding))
+        finding = present(tx, finding, seen)
         alert = tx.state.alerts.get(window.alert or "")
         if window.alert is not None and (alert is None or alert.state != "firing"):
             decide(tx, finding, seen, "blocked", "resolved_meanwhile", f"{window.alert} is resolved", alert=alert)
@@ -121,13 +139,15 @@ def _act(
     tx: Tx, finding: Finding, seen: Seen, alert: Alert | None, incident: Incident | None, lane: str | None
 ) -> None:  # fmt: skip
     policy, spec = finding.policy, finding.policy.spec
-    runs: list[str] = []
-    written: list[str] = []
+    done = Done()
     problems: list[str] = []
     scope = _scope(finding, seen, alert, incident) if spec.respond else None
+    held = pauses.holding(tx, policy.namespace) if any(one.run is not None for one in spec.respond) else None
     for response in spec.respond:
+        if held is not None and response.run is not None:
+            continue
         try:
-            _one(tx, policy, response, seen, scope, alert, incident, runs, written, lane)
+            _one(tx, policy, response, seen, scope, alert, incident, done, lane)
         except Failed as failure:
             problems.append(str(failure))
         except Refusal as refusal:
@@ -139,11 +159,15 @@ def _act(
         if unreached:
             problems.append(f"notify: {unreached}")
     if lane is not None:
-        concurrency.enter(tx, lane, runs)
+        concurrency.enter(tx, lane, done.runs)
     outcome, reason = ("failed", "response_failed") if problems else ("fired", "matched")
+    if held is not None and not problems:
+        where = "everywhere" if held.id == EVERYWHERE else f"in {held.id}"
+        outcome, reason = "blocked", "paused"
+        problems.append(f"{held.by} paused automatic runs {where} until {_instant(held.until)}: {held.reason}")
     decide(
         tx, finding, seen, outcome, reason, "; ".join(problems), alert=alert,
-        incident=incident, runs=tuple(runs), tickets=tuple(written),
+        incident=incident, done=done,
     )  # fmt: skip
 
 
@@ -159,7 +183,7 @@ def _scope(finding: Finding, seen: Seen, alert: Alert | None, incident: Incident
 
 def _one(
     tx: Tx, policy: Policy, response: Response, seen: Seen, scope: Any, alert: Alert | None,
-    incident: Incident | None, runs: list[str], written: list[str], lane: str | None,
+    incident: Incident | None, done: Done, lane: str | None,
 ) -> None:  # fmt: skip
     if response.run is not None:
         manifest = tx.state.manifests.get(f"Workflow/{policy.namespace}/{response.run.workflow}")
@@ -171,7 +195,9 @@ def _one(
         if lane is not None:
             trigger["lane"] = lane
         run = workflow.start(tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident)
-        runs.append(run.id)
+        done.runs.append(run.id)
+    if response.change is not None:
+        done.change_records.append(_change(tx, policy, response.change, seen, scope))
     if response.ticket is not None:
         wanted = response.ticket
         title = spoken(render(wanted.title, scope)) if wanted.title else None
@@ -181,7 +207,7 @@ def _one(
             if there.state == "resolved":
                 tickets.transition(tx, there, "in_progress")
             tickets.comment(tx, there, described, by)
-            written.append(there.id)
+            done.tickets.append(there.id)
             return
         ticket = tickets.create(
             tx, namespace=policy.namespace, type=wanted.type,
@@ -190,9 +216,35 @@ def _one(
             priority=incident.priority if incident else None, service=seen.service, resource=seen.resource,
             incident=incident.id if incident else None,
         )  # fmt: skip
-        written.append(ticket.id)
+        done.tickets.append(ticket.id)
         if incident is not None:
             incidents.link(tx, incident, ticket=ticket.id)
+
+
+def _change(tx: Tx, policy: Policy, spec: ChangeSpec, seen: Seen, scope: Any) -> str:
+    """Write down that the event is a change, or belongs to one. Gives its id. Raises `Failed`, `Refusal` request.invalid."""
+
+    def said(text: str | None, limit: int) -> str | None:
+        return spoken(render(text, scope)).strip()[:limit] or None if text is not None else None
+
+    def names(texts: list[str]) -> list[str]:
+        return [name for text in texts if (name := said(text, 255)) is not None]
+
+    url = said(spec.link, 2000)
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise Refusal("request.invalid", f"{url[:100]!r} is no link")
+    resources, services = names(spec.resources), names(spec.services)
+    if not resources and not services:
+        resources, services = [seen.resource[:255]], [seen.service[:255]] if seen.service is not None else []
+    over = spec.state != "started"
+    wanted = change_records.Wanted(
+        title=said(spec.title, 300) or (seen.event.title or f"{seen.type} on {seen.resource}")[:300],
+        key=said(spec.key, 255), kind=said(spec.kind, 60) or "change", by=said(spec.by, 255) or seen.event.source[:255],
+        resources=resources, services=services, links=[Pointer(url)] if url is not None else [],
+        lasts_s=seconds(spec.lasts) if spec.lasts is not None else change_records.LASTS_S,
+        ended_at=tx.now if over else None, outcome=spec.outcome, source=f"policy:{policy.id}",
+    )  # fmt: skip
+    return change_records.reported(tx, policy.namespace, wanted, over).id
 
 
 def _written_for(tx: Tx, incident: Incident, by: str) -> Ticket | None:
@@ -249,7 +301,7 @@ def limits_over(tx: Tx, cell: str) -> None:
 def decide(
     tx: Tx, finding: Finding, seen: Seen, outcome: str, reason: str, detail: str = "", *,
     alert: Alert | None = None, incident: Incident | None = None,
-    runs: tuple[str, ...] = (), tickets: tuple[str, ...] = (),
+    done: Done | None = None,
 ) -> None:  # fmt: skip
     """Record a policy's decision."""
     policy, window = finding.policy, finding.window
@@ -260,7 +312,11 @@ def decide(
         id=tx.new_id("de"), namespace=policy.namespace, policy=policy.id, generation=policy.generation,
         event=seen.event_id, event_position=f"{tx.state.identity.partition}-{seen.position}", key=finding.key,
         outcome=outcome, reason=reason, detail=detail[:1000], values=values,
-        alert=alert.id if alert else None, incident=incident.id if incident else None, runs=runs, tickets=tickets,
+        alert=alert.id if alert else None, incident=incident.id if incident else None,
+        runs=tuple(done.runs) if done else (), tickets=tuple(done.tickets) if done else (),
+        change_records=tuple(done.change_records) if done else (),
+        override=policy.override, also_fitted=_also_fitted(tx, policy, seen),
+        home=seen.home if seen.is_foreign else None,
     )  # fmt: skip
     refs: list[tuple[str, str]] = [("policy", policy.id)]
     if alert is not None:
@@ -278,3 +334,11 @@ def decide(
     else:
         stats = stats_with(stats, blocked=stats.blocked + 1)
     tx.cell("policy_stats", policy.id, stats)
+
+
+def _also_fitted(tx: Tx, policy: Policy, seen: Seen) -> tuple[str, ...]:
+    whole = tx.state.policies.by_id.get(policy.id)
+    if whole is None or whole.overrides is None:
+        return ()
+    fitting = [label(whole.spec.overrides, number - 1) for number in whole.overrides.fitting(seen, tx.now)]
+    return tuple(one for one in fitting if one != policy.override)[:10]

@@ -13,9 +13,10 @@ from oncue.core.alert import Alert, Crossing
 from oncue.core.conditions.finding import Finding
 from oncue.core.detect import policy_fingerprint, renaming
 from oncue.core.duration import seconds
-from oncue.core.expression import Failed, render, spoken
 from oncue.core.normalise import Seen
 from oncue.core.policy import LATE_AFTER
+from oncue.core.shaped import PolicyLink, Shaped
+from oncue.core.shaping import linked, said
 from oncue.core.tx import Tx
 
 ANNOTATIONS_LIMIT = 16
@@ -49,6 +50,11 @@ class Draft(msgspec.Struct):
     """How much later than its own time the event came, if that is too late."""
     tell: tuple[str, ...] = ()
     """Whom a policy names instead of the owner: `team:name`, `channel:name`."""
+    shaped: Shaped | None = None
+    """What policies of the stage `shape` set."""
+    renamed: bool = False
+    """Whether a policy gave the alert a fingerprint."""
+    links: tuple[PolicyLink, ...] = ()
     faults: tuple[tuple[Finding, str], ...] = ()
     """Policies of which a text did not evaluate, and why; the alert is as it would be without that text."""
 
@@ -67,16 +73,18 @@ def draft(tx: Tx, seen: Seen, shapers: list[Finding]) -> Draft:
         service=seen.service,
         check=seen.check,
         labels=seen.labels,
-        annotations=_annotations(data),
+        annotations=_annotations(data, seen.shaped),
         crossing=_crossing(data),
         source=seen.origin,
         type=seen.type,
         event_id=seen.event_id,
         starts_at=events.instant(event.startsat),
         deadline_at=events.instant(event.endsat),
+        links=seen.links,
     )
     for finding in shapers:
         _apply(tx, asked, seen, finding)
+    asked.shaped = _shaped(asked, seen)
     if event.time is not None and seen.event_id == tx.cause.event_id:
         # What a condition has kept until now came when it came.
         asked.late = _lateness(tx, event.time, shapers)
@@ -88,13 +96,23 @@ def renamed(tx: Tx, seen: Seen) -> list[Alert]:
     found: list[Alert] = []
     for policy in renaming(tx, seen):
         assert policy.alert is not None
-        fingerprint = _said(policy.alert.fingerprint, seen.scope_with(value=None, limit=None), [], 255)
+        fingerprint = said(policy.alert.fingerprint, seen.scope_with(value=None, limit=None), [], 255)
         alert = tx.state.alert_of.get((seen.namespace, fingerprint)) if fingerprint is not None else None
         if alert is None or alert.state != "firing" or alert in found:
             continue
         if policy.id in [version.rpartition("@")[0] for version in alert.policies]:
             found.append(alert)
     return found
+
+
+def _shaped(asked: Draft, seen: Seen) -> Shaped | None:
+    """What the alert keeps of how its event was shaped; None if there is nothing."""
+    if seen.shaped is None and not asked.renamed:
+        return None
+    shape = seen.shaped or Shaped()
+    if asked.renamed and asked.fingerprint != seen.fingerprint:
+        shape = msgspec.structs.replace(shape, fingerprint=seen.fingerprint)
+    return shape if shape.values or shape.quiet_by or shape.fingerprint else None
 
 
 def _lateness(tx: Tx, time: str, shapers: list[Finding]) -> timedelta | None:
@@ -124,20 +142,21 @@ def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
     )
     faults: list[str] = []
     own = window is not None and window.fingerprint is None and not policy.about_event
-    fingerprint = _said(wanted.fingerprint, scope, faults, 255)
+    fingerprint = said(wanted.fingerprint, scope, faults, 255)
     if fingerprint is not None:
-        asked.fingerprint = fingerprint
+        asked.fingerprint, asked.renamed = fingerprint, True
     elif own:
         asked.fingerprint = policy_fingerprint(policy, finding.key)
     if wanted.severity is not None:
         asked.severity = wanted.severity
-    asked.title = _said(wanted.title, scope, faults) or asked.title
-    asked.resource = _said(wanted.resource, scope, faults) or asked.resource
-    asked.service = _said(wanted.service, scope, faults, 255) or asked.service
-    texts = {name: _said(getattr(wanted, name), scope, faults) for name in ("description", "runbook")}
+    asked.title = said(wanted.title, scope, faults, TEXT_LIMIT) or asked.title
+    asked.resource = said(wanted.resource, scope, faults, TEXT_LIMIT) or asked.resource
+    asked.service = said(wanted.service, scope, faults, 255) or asked.service
+    texts = {name: said(getattr(wanted, name), scope, faults, TEXT_LIMIT) for name in ("description", "runbook")}
     asked.annotations = {**asked.annotations, **{name: text for name, text in texts.items() if text is not None}}
-    labels = {name: _said(text, scope, faults) for name, text in wanted.labels.items()}
+    labels = {name: said(text, scope, faults, TEXT_LIMIT) for name, text in wanted.labels.items()}
     asked.labels = {**asked.labels, **{name: text for name, text in labels.items() if text is not None}}
+    asked.links = linked(wanted.links, policy.version, scope, asked.links, faults)
     if wanted.ttl is not None:
         asked.deadline_at = tx.now + timedelta(seconds=seconds(wanted.ttl))
     if wanted.wait is not None and (asked.wait is None or seconds(wanted.wait) > asked.wait[1]):
@@ -146,23 +165,14 @@ def _apply(tx: Tx, asked: Draft, seen: Seen, finding: Finding) -> None:
         asked.faults = (*asked.faults, (finding, "; ".join(faults)))
 
 
-def _said(text: str | None, scope: Any, faults: list[str], limit: int = TEXT_LIMIT) -> str | None:
-    """The text with its expressions evaluated; None if there is none, or if it joins the faults."""
-    if text is None:
-        return None
-    try:
-        return spoken(render(text, scope))[:limit]
-    except Failed as failure:
-        faults.append(str(failure))
-        return None
-
-
 def addressees(notify: Any) -> tuple[str, ...]:
     """Whom a policy's `notify` names; empty for the owner."""
     if notify.channel is not None:
         return (f"channel:{notify.channel}",)
     if notify.team is not None:
         return (f"team:{notify.team}",)
+    if notify.escalation not in (None, "owner"):
+        return (f"escalation:{notify.escalation}",)
     return ()
 
 
@@ -176,8 +186,11 @@ def _title(seen: Seen, data: dict[str, Any]) -> str:
     return f"{seen.check or seen.type} on {seen.resource}"[:TEXT_LIMIT]
 
 
-def _annotations(data: dict[str, Any]) -> dict[str, str]:
+def _annotations(data: dict[str, Any], shaped: Shaped | None) -> dict[str, str]:
     found: dict[str, str] = {}
+    prefix = "annotations."
+    values = shaped.values.items() if shaped is not None else ()
+    own = {name.removeprefix(prefix): one.value for name, one in values if name.startswith(prefix)}
     inner = data.get("annotations")
     if isinstance(inner, dict):
         found.update({str(k): v[:TEXT_LIMIT] for k, v in inner.items() if isinstance(v, str)})
@@ -190,7 +203,7 @@ def _annotations(data: dict[str, Any]) -> dict[str, str]:
             found[shown] = text[:TEXT_LIMIT]
     if "runbook_url" in found and "runbook" not in found:
         found["runbook"] = found["runbook_url"]
-    return dict(list(found.items())[:ANNOTATIONS_LIMIT])
+    return dict(list({**own, **found, **own}.items())[:ANNOTATIONS_LIMIT])
 
 
 def _crossing(data: dict[str, Any]) -> Crossing | None:

@@ -47,6 +47,8 @@ class Silence(msgspec.Struct, kw_only=True, gc=False):
     comment: str
     state: Literal["pending", "active", "expired"]
     updated_at: datetime
+    remind_before_s: float | None = None
+    """How long before its end whoever made it is reminded; None for the usual time, 0 for not at all."""
     position: str = ""
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from oncue.core import suppress
+from oncue.core import reminders, suppress
 from oncue.core.errors import Refusal
 from oncue.core.silence import Matcher, Silence, check
 from oncue.core.tx import Tx
@@ -20,6 +20,8 @@ class Wanted(msgspec.Struct):
     comment: str = ""
     created_by: str = ""
     id: str | None = None
+    remind_before_s: float | None = None
+    """None for the usual time, or of a known one as it is."""
 
 
 def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
@@ -30,6 +32,7 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
     check(wanted.matchers, wanted.starts_at, wanted.ends_at)
     if wanted.ends_at <= tx.now:
         raise Refusal("silence.invalid", "it ends in the past")
+    reminders.check(wanted.remind_before_s)
     known = tx.state.silences.get(wanted.id) if wanted.id else None
     if wanted.id and (known is None or known.namespace != namespace):
         raise Refusal("silence.not_found", f"{wanted.id} is not there, or has expired")
@@ -39,9 +42,10 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
         else:
             tx.touch(known)
             known.ends_at, known.comment = wanted.ends_at, wanted.comment
+            _take_reminder(known, wanted)
             known.updated_at = tx.now
             _fact(tx, known, "oncue.silence.updated")
-        tx.timer(f"silence.end/{known.id}", known.ends_at)
+        _until(tx, known)
         _settle(tx, known)
         return known
     if known is not None:
@@ -56,19 +60,31 @@ def put(tx: Tx, wanted: Wanted, namespace: str) -> Silence:
         comment=wanted.comment,
         state="active" if wanted.starts_at <= tx.now else "pending",
         updated_at=tx.now,
+        remind_before_s=wanted.remind_before_s,
     )
     _fact(tx, silence, "oncue.silence.created")
     if silence.state == "pending":
         tx.timer(f"silence.start/{silence.id}", silence.starts_at)
-    tx.timer(f"silence.end/{silence.id}", silence.ends_at)
+    _until(tx, silence)
     _settle(tx, silence)
     return silence
+
+
+def _until(tx: Tx, silence: Silence) -> None:
+    tx.timer(f"silence.end/{silence.id}", silence.ends_at)
+    reminders.plan(tx, "silence", silence.id, silence.starts_at, silence.ends_at, silence.remind_before_s)
+
+
+def _take_reminder(known: Silence, wanted: Wanted) -> None:
+    if wanted.remind_before_s is not None:
+        known.remind_before_s = wanted.remind_before_s
 
 
 def _moved(tx: Tx, known: Silence, wanted: Wanted) -> Silence:
     tx.touch(known)
     known.starts_at, known.ends_at, known.comment = max(wanted.starts_at, tx.now), wanted.ends_at, wanted.comment
     known.updated_at = tx.now
+    _take_reminder(known, wanted)
     known.state = "active" if known.starts_at <= tx.now else "pending"
     if known.state == "pending":
         tx.timer(f"silence.start/{known.id}", known.starts_at)
@@ -95,6 +111,7 @@ def expire(tx: Tx, silence: Silence) -> None:
     silence.updated_at = tx.now
     tx.cancel(f"silence.start/{silence.id}")
     tx.cancel(f"silence.end/{silence.id}")
+    reminders.drop(tx, "silence", silence.id)
     _fact(tx, silence, "oncue.silence.expired", live=False)
     _settle(tx, silence)
 

@@ -12,17 +12,31 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core.alert import Alert
+from oncue.core.change_record import Changed, ChangeRecord
+from oncue.core.channel import ChannelState
+from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect
+from oncue.core.escalation import Escalation
+from oncue.core.exports import Exports
+from oncue.core.grouping import Groupings
+from oncue.core.handover import Handover
 from oncue.core.heartbeat import Heartbeat
 from oncue.core.incident import Incident
 from oncue.core.inhibition import Inhibitions
 from oncue.core.lane import Lane
+from oncue.core.lookup import Tables
 from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
+from oncue.core.pause import Pause
 from oncue.core.policy import Policies, PolicyStats
+from oncue.core.prioritise import Matrix, matrices
+from oncue.core.problem import Known, ProblemRecord
+from oncue.core.review import Review
 from oncue.core.run import Run
 from oncue.core.silence import Filed, Silence
+from oncue.core.subscription import Progress
+from oncue.core.task import Task
 from oncue.core.ticket import Ticket
 from oncue.core.timer import Timer, Timers
 from oncue.core.topology import NODE_KINDS, Topology
@@ -36,12 +50,19 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 ENTITIES: Final[dict[str, type[Any]]] = {
     "alert": Alert,
     "incident": Incident,
+    "escalation": Escalation,
     "run": Run,
     "effect": Effect,
     "ticket": Ticket,
     "silence": Silence,
     "manifest": Manifest,
     "monitor": MonitorState,
+    "task": Task,
+    "problem": ProblemRecord,
+    "checklist": Checklist,
+    "review": Review,
+    "handover": Handover,
+    "change_record": ChangeRecord,
 }
 """Entity kinds that are part of live state, in the order of a snapshot."""
 
@@ -53,6 +74,10 @@ CELLS: Final[dict[str, type[Any]]] = {
     "policy_stats": PolicyStats,
     "counter": int,
     "lane": Lane,
+    "channel": ChannelState,
+    "subscription": Progress,
+    "used_link": datetime,
+    "pause": Pause,
 }
 
 
@@ -79,13 +104,27 @@ class State:
         self.timers = Timers()
         self.policies = Policies()
         self.inhibitions = Inhibitions()
+        self.matrices: dict[str, Matrix] = {}
+        """Namespaces that have a priority matrix of their own."""
+        self.groupings = Groupings()
+        """Correlation rules of the configuration."""
+        self.exports = Exports()
+        """What namespaces share with others."""
         self.silencing = Filed()
         """Active silences."""
         self.closing = Filed()
         """Open maintenance windows."""
+        self.known = Known()
+        """Problems that new incidents are compared with."""
+        self.tables = Tables()
+        """Lookup tables that expressions have looked in."""
+        self.changed = Changed()
+        """Where something was changed, and what is expected of it."""
         # look-ups over the rows above, rebuilt at load
         self.alert_of: dict[tuple[str, str], Alert] = {}
         """(namespace, fingerprint) -> the alert that a repeat belongs to."""
+        self.ended_by: dict[tuple[str, str], tuple[str, ...]] = {}
+        """(namespace, fingerprint of an event) -> ids of alerts with other fingerprints that its recovery ends."""
         self.incident_of: dict[tuple[str, str], str] = {}
         """(namespace, what it is about) -> id of the incident that a new alert joins."""
         self.members: dict[str, dict[str, bool]] = {}
@@ -112,6 +151,11 @@ class State:
         return self.entities["incident"]
 
     @property
+    def escalations(self) -> dict[str, Escalation]:
+        """Escalations that have not ended, by id."""
+        return self.entities["escalation"]
+
+    @property
     def runs(self) -> dict[str, Run]:
         """Runs that have not ended, by id."""
         return self.entities["run"]
@@ -130,6 +174,36 @@ class State:
     def silences(self) -> dict[str, Silence]:
         """Silences that are not expired, by id."""
         return self.entities["silence"]
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """Tasks that are open, or whose incident is not closed, by id."""
+        return self.entities["task"]
+
+    @property
+    def problems(self) -> dict[str, ProblemRecord]:
+        """Problems that are not closed, by id."""
+        return self.entities["problem"]
+
+    @property
+    def checklists(self) -> dict[str, Checklist]:
+        """Checklists of incidents that are not closed, by id."""
+        return self.entities["checklist"]
+
+    @property
+    def reviews(self) -> dict[str, Review]:
+        """Reviews that may still change, by their incidents' ids."""
+        return self.entities["review"]
+
+    @property
+    def handovers(self) -> dict[str, Handover]:
+        """Handovers that nobody has confirmed yet, by id."""
+        return self.entities["handover"]
+
+    @property
+    def change_records(self) -> dict[str, ChangeRecord]:
+        """Changes that run, or were made not long ago, by id."""
+        return self.entities["change_record"]
 
     @property
     def manifests(self) -> dict[str, Manifest]:
@@ -162,6 +236,9 @@ class State:
         for id in sorted(self.alerts):
             alert = self.alerts[id]
             self.alert_of[(alert.namespace, alert.fingerprint)] = alert
+            if alert.shaped is not None and alert.shaped.fingerprint is not None:
+                by = (alert.namespace, alert.shaped.fingerprint)
+                self.ended_by[by] = (*self.ended_by.get(by, ()), id)
             for begun, place in zip(self.begun, (alert.resource, alert.service), strict=True):
                 if place is not None and alert.fired_at is not None:
                     at = (alert.namespace, place)
@@ -186,7 +263,24 @@ class State:
                 self.topology.put(manifest)
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
+        self.groupings.rebuild(self)
+        self.matrices = matrices(self)
+        self.exports.rebuild(self)
         self.file_quiet()
+        self.file_problems()
+        self.file_changes()
+
+    def file_changes(self) -> None:
+        """Build the look-up of change records from the rows."""
+        self.changed = Changed()
+        for record in self.change_records.values():
+            self.changed.put(record)
+
+    def file_problems(self) -> None:
+        """Build the look-up of problems from the rows."""
+        self.known = Known()
+        for problem in self.problems.values():
+            self.known.put(problem)
 
     def file_quiet(self) -> None:
         """Build the look-ups of what makes quiet from the rows."""

@@ -12,9 +12,21 @@ from typing import Final
 
 import msgspec
 
-from oncue.core import correlate, deduplicate, flapping, incidents, inhibition, maintenance, notify
+from oncue.core import (
+    correlate,
+    deduplicate,
+    escalations,
+    flapping,
+    incidents,
+    inhibition,
+    maintenance,
+    recent_changes,
+    targets,
+    throttling,
+)
 from oncue.core.alert import Alert, Quiet
 from oncue.core.deduplicate import Transition, changed
+from oncue.core.errors import Refusal
 from oncue.core.incident import Incident
 from oncue.core.severity import RANK
 from oncue.core.shape import Draft, addressees
@@ -22,7 +34,7 @@ from oncue.core.silence import Filed, Matcher, Silence, all_match
 from oncue.core.state import State
 from oncue.core.tx import Tx
 
-KEPT: Final = ("flapping", "snoozed", "transient_wait", "late")
+KEPT: Final = ("flapping", "snoozed", "transient_wait", "late", "duplicate", "throttled")
 """Reasons that are kept on the alert, in the order in which they are shown."""
 _WAITS: Final = ("flapping", "transient_wait", "late")
 """Those of them that end if nothing more is heard."""
@@ -58,6 +70,8 @@ def raised(tx: Tx, alert: Alert, transition: Transition, asked: Draft, was: Befo
     if was_quiet or asked.wait is not None or asked.late is not None:
         _wait(tx, alert, transition, asked)
         _still_late(tx, alert, asked)
+        if (wait := has(alert, "throttled")) is not None and wait.by not in throttling.keys(tx, alert):
+            take_back(tx, alert, "throttled")
     worse = was is None or transition == "reopened" or RANK[alert.severity] > RANK[was.severity]
     audible = settle(tx, alert, asked.tell, newly=worse or was_quiet, counted=counted)
     if transition == "reopened":
@@ -103,16 +117,18 @@ def _flaps(tx: Tx, alert: Alert, *, begins: bool) -> None:
 
 def reworded(tx: Tx, alert: Alert) -> None:
     """The firing alert is described otherwise: what looks at its title is about it now, or no more."""
-    others, was_quiet = inhibition.follow(tx, alert), bool(alert.quiet)
+    others, was_quiet, before = inhibition.follow(tx, alert), bool(alert.quiet), inhibition.rests(alert)
     if look(tx, alert) and was_quiet:
         settle(tx, alert, newly=True)
+    _freed(tx, alert, before)
     settle_these(tx, others)
 
 
 def ended(tx: Tx, alert: Alert, *, by_hand: bool = False) -> list[str]:
     """It has resolved. While it flaps, it stays in its incident; else the incident resolves with its last one.
 
-    What someone resolves by hand is dealt with: it flaps no more. Gives the alerts that it inhibited, for `settle_these`.
+    What someone resolves by hand is dealt with: it flaps no more. Gives the alerts that were quiet because of it, for
+    `settle_these`.
     """
     if by_hand:
         tx.touch(alert)
@@ -120,19 +136,62 @@ def ended(tx: Tx, alert: Alert, *, by_hand: bool = False) -> list[str]:
         if has(alert, "flapping") is not None:
             take_back(tx, alert, "flapping")
             _forget_in_time(tx, alert)
-    take_back(tx, alert, "transient_wait")
-    take_back(tx, alert, "late")
+    for reason in ("transient_wait", "late", "duplicate", "throttled"):
+        take_back(tx, alert, reason)
     _flaps(tx, alert, begins=False)
-    others = inhibition.follow(tx, alert)
+    others = [*inhibition.follow(tx, alert), *tx.state.inhibitions.held(alert.id)]
     if not alert.counts:
         incidents.left(tx, alert)
     return others
 
 
+def duplicate(tx: Tx, alert: Alert, of: Alert, why: str) -> None:
+    """Someone says that both firing alerts are about the same thing: the other one is enough as long as it fires.
+    Raises `Refusal` alert.duplicate.
+    """
+    if inhibition.rests_on(tx, of.id, alert):
+        same = of is alert
+        detail = "it is the same alert" if same else f"{of.id} is itself quiet because of {alert.id}"
+        raise Refusal("alert.duplicate", detail)
+    by = f" ({why})" if why else ""
+    keep(tx, alert, Quiet("duplicate", of.id, tx.now, None, f"{tx.actor} said so{by}"))
+
+
+def distinct(tx: Tx, alert: Alert) -> None:
+    """The firing alert is no duplicate: whoever it concerns is told of it."""
+    before = inhibition.rests(alert)
+    take_back(tx, alert, "duplicate")
+    settle(tx, alert, newly=True)
+    _freed(tx, alert, before)
+
+
+def room_again(tx: Tx, cell: str) -> None:
+    """There may be room in a throttle: as many as that are heard, in the order in which they fired. Who is quiet for
+    something else besides, or calls nobody, waits no more and takes up no room.
+    """
+    room = throttling.room(tx, cell)
+    for alert in throttling.waiting(tx, cell):
+        if not room:
+            break
+        take_back(tx, alert, "throttled")
+        settle(tx, alert, newly=True)
+        room = throttling.room(tx, cell)
+
+
+def throttled_otherwise(tx: Tx, policy: str) -> None:
+    """The policy throttles otherwise than before, or is gone: it begins anew, with who waits."""
+    for cell in throttling.cells(tx, policy):
+        throttling.drop(tx, cell)
+        for alert in throttling.waiting(tx, cell):
+            take_back(tx, alert, "throttled")
+            settle(tx, alert, newly=True)
+
+
 def time_over(tx: Tx, alert: Alert) -> None:
     """The time of a reason that is kept on the alert is over: who waited for that is told."""
-    names = [one.reason for one in alert.quiet if one.reason in KEPT and one.until is not None and one.until <= tx.now]
-    _become(tx, alert, tuple(one for one in alert.quiet if one.reason not in names))
+    over = [one for one in alert.quiet if one.reason in KEPT and one.until is not None and one.until <= tx.now]
+    names = [one.reason for one in over]
+    _become(tx, alert, tuple(one for one in alert.quiet if one not in over))
     if alert.state == "resolved":
         if "flapping" in names:
             _steady(tx, alert)
@@ -140,8 +199,21 @@ def time_over(tx: Tx, alert: Alert) -> None:
     incident = _known_in(tx, alert)
     reason = "snooze_over" if "snoozed" in names else "steady" if "flapping" in names else None
     audible = settle(tx, alert, newly=True, say=reason is None)
-    if audible and incident is not None and reason is not None and alert.severity != "info":
-        _tell(tx, incident, alert, reason)
+    if not audible or incident is None or reason is None or alert.severity == "info":
+        return
+    if reason == "snooze_over" and _woke_already(tx, incident, [one.until for one in over]):
+        return
+    _tell(tx, incident, alert, reason)
+
+
+def _woke_already(tx: Tx, incident: Incident, ends: list[datetime | None]) -> bool:
+    """Whether the whole incident was snoozed until then, and people have heard that it goes on."""
+    if incident.woke_at in ends:
+        return True
+    if incident.snoozed_until in ends:
+        tx.touch(incident)
+        incident.woke_at, incident.snoozed_until = incident.snoozed_until, None
+    return False
 
 
 def _steady(tx: Tx, alert: Alert) -> None:
@@ -162,7 +234,20 @@ def _forget_in_time(tx: Tx, alert: Alert) -> None:
 
 def _tell(tx: Tx, incident: Incident, alert: Alert, reason: str) -> None:
     tx.touch(incident)
-    notify.incident(tx, incident, alert, reason, _told(tx, alert))
+    escalations.tell(tx, incident, alert, reason, _told(tx, alert))
+    tx.save("incident", incident)
+
+
+def named(tx: Tx, incident: Incident) -> tuple[str, ...]:
+    """Whom the policies that shaped its alerts want told, as they are now."""
+    found = [one for id in sorted(tx.state.members[incident.id]) for one in _told(tx, tx.state.alerts[id])]
+    return tuple(dict.fromkeys(found))
+
+
+def call_again(tx: Tx, incident: Incident) -> None:
+    """A person has reopened the incident: those are called whom it concerns. Which was touched."""
+    escalations.tell(tx, incident, None, "repeat", named(tx, incident))
+    targets.reckon(tx, incident)
     tx.save("incident", incident)
 
 
@@ -185,6 +270,21 @@ def settle(
     returns, and does not count yet in the incident that it was in. Without `say`, the caller tells of an alert that people
     know of.
     """
+    before = inhibition.rests(alert)
+    audible = _settle(tx, alert, tell, newly=newly, counted=counted, say=say)
+    _freed(tx, alert, before)
+    return audible
+
+
+def _freed(tx: Tx, alert: Alert, before: tuple[str, ...]) -> None:
+    """The alert may rest on others than before: then those are looked at again that it did not make quiet for that."""
+    if before and not set(before) <= set(inhibition.rests(alert)):
+        settle_these(tx, inhibition.loud(tx, alert))
+
+
+def _settle(
+    tx: Tx, alert: Alert, tell: tuple[str, ...] | None, *, newly: bool, counted: bool, say: bool
+) -> bool:  # fmt: skip
     newly = newly or bool(alert.quiet)
     if not look(tx, alert):
         return False
@@ -193,7 +293,13 @@ def settle(
     incident = _known_in(tx, alert)
     if incident is not None and counted:
         correlate.weigh(tx, incident, alert, say=say)
+        if newly:
+            correlate.concern(tx, incident, alert, _told(tx, alert) if tell is None else tell)
     elif newly:
+        if (wait := throttling.full(tx, alert)) is not None:
+            keep(tx, alert, wait)
+            return False
+        throttling.take(tx, alert)
         correlate.join(tx, alert, _told(tx, alert) if tell is None else tell)
     return True
 
@@ -207,6 +313,16 @@ def _known_in(tx: Tx, alert: Alert) -> Incident | None:
 def settle_all(tx: Tx, namespace: str) -> None:
     """Rules of what makes quiet have changed: look again at all that fires there."""
     settle_these(tx, [id for id, alert in tx.state.alerts.items() if alert.namespace == namespace])
+
+
+def policies_changed(tx: Tx, policies: set[str]) -> None:
+    """These policies have changed: look again at what one of them suppressed."""
+    reasons = [
+        id
+        for id, alert in tx.state.alerts.items()
+        if any(one.reason == "suppressed" and one.by in policies for one in alert.quiet)
+    ]
+    settle_these(tx, reasons)
 
 
 def settle_for(tx: Tx, filed: Filed, by: str, namespace: str, matchers: tuple[Matcher, ...] | None) -> None:
@@ -232,7 +348,7 @@ def _refile(state: State, _: str) -> None:
 
 def settle_these(tx: Tx, ids: list[str]) -> None:
     """What makes these alerts quiet may be otherwise: look again at those that fire."""
-    for id in sorted(ids):
+    for id in sorted(set(ids)):
         alert = tx.state.alerts.get(id)
         if alert is not None and alert.state == "firing":
             settle(tx, alert)
@@ -241,7 +357,9 @@ def settle_these(tx: Tx, ids: list[str]) -> None:
 def look(tx: Tx, alert: Alert) -> bool:
     """Bring the alert's reasons for quiet up to date. Gives whether it has none."""
     state = tx.state
-    if not (alert.quiet or state.silencing or state.closing or state.inhibitions.by_id):
+    expecting = state.changed.expecting
+    shut = alert.shaped.quiet_by if alert.shaped is not None else None
+    if not (alert.quiet or shut or state.silencing or state.closing or state.inhibitions.by_id or expecting):
         return True
     before = {(reason.reason, reason.by): reason for reason in alert.quiet}
     now: list[Quiet] = []
@@ -255,9 +373,19 @@ def look(tx: Tx, alert: Alert) -> bool:
     for window in maintenance.covering(state.cells["maintenance"], state.closing, alert):
         add("maintenance", window.id, window.until, window.description)
     if (found := inhibition.inhibitor(tx, alert)) is not None:
-        add("inhibited", found.by, None, found.detail)
-    _become(tx, alert, (*now, *(reason for reason in alert.quiet if reason.reason in KEPT)))
+        add(found.reason, found.by, None, found.detail)
+    for record in recent_changes.expected_by(state, alert) if expecting else ():
+        add("expected_by_change", record.id, None, record.title)
+    if shut is not None and (policy := state.policies.by_id.get(shut)) is not None and policy.quietens:
+        add("suppressed", shut, None, policy.spec.description or "")
+    _become(tx, alert, (*now, *(reason for reason in alert.quiet if reason.reason in KEPT and _holds(state, reason))))
     return not alert.quiet
+
+
+def _holds(state: State, kept: Quiet) -> bool:
+    """A duplicate of an alert that has ended speaks for itself; other reasons hold until they are taken back."""
+    other = state.alerts.get(kept.by) if kept.reason == "duplicate" else None
+    return kept.reason != "duplicate" or (other is not None and other.state == "firing")
 
 
 def silenced_by(tx: Tx, alert: Alert) -> list[Silence]:

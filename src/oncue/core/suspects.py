@@ -1,13 +1,14 @@
 """Suspects: which place is behind what fails, as far as the topology and the time tell, with the evidence in sentences.
 
 A failing place is the more suspect the more of the others it explains: they need it, directly or over something. It counts
-that nothing that it needs fails, and that it failed early. A place that nobody reports is suspected if more of what fails
+that nothing that it needs fails, that it failed early, and that it was changed soon before. A place that nobody reports is suspected if more of what fails
 needs it than any failing place explains: a switch without monitoring is found by what hangs on it.
 
 It ranks; it proves nothing. Shares are of at most `PLACES` failing places, those that began first.
 """
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -17,7 +18,7 @@ from oncue.core.topology import Node, Step, Topology
 
 SUSPECTS: Final = 5
 """Suspects that are named at the most."""
-PLACES: Final = 200
+PLACES: Final = 100
 """Failing places that are looked at, those that began first."""
 HOPS: Final = 4
 """How far a fault is followed."""
@@ -28,10 +29,15 @@ EXCERPT: Final = 40
 SERVICES: Final = 20
 """Services that are named at the most as affected."""
 
+SOON: Final = timedelta(hours=1)
+"""How long before the first failure a change counts."""
+
 EXPLAINS: Final = 60
 DEEPEST: Final = 20
 EARLY: Final = 20
 """Points for explaining all the others, for needing nothing that fails, for having begun before all others: 100 in all."""
+CHANGED: Final = 30
+"""And for a change right before; less the longer before it was, and never beyond 100 in all."""
 
 
 class Failing(msgspec.Struct, frozen=True):
@@ -43,10 +49,21 @@ class Failing(msgspec.Struct, frozen=True):
     began_at: datetime
 
 
+class Change(msgspec.Struct, frozen=True):
+    """Something that was changed."""
+
+    id: str
+    title: str
+    resources: tuple[str, ...]
+    services: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime | None
+
+
 class Part(msgspec.Struct, frozen=True):
     """A reason to suspect a place."""
 
-    kind: Literal["explains", "deepest", "early", "silent"]
+    kind: Literal["explains", "deepest", "early", "silent", "changed"]
     points: int
     reason: str
     """The evidence in a sentence."""
@@ -103,17 +120,19 @@ class _Place:
         self.down: dict[str, Step] = {}
 
 
-def find(topology: Topology, namespace: str, failing: list[Failing]) -> Findings:
-    """What is behind the alerts of an incident, and what they reach."""
+def find(topology: Topology, namespace: str, failing: list[Failing], changes: Sequence[Change] = ()) -> Findings:
+    """What is behind the alerts of an incident, and what they reach; `changes` are those that may have to do with it."""
     places = _places(topology, namespace, failing)
     known = {place.node.id: place for place in places if place.node is not None}
     for place in known.values():
         assert place.node is not None
         place.up = {step.node.id: step for step in topology.walk(place.node, up=True, hops=HOPS)}
-        place.down = {step.node.id: step for step in topology.walk(place.node, up=False, hops=HOPS)}
+        down = topology.walk(place.node, up=False, hops=HOPS)
+        place.down = {step.node.id: step for step in down if not _provides(step)}
     suspects = [_suspect(place, places, known) for place in places]
     most = max((len(one.explains) + 1 for one in suspects if one.node is not None), default=0)
     suspects += _silent(known, most)
+    suspects = _with_changes(suspects, _changes(topology, namespace, places, changes), places, known)
     ranked = sorted(suspects, key=_rank)[:SUSPECTS]
     return Findings(
         suspects=tuple(ranked),
@@ -121,6 +140,15 @@ def find(topology: Topology, namespace: str, failing: list[Failing]) -> Findings
         excerpt=_excerpt(ranked, known),
         unknown=tuple(place.name for place in places if place.node is None),
     )
+
+
+def _provides(step: Step | None) -> bool:
+    """Whether the way down leads from a service to what provides it: that a service fails does not make its parts fail."""
+    while step is not None and step.edge is not None:
+        if step.edge.relation == "provides" and step.edge.of == step.node.id:
+            return True
+        step = step.before
+    return False
 
 
 def _rank(suspect: Suspect) -> tuple[int, bool, str, str]:
@@ -209,6 +237,53 @@ def _unseen(steps: list[Step], of: int) -> Suspect:
         began_at=None,
         explains=tuple(sorted(_start(step) for step in steps)),
     )
+
+
+_Made = dict[str, tuple[str, Node | None, Part]]
+
+
+def _changes(topology: Topology, namespace: str, places: list[_Place], changes: Sequence[Change]) -> _Made:
+    """What was changed soon before the first failure, by id of the node or name: its name, node, and the latest change."""
+    if not places or places[0].began_at is None:
+        return {}
+    first, found = places[0].began_at, _Made()
+    for change in sorted(changes, key=lambda one: (one.started_at, one.id)):
+        before = first - change.started_at
+        if before > SOON and change.ended_at is not None and first - change.ended_at > SOON:
+            continue
+        if before < timedelta():
+            continue
+        points = round(CHANGED * max(1 - before / SOON, 0.3))
+        for name, service in (*((one, None) for one in change.resources), *(("", one) for one in change.services)):
+            node = topology.node_for(namespace, name, service)
+            said = f"{change.id} was made there {_span(before.total_seconds())} before: {change.title}."
+            called = node.name if node is not None else name or str(service)
+            found[node.id if node is not None else called] = (called, node, Part("changed", points, said))
+    return found
+
+
+def _with_changes(
+    suspects: list[Suspect], changes: _Made, places: list[_Place], known: dict[str, _Place]
+) -> list[Suspect]:
+    """The suspects, with what was changed there; and what was changed upstream of what fails, though nothing reports it."""
+    if not changes:
+        return suspects
+    left, found = dict(changes), []
+    for one in suspects:
+        _, _, part = left.pop(one.node.id if one.node is not None else one.name, (None, None, None))
+        found.append(one if part is None else _more_suspect(one, part))
+    for id, (name, node, part) in left.items():
+        steps = [place.up[id] for place in known.values() if id in place.up]
+        if steps:
+            unseen = _unseen(steps, len(places))
+            found.append(_more_suspect(msgspec.structs.replace(unseen, node=node, name=name), part))
+    return found
+
+
+def _more_suspect(one: Suspect, part: Part) -> Suspect:
+    points = min(part.points, 100 - one.score)
+    part = msgspec.structs.replace(part, points=points)
+    return msgspec.structs.replace(one, score=one.score + points, parts=(*one.parts, part))
 
 
 def _start(step: Step) -> str:

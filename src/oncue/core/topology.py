@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from oncue.core.manifest import Manifest, ResourceSpec, ServiceSpec
+from oncue.core.prioritise import CRITICALITIES
 
 NODE_KINDS: Final = ("Resource", "Service")
 SHARED_BY: Final = 100
@@ -121,8 +122,10 @@ class Topology:
         """(namespace, a name) -> the nodes that name it in a link, in no order. Half the landscape may name one network."""
         self._begun: dict[tuple[str, str], dict[str, None]] = {}
         """(namespace, the beginning of a name) -> ids of the resources that are called so and more, in no order."""
-        self._beside: dict[tuple[str, str], tuple[tuple[Edge, Node, int], ...]] = {}
+        self._beside: dict[tuple[str, str], tuple[tuple[Edge, Node, str, int], ...]] = {}
         self._around: dict[tuple[str, str, bool], tuple[tuple[Edge, Node], ...]] = {}
+        self._ranks: dict[str, list[int]] = {}
+        """Namespace -> how many nodes there are of each criticality, the least first."""
 
     def __len__(self) -> int:
         return len(self._nodes)
@@ -137,6 +140,7 @@ class Topology:
         node = _node(manifest)
         space = node.namespace
         self._nodes[(space, node.id)] = node
+        self._rank(node, 1)
         for name in node.names:
             known = self._called.get((space, name), ())
             # Who has it for an id, whatever others call themselves; a resource before a service, and its own name before another's alias.
@@ -153,6 +157,7 @@ class Topology:
         node = self._nodes.pop((namespace, f"{kind.lower()}:{name}"), None)
         if node is None:
             return
+        self._rank(node, -1)
         for called in dict.fromkeys(node.names):
             left = tuple(id for id in self._called[(namespace, called)] if id != node.id)
             if left:
@@ -165,6 +170,11 @@ class Topology:
             _without(self._begun, (namespace, beginning), node.id)
         self._around.clear()
         self._beside.clear()
+
+    def _rank(self, node: Node, change: int) -> None:
+        rank = _CRITICAL.get(node.criticality)
+        if rank is not None:
+            self._ranks.setdefault(node.namespace, [0] * len(CRITICALITIES))[rank] += change
 
     def node(self, namespace: str, name: str) -> Node | None:
         """The node that a name means: a resource by its name or alias, else a service. `resource:x` and `service:x` say
@@ -263,35 +273,91 @@ class Topology:
                     yield reached
             front = following
 
+    def needing(self, start: Node, *, up: bool, hops: int) -> Iterator[Step]:
+        """The nodes that `start` needs (`up`), or that need it, nearest first and then by id, all of them. Other than for
+        `walk`, a part needs its whole, and the whole not its parts.
+        """
+        seen = {start.id}
+        front = [Step(start)]
+        for distance in range(1, hops + 1):
+            following: list[Step] = []
+            for step in front:
+                for edge, node in self._neighbours(step.node, up):
+                    if node.id not in seen and _needs(edge, step.node if up else node):
+                        seen.add(node.id)
+                        reached = Step(node, edge, step, distance)
+                        following.append(reached)
+                        yield reached
+            front = following
+
+    def worst(self, start: Node, *, hops: int, least: int) -> Step | None:
+        """Of what needs `start`, the node of the highest criticality, of these the first that `walk` comes to; None if
+        there is none of at least the criticality of this number, as `CRITICALITIES` counts them.
+        """
+        there = self._ranks.get(start.namespace, ())
+        highest = max((rank for rank, count in enumerate(there) if count), default=-1)
+        if highest < least:
+            return None
+        came: dict[str, tuple[Node, Edge | None, str]] = {start.id: (start, None, "")}
+        front, best, most = [start.id], "", least - 1
+        for _ in range(hops):
+            following: list[str] = []
+            for id in front:
+                of, before, _ = came[id]
+                onwards = before is not None and before.relation in _MEMBERSHIP and before.on == id
+                for edge, node in self._neighbours(of, False):
+                    if node.id in came or (onwards and edge.relation in _MEMBERSHIP and edge.on == id):
+                        continue
+                    if len(came) > REACH:
+                        return self._found(came, best)
+                    came[node.id] = (node, edge, id)
+                    following.append(node.id)
+                    rank = _CRITICAL.get(node.criticality, -1)
+                    if rank > most:
+                        best, most = node.id, rank
+                        if rank == highest:
+                            return self._found(came, best)
+            front = following
+        return self._found(came, best)
+
+    def _found(self, came: dict[str, tuple[Node, Edge | None, str]], id: str) -> Step | None:
+        if not id:
+            return None
+        node, edge, before = came[id]
+        if edge is None:
+            return Step(node)
+        last = self._found(came, before)
+        assert last is not None
+        return Step(node, edge, last, last.hops + 1)
+
     def around(self, start: Node, *, hops: int, wanted: Callable[[Node, int, int], bool]) -> Iterator[Step]:
         """Those of the nodes around `start` that are wanted, nearest first; at the same distance what lies straight along the
         needs before what is reached with a turn. `wanted` gets a node, its distance and the ways to it, as a step has them.
         Nothing is reached over a node that too many share.
         """
         came: dict[str, tuple[Node, Edge | None, str, int]] = {start.id: (start, None, "", UP | DOWN)}
-        front = [start.id]
+        front, known = [start.id], self._beside
         for distance in range(1, hops + 1):
             following: list[tuple[int, str]] = []
-            found: list[tuple[int, str]] = []
             for id in front:
                 if len(came) > NEAR:
                     break
-                beside = self._everywhere(came[id][0])
+                of, _, _, before = came[id]
+                beside = known.get((of.namespace, id)) or self._everywhere(of)
                 if len(beside) > SHARED_BY and distance > 1:
                     continue
-                before = came[id][3]
-                for edge, node, ways in beside:
-                    if node.id in came:
+                for edge, node, other, ways in beside:
+                    if other in came:
                         continue
                     way = before & ways
-                    came[node.id] = (node, edge, id, way)
-                    reached = (_ORDER[way], node.id)
-                    following.append(reached)
-                    if wanted(node, distance, way):
-                        found.append(reached)
-            for _, id in sorted(found):
-                yield self._step(came, id)
-            front = [id for _, id in sorted(following)]
+                    came[other] = (node, edge, id, way)
+                    following.append((_ORDER[way], other))
+            following.sort()
+            front = [id for _, id in following]
+            for id in front:
+                node, _, _, way = came[id]
+                if wanted(node, distance, way):
+                    yield self._step(came, id)
 
     def _step(self, came: dict[str, tuple[Node, Edge | None, str, int]], id: str) -> Step:
         node, edge, before, ways = came[id]
@@ -300,17 +366,18 @@ class Topology:
         last = self._step(came, before)
         return Step(node, edge, last, last.hops + 1, ways)
 
-    def _everywhere(self, node: Node) -> tuple[tuple[Edge, Node, int], ...]:
+    def _everywhere(self, node: Node) -> tuple[tuple[Edge, Node, str, int], ...]:
         key = (node.namespace, node.id)
         known = self._beside.get(key)
         if known is None:
-            found = {other.id: (edge, other, UP) for edge, other in self.needs(node)}
+            found = {other.id: (edge, other, other.id, UP) for edge, other in self.needs(node)}
             for edge, other in self.needed_by(node):
-                found[other.id] = (edge, other, (UP if other.id in found else 0) | DOWN)
+                found[other.id] = (edge, other, other.id, (UP if other.id in found else 0) | DOWN)
             known = self._beside[key] = tuple(found[id] for id in sorted(found))
         return known
 
 
+_CRITICAL: Final[dict[str | None, int]] = {level: number for number, level in enumerate(CRITICALITIES)}
 _ORDER: Final = (3, 0, 2, 1)
 """By the ways of a step: up, both, down, neither."""
 
@@ -320,6 +387,11 @@ def _beginnings(node: Node) -> list[str]:
     if node.is_service or any(link.relation in _MEMBERSHIP for link in node.links):
         return []
     return [node.name[: joint.start()] for joint in _JOINTS.finditer(node.name)][::-1]
+
+
+def _needs(edge: Edge, node: Node) -> bool:
+    """Whether it is this node that needs the other one."""
+    return (edge.on if edge.relation == "provides" else edge.of) == node.id
 
 
 def _turns(step: Step, edge: Edge) -> bool:

@@ -113,9 +113,14 @@ def _undo(log: list[tuple[Any, Any, Any]], state: State) -> None:
             where.pop(key, None)
         else:
             where[key] = before
-    for manifest_id, rebuild in afterwards.values():
+    for manifest_id, rebuild in sorted(afterwards.values(), key=_of_all):
         rebuild(state, manifest_id)
     log.clear()
+
+
+def _of_all(one: tuple[str, Any]) -> bool:
+    """Whether it rebuilds from all manifests: after what each of them is for is as it was."""
+    return one[0] == ""
 
 
 _BASE32: Final = "abcdefghijklmnopqrstuvwxyz234567"

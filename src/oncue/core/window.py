@@ -34,6 +34,8 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The event that the alert's text is made of when a timer fires it."""
     origin: str = ""
     event_position: int = 0
+    override: int = 0
+    """Which of the policy's overrides counted for what came last; 0 if none did."""
 
 
 def window_key(policy: str, key: str) -> str:

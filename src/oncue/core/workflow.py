@@ -1,8 +1,8 @@
 """The run state machine: steps in sequence, each a step of state, not of code.
 
 A run pins the content of its workflow at start. What acts outside becomes an effect; what acts inside OnCue
-(`event.emit`, `ticket.create`, `ticket.transition`, `incident.comment`) is done in the same pass. A failed step ends the run unless it says
-`on_failure: continue`.
+(`alert.enrich`, `event.emit`, `ticket.create`, `ticket.transition`, `incident.comment`) is done in the same pass. A failed
+step ends the run unless it says `on_failure: continue`.
 """
 
 import hashlib
@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
-from oncue.core import incidents, outbox, tickets
+from oncue.core import enrichment, incidents, outbox, tickets
 from oncue.core.alert import Alert
+from oncue.core.asking import Asked
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect, EffectClass, EffectResult
 from oncue.core.errors import Refusal
@@ -23,7 +24,7 @@ from oncue.core.run import Run, Step
 from oncue.core.ticket import TRANSITIONS
 from oncue.core.tx import Tx
 
-INTERNAL: Final = ("event.emit", "ticket.create", "ticket.transition", "incident.comment")
+INTERNAL: Final = ("alert.enrich", "event.emit", "ticket.create", "ticket.transition", "incident.comment")
 """Actions that the engine does itself."""
 
 CLASS_OF: Final[dict[str, EffectClass]] = {
@@ -116,12 +117,12 @@ def scope(tx: Tx, run: Run, **more: Any) -> Any:
     event = run.trigger.get("event_view")
     if event is not None:
         variables["event"] = event
-    return activation({**variables, **more})
+    return activation({**variables, **more}, Asked(tx.state, run.namespace))
 
 
 def plain(entity: Any) -> Any:
     """An entity as expressions see it: what it does not have is absent, so that has() can say so."""
-    return {key: value for key, value in msgspec.to_builtins(entity, builtin_types=()).items() if value is not None}
+    return {key: value for key, value in stored(entity).items() if value is not None}
 
 
 def _view(step: Step) -> dict[str, Any]:
@@ -221,6 +222,8 @@ def _inside(tx: Tx, run: Run, index: int, spec: StepSpec, inputs: dict[str, Any]
 def _do_inside(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
     if uses == "event.emit":
         return _emit(tx, run, inputs)
+    if uses == "alert.enrich":
+        return enrichment.by_run(tx, run.id, run.namespace, run.alert, inputs)
     if uses == "ticket.transition":
         return _move_ticket(tx, run, inputs)
     incident = tx.state.incidents.get(str(inputs.get("incident") or run.incident or ""))

@@ -156,7 +156,9 @@ class Story:
         if self._options.smtp is not None:
             self._tell(f"Mail goes to {self._options.to} at {self._options.smtp[0]}:{self._options.smtp[1]}.")
         else:
-            self._tell(f"Mail to {self._options.to} goes into OnCue's own mailbox: {self._link('mailbox')}")
+            self._tell(
+                f"Mail to {self._options.to} goes into OnCue's own mailbox: {self._link('integrations', 'mailbox')}"
+            )
 
     def _documents(self, given: dict[str, str]) -> list[dict[str, Any]]:
         text = (files("oncue.demo") / "threshold.yaml").read_text("utf-8")

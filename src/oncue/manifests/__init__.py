@@ -10,10 +10,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from oncue.core.errors import CODES, Refusal
-from oncue.core.manifest import API_VERSION, KINDS, Metadata, Spec
+from oncue.core.manifest import API_VERSION, KINDS, Metadata
 from oncue.core.references import Reference, references
+from oncue.core.spec import Spec
+from oncue.manifests.contradictions import contradictions
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
-from oncue.manifests.meaning import Finding, findings, name_findings, owner_findings, review_findings
+from oncue.manifests.finding import Finding
+from oncue.manifests.meaning import findings, name_findings, owner_findings, review_findings
 from oncue.manifests.schema import schema
 from oncue.manifests.shape import Misfit, misfits, near
 
@@ -23,6 +26,7 @@ __all__ = [
     "Problem",
     "changes",
     "check",
+    "contradicting",
     "load",
     "located",
     "missing",
@@ -160,6 +164,13 @@ def missing(
     return problems
 
 
+def contradicting(documents: Iterable[Document], namespace: str = "default") -> list[Problem]:
+    """What several of the documents say that does not go together."""
+    documents = list(documents)
+    given = [(one.kind, one.namespace or namespace, one.name, one.spec) for one in documents]
+    return [_problem(finding, documents[index].source) for index, finding in contradictions(given)]
+
+
 def located(problems: Iterable[Problem], documents: Iterable[Document]) -> list[Problem]:
     """The problems that a server found, with the places in the files that the documents were read from."""
     sources = {f"{document.kind} {document.name}": document.source for document in documents}
@@ -255,7 +266,11 @@ def _spec(kind: Any, spec: Any, given: bool, parsed: Parsed) -> Iterator[Finding
     misfitting = misfits(spec, struct, ("spec",), parsed.plain)
     yield from map(_finding, misfitting)
     if not misfitting:
-        accepted = msgspec.convert(spec, struct)
+        try:
+            accepted = msgspec.convert(spec, struct)
+        except msgspec.ValidationError as error:  # what `shape` does not know of
+            yield Finding(("spec",), str(error))
+            return
         for finding in findings(accepted):
             yield msgspec.structs.replace(finding, path=("spec", *finding.path))
         metadata = parsed.value.get("metadata")

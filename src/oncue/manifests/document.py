@@ -82,8 +82,9 @@ def malformed(detail: str, place: Place = NOWHERE, file: str = "") -> Refusal:
     )
 
 
-def parse_yaml(text: str | bytes, file: str = "") -> list[Parsed]:
-    """The documents of a text, empty ones left out. `file` is only for messages.
+def parse_yaml(text: str | bytes, file: str = "", *, merging: bool = False) -> list[Parsed]:
+    """The documents of a text, empty ones left out. `file` is only for messages. With `merging`, merge keys of YAML 1.1 are
+    ordinary keys, `<<`, for whoever knows what to do with them.
 
     Raises `Refusal` manifest.malformed with `line` and `column` in `more`.
     """
@@ -98,7 +99,7 @@ def parse_yaml(text: str | bytes, file: str = "") -> list[Parsed]:
     if len(text) > TEXT_LIMIT:
         raise malformed(f"longer than {TEXT_LIMIT} characters; split it into several files", file=file)
     try:
-        return list(_documents(text, file))
+        return list(_documents(text, file, merging))
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         place = Place(mark.line + 1, mark.column + 1) if mark is not None else NOWHERE
@@ -167,11 +168,11 @@ class _Open(msgspec.Struct):
     key: str | None = None
 
 
-def _documents(text: str, file: str) -> Iterator[Parsed]:
-    builder = _Builder(file)
+def _documents(text: str, file: str, merging: bool) -> Iterator[Parsed]:
+    builder = _Builder(file, merging=merging)
     for event in YAML(typ="safe", pure=True).parse(text):
         if isinstance(event, DocumentStartEvent):
-            builder = _Builder(file, builder.values)
+            builder = _Builder(file, builder.values, merging=merging)
         elif isinstance(event, DocumentEndEvent):
             if builder.parsed.value is not None:
                 yield builder.parsed
@@ -182,10 +183,11 @@ def _documents(text: str, file: str) -> Iterator[Parsed]:
 class _Builder:
     """Makes one document from its events."""
 
-    def __init__(self, file: str, values: int = 0) -> None:
+    def __init__(self, file: str, values: int = 0, *, merging: bool = False) -> None:
         self.parsed = Parsed(None, {}, {}, file)
         self.values = values
         self._file = file
+        self._merging = merging
         self._stack: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._aliases = 0
@@ -224,7 +226,7 @@ class _Builder:
         top = self._stack[-1] if self._stack else None
         if top is not None and isinstance(top.value, dict) and top.key is None:
             # A key. Its text counts, whatever YAML would make of it; only merge keys mean something else.
-            if not quoted and event.value == "<<":
+            if not quoted and event.value == "<<" and not self._merging:
                 raise malformed("merge keys (<<) are not part of YAML 1.2; repeat the values", place, self._file)
             value = event.value
         if event.anchor is not None:

@@ -9,17 +9,25 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from itertools import pairwise
-from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Any, Final
 
 import msgspec
 
-from oncue.core import expression, hours, inhibition, inputs, maintenance
-from oncue.core.condition import Condition
+from oncue.core import change_records, expression, grouping, inputs, lookup, maintenance, objective
+from oncue.core.change_record import ChangeSpec
+from oncue.core.condition import Condition, Match
+from oncue.core.contact import (
+    ChannelSpec,
+    EscalationPolicySpec,
+    PersonSpec,
+    TeamSpec,
+)
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
+from oncue.core.export import ExportSpec
+from oncue.core.lookup import LookupSpec
 from oncue.core.manifest import (
-    ChannelSpec,
+    CorrelationRuleSpec,
     InhibitionSpec,
     MaintenanceWindowSpec,
     MonitorSpec,
@@ -29,16 +37,25 @@ from oncue.core.manifest import (
     SAPSystemSpec,
     ServiceSpec,
     SourceSpec,
-    Spec,
-    TeamSpec,
+    StatusTemplateSpec,
     Threshold,
     WorkflowSpec,
 )
+from oncue.core.prioritise import NAME as PRIORITY_MATRIX
+from oncue.core.prioritise import PriorityMatrixSpec
 from oncue.core.severity import NAMES as SEVERITIES
+from oncue.core.silence import check_matchers
+from oncue.core.spec import Spec
+from oncue.core.subscription import SubscriptionSpec
 from oncue.core.threshold import tied
 from oncue.manifests import conditions
+from oncue.manifests.calling import escalation_findings, person_findings, target_findings
 from oncue.manifests.document import Path_
+from oncue.manifests.engine_actions import ENGINE_INPUTS
+from oncue.manifests.finding import Finding, hours_findings, positive_findings
+from oncue.manifests.overrides import override_findings
 from oncue.manifests.shape import misfits, near
+from oncue.manifests.stages import stage_findings
 from oncue.sdk import registry
 from oncue.sdk.source import Checked
 
@@ -46,68 +63,12 @@ ENGINE_MONITORS: Final = ("heartbeat",)
 """Monitors that the engine does itself."""
 
 
-class EventEmit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Emits an event; what is not given comes from the run."""
-
-    type: str
-    subject: str | None = None
-    severity: Literal["clear", "info", "warning", "minor", "major", "critical"] | None = None
-    resource: str | None = None
-    service: str | None = None
-    check: str | None = None
-    fingerprint: str | None = None
-    title: str | None = None
-    labels: dict[str, str] = {}
-    data: Any = None
-
-
-class IncidentComment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Remarks on an incident: the run's own unless another is named."""
-
-    text: str
-    incident: str | None = None
-
-
-class TicketCreate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Writes a ticket, and links it to the run's incident."""
-
-    type: Literal["incident", "change", "request", "problem"] = "incident"
-    title: str | None = None
-    description: str | None = None
-    incident: str | None = None
-
-
-class TicketTransition(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Moves a ticket on; nothing if it is in the state already. `comment` is remarked on it before."""
-
-    ticket: str
-    state: Literal["new", "in_progress", "resolved", "closed"]
-    comment: str | None = None
-
-
-ENGINE_INPUTS: Final[dict[str, type[msgspec.Struct]]] = {
-    "event.emit": EventEmit,
-    "incident.comment": IncidentComment,
-    "ticket.create": TicketCreate,
-    "ticket.transition": TicketTransition,
-}
-"""What the actions that the engine does itself take."""
-
 PATTERN_LIMIT: Final = 512
 """Characters of a glob that events are compared with."""
 _LEVELS: Final = ("warning", "minor", "major", "critical")
 _STEP_REFERENCE: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
 _INPUT_REFERENCE: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
 _CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """One thing that does not hold together."""
-
-    path: Path_
-    detail: str
-    code: str = "manifest.invalid"
-    level: Literal["error", "warning"] = "error"
 
 
 def findings(spec: Spec) -> Iterator[Finding]:
@@ -118,7 +79,9 @@ def findings(spec: Spec) -> Iterator[Finding]:
 
 
 def name_findings(name: str, spec: Spec) -> Iterator[Finding]:
-    """A SAP system is called as SAP calls it, so that whoever knows its SID finds it."""
+    """A SAP system is called as SAP calls it, so that whoever knows its SID finds it; a namespace has one priority matrix."""
+    if isinstance(spec, PriorityMatrixSpec) and name != PRIORITY_MATRIX:
+        yield Finding(("metadata", "name"), f"{name!r}: a namespace has one matrix; write {PRIORITY_MATRIX}")
     if isinstance(spec, SAPSystemSpec) and name != spec.sid.lower():
         yield Finding(("metadata", "name"), f"{name!r} is not the SID {spec.sid}; write {spec.sid.lower()}")
 
@@ -172,8 +135,7 @@ def _templates(value: Any, path: Path_) -> Iterator[Finding]:
 # Policy
 
 
-def _policy(spec: PolicySpec) -> Iterator[Finding]:
-    match = spec.match
+def _selector(match: Match) -> Iterator[Finding]:
     for index, severity in enumerate(match.severities):
         if severity not in SEVERITIES:
             detail = f"{severity!r} is none of {', '.join(SEVERITIES)}{near(severity, SEVERITIES)}"
@@ -185,6 +147,11 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
                     ("match", name, index), f"it has {len(pattern)} characters; at most {PATTERN_LIMIT} are taken"
                 )
     yield from _compiles(match.where, ("match", "where"), "bool")
+
+
+def _policy(spec: PolicySpec) -> Iterator[Finding]:
+    match = spec.match
+    yield from _selector(match)
     if match == type(match)():
         yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
     yield from _timing(spec)
@@ -192,15 +159,39 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
         yield from _compiles(guard, ("skip_when", index), "bool")
     if spec.alert is not None:
         yield from _templates(spec.alert, ("alert",))
+        if spec.alert.throttle is not None:
+            yield from positive_findings(spec.alert.throttle.within, ("alert", "throttle", "within"))
+    yield from override_findings(spec)
+    yield from stage_findings(spec)
+    yield from _templates(spec.set_, ("set",))
+    for index, override in enumerate(spec.overrides):
+        yield from _templates(override.alert, ("overrides", index, "alert"))
     if spec.notify is not None:
         yield from _notify(spec.notify)
     for index, response in enumerate(spec.respond):
         path: Path_ = ("respond", index)
-        if (response.run is None) == (response.ticket is None):
-            yield Finding(path, "give exactly one of run and ticket")
+        if sum(one is not None for one in (response.run, response.ticket, response.change)) != 1:
+            yield Finding(path, "give exactly one of run, ticket and change")
+        if response.change is not None:
+            yield from _change(response.change, (*path, "change"))
         yield from _templates(response, path)
-    if spec.mode == "active" and spec.alert is None and spec.notify is None and not spec.respond:
+    active = spec.mode == "active" and spec.stage == "respond"
+    if active and spec.alert is None and spec.notify is None and not spec.respond:
         yield Finding((), "it has no alert, notify or respond: it decides, and nothing follows", level="warning")
+
+
+def _change(spec: ChangeSpec, path: Path_) -> Iterator[Finding]:
+    yield from positive_findings(spec.lasts, (*path, "lasts"))
+    if spec.lasts is not None and seconds(spec.lasts) > change_records.LONGEST_S:
+        yield Finding((*path, "lasts"), f"it is more than {change_records.LONGEST_S / 86400:.0f} days")
+    if spec.lasts is not None and spec.state != "started":
+        yield Finding((*path, "lasts"), "only what is started lasts", level="warning")
+    if spec.state == "finished" and spec.key is None:
+        yield Finding(
+            (*path, "state"),
+            "without a key nothing that runs is found: a change of its own is written",
+            level="warning",
+        )
 
 
 def _timing(spec: PolicySpec) -> Iterator[Finding]:
@@ -214,7 +205,7 @@ def _timing(spec: PolicySpec) -> Iterator[Finding]:
         if not any(response.run is not None for response in spec.respond):
             yield Finding(("concurrency",), "it has no run: there is nothing that could be under way", level="warning")
     if spec.only_during is not None:
-        yield from _hours(spec.only_during, ("only_during",))
+        yield from hours_findings(spec.only_during, ("only_during",))
 
 
 def _expressions(condition: Condition) -> Iterator[Finding]:
@@ -239,7 +230,7 @@ def _notify(notify: Notify) -> Iterator[Finding]:
 def _workflow(spec: WorkflowSpec) -> Iterator[Finding]:
     declared = _declared_inputs(spec)
     yield from _inputs(spec.inputs)
-    yield from _positive(spec.timeout, ("timeout",))
+    yield from positive_findings(spec.timeout, ("timeout",))
     earlier: list[str] = []
     for index, step in enumerate(spec.steps):
         path: Path_ = ("steps", index)
@@ -249,7 +240,7 @@ def _workflow(spec: WorkflowSpec) -> Iterator[Finding]:
         yield from _compiles(step.if_, (*path, "if"), "bool")
         yield from _templates(step.with_, (*path, "with"))
         yield from _with(step.uses, registry.ACTIONS, step.with_, (*path, "with"))
-        yield from _positive(step.timeout, (*path, "timeout"))
+        yield from positive_findings(step.timeout, (*path, "timeout"))
         for name, output in step.outputs.items():
             yield from _compiles(output, (*path, "outputs", name))
         for where, text in _texts(step, path):
@@ -304,11 +295,18 @@ def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
 
 def _service(spec: ServiceSpec) -> Iterator[Finding]:
     yield from owner_findings(spec.owner, ("owner",))
+    yield from target_findings(spec.targets)
+    if spec.objective is not None and (wrong := objective.check(spec.objective)) is not None:
+        yield Finding(("objective", "window"), wrong)
+
+
+def _status_template(spec: StatusTemplateSpec) -> Iterator[Finding]:
+    yield from _templates(spec.text, ("text",))
 
 
 def _team(spec: TeamSpec) -> Iterator[Finding]:
-    if not spec.channels:
-        yield Finding((), "it has no channels: nobody can be told", level="warning")
+    if not spec.channels and not spec.members and spec.escalation is None:
+        yield Finding((), "it has no channels, members or escalation policy: nobody can be told", level="warning")
 
 
 def _channel(spec: ChannelSpec) -> Iterator[Finding]:
@@ -323,7 +321,7 @@ def _monitor(spec: MonitorSpec) -> Iterator[Finding]:
     yield from _credentials(spec.with_, ("with",))
     if seconds(spec.every) < 1:
         yield Finding(("every",), "it must be at least 1s")
-    yield from _positive(spec.timeout, ("timeout",))
+    yield from positive_findings(spec.timeout, ("timeout",))
     for index, threshold in enumerate(spec.thresholds):
         yield from _threshold(threshold, ("thresholds", index))
     yield from _ties(spec.thresholds)
@@ -331,7 +329,7 @@ def _monitor(spec: MonitorSpec) -> Iterator[Finding]:
 
 def _threshold(threshold: Threshold, path: Path_) -> Iterator[Finding]:
     if threshold.hours is not None:
-        yield from _hours(threshold.hours, (*path, "hours"))
+        yield from hours_findings(threshold.hours, (*path, "hours"))
     levels = [(name, limit) for name in _LEVELS if (limit := getattr(threshold, name)) is not None]
     if not levels:
         yield Finding(path, f"give a limit for at least one of {', '.join(_LEVELS)}")
@@ -341,23 +339,11 @@ def _threshold(threshold: Threshold, path: Path_) -> Iterator[Finding]:
             yield Finding((*path, worse), f"{worse} ({bad:g}) must be {order} {milder} ({mild:g})")
 
 
-def _hours(text: str, path: Path_) -> Iterator[Finding]:
-    try:
-        zone = hours.parse(text).zone
-    except ValueError as error:
-        yield Finding(path, str(error))
-        return
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        yield Finding(path, f"there is no time zone {zone!r}; write one as Europe/Berlin")
-
-
 def _ties(thresholds: list[Threshold]) -> Iterator[Finding]:
     sound = [
         (index, one)
         for index, one in enumerate(thresholds)
-        if one.hours is None or not any(_hours(one.hours, ("hours",)))
+        if one.hours is None or not any(hours_findings(one.hours, ("hours",)))
     ]
     for later, one in sound:
         for earlier, other in sound:
@@ -392,12 +378,71 @@ def _window(spec: MaintenanceWindowSpec) -> Iterator[Finding]:
         )
 
 
+def _lookup(spec: LookupSpec) -> Iterator[Finding]:
+    try:
+        lookup.check(spec)
+    except Refusal as refusal:
+        yield Finding(("rows",), refusal.detail)
+
+
 def _inhibition(spec: InhibitionSpec) -> Iterator[Finding]:
     for name, side in (("source", spec.source), ("target", spec.target)):
         try:
-            inhibition.check(side)
+            check_matchers(side)
         except Refusal as refusal:
             yield Finding((name,), refusal.detail)
+
+
+def _correlation(spec: CorrelationRuleSpec) -> Iterator[Finding]:
+    try:
+        grouping.check(spec)
+    except Refusal as refusal:
+        yield Finding(("matchers",), refusal.detail)
+    if not spec.by and spec.reach is None:
+        yield Finding((), "give by, reach or both")
+    yield from positive_findings(spec.within, ("within",))
+
+
+_OURS: Final = ("ce-", "webhook-", "oncue-", "content-", "transfer-")
+"""Beginnings of headers that a delivery sets itself."""
+
+
+def _subscription(spec: SubscriptionSpec) -> Iterator[Finding]:
+    yield from _selector(spec.match)
+    if spec.events == "facts":
+        for index, pattern in enumerate(spec.match.types):
+            if not pattern.startswith(("oncue.", "*", "?")):
+                detail = f"{pattern!r} is no fact of OnCue's; write `events: inputs` for what comes from outside"
+                yield Finding(("match", "types", index), detail, level="warning")
+    webhook = spec.webhook
+    if webhook is None:
+        if spec.paused:
+            yield Finding(("paused",), "only what is sent to a webhook can be paused; a stream is read by its consumer")
+        return
+    yield from positive_findings(webhook.timeout, ("webhook", "timeout"))
+    for name, value in webhook.headers.items():
+        path: Path_ = ("webhook", "headers", name)
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", name):
+            yield Finding(path, f"{name!r} is no name of a header")
+        elif name.lower().startswith(_OURS) or name.lower() in ("host", "connection"):
+            yield Finding(path, "the delivery sets this header itself")
+        elif not all(" " <= character <= "~" for character in value):
+            yield Finding(path, "its value must be printable ASCII")
+        elif name.lower() == "authorization" and not value.startswith("secret://"):
+            detail = "this looks like a credential in clear text; write secret://NAME after `oncue secret set NAME`"
+            yield Finding(path, detail, level="warning")
+    if not webhook.secrets:
+        yield Finding(("webhook",), "without `secrets` the consumer cannot know who sends", level="warning")
+
+
+def _export(spec: ExportSpec) -> Iterator[Finding]:
+    yield from _selector(spec.match)
+    for index, pattern in enumerate(spec.match.types):
+        if pattern.startswith("oncue."):
+            detail = f"{pattern!r} is a fact of OnCue's; only events from outside can be shared"
+            yield Finding(("match", "types", index), detail)
+    if spec.match == type(spec.match)():
+        yield Finding(("match",), "it is empty: every event of the namespace is shared", level="warning")
 
 
 def _outbound(spec: OutboundAllowSpec) -> Iterator[Finding]:
@@ -467,11 +512,6 @@ def _templated(value: Any, path: Path_) -> bool:
     return isinstance(value, str) and "${" in value
 
 
-def _positive(duration: str | None, path: Path_) -> Iterator[Finding]:
-    if duration is not None and seconds(duration) <= 0:
-        yield Finding(path, "it must be more than 0")
-
-
 def _credentials(given: Any, path: Path_) -> Iterator[Finding]:
     """A credential in a manifest can be read by everyone who may read manifests."""
     if isinstance(given, dict):
@@ -488,11 +528,18 @@ _CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
     WorkflowSpec: _workflow,
     ServiceSpec: _service,
     TeamSpec: _team,
+    StatusTemplateSpec: _status_template,
     ChannelSpec: _channel,
+    PersonSpec: person_findings,
+    EscalationPolicySpec: escalation_findings,
     MonitorSpec: _monitor,
     SourceSpec: _source,
     OutboundAllowSpec: _outbound,
     MaintenanceWindowSpec: _window,
     InhibitionSpec: _inhibition,
+    LookupSpec: _lookup,
+    CorrelationRuleSpec: _correlation,
+    SubscriptionSpec: _subscription,
+    ExportSpec: _export,
     SAPSystemSpec: _sap_system,
 }

@@ -59,11 +59,13 @@ def _describe(component: dict[str, Any], struct: type[msgspec.Struct]) -> None:
 
 def _structs() -> dict[str, type[msgspec.Struct]]:
     """Every struct of the manifests' schemas, by name."""
-    from oncue.core import condition, manifest
+    from oncue.core import condition, contact, export, manifest, override, shaped, subscription
 
+    modules = (condition, override, shaped, contact, export, subscription, manifest)
     return {
         name: thing
-        for name, thing in (vars(condition) | vars(manifest)).items()
+        for module in modules
+        for name, thing in vars(module).items()
         if isinstance(thing, type) and issubclass(thing, msgspec.Struct)
     }
 

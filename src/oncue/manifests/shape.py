@@ -62,7 +62,7 @@ def _check(value: Any, kind: inspect.Type, path: Path_, plain: dict[Path_, str])
             yield from _struct(value, kind, path, plain)
         case inspect.DictType():
             yield from _dict(value, kind, path, plain)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             yield from _list(value, kind, path, plain)
         case inspect.LiteralType():
             if value not in kind.values:
@@ -114,13 +114,16 @@ def _dict(value: Any, kind: inspect.DictType, path: Path_, plain: dict[Path_, st
     labels = not isinstance(kind.value_type, inspect.AnyType)
     for key, inner in value.items():
         inside = (*path, key)
+        yield from _check(key, kind.key_type, inside, {})
         yield from _check(inner, kind.value_type, inside, plain)
         for at in (inside, *((*inside, index) for index in range(len(inner) if isinstance(inner, list) else 0))):
             if labels and plain.get(at, "").lower() in _YAML_11_BOOLEANS:
                 yield Misfit(at, f'{plain[at]} is a truth value to other YAML tools; write "{plain[at]}"')
 
 
-def _list(value: Any, kind: inspect.ListType, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:
+def _list(
+    value: Any, kind: inspect.ListType | inspect.VarTupleType, path: Path_, plain: dict[Path_, str]
+) -> Iterator[Misfit]:
     if not isinstance(value, list):
         yield Misfit(path, f"must be a list, not {_said(value)}")
         return

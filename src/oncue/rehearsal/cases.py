@@ -9,7 +9,9 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from oncue.core.duration import Duration, length_s
-from oncue.core.manifest import API_VERSION, Metadata, Name
+from oncue.core.manifest import API_VERSION, Metadata
+from oncue.core.prioritise import Priority
+from oncue.core.spec import Name
 from oncue.manifests import Parsed, Problem
 from oncue.manifests.document import Path_
 from oncue.manifests.shape import Misfit, misfits
@@ -74,6 +76,20 @@ class Which(Part, kw_only=True, frozen=True):
     title: str | None = None
 
 
+class WhichIncident(Part, kw_only=True, frozen=True):
+    """Those open incidents of which all that is given holds; with nothing, all of them."""
+
+    service: str | None = None
+    title: str | None = None
+    priority: Priority | None = None
+
+
+Reason = Literal[
+    "first", "repeat", "again", "new_alerts", "escalated", "not_acknowledged", "unreachable", "acknowledgement_lapsed",
+    "target_missed", "called", "audible", "steady", "snooze_over", "update_due", "resolved", "bundle", "message",
+]  # fmt: skip
+
+
 class Silence(Part, kw_only=True, frozen=True, rename={"for_": "for"}):
     """Someone silences what has these labels or fields."""
 
@@ -86,6 +102,7 @@ class Silence(Part, kw_only=True, frozen=True, rename={"for_": "for"}):
 class ExpectedAlert(Part, kw_only=True, frozen=True):
     """An alert; only what is given is compared."""
 
+    namespace: str | None = None
     title: str | None = None
     severity: Severity | None = None
     state: State | None = None
@@ -107,10 +124,7 @@ class ExpectedNotification(Part, kw_only=True, frozen=True):
 
     to: str | None = None
     """The channel's name."""
-    reason: (
-        Literal["first", "repeat", "again", "new_alerts", "escalated", "steady", "snooze_over", "resolved", "message"]
-        | None
-    ) = None
+    reason: Reason | None = None
     title: str | None = None
     at: Duration | None = None
 
@@ -118,6 +132,7 @@ class ExpectedNotification(Part, kw_only=True, frozen=True):
 class ExpectedIncident(Part, kw_only=True, frozen=True):
     """An incident; only what is given is compared."""
 
+    namespace: str | None = None
     title: str | None = None
     service: str | None = None
     resource: str | None = None
@@ -152,6 +167,21 @@ class ExpectedTicket(Part, kw_only=True, frozen=True):
     at: Duration | None = None
 
 
+class ExpectedChangeRecord(Part, kw_only=True, frozen=True):
+    """A change on record; only what is given is compared."""
+
+    title: str | None = None
+    kind: str | None = None
+    by: str | None = None
+    state: Literal["running", "succeeded", "failed", "cancelled", "lapsed"] | None = None
+    resources: list[str] | None = None
+    """All of them."""
+    services: list[str] | None = None
+    """All of them."""
+    at: Duration | None = None
+    """When it began."""
+
+
 class ExpectedDecision(Part, kw_only=True, frozen=True):
     """That a policy fired, or did not and why; only what is given is compared."""
 
@@ -178,12 +208,15 @@ class Expected(Part, kw_only=True, frozen=True):
     """Each ticket."""
     incidents: list[ExpectedIncident] | Any_ = "any"
     """Each incident; not looked at unless it is given."""
+    change_records: list[ExpectedChangeRecord] | Any_ = "any"
+    """Each change on record; not looked at unless it is given."""
     decisions: list[ExpectedDecision] = []
     """Those there are at least."""
 
 
 class Given(Part, kw_only=True, frozen=True):
-    """One thing that happens. Give one of `event`, `sample`, `heartbeat`, `acknowledge`, `resolve`, `silence`, `expect`."""
+    """One thing that happens. Give one of `event`, `sample`, `heartbeat`, `acknowledge`, `take`, `unreachable`,
+    `resolve`, `silence`, `expect`."""
 
     at: Duration | None = None
     """Since the start; the time of what stands before it if not given. It may not lie before that."""
@@ -197,6 +230,10 @@ class Given(Part, kw_only=True, frozen=True):
     """The heartbeat monitor of this name hears a beat. It is missed only if it has been heard before."""
     acknowledge: Which | None = None
     """Someone acknowledges these alerts."""
+    take: WhichIncident | None = None
+    """Someone acknowledges these incidents: nobody else is called."""
+    unreachable: str | None = None
+    """From now on this channel cannot be reached."""
     resolve: Which | None = None
     """Someone resolves these alerts by hand."""
     silence: Silence | None = None
@@ -235,7 +272,7 @@ class Story(Part, kw_only=True, frozen=True):
     """The stories. Each has an engine of its own; none knows of the others."""
 
 
-_ONE: Final = ("event", "sample", "heartbeat", "acknowledge", "resolve", "silence", "expect")
+_ONE: Final = ("event", "sample", "heartbeat", "acknowledge", "take", "unreachable", "resolve", "silence", "expect")
 
 
 def check(parsed: Parsed) -> tuple[Story | None, str, list[Problem]]:

@@ -16,6 +16,7 @@ KINDS: Final = {
     "incidents": ("incident", "opened_at", ("priority", "title", "state")),
     "runs": ("run", "started_at", ("workflow", "state")),
     "tickets": ("ticket", "opened_at", ("type", "title", "state")),
+    "change_records": ("change_record", "started_at", ("title", "kind", "state")),
     "decisions": ("decision", "at", ("policy", "outcome", "reason")),
 }
 """Member of `Expected` to (what the world calls it, when it came, what tells it apart)."""
@@ -52,6 +53,8 @@ def _plain(world: World, kind: str, one: dict[str, Any], came: str) -> dict[str,
         found["resolved_at"] = _since(world, one.get("resolved_at"))
     elif kind == "run":
         found["steps"] = {step["address"]: step["state"] for step in one["steps"]}
+    elif kind == "change_record":
+        found |= {"resources": list(one["resources"]), "services": list(one["services"])}
     elif kind == "decision":
         found["policy"] = one["policy"].partition("/")[2]
     return found

@@ -108,6 +108,10 @@ def _one(world: World, given: Given) -> Iterator[str]:
         world.heartbeat(given.heartbeat)
     elif given.acknowledge is not None:
         world.acknowledge(given.acknowledge)
+    elif given.take is not None:
+        world.take(given.take)
+    elif given.unreachable is not None:
+        world.unreachable(given.unreachable)
     elif given.resolve is not None:
         world.resolve(given.resolve)
     elif given.silence is not None:

@@ -17,12 +17,13 @@ from oncue.core.errors import Refusal
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch
 from oncue.plugins.sources.cloudevents import vet
-from oncue.rehearsal.cases import Outcome, Sample, Silence, Which
+from oncue.rehearsal.cases import Outcome, Sample, Silence, Which, WhichIncident
 
 RESULTS_LIMIT: Final = 5_000
 """Results of actions at one instant: workflows that start each other would never end."""
 NOTHING: Final = Outcome()
-_LIVE: Final = {"alert": "alerts", "incident": "incidents", "run": "runs", "ticket": "tickets"}
+_LIVE: Final = {"alert": "alerts", "incident": "incidents", "run": "runs", "ticket": "tickets",
+                "change_record": "change_records"}  # fmt: skip
 """Kind to where the engine's state has those that live: what changes without a fact is there."""
 
 
@@ -44,6 +45,7 @@ class World:
         self._due: list[tuple[datetime, str, int]] = []
         """Attempts of effects that were asked for: (when, effect, attempt)."""
         self._asked: set[tuple[str, int]] = set()
+        self._dead: set[str] = set()
         self._numbers = itertools.count(1)
         self._results = (start, 0)
         """How many actions came to something at the newest instant at which any did."""
@@ -73,6 +75,10 @@ class World:
         vet(body)
         self._take(body, "test", None)
 
+    def arrives(self, body: bytes, origin: str) -> None:
+        """An event as it was stored, or would be. Raises `Refusal` as the engine would."""
+        self._take(body, origin, None)
+
     def sample(self, sample: Sample) -> None:
         """A monitor's reading."""
         reading = {"metric": sample.metric, "value": sample.value, "unit": sample.unit, "labels": sample.labels}
@@ -95,6 +101,25 @@ class World:
         """Someone has seen these alerts. Raises `Refusal` alert.not_found if there are none."""
         for id in self._alerts(which):
             self._command("oncue.command.alert.acknowledge", {"alert": id})
+
+    def take(self, which: WhichIncident) -> None:
+        """Someone acknowledges these incidents. Raises `Refusal` incident.not_found if there are none."""
+        wanted = {name: value for name, value in msgspec.structs.asdict(which).items() if value is not None}
+        found = [
+            id
+            for id, incident in sorted(self.state.incidents.items())
+            if incident.state == "open" and all(getattr(incident, name) == value for name, value in wanted.items())
+        ]
+        if not found:
+            raise Refusal("incident.not_found", f"no incident is open with {wanted}")
+        for id in found:
+            self._command("oncue.command.incident.acknowledge", {"incident": id})
+
+    def unreachable(self, channel: str) -> None:
+        """From now on this channel cannot be reached. Raises `Refusal` manifest.not_found."""
+        if f"Channel/{self._namespace}/{channel}" not in self.state.manifests:
+            raise Refusal("manifest.not_found", f"There is no channel {channel}")
+        self._dead.add(f"{self._namespace}/{channel}")
 
     def resolve(self, which: Which) -> None:
         """Someone says that these alerts are over. Raises `Refusal` alert.not_found if there are none."""
@@ -143,7 +168,7 @@ class World:
         for fact in derived:
             if fact.kind == "decision":
                 self.seen["decision"][fact.event_id] = {**_data(fact.body), "at": self.now}
-            elif fact.kind in ("alert", "incident", "run", "ticket"):
+            elif fact.kind in ("alert", "incident", "run", "ticket", "change_record"):
                 self.seen[fact.kind][fact.id] = _data(fact.body)
             elif fact.kind == "effect":
                 self._asked_for(self.state.effects.get(fact.id))
@@ -173,19 +198,25 @@ class World:
         outcome = NOTHING
         if effect.kind == "notify":
             payload = effect.payload
-            self.seen["notification"].setdefault(
-                id,
-                {
-                    "to": payload["channel"].partition("/")[2], "reason": payload["reason"],
-                    "title": payload["message"].get("title"), "at": self.now,
-                },
-            )  # fmt: skip
+            if payload["channel"] in self._dead:
+                outcome = Outcome(error="channel.unreachable", transient=True)
+            else:
+                self._hear(id, payload)
         else:
             outcome = self._outcome(effect)
         result: dict[str, Any] = {"effect": id, "attempt": attempt, "outcome": "succeeded", "result": outcome.result}
         if outcome.error is not None:
             result |= {"outcome": "failed", "error_code": outcome.error, "transient": outcome.transient}
         self._feed("oncue.effect.result", result, source="/oncue/worker", origin="worker")
+
+    def _hear(self, id: str, payload: dict[str, Any]) -> None:
+        self.seen["notification"].setdefault(
+            id,
+            {
+                "to": payload["channel"].partition("/")[2], "reason": payload["reason"],
+                "title": payload["message"].get("title"), "at": self.now,
+            },
+        )  # fmt: skip
 
     def _outcome(self, effect: Effect) -> Outcome:
         run = self.state.runs.get(effect.run or "")

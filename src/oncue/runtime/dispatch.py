@@ -1,7 +1,8 @@
 """Hands effects to workers: leases, their expiry, and what a lost worker leaves behind.
 
-Lives in the event loop of the engine's process. It decides nothing about an effect but who tries it now: a lease that runs
-out, or whose worker is gone, passes to the next worker under a new token, unless the work may not be done twice and
+Lives in the event loop of the engine's process. It decides nothing about an effect but who tries it now. What hangs must
+not keep others waiting: no more than a share of a worker's slots goes to actions, to one way of notifying, or to one
+channel, so that people are told while workflows wait for an hour or the mail relay for a minute. A lease that runs out, or whose worker is gone, passes to the next worker under a new token, unless the work may not be done twice and
 had begun; then the engine is told that its outcome is unknown.
 """
 
@@ -9,6 +10,7 @@ import asyncio
 import heapq
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -19,6 +21,11 @@ from oncue.runtime import frames
 from oncue.runtime.clock import Clock, microseconds
 
 GRACE_S: Final = 30.0
+SHARES: Final = {"action": 2, "notifier": 4, "channel": 16}
+"""What part of a worker's slots may be taken by all actions, by all that one notifier sends, and by one channel: a half, a
+quarter, a sixteenth; one slot at the least."""
+ACTIONS: Final = ("action", "")
+"""The lane of all actions."""
 
 _decode: Final = msgspec.json.Decoder(Effect).decode
 
@@ -48,6 +55,13 @@ class Lease(msgspec.Struct):
     """Monotonic seconds."""
 
 
+def _uses(effect: Effect) -> tuple[tuple[str, str], ...]:
+    """What an effect takes a share of: rows of `SHARES`, and of which; the last one names its lane."""
+    if effect.kind == "action":
+        return (ACTIONS,)
+    return (("notifier", effect.uses), ("channel", str(effect.payload.get("channel"))))
+
+
 class Worker:
     """A connected worker: how many more effects it takes, and how to reach it."""
 
@@ -72,7 +86,8 @@ class Dispatcher:
         self._monotonic = monotonic
         self._token = token
         self._bodies: dict[str, tuple[Effect, bytes]] = {}
-        self._due: list[tuple[int, str, int]] = []
+        self._due: dict[tuple[str, str], list[tuple[int, str, int]]] = {}
+        """What waits, by lane: all actions, or a channel's notifications."""
         self._leases: dict[str, Lease] = {}
         self._by_effect: dict[str, Lease] = {}
         self._workers: dict[int, Worker] = {}
@@ -87,14 +102,22 @@ class Dispatcher:
 
     @property
     def overdue_s(self) -> float:
-        """For how many seconds the effect that has waited the longest could have been taken, and was not."""
-        while self._due:
-            due, id, attempt = self._due[0]
-            known = self._bodies.get(id)
-            if known is not None and known[0].attempt == attempt and id not in self._by_effect:
-                return max(0.0, (self._clock.now() - due) / 1e6)
-            heapq.heappop(self._due)
-        return 0.0
+        """For how many seconds the effect that has waited the longest could have been taken, and was not. What waits
+        because its own channel or notifier has enough in hand is not meant.
+        """
+        oldest, taken = 0.0, self._taken()
+        free = [number for number, worker in self._workers.items() if worker.slots > 0]
+        for lane, row in self._due.items():
+            while row:
+                due, id, attempt = row[0]
+                if self._waits(id, attempt):
+                    uses = _uses(self._bodies[id][0])
+                    if lane != ACTIONS and free and not any(self._room(n, taken, uses) for n in free):
+                        break
+                    oldest = max(oldest, (self._clock.now() - due) / 1e6)
+                    break
+                heapq.heappop(row)
+        return oldest
 
     @property
     def workers(self) -> list[str]:
@@ -128,7 +151,7 @@ class Dispatcher:
                 self._by_effect.pop(id)
                 del self._leases[lease.token]
             if known is None or known[0].attempt != effect.attempt:
-                heapq.heappush(self._due, (microseconds(effect.not_before_at), id, effect.attempt))
+                self._queue(effect, microseconds(effect.not_before_at))
         self._go()
 
     def offer(self, connection: int, name: str, slots: int, send: Callable[[frames.Frame], None]) -> None:
@@ -154,7 +177,15 @@ class Dispatcher:
         if effect.effect_class == "at-most-once" and effect.started_token is not None:
             self._lost(effect)
         else:
-            heapq.heappush(self._due, (self._clock.now(), lease.effect, effect.attempt))
+            self._queue(effect, self._clock.now())
+
+    def _queue(self, effect: Effect, due: int) -> None:
+        heapq.heappush(self._due.setdefault(_uses(effect)[-1], []), (due, effect.id, effect.attempt))
+
+    def _waits(self, id: str, attempt: int) -> bool:
+        """Whether this attempt is still wanted, and in nobody's hands."""
+        known = self._bodies.get(id)
+        return known is not None and known[0].attempt == attempt and id not in self._by_effect
 
     def _go(self) -> None:
         """Hand out what is due, and look again when the next is."""
@@ -164,31 +195,59 @@ class Dispatcher:
             lease.worker.send(frames.Cancel([lease.token]))
             self._end(lease)
         batches: dict[int, list[tuple[str, bytes, bool]]] = {}
-        while self._due and self._due[0][0] <= now:
-            number = next((n for n, worker in self._workers.items() if worker.slots > 0), None)
-            if number is None:
-                break
-            _, id, attempt = heapq.heappop(self._due)
-            known = self._bodies.get(id)
-            if known is None or known[0].attempt != attempt or id in self._by_effect:
-                continue
-            worker = self._workers[number]
-            lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
-            self._leases[lease.token] = self._by_effect[id] = lease
-            worker.slots -= 1
-            batches.setdefault(number, []).append((lease.token, known[1], id in self._handed))
-            self._handed.add(id)
+        taken = self._taken()
+        heads = [(row[0][0], lane) for lane, row in self._due.items() if row and row[0][0] <= now]
+        heapq.heapify(heads)
+        while heads and any(worker.slots > 0 for worker in self._workers.values()):
+            _, lane = heapq.heappop(heads)
+            row = self._due[lane]
+            _, id, attempt = row[0]
+            if self._waits(id, attempt):
+                known = self._bodies[id]
+                uses = _uses(known[0])
+                number = next((n for n in self._workers if self._room(n, taken, uses)), None)
+                if number is None:
+                    continue  # its lane waits until something ends
+                worker = self._workers[number]
+                lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
+                self._leases[lease.token] = self._by_effect[id] = lease
+                worker.slots -= 1
+                taken[number].update(uses)
+                batches.setdefault(number, []).append((lease.token, known[1], id in self._handed))
+                self._handed.add(id)
+            heapq.heappop(row)
+            if row and row[0][0] <= now:
+                heapq.heappush(heads, (row[0][0], lane))
+        self._due = {lane: row for lane, row in self._due.items() if row}
         for number, items in batches.items():
             self._workers[number].send(frames.Leased(items))
         self._schedule(now, monotonic)
+
+    def _taken(self) -> dict[int, Counter[tuple[str, str]]]:
+        """What is in each worker's hands, by what it takes a share of."""
+        taken: dict[int, Counter[tuple[str, str]]] = {number: Counter() for number in self._workers}
+        numbers = {id(worker): number for number, worker in self._workers.items()}
+        for lease in self._leases.values():
+            known = self._bodies.get(lease.effect)
+            number = numbers.get(id(lease.worker))
+            if known is not None and number is not None:
+                taken[number].update(_uses(known[0]))
+        return taken
+
+    def _room(self, number: int, taken: dict[int, Counter[tuple[str, str]]], uses: tuple[tuple[str, str], ...]) -> bool:
+        """Whether the worker has a slot for what takes these shares."""
+        free, in_hand = self._workers[number].slots, taken[number]
+        total = free + sum(count for (share, _), count in in_hand.items() if share != "channel")
+        return free > 0 and all(in_hand[one] < max(1, total // SHARES[one[0]]) for one in uses)
 
     def _schedule(self, now: int, monotonic: float) -> None:
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
         waits: list[float] = []
-        if self._due and any(worker.slots > 0 for worker in self._workers.values()):
-            waits.append(max(0.0, (self._due[0][0] - now) / 1e6))
+        if any(worker.slots > 0 for worker in self._workers.values()):
+            # What is due and has no room waits for something to end, which is told.
+            waits += [(row[0][0] - now) / 1e6 for row in self._due.values() if row[0][0] > now]
         if self._leases:
             waits.append(max(0.0, min(lease.expires for lease in self._leases.values()) - monotonic))
         if waits:

@@ -14,6 +14,7 @@ from oncue.access.secrets import SCHEME, SecretStore
 from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
+from oncue.core.subscription import Progress
 from oncue.runtime import reception
 from oncue.runtime.certificates import days_left
 from oncue.runtime.client import EngineClient
@@ -56,6 +57,7 @@ class Inspection:
             stored = await self._database.run(
                 partial(condition, now_us=now_us, recent_us=int(recent_s * 1e6), types=COUNTED)
             )
+            consumers = await self._database.run(partial(queries.cells, kind="subscription"))
             missing, certificates = await asyncio.to_thread(self._look_at_secrets, now)
             disk = await asyncio.to_thread(os.statvfs, self._config.data)
             size = (self._config.data / FILE_NAME).stat().st_size
@@ -79,6 +81,7 @@ class Inspection:
             dead_letters_new=stored.dead_letters_new,
             dead_letters_waiting=stored.dead_letters_waiting,
             effects_overdue_s=engine["effects_overdue_seconds"],
+            escalations_overdue_s=max(0.0, (now - due).total_seconds()) if (due := stored.escalation_due_at) else 0.0,
             effects_unknown=stored.facts.get("oncue.effect.unknown", 0),
             effects_failed=stored.facts.get("oncue.effect.failed", 0),
             policies_failed=stored.facts.get("oncue.policy.failed", 0),
@@ -95,6 +98,11 @@ class Inspection:
             monitors_failing=stored.monitors_failing,
             monitors_failing_count=stored.monitors_failing_count,
             sources_failing=unwell,
+            subscriptions_failing=[
+                id
+                for id, cell in sorted(consumers.items())
+                if (one := msgspec.msgpack.decode(cell, type=Progress)).state != "active" and not one.paused
+            ],
             secrets_missing=missing,
             certificates=certificates,
             snapshot_age_s=max(0, now_us - stored.snapshot_at) / 1e6,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from oncue import __version__
 from oncue.core.state import State
 from oncue.runtime import snapshot as snapshots
 from oncue.runtime.parent import environment_of_child
-from oncue.store import compaction, schema
+from oncue.store import compaction, schema, standing
 from oncue.store.database import is_postgresql
 from oncue.store.writer import Unavailable, Writer
 
@@ -35,6 +35,8 @@ log = structlog.get_logger()
 
 DAY_US: Final = 86_400_000_000
 CHECKPOINT_S: Final = 60.0
+DRAW_S: Final = 60.0
+"""How long the last few facts may stay undrawn."""
 SNAPSHOTS_KEPT: Final = 8
 
 
@@ -72,6 +74,7 @@ class Maintenance:
         self._checkpoint_at = 0.0
         self._checkpointed = writer.batch
         self._slow_at = time.monotonic() + 30.0
+        self._draw_at = 0.0
         self._compacted = 0
         """Position up to which there is nothing left to merge."""
 
@@ -97,7 +100,21 @@ class Maintenance:
             self._slow_at = now + 600.0
             self.snapshot_if_due()
             self.retain()
-        return self.compact()
+        return self.draw() or self.compact()
+
+    def draw(self) -> bool:
+        """Draw what held of services from the facts that are not drawn yet. Whether there may be more."""
+        now = time.monotonic()
+        if now < self._draw_at:
+            return False
+        with self._reading.connect() as connection:
+            known = standing.reach(connection)
+            found = standing.drawn(connection, known)
+        self._draw_at = now if found.more else now + DRAW_S
+        if found.upto == known.position:
+            return False
+        progress = (standing.NAME, found.upto, known.first_position, known.first_at)
+        return self._write((standing.INSERT, found.rows), (standing.MOVE_ON, [progress])) and found.more
 
     def checkpoint(self) -> None:
         """Sign the head of the chain."""
@@ -198,6 +215,19 @@ class Maintenance:
                 self.begin()
         for step_s, age_us in self._sample_us.items():
             self._run("DELETE FROM sample WHERE step_s = ? AND at < ?", [(step_s, now - age_us)])
+        self._forget_standing(now - self._sample_us[3600])
+
+    def _forget_standing(self, before: int) -> None:
+        """What held of services is of use as long as their readings are; a day more or less does not matter."""
+        with self._reading.connect() as connection:
+            known = standing.reach(connection)
+            if before - known.first_at < DAY_US:
+                return
+            first = connection.execute(
+                select(func.min(schema.standing.c.position)).where(schema.standing.c.at >= before)
+            ).scalar()
+        progress = (standing.NAME, known.position, first or known.position + 1, before)
+        self._write((standing.TRIM, [(before,)]), (standing.MOVE_ON, [progress]))
 
     def _beyond_size(self, connection: Any) -> int | None:
         segment = schema.segment.c
@@ -224,7 +254,7 @@ class Maintenance:
     def _run(self, sql: str, rows: list[tuple[Any, ...]]) -> bool:
         return self._write((sql, rows))
 
-    def _write(self, *statements: tuple[str, list[tuple[Any, ...]]]) -> bool:
+    def _write(self, *statements: tuple[str, Sequence[tuple[Any, ...]]]) -> bool:
         """Whether it could be written; if not, the next round tries again. Raises `SyncFailed`."""
         mark = "?" if self._writer.driver.dialect.name == "sqlite" else "%s"
         try:

@@ -18,6 +18,7 @@ from oncue.core.command import Reply
 from oncue.core.engine import Engine, Poison
 from oncue.core.normalise import UNREADABLE, Sample
 from oncue.core.state import State
+from oncue.core.subscriptions import PROGRESSED, STEERING
 from oncue.core.tx import Batch, Derived
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock, instant, microseconds
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 _pack_cell: Final = msgspec.msgpack.Encoder().encode
 
 
-_QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartbeat.received"})
+_QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartbeat.received", PROGRESSED})
 """Inputs of our own that are looked up only if they caused something."""
 
 
@@ -246,7 +247,7 @@ class Making:
         if event.type == "oncue.sample":
             sample = msgspec.json.decode(event.data, type=Sample)
             self._rows.samples.extend(sample_rows(sample, where, now))
-        elif event.type == "oncue.config.applied":
+        elif event.type == "oncue.config.applied" or event.type in STEERING:
             self._config = True
         return reply, None
 

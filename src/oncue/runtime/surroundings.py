@@ -7,11 +7,13 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.access.action_links import Claim, link_key, sign
 from oncue.access.secrets import SecretStore
 from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, OutboundAllowSpec
-from oncue.sdk import ActionError, Allow, Context, Guard, Itself, Log, Mailer, ShellRules
+from oncue.runtime.objectives import Objectives
+from oncue.sdk import ActionError, Allow, Budget, Context, Guard, Itself, Log, Mailer, ShellRules
 from oncue.store import queries
 from oncue.store.queries import Queries
 
@@ -26,18 +28,26 @@ class Surroundings:
 
     def __init__(self, config: Config, database: Queries, log: Log) -> None:
         self._log = log
-        self._base_url = config.url
+        self.base_url: Final = config.url
+        """Where people and consumers find this server."""
         self._database = database
         self._mailer = Mailer(config.smtp.url, config.smtp.sender, config.data)
         self._shell = ShellRules(config.actions.shell.enabled, tuple(config.actions.shell.allow))
         self._secrets = SecretStore(config.data, self._secret_row)
         self._allows: dict[str, list[Allow]] = {}
         self._landscape: dict[tuple[str, str, str], Any] = {}
+        self._data = config.data
+        self._link_key: bytes | None = None
         self._itself: Callable[[float], Awaitable[Itself]] | None = None
+        self._budget: Callable[[str, str], Awaitable[Budget]] = Objectives(database).budget
 
     def inspect(self, itself: Callable[[float], Awaitable[Itself]]) -> None:
         """Let monitors of the namespace `default` ask how this installation is."""
         self._itself = itself
+
+    def reckon(self, budget: Callable[[str, str], Awaitable[Budget]]) -> None:
+        """Let monitors ask this for what is left of a service's objective, instead of the database as of now."""
+        self._budget = budget
 
     def allow(self, manifests: Sequence[Manifest]) -> None:
         """These `OutboundAllow` manifests hold from now on, each in its own namespace."""
@@ -69,13 +79,20 @@ class Surroundings:
             mailer=self._mailer,
             log=self._log,
             resolve=self._resolve,
-            base_url=self._base_url,
+            base_url=self.base_url,
             shell=self._shell,
             asked_at=asked_at,
             redelivered=redelivered,
             itself=self._itself if namespace == OWN_NAMESPACE else None,
             declared=self._declared,
+            sign_link=self._sign_link,
+            budget=self._budget,
         )
+
+    def _sign_link(self, effect: str, namespace: str, incident: str, to: str, until: datetime) -> str:
+        if self._link_key is None:
+            self._link_key = link_key(self._data)
+        return sign(self._link_key, Claim(effect, namespace, incident, to, until))
 
     def _declared(self, namespace: str, kind: str, name: str) -> dict[str, Any] | None:
         return self._landscape.get((namespace, kind, name))

@@ -25,6 +25,7 @@ from oncue.core.manifest import Manifest
 from oncue.runtime import frames
 from oncue.runtime.acting import Acting
 from oncue.runtime.client import EngineClient
+from oncue.runtime.delivering import Deliveries
 from oncue.runtime.inspection import Inspection
 from oncue.runtime.listening import Listeners
 from oncue.runtime.logs import configure
@@ -38,7 +39,7 @@ from oncue.store import queries
 from oncue.store.queries import Queries
 
 DATABASE: Final = "oncue.db"
-SLOTS: Final = 32
+SLOTS: Final = 64
 """Effects that one worker has in hand at most."""
 GRACE_S: Final = 5.0
 """How long work in hand may take to end when the server stops."""
@@ -128,6 +129,7 @@ class Worker:
         self._reports = Reports(self._client, name, log)
         self._sensing = Sensing(self._surroundings, self._reports.send, log)
         self._listeners = Listeners(config.data, self._client, self._surroundings, self._reports.send, log)
+        self._deliveries = Deliveries(config.data, self._client, self._surroundings, self._database, log)
         self._pulse = Pulse(config, self._client, self._surroundings, log)
         self._inspection = Inspection(config, self._client, self._database, self._pulse)
         self._surroundings.inspect(self._inspection.itself)
@@ -141,6 +143,7 @@ class Worker:
             self._acting.cancel(frame)
         elif isinstance(frame, frames.Committed):
             self._pulse.committed(frame.position)
+            self._deliveries.committed(frame.position)
             if frame.config_changed:
                 self._changed.set()
 
@@ -152,12 +155,13 @@ class Worker:
             asyncio.create_task(self._follow_configuration(), name="configuration"),
             asyncio.create_task(self._reports.run(), name="reports"),
             asyncio.create_task(self._listeners.run(), name="listeners"),
+            asyncio.create_task(self._deliveries.run(), name="deliveries"),
             asyncio.create_task(self._pulse.run(), name="pulse"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
         self._sensing.stop()
-        await asyncio.gather(self._acting.drain(GRACE_S), self._listeners.drain(GRACE_S))
+        await asyncio.gather(self._acting.drain(GRACE_S), self._listeners.drain(GRACE_S), self._deliveries.drain())
         for task in (stopping, *tasks):
             task.cancel()
         self._database.close()
@@ -179,6 +183,11 @@ class Worker:
             self._inspection.configure(manifests)
             self._sensing.configure([one for one in manifests if one.kind == "Monitor"])
             self._listeners.configure([one for one in manifests if one.kind == "Source"])
+            try:
+                await self._deliveries.configure(manifests)
+            except Refusal:
+                await asyncio.sleep(0.2)
+                continue
             if not ready:
                 # Leases are asked for only when it is known where connections may go.
                 ready = True

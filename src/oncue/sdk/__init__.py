@@ -3,6 +3,7 @@
 from oncue.core.alert import Crossing
 from oncue.core.effect import EffectClass
 from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
+from oncue.core.objective import Budget, Burn
 from oncue.sdk.action import Action
 from oncue.sdk.context import Context, Log, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
@@ -19,6 +20,8 @@ __all__ = [
     "Action",
     "ActionError",
     "Allow",
+    "Budget",
+    "Burn",
     "Context",
     "Crossing",
     "Delivery",

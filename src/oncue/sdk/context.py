@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Protocol
 import httpx
 import msgspec
 
+from oncue.core.objective import Budget
 from oncue.sdk.errors import ActionError
 from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer
@@ -81,6 +82,8 @@ class Context:
         redelivered: bool = False,
         itself: Callable[[float], Awaitable[Itself]] | None = None,
         declared: Callable[[str, str, str], dict[str, Any] | None] | None = None,
+        sign_link: Callable[[str, str, str, str, datetime], str] | None = None,
+        budget: Callable[[str, str], Awaitable[Budget]] | None = None,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -100,6 +103,8 @@ class Context:
         self._resolve = resolve
         self._itself = itself
         self._declared = declared
+        self._sign_link = sign_link
+        self._budget = budget
         self._deadline = time.monotonic() + timeout_s
 
     @property
@@ -128,6 +133,25 @@ class Context:
         if self._itself is None:
             raise ActionError("oncue.elsewhere", "only a monitor of the namespace default may watch OnCue itself")
         return await self._itself(recent_s)
+
+    async def budget(self, service: str) -> Budget:
+        """What is left of the objective of a service in the work's namespace, as of now.
+
+        Raises `ActionError` objective.missing, and objective.unknown while it cannot be found out.
+        """
+        if self._budget is None:
+            raise ActionError("objective.unknown", "there is no journal to reckon from here")
+        return await self._budget(self.namespace, service)
+
+    def action_links(self, incident: str, to: str, until: datetime) -> dict[str, str]:
+        """Addresses by which `to` may act on the incident until then, without signing in: `acknowledge` and `snooze`.
+
+        Empty where the surroundings make none, as in tests.
+        """
+        if self._sign_link is None:
+            return {}
+        page = f"{self.base_url}/act/{self._sign_link(self.key, self.namespace, incident, to, until)}"
+        return {action: f"{page}?do={action}" for action in ("acknowledge", "snooze")}
 
     def declared(self, kind: str, name: str) -> dict[str, Any] | None:
         """The spec of what is declared to be there under this name in the work's namespace, as it is in force now.

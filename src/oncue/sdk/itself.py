@@ -32,6 +32,8 @@ class Itself(msgspec.Struct, kw_only=True):
     """All that nobody has redriven."""
     effects_overdue_s: float
     """For how long the effect that has waited the longest could have been taken by a worker, and was not."""
+    escalations_overdue_s: float = 0.0
+    """For how long the next level of an escalation should have been told, and was not."""
     effects_unknown: int
     """Effects of late of which nobody knows whether they were done."""
     effects_failed: int
@@ -47,6 +49,8 @@ class Itself(msgspec.Struct, kw_only=True):
     monitors_failing_count: int = 0
     sources_failing: list[str] = []
     """Those that should listen and do not, or lose messages."""
+    subscriptions_failing: list[str] = []
+    """Those whose consumer does not take what is sent, or wants no more."""
     secrets_missing: list[str] = []
     """Those that manifests refer to and that cannot be read, as `namespace/name`."""
     certificates: dict[str, float] = {}

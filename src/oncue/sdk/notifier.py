@@ -4,6 +4,7 @@ A notifier is a class without arguments, named by an entry point of the group `o
 is at least once: `context.key` is the same for every try, and travels with the message where the medium has a place.
 """
 
+from datetime import datetime
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -34,6 +35,13 @@ class Message(msgspec.Struct, kw_only=True):
     runbook: str | None = None
 
 
+class Links(msgspec.Struct, kw_only=True):
+    """That whoever reads the message may act by a link in it."""
+
+    incident: str
+    until: datetime
+
+
 class Notification(msgspec.Struct, kw_only=True, rename={"with_": "with"}):
     """The payload of a notify effect."""
 
@@ -44,8 +52,12 @@ class Notification(msgspec.Struct, kw_only=True, rename={"with_": "with"}):
     with_: dict[str, Any] = {}
     """The channel's settings."""
     reason: str = "first"
-    """`first`, `new_alerts`, `escalated`, `again`, `repeat`, `steady`, `snooze_over`, `resolved`."""
+    """One of those that the page on escalation lists: `first`, `not_acknowledged`, `resolved` and so on."""
     message: Message
+    to: str | None = None
+    """Whom it is for: `user:name`, `team:name`, `channel:name`."""
+    links: Links | None = None
+    """None where nothing is to be done, or the channel has no links."""
 
 
 class Delivery(msgspec.Struct, omit_defaults=True):

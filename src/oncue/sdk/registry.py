@@ -20,7 +20,7 @@ SOURCES: Final = "oncue.sources"
 
 Inputs = TypeVar("Inputs", bound=msgspec.Struct)
 
-ENGINE_ACTIONS: Final = ("event.emit", "incident.comment", "ticket.create", "ticket.transition")
+ENGINE_ACTIONS: Final = ("alert.enrich", "event.emit", "incident.comment", "ticket.create", "ticket.transition")
 """Actions that touch nothing outside: the engine does them itself, in the transaction of their step."""
 
 

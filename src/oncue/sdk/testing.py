@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.objective import Budget
 from oncue.sdk.action import Action
 from oncue.sdk.context import NO_SHELL, Context, Log, ShellRules
 from oncue.sdk.errors import ActionError, ErrorDoc
@@ -59,6 +60,7 @@ def context(
     redelivered: bool = False,
     itself: Callable[[float], Awaitable[Itself]] | None = None,
     declared: Mapping[tuple[str, str], dict[str, Any]] | None = None,
+    budget: Callable[[str, str], Awaitable[Budget]] | None = None,
 ) -> Context:
     """Real surroundings in a directory; `secrets` maps names to values, `declared` kinds and names to specs."""
 
@@ -83,6 +85,7 @@ def context(
         redelivered=redelivered,
         itself=itself,
         declared=lambda namespace, kind, name: (declared or {}).get((kind, name)),
+        budget=budget,
     )
 
 

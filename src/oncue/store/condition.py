@@ -1,5 +1,7 @@
 """What the database tells about how the server is: what happened lately, and the ages of what should be young."""
 
+from datetime import datetime
+
 import msgspec
 from sqlalchemy import Connection, func, select
 
@@ -37,6 +39,8 @@ class Condition(msgspec.Struct, frozen=True):
     """Of the newest snapshot, or of the journal's beginning."""
     oldest_at: int | None
     """Of the oldest segment; None while there is none."""
+    escalation_due_at: datetime | None = None
+    """When the next level of an escalation is, or was, to be told, of that which is first; None if none waits."""
 
 
 def condition(connection: Connection, now_us: int, recent_us: int, types: tuple[str, ...]) -> Condition:
@@ -78,7 +82,19 @@ def condition(connection: Connection, now_us: int, recent_us: int, types: tuple[
         oldest_at=connection.execute(
             select(segment.c.first_recorded_at).order_by(segment.c.first_position).limit(1)
         ).scalar(),
+        escalation_due_at=_escalation_due_at(connection),
     )
+
+
+def _escalation_due_at(connection: Connection) -> datetime | None:
+    """Only escalations that have not ended are live, so there are few."""
+    live = select(entity.c.body).where(entity.c.kind == "escalation", entity.c.live, entity.c.state != "exhausted")
+    due = [msgspec.json.decode(body, type=_Due).next_at for body in connection.execute(live).scalars()]
+    return min((at for at in due if at is not None), default=None)
+
+
+class _Due(msgspec.Struct):
+    next_at: datetime | None = None
 
 
 def _names(connection: Connection, type: str, first: int) -> list[str]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
     Engine,
     Select,
     and_,
+    case,
     create_engine,
     false,
     func,
@@ -206,7 +207,7 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     statement = (
         select(*columns)
         .select_from(source)
-        .where(entity.c.kind == kind, *_conditions(filters, repeats=kind == "alert"), *more)
+        .where(entity.c.kind == kind, *conditions_of(filters, repeats=kind == "alert"), *more)
         .limit(filters.limit + 1)
     )
     if filters.by_priority:
@@ -255,10 +256,8 @@ def manifest_bodies(connection: Connection, ids: list[str]) -> dict[str, bytes]:
     return found
 
 
-def entity_body(
-    connection: Connection, kind: str, id: str, newer: dict[str, hot.HotRow] | None = None
-) -> tuple[str, bytes] | None:
-    """(namespace, JSON) of one entity; None if there is none. `newer` are the alerts' hot rows, if they are at hand."""
+def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes] | None:
+    """(namespace, JSON) of one entity; None if there is none."""
     row = connection.execute(
         select(entity.c.namespace, entity.c.body).where(entity.c.kind == kind, entity.c.id == id)
     ).one_or_none()
@@ -269,16 +268,25 @@ def entity_body(
         written = connection.execute(
             select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(alert_hot.c.id == id)
         ).one_or_none()
-        newer = hot.newer(connection) if newer is None else newer
-        body = _overlaid(body, newer.get(id), *(written or ()))
+        body = _overlaid(body, hot.newer(connection).get(id), *(written or ()))
     return row.namespace, body
 
 
 def entity_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> list[bytes]:
     """JSON of these entities, in the order of the ids; those that are gone are left out."""
-    newer = hot.newer(connection) if kind == "alert" else {}
-    found = {id: body for id in ids[:LIMIT] if (body := entity_body(connection, kind, id, newer)) is not None}
-    return [found[id][1] for id in ids if id in found]
+    wanted = list(dict.fromkeys(ids[:LIMIT]))
+    rows = connection.execute(select(entity.c.id, entity.c.body).where(entity.c.kind == kind, entity.c.id.in_(wanted)))
+    found: dict[str, bytes] = {row.id: row.body for row in rows}
+    if kind == "alert" and found:
+        newer = hot.newer(connection)
+        hot_rows = connection.execute(
+            select(alert_hot.c.id, alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(
+                alert_hot.c.id.in_(wanted)
+            )
+        )
+        written = {row.id: tuple(row)[1:] for row in hot_rows}
+        found = {id: _overlaid(body, newer.get(id), *written.get(id, ())) for id, body in found.items()}
+    return [found[id] for id in ids if id in found]
 
 
 def _overlaid(
@@ -311,7 +319,8 @@ def title_of() -> Any:
     return json_text(entity.c.body, "title")
 
 
-def _conditions(filters: Filters, *, repeats: bool) -> list[Any]:
+def conditions_of(filters: Filters, *, repeats: bool) -> list[Any]:
+    """SQL: what the filters ask of a row of `entity`. With `repeats`, `alert_hot` must be joined."""
     found: list[Any] = []
     for column, wanted in (
         (entity.c.state, filters.state),
@@ -349,6 +358,18 @@ def is_quiet() -> Any:
     """SQL: the alert has a reason for quiet. The member is always written, and quotes inside strings are escaped, so a
     search in the bytes tells; taking 100,000 bodies apart as JSON costs a second."""
     return func.instr(entity.c.body, b'"quiet":[]') == 0
+
+
+def quiet_part() -> Any:
+    """SQL: the alert's reasons for quiet, as the bytes of their JSON; empty for one that has none. Members are written in
+    the order of their fields, and that of `Alert` has `acknowledged_by` right behind them."""
+    begin, end = func.instr(entity.c.body, b'"quiet":[{'), func.instr(entity.c.body, b'"acknowledged_by":')
+    return case((begin > 0, func.substr(entity.c.body, begin, end - begin)), else_=b"")
+
+
+def is_quiet_for(reason: str) -> Any:
+    """SQL: this is among the alert's reasons for quiet."""
+    return and_(is_quiet(), func.instr(quiet_part(), b'{"reason":"' + reason.encode() + b'"') > 0)
 
 
 def is_acknowledged() -> Any:
@@ -425,8 +446,10 @@ def facts_where(
     return _facts(connection.execute(select(*FACT_COLUMNS).where(*conditions).order_by(order).limit(limit)))
 
 
-def timeline(connection: Connection, kind: str, id: str, before: int | None, limit: int) -> list[FactRow]:
-    """Facts about an entity, and those that concern it otherwise, newest first."""
+def timeline(
+    connection: Connection, kind: str, id: str, before: int | None, limit: int, filters: Filters | None = None
+) -> list[FactRow]:
+    """Facts about an entity, and those that concern it otherwise, newest first; of `filters`, type and instants narrow."""
     about = select(fact.c.position).where(fact.c.kind == kind, fact.c.id == id)
     concern = select(fact_ref.c.position).where(fact_ref.c.kind == kind, fact_ref.c.id == id)
     if before is not None:
@@ -439,6 +462,12 @@ def timeline(connection: Connection, kind: str, id: str, before: int | None, lim
         .order_by(fact.c.position.desc())
         .limit(limit)
     )
+    if filters is not None and filters.type:
+        statement = statement.where(or_(*(_type_is(fact.c.type, wanted) for wanted in filters.type)))
+    if filters is not None and filters.since is not None:
+        statement = statement.where(fact.c.recorded_at >= micros(filters.since))
+    if filters is not None and filters.until is not None:
+        statement = statement.where(fact.c.recorded_at <= micros(filters.until))
     return _facts(connection.execute(statement))
 
 

@@ -1,7 +1,7 @@
 """The SQL schema, one for SQLite and PostgreSQL.
 
 `segment`, `chain`, `checkpoint`: the journal. `fact`, `fact_ref`: what can be looked up in it. `entity`, `alert_hot`:
-present state that lists are made of. `cell`: the engine's inner state (timers, windows, counters). `access`: people,
+present state that lists are made of. `standing`: what held of services, drawn from facts. `cell`: the engine's inner state (timers, windows, counters). `access`: people,
 tokens, sessions and secrets; written beside the journal, never in it. Instants are microseconds since 1970 UTC.
 """
 
@@ -204,6 +204,33 @@ sample: Final = Table(
     Column("min", Double, nullable=False),
     Column("max", Double, nullable=False),
     comment="Roll-ups of monitors' readings, for charts.",
+    sqlite_with_rowid=False,
+)
+
+standing: Final = Table(
+    "standing",
+    metadata,
+    Column("namespace", Text, primary_key=True),
+    Column("service", Text, primary_key=True, comment="Empty for what concerns every service."),
+    Column("position", Big, primary_key=True, autoincrement=False, comment="Of the fact that says it."),
+    Column("at", Big, nullable=False, comment="When that was recorded."),
+    Column("kind", Text, nullable=False, comment="alert, incident, manifest, or absence."),
+    Column("id", Text, nullable=False),
+    Column("severity", Text),
+    Column("flags", Integer, nullable=False, comment="See store/standing.py."),
+    Column("since", Big, comment="Of an absence: when it began."),
+    comment="What held of services, and since when: drawn from facts in pauses, and kept longer than they are.",
+    sqlite_with_rowid=False,
+)
+
+progress: Final = Table(
+    "progress",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Big, nullable=False, comment="Facts up to here are in it."),
+    Column("first_position", Big, nullable=False),
+    Column("first_at", Big, nullable=False, comment="What was before is not in it."),
+    comment="How far what is drawn from facts has come.",
     sqlite_with_rowid=False,
 )
 

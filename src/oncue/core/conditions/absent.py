@@ -32,7 +32,7 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding | None:
         return None
     window = window_of(tx, policy, key)
     keep(tx, policy, key, carrying(Window(since=tx.now), seen, data=False))
-    if window is None or window.fired:
+    if window is None or window.fired or policy.varies:
         tx.timer_after(f"window.absent/{window_key(policy.id, key)}", policy.absent_s)
     if window is not None and window.fired:
         return Finding(policy, "cleared", key, window)
@@ -63,8 +63,11 @@ def expect(tx: Tx, policy: Policy) -> None:
     """The policy was applied: declared keys are expected from now on, those that have a window as before."""
     for key in sorted(policy.keys):
         if window_of(tx, policy, key) is None:
-            keep(tx, policy, key, Window(since=tx.now, event=_nothing(policy, key), origin="engine"))
-            tx.timer_after(f"window.absent/{window_key(policy.id, key)}", policy.absent_s)
+            nothing = _nothing(policy, key)
+            here = policy.on(Seen(tx.state, events.decode(nothing), nothing, policy.namespace, "engine", 0), tx.now)
+            if not here.off:
+                keep(tx, here, key, Window(since=tx.now, event=nothing, origin="engine"))
+                tx.timer_after(f"window.absent/{window_key(policy.id, key)}", here.absent_s)
 
 
 def _nothing(policy: Policy, key: str) -> bytes:

@@ -53,10 +53,13 @@ class Contents(msgspec.Struct, kw_only=True):
     """Oldest first."""
     alert: str | None
     """What firing raised."""
+    override: str | None = None
+    """The policy's override that counted for what came last."""
 
 
 def contents(policy: Policy, cell: str, window: Window, now: datetime) -> Contents:
     """The window as it is now."""
+    policy = policy.stamped(window.override)
     parts = _parts(policy, window, micros(now))
     count = sum(part.count for part in parts)
     value = window.value
@@ -72,6 +75,7 @@ def contents(policy: Policy, cell: str, window: Window, now: datetime) -> Conten
         count=count,
         parts=parts,
         alert=window.alert,
+        override=policy.override,
     )
 
 

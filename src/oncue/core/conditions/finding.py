@@ -45,6 +45,8 @@ class Full(Exception):
 def near_miss(tx: Tx, policy: Policy, seen: Seen, reason: str, detail: str) -> None:
     """Remember that the policy nearly fired, and what was missing."""
     stats: PolicyStats = tx.state.cells["policy_stats"].get(policy.id) or PolicyStats()
+    if policy.override is not None:
+        detail = f"{detail} (override {policy.override})"
     miss = NearMiss(tx.now, seen.event_id, seen.position, reason, detail[:500])
     tx.cell("policy_stats", policy.id, stats_with(stats, near_misses=(*stats.near_misses[1 - NEAR_MISSES :], miss)))
 
@@ -89,15 +91,17 @@ def window_of(tx: Tx, policy: Policy, key: str) -> Window | None:
 
 
 def owned(tx: Tx, cell: str) -> tuple[Policy, str, Window] | None:
-    """The policy, key and window of a cell; None if policy or window are gone."""
+    """The policy as it was for what came last, key and window of a cell; None if policy or window are gone."""
     window = tx.state.windows.get(cell)
     owner, key = owner_of(cell)
     policy = tx.state.policies.by_id.get(owner)
-    return None if window is None or policy is None else (policy, key, window)
+    return None if window is None or policy is None else (policy.stamped(window.override), key, window)
 
 
 def keep(tx: Tx, policy: Policy, key: str, window: Window | None) -> None:
     """Replace the window of this key; None drops it. Raises `Full` if it is one too many."""
+    if window is not None and window.override != policy.number:
+        window = msgspec.structs.replace(window, override=policy.number)
     cell = window_key(policy.id, key)
     there = cell in tx.state.windows
     counts = tx.state.windows_of

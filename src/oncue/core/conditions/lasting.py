@@ -1,5 +1,7 @@
 """`for`: a problem that lasts. It begins with the first event that matches and ends with the recovery of its alert."""
 
+from datetime import timedelta
+
 import msgspec
 
 from oncue.core.conditions.finding import Finding, carrying, keep, near_miss, owned, window_of
@@ -12,6 +14,10 @@ from oncue.core.window import Window, owner_of, window_key
 def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
     """The first event opens the window; the others find it open."""
     window = window_of(tx, policy, key)
+    if window is not None and not window.fired and window.override != policy.number:
+        window = _otherwise(tx, policy, key, window)
+        if window.fired:
+            return Finding(policy, "met", key, window)
     if window is not None:
         return Finding(policy, "held" if window.fired else "waiting", key, window)
     window = carrying(Window(since=tx.now, fingerprint=seen.fingerprint), seen)
@@ -22,6 +28,19 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
     tx.timer_after(f"window.for/{cell}", policy.for_s)
     near_miss(tx, policy, seen, "window_not_met", f"not yet for {policy.for_s:g} s")
     return Finding(policy, "waiting", key, window, began=True)
+
+
+def _otherwise(tx: Tx, policy: Policy, key: str, window: Window) -> Window:
+    """Another override counts: how long it must last is another time, which may be over already."""
+    assert window.since is not None
+    ends_at, timer = window.since + timedelta(seconds=policy.for_s), f"window.for/{window_key(policy.id, key)}"
+    window = msgspec.structs.replace(window, fired=tx.now >= ends_at, override=policy.number)
+    keep(tx, policy, key, window)
+    if window.fired:
+        tx.cancel(timer)
+    else:
+        tx.timer(timer, ends_at)
+    return window
 
 
 def due(tx: Tx, cell: str) -> Finding | None:

@@ -45,11 +45,13 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
     window = msgspec.structs.replace(window or Window(), since=since, value=value, limit=limit_of(condition))
     if policy.for_s and tx.now < since + timedelta(seconds=policy.for_s):
         keep(tx, policy, key, carrying(window, seen))
-        if began:
-            tx.timer_after(timer, policy.for_s)
+        if began or policy.varies:
+            tx.timer(timer, since + timedelta(seconds=policy.for_s))
         detail = f"{value:g} is {limit_said(condition)}, not yet for {policy.for_s:g} s"
         near_miss(tx, policy, seen, "window_not_met", detail)
         return Finding(policy, "waiting", key, window, began)
+    if policy.varies:
+        tx.cancel(timer)
     window = msgspec.structs.replace(window, fired=True)
     keep(tx, policy, key, window)
     return Finding(policy, "met", key, window)

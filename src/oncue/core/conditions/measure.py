@@ -56,27 +56,27 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
     """Add the event to its window, and judge it. Raises `Failed`, `Full`."""
     condition = policy.condition
     assert condition is not None
-    if condition.count is not None and condition.count <= EXACT:
+    if condition.count is not None and policy.counts_kept <= EXACT:
         return _count(tx, policy, condition.count, seen, key)
     value = number(getattr(condition, policy.form), seen) if policy.form not in ("count", "rate") else 0.0
     window = window_of(tx, policy, key)
     began = window is None
     at, length = micros(tx.now), slot_length(span(policy.within_s))
     held = held_at(unpacked(window.slots if window is not None else b""), at, length)
-    slots = _added(policy.form, condition, held, at // length, value)
+    slots = _added(policy, condition, held, at // length, value)
     count = sum(slot[1] for slot in slots)
     figure = _figure(policy, slots, count) if policy.form != "p95" else value
     was = window is not None and window.fired
     enough = count >= (condition.min_count or 1)
     fires = enough and not was and _crosses(policy, condition, slots, figure)
-    cleared = was and _is_back(policy, condition, slots, figure)
+    cleared = was and (not enough or _is_back(policy, condition, slots, figure))
     now = msgspec.structs.replace(
         window or Window(), slots=pack_slots(slots), fired=fires or (was and not cleared), value=figure,
         limit=_limit(condition), since=tx.now if fires else window.since if window is not None and was else None,
     )  # fmt: skip
     if cleared:
         keep(tx, policy, key, msgspec.structs.replace(now, alert=None, since=None))
-        return Finding(policy, "cleared", key, now)
+        return Finding(policy, "waiting" if policy.about_event else "cleared", key, now)
     keep(tx, policy, key, now)
     _look_again(tx, policy, key, slots, length, fires)
     if not now.fired:
@@ -101,14 +101,18 @@ def _count(tx: Tx, policy: Policy, wanted: int, seen: Seen, key: str) -> Finding
     began = window is None
     within, now = span(policy.within_s), micros(tx.now)
     known = instants(window.times) if window is not None else []
-    times = [*(at for at in known if at > now - within), now][-wanted:]
-    was = window is not None and window.fired
-    fires = len(times) >= wanted and not was
-    window = msgspec.structs.replace(window or Window(), times=packed(times), fired=fires or was)
+    times = [*(at for at in known if at > now - within), now][-policy.counts_kept :]
+    was, enough = window is not None and window.fired, len(times) >= wanted
+    fires, timer = enough and not was, f"window.aged/{window_key(policy.id, key)}"
+    if was and not enough:  # another override counts, with another number
+        assert window is not None
+        keep(tx, policy, key, msgspec.structs.replace(window, times=packed(times), fired=False, alert=None))
+        tx.timer(timer, instant(now + within))
+        return Finding(policy, "waiting" if policy.about_event else "cleared", key, window)
+    window = msgspec.structs.replace(window or Window(), times=packed(times), fired=enough)
     keep(tx, policy, key, window)
-    timer = f"window.aged/{window_key(policy.id, key)}"
-    if fires:
-        tx.timer(timer, instant(times[0] + within))
+    if fires or (was and policy.varies):
+        tx.timer(timer, instant(times[-wanted] + within))
     elif timer not in tx.state.timers.by_key:
         tx.timer(timer, instant(now + within))
     if not window.fired:
@@ -156,7 +160,7 @@ def due(tx: Tx, cell: str) -> Finding | None:
 def _count_due(tx: Tx, policy: Policy, condition: Condition, key: str, window: Window) -> Finding | None:
     within, now, times = span(policy.within_s), micros(tx.now), instants(window.times)
     timer = f"window.aged/{window_key(policy.id, key)}"
-    leaves = times[0 if window.fired else -1] + within
+    leaves = times[-(condition.count or 1) if window.fired else -1] + within
     if leaves > now:
         tx.timer(timer, instant(leaves))
         return None
@@ -171,11 +175,13 @@ def _count_due(tx: Tx, policy: Policy, condition: Condition, key: str, window: W
 # what slots come to
 
 
-def _added(form: str, condition: Condition, slots: list[Slot], number: int, value: float) -> list[Slot]:
-    figure = value
+def _added(policy: Policy, condition: Condition, slots: list[Slot], number: int, value: float) -> list[Slot]:
+    form, figure = policy.form, value
     if form == "p95":
         back = condition.clear_below if condition.fire_above is not None else condition.clear_above
         behind = back is not None and (value < back if condition.fire_above is not None else value > back)
+        if back is None and policy.varies:  # each value is judged by the limits that counted when it came
+            behind = not crosses(condition, value)
         figure = crosses(condition, value) + behind * _SIDE
     if not slots or slots[-1][0] != number:
         return [*slots, (number, 1, figure)]
@@ -215,7 +221,7 @@ def _is_back(policy: Policy, condition: Condition, slots: list[Slot], figure: fl
         return figure < condition.count
     if policy.form == "p95":
         above = condition.fire_above is not None
-        if (condition.clear_below if above else condition.clear_above) is None:
+        if (condition.clear_below if above else condition.clear_above) is None and not policy.varies:
             return not _crosses(policy, condition, slots, figure)
         return _beyond(slots)[1] >= _rank(slots, not above)
     return is_back(condition, figure)

@@ -64,8 +64,14 @@ def _together(tx: Tx, policy: Policy, seen: Seen, key: str, hits: list[bool]) ->
     there = sum(at > now - within for at in last)
     was = window is not None and window.fired
     fires = there >= needed and not was
-    after = msgspec.structs.replace(window or Window(), times=packed(last), fired=fires or was)
+    after = msgspec.structs.replace(window or Window(), times=packed(last), fired=there >= needed)
+    if was and there < needed:  # another override counts, that needs more
+        keep(tx, policy, key, msgspec.structs.replace(after, alert=None))
+        _set_timer(tx, policy, key, now + within, move=True)
+        return Finding(policy, "cleared", key, after)
     keep(tx, policy, key, after)
+    if was and policy.varies:
+        _set_timer(tx, policy, key, _ends(last, needed, within), move=True)
     if fires:
         _set_timer(tx, policy, key, _ends(last, needed, within), move=True)
         return Finding(policy, "met", key, after)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import msgspec
 
-from oncue.plugins.notifiers.email import render, subject
+from oncue.plugins.notifiers.email import links, render, subject
 from oncue.sdk import ActionError, Context, Delivery, ErrorDoc, Notification
 
 
@@ -64,7 +64,7 @@ class AppriseNotifier:
         job = Job(
             urls=urls,
             title=subject(notification),
-            body=render(notification, context.base_url)[0],
+            body=render(notification, context.base_url, links(notification, context))[0],
             severity="clear" if over else message.severity or "info",
             allows=context.guard.present(),
         )

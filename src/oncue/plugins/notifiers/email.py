@@ -21,11 +21,21 @@ REASONS: Final = {
     "escalated": "its priority rose",
     "steady": "it has stopped flapping",
     "snooze_over": "its snooze is over, and it still fires",
+    "not_acknowledged": "nobody has acknowledged it in time",
+    "unreachable": "those before you could not be reached",
+    "acknowledgement_lapsed": "it was acknowledged, and went on for too long",
+    "target_missed": "it was not dealt with in the time that its target says",
+    "called": "someone wants you to have a look at it",
+    "audible": "it was quiet for a while, and goes on",
+    "update_due": "a status update was promised, and has not come",
+    "bundle": "so much happened within a minute that it comes together",
     "again": "it was reported again after a long silence",
     "repeat": "it has come back after it was resolved",
     "resolved": "it is over, and you were told of its beginning",
     "message": "a policy or workflow sends this message",
 }
+
+NOTHING: Final[dict[str, str]] = {}
 
 _POLICY: Final = re.compile(r"([a-z0-9.-]+)/([a-z0-9.-]+)@([0-9]+)")
 """A policy and its generation, as the row `Policy` names them."""
@@ -70,7 +80,7 @@ class Email:
                 mailer.data,
                 guard=context.guard,
             )
-        text, html = render(notification, context.base_url)
+        text, html = render(notification, context.base_url, links(notification, context))
         message = mailer.compose(context.key, subject(notification), text, html, settings.to)
         if notification.message.incident:
             # Mail programs show all mails of one incident as one conversation.
@@ -90,13 +100,21 @@ def subject(notification: Notification) -> str:
     return f"[{mark}] {message.title}{incident}" if mark else f"{message.title}{incident}"
 
 
-def render(notification: Notification, base_url: str) -> tuple[str, str]:
-    """The mail as plain text and as HTML."""
+def links(notification: Notification, context: Context) -> dict[str, str]:
+    """What its reader may do by a link: the action's name to the address."""
+    given = notification.links
+    if given is None:
+        return {}
+    return context.action_links(given.incident, notification.to or f"channel:{notification.channel}", given.until)
+
+
+def render(notification: Notification, base_url: str, acts: dict[str, str] = NOTHING) -> tuple[str, str]:
+    """The mail as plain text and as HTML. `acts` is what its reader may do by a link."""
     message = notification.message
     rows = _rows(notification)
     url = base_url + message.url_path if message.url_path else None
-    why, links = _why(notification, base_url)
-    return _text(message, rows, url, why, links), _html(notification, rows, url, why, links)
+    why, pages = _why(notification, base_url)
+    return _text(message, rows, url, why, pages, acts), _html(notification, rows, url, why, pages, acts)
 
 
 def _why(notification: Notification, base_url: str) -> tuple[str, list[tuple[str, str]]]:
@@ -106,13 +124,13 @@ def _why(notification: Notification, base_url: str) -> tuple[str, list[tuple[str
     policies = [
         policy for label, value in message.details[-4:] if label == "Policy" for policy in _POLICY.findall(str(value))
     ]
-    links = []
+    pages = []
     if message.incident:
-        links.append(("Who was told, and why", f"{base_url}/incidents/{quote(message.incident)}#told"))
-    links += [(f"Policy {place}/{name}", f"{base_url}/policies/{place}/{name}") for place, name, _ in policies]
+        pages.append(("Who was told, and why", f"{base_url}/incidents/{quote(message.incident)}#told"))
+    pages += [(f"Policy {place}/{name}", f"{base_url}/policies/{place}/{name}") for place, name, _ in policies]
     named = ", ".join(f"{place}/{name}, generation {generation}" for place, name, generation in policies)
     had_a_say = f" By the policy {named}." if len(policies) == 1 else f" By the policies {named}." if policies else ""
-    return f"{reason}.{had_a_say} It reaches you through the channel {notification.channel}.", links
+    return f"{reason}.{had_a_say} It reaches you through the channel {notification.channel}.", pages
 
 
 def _rows(notification: Notification) -> list[tuple[str, str]]:
@@ -163,9 +181,13 @@ def _crossing(message: Message) -> str | None:
     return f"{metric}{crossing.value:g}{unit}{limit}"
 
 
+_ACTS: Final = {"acknowledge": "Acknowledge", "snooze": "Snooze for 1 hour"}
+
+
 def _text(
-    message: Message, rows: list[tuple[str, str]], url: str | None, why: str, links: list[tuple[str, str]]
-) -> str:
+    message: Message, rows: list[tuple[str, str]], url: str | None, why: str, pages: list[tuple[str, str]],
+    acts: dict[str, str],
+) -> str:  # fmt: skip
     width = max((len(label) for label, _ in rows), default=0) + 1
     lines = [message.title, ""]
     if message.summary and message.summary != message.title:
@@ -174,16 +196,18 @@ def _text(
     lines.append("")
     if message.runbook:
         lines += [f"Runbook: {message.runbook}"]
+    lines += [f"{_ACTS[action]}: {target}" for action, target in acts.items()]
     if url:
         lines += [f"Open in OnCue: {url}"]
     lines += ["", f"Why you get this: {why}"]
-    lines += [f"{label}: {target}" for label, target in links]
+    lines += [f"{label}: {target}" for label, target in pages]
     return "\n".join(lines) + "\n"
 
 
 def _html(
-    notification: Notification, rows: list[tuple[str, str]], url: str | None, why: str, links: list[tuple[str, str]]
-) -> str:
+    notification: Notification, rows: list[tuple[str, str]], url: str | None, why: str, pages: list[tuple[str, str]],
+    acts: dict[str, str],
+) -> str:  # fmt: skip
     message = notification.message
     colour = _RESOLVED if _is_over(notification) else _COLOURS.get(message.severity or "", _PLAIN)
     mark = "Resolved" if _is_over(notification) else " ".join(filter(None, (message.priority, message.severity)))
@@ -197,17 +221,13 @@ def _html(
         f'{escape(label)}</td><td style="padding:6px 0;word-break:break-word">{escape(value)}</td></tr>'
         for label, value in rows
     )
-    button = (
-        f'<a href="{escape(url)}" style="display:block;margin:20px 0 0;padding:14px;background:#1f4e79;color:#ffffff;'
-        'text-align:center;text-decoration:none;border-radius:8px;font-size:16px;font-weight:600">Open in OnCue</a>'
-        if url
-        else ""
-    )
+    targets = [(_ACTS[action], target) for action, target in acts.items()] + ([("Open in OnCue", url)] if url else [])
+    button = "".join(_button(label, target, first=index == 0) for index, (label, target) in enumerate(targets))
     runbook = (
         f'<p style="margin:16px 0 0;font-size:15px">Runbook: {_link(message.runbook)}</p>' if message.runbook else ""
     )
     more = "".join(
-        f'<br><a href="{escape(target)}" style="color:#1f4e79">{escape(label)}</a>' for label, target in links
+        f'<br><a href="{escape(target)}" style="color:#1f4e79">{escape(label)}</a>' for label, target in pages
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -224,6 +244,16 @@ def _html(
         f"{table}</table>{runbook}{button}"
         f'<p style="margin:18px 0 0;color:#5b6670;font-size:13px;line-height:1.5">Why you get this: {escape(why)}{more}</p>'
         "</div></div></body></html>"
+    )
+
+
+def _button(label: str, target: str, *, first: bool) -> str:
+    """The first one is what most readers want."""
+    colours = "background:#1f4e79;color:#ffffff;" if first else "background:#ffffff;color:#1f4e79;"
+    return (
+        f'<a href="{escape(target)}" style="display:block;margin:{20 if first else 10}px 0 0;padding:13px;{colours}'
+        "border:1px solid #1f4e79;text-align:center;text-decoration:none;border-radius:8px;font-size:16px;"
+        f'font-weight:600">{escape(label)}</a>'
     )
 
 

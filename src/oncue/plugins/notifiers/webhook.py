@@ -5,18 +5,16 @@ The signature is that of Standard Webhooks (https://www.standardwebhooks.com): H
 `Idempotency-Key`; a receiver that has seen it does nothing.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 from datetime import UTC, datetime
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
+from oncue.plugins.notifiers.email import links
 from oncue.sdk import ActionError, Context, Delivery, ErrorDoc, Notification, SecretRef, fetch
 from oncue.sdk.http import ERRORS
+from oncue.sdk.signing import signature, signing_key
 
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 
@@ -53,7 +51,7 @@ class Webhook:
         headers["webhook-id"] = context.key
         headers["webhook-timestamp"] = str(int(now.timestamp()))
         if settings.secret is not None:
-            key = _key(context.secret(settings.secret))
+            key = signing_key(context.secret(settings.secret))
             headers["webhook-signature"] = signature(key, context.key, int(now.timestamp()), body)
         private = {"Authorization": f"Bearer {context.secret(settings.token)}"} if settings.token else {}
         async with context.client() as client:
@@ -84,22 +82,9 @@ def event(notification: Notification, context: Context, now: datetime) -> bytes:
             "channel": notification.channel,
             "reason": notification.reason,
             "message": message,
+            "to": notification.to,
+            "links": links(notification, context),
             "url": context.base_url + message.url_path if message.url_path else None,
         },
     }
     return msgspec.json.encode({name: value for name, value in document.items() if value is not None})
-
-
-def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The value of `webhook-signature`."""
-    digest = hmac.new(key, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256).digest()
-    return "v1," + base64.b64encode(digest).decode()
-
-
-def _key(secret: str) -> bytes:
-    if not secret.startswith("whsec_"):
-        return secret.encode()
-    try:
-        return base64.b64decode(secret.removeprefix("whsec_"), validate=True)
-    except binascii.Error as error:
-        raise ActionError("webhook.secret", "the key begins with whsec_ but is not base64") from error

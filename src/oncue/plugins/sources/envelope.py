@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -197,7 +197,7 @@ def _data(payload: bytes, more: Mapping[str, Any]) -> bytes:
         added = {name: entry for name, entry in more.items() if entry is not None and name not in value}
         if added:
             inner = payload.strip()[:-1].rstrip()
-            payload = inner + (b"," if value else b"") + encode(added)[1:]
+            payload = inner + (b"," if value else b"") + redacted(encode(added))[1:]
     return b'"datacontenttype":"application/json","data":' + payload
 
 
@@ -322,6 +322,27 @@ def links(*candidates: tuple[str, Any]) -> dict[str, str]:
         if text is not None and text.startswith(("http://", "https://")):
             found.setdefault(name, text)
     return found
+
+
+Stage = Literal["running", "succeeded", "failed", "cancelled"]
+"""How far a change is."""
+
+
+def change(
+    stage: Stage | None, *, key: str, title: str, kind: str = "deployment", by: str | None = None, link: str | None = None,
+    started_at: datetime | None = None, ended_at: datetime | None = None,
+) -> dict[str, Any] | None:  # fmt: skip
+    """The member `oncue_change` of `data`, from which a change record is written about the event's resource and service;
+    None without a stage. What begins and what ends have the same `key`. The event's type must be one that tells of
+    changes, see `core/change_events.py`.
+    """
+    if stage is None:
+        return None
+    told = {
+        "stage": stage, "key": line(key), "title": line(title, TITLE_LIMIT), "kind": kind, "by": by,
+        "link": links(("link", link)).get("link"), "started_at": started_at, "ended_at": ended_at,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def crossing(

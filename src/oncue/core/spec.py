@@ -1,0 +1,12 @@
+"""What the specs of all kinds of manifest have in common."""
+
+from typing import Annotated, Final
+
+import msgspec
+
+_NAME: Final = r"^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$"
+Name = Annotated[str, msgspec.Meta(pattern=_NAME, description="Lower-case letters, digits, dots and hyphens")]
+
+
+class Spec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
+    """What every kind's spec has in common: unknown keys are refused."""

@@ -1,0 +1,38 @@
+"""What does not hold together in a manifest, and the checks of single values that several kinds share."""
+
+from collections.abc import Iterator
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from oncue.core import hours
+from oncue.core.duration import seconds
+from oncue.manifests.document import Path_
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that does not hold together."""
+
+    path: Path_
+    detail: str
+    code: str = "manifest.invalid"
+    level: Literal["error", "warning"] = "error"
+
+
+def hours_findings(text: str, path: Path_) -> Iterator[Finding]:
+    """Hours of the week that cannot be read, or whose zone nobody knows."""
+    try:
+        zone = hours.parse(text).zone
+    except ValueError as error:
+        yield Finding(path, str(error))
+        return
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield Finding(path, f"there is no time zone {zone!r}; write one as Europe/Berlin")
+
+
+def positive_findings(duration: str | None, path: Path_) -> Iterator[Finding]:
+    if duration is not None and seconds(duration) <= 0:
+        yield Finding(path, "it must be more than 0")

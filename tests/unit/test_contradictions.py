@@ -1,0 +1,79 @@
+"""Manifests that do not go together: what is said, and that the engine does what is said."""
+
+from typing import Any
+
+import pytest
+
+from oncue.core.condition import Match
+from oncue.manifests.contradictions import contradictions, includes
+from tests.unit.story import Story
+
+DISK = {"types": ["disk.full"]}
+
+
+def found(*policies: tuple[str, dict[str, Any]], kind: str = "Policy") -> list[tuple[int, str, str]]:
+    given = [(kind, "default", name, spec) for name, spec in policies]
+    return [(index, ".".join(map(str, finding.path)), finding.code) for index, finding in contradictions(given)]
+
+
+def test_a_severity_that_another_policy_overrules_is_named_and_so_the_engine_does() -> None:
+    narrow = {"match": {**DISK, "labels": {"env": "prod"}}, "alert": {"severity": "critical"}}
+    wide = {"match": DISK, "alert": {"severity": "minor"}}
+    assert found(("a-prod", narrow), ("b-all", wide)) == [(0, "spec.alert.severity", "policy.contradicted")]
+    story = Story()
+    story.apply("Policy", "a-prod", narrow)
+    story.apply("Policy", "b-all", wide)
+    story.problem("major", labels='{"env":"prod"}')
+    assert story.of("alert.fired")[0]["severity"] == "minor"
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"match": DISK, "alert": {"severity": "critical"}},
+        {"match": DISK, "alert": {"title": "full"}},
+        {"match": {**DISK, "labels": {"env": "test"}}, "alert": {"severity": "minor"}},
+        {"match": DISK, "alert": {"severity": "minor"}, "only_during": "daily 08:00-18:00"},
+        {"match": DISK, "alert": {"severity": "minor"}, "mode": "observe"},
+        {"match": DISK, "condition": {"for": "5m"}, "alert": {"severity": "minor"}},
+    ],
+    ids=["the same", "another member", "other events", "other hours", "observing", "later"],
+)
+def test_what_may_go_together_is_no_contradiction(second: dict[str, Any]) -> None:
+    first = {"match": {**DISK, "labels": {"env": "prod"}}, "alert": {"severity": "critical"}}
+    assert found(("a", first), ("b", second)) == []
+
+
+def test_labels_that_differ_are_named_each() -> None:
+    one = {"match": DISK, "alert": {"labels": {"team": "a", "tier": "1"}}}
+    other = {"match": DISK, "alert": {"labels": {"team": "b", "tier": "1"}}}
+    assert found(("a", one), ("b", other)) == [(0, "spec.alert.labels.team", "policy.contradicted")]
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "whether"),
+    [
+        ({}, DISK, True),
+        (DISK, {}, False),
+        ({"types": ["disk.*"]}, DISK, True),
+        (DISK, {"types": ["disk.*"]}, False),
+        ({"where": "true"}, {}, False),
+        ({"where": "a"}, {"where": "a", **DISK}, True),
+        ({"severities": ["major", "minor"]}, {"severities": ["major"]}, True),
+        ({"labels": {"env": ["prod", "test"]}}, {"labels": {"env": "prod"}}, True),
+        ({"labels": {"env": "prod"}}, {"labels": {"env": ["prod", "test"]}}, False),
+    ],
+)
+def test_one_selector_includes_another(wide: dict[str, Any], narrow: dict[str, Any], whether: bool) -> None:
+    assert includes(Match(**wide), Match(**narrow)) is whether
+
+
+def test_inhibitions_that_silence_each_other_and_escalations_in_a_circle_are_named() -> None:
+    a, b = [{"name": "check", "value": "a"}], [{"name": "check", "value": "b"}]
+    rules = (("x", {"source": a, "target": b}), ("y", {"source": b, "target": a}))
+    assert found(*rules, kind="Inhibition") == [(0, "spec", "policy.contradicted")]
+    level = [{"tell": ["channel:desk"]}]
+    circle = [("x", {"levels": level, "then": "y"}), ("y", {"levels": level, "then": "x"}), ("z", {"levels": level})]
+    assert found(*circle, kind="EscalationPolicy") == [
+        (0, "spec.then", "escalation.cyclic"), (1, "spec.then", "escalation.cyclic"),
+    ]  # fmt: skip
