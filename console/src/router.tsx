@@ -22,6 +22,8 @@ const incidents = createRoute({ getParentRoute: () => shell, path: "/incidents",
 const incident = createRoute({ getParentRoute: () => shell, path: "/incidents/$id", component: lazyRouteComponent(() => import("./pages/incidents/IncidentPage")) });
 const alerts = createRoute({ getParentRoute: () => shell, path: "/alerts", component: lazyRouteComponent(() => import("./pages/alerts/AlertsPage")) });
 const alert = createRoute({ getParentRoute: () => alerts, path: "$id", component: lazyRouteComponent(() => import("./pages/alerts/AlertPanel")) });
+const services = createRoute({ getParentRoute: () => shell, path: "/services", component: lazyRouteComponent(() => import("./pages/services/ServicesPage")) });
+const place = createRoute({ getParentRoute: () => shell, path: "/services/$namespace/$id", component: lazyRouteComponent(() => import("./pages/services/PlacePage")) });
 const events = createRoute({ getParentRoute: () => shell, path: "/events", component: lazyRouteComponent(() => import("./pages/events/EventsPage")) });
 const event = createRoute({ getParentRoute: () => events, path: "$position", component: lazyRouteComponent(() => import("./pages/events/EventPanel")) });
 const story = createRoute({ getParentRoute: () => shell, path: "/events/$position/story", component: lazyRouteComponent(() => import("./pages/events/StoryPage")) });
@@ -41,6 +43,8 @@ const silences = createRoute({
   },
 });
 const policies = createRoute({ getParentRoute: () => shell, path: "/policies", component: lazyRouteComponent(() => import("./pages/policies/PoliciesPage")) });
+const newPolicy = createRoute({ getParentRoute: () => shell, path: "/policies/new", component: lazyRouteComponent(() => import("./pages/policies/NewPolicyPage")) });
+const tryOn = createRoute({ getParentRoute: () => shell, path: "/policies/try", component: lazyRouteComponent(() => import("./pages/policies/TryPage")) });
 const policy = createRoute({ getParentRoute: () => shell, path: "/policies/$namespace/$name", component: lazyRouteComponent(() => import("./pages/policies/PolicyPage")) });
 const workflows = createRoute({ getParentRoute: () => shell, path: "/workflows", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowsPage")) });
 const workflow = createRoute({ getParentRoute: () => shell, path: "/workflows/$namespace/$name", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowPage")) });
@@ -48,6 +52,13 @@ const runs = createRoute({ getParentRoute: () => shell, path: "/runs", component
 const run = createRoute({ getParentRoute: () => shell, path: "/runs/$id", component: lazyRouteComponent(() => import("./pages/runs/RunPage")) });
 const tickets = createRoute({ getParentRoute: () => shell, path: "/tickets", component: lazyRouteComponent(() => import("./pages/tickets/TicketsPage")) });
 const ticket = createRoute({ getParentRoute: () => tickets, path: "$id", component: lazyRouteComponent(() => import("./pages/tickets/TicketPanel")) });
+const changes = createRoute({ getParentRoute: () => shell, path: "/changes", component: lazyRouteComponent(() => import("./pages/changes/ChangesPage")) });
+const changeRecord = createRoute({ getParentRoute: () => changes, path: "$id", component: lazyRouteComponent(() => import("./pages/changes/ChangePanel")) });
+const problems = createRoute({ getParentRoute: () => shell, path: "/problems", component: lazyRouteComponent(() => import("./pages/problems/ProblemsPage")) });
+const handover = createRoute({ getParentRoute: () => shell, path: "/handover", component: lazyRouteComponent(() => import("./pages/handover/HandoverPage")) });
+const onCall = createRoute({ getParentRoute: () => shell, path: "/on-call", component: lazyRouteComponent(() => import("./pages/oncall/OnCallPage")) });
+const escalationPolicy = createRoute({ getParentRoute: () => shell, path: "/on-call/$namespace/$name", component: lazyRouteComponent(() => import("./pages/oncall/PlanPage")) });
+const notifications = createRoute({ getParentRoute: () => shell, path: "/me/notifications", component: lazyRouteComponent(() => import("./pages/me/NotificationsPage")) });
 const integrationsHome = createRoute({
   getParentRoute: () => shell, path: "/integrations",
   beforeLoad: () => {
@@ -66,8 +77,8 @@ const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", co
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
-    now, incidents, incident, alerts.addChildren([alert]), events.addChildren([event]), story, quietHome, quiet, silences, policies, policy, workflows, workflow, runs, run,
-    tickets.addChildren([ticket]), integrationsHome, integrations, adminHome, admin,
+    now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, workflow, runs, run,
+    tickets.addChildren([ticket]), changes.addChildren([changeRecord]), problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin,
   ]),
 ]);
 

@@ -2,7 +2,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { post, remove } from "./http";
-import type { Silence } from "./types";
+import type { Incident, Silence } from "./types";
 
 /** Runs a command and refreshes the named resources. `mutate` takes the command's arguments. */
 export function useCommand<A, R = unknown>(run: (args: A) => Promise<R>, touches: readonly string[]) {
@@ -17,25 +17,61 @@ export function useCommand<A, R = unknown>(run: (args: A) => Promise<R>, touches
 
 const at = (resource: string, id: string, verb: string): string => `/${resource}/${encodeURIComponent(id)}/${verb}`;
 
-export type AlertVerb = "acknowledge" | "unacknowledge" | "resolve" | "unsnooze";
+export type AlertVerb = "acknowledge" | "unacknowledge" | "resolve" | "unsnooze" | "distinct";
 export type IncidentVerb = "acknowledge" | "resolve" | "reopen" | "close";
 
 export const useAlertCommand = () =>
   useCommand(({ id, verb, reason }: { id: string; verb: AlertVerb; reason?: string }) =>
     post(at("alerts", id, verb), reason ? { reason } : {}), ["alerts", "incidents", "stats"]);
 
-/** One command on many alerts; the result names those that were refused. */
-export const useBulkAlerts = () =>
-  useCommand(async ({ ids, verb }: { ids: readonly string[]; verb: AlertVerb }) => {
-    const outcomes = await Promise.allSettled(ids.map((id) => post(at("alerts", id, verb))));
-    const refused = outcomes.flatMap((outcome, index) =>
-      outcome.status === "rejected" ? [{ id: ids[index] ?? "", why: String((outcome.reason as Error).message) }] : []);
-    return { done: ids.length - refused.length, refused };
+/** What became of one command on many things: how many it was done to, which were refused, and how many more a filter finds. */
+export interface Outcome {
+  done: number;
+  refused: { id: string; why: string }[];
+  left: number;
+}
+
+/** The server takes so many at a time. */
+export const AT_ONCE = 1000;
+
+/** What a list's filters narrow alerts to, as far as many can be meant by them. */
+export type AlertFilter = Partial<Record<"state" | "severity" | "namespace" | "resource" | "service" | "type", string[]>> & { q?: string; since?: string };
+
+export interface ManyAlerts {
+  do: Exclude<AlertVerb, "distinct"> | "snooze";
+  ids?: readonly string[];
+  filter?: AlertFilter;
+  until?: string;
+  reason?: string;
+}
+
+interface Outcomes {
+  items: { id: string; code: string | null; detail: string }[];
+  done: number;
+  left: number;
+}
+
+/** One command on many alerts, chosen or found by a filter; the result names those that were refused. */
+export const useActOnAlerts = () =>
+  useCommand(async (asked: ManyAlerts): Promise<Outcome> => {
+    const found = await post<Outcomes>("/alerts/bulk", asked);
+    return { done: found.done, left: found.left, refused: found.items.flatMap((one) => (one.code === null ? [] : [{ id: one.id, why: one.detail || one.code }])) };
   }, ["alerts", "incidents", "stats"]);
 
 export const useIncidentCommand = () =>
   useCommand(({ id, verb, reason }: { id: string; verb: IncidentVerb; reason?: string }) =>
     post(at("incidents", id, verb), reason ? { reason } : {}), ["incidents", "alerts", "stats"]);
+
+export const useMerge = () =>
+  useCommand(({ id, ...asked }: { id: string; incidents: string[]; reason?: string }) => post<Incident>(at("incidents", id, "merge"), asked), ["incidents", "alerts", "stats"]);
+
+/** Gives the incident that the alerts became. */
+export const useSplit = () =>
+  useCommand(({ id, ...asked }: { id: string; alerts: string[]; reason?: string }) => post<Incident>(at("incidents", id, "split"), asked), ["incidents", "alerts", "stats"]);
+
+/** To another incident, or, with `to` null, out of every one. */
+export const useMoveAlerts = () =>
+  useCommand(({ id, ...asked }: { id: string; alerts: string[]; to: string | null; reason?: string }) => post<Incident>(at("incidents", id, "move"), asked), ["incidents", "alerts", "stats"]);
 
 export const useAssign = (resource: "incidents" | "tickets") =>
   useCommand(({ id, assignee }: { id: string; assignee: string }) => post(at(resource, id, "assign"), { assignee }), [resource]);
@@ -60,6 +96,20 @@ export const useCreateTicket = () =>
 
 export const useTransition = () =>
   useCommand(({ id, state }: { id: string; state: string }) => post(at("tickets", id, "transition"), { state }), ["tickets"]);
+
+export interface Findings {
+  labels?: Record<string, string>;
+  links?: { url: string; title?: string }[];
+  note?: string;
+}
+
+/** What was found out about an alert is added to it. */
+export const useEnrich = () =>
+  useCommand(({ id, ...found }: Findings & { id: string }) => post(at("alerts", id, "enrich"), found), ["alerts", "incidents"]);
+
+/** Another alert is about the same thing, and enough as long as it fires. */
+export const useDuplicate = () =>
+  useCommand(({ id, of, reason }: { id: string; of: string; reason: string }) => post(at("alerts", id, "duplicate"), { of, ...(reason ? { reason } : {}) }), ["alerts", "incidents", "stats"]);
 
 /** Nobody is told of it until then; a later snooze takes the place of this one. */
 export const useSnooze = () =>

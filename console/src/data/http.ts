@@ -1,5 +1,15 @@
 /** Requests to OnCue's API: the session cookie goes along, refusals come back as `Problem`. */
 
+/** One thing that is wrong with a manifest; lines and columns count from 1, 0 is unknown. */
+export interface Fault {
+  code: string;
+  detail: string;
+  level?: "error" | "warning";
+  path?: string;
+  line?: number;
+  column?: number;
+}
+
 /** What the API answered instead: RFC 9457, with OnCue's stable `code` and a `hint` on what to do. */
 export class Problem extends Error {
   constructor(
@@ -9,6 +19,8 @@ export class Problem extends Error {
     readonly detail: string,
     readonly hint: string,
     readonly retryAfterS: number | null = null,
+    /** What is wrong in a document, each with its place. */
+    readonly problems: readonly Fault[] = [],
   ) {
     super(detail === "" ? title : `${title}: ${detail}`);
     this.name = "Problem";
@@ -53,6 +65,7 @@ export function problemOf(status: number, body: unknown, retryAfter: string | nu
     text(fields["detail"], ""),
     text(fields["hint"], "Try again; if it stays so, `oncue doctor` on the server says more."),
     Number.isFinite(seconds) ? seconds : null,
+    Array.isArray(fields["problems"]) ? (fields["problems"] as Fault[]) : [],
   );
 }
 
@@ -60,9 +73,9 @@ async function send(method: string, path: string, body: unknown, signal?: AbortS
   const headers: Record<string, string> = { Accept: "application/json" };
   const csrf = cookie(document.cookie, "oncue_csrf");
   if (method !== "GET" && csrf !== null) headers["X-CSRF-Token"] = csrf;
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = typeof body === "string" ? "application/yaml" : "application/json";
   const init: RequestInit = { method, headers, credentials: "same-origin" };
-  if (body !== undefined) init.body = JSON.stringify(body);
+  if (body !== undefined) init.body = typeof body === "string" ? body : JSON.stringify(body);
   if (signal) init.signal = signal;
   try {
     return await fetch(`/api/v1${path}`, init);
@@ -97,6 +110,11 @@ export async function get<T>(path: string, query: Query = {}, signal?: AbortSign
 
 export async function post<T>(path: string, body: unknown = {}): Promise<T> {
   return answer<T>(await send("POST", path, body));
+}
+
+/** Sends YAML. */
+export async function postYaml<T>(path: string, query: Query, yaml: string): Promise<T> {
+  return answer<T>(await send("POST", path + queryString(query), yaml));
 }
 
 export async function put<T>(path: string, body: unknown = {}): Promise<T> {

@@ -8,7 +8,7 @@ import { useSyncExternalStore } from "react";
 import type { Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
 
-export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet";
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses";
 
 /** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
@@ -28,6 +28,12 @@ const RESOURCES: Record<string, Resource> = {
   policy: "policies",
   manifest: "policies",
   monitor: "monitors",
+  task: "tasks",
+  problem: "problems",
+  handover: "handovers",
+  escalation: "escalations",
+  change_record: "change-records",
+  pause: "pauses",
 };
 
 /** Kinds of manifests that pages read apart from the policies. */

@@ -24,6 +24,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetAlertFacets
+         * @description How many of the alerts that the filters find have each state, severity, namespace, service, resource, type and reason
+         *     for quiet: over all of them, a few seconds old at most.
+         */
+        get: operations["get_alert_facets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alerts/{alert_id}": {
         parameters: {
             query?: never;
@@ -185,6 +206,67 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts/{alert_id}/duplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DuplicateAlert
+         * @description Say that it is about the same thing as another alert that fires: nobody is told of it as long as that one does.
+         */
+        post: operations["duplicate_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/distinct": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DistinctAlert
+         * @description Say that it is no duplicate. Whoever it concerns is told of it.
+         */
+        post: operations["distinct_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{alert_id}/enrich": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * EnrichAlert
+         * @description Add what was found out about it. Labels that are added count like its own from now on, for silences and all else
+         *     that looks at labels; all of it lasts until a new alert about the same condition begins.
+         */
+        post: operations["enrich_alert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/incidents": {
         parameters: {
             query?: never;
@@ -198,7 +280,12 @@ export interface paths {
          */
         get: operations["list_incidents"];
         put?: never;
-        post?: never;
+        /**
+         * OpenIncident
+         * @description Open an incident that no alert has opened. The owner of its service is told; alerts about the same join it; it ends
+         *     when a person resolves it.
+         */
+        post: operations["open_incident"];
         delete?: never;
         options?: never;
         head?: never;
@@ -222,7 +309,12 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * EditIncident
+         * @description Set title, severity, priority or description, or say how a resolved one ended. What a person set stands, whatever
+         *     alerts come, until it is taken back.
+         */
+        patch: operations["edit_incident"];
         trace?: never;
     };
     "/api/v1/incidents/{incident_id}/timeline": {
@@ -234,7 +326,7 @@ export interface paths {
         };
         /**
          * GetIncidentTimeline
-         * @description Everything that concerns an incident, newest first.
+         * @description Everything that concerns an incident, newest first; `type` narrows it, as in `type=oncue.task.*`.
          */
         get: operations["get_incident_timeline"];
         put?: never;
@@ -316,7 +408,7 @@ export interface paths {
         };
         /**
          * ListIncidentComments
-         * @description The remarks on an incident, newest first.
+         * @description The remarks on an incident and on those that became part of it, newest first.
          */
         get: operations["list_incident_comments"];
         put?: never;
@@ -362,7 +454,7 @@ export interface paths {
         put?: never;
         /**
          * ResolveIncident
-         * @description Resolve it, and the alerts in it that still fire.
+         * @description Resolve it, and the alerts in it that still fire; say how it ended.
          */
         post: operations["resolve_incident"];
         delete?: never;
@@ -487,6 +579,984 @@ export interface paths {
          */
         post: operations["move_alerts"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/responders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SetResponder
+         * @description Give someone a part in it, or take them off. One person is commander, one does the communications, one is scribe.
+         */
+        post: operations["set_responder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * LinkIncident
+         * @description Link it to an address, or to another incident, a ticket or a change.
+         */
+        post: operations["link_incident"];
+        /**
+         * UnlinkIncident
+         * @description Take a link away.
+         */
+        delete: operations["unlink_incident"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/updates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentUpdates
+         * @description What stakeholders were told of it, newest first; also of incidents that became part of it.
+         */
+        get: operations["list_incident_updates"];
+        put?: never;
+        /**
+         * PostIncidentUpdate
+         * @description Tell stakeholders how it stands, and promise the next update.
+         */
+        post: operations["post_incident_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/updates/promise": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PromiseIncidentUpdate
+         * @description Promise the next update, or take the promise back. Those who were told of the incident are reminded when it is due.
+         */
+        post: operations["promise_incident_update"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTasks
+         * @description Tasks of all incidents and actions of their reviews (`type=action`), the last changed first.
+         */
+        get: operations["list_tasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTask
+         * @description One task.
+         */
+        get: operations["get_task"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * ChangeTask
+         * @description Change its title, description, assignee or due time.
+         */
+        patch: operations["change_task"];
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentTasks
+         * @description Its tasks in the order in which they were set, then the actions of its review.
+         */
+        get: operations["list_incident_tasks"];
+        put?: never;
+        /**
+         * CreateTask
+         * @description Set a task.
+         */
+        post: operations["create_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tasks/{task_id}/state": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TurnTask
+         * @description Say that it is done, cancelled, or open again.
+         */
+        post: operations["turn_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/checklists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentChecklists
+         * @description Its checklists, with who did which step when.
+         */
+        get: operations["list_incident_checklists"];
+        put?: never;
+        /**
+         * AddChecklist
+         * @description Give it the steps of a runbook.
+         */
+        post: operations["add_checklist"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/checklists/{checklist_id}/steps/{step}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * MarkStep
+         * @description Tick a step, counted from 1, skip it with a reason, or take that back.
+         */
+        post: operations["mark_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSimilarIncidents
+         * @description Past incidents of the namespace that are like this one, the most alike first, at most ten; with how they ended.
+         */
+        get: operations["list_similar_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListProblems
+         * @description Problems, the last changed first; without `state` the closed ones, too.
+         */
+        get: operations["list_problems"];
+        put?: never;
+        /**
+         * CreateProblem
+         * @description Write a problem.
+         */
+        post: operations["create_problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{problem_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetProblem
+         * @description One problem.
+         */
+        get: operations["get_problem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * ChangeProblem
+         * @description Change its text, assignee or matchers.
+         */
+        patch: operations["change_problem"];
+        trace?: never;
+    };
+    "/api/v1/problems/{problem_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetProblemTimeline
+         * @description What happened to a problem, newest first.
+         */
+        get: operations["get_problem_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{problem_id}/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListProblemIncidents
+         * @description The incidents that come from it, the newest first, not more than 100.
+         */
+        get: operations["list_problem_incidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{problem_id}/transition": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TransitionProblem
+         * @description Move it on.
+         */
+        post: operations["transition_problem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/problems/{problem_id}/incidents/{incident_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PutIncidentToProblem
+         * @description Say that an incident comes from it.
+         */
+        post: operations["put_incident_to_problem"];
+        /**
+         * TakeIncidentFromProblem
+         * @description Say that an incident does not come from it.
+         */
+        delete: operations["take_incident_from_problem"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListChangeRecords
+         * @description Change records, the last changed first; with `resource` or `service`, those that changed any of these.
+         */
+        get: operations["list_change_records"];
+        put?: never;
+        /**
+         * CreateChangeRecord
+         * @description Write down that a change begins, or was made. With `expects`, silence:write is needed as well.
+         */
+        post: operations["create_change_record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-records/{change_record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChangeRecord
+         * @description One change record.
+         */
+        get: operations["get_change_record"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-records/{change_record_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChangeRecordTimeline
+         * @description What happened to a change record, newest first.
+         */
+        get: operations["get_change_record_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-records/{change_record_id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FinishChangeRecord
+         * @description Say that a change is over.
+         */
+        post: operations["finish_change_record"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-records/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FinishChangeRecordByKey
+         * @description Say that the newest change of a key is over.
+         */
+        post: operations["finish_change_record_by_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListReviews
+         * @description Reviews, the last changed first.
+         */
+        get: operations["list_reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reviews/missing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListMissingReviews
+         * @description Incidents of a high priority that are over and have no review. Nothing forces one.
+         */
+        get: operations["list_missing_reviews"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetReview
+         * @description The review of an incident.
+         */
+        get: operations["get_review"];
+        put?: never;
+        /**
+         * BeginReview
+         * @description Begin the review of an incident that is over, with what the journal has of it.
+         */
+        post: operations["begin_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * WriteReview
+         * @description Write some of its sections.
+         */
+        patch: operations["write_review"];
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/review/publish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PublishReview
+         * @description Publish it.
+         */
+        post: operations["publish_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/review/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * WithdrawReview
+         * @description Make it a draft again; within 30 days after it was published.
+         */
+        post: operations["withdraw_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/review/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CreateAction
+         * @description Decide on something to be done so that it does not come again. It is a task, and outlives the incident.
+         */
+        post: operations["create_action"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListHandovers
+         * @description Handovers, the last changed first.
+         */
+        get: operations["list_handovers"];
+        put?: never;
+        /**
+         * CreateHandover
+         * @description Make a handover: how things stand now is kept with it.
+         */
+        post: operations["create_handover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * PreviewHandover
+         * @description How things stand now, as a handover would say it. Changes nothing.
+         */
+        get: operations["preview_handover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers/{handover_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetHandover
+         * @description One handover.
+         */
+        get: operations["get_handover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers/{handover_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * NoteHandover
+         * @description Write its notes.
+         */
+        post: operations["note_handover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/handovers/{handover_id}/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ConfirmHandover
+         * @description Say that you have it; whoever made it cannot.
+         */
+        post: operations["confirm_handover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ActOnAlerts
+         * @description Acknowledge, resolve or snooze many alerts, or take that back. What you may not do is refused alert by alert.
+         */
+        post: operations["act_on_alerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ActOnIncidents
+         * @description Acknowledge, assign, resolve, close or merge many incidents, or snooze all that fires in them. What you may not do is
+         *     refused incident by incident. Of a merge each incident is one answer; the one that goes on has none.
+         */
+        post: operations["act_on_incidents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/escalations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListEscalations
+         * @description Escalations, the last changed first; `state` is `running`, `held`, `acknowledged`, `exhausted` or `ended`.
+         */
+        get: operations["list_escalations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/escalations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListIncidentEscalations
+         * @description The escalations of an incident, the last changed first: by which policy it goes, how far it is, what is next.
+         */
+        get: operations["list_incident_escalations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/escalate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * EscalateIncident
+         * @description Have the next level called now, or whom you name. It stays acknowledged if it is.
+         */
+        post: operations["escalate_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/unacknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UnacknowledgeIncident
+         * @description Say that nobody works on it any more: people are called again.
+         */
+        post: operations["unacknowledge_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/snooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SnoozeIncident
+         * @description Have nobody told of anything that fires in it until then; who was told before hears of it once, if it goes on.
+         */
+        post: operations["snooze_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/incidents/{incident_id}/unsnooze": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UnsnoozeIncident
+         * @description Take the snooze of the whole incident back: what fires in it is heard again.
+         */
+        post: operations["unsnooze_incident"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/escalation-policies/{namespace}/{name}/plan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * PlanEscalation
+         * @description Who would be told when, of an incident of this priority that opens then and that nobody acknowledges.
+         */
+        get: operations["plan_escalation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/contact": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetContact
+         * @description How you are told of incidents in a namespace: your own `Person` manifest there; null if there is none.
+         */
+        get: operations["get_contact"];
+        /**
+         * SetContact
+         * @description Say how you want to be told of incidents in a namespace where you work on them. The channels must be there. What
+         *     else your manifest says (labels, owner, description) stays.
+         */
+        put: operations["set_contact"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{namespace}/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TestChannel
+         * @description Send a message by a channel, to see whether it works. Gives the effect; `/explain/effect/ID` says what became of it.
+         */
+        post: operations["test_channel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pauses": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPauses
+         * @description What is paused, as far as you may see it: whoever may see runs sees what keeps them from starting.
+         */
+        get: operations["list_pauses"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * BeginPause
+         * @description No policy starts a run there from now on; people are told of everything as before. Again, it takes a new end.
+         */
+        put: operations["begin_pause"];
+        post?: never;
+        /**
+         * EndPause
+         * @description Policies start runs there again.
+         */
+        delete: operations["end_pause"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1018,6 +2088,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/policies/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TryOnEvent
+         * @description What each policy would make of one event, clause by clause, and what would be done: by an engine in memory that knows
+         *     the configuration, and of nothing that has happened before. Nothing is changed, and nobody is told.
+         */
+        post: operations["try_on_event"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/manifests/{kind}": {
         parameters: {
             query?: never;
@@ -1057,6 +2148,26 @@ export interface paths {
          * @description Take a manifest out of force; refused while others need it, unless with `force`.
          */
         delete: operations["delete_manifest"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/manifests/{kind}/{namespace}/{name}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListManifestVersions
+         * @description What a manifest has been, the newest first: the last 50 versions that retention has kept.
+         */
+        get: operations["list_manifest_versions"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1262,6 +2373,186 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSubscriptions
+         * @description Subscriptions, with how far each is.
+         */
+        get: operations["list_subscriptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetSubscription
+         * @description One subscription.
+         */
+        get: operations["get_subscription"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PauseSubscription
+         * @description Deliver nothing until it is resumed; its place is kept.
+         */
+        post: operations["pause_subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResumeSubscription
+         * @description Go on where it was, also after the consumer said that it wants no more; do not wait for the next try.
+         */
+        post: operations["resume_subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * TestSubscription
+         * @description Send an event, `oncue.subscription.tested`, to this consumer alone: after all that waits, on the way of all others.
+         */
+        post: operations["test_subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/seek": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SeekSubscription
+         * @description Go on elsewhere: later events are skipped, earlier ones delivered again.
+         */
+        post: operations["seek_subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSubscriptionDeadLetters
+         * @description Events that the consumer did not take, newest first. `state` is `waiting`, `redriving`, `delivered` or `gone`.
+         */
+        get: operations["list_subscription_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/dead-letters/redrive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RedriveSubscriptionDeadLetters
+         * @description Deliver dead letters again: those named, or all, at most 1,000 at a time.
+         */
+        post: operations["redrive_subscription_dead_letters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/subscriptions/{namespace}/{name}/ack": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * AcknowledgeSubscription
+         * @description Say that the consumer of a stream has everything up to a position; there it goes on when it comes back.
+         */
+        post: operations["acknowledge_subscription"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/topology": {
         parameters: {
             query?: never;
@@ -1315,6 +2606,46 @@ export interface paths {
          *     it is.
          */
         get: operations["get_surroundings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/topology/map": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetTopologyMap
+         * @description The topology of a namespace to be drawn: at most 500 places, what fails first; says how many are not shown.
+         */
+        get: operations["get_topology_map"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{namespace}/{name}/availability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetServiceAvailability
+         * @description How available a service was over a time of at most 400 days, and what is left of its objective's budget.
+         */
+        get: operations["get_service_availability"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1871,6 +3202,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/subscriptions/{namespace}/{name}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Events of a subscription that is a stream: as server-sent events, or a page of JSON */
+        get: operations["get_api_v1_subscriptions_namespace_name_events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/in/{source}": {
         parameters: {
             query?: never;
@@ -2083,6 +3431,26 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Acked */
+        Acked: {
+            id: string;
+            settled: string;
+        };
+        /**
+         * Acknowledgement
+         * @description The consumer has everything up to here.
+         */
+        Acknowledgement: {
+            position: string;
+        };
+        /** AddedLink */
+        AddedLink: {
+            url: string;
+            title: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+        };
         /** AffectedView */
         AffectedView: {
             place: components["schemas"]["Place"];
@@ -2128,6 +3496,10 @@ export interface components {
             annotations?: {
                 [key: string]: string;
             };
+            shaped?: components["schemas"]["Shaped"] | null;
+            /** @default [] */
+            links: components["schemas"]["PolicyLink"][];
+            enriched?: components["schemas"]["Enriched"] | null;
             crossing?: components["schemas"]["Crossing"] | null;
             peak?: components["schemas"]["Peak"] | null;
             /** @default [] */
@@ -2157,10 +3529,27 @@ export interface components {
         Assignment: {
             assignee: string | null;
         };
+        /** AvailabilityDay */
+        AvailabilityDay: {
+            date: string;
+            availability: number | null;
+            down_s: number;
+            expected_s: number;
+            unknown_s: number;
+        };
         /** Binding */
         Binding: {
             role: string;
             namespace: string;
+        };
+        /** Branch */
+        Branch: {
+            levels: components["schemas"]["Level"][];
+            /** @default 0 */
+            repeat: number;
+            /** @default [] */
+            priorities: string[];
+            during?: string | null;
         };
         /** Bucket */
         Bucket: {
@@ -2168,6 +3557,144 @@ export interface components {
             at: string;
             inputs: number;
             events: number;
+        };
+        /** Budget */
+        Budget: {
+            availability: number;
+            window_s: number;
+            /** @enum {string} */
+            counts: "warning" | "minor" | "major" | "critical";
+            total_s: number;
+            used_s: number;
+            left_s: number;
+            left_percent: number;
+            burn: components["schemas"]["Burn"][];
+        };
+        /**
+         * BulkFilter
+         * @description As the filters of a list. What is empty narrows nothing; something must narrow.
+         */
+        BulkFilter: {
+            state?: string[];
+            severity?: string[];
+            namespace?: string[];
+            resource?: string[];
+            service?: string[];
+            type?: string[];
+            q?: string | null;
+            since?: string | null;
+            until?: string | null;
+        };
+        /** BulkOutcome */
+        BulkOutcome: {
+            id: string;
+            code: string | null;
+            /** @default  */
+            detail: string;
+        };
+        /** BulkOutcomes */
+        BulkOutcomes: {
+            items: components["schemas"]["BulkOutcome"][];
+            done: number;
+            refused: number;
+            left: number;
+        };
+        /** Burn */
+        Burn: {
+            over: string;
+            rate: number;
+        };
+        /**
+         * Calling
+         * @description Whom to call; without `to`, the next level of what is under way.
+         */
+        Calling: {
+            to?: string | null;
+            reason?: string | null;
+        };
+        /**
+         * ChangeEnd
+         * @description How it ended.
+         */
+        ChangeEnd: {
+            /** @enum {unknown} */
+            outcome?: "cancelled" | "failed" | "succeeded";
+        };
+        /**
+         * ChangeEndByKey
+         * @description The end of the newest change of a key.
+         */
+        ChangeEndByKey: {
+            key: string;
+            /** @enum {unknown} */
+            outcome?: "cancelled" | "failed" | "succeeded";
+            namespace?: string | null;
+        };
+        /**
+         * ChangeLink
+         * @description Where more about it can be read.
+         */
+        ChangeLink: {
+            url: string;
+            title?: string;
+        };
+        /** ChangeRecord */
+        ChangeRecord: {
+            id: string;
+            namespace: string;
+            key: string;
+            title: string;
+            kind: string;
+            /** @enum {string} */
+            state: "running" | "succeeded" | "failed" | "cancelled" | "lapsed";
+            by: string;
+            source: string;
+            resources: string[];
+            services: string[];
+            links: components["schemas"]["Pointer"][];
+            expects: components["schemas"]["Matcher"][];
+            grace_s: number;
+            /** Format: date-time */
+            started_at: string;
+            /** Format: date-time */
+            until: string;
+            ended_at: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            expecting: boolean;
+            /** @default [] */
+            incidents: string[];
+            /** @default  */
+            position: string;
+        };
+        /** Checklist */
+        Checklist: {
+            id: string;
+            namespace: string;
+            incident: string;
+            runbook: string;
+            generation: number;
+            title: string;
+            items: components["schemas"]["Item"][];
+            /** @enum {string} */
+            state: "open" | "done";
+            added_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @default  */
+            position: string;
+        };
+        /** ClauseView */
+        ClauseView: {
+            name: string;
+            wants: string;
+            has: string;
+            /** @enum {string} */
+            verdict: "holds" | "fails" | "unjudged";
+            /** @default false */
+            decides: boolean;
         };
         /** Comment */
         Comment: {
@@ -2181,6 +3708,13 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /**
+         * Confirmation
+         * @description What the next shift says to it.
+         */
+        Confirmation: {
+            remark?: string;
+        };
         /** Contents */
         Contents: {
             key: string;
@@ -2192,6 +3726,7 @@ export interface components {
             count: number;
             parts: components["schemas"]["conditions_contents_Part"][];
             alert: string | null;
+            override?: string | null;
         };
         /**
          * Credentials
@@ -2246,15 +3781,115 @@ export interface components {
             runs: string[];
             /** @default [] */
             tickets: string[];
+            /** @default [] */
+            change_records: string[];
+            override?: string | null;
+            /** @default [] */
+            also_fitted: string[];
+            home?: string | null;
             position: string;
             /** Format: date-time */
             recorded_at: string;
+        };
+        /**
+         * DuplicateOf
+         * @description Which alert is enough, and why.
+         */
+        DuplicateOf: {
+            of: string;
+            reason?: string | null;
         };
         /** EdgeView */
         EdgeView: {
             of: string;
             relation: string;
             on: string;
+        };
+        /** Edit */
+        Edit: {
+            /** @enum {string} */
+            field: "title" | "severity" | "priority";
+            by: string;
+            /** Format: date-time */
+            at: string;
+            reason: string;
+        };
+        /** Effect */
+        Effect: {
+            id: string;
+            namespace: string;
+            /** @enum {string} */
+            kind: "action" | "notify";
+            uses: string;
+            payload: {
+                [key: string]: unknown;
+            };
+            /** @enum {string} */
+            effect_class: "pure" | "idempotent" | "check-first" | "at-most-once";
+            /** @enum {string} */
+            state: "pending" | "succeeded" | "failed" | "unknown" | "cancelled";
+            attempt: number;
+            /** Format: date-time */
+            not_before_at: string;
+            timeout_s: number;
+            max_attempts: number;
+            backoff_initial_s: number;
+            backoff_factor: number;
+            backoff_max_s: number;
+            /** @default [] */
+            retry_errors: string[];
+            reason?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            incident?: string | null;
+            /** @default [] */
+            incidents: string[];
+            alert?: string | null;
+            run?: string | null;
+            step?: string | null;
+            started_token?: string | null;
+            /** @default 0 */
+            request_position: number;
+            /** @default  */
+            cause: string;
+        };
+        /**
+         * Ending
+         * @description How an incident ended.
+         */
+        Ending: {
+            reason?: string | null;
+            note?: string | null;
+            cause?: ("capacity" | "change" | "configuration" | "dependency" | "false_alarm" | "hardware" | "human" | "network" | "other" | "security" | "software" | "unknown") | null;
+        };
+        /** Enriched */
+        Enriched: {
+            labels?: {
+                [key: string]: components["schemas"]["Given"];
+            };
+            annotations?: {
+                [key: string]: components["schemas"]["Given"];
+            };
+            /** @default [] */
+            links: components["schemas"]["AddedLink"][];
+            /** @default [] */
+            notes: components["schemas"]["Note"][];
+        };
+        /**
+         * Enrichment
+         * @description What was found out. An empty label or annotation takes the added one back.
+         */
+        Enrichment: {
+            labels?: {
+                [key: string]: string;
+            };
+            annotations?: {
+                [key: string]: string;
+            };
+            links?: components["schemas"]["Pointer"][];
+            note?: string | null;
         };
         /**
          * Enrolment
@@ -2263,6 +3898,57 @@ export interface components {
         Enrolment: {
             password: string;
             username?: string | null;
+        };
+        /** Escalation */
+        Escalation: {
+            id: string;
+            namespace: string;
+            incident: string;
+            policy: string;
+            branches: components["schemas"]["Branch"][];
+            branch: number;
+            /** @enum {string} */
+            state: "running" | "held" | "acknowledged" | "exhausted" | "ended";
+            why: string;
+            alert?: string | null;
+            /** @default 0 */
+            level: number;
+            /** @default 0 */
+            cycle: number;
+            next_at?: string | null;
+            /** Format: date-time */
+            begun_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            then?: string | null;
+            /** @default [] */
+            before: string[];
+            acknowledge_timeout_s?: number | null;
+            /** @default [] */
+            missed: string[];
+            targets?: {
+                [key: string]: [
+                    number | null,
+                    number | null
+                ];
+            };
+            /** @default [] */
+            pending: string[];
+            /** @default false */
+            reached: boolean;
+            ended_by?: string | null;
+            /** @default  */
+            position: string;
+        };
+        /** EscalationPlan */
+        EscalationPlan: {
+            policy: string;
+            priority: string;
+            /** Format: date-time */
+            at: string;
+            branch: number;
+            steps: components["schemas"]["PlannedLevel"][];
+            then?: string | null;
         };
         /** EventRecord */
         EventRecord: {
@@ -2302,6 +3988,22 @@ export interface components {
             decisions: components["schemas"]["DecisionRecord"][];
             facts: components["schemas"]["Fact"][];
         };
+        /** Facet */
+        Facet: {
+            value: string;
+            count: number;
+        };
+        /** Facets */
+        Facets: {
+            total: number;
+            state: components["schemas"]["Facet"][];
+            severity: components["schemas"]["Facet"][];
+            namespace: components["schemas"]["Facet"][];
+            service: components["schemas"]["Facet"][];
+            resource: components["schemas"]["Facet"][];
+            type: components["schemas"]["Facet"][];
+            quiet: components["schemas"]["Facet"][];
+        };
         /** Fact */
         Fact: {
             position: string;
@@ -2340,6 +4042,14 @@ export interface components {
             incidents: number;
             notifications: number;
         };
+        /** Given */
+        Given: {
+            value: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            beneath?: string | null;
+        };
         /**
          * Grant
          * @description A role on a namespace, or on every one (`*`).
@@ -2348,6 +4058,49 @@ export interface components {
             /** @enum {unknown} */
             role: "admin" | "approver" | "editor" | "operator" | "responder" | "viewer";
             namespace?: string;
+        };
+        /** HandedOver */
+        HandedOver: {
+            /** Format: date-time */
+            at: string;
+            open: components["schemas"]["Lines"];
+            acknowledged: components["schemas"]["Lines"];
+            resolved: components["schemas"]["Lines"];
+            updates: components["schemas"]["Lines"];
+            snoozed: components["schemas"]["Lines"];
+            silences: components["schemas"]["Lines"];
+            maintenance: components["schemas"]["Lines"];
+            runs: components["schemas"]["Lines"];
+            overdue: components["schemas"]["Lines"];
+            due: components["schemas"]["Lines"];
+            changes: components["schemas"]["Lines"];
+        };
+        /** Handover */
+        Handover: {
+            id: string;
+            namespace: string;
+            team: string | null;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+            /** @enum {string} */
+            state: "open" | "confirmed";
+            drawn: {
+                [key: string]: unknown;
+            };
+            notes: string;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            confirmed_by?: string | null;
+            confirmed_at?: string | null;
+            /** @default  */
+            remark: string;
+            /** @default  */
+            position: string;
         };
         /**
          * Impact
@@ -2377,6 +4130,7 @@ export interface components {
             alerts_total: number;
             /** Format: date-time */
             opened_at: string;
+            began_at?: string | null;
             /** Format: date-time */
             updated_at: string;
             acknowledged_by?: string | null;
@@ -2388,6 +4142,17 @@ export interface components {
             owner?: string | null;
             /** @default [] */
             told: string[];
+            unheard?: {
+                [key: string]: string;
+            };
+            /** @default [] */
+            escalations: string[];
+            respond_by?: string | null;
+            resolve_by?: string | null;
+            /** @default [] */
+            missed: string[];
+            snoozed_until?: string | null;
+            woke_at?: string | null;
             /** @default [] */
             tickets: string[];
             /** @default [] */
@@ -2399,6 +4164,8 @@ export interface components {
             subjects: string[];
             /** @default [] */
             grew_at: string[];
+            /** @default [] */
+            strayed: string[];
             linked?: {
                 [key: string]: number;
             };
@@ -2409,7 +4176,54 @@ export interface components {
             /** @default false */
             touched: boolean;
             /** @default  */
+            description: string;
+            /** @default system */
+            opened_by: string;
+            held_by?: string | null;
+            /** @default [] */
+            edited: components["schemas"]["Edit"][];
+            resolution?: components["schemas"]["Resolution"] | null;
+            /** @default [] */
+            responders: components["schemas"]["Responder"][];
+            /** @default [] */
+            links: components["schemas"]["Link"][];
+            /** @default [] */
+            tasks: string[];
+            /** @default [] */
+            checklists: string[];
+            updates?: components["schemas"]["UpdatePlan"] | null;
+            /** @default [] */
+            known_errors: string[];
+            /** @default [] */
+            ruled_out: string[];
+            /** @default [] */
+            changes: string[];
+            /** @default  */
             position: string;
+        };
+        /**
+         * IncidentChange
+         * @description What is to be otherwise; what is left out stays.
+         */
+        IncidentChange: {
+            title?: string | null;
+            description?: string | null;
+            severity?: ("critical" | "major" | "minor" | "warning") | null;
+            priority?: ("P1" | "P2" | "P3" | "P4" | "P5") | null;
+            note?: string | null;
+            cause?: ("capacity" | "change" | "configuration" | "dependency" | "false_alarm" | "hardware" | "human" | "network" | "other" | "security" | "software" | "unknown") | null;
+            take_back?: ("priority" | "severity" | "title")[];
+            reason?: string;
+        };
+        /**
+         * IncidentSnooze
+         * @description Until when nobody is told. Give one.
+         */
+        IncidentSnooze: {
+            until?: string | null;
+            length?: string | null;
+            reason?: string | null;
+            remind_before?: string | null;
         };
         /** IssuedToken */
         IssuedToken: {
@@ -2427,10 +4241,58 @@ export interface components {
             last_used_at: string | null;
             token: string;
         };
+        /** Item */
+        Item: {
+            title: string;
+            text: string;
+            link: string | null;
+            workflow: string | null;
+            /**
+             * @default open
+             * @enum {string}
+             */
+            state: "open" | "done" | "skipped";
+            by?: string | null;
+            at?: string | null;
+            /** @default  */
+            reason: string;
+        };
         /** ItselfView */
         ItselfView: {
             outside: components["schemas"]["OutsideView"];
             monitors: components["schemas"]["MonitorView"][];
+        };
+        /** Level */
+        Level: {
+            tell: string[];
+            wait_s: number | null;
+        };
+        /** Line */
+        Line: {
+            id: string;
+            title: string;
+            state: string;
+            severity?: string | null;
+            priority?: string | null;
+            service?: string | null;
+            who?: string | null;
+            at?: string | null;
+            until?: string | null;
+            /** @default  */
+            note: string;
+        };
+        /** Lines */
+        Lines: {
+            items: components["schemas"]["Line"][];
+            total: number;
+        };
+        /** Link */
+        Link: {
+            target: string;
+            title: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
         };
         /** LinkInfo */
         LinkInfo: {
@@ -2459,6 +4321,11 @@ export interface components {
         /** Listing[WindowView] */
         WindowViewList: {
             items: components["schemas"]["WindowView"][];
+            next: string | null;
+        };
+        /** Listing[Version] */
+        VersionList: {
+            items: components["schemas"]["Version"][];
             next: string | null;
         };
         /** Listing[TokenView] */
@@ -2541,14 +4408,44 @@ export interface components {
             items: components["schemas"]["SourceView"][];
             next: string | null;
         };
+        /** Listing[Similar] */
+        SimilarList: {
+            items: components["schemas"]["Similar"][];
+            next: string | null;
+        };
+        /** Listing[SubscriptionView] */
+        SubscriptionViewList: {
+            items: components["schemas"]["SubscriptionView"][];
+            next: string | null;
+        };
         /** Listing[Alert] */
         AlertList: {
             items: components["schemas"]["Alert"][];
             next: string | null;
         };
+        /** Listing[ChangeRecord] */
+        ChangeRecordList: {
+            items: components["schemas"]["ChangeRecord"][];
+            next: string | null;
+        };
+        /** Listing[Checklist] */
+        ChecklistList: {
+            items: components["schemas"]["Checklist"][];
+            next: string | null;
+        };
         /** Listing[Contents] */
         ContentsList: {
             items: components["schemas"]["Contents"][];
+            next: string | null;
+        };
+        /** Listing[Escalation] */
+        EscalationList: {
+            items: components["schemas"]["Escalation"][];
+            next: string | null;
+        };
+        /** Listing[Handover] */
+        HandoverList: {
+            items: components["schemas"]["Handover"][];
             next: string | null;
         };
         /** Listing[Comment] */
@@ -2571,6 +4468,21 @@ export interface components {
             items: components["schemas"]["Manifest"][];
             next: string | null;
         };
+        /** Listing[Pause] */
+        PauseList: {
+            items: components["schemas"]["Pause"][];
+            next: string | null;
+        };
+        /** Listing[ProblemRecord] */
+        ProblemRecordList: {
+            items: components["schemas"]["ProblemRecord"][];
+            next: string | null;
+        };
+        /** Listing[Review] */
+        ReviewList: {
+            items: components["schemas"]["Review"][];
+            next: string | null;
+        };
         /** Listing[Run] */
         RunList: {
             items: components["schemas"]["Run"][];
@@ -2579,6 +4491,21 @@ export interface components {
         /** Listing[Silence] */
         SilenceList: {
             items: components["schemas"]["Silence"][];
+            next: string | null;
+        };
+        /** Listing[StatusUpdate] */
+        StatusUpdateList: {
+            items: components["schemas"]["StatusUpdate"][];
+            next: string | null;
+        };
+        /** Listing[Undelivered] */
+        UndeliveredList: {
+            items: components["schemas"]["Undelivered"][];
+            next: string | null;
+        };
+        /** Listing[Task] */
+        TaskList: {
+            items: components["schemas"]["Task"][];
             next: string | null;
         };
         /** Listing[Ticket] */
@@ -2624,6 +4551,62 @@ export interface components {
             deleted: boolean;
             /** @default  */
             position: string;
+        };
+        /**
+         * ManyAlerts
+         * @description What is to be done to many alerts. Give `ids` or `filter`.
+         */
+        ManyAlerts: {
+            /** @enum {unknown} */
+            do: "acknowledge" | "resolve" | "snooze" | "unacknowledge" | "unsnooze";
+            ids?: string[] | null;
+            filter?: components["schemas"]["BulkFilter"] | null;
+            reason?: string | null;
+            until?: string | null;
+        };
+        /**
+         * ManyIncidents
+         * @description What is to be done to many incidents. Give `ids` or `filter`.
+         */
+        ManyIncidents: {
+            /** @enum {unknown} */
+            do: "acknowledge" | "assign" | "close" | "merge" | "resolve" | "snooze";
+            ids?: string[] | null;
+            filter?: components["schemas"]["BulkFilter"] | null;
+            reason?: string | null;
+            assignee?: string | null;
+            note?: string | null;
+            cause?: ("capacity" | "change" | "configuration" | "dependency" | "false_alarm" | "hardware" | "human" | "network" | "other" | "security" | "software" | "unknown") | null;
+            until?: string | null;
+            into?: string | null;
+        };
+        /** MapEdge */
+        MapEdge: {
+            of: string;
+            on: string;
+            count: number;
+        };
+        /** MapNode */
+        MapNode: {
+            place: components["schemas"]["Place"];
+            /** @default 0 */
+            folded: number;
+            /** @default 0 */
+            failing: number;
+            /** @default false */
+            opens: boolean;
+        };
+        /** Match */
+        Match: {
+            types?: string[];
+            severities?: string[];
+            labels?: {
+                [key: string]: string | string[];
+            };
+            resources?: string[];
+            services?: string[];
+            sources?: string[];
+            where?: string | null;
         };
         /** Matched */
         Matched: {
@@ -2752,6 +4735,91 @@ export interface components {
             detail: string;
         };
         /**
+         * NewChangeRecord
+         * @description A change that begins, or with `ended_at` one that has been made.
+         */
+        NewChangeRecord: {
+            title: string;
+            resources?: string[];
+            services?: string[];
+            kind?: string;
+            key?: string | null;
+            by?: string | null;
+            links?: components["schemas"]["ChangeLink"][];
+            expects?: components["schemas"]["Matcher"][];
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            grace?: string;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            lasts?: string;
+            started_at?: string | null;
+            ended_at?: string | null;
+            /** @enum {unknown} */
+            outcome?: "cancelled" | "failed" | "succeeded";
+            namespace?: string | null;
+        };
+        /**
+         * NewChecklist
+         * @description A runbook whose steps are wanted.
+         */
+        NewChecklist: {
+            runbook: string;
+        };
+        /**
+         * NewHandover
+         * @description A shift that goes, and the one that comes.
+         */
+        NewHandover: {
+            since?: string | null;
+            until?: string | null;
+            team?: string | null;
+            notes?: string;
+            namespace?: string | null;
+        };
+        /**
+         * NewIncident
+         * @description An incident that no alert has opened.
+         */
+        NewIncident: {
+            title: string;
+            description?: string;
+            /** @enum {unknown} */
+            severity?: "critical" | "major" | "minor" | "warning";
+            service?: string | null;
+            resource?: string | null;
+            namespace?: string | null;
+        };
+        /**
+         * NewLink
+         * @description Something that an incident has to do with.
+         */
+        NewLink: {
+            target: string;
+            title?: string;
+        };
+        /**
+         * NewProblem
+         * @description A problem to be written.
+         */
+        NewProblem: {
+            title: string;
+            description?: string;
+            workaround?: string;
+            root_cause?: string;
+            service?: string | null;
+            resource?: string | null;
+            matchers?: components["schemas"]["Matcher"][];
+            incident?: string | null;
+            namespace?: string | null;
+        };
+        /**
+         * NewPromise
+         * @description When stakeholders are to hear again.
+         */
+        NewPromise: {
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            next_update_in: string;
+        };
+        /**
          * NewSecret
          * @description A value to keep.
          */
@@ -2769,6 +4837,17 @@ export interface components {
             ends_at: string;
             comment: string;
             namespace?: string | null;
+            remind_before?: string | null;
+        };
+        /**
+         * NewTask
+         * @description Something to be done.
+         */
+        NewTask: {
+            title: string;
+            description?: string;
+            assignee?: string | null;
+            due_at?: string | null;
         };
         /**
          * NewTicket
@@ -2801,6 +4880,16 @@ export interface components {
             expires_in_days?: number | null;
         };
         /**
+         * NewUpdate
+         * @description What stakeholders are told. Give a text, or the name of a StatusTemplate.
+         */
+        NewUpdate: {
+            text?: string | null;
+            template?: string | null;
+            audience?: string[] | null;
+            next_update_in?: string | null;
+        };
+        /**
          * NewUser
          * @description Someone to add. Without a password, make a link with which they set their own.
          */
@@ -2812,6 +4901,20 @@ export interface components {
             email?: string | null;
             bindings?: components["schemas"]["Grant"][];
             password?: string | null;
+        };
+        /** Note */
+        Note: {
+            text: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * Notes
+         * @description What the next shift should know besides.
+         */
+        Notes: {
+            notes: string;
         };
         /** Now */
         Now: {
@@ -2852,6 +4955,25 @@ export interface components {
             last_success_at?: string | null;
             last_error_at?: string | null;
         };
+        /** Pause */
+        Pause: {
+            id: string;
+            namespace: string;
+            by: string;
+            reason: string;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string;
+        };
+        /**
+         * Pausing
+         * @description For how long, and why.
+         */
+        Pausing: {
+            reason: string;
+            length?: string;
+        };
         /** Peak */
         Peak: {
             severity: string;
@@ -2859,6 +4981,16 @@ export interface components {
             /** Format: date-time */
             at: string;
             crossing?: components["schemas"]["Crossing"] | null;
+        };
+        /**
+         * PersonSpec
+         * @description How a person wants to be told. The manifest's name is what `user:name` says.
+         */
+        PersonSpec: {
+            title?: string | null;
+            default: components["schemas"]["Rung"][];
+            important?: components["schemas"]["Rung"][];
+            quiet_hours?: string | null;
         };
         /** Place */
         Place: {
@@ -2891,6 +5023,24 @@ export interface components {
             spec: Record<string, never>;
             namespace?: string | null;
         };
+        /** PlannedDelivery */
+        PlannedDelivery: {
+            channel: string;
+            to: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** PlannedLevel */
+        PlannedLevel: {
+            level: number;
+            cycle: number;
+            /** Format: date-time */
+            at: string;
+            tell: string[];
+            ways: components["schemas"]["PlannedDelivery"][];
+            /** @default  */
+            missing: string;
+        };
         /** Point */
         Point: {
             /** Format: date-time */
@@ -2899,6 +5049,18 @@ export interface components {
             mean: number;
             min: number;
             max: number;
+        };
+        /** Pointer */
+        Pointer: {
+            url: string;
+            /** @default  */
+            title: string;
+        };
+        /** PolicyLink */
+        PolicyLink: {
+            title: string;
+            url: string;
+            by: string;
         };
         /** PolicyStats */
         PolicyStats: {
@@ -2934,6 +5096,56 @@ export interface components {
             updated_at: string;
             applied_by: string;
         };
+        /**
+         * ProblemChange
+         * @description What is to be otherwise; what is left out stays.
+         */
+        ProblemChange: {
+            title?: string | null;
+            description?: string | null;
+            workaround?: string | null;
+            root_cause?: string | null;
+            assignee?: string | null;
+            matchers?: components["schemas"]["Matcher"][] | null;
+            alerts?: "forget" | null;
+        };
+        /**
+         * ProblemMove
+         * @description Where it goes.
+         */
+        ProblemMove: {
+            /** @enum {unknown} */
+            state: "closed" | "known_error" | "open" | "resolved";
+        };
+        /** ProblemRecord */
+        ProblemRecord: {
+            id: string;
+            namespace: string;
+            title: string;
+            description: string;
+            /** @enum {string} */
+            state: "open" | "known_error" | "resolved" | "closed";
+            workaround: string;
+            root_cause: string;
+            service: string | null;
+            resource: string | null;
+            assignee: string | null;
+            matchers: components["schemas"]["Matcher"][];
+            fingerprints: string[];
+            incidents: string[];
+            incidents_total: number;
+            opened_by: string;
+            /** Format: date-time */
+            opened_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            last_seen_at?: string | null;
+            resolved_by?: string | null;
+            resolved_at?: string | null;
+            closed_at?: string | null;
+            /** @default  */
+            position: string;
+        };
         /** Quiet */
         Quiet: {
             reason: string;
@@ -2943,6 +5155,16 @@ export interface components {
             until?: string | null;
             /** @default  */
             detail: string;
+        };
+        /** Raised */
+        Raised: {
+            namespace: string;
+            title: string;
+            severity: string;
+            resource: string;
+            service: string | null;
+            state: string;
+            quiet: string[];
         };
         /** Reached */
         Reached: {
@@ -2958,11 +5180,80 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * RedriveWanted
+         * @description Which dead letters. Give one.
+         */
+        RedriveWanted: {
+            positions?: string[] | null;
+            all?: boolean;
+        };
+        /** Redriven */
+        Redriven: {
+            redriven: number;
+            waiting: number;
+        };
+        /**
          * Remark
          * @description A remark.
          */
         Remark: {
             text: string;
+        };
+        /** Resolution */
+        Resolution: {
+            note: string;
+            /** @enum {null|string} */
+            cause: "capacity" | "change" | "configuration" | "dependency" | "false_alarm" | "hardware" | "human" | "network" | "security" | "software" | "unknown" | "other" | null;
+            by: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** Responder */
+        Responder: {
+            name: string;
+            /** @enum {string} */
+            role: "commander" | "communications" | "scribe" | "responder";
+            /** Format: date-time */
+            since: string;
+            by: string;
+        };
+        /**
+         * Responding
+         * @description Who has which part in an incident.
+         */
+        Responding: {
+            name: string;
+            role?: ("commander" | "communications" | "responder" | "scribe") | null;
+        };
+        /** Review */
+        Review: {
+            id: string;
+            namespace: string;
+            incident: string;
+            title: string;
+            service: string | null;
+            priority: string;
+            /** @enum {string} */
+            state: "draft" | "published";
+            drawn: {
+                [key: string]: unknown;
+            };
+            summary: string;
+            impact: string;
+            causes: string;
+            went_well: string;
+            went_badly: string;
+            lessons: string;
+            actions: string[];
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            published_by?: string | null;
+            published_at?: string | null;
+            /** @default  */
+            position: string;
         };
         /** Run */
         Run: {
@@ -2993,6 +5284,16 @@ export interface components {
             deadline_at?: string | null;
             /** @default  */
             position: string;
+        };
+        /**
+         * Rung
+         * @description One way to tell a person, and how long after the first.
+         */
+        Rung: {
+            /** @description Lower-case letters, digits, dots and hyphens */
+            channel: string;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            after?: string;
         };
         /** SAPDatabase */
         SAPDatabase: {
@@ -3047,6 +5348,28 @@ export interface components {
             updated_at: string;
             updated_by: string;
         };
+        /**
+         * Sections
+         * @description What people write; what is left out stays.
+         */
+        Sections: {
+            summary?: string | null;
+            impact?: string | null;
+            causes?: string | null;
+            went_well?: string | null;
+            went_badly?: string | null;
+            lessons?: string | null;
+        };
+        /**
+         * SeekTo
+         * @description Where a subscription is to go on. Give one.
+         */
+        SeekTo: {
+            position?: string | null;
+            at?: string | null;
+            to?: ("earliest" | "now") | null;
+            reason?: string | null;
+        };
         /** Series */
         Series: {
             series: string;
@@ -3069,6 +5392,39 @@ export interface components {
                 [key: string]: string;
             };
         };
+        /** ServiceAvailability */
+        ServiceAvailability: {
+            namespace: string;
+            service: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @enum {string} */
+            counts: "warning" | "minor" | "major" | "critical";
+            availability: number | null;
+            availability_with_maintenance: number | null;
+            down_s: number;
+            expected_s: number;
+            known_s: number;
+            unknown_s: number;
+            outages: number;
+            mttr_s: number | null;
+            mtta_s: number | null;
+            acknowledged: number;
+            down: boolean;
+            latest: components["schemas"]["ServiceOutage"][];
+            days: components["schemas"]["AvailabilityDay"][];
+            budget: components["schemas"]["Budget"] | null;
+        };
+        /** ServiceOutage */
+        ServiceOutage: {
+            /** Format: date-time */
+            began_at: string;
+            ended_at: string | null;
+            acknowledged_at: string | null;
+            began_with: string;
+        };
         /** ServiceView */
         ServiceView: {
             id: string;
@@ -3081,6 +5437,20 @@ export interface components {
             alerts_firing: number;
             incidents_open: number;
             manifest?: components["schemas"]["Manifest"] | null;
+        };
+        /** Shaped */
+        Shaped: {
+            values?: {
+                [key: string]: components["schemas"]["ShapedValue"];
+            };
+            quiet_by?: string | null;
+            fingerprint?: string | null;
+        };
+        /** ShapedValue */
+        ShapedValue: {
+            value: string;
+            was: string | null;
+            by: string;
         };
         /** Silence */
         Silence: {
@@ -3097,6 +5467,7 @@ export interface components {
             state: "pending" | "active" | "expired";
             /** Format: date-time */
             updated_at: string;
+            remind_before_s?: number | null;
             /** @default  */
             position: string;
         };
@@ -3108,6 +5479,26 @@ export interface components {
             matchers: components["schemas"]["Matcher"][];
             namespace?: string | null;
         };
+        /** Similar */
+        Similar: {
+            id: string;
+            title: string;
+            state: string;
+            priority: string;
+            service: string | null;
+            resource: string | null;
+            /** Format: date-time */
+            opened_at: string;
+            resolved_at: string | null;
+            duration_s: number | null;
+            resolved_by: string | null;
+            acknowledged_by: string | null;
+            assignee: string | null;
+            resolution: components["schemas"]["Resolution"] | null;
+            known_errors: string[];
+            score: number;
+            reasons: string[];
+        };
         /**
          * Snooze
          * @description Until when nobody is told of it, and why.
@@ -3115,6 +5506,7 @@ export interface components {
         Snooze: {
             until: string;
             reason?: string | null;
+            remind_before?: string | null;
         };
         /** SourceType */
         SourceType: {
@@ -3160,6 +5552,32 @@ export interface components {
             inputs?: Record<string, never>;
             namespace?: string | null;
         };
+        /** StatusUpdate */
+        StatusUpdate: {
+            id: string;
+            namespace: string;
+            incident: string;
+            text: string;
+            template: string | null;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            state: string;
+            severity: string;
+            priority: string;
+            service: string | null;
+            audience: string[];
+            /** @default  */
+            unreached: string;
+            next_at?: string | null;
+        };
+        /**
+         * SteerReason
+         * @description A reason, for the journal.
+         */
+        SteerReason: {
+            reason?: string | null;
+        };
         /** Step */
         Step: {
             address: string;
@@ -3182,6 +5600,15 @@ export interface components {
             ended_at?: string | null;
             next_try_at?: string | null;
             effect?: string | null;
+        };
+        /**
+         * StepMark
+         * @description What became of a step.
+         */
+        StepMark: {
+            /** @enum {unknown} */
+            state: "done" | "open" | "skipped";
+            reason?: string;
         };
         /** Story */
         Story: {
@@ -3214,6 +5641,43 @@ export interface components {
             detail?: string | null;
             severity?: string | null;
         };
+        /** SubscriptionView */
+        SubscriptionView: {
+            id: string;
+            namespace: string;
+            name: string;
+            description: string | null;
+            owner: string | null;
+            /** @enum {string} */
+            delivery: "webhook" | "stream";
+            url: string | null;
+            mode: string | null;
+            events: string;
+            match: components["schemas"]["Match"];
+            /** @enum {string} */
+            state: "active" | "failing" | "stopped" | "paused";
+            /** Format: date-time */
+            since: string;
+            error_code: string | null;
+            detail: string | null;
+            settled: string;
+            delivered: number;
+            last_delivered_at: string | null;
+            behind_events: number | null;
+            behind_records: number;
+            behind_s: number | null;
+            attempts: number;
+            next_try_at: string | null;
+            last_error: string | null;
+            last_error_at: string | null;
+            per_minute: number | null;
+            dead_letters: number;
+            redriving: number;
+            gaps: number;
+            spec: {
+                [key: string]: unknown;
+            };
+        };
         /** Surroundings */
         Surroundings: {
             place: components["schemas"]["Place"];
@@ -3241,6 +5705,52 @@ export interface components {
             edges: components["schemas"]["EdgeView"][];
             unknown: string[];
             alerts: number;
+        };
+        /** Task */
+        Task: {
+            id: string;
+            namespace: string;
+            incident: string;
+            /** @enum {string} */
+            kind: "task" | "action";
+            title: string;
+            description: string;
+            /** @enum {string} */
+            state: "open" | "done" | "cancelled";
+            assignee: string | null;
+            due_at: string | null;
+            service: string | null;
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            ended_by?: string | null;
+            ended_at?: string | null;
+            /** @default  */
+            reason: string;
+            /** @default  */
+            position: string;
+        };
+        /**
+         * TaskChange
+         * @description What is to be otherwise; what is left out stays.
+         */
+        TaskChange: {
+            title?: string | null;
+            description?: string | null;
+            assignee?: string | null;
+            due_at?: string | null;
+            due?: "any_time" | null;
+        };
+        /**
+         * TaskTurn
+         * @description What became of a task.
+         */
+        TaskTurn: {
+            /** @enum {unknown} */
+            state: "cancelled" | "done" | "open";
+            reason?: string;
         };
         /** Ticket */
         Ticket: {
@@ -3283,6 +5793,23 @@ export interface components {
             expires_at: string | null;
             last_used_at: string | null;
         };
+        /** Told */
+        Told: {
+            to: string;
+            reason: string;
+            title: string | null;
+        };
+        /** TopologyMap */
+        TopologyMap: {
+            nodes: components["schemas"]["MapNode"][];
+            edges: components["schemas"]["MapEdge"][];
+            /** @enum {string} */
+            fold: "none" | "whole" | "type";
+            total: number;
+            not_shown: number;
+            edges_not_shown: number;
+            elsewhere: number;
+        };
         /**
          * Transition
          * @description Where it goes.
@@ -3290,6 +5817,82 @@ export interface components {
         Transition: {
             /** @enum {unknown} */
             state: "closed" | "in_progress" | "new" | "resolved";
+        };
+        /** Trial */
+        Trial: {
+            policies: components["schemas"]["TriedPolicy"][];
+            others: number;
+            alerts: components["schemas"]["Raised"][];
+            notifications: components["schemas"]["Told"][];
+            runs: string[];
+            tickets: string[];
+        };
+        /** Tried */
+        Tried: {
+            id: string;
+            position: string;
+            event_id: string;
+        };
+        /** TriedOn */
+        TriedOn: {
+            event: unknown;
+            /** Format: date-time */
+            at: string;
+            namespace: string;
+            in_force: components["schemas"]["Trial"];
+            edited: components["schemas"]["Trial"] | null;
+            edited_policy: string | null;
+        };
+        /** TriedPolicy */
+        TriedPolicy: {
+            policy: string;
+            /** @enum {string} */
+            outcome: "fires" | "held_back" | "waits" | "not_taken" | "failed";
+            reason: string;
+            detail: string;
+            clauses: components["schemas"]["ClauseView"][];
+        };
+        /**
+         * TryOn
+         * @description An event to try policies on. Give `position` or `event`.
+         */
+        TryOn: {
+            position?: string | null;
+            event?: Record<string, never> | null;
+            policy?: string | null;
+            namespace?: string | null;
+        };
+        /** Undelivered */
+        Undelivered: {
+            id: string;
+            namespace: string;
+            subscription: string;
+            event_position: string;
+            event_id: string;
+            type: string;
+            /**
+             * @default waiting
+             * @enum {string}
+             */
+            state: "waiting" | "redriving" | "delivered" | "gone";
+            code: string;
+            detail: string;
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @default  */
+            position: string;
+        };
+        /** UpdatePlan */
+        UpdatePlan: {
+            every_s: number;
+            /** Format: date-time */
+            due_at: string;
+            by: string;
+            /** @default 0 */
+            missed: number;
         };
         /**
          * UserChange
@@ -3317,6 +5920,16 @@ export interface components {
             created_by: string;
             /** Format: date-time */
             updated_at: string;
+        };
+        /** Version */
+        Version: {
+            generation: number;
+            /** Format: date-time */
+            applied_at: string;
+            applied_by: string;
+            deleted: boolean;
+            position: string;
+            manifest: components["schemas"]["Manifest"];
         };
         /** WindowPreview */
         WindowPreview: {
@@ -3376,7 +5989,7 @@ export interface components {
         /** Part */
         suspects_Part: {
             /** @enum {string} */
-            kind: "explains" | "deepest" | "early" | "silent";
+            kind: "explains" | "deepest" | "early" | "silent" | "changed";
             points: number;
             reason: string;
         };
@@ -3389,7 +6002,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "config.invalid" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "incident.closed" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "mail.not_found" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "policy.keys_full" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "run.ended" | "run.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "store.unavailable" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.ended" | "run.not_found" | "runbook.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -3586,6 +6199,8 @@ export interface operations {
                 quiet?: boolean | null;
                 /** @description Only acknowledged, or only others */
                 acknowledged?: boolean | null;
+                /** @description Only quiet ones, for any of these reasons */
+                quiet_reason?: string[];
             };
             header?: never;
             path?: never;
@@ -3600,6 +6215,54 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AlertList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_alert_facets: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description Only with, or without, a reason for quiet */
+                quiet?: boolean | null;
+                /** @description Only acknowledged, or only others */
+                acknowledged?: boolean | null;
+                /** @description Only quiet ones, for any of these reasons */
+                quiet_reason?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facets"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -3887,6 +6550,114 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    duplicate_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DuplicateOf"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    distinct_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    enrich_alert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Enrichment"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_incidents: {
         parameters: {
             query?: {
@@ -3931,6 +6702,40 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    open_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewIncident"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     get_incident: {
         parameters: {
             query?: never;
@@ -3955,6 +6760,42 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    edit_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -4194,7 +7035,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Reason"] | null;
+                "application/json": components["schemas"]["Ending"] | null;
             };
         };
         responses: {
@@ -4421,6 +7262,2071 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_responder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Responding"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    link_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLink"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unlink_incident: {
+        parameters: {
+            query: {
+                target: string;
+            };
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_incident_updates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusUpdateList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    post_incident_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUpdate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusUpdate"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    promise_incident_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPromise"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description Only theirs */
+                assignee?: string;
+                /** @description Only open ones whose due time is over */
+                overdue?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_incident_tasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    turn_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskTurn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_incident_checklists: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChecklistList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    add_checklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChecklist"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checklist"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    mark_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                checklist_id: string;
+                step: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepMark"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checklist"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_similar_incidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_problems: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecordList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_problem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProblem"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_problem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                problem_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    change_problem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                problem_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProblemChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_problem_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                problem_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_problem_incidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                problem_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    transition_problem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                problem_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProblemMove"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    put_incident_to_problem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                problem_id: string;
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    take_incident_from_problem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                problem_id: string;
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProblemRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_change_records: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description Any of these: an actor, or the type of an event */
+                source?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRecordList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_change_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChangeRecord"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change_record_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                change_record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    finish_change_record: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEnd"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    finish_change_record_by_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEndByKey"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeRecord"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_reviews: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_missing_reviews: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description P1 and P2 if not given */
+                priority?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    begin_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    write_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sections"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    publish_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    withdraw_review: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Review"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_action: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTask"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Task"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_handovers: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandoverList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHandover"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handover"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    preview_handover: {
+        parameters: {
+            query?: {
+                namespace?: string;
+                team?: string;
+                /** @description RFC 3339; 8 hours ago if not given */
+                since?: string;
+                /** @description RFC 3339; 8 hours from now if not given */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HandedOver"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                handover_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handover"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    note_handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                handover_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Notes"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handover"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    confirm_handover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                handover_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Confirmation"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Handover"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    act_on_alerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyAlerts"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOutcomes"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    act_on_incidents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ManyIncidents"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BulkOutcomes"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_escalations: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_incident_escalations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    escalate_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Calling"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unacknowledge_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    snooze_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IncidentSnooze"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unsnooze_incident: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                incident_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Incident"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    plan_escalation: {
+        parameters: {
+            query?: {
+                /** @description Of the incident */
+                priority?: "P1" | "P2" | "P3" | "P4" | "P5";
+                /** @description When it opens, RFC 3339; now if not given */
+                at?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EscalationPlan"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_contact: {
+        parameters: {
+            query?: {
+                /** @description The namespace; your home if not given */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Manifest"] | null;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    set_contact: {
+        parameters: {
+            query?: {
+                /** @description The namespace; your home if not given */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PersonSpec"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Manifest"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    test_channel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request accepted, processing continues off-line */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Effect"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_pauses: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PauseList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    begin_pause: {
+        parameters: {
+            query?: {
+                /** @description The namespace; `*` for all; your home if not given */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Pausing"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pause"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    end_pause: {
+        parameters: {
+            query?: {
+                /** @description The namespace; `*` for all; your home if not given */
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Pause"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -5510,6 +10416,40 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    try_on_event: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TryOn"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TriedOn"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_manifests: {
         parameters: {
             query?: never;
@@ -5603,6 +10543,35 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_manifest_versions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: string;
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VersionList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     apply_manifests: {
         parameters: {
             query?: {
@@ -5610,6 +10579,8 @@ export interface operations {
                 dry_run?: boolean;
                 /** @description Of documents that name none */
                 namespace?: string;
+                /** @description Of a single document: its generation when it was read, 0 for a new one; refused if it is another by now */
+                based_on?: number | null;
             };
             header?: never;
             path?: never;
@@ -5866,6 +10837,316 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_subscriptions: {
+        parameters: {
+            query?: {
+                namespace?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pause_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SteerReason"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resume_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SteerReason"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    test_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SteerReason"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tried"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    seek_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeekTo"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SubscriptionView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_subscription_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description Any of these */
+                state?: string[];
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UndeliveredList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    redrive_subscription_dead_letters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RedriveWanted"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Redriven"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    acknowledge_subscription: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Acknowledgement"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Acked"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_places: {
         parameters: {
             query?: {
@@ -5951,6 +11232,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Surroundings"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_topology_map: {
+        parameters: {
+            query?: {
+                /** @description The namespace */
+                namespace?: string;
+                /** @description What is drawn as one; `auto` folds a large namespace into wholes */
+                fold?: "auto" | "none" | "whole" | "type";
+                /** @description Ids of what is unfolded all the same */
+                open?: string[];
+                /** @description Layers from the top, what nothing needs; 0 for all */
+                depth?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopologyMap"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_service_availability: {
+        parameters: {
+            query?: {
+                /** @description RFC 3339; by default 30 days before `to` */
+                from?: string;
+                /** @description RFC 3339; by default now, and not later */
+                to?: string;
+                /** @description The least severity that counts; by default the objective's, or major */
+                counts?: "warning" | "minor" | "major" | "critical" | null;
+            };
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceAvailability"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -6886,6 +12236,32 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_api_v1_subscriptions_namespace_name_events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                namespace: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -19,6 +19,49 @@ export type Alert = Whole<"Alert", { severity: Severity; quiet: Quiet[]; crossin
 
 export type Incident = Whole<"Incident", { severity: Severity }>;
 export type IncidentState = Incident["state"];
+/** How far an incident is in calling people. */
+export type Escalation = Whole<"Escalation", { branches: Whole<"Branch">[] }>;
+export type PlannedLevel = Whole<"PlannedLevel">;
+export type EscalationPlan = Whole<"EscalationPlan", { steps: PlannedLevel[] }>;
+export type Rung = Schemas["Rung"];
+export type PersonSpec = Schemas["PersonSpec"];
+export type Effect = Whole<"Effect">;
+export type Task = Whole<"Task">;
+export type Checklist = Whole<"Checklist", { items: Whole<"Item">[] }>;
+export type StatusUpdate = Whole<"StatusUpdate">;
+export type ProblemRecord = Whole<"ProblemRecord", { matchers: Matcher[] }>;
+export type Similar = Whole<"Similar">;
+/** What was drawn from the journal when a review was begun. */
+export interface Drawn {
+  detect_s: number | null;
+  acknowledge_s: number | null;
+  resolve_s: number | null;
+  people: string[];
+  alerts_total: number;
+  updates: number;
+  suspects: { name: string; score: number; reasons: string[] }[];
+  timeline: { at: string; position: string; type: string; about: string; said: string }[];
+  timeline_cut: boolean;
+}
+export type Review = Whole<"Review", { drawn: Drawn }>;
+/** How available a service was. */
+export type Availability = Whole<"ServiceAvailability">;
+/** How many alerts have each value of a field, over all that filters find. */
+export type Facet = Whole<"Facet">;
+export type Facets = Whole<"Facets">;
+/** That policies start no runs in a namespace, or in all. */
+export type Pause = Whole<"Pause">;
+/** Something that is, or was, changed in the landscape. */
+export type ChangeRecord = Whole<"ChangeRecord", { expects: Matcher[] }>;
+export type HandoverLine = Whole<"Line">;
+export interface HandoverLines {
+  items: HandoverLine[];
+  total: number;
+}
+export type HandoverPart = "open" | "acknowledged" | "resolved" | "updates" | "snoozed" | "silences" | "maintenance" | "runs" | "overdue" | "due" | "changes";
+/** How things stood; one that was drawn long ago may lack a part. */
+export type HandedOver = { at: string } & Partial<Record<HandoverPart, HandoverLines>>;
+export type Handover = Whole<"Handover", { drawn: HandedOver }>;
 export type Priority = Incident["priority"];
 
 export type Ticket = Whole<"Ticket", { severity: Severity | null; priority: Priority | null }>;
@@ -61,6 +104,29 @@ export type Inhibition = Omit<Manifest, "spec"> & { spec: InhibitionSpec };
 
 /** That an alert belongs, or belonged, to an incident, and which rule put it there. */
 export type Membership = Whole<"Membership">;
+
+/** A resource or service, and how it is. */
+export type Place = Whole<"Place", { severity: Severity }>;
+export type Edge = Whole<"EdgeView">;
+export type Suspect = Whole<"SuspectView", { place: Place | null; parts: Whole<"suspects_Part">[] }>;
+export type Affected = Whole<"AffectedView", { place: Place }>;
+export type Suspects = Whole<"SuspectsView", { suspects: Suspect[]; affected: Affected[]; nodes: Whole<"ExcerptNode", { place: Place }>[]; edges: Edge[] }>;
+
+export type Reached = Whole<"Reached", { place: Place }>;
+export type Surroundings = Whole<"Surroundings", { place: Place; needs: Reached[]; needed_by: Reached[]; edges: Edge[] }>;
+export type MapNode = Whole<"MapNode", { place: Place }>;
+export type TopologyMap = Whole<"TopologyMap", { nodes: MapNode[] }>;
+
+/** A consumer of events, and how far it is. */
+export type Subscription = Whole<"SubscriptionView">;
+export type Undelivered = Whole<"Undelivered">;
+export type Clause = Whole<"ClauseView">;
+export type TriedPolicy = Whole<"TriedPolicy", { clauses: Clause[] }>;
+export type Trial = Whole<"Trial", { policies: TriedPolicy[] }>;
+export type TriedOn = Whole<"TriedOn", { in_force: Trial; edited: Trial | null }>;
+export type Version = Whole<"Version", { manifest: Manifest }>;
+export type Applied = Schemas["Applied"];
+export type Explanation = Whole<"Explanation">;
 
 /** A CloudEvent in structured mode. */
 export interface CloudEvent {

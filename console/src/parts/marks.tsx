@@ -44,6 +44,7 @@ const STATES: Record<string, { icon: IconName; tone: string }> = {
   open: { icon: "open", tone: "strong-state" },
   new: { icon: "open", tone: "strong-state" },
   acknowledged: { icon: "acknowledged", tone: "" },
+  known_error: { icon: "acknowledged", tone: "" },
   in_progress: { icon: "acknowledged", tone: "" },
   quiet: { icon: "quiet", tone: "faint" },
   resolved: { icon: "resolved", tone: "faint" },
@@ -56,6 +57,7 @@ const STATES: Record<string, { icon: IconName; tone: string }> = {
   failing: { icon: "failed", tone: "failed" },
   unknown: { icon: "unknown", tone: "" },
   skipped: { icon: "skipped", tone: "faint" },
+  lapsed: { icon: "unknown", tone: "" },
   cancelled: { icon: "close", tone: "faint" },
   ok: { icon: "check", tone: "" },
   active: { icon: "open", tone: "strong-state" },
@@ -91,6 +93,13 @@ export function edge(severity: Severity, state: ReturnType<typeof alertState> | 
 export function ReasonChip({ code, not, failed, title }: { code: string; not?: boolean; failed?: boolean; title?: string }) {
   if (failed) return <span className="reason failed" title={title ?? `Failed: ${code}`}><Icon name="failed" size="s" />{code}</span>;
   return <span className={not ? "reason not" : "reason"} title={title ?? (not ? `Did not happen: ${code}` : code)}>{code}</span>;
+}
+
+/** Which of its policy's overrides a decision was made by, and which others fitted too. */
+export function OverrideNote({ decision }: { decision: { override?: string | null; also_fitted?: readonly string[] } }) {
+  if (!decision.override) return null;
+  const others = decision.also_fitted ?? [];
+  return <span className="tag" title={others.length > 0 ? `It counts before ${others.join(", ")}, which fitted too` : "The override of the policy that fitted"}>override {decision.override}</span>;
 }
 
 /** A policy's decision in one mark: it fired, it held back, or it should have responded and could not. */

@@ -43,6 +43,26 @@ describe("entryOf", () => {
     expect(entryOf(fact("oncue.incident.alert_removed", { incident: "INC-2", left_for: "INC-1", rule: "manual", reason: "Not the same" })))
       .toMatchObject({ text: "An alert left INC-2 for INC-1", code: "manual", detail: "Not the same" });
   });
+  it("says what was found out last, and who did", () => {
+    const enriched = {
+      labels: { rack: { value: "r7", by: "run:r-1", at: "2026-11-20T10:00:00Z" } }, annotations: {}, links: [],
+      notes: [{ text: "Swapped", by: "user:basis-1", at: "2026-11-20T10:05:00Z" }],
+    };
+    expect(entryOf(fact("oncue.alert.enriched", { title: "Disk", enriched }))).toMatchObject({ text: "Disk: basis-1 found out more", detail: "Swapped" });
+    expect(entryOf(fact("oncue.alert.enriched", { title: "Disk", enriched: { ...enriched, notes: [] } }))).toMatchObject({ text: "Disk: a run found out more", detail: "rack=r7" });
+    expect(entryOf(fact("oncue.alert.enriched", { title: "Disk", enriched: null }))).toMatchObject({ text: "Disk: what was added was taken back" });
+  });
+  it("says that quiet ends soon, and who was reminded", () => {
+    expect(entryOf(fact("oncue.silence.expiring", { heard: 1, by: "basis-1", told: ["default/mail"] }))).toMatchObject({ text: "The silence ends soon", detail: "1 firing alert will be heard then; basis-1 was reminded" });
+    expect(entryOf(fact("oncue.alert.snooze_expiring", { heard: 2, by: "user:basis-1", told: [] }))).toMatchObject({ text: "The snooze ends soon", detail: "2 firing alerts will be heard then; nobody was reminded" });
+  });
+  it("says that runs were paused, where and why", () => {
+    expect(entryOf(fact("oncue.pause.began", { id: "*", by: "user:basis-1", reason: "storage is moved" }))).toMatchObject({ text: "Automatic runs paused everywhere", detail: "by basis-1, storage is moved", icon: "pause" });
+    expect(entryOf(fact("oncue.pause.ended", { id: "erp", by: "user:basis-1" }))).toMatchObject({ text: "Automatic runs resumed in erp" });
+  });
+  it("names a change and what became of it", () => {
+    expect(entryOf(fact("oncue.change_record.finished", { id: "CR-1", title: "New disks", state: "failed" }))).toMatchObject({ text: "CR-1 is over: New disks", detail: "failed", icon: "change" });
+  });
   it("quotes a comment", () => {
     expect(entryOf(fact("oncue.incident.commented", { by: "basis-1", text: "Looking" }))).toMatchObject({ text: "basis-1", said: "Looking" });
   });

@@ -50,6 +50,22 @@ const PLAIN: Record<string, string> = {
   acknowledged: "acknowledged", unacknowledged: "is no longer acknowledged", quieted: "was made quiet", audible: "is audible again",
 };
 
+/** The newest of what was added to an alert: all that came at its last instant, by one. */
+function lastFound(alert: Alert): { by: string; run: boolean; what: string } | null {
+  const found = record(alert.enriched);
+  const list = (value: unknown): Data[] => (Array.isArray(value) ? value.map(record) : []);
+  const named = { ...record(found["labels"]), ...record(found["annotations"]) };
+  const all = [
+    ...list(found["notes"]).map((one) => ({ one, what: text(one["text"]) })),
+    ...Object.entries(named).map(([name, given]) => ({ one: record(given), what: `${name}=${text(record(given)["value"])}` })),
+    ...list(found["links"]).map((one) => ({ one, what: text(one["title"]) || text(one["url"]) })),
+  ];
+  const newest = all.reduce((at, { one }) => (text(one["at"]) > at ? text(one["at"]) : at), "");
+  const those = all.filter(({ one }) => text(one["at"]) === newest);
+  const by = text(those[0]?.one["by"]);
+  return by === "" ? null : { by, run: by.startsWith("run:"), what: those.map(({ what }) => what).join(", ") };
+}
+
 function alertEntry(verb: string, data: Data): Partial<Entry> {
   const alert = data as unknown as Alert;
   const title = text(data["title"]) || "Alert";
@@ -60,6 +76,10 @@ function alertEntry(verb: string, data: Data): Partial<Entry> {
       return { text: `${title}: resolved`, code: text(data["resolved_by"]) || "resolved", milestone: true, icon: "check" };
     case "acknowledged":
       return { text: `${title}: acknowledged by ${nameOf(text(data["acknowledged_by"])) || "someone"}`, icon: "acknowledged" };
+    case "enriched": {
+      const found = lastFound(alert);
+      return { text: found ? `${title}: ${found.run ? "a run" : nameOf(found.by)} found out more` : `${title}: what was added was taken back`, detail: found?.what ?? "", milestone: true };
+    }
     case "severity_changed":
       return { text: `${title}: now ${text(data["severity"])}`, detail: crossingText(alert.crossing), milestone: true };
     case "quieted": {
@@ -91,6 +111,16 @@ function incidentEntry(verb: string, data: Data): Partial<Entry> {
       return { text: `An alert joined ${text(data["incident"])}`.trim(), code: text(data["rule"]) || null, detail: text(data["reason"]) };
     case "alert_removed":
       return { text: `An alert left ${text(data["incident"])}${data["left_for"] ? ` for ${text(data["left_for"])}` : ""}`, code: text(data["rule"]) || null, detail: text(data["reason"]) };
+    case "status_updated":
+      return { text: `${nameOf(text(data["by"])) || "Someone"} told stakeholders`, icon: "mail", said: text(data["text"]) || null, milestone: true };
+    case "update_due":
+      return { text: "A promised status update has not come", icon: "clock", milestone: true };
+    case "edited":
+      return { text: "Edited by hand", icon: "user", detail: incident.edited.map((edit) => edit.field).join(", "), milestone: true };
+    case "responders_changed":
+      return { text: "Responders changed", icon: "user", detail: incident.responders.map((one) => `${one.name}: ${one.role}`).join(", ") };
+    case "linked":
+      return { text: "Linked", icon: "link", detail: incident.links.at(-1)?.title ?? "" };
     case "merged":
       return { text: `${text(data["id"])} became part of ${text(data["merged_into"])}`, icon: "link", milestone: true };
     default:
@@ -145,12 +175,39 @@ function ticketEntry(verb: string, data: Data): Partial<Entry> {
   return { text: `${text(ticket.id) || "Ticket"} ${verb}`, detail: [text(ticket.title), text(ticket.state)].filter(Boolean).join(", "), milestone: verb === "created" };
 }
 
+function taskEntry(verb: string, data: Data): Partial<Entry> {
+  const by = nameOf(text(data["ended_by"]) || (verb === "created" ? text(data["created_by"]) : ""));
+  const what = data["kind"] === "action" ? "Action" : "Task";
+  return { text: `${what} ${verb}: ${text(data["title"])}`, icon: verb === "done" ? "check" : "event", detail: [by && `by ${by}`, text(data["reason"])].filter(Boolean).join(", "), milestone: verb === "done" || verb === "created" };
+}
+
+function checklistEntry(verb: string, data: Data): Partial<Entry> {
+  const items = (Array.isArray(data["items"]) ? data["items"] : []).map(record);
+  // The step that was marked is the one with the newest instant; a step that is open again has none.
+  const last = items.filter((item) => text(item["at"]) !== "").sort((a, b) => text(b["at"]).localeCompare(text(a["at"])))[0];
+  if (verb === "added") return { text: `Checklist ${text(data["runbook"])} added`, icon: "event" };
+  if (verb === "unticked" || last === undefined) return { text: `A step of ${text(data["runbook"])} is open again`, icon: "event" };
+  return { text: `${text(last["title"])}: ${verb}`, icon: verb === "ticked" ? "check" : "skipped", detail: [`by ${nameOf(text(last["by"]))}`, text(last["reason"])].filter(Boolean).join(", "), milestone: true, not: verb === "skipped" };
+}
+
+const CHANGED: Record<string, string> = { started: "began", finished: "is over", lapsed: "lapsed", settled: "is looked at no more by what it expected", updated: "was brought up to date" };
+
 /** What one event says, own fact or not. */
+const ENDING: Record<string, string> = { silence: "The silence", maintenance: "The maintenance window", alert: "The snooze", incident: "The snooze" };
+
+/** That quiet ends soon, and who was told. */
+function expiring(kind: string, data: Data): Partial<Entry> {
+  const heard = typeof data["heard"] === "number" ? data["heard"] : 0;
+  const told = Array.isArray(data["told"]) && data["told"].length > 0 ? `${nameOf(text(data["by"]))} was reminded` : "nobody was reminded";
+  return { icon: "clock", text: `${ENDING[kind] ?? "What keeps it quiet"} ends soon`, detail: `${heard === 1 ? "1 firing alert" : `${String(heard)} firing alerts`} will be heard then; ${told}` };
+}
+
 export function entryOf(event: CloudEvent): Entry {
   const [own, kind = "", verb = ""] = event.type.split(".");
   const data = record(event.data);
   const plain: Entry = { icon: "event", text: event.title ?? event.type, code: null, detail: event.resource ?? "", said: null, milestone: false, not: false, failed: false };
   if (own !== "oncue") return plain;
+  if (verb.endsWith("expiring")) return { ...plain, ...expiring(kind, data) };
   const base: Entry = { ...plain, icon: ICONS[kind] ?? "event", text: sentence([kind, verb].filter(Boolean).join(" ")), detail: "" };
   switch (kind) {
     case "alert": return { ...base, ...alertEntry(verb, data) };
@@ -160,6 +217,12 @@ export function entryOf(event: CloudEvent): Entry {
     case "step": return { ...base, ...stepEntry(verb, data) };
     case "effect": return { ...base, ...effectEntry(verb, data) };
     case "ticket": return { ...base, ...ticketEntry(verb, data) };
+    case "task": return { ...base, ...taskEntry(verb, data) };
+    case "checklist": return { ...base, ...checklistEntry(verb, data) };
+    case "pause": return { ...base, text: `Automatic runs ${verb === "began" ? "paused" : "resumed"} ${data["id"] === "*" ? "everywhere" : `in ${text(data["id"])}`}`, icon: "pause", detail: [`by ${nameOf(text(data["by"]))}`, text(data["reason"])].filter(Boolean).join(", "), milestone: true };
+    case "change_record": return { ...base, text: `${text(data["id"])} ${CHANGED[verb] ?? verb}: ${text(data["title"])}`, icon: "change", detail: verb === "finished" ? text(data["state"]) : "", milestone: verb === "started" || verb === "finished" };
+    case "problem": return { ...base, text: verb === "recurred" ? `Known error ${text(data["id"])}: ${text(data["title"])}` : `Problem ${text(data["id"])} ${verb}: ${text(data["title"])}`, icon: "incident", detail: text(data["workaround"]), milestone: verb === "recurred" };
+    case "review": return { ...base, text: `Review ${verb}`, icon: "event", milestone: verb === "published" };
     case "silence": return { ...base, text: `Silence ${verb}`, detail: text(data["comment"]) };
     case "manifest": return { ...base, text: `${text(data["kind"]) || "Manifest"} ${text(data["name"])} ${verb}`.trim(), detail: `gen ${text(data["generation"])}` };
     default: return base;

@@ -4,7 +4,6 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 
-import { useShort } from "../data/lists";
 import { connect, useConnection } from "../data/live";
 import { nameOf, useMay, useMe, useSignOut } from "../data/me";
 import { useStats } from "../data/stats";
@@ -15,8 +14,10 @@ import { EmptyState, ErrorState, Loading } from "../parts/states";
 import { useNow } from "../parts/time";
 import { useFilters } from "./filters";
 import { GROUPS, PLACES, placeOf, type Place } from "./navigation";
+import { useNamespaces } from "./namespaces";
 import { Palette } from "./Palette";
 import type { Effect } from "./palette";
+import { Pauses } from "./Pauses";
 import { Shortcuts } from "./Shortcuts";
 
 export function Shell() {
@@ -104,6 +105,7 @@ function Frame() {
         <ThemeButton />
         <MeMenu showShortcuts={() => setShortcuts(true)} />
       </header>
+      <Pauses />
       <main className="main" id="main" tabIndex={-1}><Outlet /></main>
       <TabBar path={path} />
       <Palette opened={palette} onClose={() => setPalette(false)} run={run} />
@@ -188,15 +190,9 @@ function Crumbs({ place, path }: { place: Place | undefined; path: string }) {
   );
 }
 
-/** Namespaces seen in the services, sources and policies that the person may read. */
 function NamespaceSwitch() {
   const [filters, change] = useFilters();
-  const me = useMe().data;
-  const policies = useShort<{ namespace: string }>("policies", { limit: 500 });
-  const all = new Set<string>([...(me ? [me.home] : []), ...(policies.data?.items.map((each) => each.namespace) ?? [])]);
-  for (const binding of me?.bindings ?? []) if (binding.namespace !== "*") all.add(binding.namespace);
-  if (filters["namespace"]) all.add(filters["namespace"]);
-  const names = [...all].sort();
+  const names = useNamespaces();
   if (names.length < 2 && !filters["namespace"]) return null;
   return (
     <span className="namespace-switch row">
@@ -243,6 +239,7 @@ function ThemeButton() {
 
 function MeMenu({ showShortcuts }: { showShortcuts: () => void }) {
   const me = useMe().data;
+  const navigate = useNavigate();
   const signOut = useSignOut();
   const { setColorScheme, colorScheme } = useMantineColorScheme();
   if (!me) return null;
@@ -256,6 +253,7 @@ function MeMenu({ showShortcuts }: { showShortcuts: () => void }) {
           <Menu.Label key={`${binding.role}-${binding.namespace}`}>{binding.role} in {binding.namespace === "*" ? "every namespace" : binding.namespace}</Menu.Label>
         ))}
         <Menu.Divider />
+        {me.user !== null && <Menu.Item leftSection={<Icon name="mail" />} onClick={() => void navigate({ to: "/me/notifications" })}>My notifications</Menu.Item>}
         {(["light", "dark", "auto"] as const).map((each) => (
           <Menu.Item key={each} onClick={() => setColorScheme(each)} rightSection={colorScheme === each ? <Icon name="check" size="s" label="in use" /> : null}>
             {each === "auto" ? "Theme of the system" : each === "dark" ? "Dark theme" : "Light theme"}

@@ -2,7 +2,7 @@
 import type { IconName } from "../parts/Icon";
 
 export interface Place {
-  to: "/" | "/incidents" | "/alerts" | "/events" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/tickets" | "/integrations" | "/admin";
+  to: "/" | "/incidents" | "/alerts" | "/events" | "/services" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/changes" | "/tickets" | "/problems" | "/on-call" | "/handover" | "/integrations" | "/admin";
   /** Addresses under it count as this page. */
   under: string;
   label: string;
@@ -20,6 +20,8 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
       { to: "/incidents", under: "/incidents", label: "Incidents", icon: "incident", key: "i" },
       { to: "/alerts", under: "/alerts", label: "Alerts", icon: "alert", key: "a" },
       { to: "/events", under: "/events", label: "Events", icon: "event", key: "e" },
+      { to: "/services", under: "/services", label: "Services", icon: "service", key: "s" },
+      { to: "/changes", under: "/changes", label: "Changes", icon: "change", key: "d" },
       { to: "/quiet", under: "/quiet", label: "Quiet", icon: "quiet", key: "q" },
     ],
   },
@@ -31,7 +33,15 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
       { to: "/runs", under: "/runs", label: "Runs", icon: "run", key: "r" },
     ],
   },
-  { name: "Organise", places: [{ to: "/tickets", under: "/tickets", label: "Tickets", icon: "ticket", key: "t" }] },
+  {
+    name: "Organise",
+    places: [
+      { to: "/tickets", under: "/tickets", label: "Tickets", icon: "ticket", key: "t" },
+      { to: "/problems", under: "/problems", label: "Problems", icon: "problem", key: "b" },
+      { to: "/on-call", under: "/on-call", label: "On-call", icon: "call", key: "o", permission: "manifest:read" },
+      { to: "/handover", under: "/handover", label: "Handover", icon: "clock", key: "h" },
+    ],
+  },
   {
     name: "Set up",
     places: [

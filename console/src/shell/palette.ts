@@ -17,7 +17,9 @@ export interface Command {
   effect: Effect;
 }
 
-const ID = /^(inc|tck)-?(\d+)$/i;
+const ID = /^(inc|tck|cr)-?(\d+)$/i;
+/** What an id names, by its letters, and the page of those. */
+const OPENED = { inc: ["incident", "incidents"], tck: ["ticket", "tickets"], cr: ["change", "changes"] } as const satisfies Record<string, readonly [IconName, string]>;
 const POSITION = /^\d+-\d+$/;
 
 function standing(may: (permission: string) => boolean): Command[] {
@@ -35,6 +37,12 @@ function standing(may: (permission: string) => boolean): Command[] {
   ];
   if (may("run:start")) {
     more.push({ id: "start-run", group: "Do", label: "Start a workflow", hint: "", icon: "effect", effect: { kind: "go", to: "/workflows" } });
+  }
+  if (may("pause:write")) {
+    more.push({ id: "pause", group: "Do", label: "Pause automatic runs", hint: "", icon: "pause", effect: { kind: "go", to: "/runs", search: { pause: "1" } } });
+  }
+  if (may("change_record:write")) {
+    more.push({ id: "new-change", group: "Do", label: "Write down that a change begins", hint: "", icon: "change", effect: { kind: "go", to: "/changes", search: { new: "1" } } });
   }
   if (may("ticket:create")) {
     more.push({ id: "new-ticket", group: "Do", label: "Write a ticket", hint: "", icon: "ticket", effect: { kind: "go", to: "/tickets", search: { new: "1" } } });
@@ -57,11 +65,8 @@ export function commandsFor(query: string, may: (permission: string) => boolean)
   const id = ID.exec(wanted);
   if (id?.[1] !== undefined && id[2] !== undefined) {
     const name = `${id[1].toUpperCase()}-${id[2]}`;
-    const incident = name.startsWith("INC");
-    direct.push({
-      id: "open-id", group: "Open", label: name, hint: incident ? "incident" : "ticket", icon: incident ? "incident" : "ticket",
-      effect: { kind: "go", to: `/${incident ? "incidents" : "tickets"}/${name}` },
-    });
+    const [hint, page] = OPENED[id[1].toLowerCase() as keyof typeof OPENED];
+    direct.push({ id: "open-id", group: "Open", label: name, hint, icon: hint, effect: { kind: "go", to: `/${page}/${name}` } });
   }
   if (POSITION.test(wanted)) {
     direct.push({ id: "open-event", group: "Open", label: `Event at ${wanted}`, hint: "event", icon: "event", effect: { kind: "go", to: `/events/${wanted}` } });

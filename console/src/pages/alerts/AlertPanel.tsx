@@ -12,7 +12,7 @@ import { Pairs } from "../../parts/Card";
 import { Chart } from "../../parts/Chart";
 import { count, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
-import { alertState, DecisionChip, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
+import { alertState, DecisionChip, OverrideNote, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
 import { SidePanel } from "../../parts/SidePanel";
 import { ErrorState, Loaded } from "../../parts/states";
 import { crossingText, worstText } from "../../parts/story";
@@ -21,11 +21,15 @@ import { Timeline } from "../../parts/Timeline";
 import { sinceOf, useFilters } from "../../shell/filters";
 import { NewSilence } from "../quiet/NewSilence";
 import { turnsOf } from "./history";
+import { FoundOut } from "./FoundOut";
+import { SetByPolicies } from "./SetByPolicies";
 import { Past } from "./Past";
 import { PolicyLink } from "../../parts/PolicyLink";
+import { Duplicate } from "./Duplicate";
 import { Snooze } from "./Snooze";
-import { matchersFor } from "./view";
+import { homeOf, matchersFor } from "./view";
 import { WhyQuiet } from "./WhyQuiet";
+import { WhyTold } from "./WhyTold";
 
 export default function AlertPanel() {
   const { id = "" } = useParams({ strict: false });
@@ -63,6 +67,7 @@ function Body({ alert }: { alert: Alert }) {
             <button type="button" className="btn" disabled={command.isPending} onClick={() => command.mutate({ id: alert.id, verb: "unacknowledge" })}>Take the acknowledgement back</button>
           )}
           {firing && may("alert:snooze", alert.namespace) && <Snooze alert={alert} />}
+          {firing && may("alert:snooze", alert.namespace) && <Duplicate alert={alert} />}
           {firing && may("silence:write", alert.namespace) && <button type="button" className="btn" onClick={() => setAsking("silence")}><Icon name="quiet" size="m" />Silence</button>}
           {firing && may("alert:resolve", alert.namespace) && <button type="button" className="btn" onClick={() => setAsking("resolve")}>Resolve</button>}
           {(runbook_url ?? runbook) && <ExternalLink url={runbook_url ?? runbook ?? ""}>Runbook</ExternalLink>}
@@ -71,6 +76,9 @@ function Body({ alert }: { alert: Alert }) {
       </div>
 
       <WhyQuiet alert={alert} />
+      <WhyTold alert={alert} />
+      <SetByPolicies alert={alert} />
+      <FoundOut alert={alert} />
       <Past alert={alert} />
 
       <div className="panel-section">
@@ -93,6 +101,7 @@ function Body({ alert }: { alert: Alert }) {
             ["Type", <span key="t" className="mono">{alert.type}</span>],
             ["Source", <span key="o" className="mono">{alert.source}</span>],
             ["Namespace", alert.namespace],
+            ["At home in", homeOf(alert) === null ? null : <span key="h">{homeOf(alert)} <span className="dim3">which shares the event; what is done here leaves it alone</span></span>],
             ["Fingerprint", <span key="p" className="mono">{alert.fingerprint}</span>],
             ["Sender's page", generator_url ? <ExternalLink key="g" url={generator_url}>open</ExternalLink> : null],
             ...Object.entries(others).map(([name, value]) => [name, value] as const),
@@ -158,6 +167,7 @@ function Decisions({ alert }: { alert: Alert }) {
       {own.map((decision) => (
         <div key={decision.position} className="row wrapping">
           <DecisionChip decision={decision} />
+          <OverrideNote decision={decision} />
           <PolicyLink policy={`${decision.policy}@${String(decision.generation)}`} />
           <Link className="dim3 end" to="/events/$position/story" params={{ position: decision.position }}><RelativeTime at={decision.recorded_at} suffix=" ago" /></Link>
           {decision.detail !== "" && <span className={`t12 ${decision.outcome === "failed" ? "failure" : "dim3"}`} style={{ flexBasis: "100%" }}>{decision.detail}</span>}

@@ -1,25 +1,32 @@
 /** Alerts: the list with facets and bulk acts; a row opens the panel beside it. */
-import { Checkbox } from "@mantine/core";
+import { Checkbox, Menu } from "@mantine/core";
 import { Link, Outlet, useNavigate, useParams } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
 
-import { useBulkAlerts } from "../../data/commands";
+import { AT_ONCE, useActOnAlerts, type AlertFilter } from "../../data/commands";
+import { useFacets } from "../../data/facets";
 import { useList } from "../../data/lists";
 import { nameOf, useMay } from "../../data/me";
 import { SEVERITIES, type Alert } from "../../data/types";
 import { Announce } from "../../parts/Announce";
+import { Ask } from "../../parts/ask";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Choice, ClearFilters, MoreFilters, SearchField, Segments } from "../../parts/Filters";
-import { count, plural } from "../../parts/format";
+import { count, plural, sentence } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
 import { alertState, edge, ReasonChip, SeverityMark, SeverityShape, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { crossingText } from "../../parts/story";
 import { RelativeTime, useNow } from "../../parts/time";
 import { sinceOf, useFilters } from "../../shell/filters";
-import { acknowledgeable, facets, inView } from "./view";
+import { NewSilence } from "../quiet/NewSilence";
+import { FacetRow } from "./FacetRow";
+import { askedOf, viewOf } from "./facets";
+import { SnoozeMenu } from "./Snooze";
+import { acknowledgeable, filterOf, hiddenFrom, inView, matchersOf, OPTIONAL } from "./view";
 
-const FILTERS = ["q", "state", "severity", "service", "resource", "type", "range", "quiet"];
+const FILTERS = ["q", "state", "severity", "service", "resource", "type", "range", "quiet", "reason"];
 
 export default function AlertsPage() {
   const [filters, change] = useFilters();
@@ -27,13 +34,10 @@ export default function AlertsPage() {
   const navigate = useNavigate();
   const { id: current } = useParams({ strict: false });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  const view = filters["quiet"] ? "quiet" : filters["state"] === "unacknowledged" ? "unacknowledged" : undefined;
-  const state = { "": "firing", unacknowledged: "firing", firing: "firing", resolved: "resolved", all: "" }[filters["state"] ?? ""] ?? filters["state"];
-  const list = useList<Alert>("alerts", {
-    q: filters["q"], state, severity: filters["severity"], service: filters["service"], resource: filters["resource"],
-    type: filters["type"], namespace: filters["namespace"], since: sinceOf(filters["range"], now),
-    ...(view === "quiet" ? { quiet: true } : view === "unacknowledged" ? { quiet: false, acknowledged: false } : {}),
-  });
+  const view = viewOf(filters);
+  const asked = askedOf(filters, sinceOf(filters["range"], now));
+  const list = useList<Alert>("alerts", asked);
+  const facets = useFacets(asked).data;
   const rows = useMemo(() => inView(list.items, view), [list.items, view]);
   const full = current !== undefined && filters["full"] === "1";
 
@@ -43,8 +47,10 @@ export default function AlertsPage() {
     setChosen(next);
   };
   const picked = rows.filter((row) => chosen.has(row.id));
+  const [hidden, setHidden] = useState(() => hiddenFrom(localStorage.getItem(HIDDEN)));
+  const filter = filterOf(filters, asked["state"] as string | undefined, sinceOf(filters["range"], now));
 
-  const columns: readonly Column<Alert>[] = [
+  const every: readonly Column<Alert>[] = [
     {
       id: "pick", width: "40px", className: (row) => edge(row.severity, alertState(row)),
       head: (
@@ -82,6 +88,8 @@ export default function AlertsPage() {
     ...(current ? [] : [{ id: "seen", head: "Last seen", width: "84px", num: true, cell: (row: Alert) => <span className="dim3"><RelativeTime at={row.last_seen_at} /></span> }]),
   ];
 
+  const columns = every.filter((column) => !hidden.has(column.id));
+
   return (
     <>
       {!full && (
@@ -98,9 +106,11 @@ export default function AlertsPage() {
               <Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} />
             </MoreFilters>
             <ClearFilters names={FILTERS} />
+            {filter && rows.length > 0 && <FilterActs filter={filter} held={filters} namespace={filters["namespace"] ?? rows[0]?.namespace ?? "default"} />}
+            {!current && <ColumnChoice hidden={hidden} choose={setHidden} />}
             <Announce resource="alerts" one="alert" />
           </div>
-          <FacetRow alerts={rows} />
+          {facets && <FacetRow facets={facets} few={current !== undefined} />}
           <section className="card fill" aria-label="Alerts">
             {picked.length > 0 && <BulkBar alerts={picked} done={() => setChosen(new Set())} />}
             {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>
@@ -119,7 +129,7 @@ export default function AlertsPage() {
                   )}
                 />
               )}
-            {rows.length > 0 && <ListFoot shown={rows.length} more={list.more} loading={list.isLoadingMore} />}
+            {rows.length > 0 && <ListFoot shown={rows.length} total={facets?.total} more={list.more} loading={list.isLoadingMore} />}
           </section>
         </div>
       )}
@@ -138,57 +148,90 @@ function NoAlerts({ filtered }: { filtered: boolean }) {
   );
 }
 
-/** What is common among the alerts shown; a click narrows the list to it. */
-function FacetRow({ alerts }: { alerts: readonly Alert[] }) {
-  const [filters, change] = useFilters();
-  const groups = [
-    { name: "service", title: "Service", values: facets(alerts, (alert) => alert.service) },
-    { name: "resource", title: "Resource", values: facets(alerts, (alert) => alert.resource, 5) },
-    { name: "type", title: "Type", values: facets(alerts, (alert) => alert.type, 4) },
-  ].filter((group) => group.values.length > 1 || filters[group.name]);
-  if (groups.length === 0) return null;
+function BulkBar({ alerts, done }: { alerts: readonly Alert[]; done: () => void }) {
+  const bulk = useActOnAlerts();
+  const may = useMay();
+  const open = acknowledgeable(alerts).filter((alert) => may("alert:acknowledge", alert.namespace));
+  const firing = alerts.filter((alert) => alert.state === "firing" && may("alert:resolve", alert.namespace));
+  const dozing = alerts.filter((alert) => alert.state === "firing" && may("alert:snooze", alert.namespace));
+  const refused = bulk.data?.refused ?? [];
+  const act = (verb: "acknowledge" | "resolve", meant: readonly Alert[]): void =>
+    bulk.mutate({ do: verb, ids: meant.slice(0, AT_ONCE).map((alert) => alert.id) }, { onSuccess: (outcome) => outcome.refused.length === 0 && done() });
   return (
-    <div className="filters wide-only">
-      {groups.map((group) => (
-        <span key={group.name} className="row wrapping" style={{ gap: 4 }}>
-          <span className="eyebrow">{group.title}</span>
-          {group.values.map((facet) => {
-            const on = filters[group.name] === facet.value;
-            return (
-              <button key={facet.value} type="button" className="tag" style={{ cursor: "pointer", ...(on ? { borderColor: "var(--accent)" } : {}) }} aria-pressed={on} onClick={() => change({ [group.name]: on ? undefined : facet.value })}>
-                {facet.value} <span className="dim3">{count(facet.n)}</span>
-              </button>
-            );
-          })}
-        </span>
-      ))}
+    <div className="bulk-bar" role="region" aria-label="Chosen alerts">
+      <b className="med">{plural(alerts.length, "alert")} chosen</b>
+      <button type="button" className="btn primary" disabled={open.length === 0 || bulk.isPending} onClick={() => act("acknowledge", open)}>Acknowledge {open.length}</button>
+      {dozing.length > 0 && (
+        <SnoozeMenu
+          label={`Snooze ${String(dozing.length)}`} title={`Snooze ${plural(dozing.length, "alert")}`} busy={bulk.isPending} effect="What still fires then is told again. Each snooze can be taken back at its alert."
+          run={async (until, reason) => {
+            const outcome = await bulk.mutateAsync({ do: "snooze", ids: dozing.slice(0, AT_ONCE).map((alert) => alert.id), until, ...(reason ? { reason } : {}) });
+            if (outcome.refused.length === 0) done();
+          }}
+        />
+      )}
+      <button type="button" className="btn" disabled={firing.length === 0 || bulk.isPending} onClick={() => act("resolve", firing)}>Resolve {firing.length}</button>
+      <button type="button" className="btn ghost" onClick={done}>Choose none</button>
+      {refused.length > 0 && <span className="dim" role="alert">{plural(refused.length, "alert")} refused: {refused[0]?.why}</span>}
+      {bulk.error && <span className="failure" role="alert">{bulk.error.message}</span>}
     </div>
   );
 }
 
-function BulkBar({ alerts, done }: { alerts: readonly Alert[]; done: () => void }) {
-  const bulk = useBulkAlerts();
+/** What is done to all that the filters find, whether it was read already or not. */
+function FilterActs({ filter, held, namespace }: { filter: AlertFilter; held: Readonly<Record<string, string | undefined>>; namespace: string }) {
+  const bulk = useActOnAlerts();
   const may = useMay();
-  const open = acknowledgeable(alerts).filter((alert) => may("alert:acknowledge", alert.namespace));
-  const firing = alerts.filter((alert) => alert.state === "firing" && may("alert:resolve", alert.namespace));
-  const refused = bulk.data?.refused ?? [];
+  const [asking, setAsking] = useState<"acknowledge" | "resolve" | "silence" | null>(null);
+  const matchers = matchersOf(held);
+  const run = async (verb: "acknowledge" | "resolve", reason: string): Promise<void> => {
+    const outcome = await bulk.mutateAsync({ do: verb, filter, ...(reason ? { reason } : {}) });
+    if (outcome.refused.length > 0) throw new Error(`${plural(outcome.refused.length, "alert")} refused, ${count(outcome.done)} done: ${outcome.refused[0]?.why ?? ""}`);
+  };
   return (
-    <div className="bulk-bar" role="region" aria-label="Chosen alerts">
-      <b className="med">{plural(alerts.length, "alert")} chosen</b>
-      <button
-        type="button" className="btn primary" disabled={open.length === 0 || bulk.isPending}
-        onClick={() => bulk.mutate({ ids: open.map((alert) => alert.id), verb: "acknowledge" }, { onSuccess: (outcome) => outcome.refused.length === 0 && done() })}
-      >
-        Acknowledge {open.length}
-      </button>
-      <button
-        type="button" className="btn" disabled={firing.length === 0 || bulk.isPending}
-        onClick={() => bulk.mutate({ ids: firing.map((alert) => alert.id), verb: "resolve" }, { onSuccess: (outcome) => outcome.refused.length === 0 && done() })}
-      >
-        Resolve {firing.length}
-      </button>
-      <button type="button" className="btn ghost" onClick={done}>Choose none</button>
-      {refused.length > 0 && <span className="dim" role="alert">{plural(refused.length, "alert")} refused: {refused[0]?.why}</span>}
-    </div>
+    <>
+      <Menu position="bottom-end" width={220} withInitialFocusPlaceholder={false}>
+        <Menu.Target><button type="button" className="btn" disabled={bulk.isPending}>All found<Icon name="down" size="s" /></button></Menu.Target>
+        <Menu.Dropdown>
+          {may("alert:acknowledge") && <Menu.Item onClick={() => setAsking("acknowledge")}>Acknowledge all …</Menu.Item>}
+          {may("alert:resolve") && <Menu.Item onClick={() => setAsking("resolve")}>Resolve all …</Menu.Item>}
+          {may("silence:write", namespace) && matchers.length > 0 && <Menu.Item onClick={() => setAsking("silence")}>Silence what it is about …</Menu.Item>}
+        </Menu.Dropdown>
+      </Menu>
+      {bulk.data && bulk.data.refused.length === 0 && <span className="dim" role="status">{plural(bulk.data.done, "alert")} done{bulk.data.left > 0 ? `, ${count(bulk.data.left)} more: do it again` : ""}</span>}
+      {(["acknowledge", "resolve"] as const).map((verb) => (
+        <Ask
+          key={verb} opened={asking === verb} onClose={() => setAsking(null)} title={`${sentence(verb)} all that the filter finds?`} act={`${sentence(verb)} all`}
+          effect={`It is done to at most ${count(AT_ONCE)} alerts, also to those that are not read into the list yet. ${verb === "acknowledge" ? "Each acknowledgement can be taken back at its alert." : "Each counts as resolved until its sender reports the problem again."}`}
+          field={{ label: "Reason, kept in the journal with your name", placeholder: "optional" }} run={(reason) => run(verb, reason)}
+        />
+      ))}
+      <NewSilence opened={asking === "silence"} onClose={() => setAsking(null)} matchers={matchers} namespace={namespace} />
+    </>
+  );
+}
+
+const HIDDEN = "oncue-alert-columns";
+
+function ColumnChoice({ hidden, choose }: { hidden: ReadonlySet<string>; choose: (hidden: ReadonlySet<string>) => void }) {
+  return (
+    <Menu position="bottom-end" width={180} closeOnItemClick={false} withInitialFocusPlaceholder={false}>
+      <Menu.Target><button type="button" className="btn wide-only">Columns<Icon name="down" size="s" /></button></Menu.Target>
+      <Menu.Dropdown>
+        {OPTIONAL.map(([id, name]) => (
+          <Menu.Item
+            key={id} aria-label={`${name}, ${hidden.has(id) ? "hidden" : "shown"}`} leftSection={<Icon name={hidden.has(id) ? "resolved" : "check"} size="s" />}
+            onClick={() => {
+              const next = new Set(hidden);
+              if (!next.delete(id)) next.add(id);
+              localStorage.setItem(HIDDEN, [...next].join(","));
+              choose(next);
+            }}
+          >
+            {name}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   );
 }

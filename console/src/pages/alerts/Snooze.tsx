@@ -1,4 +1,4 @@
-/** Snoozing: nobody is told of this one alert until then. */
+/** Snoozing: nobody is told of an alert, or of several, until then. */
 import { Menu, Modal, TextInput } from "@mantine/core";
 import { useState } from "react";
 
@@ -13,31 +13,55 @@ const HOUR_MS = 3_600_000;
 
 export function Snooze({ alert }: { alert: Alert }) {
   const snooze = useSnooze();
-  const [asking, setAsking] = useState(false);
   const snoozed = alert.quiet.some((quiet) => quiet.reason === "snoozed");
-  const until = (at: Date): void => snooze.mutate({ id: alert.id, until: at.toISOString() });
+  return (
+    <SnoozeMenu
+      label={snoozed ? "Snooze anew" : "Snooze"} title="Snooze this alert" busy={snooze.isPending}
+      effect="If it still fires then, whoever was told before is told again. It can be taken back."
+      run={(until, reason) => snooze.mutateAsync({ id: alert.id, until, ...(reason ? { reason } : {}) })}
+    />
+  );
+}
+
+interface Props {
+  label: string;
+  title: string;
+  effect: string;
+  busy: boolean;
+  run: (until: string, reason: string) => Promise<unknown>;
+}
+
+/** A few usual lengths at a click; any other instant, with a reason, by a form. */
+export function SnoozeMenu({ label, title, effect, busy, run }: Props) {
+  const [asking, setAsking] = useState(false);
+  const [error, setError] = useState<Error | null>(null);
+  const until = (at: Date): void => {
+    setError(null);
+    run(at.toISOString(), "").catch((failure: unknown) => setError(failure instanceof Error ? failure : new Error(String(failure))));
+  };
   return (
     <>
       <Menu position="bottom-start" width={240} withInitialFocusPlaceholder={false}>
-        <Menu.Target><button type="button" className="btn" disabled={snooze.isPending}><Icon name="clock" size="m" />{snoozed ? "Snooze anew" : "Snooze"}<Icon name="down" size="s" /></button></Menu.Target>
+        <Menu.Target><button type="button" className="btn" disabled={busy}><Icon name="clock" size="m" />{label}<Icon name="down" size="s" /></button></Menu.Target>
         <Menu.Dropdown>
-                    <Menu.Item onClick={() => until(new Date(Date.now() + HOUR_MS))}>For 1 hour</Menu.Item>
+          <Menu.Item onClick={() => until(new Date(Date.now() + HOUR_MS))}>For 1 hour</Menu.Item>
           <Menu.Item onClick={() => until(new Date(Date.now() + 4 * HOUR_MS))}>For 4 hours</Menu.Item>
           <Menu.Item onClick={() => until(nextMorning(new Date()))}>Until tomorrow 08:00</Menu.Item>
           <Menu.Item onClick={() => setAsking(true)}>Until another time …</Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {snooze.error && !asking && <div style={{ flexBasis: "100%" }}><ErrorState error={snooze.error} /></div>}
-      <Modal opened={asking} onClose={() => setAsking(false)} title="Snooze this alert" size={440}>
-        {asking && <Form alert={alert} snooze={snooze} onClose={() => setAsking(false)} />}
+      {error && !asking && <div style={{ flexBasis: "100%" }}><ErrorState error={error} /></div>}
+      <Modal opened={asking} onClose={() => setAsking(false)} title={title} size={440}>
+        {asking && <Form effect={effect} busy={busy} run={run} onClose={() => setAsking(false)} />}
       </Modal>
     </>
   );
 }
 
-function Form({ alert, snooze, onClose }: { alert: Alert; snooze: ReturnType<typeof useSnooze>; onClose: () => void }) {
+function Form({ effect, busy, run, onClose }: Pick<Props, "effect" | "busy" | "run"> & { onClose: () => void }) {
   const [at, setAt] = useState(() => localMinute(nextMorning(new Date())));
   const [reason, setReason] = useState("");
+  const [error, setError] = useState<Error | null>(null);
   const [opened] = useState(Date.now);
   const until = new Date(at);
   const valid = until.getTime() > opened;
@@ -46,18 +70,18 @@ function Form({ alert, snooze, onClose }: { alert: Alert; snooze: ReturnType<typ
       className="stack"
       onSubmit={(event) => {
         event.preventDefault();
-        snooze.mutate({ id: alert.id, until: until.toISOString(), reason: reason.trim() }, { onSuccess: onClose });
+        run(until.toISOString(), reason.trim()).then(onClose, (failure: unknown) => setError(failure instanceof Error ? failure : new Error(String(failure))));
       }}
     >
-      <p className="dim">If it still fires then, whoever was told before is told again. It can be taken back.</p>
+      <p className="dim">{effect}</p>
       <TextInput
         label="Until" type="datetime-local" required withAsterisk={false} data-autofocus value={at} onChange={(event) => setAt(event.currentTarget.value)}
         error={at !== "" && !valid ? "This is over already" : undefined}
       />
       <TextInput label="Why, kept in the journal with your name" placeholder="optional" value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
-      {snooze.error && <ErrorState error={snooze.error} />}
+      {error && <ErrorState error={error} />}
       <div className="row">
-        <button type="submit" className="btn primary" disabled={!valid || snooze.isPending}>{valid ? `Snooze until ${moment(until.toISOString(), opened)}` : "Snooze"}</button>
+        <button type="submit" className="btn primary" disabled={!valid || busy}>{valid ? `Snooze until ${moment(until.toISOString(), opened)}` : "Snooze"}</button>
         <button type="button" className="btn" onClick={onClose}>Cancel</button>
       </div>
     </form>

@@ -1,21 +1,7 @@
 /** What the alerts' list shows of what was read, and its facets. */
+import type { AlertFilter } from "../../data/commands";
 import type { Alert } from "../../data/types";
 import { alertState } from "../../parts/marks";
-
-export interface Facet {
-  value: string;
-  n: number;
-}
-
-/** The commonest values of a field, with how often each occurs. */
-export function facets(alerts: readonly Alert[], field: (alert: Alert) => string | null, limit = 6): Facet[] {
-  const counts = new Map<string, number>();
-  for (const alert of alerts) {
-    const value = field(alert);
-    if (value) counts.set(value, (counts.get(value) ?? 0) + 1);
-  }
-  return [...counts].map(([value, n]) => ({ value, n })).toSorted((a, b) => b.n - a.n || a.value.localeCompare(b.value)).slice(0, limit);
-}
 
 /** Those of the chosen alerts on which acknowledging does something. */
 export function acknowledgeable(alerts: readonly Alert[]): Alert[] {
@@ -26,9 +12,17 @@ export function acknowledgeable(alerts: readonly Alert[]): Alert[] {
 export function inView(alerts: readonly Alert[], view: string | undefined): Alert[] {
   switch (view) {
     case "quiet": return alerts.filter((alert) => alertState(alert) === "quiet");
+    case "acknowledged": return alerts.filter((alert) => alertState(alert) === "acknowledged");
     case "unacknowledged": return alerts.filter((alert) => alertState(alert) === "firing");
     default: return [...alerts];
   }
+}
+
+const EXPORTED = "export:";
+
+/** The namespace that its event is at home in, where another one shares it with this; else null. */
+export function homeOf(alert: Pick<Alert, "source">): string | null {
+  return alert.source.startsWith(EXPORTED) ? alert.source.slice(EXPORTED.length) : null;
 }
 
 /** Matchers that fit this alert and no more than it says: its check on its resource, or else its fingerprint. */
@@ -36,4 +30,44 @@ export function matchersFor(alert: Alert): { name: string; value: string; is_reg
   const matcher = (name: string, value: string) => ({ name, value, is_regex: false, is_equal: true });
   if (alert.check) return [matcher("resource", alert.resource), matcher("check", alert.check)];
   return [matcher("fingerprint", alert.fingerprint)];
+}
+
+/** Labels as people write them, `rack=r7, owner=dba`; null if it is not that. */
+export function labelsIn(text: string): Record<string, string> | null {
+  const parts = text.split(",").map((part) => part.trim()).filter((part) => part !== "");
+  if (parts.some((part) => part.indexOf("=") < 1)) return null;
+  return Object.fromEntries(parts.map((part) => [part.slice(0, part.indexOf("=")).trim(), part.slice(part.indexOf("=") + 1).trim()]));
+}
+
+type Held = Readonly<Record<string, string | undefined>>;
+
+/** What the address's filters mean to the server; null where it cannot be said, or would be about everything. */
+export function filterOf(held: Held, state: string | undefined, since: string | undefined): AlertFilter | null {
+  // That they are quiet, or not acknowledged, is no part of it: then only what is chosen by hand is meant.
+  if (held["quiet"] || held["reason"] || held["state"] === "unacknowledged" || held["state"] === "acknowledged") return null;
+  const listed = Object.fromEntries((["severity", "namespace", "resource", "service", "type"] as const).flatMap((name) => (held[name] ? [[name, [held[name]]]] : []))) as AlertFilter;
+  const narrowed = { ...listed, ...(held["q"] ? { q: held["q"] } : {}), ...(since ? { since } : {}) };
+  return Object.keys(narrowed).length === 0 ? null : { ...narrowed, ...(state ? { state: [state] } : {}) };
+}
+
+/** Matchers of a silence for what the filters are about; empty where they name nothing that a silence can. */
+export function matchersOf(held: Held): { name: string; value: string; is_regex: boolean; is_equal: boolean }[] {
+  return ["resource", "service", "type", "severity"].flatMap((name) => (held[name] ? [{ name, value: held[name], is_regex: false, is_equal: true }] : []));
+}
+
+/** The columns that one may take away. */
+export const OPTIONAL = [["incident", "Incident"], ["count", "Count"], ["age", "Since"], ["seen", "Last seen"]] as const;
+
+/** Hidden columns, as the browser keeps them; what is not known is left out. */
+export function hiddenFrom(stored: string | null): ReadonlySet<string> {
+  return new Set((stored ?? "").split(",").filter((name) => OPTIONAL.some(([known]) => known === name)));
+}
+
+/** The links that policies gave these alerts, each address once; nothing but web addresses. */
+export function linksOf(alerts: readonly { links?: Alert["links"] }[]): Alert["links"] {
+  const found = new Map<string, Alert["links"][number]>();
+  for (const link of alerts.flatMap((alert) => alert.links ?? [])) {
+    if (/^https?:\/\//i.test(link.url) && !found.has(link.url)) found.set(link.url, link);
+  }
+  return [...found.values()];
 }

@@ -40,6 +40,7 @@ function Body({ row }: { row: JournalEvent }) {
         </div>
         <div className="row wrapping">
           <Link className="btn primary" to="/events/$position/story" params={{ position: row.position }}><Icon name="policy" size="m" />What it caused</Link>
+          {!row.derived && <Link className="btn" to="/policies/try" search={{ namespace: row.namespace, on: row.position }}>Try policies on it</Link>}
           <CopyButton text={JSON.stringify(row.event, null, 2)} label="Copy the event" />
         </div>
       </div>

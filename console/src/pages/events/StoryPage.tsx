@@ -33,7 +33,10 @@ export default function StoryPage() {
           </div>
           <h1>What this event caused, and what it did not</h1>
         </div>
-        <div className="actions"><Link className="btn" to="/events/$position" params={{ position }}>Data</Link></div>
+        <div className="actions">
+          {event.data && !event.data.derived && <Link className="btn" to="/policies/try" search={{ namespace: event.data.namespace, on: position }}>Try policies on it</Link>}
+          <Link className="btn" to="/events/$position" params={{ position }}>Data</Link>
+        </div>
       </div>
       <Loaded query={story} what="the story">
         {(found) => (
@@ -104,7 +107,7 @@ const WHY_NOT: readonly Column<StoryNode>[] = [
 /** Where a node leads: the thing it is about, or its event. */
 function NodeDetail({ node }: { node: StoryNode }) {
   const navigate = useNavigate();
-  const places: Record<string, string> = { alert: "/alerts/", incident: "/incidents/", run: "/runs/", ticket: "/tickets/", policy: "/policies/" };
+  const places: Record<string, string> = { alert: "/alerts/", incident: "/incidents/", run: "/runs/", ticket: "/tickets/", policy: "/policies/", change_record: "/changes/" };
   const place = node.about_kind ? places[node.about_kind] : undefined;
   const policy = node.about_kind === "decision" ? node.title.split("/") : [];
   return (

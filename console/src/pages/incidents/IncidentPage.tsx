@@ -7,18 +7,27 @@ import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "..
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Decision, Fact, Incident, Run, Ticket } from "../../data/types";
+import type { Fact, Incident, Run, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
-import { plural, sentence } from "../../parts/format";
+import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
-import { DecisionChip, PriorityTag, ReasonChip, SeverityMark, StateMark } from "../../parts/marks";
+import { PriorityTag, SeverityMark, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
+import { ChangedBefore } from "../changes/ChangesAt";
+import { NewProblem } from "../problems/NewProblem";
 import { NewTicket } from "../tickets/NewTicket";
+import { Called, GiveBack, Targets } from "./Called";
+import { EditIncident, KnownErrors, ReviewCard, SimilarCard } from "./Learned";
 import { Members, Merged } from "./Members";
+import { Merge } from "./Regroup";
+import { SnoozeIncident } from "./SnoozeIncident";
+import { Behind, ImpactCard } from "./Suspects";
+import { Told } from "./Told";
 import { actsOf, openFor, respondedAfter } from "./view";
+import { Checklists, Responders, Tasks, Updates } from "./Work";
 
 export default function IncidentPage() {
   const { id } = useParams({ strict: false });
@@ -40,7 +49,7 @@ function View({ incident }: { incident: Incident }) {
   const assign = useAssign("incidents");
   const may = useMay();
   const me = useMe().data;
-  const [asking, setAsking] = useState<IncidentVerb | "assign" | "ticket" | null>(null);
+  const [asking, setAsking] = useState<IncidentVerb | "assign" | "ticket" | "merge" | "edit" | "problem" | null>(null);
   const acts = actsOf(incident.state).filter((verb) => may(EFFECTS[verb].permission, incident.namespace));
   const live = incident.state === "open" || incident.state === "acknowledged";
   const self = nameOf(me?.user ?? me?.actor);
@@ -51,6 +60,7 @@ function View({ incident }: { incident: Incident }) {
         <div>
           <div className="meta ruled">
             <span className="row"><PriorityTag priority={incident.priority} /><SeverityMark severity={incident.severity} /></span>
+            <Targets incident={incident} />
             <span className="row"><StateMark state={incident.state} />{incident.acknowledged_by && <span>by {nameOf(incident.acknowledged_by)}</span>}</span>
             <span className="mono dim3">{incident.id}</span>
           </div>
@@ -58,6 +68,11 @@ function View({ incident }: { incident: Incident }) {
         </div>
         <div className="actions">
           {live && may("incident:assign", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("assign")}><Icon name="user" size="m" />Assign</button>}
+          {live && may("alert:snooze", incident.namespace) && <SnoozeIncident incident={incident} />}
+          {incident.state === "acknowledged" && may("incident:acknowledge", incident.namespace) && <GiveBack incident={incident} />}
+          {live && may("incident:group", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("merge")}><Icon name="link" size="m" />Merge</button>}
+          {incident.state !== "closed" && may("incident:edit", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("edit")}>Edit</button>}
+          {incident.state !== "closed" && may("problem:write", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("problem")}>Write problem</button>}
           {may("ticket:create", incident.namespace) && <button type="button" className="btn" onClick={() => setAsking("ticket")}><Icon name="ticket" size="m" />Write ticket</button>}
           {acts.toReversed().map((verb) => (
             <button
@@ -71,15 +86,32 @@ function View({ incident }: { incident: Incident }) {
       </div>
       {command.error && asking === null && <ErrorState error={command.error} />}
       <Merged incident={incident} />
+      <KnownErrors incident={incident} />
       <Figures incident={incident} />
       <div className="columns">
         <div>
+          <Called incident={incident} />
+          <Behind incident={incident} />
+          <ChangedBefore incident={incident} />
           <Members incident={incident} />
+          <div className="halves">
+            <Tasks incident={incident} />
+            <Updates incident={incident} />
+          </div>
+          <div className="halves">
+            <Checklists incident={incident} />
+            <Responders incident={incident} />
+          </div>
+          <ReviewCard incident={incident} />
+          <div className="halves">
+            <ImpactCard incident={incident} />
+            <Told incident={incident} />
+          </div>
           <div className="halves">
             <Runs incident={incident} />
             <Tickets incident={incident} />
           </div>
-          <Decisions incident={incident} />
+          <SimilarCard incident={incident} />
         </div>
         <TimelineCard incident={incident} />
       </div>
@@ -96,6 +128,9 @@ function View({ incident }: { incident: Incident }) {
         effect={<>Whoever has it shows as its owner. You are <b>{self}</b>.</>} field={{ label: "Name", required: true, placeholder: self }}
         run={(assignee) => assign.mutateAsync({ id: incident.id, assignee })}
       />
+      <NewProblem opened={asking === "problem"} onClose={() => setAsking(null)} namespace={incident.namespace} from={incident} />
+      <EditIncident incident={incident} opened={asking === "edit"} onClose={() => setAsking(null)} />
+      <Merge incident={incident} opened={asking === "merge"} onClose={() => setAsking(null)} />
       <NewTicket opened={asking === "ticket"} onClose={() => setAsking(null)} from={incident} />
     </div>
   );
@@ -109,9 +144,8 @@ function Figures({ incident }: { incident: Incident }) {
       <div><span className="eyebrow">{incident.resolved_at ? "Was open for" : "Open for"}</span><b>{openFor(incident, now)}</b></div>
       <div><span className="eyebrow">Taken on after</span><b>{responded ?? (incident.resolved_at ? "nobody" : "nobody yet")} {responded && <small>by {nameOf(incident.acknowledged_by)}</small>}</b></div>
       <div><span className="eyebrow">Alerts</span><b>{incident.alerts_firing} <small>firing of {incident.alerts_total}</small></b></div>
-      <div><span className="eyebrow">Owner</span><b>{nameOf(incident.assignee) || incident.owner || "none"}</b></div>
-      <div><span className="eyebrow">Service</span><b>{incident.service ?? "none"}</b></div>
-      <div><span className="eyebrow">Why {incident.priority}</span><span className="t12 dim" style={{ display: "block" }} title={incident.priority_reason}>{incident.priority_reason}</span></div>
+      <div><span className="eyebrow">{incident.assignee ? "Assigned to" : "Owner"}</span><b>{nameOf(incident.assignee) || incident.owner || "none"} {incident.service && <small>of {incident.service}</small>}</b></div>
+      <div className="twice"><span className="eyebrow">Why {incident.priority}</span><span className="t12 dim clamp" title={incident.priority_reason}>{incident.priority_reason}</span></div>
     </section>
   );
 }
@@ -149,51 +183,6 @@ function TicketRow({ id }: { id: string }) {
     <Link to="/tickets/$id" params={{ id }} className="moving-row">
       <span className="row"><span className="mono">{id}</span><span className="cut grow">{ticket.data?.title ?? ""}</span>{ticket.data && <StateMark state={ticket.data.state} />}</span>
     </Link>
-  );
-}
-
-function Decisions({ incident }: { incident: Incident }) {
-  const facts = useDetail<Page<Fact>>("incidents", incident.id, "timeline", { query: { limit: 500 } });
-  const decisions = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.policy."));
-  const paged = (facts.data?.items ?? []).filter((fact) => fact.type.startsWith("oncue.effect.") && (fact.event.data as { kind?: string } | null)?.kind === "notify");
-  const skipped = (facts.data?.items ?? []).filter((fact) => fact.type === "oncue.notification.skipped");
-  const latest = new Map(paged.toReversed().map((fact) => [fact.id, fact]));
-  return (
-    <Card id="told" title="Who was told, and why" scope={plural(latest.size, "notification")}>
-      {latest.size + skipped.length + decisions.length === 0 && <EmptyState title="Nobody was told"><p>A policy with <span className="mono">notify</span>, or a service with an owner that has channels, tells someone.</p></EmptyState>}
-      {[...latest.values()].map((fact) => {
-        const data = fact.event.data as { uses?: string; state?: string; reason?: string | null; payload?: { channel?: string; reason?: string; with?: { to?: string[] } } };
-        return (
-          <div key={fact.id} className="moving-row">
-            <span className="row wrapping">
-              <Icon name="mail" />
-              <span className="med">{data.payload?.with?.to?.join(", ") ?? data.payload?.channel ?? data.uses}</span>
-              {data.payload?.reason && <ReasonChip code={data.payload.reason} />}
-              <span className="end"><StateMark state={data.state ?? "pending"} text={data.state === "succeeded" ? "Sent" : sentence(data.state ?? "pending")} /></span>
-            </span>
-            <span className="t12 dim3">{data.uses} through {data.payload?.channel ?? "the default channel"}, <RelativeTime at={fact.recorded_at} suffix=" ago" />{data.reason ? `: ${data.reason}` : ""}</span>
-          </div>
-        );
-      })}
-      {skipped.map((fact) => {
-        const data = fact.event.data as { reason?: string; detail?: string };
-        return (
-          <div key={fact.position} className="moving-row">
-            <span className="row wrapping"><Icon name="mail" /><span className="med">Nobody was told</span><ReasonChip code={data.reason ?? ""} not /><span className="end dim3"><RelativeTime at={fact.recorded_at} /></span></span>
-            <span className="t12 dim3">{data.detail}</span>
-          </div>
-        );
-      })}
-      {decisions.map((fact) => {
-        const data = fact.event.data as Partial<Decision>;
-        return (
-          <div key={fact.position} className="moving-row">
-            <span className="row wrapping"><Icon name="policy" /><span>{data.policy}</span><DecisionChip decision={data} /><span className="end dim3"><RelativeTime at={fact.recorded_at} /></span></span>
-            {data.detail && <span className={`t12 ${data.outcome === "failed" ? "failure" : "dim3"}`}>{data.detail}</span>}
-          </div>
-        );
-      })}
-    </Card>
   );
 }
 

@@ -1,5 +1,5 @@
 /** What an incident's page says before any list. */
-import type { Alert, Incident, Membership } from "../../data/types";
+import type { Alert, Incident, Membership, Suspects } from "../../data/types";
 import { duration, plural } from "../../parts/format";
 import type { IconName } from "../../parts/Icon";
 
@@ -56,4 +56,39 @@ export function rolesText(members: readonly Member[]): string {
   if (causes + symptoms === 0) return "";
   const others = members.length - causes - symptoms;
   return [causes > 0 && plural(causes, "cause"), symptoms > 0 && plural(symptoms, "symptom"), others > 0 && `${String(others)} related`].filter(Boolean).join(", ");
+}
+
+/** The place of the alert that explains the others, as far as the topology tells. */
+export function causeOf(found: Pick<Suspects, "suspects">, incident: Pick<Incident, "cause">): string | null {
+  return incident.cause === null ? null : found.suspects.find((suspect) => suspect.alerts.includes(incident.cause ?? ""))?.place?.id ?? null;
+}
+
+export interface Hung {
+  node: Suspects["nodes"][number];
+  depth: number;
+}
+
+/** The excerpt as an outline: each place once, under what it needs; what needs nothing shown comes first. */
+export function chainOf(found: Pick<Suspects, "nodes" | "edges">): Hung[] {
+  const nodes = new Map(found.nodes.map((node) => [node.place.id, node]));
+  const above = new Map<string, string[]>();
+  const needs = new Set<string>();
+  for (const edge of found.edges) {
+    if (!nodes.has(edge.of) || !nodes.has(edge.on)) continue;
+    above.set(edge.on, [...(above.get(edge.on) ?? []), edge.of]);
+    needs.add(edge.of);
+  }
+  const seen = new Set<string>();
+  const rows: Hung[] = [];
+  const visit = (id: string, depth: number): void => {
+    const node = nodes.get(id);
+    if (node === undefined || seen.has(id)) return;
+    seen.add(id);
+    rows.push({ node, depth });
+    for (const other of above.get(id) ?? []) visit(other, depth + 1);
+  };
+  for (const id of nodes.keys()) if (!needs.has(id)) visit(id, 0);
+  // What is left needs itself all round.
+  for (const id of nodes.keys()) visit(id, 0);
+  return rows;
 }

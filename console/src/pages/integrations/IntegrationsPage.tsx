@@ -1,4 +1,4 @@
-/** Integrations: what sends to OnCue, what it probes, whom it tells, and what could not be taken. */
+/** Integrations: what sends to OnCue, what it probes, whom it tells, who consumes its events, and what could not be taken. */
 import { Link, useParams } from "@tanstack/react-router";
 
 import { useShort } from "../../data/lists";
@@ -19,6 +19,7 @@ import { DeadLetters } from "./DeadLetters";
 import { Mailbox } from "./Mailbox";
 import { Monitors } from "./Monitors";
 import { SapSystems } from "./SapSystems";
+import { Subscriptions } from "./Subscriptions";
 import { healthOf, snippet } from "./view";
 
 const TABS = [
@@ -26,6 +27,7 @@ const TABS = [
   { tab: "monitors", label: "Monitors", permission: "manifest:read" },
   { tab: "sap", label: "SAP systems", permission: "manifest:read" },
   { tab: "channels", label: "Channels", permission: "manifest:read" },
+  { tab: "subscriptions", label: "Subscriptions", permission: "manifest:read" },
   { tab: "mailbox", label: "Local mailbox", permission: "mailbox:read" },
   { tab: "dead-letters", label: "Dead letters", permission: "dead_letter:read" },
 ] as const;
@@ -41,6 +43,7 @@ export default function IntegrationsPage() {
       {tab === "monitors" && <Monitors />}
       {tab === "sap" && <SapSystems />}
       {tab === "channels" && <Channels />}
+      {tab === "subscriptions" && <Subscriptions />}
       {tab === "mailbox" && <Mailbox />}
       {tab === "dead-letters" && <DeadLetters />}
       {!TABS.some((each) => each.tab === tab) && <EmptyState title="There is no such part" />}

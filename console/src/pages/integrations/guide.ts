@@ -25,19 +25,29 @@ const KNOWN: Record<string, Known> = {
     label: "Alertmanager", where: "In alertmanager.yml; the file holds the token",
     sender: (url) => ["receivers:", "  - name: oncue", "    webhook_configs:", `      - url: ${url}`, "        send_resolved: true", "        max_alerts: 0", "        http_config:", "          authorization: {credentials_file: /etc/alertmanager/oncue-token}"],
   },
+  argocd: {
+    label: "Argo CD", where: "In the config map argocd-notifications-cm; the token is in the secret argocd-notifications-secret",
+    sender: (url) => ["service.webhook.oncue: |", `  url: ${url}`, "  headers:", "    - {name: Authorization, value: Bearer $oncue-token}", "    - {name: Content-Type, value: application/json}", "template.oncue: |", "  webhook:", "    oncue:", "      method: POST", "      body: |", '        {"app": {{toJson .app}}, "context": {{toJson .context}}}'],
+  },
   aws_sns: {
     label: "Amazon SNS, CloudWatch, EventBridge", settings: { confirm: true, topics: ["arn:aws:sns:eu-west-1:123456789012:alarms"] }, where: "With your topic in the manifest above, subscribe",
     sender: (url) => ["aws sns subscribe --protocol https \\", "  --topic-arn arn:aws:sns:eu-west-1:123456789012:alarms \\", `  --notification-endpoint "${url}?token=$ONCUE_TOKEN"`],
   },
   azure_monitor: { label: "Azure Monitor", where: "In the action group: an action of type Webhook, with the common alert schema", sender: (url) => [`${url}?token=TOKEN`] },
   cloudevents: { label: "CloudEvents", door: { origin: "events", path: "/api/v1/events" }, where: "Whatever can send CloudEvents over HTTP; to try it" },
+  flux: {
+    label: "Flux", where: "The address of a Provider of type generic, in its secret",
+    sender: (url) => ["kubectl -n flux-system create secret generic oncue \\", `  --from-literal=address='${url}?token=TOKEN'`],
+  },
   gcp_monitoring: { label: "Google Cloud Monitoring", where: "As a notification channel of type Webhook", sender: (url) => [`${url}?token=TOKEN`] },
   github: { label: "GitHub", where: "In the repository's or organisation's settings: a webhook with content type application/json", sender: (url) => [`${url}?token=TOKEN`] },
+  gitlab: { label: "GitLab", where: "In the project's or group's settings: a webhook for deployments and pipelines", sender: (url) => [`${url}?token=TOKEN`] },
   grafana: {
     label: "Grafana", where: "In a provisioning file, or the same under Alerting, Contact points",
     sender: (url) => ["# /etc/grafana/provisioning/alerting/oncue.yaml", "apiVersion: 1", "contactPoints:", "  - orgId: 1", "    name: oncue", "    receivers:", "      - uid: oncue", "        type: webhook", "        settings:", `          url: ${url}`, "          authorization_scheme: Bearer", "          authorization_credentials: TOKEN"],
   },
   heartbeat: { label: "Heartbeats", door: { origin: "heartbeat", path: "/heartbeat" }, where: "At the end of the job that must not stay away; MONITOR is a Monitor that uses heartbeat" },
+  jenkins: { label: "Jenkins", where: "As an endpoint of the Notification plugin: format JSON, protocol HTTP, event All", sender: (url) => [`${url}?token=TOKEN`] },
   json: {
     label: "Any JSON", settings: { mapping: { severity: "body.status", resource: "body.host", check: "body.job", title: "body.job + ' on ' + body.host + ' is ' + body.status" }, severities: { ok: "clear", failed: "major" } },
     where: "Change the mapping to what your sender posts; to try it",

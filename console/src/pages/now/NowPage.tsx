@@ -104,7 +104,7 @@ function ServiceHealth({ services }: { services: ReturnType<typeof useShort<Serv
 function Tile({ service }: { service: Service }) {
   const bad = service.severity !== "clear";
   return (
-    <Link className={bad ? `tile bad ${service.severity}` : "tile"} to="/alerts" search={{ service: service.name }} title={service.description ?? service.name}>
+    <Link className={bad ? `tile bad ${service.severity}` : "tile"} to="/services/$namespace/$id" params={{ namespace: service.namespace, id: `service:${service.name}` }} title={service.description ?? service.name}>
       {bad ? <SeverityShape severity={service.severity} small /> : <Icon name="check" size="s" />}
       {service.name}
       {bad && <small>{plural(service.alerts_firing, "alert")}</small>}

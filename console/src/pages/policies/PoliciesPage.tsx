@@ -2,6 +2,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 
 import { useList } from "../../data/lists";
+import { useMay } from "../../data/me";
 import type { Policy } from "../../data/types";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { ClearFilters, SearchField } from "../../parts/Filters";
@@ -10,6 +11,7 @@ import { ListFoot } from "../../parts/ListFoot";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
+import { PauseButton } from "../../shell/Pauses";
 import { useFilters } from "../../shell/filters";
 import { responds, selects } from "./view";
 
@@ -40,10 +42,11 @@ function Failures({ n }: { n: number }) {
 export default function PoliciesPage() {
   const [filters] = useFilters();
   const navigate = useNavigate();
+  const may = useMay();
   const list = useList<Policy>("policies", { q: filters["q"], namespace: filters["namespace"] });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1 className="place">Policies</h1><p className="dim">Applied with <span className="mono">oncue apply</span>, shown here as they are in force</p></div></div>
+      <div className="page-head"><div><h1 className="place">Policies</h1><p className="dim">Written here or applied with <span className="mono">oncue apply</span></p></div><div className="actions"><PauseButton /><Link className="btn" to="/policies/try">Try on an event</Link>{may("manifest:write") && <Link className="btn primary" to="/policies/new">New policy</Link>}</div></div>
       <div className="filters"><SearchField label="Search names" /><ClearFilters names={["q"]} /></div>
       <section className="card fill" aria-label="Policies">
         {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>
@@ -52,7 +55,7 @@ export default function PoliciesPage() {
             <DataTable
               label="Policies" rows={list.items} columns={COLUMNS} rowKey={(row) => row.id} two more={list.more} loadMore={list.loadMore}
               onOpen={(row) => void navigate({ to: "/policies/$namespace/$name", params: { namespace: row.namespace, name: row.name } })}
-              empty={<EmptyState title="No policy fits"><p>A policy says what an event means and what to do. Write one and apply it:</p><pre className="code boxed">oncue apply -f policy.yaml</pre></EmptyState>}
+              empty={<EmptyState title="No policy fits"><p>A policy says what an event means and what to do. Write one and apply it:</p><pre className="code boxed">oncue apply -f policy.yaml</pre><p>or begin with “New policy” above.</p></EmptyState>}
               card={(row) => (
                 <Link to="/policies/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
                   <span className="title">{row.name}</span>

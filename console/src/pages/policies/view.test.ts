@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { document, positionText, responds, selects } from "./view";
+import { document, namedIn, positionText, responds, selects } from "./view";
 
 describe("a policy in words", () => {
   it("says what it selects", () => {
@@ -10,6 +10,8 @@ describe("a policy in words", () => {
   it("says what it does", () => {
     expect(responds({ spec: { alert: {}, notify: { escalation: "owner" }, respond: [{ run: { workflow: "diagnose" } }, { ticket: {} }] } }))
       .toEqual(["shapes the alert", "tells owner", "runs diagnose", "writes a ticket"]);
+    expect(responds({ spec: { stage: "shape", set: { severity: "minor", labels: { env: "test" }, quiet: true } } }))
+      .toEqual(["sets severity, labels", "makes it quiet"]);
   });
   it("is shown as a document that can be applied again", () => {
     const text = document("Policy", { name: "cpu", namespace: "default", labels: {}, owner: null, description: null, spec: { mode: "active" } });
@@ -18,5 +20,10 @@ describe("a policy in words", () => {
   it("links near-misses however their position is written", () => {
     expect(positionText(12)).toBe("0-12");
     expect(positionText("0-12")).toBe("0-12");
+  });
+  it("has the name that its text says", () => {
+    expect(namedIn("kind: Policy\nmetadata:\n  owner: team:a\n  name: cpu-high\nspec: {}\n")).toBe("cpu-high");
+    expect(namedIn('metadata: {owner: "team:a", name: "cpu"}\n')).toBe("cpu");
+    expect(namedIn("spec:\n  name: not-this\n")).toBe("");
   });
 });

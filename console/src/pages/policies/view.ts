@@ -5,9 +5,9 @@ import { toYaml } from "../../parts/yaml";
 const present = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && !(typeof value === "object" && Object.keys(value).length === 0)));
 
-export function document(kind: string, thing: Pick<Manifest, "name" | "namespace" | "labels" | "owner" | "description" | "spec">): string {
-  const { name, namespace, labels, owner, description, spec } = thing;
-  return toYaml({ apiVersion: "oncue/v1", kind, metadata: present({ name, namespace, owner, description, labels }), spec });
+export function document(kind: string, thing: Pick<Manifest, "name" | "namespace" | "labels" | "owner" | "description" | "spec"> & { review_by?: string | null }): string {
+  const { name, namespace, labels, owner, review_by, description, spec } = thing;
+  return toYaml({ apiVersion: "oncue/v1", kind, metadata: present({ name, namespace, owner, review_by, description, labels }), spec });
 }
 
 /** `net.lacp.flap, role core` - what it looks at, as far as its selector says. */
@@ -25,8 +25,11 @@ export function selects(policy: Pick<Policy, "spec">): string {
 
 /** What it does when it fires. */
 export function responds(policy: Pick<Policy, "spec">): string[] {
-  const { alert, notify, respond } = policy.spec as { alert?: unknown; notify?: Record<string, unknown>; respond?: Record<string, unknown>[] };
+  const { alert, notify, respond, set } = policy.spec as { alert?: unknown; notify?: Record<string, unknown>; respond?: Record<string, unknown>[]; set?: Record<string, unknown> };
   const out: string[] = [];
+  const given = Object.keys(set ?? {}).filter((name) => name !== "quiet");
+  if (given.length > 0) out.push(`sets ${given.join(", ")}`);
+  if (set?.["quiet"]) out.push("makes it quiet");
   if (alert) out.push("shapes the alert");
   if (notify) out.push(`tells ${Object.values(notify).map(String).join(", ")}`);
   for (const each of respond ?? []) {
@@ -41,4 +44,10 @@ export function responds(policy: Pick<Policy, "spec">): string[] {
 export function positionText(position: string | number): string {
   const text = String(position);
   return text.includes("-") ? text : `0-${text}`;
+}
+
+/** The name that a manifest's text gives itself; empty where none can be read. */
+export function namedIn(text: string): string {
+  const block = /^metadata:[ \t]*(\{[^\n]*|\n(?:[ \t]+[^\n]*\n?)*)/m.exec(text)?.[1] ?? "";
+  return /(?:^|[\s{,])name:[ \t]*["']?([a-z0-9][a-z0-9.-]*)/.exec(block)?.[1] ?? "";
 }

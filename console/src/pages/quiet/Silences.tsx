@@ -10,22 +10,24 @@ import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { Segments } from "../../parts/Filters";
+import { sentence } from "../../parts/format";
 import { ListFoot } from "../../parts/ListFoot";
 import { StateMark } from "../../parts/marks";
 import { SidePanel } from "../../parts/SidePanel";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
-import { RelativeTime } from "../../parts/time";
+import { RelativeTime, useNow } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { Example } from "./Example";
 import { MatchCount, MatchPreview } from "./Matches";
 import { NewSilence } from "./NewSilence";
-import { matchersText } from "./view";
+import { endsSoon, matchersText } from "./view";
 
 const STATES: Record<string, string> = { "": "active,pending", expired: "expired", all: "" };
 
 export function Silences({ head }: { head: ReactNode }) {
   const [filters, change] = useFilters();
   const may = useMay();
+  const now = useNow();
   const expire = useExpireSilence();
   const [ending, setEnding] = useState<Silence | null>(null);
   const list = useList<Silence>("silences", { state: STATES[filters["state"] ?? ""], namespace: filters["namespace"] });
@@ -44,7 +46,7 @@ export function Silences({ head }: { head: ReactNode }) {
     { id: "by", head: "By", width: current ? "104px" : "140px", cell: (row) => <>{nameOf(row.created_by)}<span className="second">{row.namespace}</span></> },
     ...(current ? [] : [
       { id: "now", head: "Fires now", width: "84px", num: true, cell: (row: Silence) => (row.state === "expired" ? <span className="dim3">ended</span> : <MatchCount matchers={row.matchers} namespace={row.namespace} />) },
-      { id: "state", head: "State", width: "110px", cell: (row: Silence) => <StateMark state={row.state} /> },
+      { id: "state", head: "State", width: "120px", cell: (row: Silence) => <State silence={row} now={now} /> },
     ]),
     { id: "until", head: "Ends", width: "104px", num: true, cell: (row) => <RelativeTime at={row.ends_at} /> },
     ...(current ? [] : [{ id: "act", head: <span className="sr">Act</span>, width: "72px", num: true, cell: end }]),
@@ -72,7 +74,7 @@ export function Silences({ head }: { head: ReactNode }) {
                 )}
                 card={(row) => (
                   <div className="card-row">
-                    <span className="row"><StateMark state={row.state} /><span className="end dim3 t12">ends <RelativeTime at={row.ends_at} /></span></span>
+                    <span className="row"><State silence={row} now={now} /><span className="end dim3 t12">ends <RelativeTime at={row.ends_at} /></span></span>
                     <button type="button" className="as-link mono wrap" onClick={() => change({ show: row.id })}>{matchersText(row.matchers)}</button>
                     <span className="row t12 dim"><span className="wrap grow">{row.comment}, by {nameOf(row.created_by)}</span>{end(row)}</span>
                   </div>
@@ -90,6 +92,12 @@ export function Silences({ head }: { head: ReactNode }) {
       />
     </>
   );
+}
+
+/** One that ends soon says so: what it keeps quiet is heard then. */
+function State({ silence, now }: { silence: Silence; now: number }) {
+  const soon = silence.state === "active" ? endsSoon(silence.ends_at, now) : null;
+  return <StateMark state={silence.state} {...(soon ? { text: sentence(soon) } : {})} />;
 }
 
 function Panel({ id, onClose, onEnd, onSet }: { id: string; onClose: () => void; onEnd: (silence: Silence) => void; onSet: (silence: Silence) => void }) {

@@ -15,7 +15,7 @@ import { useFilters } from "../../shell/filters";
 import { ManifestSection, named } from "./Manifest";
 import { Example } from "./Example";
 import { MatchCount, Matches } from "./Matches";
-import { lengthOf, matchersText, whenText } from "./view";
+import { endsSoon, lengthOf, matchersText, ruleText, whenText } from "./view";
 
 const EXAMPLE = `apiVersion: oncue/v1
 kind: MaintenanceWindow
@@ -43,11 +43,11 @@ export function Windows({ head }: { head: ReactNode }) {
       cell: (row) => <><button type="button" className="as-link title" onClick={() => change({ show: row.id })}>{row.name}</button><span className="second">{row.description ?? matchersText(row.spec.matchers)}</span></>,
     },
     ...(current ? [] : [
-      { id: "matches", head: "Matches", width: "22%", cell: (row: WindowView) => <><span className="mono">{matchersText(row.spec.matchers)}</span><span className="second">{[row.namespace, row.owner].filter(Boolean).join(" · ")}</span></> },
+      { id: "matches", head: "Matches", width: "28%", cell: (row: WindowView) => <><span className="mono" title={matchersText(row.spec.matchers)}>{matchersText(row.spec.matchers)}</span><span className="second">{[row.namespace, row.owner].filter(Boolean).join(" · ")}</span></> },
       { id: "now", head: "Fires now", width: "84px", num: true, cell: (row: WindowView) => <MatchCount matchers={row.spec.matchers} namespace={row.namespace} /> },
     ]),
-    ...(current ? [] : [{ id: "state", head: "State", width: "92px", cell: (row: WindowView) => <StateMark state={MARKS[row.state] ?? row.state} text={sentence(row.state)} /> }]),
-    { id: "when", head: "When", width: "240px", cell: (row) => <><span title={row.open ? exact(row.open.ends_at) : row.next[0] ? exact(row.next[0].starts_at) : undefined}>{sentence(whenText(row, now))}</span><span className="second">{row.spec.rrule ? `${row.spec.rrule}, ${row.spec.zone ?? "UTC"}` : "once"}</span></> },
+    ...(current ? [] : [{ id: "state", head: "State", width: "116px", cell: (row: WindowView) => <StateMark state={MARKS[row.state] ?? row.state} text={sentence(endsSoon(row.open?.ends_at, now) ?? row.state)} /> }]),
+    { id: "when", head: "When", width: current ? "46%" : "26%", cell: (row) => <><span title={row.open ? exact(row.open.ends_at) : row.next[0] ? exact(row.next[0].starts_at) : undefined}>{sentence(whenText(row, now))}</span><span className="second" title={row.spec.rrule}>{row.spec.rrule ? `${ruleText(row.spec.rrule)}, ${row.spec.zone ?? "UTC"}` : "once"}</span></> },
   ];
   return (
     <>
@@ -70,7 +70,7 @@ export function Windows({ head }: { head: ReactNode }) {
                     )}
                     card={(row) => (
                       <div className="card-row">
-                        <span className="row"><StateMark state={MARKS[row.state] ?? row.state} text={sentence(row.state)} /><span className="end dim3 t12"><MatchCount matchers={row.spec.matchers} namespace={row.namespace} /> now</span></span>
+                        <span className="row"><StateMark state={MARKS[row.state] ?? row.state} text={sentence(endsSoon(row.open?.ends_at, now) ?? row.state)} /><span className="end dim3 t12"><MatchCount matchers={row.spec.matchers} namespace={row.namespace} /> now</span></span>
                         <button type="button" className="as-link title" onClick={() => change({ show: row.id })}>{row.name}</button>
                         <span className="t12 dim wrap">{sentence(whenText(row, now))}</span>
                         {row.description && <span className="t12 dim3 wrap">{row.description}</span>}
@@ -98,7 +98,7 @@ function Panel({ id, window, onClose }: { id: string; window: WindowView | undef
       <div className="panel-section stack">
         <h2 className="wrap" style={{ font: "600 var(--t-16) var(--font-sans)" }}>{name}</h2>
         {window?.description && <p className="dim wrap">{window.description}</p>}
-        {window && <Pairs entries={[["Matches", <span key="m" className="mono wrap">{matchersText(window.spec.matchers)}</span>], ["Owner", window.owner], ["Namespace", window.namespace], ["Recurs", window.spec.rrule ? <span key="r" className="mono wrap">{window.spec.rrule}</span> : "no"], ["Zone", window.spec.zone ?? "UTC"]]} />}
+        {window && <Pairs entries={[["Matches", <span key="m" className="mono wrap">{matchersText(window.spec.matchers)}</span>], ["Owner", window.owner], ["Namespace", window.namespace], ["Recurs", window.spec.rrule ? <span key="r">{sentence(ruleText(window.spec.rrule))}{ruleText(window.spec.rrule) !== window.spec.rrule && <span className="mono dim3 wrap"> {window.spec.rrule}</span>}</span> : "no"], ["Zone", window.spec.zone ?? "UTC"]]} />}
       </div>
       <Loaded query={preview} what="the window">
         {(view) => (

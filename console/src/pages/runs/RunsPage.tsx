@@ -13,6 +13,7 @@ import { ListFoot } from "../../parts/ListFoot";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
+import { PauseButton } from "../../shell/Pauses";
 import { sinceOf, useFilters } from "../../shell/filters";
 import { startedBy } from "./view";
 
@@ -50,7 +51,7 @@ export default function RunsPage() {
   const list = useList<Run>("runs", { q: filters["q"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1 className="place">Runs</h1></div>{may("run:start") && <div className="actions"><Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link></div>}</div>
+      <div className="page-head"><div><h1 className="place">Runs</h1></div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
       <div className="filters">
         <SearchField label="Search ids" />
         <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />

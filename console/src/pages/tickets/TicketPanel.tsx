@@ -72,7 +72,7 @@ function Body({ ticket }: { ticket: Ticket }) {
         />
       </div>
       {may("ticket:comment", ticket.namespace) && <CommentBox resource="tickets" id={ticket.id} />}
-      <h2 className="heading" style={{ padding: "12px 16px 0" }}>Timeline</h2>
+      <h2 className="heading panel-title">Timeline</h2>
       <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
       <Ask
         opened={assigning} onClose={() => setAssigning(false)} title="Assign this ticket" act="Assign" effect={<>You are <b>{nameOf(me?.user ?? me?.actor)}</b>.</>}

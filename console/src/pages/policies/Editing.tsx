@@ -1,0 +1,145 @@
+/** Writing a policy: the text, what the server finds wrong with it while one types, and the difference before it is applied. */
+import { Modal } from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
+import { lazy, Suspense, useCallback, useState, type ReactNode } from "react";
+
+import { Problem, type Fault } from "../../data/http";
+import { useApply, useCheck, useSchema } from "../../data/policies";
+import { Card } from "../../parts/Card";
+import { plural } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
+import { SeverityShape } from "../../parts/marks";
+import { EmptyState, ErrorState, Loading } from "../../parts/states";
+import { useFilters } from "../../shell/filters";
+import { namedIn } from "./view";
+import { TryOn } from "./TryOn";
+
+const Editor = lazy(() => import("../../parts/YamlEditor"));
+const Diff = lazy(() => import("../../parts/YamlDiff"));
+
+/** Typing waits this long before the server is asked. */
+const TYPING_MS = 350;
+
+export interface Base {
+  text: string;
+  /** 0 where there is none yet. */
+  generation: number;
+}
+
+interface Props {
+  title: ReactNode;
+  meta?: ReactNode;
+  namespace: string;
+  /** `namespace/name`; none while it has no name. */
+  policy?: string | undefined;
+  base: Base;
+  /** What it is by now, if somebody changed it meanwhile. */
+  latest?: Base | undefined;
+  begin: string;
+  /** Names the text that it begins with, so that another one is taken in. */
+  version: string;
+  close: () => void;
+  saved: (name: string) => void;
+  rebase?: (() => void) | undefined;
+  children?: ReactNode;
+}
+
+export function Editing({ title, meta, namespace, policy, base, latest, begin, version, close, saved, rebase, children }: Props) {
+  const [filters, change] = useFilters();
+  const [text, setText] = useState(begin);
+  const [seen, setSeen] = useState(version);
+  if (seen !== version) {
+    setSeen(version);
+    setText(begin);
+  }
+  const [typed] = useDebouncedValue(text, TYPING_MS);
+  const schema = useSchema("Policy");
+  const check = useCheck(typed, namespace, typed.trim() !== "");
+  const settled = typed === text && check.data !== undefined && !check.isPlaceholderData;
+  const faults = check.data?.faults ?? [];
+  const errors = check.data?.refusal ? Math.max(1, faults.filter((fault) => fault.level !== "warning").length) : 0;
+  const changed = text.trimEnd() !== base.text.trimEnd();
+  const [asking, setAsking] = useState(false);
+  const save = useCallback(() => setAsking(true), []);
+  const ready = changed && settled && errors === 0;
+  const name = namedIn(text);
+  return (
+    <div className="page">
+      <div className="page-head">
+        <div>
+          <div className="meta ruled">
+            <span className="tag active-tone">{base.generation === 0 ? "New" : changed ? "Draft" : "As in force"}</span>
+            {meta}
+            {check.isFetching || !settled ? <span>checking</span> : errors > 0 ? <b className="med failure">{plural(errors, "error")}</b> : <span>nothing wrong</span>}
+          </div>
+          <h1>{title}</h1>
+        </div>
+        <div className="actions">
+          <button type="button" className="btn" onClick={close}>{changed ? "Discard" : "Close"}</button>
+          <button type="button" className="btn primary" disabled={!ready} onClick={save} title="Ctrl S">{errors > 0 ? `Fix ${plural(errors, "error")} to save` : "Review and save"}</button>
+        </div>
+      </div>
+      {latest && (
+        <div className="notice minor" role="alert">
+          <Icon name="incident" />
+          <div className="stack" style={{ gap: 6 }}>
+            <span>It was changed meanwhile: it is at generation {latest.generation} now, and this draft was begun from {base.generation}. Saving is refused until you have looked at both.</span>
+            {rebase && <span><button type="button" className="btn small" onClick={rebase}>Go on from generation {latest.generation}, with my text</button></span>}
+          </div>
+        </div>
+      )}
+      <div className="columns wide-side">
+        <div>
+          <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope="YAML, kind Policy" end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
+            <Suspense fallback={<Loading what="the editor" />}>
+              <Editor label={`The policy ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
+            </Suspense>
+          </Card>
+          <Problems faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
+        </div>
+        <div>
+          <TryOn namespace={namespace} {...(policy || name ? { policy: policy ?? `${namespace}/${name}` } : {})} draft={changed && settled && errors === 0 ? text : undefined} position={filters["on"]} choose={(position) => change({ on: position })} />
+          {children}
+        </div>
+      </div>
+      <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? "Apply this policy?" : "Apply this change?"} size={860}>
+        {asking && <Review base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => saved(name)} />}
+      </Modal>
+    </div>
+  );
+}
+
+function Problems({ faults, refusal, error }: { faults: readonly Fault[]; refusal: Problem | null; error: Error | null }) {
+  const shown: readonly Fault[] = faults.length > 0 || refusal === null ? faults : [{ code: refusal.code, detail: refusal.detail || refusal.title }];
+  return (
+    <Card title="Problems" scope={shown.length > 0 ? plural(shown.length, "problem") : "checked by the server as you type"}>
+      {error && <div className="card-body"><ErrorState error={error} /></div>}
+      {!error && shown.length === 0 && <EmptyState title="None" />}
+      {shown.map((fault) => (
+        <div key={`${String(fault.line)}:${String(fault.column)} ${fault.detail}`} className="moving-row">
+          <span className="row wrapping">
+            <SeverityShape severity={fault.level === "warning" ? "minor" : "critical"} small />
+            {(fault.line ?? 0) > 0 && <span className="mono dim3">{fault.line}:{fault.column}</span>}
+            <span className="wrap grow">{fault.detail}</span><span className="reason">{fault.code}</span>
+          </span>
+        </div>
+      ))}
+    </Card>
+  );
+}
+
+function Review({ base, text, namespace, warnings, onClose, saved }: { base: Base; text: string; namespace: string; warnings: readonly Fault[]; onClose: () => void; saved: () => void }) {
+  const apply = useApply();
+  return (
+    <div className="stack">
+      <p className="dim">{base.generation === 0 ? "It is in force at once, for every event from now on." : `It is in force at once, as generation ${String(base.generation + 1)}. Any earlier version can be taken back under “Versions”.`}</p>
+      {warnings.map((fault) => <p key={fault.detail} className="row"><SeverityShape severity="minor" small /><span className="wrap">{fault.detail}</span></p>)}
+      <Suspense fallback={<Loading what="the difference" />}><Diff before={base.text} after={text} label="What changes" /></Suspense>
+      {apply.error && <ErrorState error={apply.error} />}
+      <div className="row">
+        <button type="button" className="btn primary" disabled={apply.isPending} onClick={() => apply.mutate({ text, namespace, basedOn: base.generation }, { onSuccess: () => { onClose(); saved(); } })}>Apply</button>
+        <button type="button" className="btn" onClick={onClose}>Back to the text</button>
+      </div>
+    </div>
+  );
+}

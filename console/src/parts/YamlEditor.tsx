@@ -1,0 +1,106 @@
+/** CodeMirror for a manifest: completion and explanations from its JSON Schema, and what the server finds wrong, at its place. */
+import { autocompletion, completionKeymap, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { yaml } from "@codemirror/lang-yaml";
+import { indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { lintGutter, setDiagnostics, type Diagnostic } from "@codemirror/lint";
+import { EditorState, Prec, type Text } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
+import { useEffect, useRef } from "react";
+
+import type { Fault } from "../data/http";
+import { colours, look } from "./editor-look";
+import { described, offers, spotAt, type Schema } from "./schema";
+
+interface Props {
+  label: string;
+  text: string;
+  /** Another text to begin with anew; what is typed in between is the editor's own. */
+  version: string;
+  schema: Schema | undefined;
+  faults: readonly Fault[];
+  change: (text: string) => void;
+  save: () => void;
+}
+
+function places(document: Text, faults: readonly Fault[]): Diagnostic[] {
+  return faults.filter((fault) => (fault.line ?? 0) > 0 && (fault.line ?? 0) <= document.lines).map((fault) => {
+    const line = document.line(fault.line ?? 1);
+    const from = Math.min(line.to, line.from + Math.max(0, (fault.column ?? 1) - 1));
+    const word = /^[\w.-]+/.exec(document.sliceString(from, line.to))?.[0].length ?? 0;
+    return { from, to: Math.max(from, Math.min(line.to, from + (word || line.to - from))), severity: fault.level === "warning" ? "warning" : "error", message: fault.detail, source: fault.code };
+  });
+}
+
+export default function YamlEditor({ label, text, version, schema, faults, change, save }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const view = useRef<EditorView | null>(null);
+  const held = useRef({ schema, change, save, text });
+  useEffect(() => {
+    held.current = { schema, change, save, text };
+  });
+
+  useEffect(() => {
+    if (box.current === null) return undefined;
+    const complete = (context: CompletionContext): CompletionResult | null => {
+      const known = held.current.schema;
+      if (known === undefined) return null;
+      const spot = spotAt(context.state.doc.toString(), context.pos);
+      if (!context.explicit && spot.word === "") return null;
+      const options = offers(known, spot).map((offer) => ({ label: offer.label, detail: offer.detail, apply: offer.apply, ...(offer.info ? { info: offer.info } : {}), type: spot.at === "key" ? "property" : "enum" }));
+      return options.length === 0 ? null : { from: spot.from, options, validFor: /^[\w.-]*$/ };
+    };
+    const explain = hoverTooltip((editor, pos) => {
+      const known = held.current.schema;
+      const word = editor.state.wordAt(pos);
+      if (known === undefined || word === null) return null;
+      const spot = spotAt(editor.state.doc.toString(), word.from);
+      const key = editor.state.sliceDoc(word.from, word.to);
+      const found = spot.at === "key" ? described(known, spot.path, key) : null;
+      if (found === null) return null;
+      return {
+        pos: word.from, end: word.to, above: true,
+        create: () => {
+          const dom = document.createElement("div");
+          dom.className = "schema-note";
+          const head = dom.appendChild(document.createElement("b"));
+          head.textContent = key;
+          const detail = dom.appendChild(document.createElement("span"));
+          detail.textContent = ` ${found.detail}`;
+          const info = dom.appendChild(document.createElement("p"));
+          info.textContent = found.info;
+          return { dom };
+        },
+      };
+    });
+    const editor = new EditorView({
+      parent: box.current,
+      state: EditorState.create({
+        doc: held.current.text,
+        extensions: [
+          lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), drawSelection(), history(), yaml(), indentUnit.of("  "), syntaxHighlighting(colours), look, lintGutter(), explain,
+          autocompletion({ override: [complete], icons: false }),
+          // Tab stays a way out for those who have no mouse: Escape, then Tab.
+          Prec.high(keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (held.current.save(), true) }])),
+          keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
+          EditorView.contentAttributes.of({ "aria-label": label }),
+          EditorView.updateListener.of((update) => {
+            if (update.docChanged) held.current.change(update.state.doc.toString());
+          }),
+        ],
+      }),
+    });
+    view.current = editor;
+    return () => {
+      view.current = null;
+      editor.destroy();
+    };
+  }, [label, version]);
+
+  useEffect(() => {
+    const editor = view.current;
+    if (editor !== null) editor.dispatch(setDiagnostics(editor.state, places(editor.state.doc, faults)));
+  }, [faults, version]);
+
+  return <div ref={box} className="yaml-editor" />;
+}
