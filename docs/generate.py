@@ -18,18 +18,29 @@ from oncue import config
 from oncue.cli.main import COMMANDS, EPILOG, load
 from oncue.core import expression
 from oncue.core.alert import Alert
+from oncue.core.change_record import ChangeRecord
+from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import CODES
+from oncue.core.escalation import Escalation
+from oncue.core.handover import Handover
 from oncue.core.incident import Comment, Incident, Membership
 from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import KINDS, Manifest, Metadata
 from oncue.core.monitor import MonitorState
 from oncue.core.normalise import Sample
+from oncue.core.pause import Pause
+from oncue.core.problem import ProblemRecord
+from oncue.core.reminders import Reminder
 from oncue.core.respond import Decision
+from oncue.core.review import Review
 from oncue.core.run import Run, Step
 from oncue.core.silence import Silence
+from oncue.core.status_update import StatusUpdate
+from oncue.core.subscription import Gap, Told, Undelivered
+from oncue.core.task import Task
 from oncue.core.ticket import Ticket
-from oncue.manifests.meaning import ENGINE_INPUTS
+from oncue.manifests.engine_actions import ENGINE_INPUTS
 from oncue.manifests.schema import descriptions
 from oncue.rehearsal import cases
 from oncue.sdk import registry
@@ -47,6 +58,7 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "reopened": "It came back soon after it was resolved.",
         "acknowledged": "Someone is looking at it.",
         "unacknowledged": "Nobody is looking at it any more.",
+        "enriched": "Someone, or a run, found out more about it; `enriched` says what, and who or which.",
         "quieted": "Nobody is told about it from now on; `quiet` says why.",
         "audible": "Whoever it concerns is told again.",
     }),
@@ -58,13 +70,60 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "resolved": "All its alerts are over, or someone said so.",
         "reopened": "It came back.",
         "closed": "It is done with; it does not change any more.",
+        "unacknowledged": "Nobody works on it any more, by hand.",
+        "acknowledgement_lapsed": "It went on for too long after it was acknowledged, and is open again.",
+        "escalated": "Someone had more people called.", "snoozed": "Someone wants to hear of it later.",
+        "unsnoozed": "Someone took the snooze of all of it back.",
+        "target_missed": "It was not acknowledged, or is not over, in the time that its target says; `missed` names it.",
         "merged": "It turned out to be about the same as another one, `merged_into`, which has its alerts now; it is closed.",
+        "edited": "A person set its title, severity, priority, description or how it ended, or took that back.",
+        "responders_changed": "Someone has another part in it.",
+        "linked": "It has to do with something else.", "unlinked": "A link was taken away.",
+        "update_promised": "Stakeholders were promised an update, or the promise was taken back.",
+        "update_due": "A promised status update has not come.",
+    }),
+    ("oncue.incident", StatusUpdate, "What stakeholders were told.", {"status_updated": "A status update was sent."}),
+    ("oncue.task", Task, "A task of an incident, or an action of its review, as it is from now on.", {
+        "created": "It was set.", "updated": "Its title, assignee, due time or incident changed.", "done": "It is done.",
+        "cancelled": "It is no longer wanted.", "reopened": "It is to be done after all.",
+    }),
+    ("oncue.checklist", Checklist, "A checklist of an incident, as it is from now on.", {
+        "added": "The incident has the steps of a runbook.", "ticked": "A step is done.",
+        "skipped": "A step is left out; its reason says why.", "unticked": "A step is open again.",
+    }),
+    ("oncue.problem", ProblemRecord, "A problem, as it is from now on.", {
+        "created": "It was written.", "updated": "Its text, state or matchers changed.",
+        "recurred": "An incident comes from it.",
+    }),
+    ("oncue.change_record", ChangeRecord, "What was changed in the landscape, as it is known from now on.", {
+        "started": "A change began.", "updated": "More is known of one that runs.",
+        "finished": "It is over; `state` says how it ended.", "lapsed": "Nobody said how it ended, and its time was up.",
+        "settled": "Its grace is over: what it expected is heard again.",
+    }),
+    ("oncue.review", Review, "The review of an incident, as it is from now on.", {
+        "created": "It was begun, with what the journal has.", "updated": "Something was written, or taken back.",
+        "published": "It is for all to read.",
+    }),
+    ("oncue.handover", Handover, "A handover between shifts, as it is from now on.", {
+        "created": "It was made.", "updated": "Its notes changed.", "confirmed": "The next shift has it.",
     }),
     ("oncue.incident", Membership, "That an alert belongs to an incident, or does no more.", {
         "alert_added": "An alert joined it; `rule`, `reason` and `role` say why.",
         "alert_removed": "An alert was moved away, or taken out.",
     }),
     ("oncue.incident", Comment, "A remark on an incident.", {"commented": "Someone, or a run, remarked on it."}),
+    ("oncue.pause", Pause, "A pause of automatic runs.", {
+        "began": "No policy starts a run there from now on; also a new end or reason of one that holds.",
+        "ended": "Policies start runs there again.",
+    }),
+    ("oncue.escalation", Escalation, "An escalation, as it is from now on.", {
+        "began": "An incident goes by an escalation policy.", "level_told": "A level was told; `next_at` says when the next one is.",
+        "held": "All that fires is quiet: nobody more is told until something is heard.",
+        "acknowledged": "Someone works on the incident: it stops.",
+        "exhausted": "Everybody was told, and nobody acknowledged.",
+        "moved": "Its incident became part of another one, for which it goes on.",
+        "ended": "It is over; `ended_by` says why.",
+    }),
     ("oncue.ticket", Ticket, "A ticket, as it is from now on.", {
         "created": "It was written.", "updated": "Its state, assignee or text changed.",
     }),
@@ -76,6 +135,10 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     ("oncue.maintenance", MaintenanceWindow, "An open maintenance window; of `ended` as it was.", {
         "started": "It opened.", "updated": "It was changed while it was open.", "ended": "It closed, or was deleted.",
     }),
+    ("oncue.silence", Reminder, "That quiet ends soon; whoever made it is told.", {"expiring": "A silence ends soon."}),
+    ("oncue.maintenance", Reminder, "That quiet ends soon; whoever made it is told.", {"expiring": "A window closes soon."}),
+    ("oncue.alert", Reminder, "That quiet ends soon; whoever made it is told.", {"snooze_expiring": "A snooze ends soon."}),
+    ("oncue.incident", Reminder, "That quiet ends soon; whoever made it is told.", {"snooze_expiring": "A snooze ends soon."}),
     ("oncue.policy", Decision, "What a policy decided about an event, and why.", {
         "fired": "It did what it says.", "blocked": "It would have; `reason` and `detail` say what stopped it.",
         "failed": "It should have responded, and could not, or not wholly; `detail` says why.",
@@ -96,6 +159,16 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     ("oncue.manifest", Manifest, "An accepted version of a manifest.", {
         "applied": "It is in force.", "deleted": "It is out of force.",
     }),
+    ("oncue.subscription", Told, "A subscription, as it is from now on.", {
+        "changed": "Its consumer fails, or is well again, or wants no more; or someone paused, resumed or moved it.",
+        "tested": "Someone tries it: this goes to its consumer alone, whatever that asks for.",
+    }),
+    ("oncue.subscription", Undelivered, "An event that the consumer of a subscription did not take.", {
+        "dead_lettered": "It became a dead letter.", "redriven": "It is on its way again, or what became of it then.",
+    }),
+    ("oncue.subscription", Gap, "Positions of the journal.", {
+        "gap": "They were past retention before their events could be delivered.",
+    }),
     ("oncue.monitor", MonitorState, "A monitor, as it is from now on.", {"changed": "Its state or its own health changed."}),
 ]  # fmt: skip
 """What the engine derives: prefix, the data's struct, what the data is, and each type's meaning."""
@@ -103,6 +176,8 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
 OTHER_FACTS: Final[dict[str, str]] = {
     "oncue.timer.failed": "What a timer was for could not be done, a defect of OnCue; `data` has the timer and the reason.",
     "oncue.event.limited": "Facts of an input caused nothing more, because of a bound; `data` has the bound and their number.",
+    "oncue.channel.failing": "A channel cannot be reached: an event like one from outside, which makes an alert.",
+    "oncue.channel.recovered": "The channel can be reached again.",
     "oncue.notification.skipped": "Nobody was told, and `data` says why.",
 }
 
@@ -110,26 +185,70 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.alert.acknowledge": "{alert, reason?}",
     "oncue.command.alert.unacknowledge": "{alert, reason?}",
     "oncue.command.alert.resolve": "{alert, reason?}",
-    "oncue.command.alert.snooze": "{alert, until, reason?}",
+    "oncue.command.alert.enrich": "{alert, labels?, annotations?, links?, note?}: an empty label takes the added one back",
+    "oncue.command.alert.snooze": "{alert, until, reason?, remind_before_s?, by?}",
     "oncue.command.alert.unsnooze": "{alert, reason?}",
+    "oncue.command.alert.duplicate": "{alert, of, reason?}",
+    "oncue.command.alert.distinct": "{alert, reason?}",
     "oncue.command.incident.acknowledge": "{incident, reason?}",
     "oncue.command.incident.assign": "{incident, assignee}",
     "oncue.command.incident.close": "{incident, reason?}",
     "oncue.command.incident.comment": "{incident, text}",
+    "oncue.command.incident.escalate": "{incident, to?}: the next level now, or whom `to` names",
+    "oncue.command.incident.unsnooze": "{incident, reason?}",
+    "oncue.command.incident.snooze": "{incident, until, reason?, remind_before_s?, by?}: all that fires in it",
+    "oncue.command.incident.unacknowledge": "{incident, reason?}",
     "oncue.command.incident.merge": "{incident, incidents, reason?}: the others become part of it",
     "oncue.command.incident.move": "{incident, alerts, to?, reason?}: to another incident, or out of this one",
     "oncue.command.incident.reopen": "{incident, reason?}",
-    "oncue.command.incident.resolve": "{incident, reason?}",
+    "oncue.command.incident.resolve": "{incident, reason?, note?, cause?}",
+    "oncue.command.incident.open": "{title, description?, severity?, service?, resource?}: without an alert",
+    "oncue.command.incident.edit": "{incident, title?, description?, severity?, priority?, note?, cause?, take_back?, reason?}",
+    "oncue.command.incident.respond": "{incident, name, role}: null takes them off",
+    "oncue.command.incident.link": "{incident, target, title?}",
+    "oncue.command.incident.unlink": "{incident, target}",
+    "oncue.command.incident.update": "{incident, text | template, audience?, next_update_in_s?}",
+    "oncue.command.incident.promise": "{incident, next_update_in_s}: 0 takes it back",
+    "oncue.command.task.create": "{incident, title, description?, assignee?, due_at?, action?}",
+    "oncue.command.task.change": "{task, title?, description?, assignee?, due_at?}",
+    "oncue.command.task.turn": "{task, state, reason?}",
+    "oncue.command.checklist.add": "{incident, runbook}",
+    "oncue.command.checklist.mark": "{checklist, step, state, reason?}",
+    "oncue.command.problem.create": "{title, description?, workaround?, root_cause?, service?, resource?, matchers?, incident?}",
+    "oncue.command.problem.change": "{problem, title?, description?, workaround?, root_cause?, assignee?, matchers?, forget_alerts?}",
+    "oncue.command.problem.transition": "{problem, state}",
+    "oncue.command.problem.put": "{problem, incident}: the incident comes from it",
+    "oncue.command.problem.take": "{problem, incident}: it does not",
+    "oncue.command.change_record.start": "{title, resources?, services?, key?, kind?, by?, links?, expects?, grace_s?, lasts_s?, started_at?, ended_at?, outcome?}",
+    "oncue.command.change_record.finish": "{change_record, outcome?}: by its id or its key",
+    "oncue.command.review.begin": "{incident, title, service, priority, drawn}",
+    "oncue.command.review.write": "{review, sections}",
+    "oncue.command.review.publish": "{review}",
+    "oncue.command.review.withdraw": "{review}: it is a draft again",
+    "oncue.command.handover.create": "{team, since, until, drawn, notes?}",
+    "oncue.command.handover.note": "{handover, notes}",
+    "oncue.command.handover.confirm": "{handover, remark?}",
     "oncue.command.incident.split": "{incident, alerts, reason?}: into an incident of their own",
+    "oncue.command.pause.begin": "{until, reason, everywhere?}: no policy starts a run until then",
+    "oncue.command.pause.end": "{everywhere?}",
+    "oncue.command.channel.test": "{channel}: send a message to see whether it works",
+    "oncue.command.link.use": "{incident, effect, action, expires_at}: by a link in a message",
     "oncue.command.ticket.create": "{type, title, description, severity?, priority?, service?, resource?, incident?}",
     "oncue.command.ticket.comment": "{ticket, text}",
     "oncue.command.ticket.transition": "{ticket, state}",
     "oncue.command.ticket.assign": "{ticket, assignee}",
-    "oncue.command.silence.set": "{id?, matchers, starts_at, ends_at, comment, created_by}",
+    "oncue.command.silence.set": "{id?, matchers, starts_at, ends_at, comment, created_by, remind_before_s?}",
     "oncue.command.silence.expire": "{silence}",
     "oncue.command.run.start": "{workflow, inputs}",
     "oncue.command.run.cancel": "{run, reason?}",
     "oncue.command.dead_letter.redrive": "{id}",
+    "oncue.command.subscription.pause": "{subscription, reason?}",
+    "oncue.command.subscription.resume": "{subscription, reason?}",
+    "oncue.command.subscription.test": "{subscription, reason?}: an event for its consumer alone",
+    "oncue.command.subscription.seek": "{subscription, position, reason?}: it goes on after the position",
+    "oncue.command.subscription.acknowledge": "{subscription, position}: the consumer of a stream has everything up to it",
+    "oncue.command.subscription.redrive": "{subscription, letters}: dead letters, as they are stored",
+    "oncue.subscription.progressed": "{reports}: how far subscriptions are; about once a second for all of them",
     "oncue.config.applied": "{changes: [{op, kind, namespace, name, labels, owner, review_by, description, spec}]}",
     "oncue.effect.started": "{effect, attempt, token}: committed before an action runs that may run at most once",
     "oncue.heartbeat.received": "{monitor}",
@@ -332,12 +451,16 @@ def _type(entry: dict[str, Any]) -> str:
 
 def _inner(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     """The structs that a struct is made of, in order of appearance."""
-    from oncue.core import condition, manifest
+    from oncue.core import condition, contact, export, manifest, override, shaped, subscription
 
     _, components = msgspec.json.schema_components([struct])
     for name in components:
         if name != struct.__name__:
-            yield getattr(manifest, name, None) or getattr(condition, name)
+            yield next(
+                getattr(module, name)
+                for module in (manifest, contact, export, subscription, condition, override, shaped)
+                if hasattr(module, name)
+            )
 
 
 # Events
