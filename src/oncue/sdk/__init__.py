@@ -14,6 +14,7 @@ from oncue.sdk.mask import Mask
 from oncue.sdk.monitor import Fault, Happening, MetricDoc, Monitor, Probe, Reading
 from oncue.sdk.notifier import Delivery, Message, Notification, Notifier
 from oncue.sdk.outbound import Allow, Guard
+from oncue.sdk.telling import Stream, Tell, Told
 
 __all__ = [
     "COMMON",
@@ -47,6 +48,9 @@ __all__ = [
     "SAPSystemSpec",
     "SecretRef",
     "ShellRules",
+    "Stream",
+    "Tell",
+    "Told",
     "address_of",
     "fetch",
 ]

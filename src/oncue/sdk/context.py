@@ -14,6 +14,7 @@ from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer
 from oncue.sdk.mask import Mask
 from oncue.sdk.outbound import Guard
+from oncue.sdk.telling import LINE_LIMIT, Stream, Tell, Told
 
 SECRET: Final = "secret://"
 
@@ -84,6 +85,7 @@ class Context:
         declared: Callable[[str, str, str], dict[str, Any] | None] | None = None,
         sign_link: Callable[[str, str, str, str, datetime], str] | None = None,
         budget: Callable[[str, str], Awaitable[Budget]] | None = None,
+        tell: Tell | None = None,
     ) -> None:
         self.namespace = namespace
         self.key = key
@@ -105,6 +107,7 @@ class Context:
         self._declared = declared
         self._sign_link = sign_link
         self._budget = budget
+        self._tell = tell
         self._deadline = time.monotonic() + timeout_s
 
     @property
@@ -116,6 +119,17 @@ class Context:
     def age_s(self) -> float:
         """Seconds since the work was first asked for, before any crash; never negative."""
         return max(0.0, (datetime.now(UTC) - self.asked_at).total_seconds())
+
+    def say(self, text: str, stream: Stream = "") -> None:
+        """Whoever looks on sees this line, or these lines, now; secrets are masked. Cheap, and never waits."""
+        if self._tell is not None:
+            for line in text.splitlines():
+                self._tell(Told(self.mask.text(line)[:LINE_LIMIT], stream))
+
+    def progress(self, done: float, text: str = "") -> None:
+        """Whoever looks on sees how far the work is, from 0 to 1, and what is being done. It also proves that it is alive."""
+        if self._tell is not None:
+            self._tell(Told(self.mask.text(text)[:LINE_LIMIT], done=min(max(done, 0.0), 1.0)))
 
     def secret(self, reference: str) -> str:
         """The secret's value, masked from now on. Raises `ActionError` secret.not_found."""

@@ -23,6 +23,7 @@ from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
 from oncue.sdk.outbound import Allow, Guard
 from oncue.sdk.source import SEVERITIES, Listening, Message, NoSettings, Received, Refusal, Source, decode_document
+from oncue.sdk.telling import Tell
 
 _NAME: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
 _METRIC: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
@@ -61,6 +62,7 @@ def context(
     itself: Callable[[float], Awaitable[Itself]] | None = None,
     declared: Mapping[tuple[str, str], dict[str, Any]] | None = None,
     budget: Callable[[str, str], Awaitable[Budget]] | None = None,
+    tell: Tell | None = None,
 ) -> Context:
     """Real surroundings in a directory; `secrets` maps names to values, `declared` kinds and names to specs."""
 
@@ -86,6 +88,7 @@ def context(
         itself=itself,
         declared=lambda namespace, kind, name: (declared or {}).get((kind, name)),
         budget=budget,
+        tell=tell,
     )
 
 
