@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from oncue.core import (
+    approvals,
     configure,
     correlate,
     deduplicate,
@@ -14,6 +15,7 @@ from oncue.core import (
     incidents,
     link,
     notify,
+    operators,
     pauses,
     silences,
     snooze,
@@ -155,13 +157,6 @@ class StartRun(msgspec.Struct):
     workflow: str
     inputs: dict[str, Any] = {}
     incident: str | None = None
-
-
-class StopRun(msgspec.Struct):
-    """A run is to stop."""
-
-    run: str
-    reason: str = "cancelled by hand"
 
 
 def _alert(tx: Tx, seen: Seen, id: str) -> Alert:
@@ -395,14 +390,6 @@ def _start_run(tx: Tx, seen: Seen, asked: StartRun) -> Any:
     return workflow.start(tx, manifest, asked.inputs, {"kind": "manual", "actor": tx.actor}, incident=incident)
 
 
-def _cancel_run(tx: Tx, seen: Seen, asked: StopRun) -> Any:
-    run = tx.state.runs.get(asked.run)
-    if run is None or run.namespace != seen.namespace:
-        raise Refusal("run.not_found", f"{asked.run} is not there, or has ended")
-    workflow.cancel(tx, run, f"{asked.reason} ({tx.actor})")
-    return run
-
-
 def _configure(tx: Tx, seen: Seen, asked: configure.Changes) -> Any:
     return configure.apply(tx, asked)
 
@@ -440,7 +427,20 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.silence.set": (silences.Wanted, _set_silence),
     "oncue.command.silence.expire": (EndSilence, _expire_silence),
     "oncue.command.run.start": (StartRun, _start_run),
-    "oncue.command.run.cancel": (StopRun, _cancel_run),
+    "oncue.command.run.cancel": (operators.Cancel, operators.cancel),
+    "oncue.command.run.pause": (operators.OnRun, operators.pause),
+    "oncue.command.run.resume": (operators.OnRun, operators.resume),
+    "oncue.command.run.retry": (operators.OnStep, operators.retry),
+    "oncue.command.run.skip": (operators.Skip, operators.skip),
+    "oncue.command.run.fork": (operators.Fork, operators.fork),
+    "oncue.command.approval.decide": (
+        approvals.Decide,
+        lambda tx, seen, asked: approvals.decide(tx, seen.namespace, asked),
+    ),
+    "oncue.command.approval.delegate": (
+        approvals.Delegate,
+        lambda tx, seen, asked: approvals.delegate(tx, seen.namespace, asked),
+    ),
     "oncue.command.subscription.pause": (subscriptions.OnSubscription, subscriptions.pause),
     "oncue.command.subscription.resume": (subscriptions.OnSubscription, subscriptions.resume),
     "oncue.command.subscription.seek": (subscriptions.Seek, subscriptions.seek),

@@ -40,12 +40,11 @@ from oncue.core.manifest import (
     PolicySpec,
 )
 from oncue.core.references import references, users
-from oncue.core.spec import Spec
+from oncue.core.spec import Spec, content_hash
 from oncue.core.state import State
 from oncue.core.subscription import SubscriptionSpec
 from oncue.core.topology import NODE_KINDS
 from oncue.core.tx import Tx
-from oncue.core.workflow import content_hash
 
 
 class Change(msgspec.Struct, kw_only=True):

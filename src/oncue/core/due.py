@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final, Literal, TypeVar
 
 from oncue.core import (
+    approvals,
     change_records,
     deduplicate,
     detect,
@@ -17,6 +18,8 @@ from oncue.core import (
     reminders,
     respond,
     reviews,
+    rollback,
+    run_life,
     shaping,
     silences,
     stages,
@@ -27,6 +30,7 @@ from oncue.core import (
 from oncue.core.alert import Alert
 from oncue.core.escalation import Escalation
 from oncue.core.incident import Incident
+from oncue.core.run import Run
 from oncue.core.state import State
 from oncue.core.tx import Tx
 
@@ -94,6 +98,10 @@ def _incidents(state: State) -> dict[str, Incident]:
     return state.incidents
 
 
+def _runs(state: State) -> dict[str, Run]:
+    return state.runs
+
+
 def _escalations(state: State) -> dict[str, Escalation]:
     return state.escalations
 
@@ -101,6 +109,7 @@ def _escalations(state: State) -> dict[str, Escalation]:
 TIMERS: Final[dict[str, _Due]] = {
     "alert.deadline": _about(_alerts, _holds_no_more),
     "alert.forget": _about(_alerts, deduplicate.forget),
+    "approval.expire": _about(lambda state: state.approvals, approvals.expire),
     "change_record.due": change_records.due,
     "channel.bundle": notify.bundle,
     "escalation.due": _about(_escalations, escalations.due),
@@ -116,7 +125,18 @@ TIMERS: Final[dict[str, _Due]] = {
     "quiet.end": _about(_alerts, suppress.time_over),
     reminders.TIMER: reminders.due,
     "review.settle": reviews.settle,
-    "run.deadline": _about(lambda state: state.runs, workflow.overdue),
+    "run.admit": _about(_runs, workflow.admit),
+    "run.call": workflow.call,
+    "run.deadline": _about(_runs, workflow.overdue),
+    "run.decided": workflow.decided,
+    "run.go": _about(_runs, workflow.go_on),
+    "run.joined": workflow.joined,
+    "run.look": workflow.look,
+    "run.queue": _about(_runs, workflow.waited_enough),
+    "run.stuck": _about(_runs, workflow.stuck),
+    "run.sweep": run_life.sweep,
+    "run.undo": _about(_runs, rollback.undo_next),
+    "run.wait": workflow.wait_over,
     "silence.end": _about(lambda state: state.silences, silences.expire),
     "silence.start": _about(lambda state: state.silences, silences.start),
     "throttle.room": suppress.room_again,

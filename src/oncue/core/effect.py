@@ -35,6 +35,8 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     backoff_initial_s: float
     backoff_factor: float
     backoff_max_s: float
+    jitter: bool = False
+    """Whether each wait is shortened by up to a half."""
     retry_errors: tuple[str, ...] = ()
     """Error codes worth another try; empty means every error that says it is transient."""
     reason: str | None = None

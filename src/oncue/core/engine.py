@@ -35,6 +35,7 @@ from oncue.core.normalise import UNREADABLE, Kind, Outlines, Seen
 from oncue.core.policy import EMPTY
 from oncue.core.severity import PROBLEMS
 from oncue.core.state import State
+from oncue.core.timer import Timer
 from oncue.core.tx import Batch, Cause, Derived, Tx
 
 DEPTH_LIMIT: Final = 8
@@ -42,6 +43,9 @@ DEPTH_LIMIT: Final = 8
 
 FAN_OUT_LIMIT: Final = 5_000
 """Facts that facts of one input may derive, before the rest of them cause nothing more."""
+
+RUNS_AT_ONCE: Final = 16
+"""Timers of runs that fire with one input."""
 
 _Repeatable = tuple[str, str, datetime | None]
 
@@ -124,6 +128,8 @@ class Engine:
                 stages.event(tx, seen)
             if tx.queue:
                 self._re_enter()
+            if (due := state.timers.patient()) is not None and due.due_at <= at:
+                self._fire_patient(at)
         except Exception as error:  # whatever went wrong, this input must leave no trace and be named
             tx.rollback()
             state.position = position
@@ -197,6 +203,7 @@ class Engine:
             severity not in PROBLEMS
             or type.startswith("oncue.")
             or change_events.tells(type)
+            or (where, type) in self.state.waits
             or policies.bucket(where, type, True) is not EMPTY
             or policies.shaping(where, type) is not EMPTY
             or self.state.exports.wants(where, type, policies)
@@ -213,6 +220,8 @@ class Engine:
         """The facts of a repeat that has some; None if they may cause more, or its bytes are no event."""
         if self.state.policies.wants(alert.namespace, deduplicate.REPEATED):
             return None
+        if (alert.namespace, deduplicate.REPEATED) in self.state.waits:
+            return None
         try:
             event = events.decode(body)
         except msgspec.DecodeError:
@@ -227,19 +236,34 @@ class Engine:
     # time
 
     def _fire_timers(self, until: datetime) -> None:
-        tx, timers = self._tx, self.state.timers
-        while (timer := timers.first()) is not None and timer.due_at <= until:
-            tx.cancel(timer.key)
-            what, _, of = timer.key.partition("/")
-            before = tx.savepoint()
-            try:
-                due.due(tx, what, of)
-            except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
-                tx.back_to(before)
-                failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
-                tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
-            else:
-                tx.go_on(before)
+        timers = self.state.timers
+        while (timer := timers.exact()) is not None and timer.due_at <= until:
+            self._fire(timer)
+
+    def _fire_patient(self, until: datetime) -> None:
+        """Take runs on whose time has come, a few; those that are left go on with the next input."""
+        timers = self.state.timers
+        for _ in range(RUNS_AT_ONCE):
+            timer = timers.patient()
+            if timer is None or timer.due_at > until:
+                return
+            self._fire(timer)
+            if self._tx.queue:
+                self._re_enter()
+
+    def _fire(self, timer: Timer) -> None:
+        tx = self._tx
+        what, _, of = timer.key.partition("/")
+        tx.cancel(timer.key)
+        before = tx.savepoint()
+        try:
+            due.due(tx, what, of)
+        except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
+            tx.back_to(before)
+            failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
+            tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
+        else:
+            tx.go_on(before)
 
     # own inputs
 

@@ -32,6 +32,10 @@ VARIABLES: Final = {
     "inputs": _T.DYN,
     "steps": _T.DYN,
     "result": _T.DYN,
+    "outputs": _T.DYN,
+    "vars": _T.DYN,
+    "error": _T.DYN,
+    "index": _T.INT,
     "run": _T.DYN,
     "value": _T.DYN,
     "limit": _T.DYN,
@@ -187,12 +191,13 @@ def _compiled(env: Any, text: str) -> Program:
         raise Refusal(refusal.code, f"{text!r}: {refusal.detail}") from refusal
 
 
-def compile_check(text: str, expected: str | None = None) -> None:
-    """Returns if the expression compiles; with `expected` "bool", also if it can be a truth value.
+def compile_check(text: str, expected: str | None = None, names: tuple[str, ...] = ()) -> None:
+    """Returns if the expression compiles; with `expected` "bool", also if it can be a truth value. `names` are variables
+    besides those of policies and workflows.
 
     Raises `Refusal` expression.invalid, expression.costly.
     """
-    kind = compiled(text).returns
+    kind = (naming(names).compiled(text) if names else compiled(text)).returns
     if expected == "bool" and kind not in ("BOOL", "DYN"):
         raise Refusal("expression.invalid", f"{text!r} gives {kind.lower()}, not true or false")
 
@@ -204,13 +209,17 @@ class Failed(Exception):
 class Scope:
     """What expressions see."""
 
-    __slots__ = ("_env", "_native", "_size", "variables", "world")
+    __slots__ = ("_env", "_native", "_size", "language", "variables", "world")
 
-    def __init__(self, variables: dict[str, Any], env: Any = None, world: World | None = None) -> None:
+    def __init__(
+        self, variables: dict[str, Any], env: Any = None, world: World | None = None, language: "Language | None" = None
+    ) -> None:
         self.variables = variables
         """Not to be changed any more."""
         self.world = world
         """What they may ask besides; None for nothing."""
+        self.language = language
+        """The language that has its variables; None for that of policies."""
         self._env = env or _env
         self._native: Any = None
         self._size = -1
@@ -242,7 +251,7 @@ def activation(variables: dict[str, Any], world: World | None = None) -> Scope:
 def evaluate(text: str, scope: Scope) -> Any:
     """The expression's value as plain Python. Raises `Failed` when it fails, costs too much or does not compile."""
     try:
-        program = compiled(text)
+        program = compiled(text) if scope.language is None else scope.language.compiled(text)
     except Refusal as refusal:
         raise Failed(refusal.detail) from refusal
     return _value(text, program, scope)
@@ -297,8 +306,9 @@ def _reason(error: str) -> str:
 class Language:
     """CEL over other variables than policies have: `Language("body", "headers")`. Compiles each text once."""
 
-    def __init__(self, *variables: str) -> None:
-        self._env = _environment(dict.fromkeys(variables, _T.DYN))
+    def __init__(self, *variables: str, types: dict[str, Any] | None = None) -> None:
+        known = types or {}
+        self._env = _environment({name: known.get(name, _T.DYN) for name in variables})
         self._programs: dict[str, Program] = {}
 
     def compiled(self, text: str) -> Program:
@@ -310,13 +320,19 @@ class Language:
             program = self._programs[text] = _compiled(self._env, text)
         return program
 
-    def activation(self, variables: dict[str, Any]) -> Scope:
-        """What expressions see."""
-        return Scope(variables, self._env)
+    def activation(self, variables: dict[str, Any], world: World | None = None) -> Scope:
+        """What expressions see, and may ask."""
+        return Scope(variables, self._env, world, self)
 
     def evaluate(self, text: str, scope: Scope) -> Any:
         """The expression's value as plain Python. Raises `Refusal` expression.invalid or expression.costly, `Failed`."""
         return _value(text, self.compiled(text), scope)
+
+
+@lru_cache(maxsize=256)
+def naming(names: tuple[str, ...]) -> Language:
+    """CEL as policies and workflows have it, with these variables besides."""
+    return Language(*VARIABLES, *names, types=VARIABLES)
 
 
 # strings with ${...}

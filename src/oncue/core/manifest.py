@@ -22,6 +22,7 @@ from oncue.core.shaped import Links, ShapeSet
 from oncue.core.silence import Matcher
 from oncue.core.spec import Name, Spec
 from oncue.core.subscription import SubscriptionSpec
+from oncue.core.workflow_spec import WorkflowSpec
 
 API_VERSION: Final = "oncue/v1"
 
@@ -190,58 +191,6 @@ class PolicySpec(Spec, kw_only=True, frozen=True, rename={"set_": "set"}):
     """What it does while runs that it started are under way; without it, it starts others beside them."""
     overrides: Annotated[list[Override], msgspec.Meta(max_length=1000)] = []
     """What it has otherwise for some of its events, or at some hours; of those that fit, the most precise one counts."""
-
-
-# Workflow
-
-
-class Retry(Spec, kw_only=True, frozen=True):
-    """How often and when to try again."""
-
-    attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
-    """The first one included."""
-    initial: Duration = "2s"
-    """Before the second attempt."""
-    factor: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)] = 2.0
-    """By which each wait is longer than the one before."""
-    max_delay: Duration = "5m"
-    """The longest wait."""
-    errors: list[str] = []
-    """Error codes worth another attempt; empty means all that say they are passing."""
-
-
-class StepSpec(Spec, kw_only=True, frozen=True, rename={"if_": "if", "with_": "with"}):
-    """One step of a workflow."""
-
-    id: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-    uses: str
-    """The action."""
-    with_: dict[str, Any] = {}
-    """What the action takes. Strings may hold `${CEL}`."""
-    if_: str | None = None
-    """CEL; the step is skipped if it is false."""
-    outputs: dict[str, str] = {}
-    """Name to CEL over `result`."""
-    timeout: Duration = "1m"
-    """Of one attempt."""
-    retry: Retry | None = None
-    """Without it, a failure is final."""
-    on_failure: Literal["fail", "continue"] = "fail"
-    """Whether the run fails with the step, or goes on."""
-
-
-class WorkflowSpec(Spec, kw_only=True, frozen=True):
-    """Steps in sequence."""
-
-    description: str | None = None
-    """What it does."""
-    inputs: dict[str, Any] = {}
-    """JSON Schema of the inputs, checked before a run starts: type, enum, const, bounds, lengths, pattern (RE2), items,
-    properties and required. Any other rule is refused here."""
-    timeout: Duration = "1h"
-    """Of the whole run."""
-    steps: Annotated[list[StepSpec], msgspec.Meta(min_length=1, max_length=200)]
-    """In the order in which they run."""
 
 
 # Landscape and people

@@ -115,13 +115,18 @@ def those_told(
     tell(tx, subject, alert, reason, to, details=details)
 
 
-def message(tx: Tx, namespace: str, tell: tuple[str, ...], title: str, summary: str, details: list[list[str]]) -> str:
+def message(
+    tx: Tx, namespace: str, tell: tuple[str, ...], title: str, summary: str, details: list[list[str]],
+    url_path: str | None = None,
+) -> str:  # fmt: skip
     """A message without an incident: it pages nobody. Gives why nobody could be told, or ""."""
     to, missing = deliveries(tx.state, namespace, tell, tx.now, important=False)
     if not to:
         skip(tx, namespace, None, "no_addressee", missing)
     for one in to:
-        content = {"title": title, "summary": summary, "details": details}
+        content: dict[str, Any] = {"title": title, "summary": summary, "details": details}
+        if url_path is not None:
+            content["url_path"] = url_path
         _send(tx, one, "message", content, None, None, None)
     return "" if to else missing
 

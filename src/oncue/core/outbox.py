@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect, EffectClass, EffectResult
-from oncue.core.manifest import Retry
 from oncue.core.tx import Tx
+from oncue.core.workflow_spec import Retry
 
 NOTIFY_RETRY: Final = Retry(attempts=10, initial="5s", factor=3.0, max_delay="15m")
 NO_RETRY: Final = Retry(attempts=1)
@@ -49,6 +49,7 @@ def request(
         backoff_factor=retry.factor,
         backoff_max_s=seconds(retry.max_delay),
         retry_errors=tuple(retry.errors),
+        jitter=retry.jitter,
         created_at=tx.now,
         updated_at=tx.now,
         incident=incident,
@@ -87,6 +88,8 @@ def settle(tx: Tx, effect: Effect, result: EffectResult) -> bool:
         return True
     if effect.attempt < effect.max_attempts and _worth_it(effect, result):
         delay_s = min(effect.backoff_initial_s * effect.backoff_factor ** (effect.attempt - 1), effect.backoff_max_s)
+        if effect.jitter:
+            delay_s *= 0.5 + int.from_bytes(tx.digest(4), "big") / 2**33
         effect.attempt += 1
         effect.not_before_at = tx.now + timedelta(seconds=delay_s)
         _fact(tx, effect, "oncue.effect.retrying")

@@ -25,10 +25,11 @@ from oncue.core.manifest import (
     SAPSystemSpec,
     ServiceSpec,
     SourceSpec,
-    WorkflowSpec,
 )
+from oncue.core.plan import blocks_of
 from oncue.core.spec import Spec
 from oncue.core.state import State
+from oncue.core.workflow_spec import StepSpec, WorkflowSpec
 
 TARGETS: Final = frozenset({"Lookup", "Workflow", "Team", "Channel", "Person", "EscalationPolicy", "Runbook"})
 """Kinds that others need. A service may be named without being in the catalogue."""
@@ -47,7 +48,25 @@ _NEEDING: Final = (
 """Kinds besides Policy that need others."""
 _TABLE: Final = re.compile(r"""\blookup\(\s*["']([^"']+)["']""")
 _CEL: Final[frozenset[str | int]] = frozenset(
-    {"where", "skip_when", "if", "outputs", "by", "value", "avg", "min", "max", "sum", "p95", "new_value"}
+    {
+        "where",
+        "skip_when",
+        "if",
+        "when",
+        "that",
+        "until",
+        "key",
+        "items",
+        "outputs",
+        "by",
+        "value",
+        "avg",
+        "min",
+        "max",
+        "sum",
+        "p95",
+        "new_value",
+    }
 )
 """Members that are expressions."""
 _KIND_OF: Final = {"user": "Person", "team": "Team", "channel": "Channel"}
@@ -165,6 +184,25 @@ def _sensing(spec: MonitorSpec | SourceSpec, owner: str | None) -> Iterator[Refe
             yield from _runbook(threshold.runbook, ("spec", "thresholds", index, "runbook"))
 
 
+def _workflow(spec: WorkflowSpec, owner: str | None) -> Iterator[Reference]:
+    yield from _tables(spec, owner)
+    left: list[tuple[tuple[str | int, ...], StepSpec]] = [
+        (("spec", "steps", n), one) for n, one in enumerate(spec.steps)
+    ]
+    while left:
+        path, step = left.pop(0)
+        if step.run is not None:
+            yield Reference((*path, "run", "workflow"), "Workflow", step.run.workflow)
+        for number, stage in enumerate(step.approvals or ()):
+            for index, addressee in enumerate(stage.by):
+                if addressee.startswith("team:"):
+                    yield _addressee(addressee, (*path, "approvals", number, "by", index))
+        for _, member, inner in blocks_of(step):
+            left += [((*path, *member, n), one) for n, one in enumerate(inner)]
+    for index, addressee in enumerate(spec.on_failure.notify):
+        yield _addressee(addressee, ("spec", "on_failure", "notify", index))
+
+
 def _steps(spec: RunbookSpec, owner: str | None) -> Iterator[Reference]:
     for index, step in enumerate(spec.steps):
         if step.workflow is not None:
@@ -194,7 +232,7 @@ def _addressee(addressee: str, path: tuple[str | int, ...]) -> Reference:
 
 _FIND: Final[dict[type[Any], Callable[[Any, str | None], Iterator[Reference]]]] = {
     PolicySpec: _policy,
-    WorkflowSpec: _tables,
+    WorkflowSpec: _workflow,
     ServiceSpec: _owned,
     SAPSystemSpec: _owned,
     ResourceSpec: _owned,

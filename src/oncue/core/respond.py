@@ -194,7 +194,9 @@ def _one(
             trigger["alert"] = alert.id
         if lane is not None:
             trigger["lane"] = lane
-        run = workflow.start(tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident)
+        run = workflow.start(
+            tx, manifest, render(response.run.with_, scope), trigger, alert=alert, incident=incident, event=seen
+        )
         done.runs.append(run.id)
     if response.change is not None:
         done.change_records.append(_change(tx, policy, response.change, seen, scope))

@@ -1,20 +1,70 @@
-"""Runs: one execution of a workflow each. State folded from events, never re-executed code."""
+"""Runs: one execution of a workflow each, and its steps. State folded from events, never re-executed code.
+
+A run, each of its steps and each version of a workflow that a run pins are rows of their own, so that what a step changes
+costs what that step weighs, however long the run is.
+"""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
-RunState = Literal["running", "succeeded", "failed", "cancelled"]
-StepState = Literal["pending", "running", "waiting", "succeeded", "failed", "skipped", "unknown"]
+from oncue.core.workflow_spec import WorkflowSpec
+
+RunState = Literal[
+    "queued", "running", "paused", "rolling_back", "succeeded", "failed", "cancelled", "rolled_back", "rollback_failed"
+]
+StepState = Literal[
+    "running",
+    "waiting",
+    "validating",
+    "succeeded",
+    "approved",
+    "timed_out",
+    "skipped",
+    "failed",
+    "rejected",
+    "failed_validation",
+    "unknown",
+    "cancelled",
+]
+
+OVER: Final = frozenset({"succeeded", "failed", "cancelled", "rolled_back", "rollback_failed"})
+"""States in which a run has ended."""
+ACTIVE: Final = frozenset({"running", "waiting", "validating"})
+"""States in which a step is not over."""
+WELL: Final = frozenset({"succeeded", "approved", "timed_out", "skipped"})
+"""States in which a step is over, and the next one may begin."""
 
 
-class Step(msgspec.Struct, kw_only=True, gc=False):
-    """One unit of a run. `address` is its path in the workflow; stable, never a counter."""
+class Compensation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What undoes a step: noted down when the step begins."""
 
+    inputs: Any = None
+    """Resolved; None while they need the step's own result."""
+    missing: str | None = None
+    """Why they are not known."""
+
+
+class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+    """One unit of a run. Mutable: only the engine changes it, through `Tx.touch`.
+
+    Its address is the path of the steps that it lies in, with the key of the item it is for: `others[host-1]/check`. An
+    item of a `for_each` is a step, too: `others[host-1]`. What looks whether a step brought about what it should is
+    `clean~validate`, what undoes it `clean~rollback`.
+    """
+
+    id: str
+    """`run/address`."""
+    run: str
+    namespace: str
     address: str
+    node: str
+    """The step's id in the workflow."""
     uses: str
-    state: StepState = "pending"
+    """The action, or the form: `steps`, `for_each`, `item`, `parallel`, `switch`, `try`, `wait`, `approval`, `run`, `emit`,
+    `set`."""
+    state: StepState
     reason: str | None = None
     """Why it is in this state, if that needs saying: `if` was false, error code and text, next try."""
     attempt: int = 0
@@ -27,30 +77,116 @@ class Step(msgspec.Struct, kw_only=True, gc=False):
     ended_at: datetime | None = None
     next_try_at: datetime | None = None
     effect: str | None = None
+    """The effect that is or was last under way for it."""
+    awaits: str | None = None
+    """What it waits for, for people: `event volume.resized`, `approval AP-...`, `run run-...`."""
+    ended_in: int = 0
+    """Position at which it ended: what undoes steps goes through them backwards."""
+    # steps that hold others
+    block: str = ""
+    """Which of its steps are run: the number of a case, `catch`, `finally`; empty for those it begins with."""
+    at: int = 0
+    """How many of the block's steps have begun, or how many items."""
+    under_way: int = 0
+    """How many of them are not over: of `parallel` and `for_each`."""
+    failures: int = 0
+    total: int = 0
+    """Items, or branches."""
+    item: Any = None
+    """Of an item: the item."""
+    index: int = 0
+    failed_at: str | None = None
+    """Address of the step that failed in it."""
+    # what follows it
+    looks: int = 0
+    """How often it was looked whether it brought about what it should."""
+    validate_until: datetime | None = None
+    """Until when that may take."""
+    holding_since: datetime | None = None
+    """Since when what should hold after it does, while it must last."""
+    compensation: Compensation | None = None
+    undone: bool = False
+    """Whether what it did was undone."""
+    copied_from: str | None = None
+    """The run whose result it has."""
 
 
-class Run(msgspec.Struct, kw_only=True, gc=False):
+class Items(msgspec.Struct, frozen=True):
+    """What a `for_each` goes through: a cell by the step's id, written once."""
+
+    items: list[Any]
+    keys: list[str]
+    """What each is called, no two alike."""
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a run that a step waits for: a cell by the step's id, there until the step has taken it."""
+
+    run: str
+    state: RunState
+    reason: str | None
+    outputs: dict[str, Any]
+
+
+class Run(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """A run's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str
     namespace: str
     workflow: str
-    workflow_hash: str
+    version: str
     """Content hash of the definition that this run pins."""
-    definition: Any
-    """The workflow's spec as it was at the start."""
     state: RunState
-    reason: str | None
-    inputs: dict[str, Any]
-    trigger: dict[str, Any]
-    """`{kind: policy|manual, policy?, event?, alert?, incident?, actor?, lane?}`."""
-    steps: tuple[Step, ...]
-    started_at: datetime
+    reason: str | None = None
+    inputs: dict[str, Any] = {}
+    trigger: dict[str, Any] = {}
+    """`{kind: policy|manual|run|event|schedule|fork, policy?, event?, alert?, incident?, actor?, lane?, run?, step?}`."""
+    requester: str | None = None
+    """Who asked for it, whatever started it in between: `user:name`. They never approve anything of it."""
+    variables: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    created_at: datetime
+    started_at: datetime | None = None
     updated_at: datetime
     ended_at: datetime | None = None
+    deadline_at: datetime | None = None
     incident: str | None = None
     alert: str | None = None
     service: str | None = None
     resource: str | None = None
-    deadline_at: datetime | None = None
+    priority: int = 3
+    gate: str | None = None
+    """Where it is counted while it is under way, or waits to be."""
+    parent: str | None = None
+    """The step that runs it: `run/address`."""
+    depth: int = 0
+    """How many runs lie above it."""
+    forked_from: str | None = None
+    at: int = 0
+    """How many of its outermost steps have begun."""
+    failed_at: str | None = None
+    """Address of the step that failed."""
+    agenda: tuple[str, ...] = ()
+    """Addresses of what is to go on; more than one input's worth, or put off by a pause."""
+    failing: str | None = None
+    """Why it fails, once what remains of it is done."""
+    paused_by: str | None = None
+    paused_at: datetime | None = None
+    wants: Literal["", "cancel", "fail"] = ""
+    """What becomes of it when it has been rolled back."""
+    undoing: str | None = None
+    """Address of the step that is being undone."""
+    stuck: bool = False
+    """Whether an alert says that it stands still."""
     position: str = ""
+
+
+class Definition(msgspec.Struct, kw_only=True):
+    """A version of a workflow: what runs pin. There as long as a run of it is under way; its row remains."""
+
+    id: str
+    """SHA-256 over the canonical JSON of what the workflow is."""
+    namespace: str
+    workflow: str
+    spec: WorkflowSpec
+    updated_at: datetime

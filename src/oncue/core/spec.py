@@ -1,6 +1,7 @@
 """What the specs of all kinds of manifest have in common."""
 
-from typing import Annotated, Final
+import hashlib
+from typing import Annotated, Any, Final
 
 import msgspec
 
@@ -10,3 +11,8 @@ Name = Annotated[str, msgspec.Meta(pattern=_NAME, description="Lower-case letter
 
 class Spec(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, frozen=True):
     """What every kind's spec has in common: unknown keys are refused."""
+
+
+def content_hash(document: Any) -> str:
+    """SHA-256 of the canonical JSON of a document."""
+    return hashlib.sha256(msgspec.json.encode(document, order="sorted")).hexdigest()

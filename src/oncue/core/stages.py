@@ -16,6 +16,7 @@ from oncue.core import (
     shape,
     shaping,
     suppress,
+    workflow,
 )
 from oncue.core import event as events
 from oncue.core.alert import Alert
@@ -28,6 +29,8 @@ from oncue.core.tx import Tx
 def event(tx: Tx, seen: Seen) -> None:
     """A producer's event, a monitor's reading or a change of a monitor's state."""
     change_events.take(tx, seen)
+    if (seen.namespace, seen.type) in tx.state.waits:
+        workflow.event_came(tx, seen)
     repeated = _heard(tx, shaping.shaped(tx, seen))
     if seen.namespace in tx.state.exports.by_home:
         for there in tx.state.exports.abroad(tx.state, seen):
@@ -216,7 +219,10 @@ def resolve(tx: Tx, alert: Alert, by: str) -> None:
 
 
 def fact(tx: Tx, seen: Seen) -> None:
-    """One of OnCue's own facts, for the policies that name its type. Facts make no alert by themselves."""
+    """One of OnCue's own facts, for the policies that name its type, and runs that wait for it. Facts make no alert by
+    themselves."""
+    if (seen.namespace, seen.type) in tx.state.waits:
+        workflow.event_came(tx, seen)
     for finding in detect.immediate(tx, seen):
         if respond.guard(tx, finding, seen):
             alert = _raise_shaped(tx, seen, [finding]) if finding.policy.alert is not None else None

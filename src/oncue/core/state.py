@@ -12,12 +12,14 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core.alert import Alert
+from oncue.core.approval import Approval
 from oncue.core.change_record import Changed, ChangeRecord
 from oncue.core.channel import ChannelState
 from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect
 from oncue.core.escalation import Escalation
 from oncue.core.exports import Exports
+from oncue.core.gate import Gate
 from oncue.core.grouping import Groupings
 from oncue.core.handover import Handover
 from oncue.core.heartbeat import Heartbeat
@@ -33,13 +35,14 @@ from oncue.core.policy import Policies, PolicyStats
 from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
 from oncue.core.review import Review
-from oncue.core.run import Run
+from oncue.core.run import Definition, Items, Outcome, Run, Step
 from oncue.core.silence import Filed, Silence
 from oncue.core.subscription import Progress
 from oncue.core.task import Task
 from oncue.core.ticket import Ticket
 from oncue.core.timer import Timer, Timers
 from oncue.core.topology import NODE_KINDS, Topology
+from oncue.core.waiting import EventWait
 from oncue.core.window import Window, owner_of
 
 Failing = dict[tuple[str, str], dict[str, int]]
@@ -63,6 +66,9 @@ ENTITIES: Final[dict[str, type[Any]]] = {
     "review": Review,
     "handover": Handover,
     "change_record": ChangeRecord,
+    "step": Step,
+    "definition": Definition,
+    "approval": Approval,
 }
 """Entity kinds that are part of live state, in the order of a snapshot."""
 
@@ -78,6 +84,10 @@ CELLS: Final[dict[str, type[Any]]] = {
     "subscription": Progress,
     "used_link": datetime,
     "pause": Pause,
+    "gate": Gate,
+    "items": Items,
+    "outcome": Outcome,
+    "wait": EventWait,
 }
 
 
@@ -137,6 +147,12 @@ class State:
         self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
+        self.steps_of: dict[str, dict[str, Step]] = {}
+        """Run -> its steps that have begun, by address."""
+        self.pinned: dict[str, dict[str, bool]] = {}
+        """Version of a workflow -> the runs that go by it, each with True."""
+        self.waits: dict[tuple[str, str], dict[str | None, dict[str, bool]]] = {}
+        """(namespace, type of an event) -> resource, None for any -> steps that wait for it, each with True."""
         self.windows_of: dict[str, int] = {}
         """Policy -> how many windows its condition has; `` -> how many there are. A policy's limits have theirs apart."""
 
@@ -159,6 +175,26 @@ class State:
     def runs(self) -> dict[str, Run]:
         """Runs that have not ended, by id."""
         return self.entities["run"]
+
+    @property
+    def definitions(self) -> dict[str, Definition]:
+        """Versions of workflows that runs go by, by their hashes."""
+        return self.entities["definition"]
+
+    @property
+    def approvals(self) -> dict[str, Approval]:
+        """Approvals that are not settled, by id."""
+        return self.entities["approval"]
+
+    def step(self, run: str, address: str) -> Step | None:
+        """The step of a run at this address, if it has begun."""
+        return self.steps_of.get(run, {}).get(address)
+
+    def items_of(self, run: str, address: str) -> list[Step]:
+        """The items of a `for_each` that have begun, in their order."""
+        items: Items | None = self.cells["items"].get(f"{run}/{address}")
+        found = (self.step(run, f"{address}[{key}]") for key in (items.keys if items is not None else ()))
+        return [step for step in found if step is not None]
 
     @property
     def effects(self) -> dict[str, Effect]:
@@ -261,6 +297,7 @@ class State:
                 self.policies.put(manifest)
             elif manifest.kind in NODE_KINDS:
                 self.topology.put(manifest)
+        self._index_runs()
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
         self.groupings.rebuild(self)
@@ -269,6 +306,18 @@ class State:
         self.file_quiet()
         self.file_problems()
         self.file_changes()
+
+    def _index_runs(self) -> None:
+        for id in sorted(self.runs):
+            self.steps_of[id] = {}
+            self.pinned.setdefault(self.runs[id].version, {})[id] = True
+        for id in sorted(self.entities["step"]):
+            step: Step = self.entities["step"][id]
+            self.steps_of.setdefault(step.run, {})[step.address] = step
+        for id in sorted(self.cells["wait"]):
+            wait: EventWait = self.cells["wait"][id]
+            for type in wait.types:
+                self.waits.setdefault((wait.namespace, type), {}).setdefault(wait.resource, {})[id] = True
 
     def file_changes(self) -> None:
         """Build the look-up of change records from the rows."""

@@ -387,7 +387,8 @@ class Tx:
 
     def _derive(self, derived: Derived) -> Derived:
         self.derived.append(derived)
-        if derived.kind == "event" or self.state.policies.wants(derived.namespace, derived.type):
+        wanted = self.state.policies.wants(derived.namespace, derived.type)
+        if derived.kind == "event" or wanted or (derived.namespace, derived.type) in self.state.waits:
             cause = Cause(derived.event_id, self.cause.correlation, derived.position, self.cause.depth + 1)
             self.queue.append((derived, cause))
         return derived

@@ -13,7 +13,9 @@ from oncue.core.condition import Match
 from oncue.core.contact import EscalationPolicySpec
 from oncue.core.manifest import KINDS, InhibitionSpec, PolicySpec
 from oncue.core.policy import covers
+from oncue.core.references import Reference, references
 from oncue.core.spec import Spec
+from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
 
@@ -136,4 +138,37 @@ def _circles(here: list[Given]) -> Iterator[tuple[int, Finding]]:
             yield one.index, Finding(("spec", "then"), detail, "escalation.cyclic")
 
 
-_FINDERS: Final[tuple[Callable[[list[Given]], Iterator[tuple[int, Finding]]], ...]] = (_shapes, _inhibitions, _circles)
+def _recursions(here: list[Given]) -> Iterator[tuple[int, Finding]]:
+    """Workflows that run themselves, whatever lies in between."""
+    calls = {
+        one.name: [ref for ref in references(one.spec) if ref.kind == "Workflow"]
+        for one in here
+        if isinstance(one.spec, WorkflowSpec)
+    }
+    for one in here:
+        for reference in calls.get(one.name, ()) if isinstance(one.spec, WorkflowSpec) else ():
+            way = _way(calls, reference.name, one.name)
+            if way is not None:
+                detail = f"it runs itself: {' -> '.join([one.name, *way])}"
+                yield one.index, Finding(reference.path, detail, "workflow.cyclic")
+
+
+def _way(calls: dict[str, list[Reference]], start: str, wanted: str) -> list[str] | None:
+    """A shortest way from one workflow to another by what they run; None if there is none."""
+    ways, seen = [[start]], {start}
+    for way in ways:
+        if way[-1] == wanted:
+            return way
+        for reference in calls.get(way[-1], ()):
+            if reference.name not in seen:
+                seen.add(reference.name)
+                ways.append([*way, reference.name])
+    return None
+
+
+_FINDERS: Final[tuple[Callable[[list[Given]], Iterator[tuple[int, Finding]]], ...]] = (
+    _shapes,
+    _inhibitions,
+    _circles,
+    _recursions,
+)

@@ -11,9 +11,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, Final
 
-import msgspec
-
-from oncue.core import change_records, expression, grouping, inputs, lookup, maintenance, objective
+from oncue.core import change_records, grouping, lookup, maintenance, objective
 from oncue.core.change_record import ChangeSpec
 from oncue.core.condition import Condition, Match
 from oncue.core.contact import (
@@ -39,7 +37,6 @@ from oncue.core.manifest import (
     SourceSpec,
     StatusTemplateSpec,
     Threshold,
-    WorkflowSpec,
 )
 from oncue.core.prioritise import NAME as PRIORITY_MATRIX
 from oncue.core.prioritise import PriorityMatrixSpec
@@ -48,14 +45,17 @@ from oncue.core.silence import check_matchers
 from oncue.core.spec import Spec
 from oncue.core.subscription import SubscriptionSpec
 from oncue.core.threshold import tied
+from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests import conditions
 from oncue.manifests.calling import escalation_findings, person_findings, target_findings
 from oncue.manifests.document import Path_
-from oncue.manifests.engine_actions import ENGINE_INPUTS
+from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, hours_findings, positive_findings
 from oncue.manifests.overrides import override_findings
-from oncue.manifests.shape import misfits, near
+from oncue.manifests.plugins import credentials, fits, uses
+from oncue.manifests.shape import near
 from oncue.manifests.stages import stage_findings
+from oncue.manifests.workflows import workflow_findings
 from oncue.sdk import registry
 from oncue.sdk.source import Checked
 
@@ -102,36 +102,6 @@ def review_findings(review_by: str | None, path: Path_) -> Iterator[Finding]:
         yield Finding(path, f"{review_by!r} is not a date; write 2027-05-01")
 
 
-# Expressions
-
-
-def _compiles(text: str | None, path: Path_, expected: str | None = None) -> Iterator[Finding]:
-    if text is None:
-        return
-    try:
-        expression.compile_check(text, expected)
-    except Refusal as refusal:
-        yield Finding(path, refusal.detail, refusal.code)
-
-
-def _templates(value: Any, path: Path_) -> Iterator[Finding]:
-    """Every `${...}` in a nested value compiles."""
-    if isinstance(value, msgspec.Struct):
-        value = msgspec.to_builtins(value)
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _templates(inner, (*path, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _templates(inner, (*path, index))
-    elif isinstance(value, str) and "${" in value:
-        try:
-            for part in expression.expressions_in(value):
-                yield from _compiles(part, path)
-        except Refusal as refusal:
-            yield Finding(path, refusal.detail, refusal.code)
-
-
 # Policy
 
 
@@ -146,7 +116,7 @@ def _selector(match: Match) -> Iterator[Finding]:
                 yield Finding(
                     ("match", name, index), f"it has {len(pattern)} characters; at most {PATTERN_LIMIT} are taken"
                 )
-    yield from _compiles(match.where, ("match", "where"), "bool")
+    yield from compiles(match.where, ("match", "where"), "bool")
 
 
 def _policy(spec: PolicySpec) -> Iterator[Finding]:
@@ -156,16 +126,16 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
         yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
     yield from _timing(spec)
     for index, guard in enumerate(spec.skip_when):
-        yield from _compiles(guard, ("skip_when", index), "bool")
+        yield from compiles(guard, ("skip_when", index), "bool")
     if spec.alert is not None:
-        yield from _templates(spec.alert, ("alert",))
+        yield from templates(spec.alert, ("alert",))
         if spec.alert.throttle is not None:
             yield from positive_findings(spec.alert.throttle.within, ("alert", "throttle", "within"))
     yield from override_findings(spec)
     yield from stage_findings(spec)
-    yield from _templates(spec.set_, ("set",))
+    yield from templates(spec.set_, ("set",))
     for index, override in enumerate(spec.overrides):
-        yield from _templates(override.alert, ("overrides", index, "alert"))
+        yield from templates(override.alert, ("overrides", index, "alert"))
     if spec.notify is not None:
         yield from _notify(spec.notify)
     for index, response in enumerate(spec.respond):
@@ -174,7 +144,7 @@ def _policy(spec: PolicySpec) -> Iterator[Finding]:
             yield Finding(path, "give exactly one of run, ticket and change")
         if response.change is not None:
             yield from _change(response.change, (*path, "change"))
-        yield from _templates(response, path)
+        yield from templates(response, path)
     active = spec.mode == "active" and spec.stage == "respond"
     if active and spec.alert is None and spec.notify is None and not spec.respond:
         yield Finding((), "it has no alert, notify or respond: it decides, and nothing follows", level="warning")
@@ -201,7 +171,7 @@ def _timing(spec: PolicySpec) -> Iterator[Finding]:
         yield from _expressions(spec.condition)
     if spec.concurrency is not None:
         for index, key in enumerate(spec.concurrency.by):
-            yield from _compiles(key, ("concurrency", "by", index))
+            yield from compiles(key, ("concurrency", "by", index))
         if not any(response.run is not None for response in spec.respond):
             yield Finding(("concurrency",), "it has no run: there is nothing that could be under way", level="warning")
     if spec.only_during is not None:
@@ -210,84 +180,18 @@ def _timing(spec: PolicySpec) -> Iterator[Finding]:
 
 def _expressions(condition: Condition) -> Iterator[Finding]:
     for index, key in enumerate(condition.by):
-        yield from _compiles(key, ("condition", "by", index))
+        yield from compiles(key, ("condition", "by", index))
     for form in conditions.EXPRESSIONS:
-        yield from _compiles(getattr(condition, form), ("condition", form))
+        yield from compiles(getattr(condition, form), ("condition", form))
     for form in ("sequence", "all", "any"):
         for index, step in enumerate(getattr(condition, form) or ()):
-            yield from _compiles(step.where, ("condition", form, index, "where"), "bool")
+            yield from compiles(step.where, ("condition", form, index, "where"), "bool")
 
 
 def _notify(notify: Notify) -> Iterator[Finding]:
     given = [member for member in (notify.escalation, notify.team, notify.channel) if member is not None]
     if len(given) != 1:
         yield Finding(("notify",), "give exactly one of escalation, team and channel")
-
-
-# Workflow
-
-
-def _workflow(spec: WorkflowSpec) -> Iterator[Finding]:
-    declared = _declared_inputs(spec)
-    yield from _inputs(spec.inputs)
-    yield from positive_findings(spec.timeout, ("timeout",))
-    earlier: list[str] = []
-    for index, step in enumerate(spec.steps):
-        path: Path_ = ("steps", index)
-        if step.id in earlier:
-            yield Finding((*path, "id"), f"there is another step {step.id}")
-        yield from _uses(step.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
-        yield from _compiles(step.if_, (*path, "if"), "bool")
-        yield from _templates(step.with_, (*path, "with"))
-        yield from _with(step.uses, registry.ACTIONS, step.with_, (*path, "with"))
-        yield from positive_findings(step.timeout, (*path, "timeout"))
-        for name, output in step.outputs.items():
-            yield from _compiles(output, (*path, "outputs", name))
-        for where, text in _texts(step, path):
-            for name in _STEP_REFERENCE.findall(text):
-                if name not in earlier:
-                    yield Finding(where, f"there is no step {name} before this one{near(name, earlier)}")
-            for name in _INPUT_REFERENCE.findall(text):
-                if declared is not None and name not in declared:
-                    yield Finding(where, f"{name} is not declared in inputs{near(name, declared)}")
-        earlier.append(step.id)
-
-
-def _texts(step: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
-    """The expressions of a step, with their places; those that do not parse are left out."""
-    if step.if_ is not None:
-        yield (*path, "if"), step.if_
-    for name, output in step.outputs.items():
-        yield (*path, "outputs", name), output
-    for key, value in step.with_.items():
-        try:
-            for text in expression.expressions_in(value):
-                yield (*path, "with", key), text
-        except Refusal:
-            continue
-
-
-def _declared_inputs(spec: WorkflowSpec) -> list[str] | None:
-    """The names of the inputs; None if anything goes."""
-    properties = spec.inputs.get("properties")
-    return list(properties) if isinstance(properties, dict) else None
-
-
-def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
-    if not schema:
-        return
-    if schema.get("type") != "object":
-        yield Finding(("inputs",), "it is a JSON Schema with type: object")
-    found = False
-    for path, detail in inputs.faults(schema):
-        found = True
-        yield Finding(("inputs", *path), detail)
-    properties = schema.get("properties", {})
-    for index, name in enumerate([] if found else schema.get("required", [])):
-        if name not in properties and not schema.get("additionalProperties"):
-            yield Finding(
-                ("inputs", "required", index), f"{name} is not one of properties{near(name, list(properties))}"
-            )
 
 
 # Landscape, people, sensing
@@ -301,7 +205,7 @@ def _service(spec: ServiceSpec) -> Iterator[Finding]:
 
 
 def _status_template(spec: StatusTemplateSpec) -> Iterator[Finding]:
-    yield from _templates(spec.text, ("text",))
+    yield from templates(spec.text, ("text",))
 
 
 def _team(spec: TeamSpec) -> Iterator[Finding]:
@@ -310,15 +214,15 @@ def _team(spec: TeamSpec) -> Iterator[Finding]:
 
 
 def _channel(spec: ChannelSpec) -> Iterator[Finding]:
-    yield from _uses(spec.type, registry.NOTIFIERS, (), ("type",), "manifest.invalid")
-    yield from _with(spec.type, registry.NOTIFIERS, spec.with_, ("with",))
-    yield from _credentials(spec.with_, ("with",))
+    yield from uses(spec.type, registry.NOTIFIERS, (), ("type",), "manifest.invalid")
+    yield from fits(spec.type, registry.NOTIFIERS, spec.with_, ("with",))
+    yield from credentials(spec.with_, ("with",))
 
 
 def _monitor(spec: MonitorSpec) -> Iterator[Finding]:
-    yield from _uses(spec.uses, registry.MONITORS, ENGINE_MONITORS, ("uses",), "manifest.invalid")
-    yield from _with(spec.uses, registry.MONITORS, spec.with_, ("with",))
-    yield from _credentials(spec.with_, ("with",))
+    yield from uses(spec.uses, registry.MONITORS, ENGINE_MONITORS, ("uses",), "manifest.invalid")
+    yield from fits(spec.uses, registry.MONITORS, spec.with_, ("with",))
+    yield from credentials(spec.with_, ("with",))
     if seconds(spec.every) < 1:
         yield Finding(("every",), "it must be at least 1s")
     yield from positive_findings(spec.timeout, ("timeout",))
@@ -356,14 +260,14 @@ def _ties(thresholds: list[Threshold]) -> Iterator[Finding]:
 
 
 def _source(spec: SourceSpec) -> Iterator[Finding]:
-    yield from _uses(spec.type, registry.SOURCES, (), ("type",), "manifest.invalid")
-    found = list(_with(spec.type, registry.SOURCES, spec.with_, ("with",)))
+    yield from uses(spec.type, registry.SOURCES, (), ("type",), "manifest.invalid")
+    found = list(fits(spec.type, registry.SOURCES, spec.with_, ("with",)))
     yield from found
     if not found and spec.type in registry.names(registry.SOURCES):
         source = registry.source(spec.type)
         if isinstance(source, Checked):
             yield from (Finding(("with", *path), detail) for path, detail in source.faults(spec.with_))
-    yield from _credentials(spec.with_, ("with",))
+    yield from credentials(spec.with_, ("with",))
     if spec.routing_key is not None and not spec.routing_key.startswith("secret://"):
         yield Finding(("routing_key",), "write a reference, secret://NAME, after `oncue secret set NAME`")
 
@@ -476,56 +380,9 @@ def _sap_system(spec: SAPSystemSpec) -> Iterator[Finding]:
 # Shared
 
 
-def _uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -> Iterator[Finding]:
-    known = sorted({*registry.names(group), *more})
-    if name not in known:
-        what = group.removeprefix("oncue.").removesuffix("s")
-        yield Finding(path, f"there is no {what} {name!r}{near(name, known)} (there are {', '.join(known)})", code)
-
-
-def _with(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
-    """What is given to a plugin fits its struct; values with `${...}` are known at run time only."""
-    struct: type[msgspec.Struct]
-    if group == registry.ACTIONS and name in ENGINE_INPUTS:
-        struct = ENGINE_INPUTS[name]
-    elif name not in registry.names(group):
-        return
-    elif group == registry.ACTIONS:
-        struct = registry.action(name).inputs
-    elif group == registry.NOTIFIERS:
-        struct = registry.notifier(name).settings
-    elif group == registry.SOURCES:
-        struct = registry.source_settings(name)
-    else:
-        struct = registry.monitor(name).settings
-    for misfit in misfits(given, struct, path):
-        if not _templated(given, misfit.path[len(path) :]):
-            yield Finding(misfit.path, misfit.detail)
-
-
-def _templated(value: Any, path: Path_) -> bool:
-    for part in path:
-        if isinstance(value, dict):
-            value = value.get(str(part))
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-    return isinstance(value, str) and "${" in value
-
-
-def _credentials(given: Any, path: Path_) -> Iterator[Finding]:
-    """A credential in a manifest can be read by everyone who may read manifests."""
-    if isinstance(given, dict):
-        for key, value in given.items():
-            if _CREDENTIAL.search(key) and isinstance(value, str) and value and not value.startswith("secret://"):
-                detail = "this looks like a credential in clear text; write secret://NAME after `oncue secret set NAME`"
-                yield Finding((*path, key), detail, level="warning")
-            else:
-                yield from _credentials(value, (*path, key))
-
-
 _CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
     PolicySpec: _policy,
-    WorkflowSpec: _workflow,
+    WorkflowSpec: workflow_findings,
     ServiceSpec: _service,
     TeamSpec: _team,
     StatusTemplateSpec: _status_template,

@@ -1,0 +1,188 @@
+"""What happens to approvals: asked for, decided by enough people, handed on, run out, taken back."""
+
+from datetime import timedelta
+from typing import Annotated, Final, Literal
+
+import msgspec
+
+from oncue.core import notify
+from oncue.core.approval import Approval, Decided, Delegated, Stage
+from oncue.core.contact import TeamSpec
+from oncue.core.duration import seconds
+from oncue.core.errors import Refusal
+from oncue.core.run import Run, Step
+from oncue.core.state import State
+from oncue.core.tx import Tx
+from oncue.core.workflow_spec import Approval as ApprovalSpec
+
+PERSON: Final = "user:"
+LINK: Final = "/approvals?show="
+
+
+class Decide(msgspec.Struct):
+    """The data of `oncue.command.approval.decide`."""
+
+    approval: str
+    decision: Literal["approve", "reject"]
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+
+class Delegate(msgspec.Struct):
+    """The data of `oncue.command.approval.delegate`."""
+
+    approval: str
+    to: Annotated[str, msgspec.Meta(pattern=r"^user:\S{1,200}$")]
+
+
+def request(tx: Tx, run: Run, step: Step, wanted: list[ApprovalSpec], ask: str) -> Approval:
+    """The step asks for it, and those who may decide are told."""
+    stages = tuple(Stage(one.stage, tuple(one.by), one.quorum, seconds(one.expires), one.on_expiry) for one in wanted)
+    barred = [run.requester, run.trigger.get("actor")]
+    approval = Approval(
+        id=f"APR-{tx.count('approval')}", namespace=run.namespace, run=run.id, step=step.address, workflow=run.workflow,
+        ask=ask[:2000], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
+        barred=tuple(dict.fromkeys(one for one in barred if one is not None)),
+        expires_at=tx.now + timedelta(seconds=stages[0].expires_s),
+    )  # fmt: skip
+    _fact(tx, approval, "requested")
+    _ask(tx, approval)
+    return approval
+
+
+def _ask(tx: Tx, approval: Approval) -> None:
+    tx.timer(f"approval.expire/{approval.id}", approval.expires_at)
+    stage = approval.stages[approval.at]
+    details = [["Workflow", approval.workflow], ["Run", approval.run], ["Until", f"{approval.expires_at:%Y-%m-%d %H:%M} UTC"],
+               ["Needed", f"{stage.quorum} of {', '.join(stage.by)}"]]  # fmt: skip
+    notify.message(
+        tx, approval.namespace, stage.by, f"Approve? {approval.ask}", f"{approval.id}: {approval.ask}", details,
+        url_path=f"{LINK}{approval.id}",
+    )  # fmt: skip
+
+
+def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
+    """A person has decided. Raises `Refusal` approval.not_found, approval.over, approval.person, approval.own,
+    approval.not_asked, approval.decided."""
+    approval = _pending(tx, namespace, asked.approval)
+    actor = _person(tx, approval)
+    stage = approval.stages[approval.at]
+    if any(one.by == actor and one.stage == stage.stage for one in approval.decisions):
+        raise Refusal("approval.decided", f"{actor} has decided about {approval.id} already")
+    instead_of = None
+    if not _asked(tx.state, approval, actor):
+        instead_of = next((one.by for one in approval.delegations if one.to == actor), None)
+        if instead_of is None:
+            raise Refusal("approval.not_asked", f"{approval.id} asks {', '.join(stage.by)}; {actor} is none of them")
+        if any(
+            actor != one.by and instead_of in (one.by, one.instead_of)
+            for one in approval.decisions
+            if one.stage == stage.stage
+        ):
+            raise Refusal("approval.decided", f"{instead_of}, whose place {actor} takes, has decided already")
+    elif any(one.instead_of == actor and one.stage == stage.stage for one in approval.decisions):
+        raise Refusal("approval.decided", f"whoever takes the place of {actor} has decided already")
+    tx.touch(approval)
+    said = Decided(actor, stage.stage, asked.decision, tx.now, asked.reason, instead_of)
+    approval.decisions = (*approval.decisions, said)
+    agreed = sum(1 for one in approval.decisions if one.stage == stage.stage and one.decision == "approve")
+    if asked.decision == "reject":
+        _end(tx, approval, "rejected", f"{actor}: {asked.reason or 'no reason given'}")
+    elif agreed < stage.quorum:
+        _fact(tx, approval, "decided")
+    elif approval.at + 1 < len(approval.stages):
+        approval.at += 1
+        approval.expires_at = tx.now + timedelta(seconds=approval.stages[approval.at].expires_s)
+        _fact(tx, approval, "decided")
+        _ask(tx, approval)
+    else:
+        _end(tx, approval, "approved", None)
+    return approval
+
+
+def delegate(tx: Tx, namespace: str, asked: Delegate) -> Approval:
+    """Whoever is asked lets another decide in their place. Raises `Refusal` as `decide` does."""
+    approval = _pending(tx, namespace, asked.approval)
+    actor = _person(tx, approval)
+    if not _asked(tx.state, approval, actor):
+        raise Refusal("approval.not_asked", f"{approval.id} does not ask {actor}, who cannot hand it on")
+    if asked.to in approval.barred or asked.to == actor:
+        raise Refusal("approval.own", f"{asked.to} cannot decide in the place of {actor}")
+    tx.touch(approval)
+    others = tuple(one for one in approval.delegations if one.by != actor)
+    approval.delegations = (*others, Delegated(actor, asked.to, tx.now))
+    _fact(tx, approval, "delegated")
+    notify.message(
+        tx, approval.namespace, (asked.to,), f"Approve in the place of {actor}? {approval.ask}",
+        f"{approval.id}: {approval.ask}", [["Workflow", approval.workflow], ["Run", approval.run]],
+        url_path=f"{LINK}{approval.id}",
+    )  # fmt: skip
+    return approval
+
+
+def expire(tx: Tx, approval: Approval) -> None:
+    """Nobody has decided in time."""
+    stage = approval.stages[approval.at]
+    tx.touch(approval)
+    _end(tx, approval, "rejected" if stage.on_expiry == "reject" else "expired",
+         f"nobody decided about stage {stage.stage} in time")  # fmt: skip
+
+
+def withdraw(tx: Tx, approval: Approval, reason: str) -> None:
+    """It is not needed any more."""
+    if approval.state != "pending":
+        tx.save("approval", approval, live=False)
+        return
+    tx.touch(approval)
+    approval.reason = reason
+    approval.state = "cancelled"
+    approval.ended_at = tx.now
+    tx.cancel(f"approval.expire/{approval.id}")
+    _fact(tx, approval, "cancelled", live=False)
+
+
+def taken(tx: Tx, approval: Approval) -> None:
+    """The run knows what was decided."""
+    tx.save("approval", approval, live=False)
+
+
+def _end(tx: Tx, approval: Approval, state: Literal["approved", "rejected", "expired"], reason: str | None) -> None:
+    approval.state = state
+    approval.reason = reason
+    approval.ended_at = tx.now
+    tx.cancel(f"approval.expire/{approval.id}")
+    _fact(tx, approval, state)
+    tx.timer(f"run.decided/{approval.run}/{approval.step}", tx.now)
+
+
+def _pending(tx: Tx, namespace: str, id: str) -> Approval:
+    approval: Approval | None = tx.state.entities["approval"].get(id)
+    if approval is None or approval.namespace != namespace or approval.state != "pending":
+        raise Refusal("approval.not_found", f"{id} is not there, or is over")
+    return approval
+
+
+def _person(tx: Tx, approval: Approval) -> str:
+    if not tx.actor.startswith(PERSON):
+        raise Refusal("approval.person", f"{tx.actor} is not a person who is signed in")
+    if tx.actor in approval.barred:
+        raise Refusal("approval.own", f"{tx.actor} asked for what {approval.id} is about")
+    return tx.actor
+
+
+def _asked(state: State, approval: Approval, actor: str) -> bool:
+    """Whether the present stage asks this person, by name or by a team."""
+    name = actor.removeprefix(PERSON)
+    for one in approval.stages[approval.at].by:
+        kind, _, of = one.partition(":")
+        if one == actor:
+            return True
+        team = state.manifests.get(f"Team/{approval.namespace}/{of}") if kind == "team" else None
+        if team is not None and name in msgspec.convert(team.spec, TeamSpec).members:
+            return True
+    return False
+
+
+def _fact(tx: Tx, approval: Approval, what: str, live: bool = True) -> None:
+    approval.updated_at = tx.now
+    tx.fact(f"oncue.approval.{what}", "approval", approval, refs=(("run", approval.run),))
+    tx.save("approval", approval, live)

@@ -1,0 +1,132 @@
+"""Events that runs wait for: looked up by type, and by resource where the wait names one.
+
+A run subscribes what it can when it begins, so that an event that comes before the run has reached its wait is not lost: it
+lies in the wait's mailbox, which keeps the first few.
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core import run_scope, steps
+from oncue.core.expression import Failed, Scope, holds, render, spoken
+from oncue.core.normalise import Seen
+from oncue.core.plan import Node
+from oncue.core.run import Run, Step
+from oncue.core.state import State
+from oncue.core.tx import Tx
+from oncue.core.waiting import EventWait
+
+MAIL_LIMIT: Final = 16
+"""Events that a mailbox keeps."""
+TOGETHER: Final = 500
+"""Runs that one event may wake that wait for its type without naming a resource; more must name one."""
+
+
+def subscribe(tx: Tx, run: Run) -> None:
+    """The run begins: its waits that are no item's gather what comes from now on."""
+    plan = steps.plan(tx.state, run)
+    for node in plan.nodes.values():
+        spec = node.spec.wait
+        if spec is None or spec.event is None or node.names:
+            continue
+        address = "/".join([*(one.id for one in node.above), node.id])
+        scope = run_scope.of_step(tx, run, plan, node, address)
+        try:
+            resource = spoken(render(spec.event.resource, scope)) if spec.event.resource is not None else None
+        except Failed:
+            continue  # it is not known before the step begins
+        _put(tx, f"{run.id}/{address}", EventWait(run.namespace, tuple(dict.fromkeys(spec.event.types)), resource))
+
+
+def begin(tx: Tx, run: Run, node: Node, step: Step, scope: Scope) -> dict[str, Any] | None:
+    """The step waits from now on. Gives the event that has come already. Raises `Failed`."""
+    spec = node.spec.wait.event if node.spec.wait is not None else None
+    if spec is None:
+        raise AssertionError(step.id)
+    known: EventWait | None = tx.state.cells["wait"].get(step.id)
+    resource = spoken(render(spec.resource, scope)) if spec.resource is not None else None
+    for event in known.mail if known is not None else ():
+        if _fits(tx, run, node, step, event):
+            end(tx, step.id)
+            return event
+    _put(tx, step.id, EventWait(run.namespace, tuple(dict.fromkeys(spec.types)), resource, waiting=True))
+    return None
+
+
+def end(tx: Tx, id: str) -> None:
+    """Nothing is waited for any more."""
+    known: EventWait | None = tx.state.cells["wait"].get(id)
+    if known is None:
+        return
+    for type in known.types:
+        by_resource = tx.state.waits[(known.namespace, type)]
+        rows = by_resource[known.resource]
+        if len(rows) > 1:
+            tx.unset(rows, id)
+        elif len(by_resource) > 1:
+            tx.unset(by_resource, known.resource)
+        else:
+            tx.unset(tx.state.waits, (known.namespace, type))
+    tx.cell("wait", id, None)
+
+
+def forget(tx: Tx, run: Run) -> None:
+    """The run is over: none of its waits gathers any more."""
+    plan = steps.plan(tx.state, run)
+    if any(node.spec.wait is not None and node.spec.wait.event is not None for node in plan.nodes.values()):
+        for address in sorted({*tx.state.steps_of.get(run.id, ()), *("/".join([*(a.id for a in n.above), n.id])
+                              for n in plan.nodes.values())}):  # fmt: skip
+            end(tx, f"{run.id}/{address}")
+
+
+def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
+    """The steps for which this event is what they wait for. What waits later finds it in its mailbox."""
+    found: list[tuple[Run, Step, dict[str, Any]]] = []
+    by_resource = tx.state.waits.get((seen.namespace, seen.type), {})
+    for resource in (seen.resource, None):
+        rows = by_resource.get(resource)
+        if not rows:
+            continue
+        for id in sorted(rows)[:TOGETHER]:
+            wait: EventWait = tx.state.cells["wait"][id]
+            run_id, _, address = id.partition("/")
+            run = tx.state.runs[run_id]
+            if not wait.waiting:
+                if len(wait.mail) < MAIL_LIMIT:
+                    mail = (*wait.mail, seen.view())
+                    tx.cell("wait", id, msgspec.structs.replace(wait, mail=mail))
+                continue
+            step = steps.find(tx.state, run, address)
+            if _fits(tx, run, steps.plan(tx.state, run).nodes[step.node], step, seen.view()):
+                found.append((run, step, seen.view()))
+    return found
+
+
+def wanted(state: State, namespace: str, type: str) -> bool:
+    """Whether any run waits for events of this type, or gathers them."""
+    return (namespace, type) in state.waits
+
+
+def _fits(tx: Tx, run: Run, node: Node, step: Step, event: dict[str, Any]) -> bool:
+    spec = node.spec.wait.event if node.spec.wait is not None else None
+    if spec is None or spec.where is None:
+        return spec is not None
+    scope = run_scope.of_step(tx, run, steps.plan(tx.state, run), node, step.address, event=event)
+    try:
+        return holds(spec.where, scope)
+    except Failed:
+        return False
+
+
+def _put(tx: Tx, id: str, wait: EventWait) -> None:
+    end(tx, id)
+    for type in dict.fromkeys(wait.types):
+        by_resource = tx.state.waits.get((wait.namespace, type))
+        if by_resource is None:
+            tx.set(tx.state.waits, (wait.namespace, type), {wait.resource: {id: True}})
+        elif wait.resource not in by_resource:
+            tx.set(by_resource, wait.resource, {id: True})
+        else:
+            tx.set(by_resource[wait.resource], id, True)
+    tx.cell("wait", id, wait)

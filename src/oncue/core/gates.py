@@ -1,0 +1,84 @@
+"""Lets runs of a workflow begin as its `concurrency` and `rate` allow: now, later, or not at all."""
+
+import msgspec
+
+from oncue.core.duration import seconds
+from oncue.core.errors import Refusal
+from oncue.core.expression import Failed, Scope, evaluate, spoken
+from oncue.core.gate import Gate
+from oncue.core.run import Run
+from oncue.core.tx import Tx
+from oncue.core.window import Window, instants, micros, packed, span, window_key
+from oncue.core.workflow_spec import WorkflowSpec
+
+KEY_LIMIT = 500
+
+
+def key_of(namespace: str, workflow: str, by: list[str], scope: Scope) -> str:
+    """What counts together. Raises `Refusal` workflow.inputs_invalid if an expression of `by` fails."""
+    try:
+        parts = [spoken(evaluate(text, scope)) for text in by]
+    except Failed as failure:
+        raise Refusal("workflow.inputs_invalid", f"concurrency or rate: {failure}") from failure
+    return f"{namespace}/{workflow}|{'|'.join(parts)[:KEY_LIMIT]}"
+
+
+def paced(tx: Tx, spec: WorkflowSpec, key: str) -> None:
+    """The workflow begins once more. Raises `Refusal` run.too_often."""
+    rate = spec.rate
+    if rate is None:
+        return
+    cell, now, within = (
+        window_key(f"{key.partition('|')[0]}#rate", key.partition("|")[2]),
+        micros(tx.now),
+        seconds(rate.within),
+    )
+    window = tx.state.windows.get(cell) or Window()
+    times = [at for at in instants(window.times) if at > now - span(within)]
+    if len(times) >= rate.count:
+        raise Refusal(
+            "run.too_often", f"it began {len(times)} times within {rate.within}; at most {rate.count} are allowed"
+        )
+    tx.cell("window", cell, Window(times=packed([*times, now])))
+    tx.timer_after(f"window.limits/{cell}", within)
+
+
+def enter(tx: Tx, run: Run, spec: WorkflowSpec, key: str) -> tuple[bool, list[str]]:
+    """Whether the run may begin now, and which ones make way for it; else it waits. Raises `Refusal` run.busy,
+    run.queue_full."""
+    how = spec.concurrency
+    if how is None:
+        return True, []
+    gate: Gate = tx.state.cells["gate"].get(key) or Gate()
+    if len(gate.runs) < how.limit:
+        tx.cell("gate", key, msgspec.structs.replace(gate, runs=(*gate.runs, run.id)))
+        return True, []
+    if how.when_busy == "restart":
+        tx.cell("gate", key, msgspec.structs.replace(gate, runs=(*gate.runs, run.id)))
+        return True, list(gate.runs)
+    under_way = ", ".join(gate.runs[:5])
+    if how.when_busy == "reject":
+        raise Refusal("run.busy", f"{under_way} under way; at most {how.limit} may be")
+    if len(gate.queued) >= how.max_queued:
+        raise Refusal(
+            "run.queue_full", f"{under_way} under way, and {len(gate.queued)} wait; max_queued is {how.max_queued}"
+        )
+    queued = tuple(sorted((*gate.queued, (run.priority, tx.cause.position, run.id))))
+    tx.cell("gate", key, msgspec.structs.replace(gate, queued=queued))
+    return False, []
+
+
+def leave(tx: Tx, run: Run) -> None:
+    """The run is over, or waits no more: what has waited the longest may begin."""
+    if run.gate is None:
+        return
+    gate: Gate | None = tx.state.cells["gate"].get(run.gate)
+    if gate is None:
+        return
+    runs = tuple(id for id in gate.runs if id != run.id)
+    queued = tuple(one for one in gate.queued if one[2] != run.id)
+    if queued and len(runs) < len(gate.runs):
+        _, _, following = queued[0]
+        runs, queued = (*runs, following), queued[1:]
+        tx.timer(f"run.admit/{following}", tx.now)
+    tx.cell("gate", run.gate, Gate(runs, queued) if runs or queued else None)

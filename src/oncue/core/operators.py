@@ -1,0 +1,205 @@
+"""What people do with runs: pause, resume, cancel, undo, try a step again, pass over it, begin anew from a step.
+
+Each is a command with an actor, checked against the state as it is when it arrives: of two people who act at the same time
+one is told what the other did.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from oncue.core import plan as plans
+from oncue.core import rollback, run_life, running, steps, workflow
+from oncue.core.errors import Refusal
+from oncue.core.normalise import Seen
+from oncue.core.run import ACTIVE, OVER, WELL, Run, Step
+from oncue.core.tx import Tx
+from oncue.core.workflow_spec import WorkflowSpec
+
+Said = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+
+
+class OnRun(msgspec.Struct):
+    """A run is meant."""
+
+    run: str
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+
+class Cancel(msgspec.Struct):
+    """A run is no longer wanted."""
+
+    run: str
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] = "cancelled by hand"
+    rollback: bool = False
+    """Whether what it did is undone."""
+
+
+class OnStep(msgspec.Struct):
+    """A step of a run is meant."""
+
+    run: str
+    step: str
+    """Its address."""
+    reason: Said | None = None
+
+
+class Skip(msgspec.Struct):
+    """A step is to be passed over."""
+
+    run: str
+    step: str
+    reason: Said
+
+
+class Fork(msgspec.Struct):
+    """A run is to be run again from a step on."""
+
+    run: str
+    workflow: str
+    """The workflow's name."""
+    step: str
+    """The id of one of its outermost steps: from this one on it is run anew."""
+    inputs: dict[str, Any]
+    steps: list[Step] = []
+    """The steps of the run as they are."""
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+
+def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
+    """It begins nothing more; what is under way ends. Raises `Refusal` run.not_found, request.conflict."""
+    run = _run(tx, seen, asked.run)
+    if run.state != "running":
+        raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}; only what runs can be paused")
+    run_life.hold(tx, run, tx.actor, asked.reason or "paused by hand")
+    return run
+
+
+def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
+    """It goes on. If a step has failed, it is tried again or passed over first. Raises `Refusal` run.not_found,
+    request.conflict."""
+    run = _run(tx, seen, asked.run)
+    if run.state != "paused":
+        raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}, not paused")
+    if run.failed_at is not None:
+        raise Refusal(
+            "request.conflict", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run"
+        )
+    run_life.let_go(tx, run)
+    running.go(tx, run, "")
+    return run
+
+
+def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
+    """It is over, or undone first. Raises `Refusal` run.not_found, request.conflict."""
+    run = _run(tx, seen, asked.run)
+    if run.state == "rolling_back":
+        raise Refusal("request.conflict", f"{run.id} is being rolled back; wait for that to end")
+    if run.state == "rollback_failed":
+        run_life.loudest(tx, run, "clear", f"{run.workflow}: the rollback was given up by {tx.actor}")
+        run_life.finish(tx, run, "failed", f"the rollback was given up by {tx.actor}: {asked.reason}; {run.reason}")
+        return run
+    run_life.cancel(tx, run, f"{asked.reason} ({tx.actor})", rollback=asked.rollback)
+    return run
+
+
+def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
+    """A step that failed is tried again; of a rollback that stopped, what it stopped at. Raises `Refusal` run.not_found,
+    step.not_found, request.conflict."""
+    run = _run(tx, seen, asked.run)
+    if run.state == "rollback_failed":
+        rollback.again(tx, run)
+        return run
+    step = steps.find(tx.state, run, asked.step)
+    if step.state in ACTIVE or step.state in WELL or run.state != "paused":
+        raise Refusal("request.conflict", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
+                      " in a run that is paused can be tried again")  # fmt: skip
+    _reopen(tx, run, step)
+    for address in sorted(tx.state.steps_of[run.id]):
+        if address == step.address or address.startswith((f"{step.address}/", f"{step.address}[", f"{step.address}~")):
+            steps.forget(tx, run, tx.state.steps_of[run.id][address])
+    _go(tx, run, plans.parent(step.address) or "")
+    return run
+
+
+def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
+    """The step is passed over: one that waits, failed, or could not be undone. Raises `Refusal` as `retry` does."""
+    run = _run(tx, seen, asked.run)
+    step = steps.find(tx.state, run, asked.step)
+    why = f"{asked.reason} ({tx.actor})"
+    if run.state == "rollback_failed":
+        if step.address != run.undoing:
+            raise Refusal("request.conflict", f"the rollback stopped at step {run.undoing}, not at {step.address}")
+        rollback.settled(tx, run, step, f"step {step.address} was settled by hand: {why}")
+        return run
+    if run.state not in ("running", "paused"):
+        raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}")
+    if step.state in WELL:
+        raise Refusal("request.conflict", f"step {step.address} is {step.state} already")
+    if step.state in ACTIVE:
+        run_life.drop(tx, run, step)
+        for address in sorted(tx.state.steps_of[run.id]):
+            inner = tx.state.steps_of[run.id][address]
+            if inner.state in ACTIVE and address.startswith((f"{step.address}/", f"{step.address}[")):
+                run_life.drop(tx, run, inner)
+                steps.end(tx, run, inner, "cancelled", reason=why, error_code="cancelled")
+        steps.end(tx, run, step, "skipped", reason=why)
+    else:
+        _reopen(tx, run, step)
+        steps.end(tx, run, step, "skipped", reason=why)
+    if run.state == "paused" and run.failed_at is None and run.paused_by == "oncue":
+        run_life.let_go(tx, run)
+    running.over(tx, run, step)
+    return run
+
+
+def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
+    """Another run of the workflow as it is now, which takes over what the steps before one of them came to. Approvals are
+    asked for anew. Raises `Refusal` workflow.not_found, step.not_found, and as `workflow.start`."""
+    manifest = tx.state.manifests.get(f"Workflow/{seen.namespace}/{asked.workflow}")
+    if manifest is None:
+        raise Refusal("workflow.not_found", f"{asked.workflow} in {seen.namespace}")
+    plan = plans.plan_of(manifest.hash, msgspec.convert(manifest.spec, WorkflowSpec))
+    order = [node.id for node in plan.root.nodes]
+    if asked.step not in order:
+        raise Refusal("step.not_found", f"{asked.step} is none of the outermost steps: {', '.join(order)}")
+    before = set(order[: order.index(asked.step)])
+    copies = tuple(
+        step
+        for step in asked.steps
+        if step.run == asked.run and step.address in before and step.state in WELL and step.uses != "approval"
+        and plan.nodes[step.node].form in ("uses", "run", "wait", "emit", "set_")
+    )  # fmt: skip
+    trigger = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
+    return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run)
+
+
+def _reopen(tx: Tx, run: Run, step: Step) -> None:
+    """The steps that the step lies in, and failed with it, go on."""
+    at = plans.parent(step.address)
+    while at:
+        above = steps.find(tx.state, run, at)
+        if above.state not in ACTIVE:
+            steps.change(
+                tx, run, above, None, state="running", ended_at=None, reason=None, error_code=None, failed_at=None
+            )
+            if above.uses == "item":
+                group = steps.find(tx.state, run, plans.parent(at) or "")
+                steps.change(tx, run, group, None, under_way=group.under_way + 1, failures=group.failures - 1)
+        at = plans.parent(at)
+    tx.touch(run)
+    run.failed_at = None
+    tx.save("run", run)
+
+
+def _go(tx: Tx, run: Run, address: str) -> None:
+    if run.state == "paused":
+        run_life.let_go(tx, run)
+    running.go(tx, run, address)
+
+
+def _run(tx: Tx, seen: Seen, id: str) -> Run:
+    run = tx.state.runs.get(id)
+    if run is None or run.namespace != seen.namespace or run.state in OVER:
+        raise Refusal("run.not_found", f"{id} is not there, or has ended")
+    return run

@@ -1,0 +1,267 @@
+"""A workflow's definition as the engine goes through it: each step where it lies, and what its expressions mention.
+
+Addresses are paths: `others[host-1]/check` is the step `check` for the item `host-1` of the step `others`. Ids of steps are
+unique in a workflow, so the last one names the step.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core.errors import Refusal
+from oncue.core.expression import expressions_in
+from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+
+FORMS: Final = ("uses", "run", "steps", "parallel", "switch", "try_", "wait", "approvals", "emit", "set_")
+"""Members of which a step has one."""
+_NAMED: Final = re.compile(r"\bsteps\.([a-z][a-z0-9_]*)")
+_ANY: Final = re.compile(r"\bsteps\b(?!\.[a-z])")
+_WORDS: Final = re.compile(r"[A-Za-z_]\w*")
+
+
+class Mentions(msgspec.Struct, frozen=True):
+    """What expressions speak of, so that nothing else is laid out for them."""
+
+    steps: frozenset[str]
+    """Ids of steps; all of them if one of the expressions asks for any."""
+    words: frozenset[str]
+    """Names that occur, variables among them."""
+
+
+class Block(msgspec.Struct, frozen=True):
+    """Steps that are run one after the other, or at the same time."""
+
+    name: str
+    """As `Step.block` has it."""
+    nodes: "tuple[Node, ...]"
+
+
+class Node(msgspec.Struct, frozen=True, eq=False):
+    """A step where it lies."""
+
+    spec: StepSpec
+    form: str
+    """Of `FORMS`."""
+    within: "Node | None"
+    """The step that it lies in."""
+    blocks: dict[str, Block]
+    mentions: Mentions
+    place: tuple[str | int, ...]
+    """Where it stands in the spec: `steps`, 2, `parallel`, 0."""
+
+    @property
+    def id(self) -> str:
+        """The step's id."""
+        return self.spec.id
+
+    @property
+    def items(self) -> bool:
+        """Whether its steps are run once for each item."""
+        return self.spec.for_each is not None
+
+    @property
+    def above(self) -> "list[Node]":
+        """The steps that it lies in, the outermost first."""
+        found: list[Node] = []
+        node = self.within
+        while node is not None:
+            found.append(node)
+            node = node.within
+        return found[::-1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the items around it, and its own, are called."""
+        around = (*self.above, self)
+        return tuple(one.spec.for_each.as_ for one in around if one.spec.for_each is not None)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A workflow's steps."""
+
+    spec: WorkflowSpec
+    root: Block
+    nodes: dict[str, Node]
+    """By id."""
+    ending: Mentions
+    """What the outputs of the whole mention."""
+
+
+def form_of(spec: StepSpec) -> str:
+    """The member that says what the step is; the first of several."""
+    return next((form for form in FORMS if getattr(spec, form) is not None), "")
+
+
+_plans: Final[dict[str, Plan]] = {}
+_KEPT: Final = 1_000
+
+
+def plan_of(version: str, spec: WorkflowSpec) -> Plan:
+    """The plan of a definition, which its hash names."""
+    plan = _plans.get(version)
+    if plan is None:
+        if len(_plans) >= _KEPT:
+            _plans.clear()
+        plan = _plans[version] = compiled(spec)
+    return plan
+
+
+def compiled(spec: WorkflowSpec) -> Plan:
+    """The plan of a workflow whose ids are unique."""
+    nodes: dict[str, Node] = {}
+    root = Block("", _nodes(spec.steps, None, ("steps",), nodes))
+    return Plan(spec, root, nodes, mentions(spec.outputs.values()))
+
+
+def _nodes(
+    steps: list[StepSpec], within: Node | None, place: tuple[str | int, ...], known: dict[str, Node]
+) -> tuple[Node, ...]:
+    found = []
+    for index, spec in enumerate(steps):
+        node = Node(spec, form_of(spec), within, {}, mentions(texts(spec)), (*place, index))
+        for name, member, inner in blocks_of(spec):
+            node.blocks[name] = Block(name, _nodes(inner, node, (*node.place, *member), known))
+        known[spec.id] = node
+        found.append(node)
+    return tuple(found)
+
+
+def blocks_of(spec: StepSpec) -> Iterator[tuple[str, tuple[str | int, ...], list[StepSpec]]]:
+    """The steps that lie in a step: (name of the block, where it stands in the step, its steps)."""
+    if spec.steps is not None:
+        yield "", ("steps",), spec.steps
+    if spec.parallel is not None:
+        yield "", ("parallel",), spec.parallel
+    if spec.try_ is not None:
+        yield "", ("try",), spec.try_
+    for number, case in enumerate(spec.switch or ()):
+        yield str(number), ("switch", number, "steps"), case.steps
+    if spec.catch is not None:
+        yield "catch", ("catch",), spec.catch
+    if spec.finally_ is not None:
+        yield "finally", ("finally",), spec.finally_
+
+
+def texts(spec: StepSpec) -> Iterator[str]:
+    """Every expression of a step itself. Those of strings that do not parse are left out."""
+    for _, text in placed(spec):
+        yield text
+
+
+def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every expression of a step itself, with its place. Strings that do not parse are left out."""
+    if spec.if_ is not None:
+        yield ("if",), spec.if_
+    yield from _of_form(spec)
+    if spec.validate is not None:
+        yield ("validate", "that"), spec.validate.that
+    for name, text in spec.outputs.items():
+        yield ("outputs", name), text
+    templates: list[tuple[tuple[str | int, ...], Any]] = [
+        (("with",), spec.with_), (("set",), spec.set_), (("emit",), spec.emit), (("ask",), spec.ask)
+    ]  # fmt: skip
+    if spec.run is not None:
+        templates.append((("run", "with"), spec.run.with_))
+    if spec.rollback is not None:
+        templates.append((("rollback", "with"), spec.rollback.with_))
+    if spec.for_each is not None and isinstance(spec.for_each.items, list):
+        templates.append((("for_each", "items"), spec.for_each.items))
+    if spec.wait is not None and spec.wait.event is not None:
+        templates.append((("wait", "event", "resource"), spec.wait.event.resource))
+    if spec.validate is not None:
+        templates.append((("validate", "with"), spec.validate.with_))
+    for place, value in templates:
+        for text in _expressions(value):
+            yield place, text
+
+
+def _of_form(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The expressions of what makes a step what it is."""
+    if spec.for_each is not None:
+        if isinstance(spec.for_each.items, str):
+            yield ("for_each", "items"), spec.for_each.items
+        if spec.for_each.key is not None:
+            yield ("for_each", "key"), spec.for_each.key
+    for number, case in enumerate(spec.switch or ()):
+        if case.when is not None:
+            yield ("switch", number, "when"), case.when
+    if spec.wait is not None:
+        if spec.wait.until is not None:
+            yield ("wait", "until"), spec.wait.until
+        if spec.wait.event is not None and spec.wait.event.where is not None:
+            yield ("wait", "event", "where"), spec.wait.event.where
+
+
+@lru_cache(maxsize=4096)
+def _in_text(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(expressions_in(text))
+    except Refusal:
+        return ()
+
+
+def _expressions(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from _in_text(value)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _expressions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _expressions(inner)
+
+
+def mentions(found: Any) -> Mentions:
+    """What these expressions speak of."""
+    steps: set[str] = set()
+    words: set[str] = set()
+    everything = False
+    for text in found:
+        steps.update(_NAMED.findall(text))
+        words.update(_WORDS.findall(text))
+        everything = everything or _ANY.search(text) is not None
+    return Mentions(frozenset({"*"}) if everything else frozenset(steps), frozenset(words))
+
+
+def child(address: str, id: str) -> str:
+    """The address of a step within another."""
+    return f"{address}/{id}" if address else id
+
+
+def parent(address: str) -> str | None:
+    """The address of what the step lies in; empty for the run itself, None for an address that is the run's."""
+    if not address:
+        return None
+    if address.endswith("]"):
+        return address[: address.rindex("[")]
+    return address.rpartition("/")[0]
+
+
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:@-]")
+
+
+def safe(text: str) -> str:
+    """The text as it may stand in an address, as the key of an item."""
+    return _UNSAFE.sub("_", text)
+
+
+def instance(node: Node, address: str) -> str | None:
+    """The address of the step `node` as seen from `address`: with the items that both are for. None if it lies within items
+    that `address` is not for."""
+    keys: dict[str, str] = {}
+    for part in address.split("/"):
+        if part.endswith("]"):
+            name, _, key = part[:-1].partition("[")
+            keys[name] = key
+    parts: list[str] = []
+    for above in node.above:
+        if above.items:
+            if above.id not in keys:
+                return None
+            parts.append(f"{above.id}[{keys[above.id]}]")
+        else:
+            parts.append(above.id)
+    return "/".join((*parts, node.id))

@@ -1,0 +1,120 @@
+"""Undoes what a run did: step by step, the last thing first, until all is undone or a person is needed.
+
+Covered are steps that have something to undo them, or say that nothing can, and were begun: those that succeeded, and those
+that failed or of which nobody knows how they ended. What cannot be undone, and what fails while it undoes, stops and asks.
+"""
+
+from typing import Final
+
+from oncue.core import action_calls, run_life, steps
+from oncue.core.duration import seconds
+from oncue.core.effect import Effect
+from oncue.core.errors import Refusal
+from oncue.core.run import ACTIVE, Run, Step, StepState
+from oncue.core.tx import Tx
+
+UNDO: Final = "~rollback"
+"""What stands behind the step's address in that of what undoes it."""
+COVERED: Final = frozenset({"succeeded", "failed", "failed_validation", "unknown", "cancelled"})
+
+
+def undo_next(tx: Tx, run: Run) -> None:
+    """Undo what was done last of what is not undone yet."""
+    if run.state != "rolling_back":
+        return
+    step = _next(tx, run)
+    if step is None:
+        _undone(tx, run)
+        return
+    spec = steps.plan(tx.state, run).nodes[step.node].spec
+    if spec.rollback is None:
+        _ask(tx, run, step, f"step {step.address} cannot be undone: it is irreversible")
+        return
+    registered = step.compensation
+    if registered is None or registered.inputs is None:
+        why = registered.missing if registered is not None and registered.missing else "what it needs is not known"
+        _ask(tx, run, step, f"step {step.address} cannot be undone: {why}")
+        return
+    address = step.address + UNDO
+    known = tx.state.step(run.id, address)
+    if known is not None:
+        steps.forget(tx, run, known)
+    undoing = steps.begin(
+        tx, run, address, step.node, spec.rollback.uses, "running", inputs=registered.inputs, attempt=1
+    )
+    undoing.effect = action_calls.ask(
+        tx, run, address, spec.rollback.uses, registered.inputs, seconds(spec.rollback.timeout), spec.rollback.retry
+    ).id
+    tx.touch(run)
+    run.undoing = step.address
+    tx.save("run", run)
+
+
+def _next(tx: Tx, run: Run) -> Step | None:
+    nodes = steps.plan(tx.state, run).nodes
+    done = [
+        step
+        for address, step in sorted(tx.state.steps_of[run.id].items())
+        if step.state in COVERED and not step.undone and step.attempt and "~" not in address and step.copied_from is None
+        and (nodes[step.node].spec.rollback is not None or nodes[step.node].spec.irreversible)
+    ]  # fmt: skip
+    return max(done, key=lambda step: (step.ended_in, step.address), default=None)
+
+
+def found(tx: Tx, run: Run, undoing: Step, effect: Effect) -> None:
+    """What undoes a step has come to something."""
+    step = steps.find(tx.state, run, undoing.address.removesuffix(UNDO))
+    if effect.state == "succeeded":
+        steps.end(tx, run, undoing, "succeeded")
+        settled(tx, run, step, f"{undoing.uses} undid it")
+        return
+    state: StepState = "unknown" if effect.state == "unknown" else "failed"
+    steps.end(tx, run, undoing, state, reason=effect.reason, error_code="rollback.failed")
+    _ask(tx, run, step, f"undoing step {step.address} {state}: {effect.reason}")
+
+
+def settled(tx: Tx, run: Run, step: Step, how: str) -> None:
+    """What the step did is undone, by OnCue or by a person; the rollback goes on."""
+    steps.change(tx, run, step, "undone", undone=True)
+    tx.touch(run)
+    if run.state == "rollback_failed":
+        run_life.loudest(tx, run, "clear", f"{run.workflow}: {how}")
+        run.state = "rolling_back"
+        run.reason = how
+        run_life.say(tx, run, "oncue.run.rolling_back")
+    run.undoing = None
+    tx.save("run", run)
+    tx.timer(f"run.undo/{run.id}", tx.now)
+
+
+def again(tx: Tx, run: Run) -> None:
+    """Try once more to undo what could not be undone."""
+    if run.undoing is None or run.state != "rollback_failed":
+        raise Refusal("request.conflict", f"{run.id} does not wait for a rollback to be tried again")
+    tx.touch(run)
+    run_life.loudest(tx, run, "clear", f"{run.workflow}: the rollback is tried again")
+    run.state = "rolling_back"
+    run_life.say(tx, run, "oncue.run.rolling_back")
+    tx.timer(f"run.undo/{run.id}", tx.now)
+
+
+def _ask(tx: Tx, run: Run, step: Step, why: str) -> None:
+    """A person must decide: try again, say that it is settled, or give up."""
+    tx.touch(run)
+    run.state = "rollback_failed"
+    run.undoing = step.address
+    run.reason = why
+    run_life.say(tx, run, "oncue.run.rollback_failed")
+    run_life.loudest(tx, run, "critical", f"The rollback of {run.workflow} has stopped: {why}")
+
+
+def _undone(tx: Tx, run: Run) -> None:
+    undone = sum(1 for step in tx.state.steps_of[run.id].values() if step.undone)
+    active = [step.address for step in tx.state.steps_of[run.id].values() if step.state in ACTIVE]
+    if active:
+        return
+    said = f"{run.reason}; {undone} step{'s' if undone != 1 else ''} undone" if run.reason else f"{undone} undone"
+    if undone:
+        run_life.finish(tx, run, "rolled_back", said)
+    else:
+        run_life.finish(tx, run, "cancelled" if run.wants == "cancel" else "failed", run.reason)

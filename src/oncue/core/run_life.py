@@ -1,0 +1,232 @@
+"""How a run ends, stands still and is undone: whatever becomes of it besides going on."""
+
+from datetime import timedelta
+from typing import Any, Final
+
+from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps
+from oncue.core.expression import Failed, evaluate, stored
+from oncue.core.run import ACTIVE, OVER, Definition, Outcome, Run, RunState, Step
+from oncue.core.tx import Tx
+
+SWEEP: Final = 500
+"""Rows of a run that is over that leave the live state within one input."""
+TIMERS: Final = ("run.wait", "run.look", "run.call", "run.joined", "run.decided")
+"""Timers of a step."""
+
+
+def succeed(tx: Tx, run: Run) -> None:
+    """All its steps are over and well."""
+    scope = run_scope.of_ending(tx, run, steps.plan(tx.state, run))
+    try:
+        outputs = {
+            name: stored(evaluate(text, scope)) for name, text in sorted(steps.plan(tx.state, run).spec.outputs.items())
+        }
+    except Failed as failure:
+        fail(tx, run, f"outputs: {failure}", None)
+        return
+    tx.touch(run)
+    run.outputs = outputs
+    finish(tx, run, "succeeded", None)
+
+
+def fail(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
+    """It cannot go on: it waits for a person, is undone, or is over, as the workflow says."""
+    tx.touch(run)
+    run.reason = reason
+    run.failed_at = failed_at
+    how = steps.plan(tx.state, run).spec.on_failure
+    if how.notify:
+        details = [["Workflow", run.workflow], ["Run", run.id], ["Step", failed_at or ""]]
+        notify.message(
+            tx, run.namespace, tuple(how.notify), f"{run.workflow} failed", reason, details, url_path=f"/runs/{run.id}"
+        )
+    if how.pause:
+        hold(tx, run, "oncue", reason)
+    elif how.rollback == "all":
+        undo(tx, run, "fail", reason)
+    else:
+        finish(tx, run, "failed", reason)
+
+
+def hold(tx: Tx, run: Run, by: str, reason: str) -> None:
+    """It begins nothing more until someone resumes it. What is under way ends."""
+    tx.touch(run)
+    run.state = "paused"
+    run.paused_by = by
+    run.paused_at = tx.now
+    run.reason = reason
+    tx.cancel(f"run.deadline/{run.id}")
+    say(tx, run, "oncue.run.paused")
+
+
+def let_go(tx: Tx, run: Run) -> None:
+    """It goes on from now on, and has as much time left as it had."""
+    tx.touch(run)
+    if run.deadline_at is not None and run.paused_at is not None:
+        run.deadline_at += tx.now - run.paused_at
+        tx.timer(f"run.deadline/{run.id}", run.deadline_at)
+    run.state = "running"
+    run.paused_by = run.paused_at = run.reason = None
+    say(tx, run, "oncue.run.resumed")
+
+
+def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
+    """What it did is undone, the last thing first."""
+    stop(tx, run, reason)
+    tx.touch(run)
+    run.state = "rolling_back"
+    run.wants = wants
+    run.reason = reason
+    run.agenda = ()
+    tx.cancel(f"run.deadline/{run.id}")
+    say(tx, run, "oncue.run.rolling_back")
+    tx.timer(f"run.undo/{run.id}", tx.now)
+
+
+def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
+    """Stop the run: what it waits for is no longer wanted."""
+    if rollback and run.state != "queued":
+        undo(tx, run, "cancel", reason)
+        return
+    stop(tx, run, reason)
+    finish(tx, run, "cancelled", reason)
+
+
+def overdue(tx: Tx, run: Run) -> None:
+    """The run's time is up."""
+    reason = "timeout: the run's time is up"
+    stop(tx, run, reason)
+    if steps.plan(tx.state, run).spec.on_failure.rollback == "all":
+        undo(tx, run, "fail", reason)
+    else:
+        finish(tx, run, "failed", reason)
+
+
+def stop(tx: Tx, run: Run, reason: str) -> None:
+    """Nothing of it is under way any more."""
+    for address in sorted(tx.state.steps_of.get(run.id, ())):
+        step = tx.state.steps_of[run.id][address]
+        if step.state in ACTIVE:
+            drop(tx, run, step)
+            steps.end(tx, run, step, "cancelled", reason=reason, error_code="cancelled", say=step.uses != "item")
+
+
+def drop(tx: Tx, run: Run, step: Step) -> None:
+    """What the step waits for is no longer wanted."""
+    effect = tx.state.effects.get(step.effect or "")
+    if effect is not None:
+        outbox.cancel(tx, effect, "the step is over")
+    for timer in TIMERS:
+        tx.cancel(f"{timer}/{step.id}")
+    event_waits.end(tx, step.id)
+    if step.uses == "approval" and isinstance(step.result, dict):
+        approval = tx.state.approvals.get(str(step.result.get("approval")))
+        if approval is not None:
+            approvals.withdraw(tx, approval, "the step is over")
+    if step.uses == "run" and isinstance(step.result, dict):
+        child = tx.state.runs.get(str(step.result.get("run")))
+        if child is not None and child.state not in OVER:
+            cancel(tx, child, f"{run.id} no longer waits for it")
+
+
+def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
+    """The run is over."""
+    tx.touch(run)
+    run.state = state
+    run.reason = reason
+    run.ended_at = tx.now
+    run.agenda = ()
+    for timer in ("deadline", "go", "undo", "stuck", "queue"):
+        tx.cancel(f"run.{timer}/{run.id}")
+    event_waits.forget(tx, run)
+    if run.stuck:
+        moves(tx, run)
+    say(tx, run, f"oncue.run.{state}", live=False)
+    _unpin(tx, run)
+    gates.leave(tx, run)
+    if "lane" in run.trigger:
+        tx.timer(f"lane.free/{run.trigger['lane']}", tx.now)
+    if run.parent is not None:
+        tx.timer(f"run.joined/{run.parent}", tx.now)
+        tx.cell("outcome", run.parent, Outcome(run.id, state, reason, run.outputs))
+    sweep(tx, run.id)
+
+
+def sweep(tx: Tx, run_id: str) -> None:
+    """The rows of the run's steps leave the live state, some now and the others soon."""
+    rows = tx.state.steps_of.get(run_id)
+    if rows is None:
+        return
+    addresses = sorted(rows)
+    for address in addresses[:SWEEP]:
+        step = rows[address]
+        tx.save("step", step, live=False)
+        if step.uses == "for_each":
+            tx.cell("items", step.id, None)
+        tx.unset(rows, address)
+    if len(addresses) > SWEEP:
+        tx.timer(f"run.sweep/{run_id}", tx.now)
+    else:
+        tx.unset(tx.state.steps_of, run_id)
+
+
+def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:
+    """It has not moved for a long time: that is an alert."""
+    tx.touch(run)
+    run.stuck = True
+    tx.save("run", run)
+    minutes = (tx.now - since) / timedelta(minutes=1)
+    _alert(tx, run, "workflow.run.stuck", "major", f"{run.workflow} has not moved for {minutes:.0f} minutes: {why}")
+
+
+def moves(tx: Tx, run: Run) -> None:
+    """It moves again, or is over."""
+    tx.touch(run)
+    run.stuck = False
+    tx.save("run", run)
+    _alert(tx, run, "workflow.run.stuck", "clear", f"{run.workflow} moves again")
+
+
+def loudest(tx: Tx, run: Run, severity: str, title: str) -> None:
+    """What was done could not be undone: nothing is more urgent. `clear` when someone has settled it."""
+    _alert(tx, run, "workflow.rollback.failed", severity, title)
+
+
+def _alert(tx: Tx, run: Run, type: str, severity: str, title: str) -> None:
+    document: dict[str, Any] = {
+        "type": type, "namespace": run.namespace, "severity": severity, "resource": run.resource or f"workflow:{run.workflow}",
+        "subject": run.id, "check": type, "fingerprint": f"{type}/{run.id}", "title": title[:500],
+    }  # fmt: skip
+    if run.service is not None:
+        document["service"] = run.service
+    tx.emit(document, refs=(("run", run.id),))
+
+
+def say(tx: Tx, run: Run, type: str, live: bool = True) -> None:
+    """The fact of what became of the run."""
+    run.updated_at = tx.now
+    refs = [("incident", run.incident), ("alert", run.alert)]
+    tx.fact(
+        type, "run", run, refs=tuple((kind, id) for kind, id in refs if id is not None),
+        resource=run.resource, service=run.service,
+    )  # fmt: skip
+    tx.save("run", run, live)
+
+
+def pin(tx: Tx, run: Run, definition: Definition) -> None:
+    """The run goes by this version of its workflow, whatever becomes of the manifest."""
+    pinned = tx.state.pinned.get(definition.id)
+    if pinned is None:
+        tx.set(tx.state.pinned, definition.id, {run.id: True})
+        tx.save("definition", definition)
+    else:
+        tx.set(pinned, run.id, True)
+
+
+def _unpin(tx: Tx, run: Run) -> None:
+    pinned = tx.state.pinned[run.version]
+    if len(pinned) > 1:
+        tx.unset(pinned, run.id)
+        return
+    tx.unset(tx.state.pinned, run.version)
+    tx.save("definition", tx.state.definitions[run.version], live=False)

@@ -1,0 +1,83 @@
+"""The rows of a run's steps: how one begins, changes and ends, each with the fact that says so."""
+
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core.errors import Refusal
+from oncue.core.plan import Plan, plan_of
+from oncue.core.run import ACTIVE, Run, Step, StepState
+from oncue.core.state import State
+from oncue.core.tx import Tx
+
+STORED_LIMIT: Final = 16 * 1024
+"""Bytes of a step's result that the run keeps."""
+
+
+def plan(state: State, run: Run) -> Plan:
+    """What the run goes through."""
+    definition = state.definitions[run.version]
+    return plan_of(definition.id, definition.spec)
+
+
+def find(state: State, run: Run, address: str) -> Step:
+    """The step at this address. Raises `Refusal` step.not_found."""
+    step = state.step(run.id, address)
+    if step is None:
+        raise Refusal("step.not_found", f"{address} of {run.id} has not begun, or is not a step of it")
+    return step
+
+
+def begin(
+    tx: Tx, run: Run, address: str, node: str, uses: str, state: StepState, *, say: bool = True, **more: Any
+) -> Step:
+    """A step begins, or is passed over. What lies in others begins without a word; `say` adds one."""
+    step = Step(
+        id=f"{run.id}/{address}", run=run.id, namespace=run.namespace, address=address, node=node, uses=uses, state=state,
+        started_at=tx.now if state in ACTIVE else None, ended_at=None if state in ACTIVE else tx.now, **more,
+    )  # fmt: skip
+    if state not in ACTIVE:
+        step.ended_in = tx.state.position
+    tx.set(tx.state.steps_of[run.id], address, step)
+    if say:
+        _fact(tx, run, step, f"oncue.step.{'started' if state in ACTIVE else state}")
+    tx.save("step", step)
+    return step
+
+
+def change(tx: Tx, run: Run, step: Step, fact: str | None, **changes: Any) -> None:
+    """The step is otherwise; `fact` is what is said of it, None for nothing."""
+    tx.touch(step)
+    for name, value in changes.items():
+        setattr(step, name, value)
+    if fact is not None:
+        _fact(tx, run, step, f"oncue.step.{fact}")
+    tx.save("step", step)
+
+
+def end(tx: Tx, run: Run, step: Step, state: StepState, *, say: bool = True, **changes: Any) -> None:
+    """The step is over."""
+    changes = {"reason": None, "error_code": None, **changes}
+    change(
+        tx, run, step, state if say else None, state=state, ended_at=tx.now, ended_in=tx.state.position, next_try_at=None,
+        awaits=None, **changes,
+    )  # fmt: skip
+
+
+def forget(tx: Tx, run: Run, step: Step) -> None:
+    """The step is as if it had never begun; what it was, facts say."""
+    tx.unset(tx.state.steps_of[run.id], step.address)
+    tx.save("step", step, live=False)
+
+
+def bounded(result: Any) -> Any:
+    """The result, or as much of its text as is kept."""
+    encoded = msgspec.json.encode(result)
+    if len(encoded) <= STORED_LIMIT:
+        return result
+    return {"truncated": True, "text": encoded[:STORED_LIMIT].decode(errors="replace")}
+
+
+def _fact(tx: Tx, run: Run, step: Step, type: str) -> None:
+    refs = (("run", run.id), ("incident", run.incident), ("alert", run.alert))
+    tx.fact(type, "step", step, refs=tuple((kind, id) for kind, id in refs if id is not None))

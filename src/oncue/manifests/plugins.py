@@ -1,0 +1,62 @@
+"""What manifests give to plugins: that there is such a plugin, and that it takes what it is given."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from oncue.manifests.document import Path_
+from oncue.manifests.engine_actions import ENGINE_INPUTS
+from oncue.manifests.finding import Finding
+from oncue.manifests.shape import misfits, near
+from oncue.sdk import registry
+
+_CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
+
+
+def uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -> Iterator[Finding]:
+    known = sorted({*registry.names(group), *more})
+    if name not in known:
+        what = group.removeprefix("oncue.").removesuffix("s")
+        yield Finding(path, f"there is no {what} {name!r}{near(name, known)} (there are {', '.join(known)})", code)
+
+
+def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
+    """What is given to a plugin fits its struct; values with `${...}` are known at run time only."""
+    struct: type[msgspec.Struct]
+    if group == registry.ACTIONS and name in ENGINE_INPUTS:
+        struct = ENGINE_INPUTS[name]
+    elif name not in registry.names(group):
+        return
+    elif group == registry.ACTIONS:
+        struct = registry.action(name).inputs
+    elif group == registry.NOTIFIERS:
+        struct = registry.notifier(name).settings
+    elif group == registry.SOURCES:
+        struct = registry.source_settings(name)
+    else:
+        struct = registry.monitor(name).settings
+    for misfit in misfits(given, struct, path):
+        if not _templated(given, misfit.path[len(path) :]):
+            yield Finding(misfit.path, misfit.detail)
+
+
+def _templated(value: Any, path: Path_) -> bool:
+    for part in path:
+        if isinstance(value, dict):
+            value = value.get(str(part))
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value[part]
+    return isinstance(value, str) and "${" in value
+
+
+def credentials(given: Any, path: Path_) -> Iterator[Finding]:
+    """A credential in a manifest can be read by everyone who may read manifests."""
+    if isinstance(given, dict):
+        for key, value in given.items():
+            if _CREDENTIAL.search(key) and isinstance(value, str) and value and not value.startswith("secret://"):
+                detail = "this looks like a credential in clear text; write secret://NAME after `oncue secret set NAME`"
+                yield Finding((*path, key), detail, level="warning")
+            else:
+                yield from credentials(value, (*path, key))

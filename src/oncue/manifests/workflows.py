@@ -1,0 +1,251 @@
+"""What a schema cannot say of a workflow: that its steps are whole, in an order that works, and speak of what is there."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from oncue.core import inputs
+from oncue.core import plan as plans
+from oncue.core.expression import VARIABLES
+from oncue.core.plan import FORMS, Node, Plan
+from oncue.core.workflow_spec import DEPTH_LIMIT, StepSpec, WorkflowSpec
+from oncue.manifests.document import Path_
+from oncue.manifests.expressions import compiles, templates
+from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.plugins import fits, uses
+from oncue.manifests.shape import near
+from oncue.sdk import registry
+
+_STEP: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
+_INPUT: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
+_VARIABLE: Final = re.compile(r"\bvars\.([A-Za-z_]\w*)")
+_WORDS: Final = {form: form.rstrip("_") for form in FORMS}
+_ONLY: Final[dict[str, tuple[str, ...]]] = {
+    "with_": ("uses",),
+    "timeout": ("uses",),
+    "retry": ("uses",),
+    "rollback": ("uses",),
+    "irreversible": ("uses",),
+    "validate": ("uses", "set_", "emit", "run", "steps", "parallel"),
+    "for_each": ("steps",),
+    "catch": ("try_",),
+    "finally_": ("try_",),
+    "ask": ("approvals",),
+}
+"""Members that mean something only beside one of these forms."""
+_NEVER: Final = frozenset({"false"})
+
+
+def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
+    """Everything in a workflow that does not hold together by itself."""
+    yield from _inputs(spec.inputs)
+    yield from positive_findings(spec.timeout, ("timeout",))
+    yield from positive_findings(spec.stuck_after, ("stuck_after",))
+    if spec.concurrency is not None:
+        for index, text in enumerate(spec.concurrency.by):
+            yield from compiles(text, ("concurrency", "by", index))
+    if spec.rate is not None:
+        yield from positive_findings(spec.rate.within, ("rate", "within"))
+        for index, text in enumerate(spec.rate.by):
+            yield from compiles(text, ("rate", "by", index))
+    if (twice := list(_twice(spec))) or (deep := list(_deep(spec))):
+        yield from twice or deep
+        return
+    plan = plans.compiled(spec)
+    for node in plan.nodes.values():
+        yield from _step(plan, node)
+    yield from _flow(plan)
+    yield from _speaks(plan)
+    for name, text in spec.outputs.items():
+        yield from compiles(text, ("outputs", name))
+        yield from _of(plan, text, ("outputs", name), frozenset(plan.nodes), None)
+
+
+def _all(spec: WorkflowSpec) -> Iterator[tuple[StepSpec, Path_, int]]:
+    """Every step, with its place and how deep it lies."""
+    left: list[tuple[StepSpec, Path_, int]] = [(step, ("steps", index), 1) for index, step in enumerate(spec.steps)]
+    while left:
+        step, path, depth = left.pop(0)
+        yield step, path, depth
+        for _, member, inner in plans.blocks_of(step):
+            left += [(one, (*path, *member, index), depth + 1) for index, one in enumerate(inner)]
+
+
+def _twice(spec: WorkflowSpec) -> Iterator[Finding]:
+    seen: dict[str, Path_] = {}
+    for step, path, _ in _all(spec):
+        if step.id in seen:
+            yield Finding((*path, "id"), f"there is another step {step.id}; ids are unique in a workflow")
+        seen[step.id] = path
+
+
+def _deep(spec: WorkflowSpec) -> Iterator[Finding]:
+    for _, path, depth in _all(spec):
+        if depth > DEPTH_LIMIT:
+            yield Finding(path, f"it lies in {depth - 1} others; at most {DEPTH_LIMIT - 1} are allowed")
+            return
+
+
+def _step(plan: Plan, node: Node) -> Iterator[Finding]:
+    """A step by itself: its form, its expressions, what it gives to its action."""
+    spec, path, names = node.spec, node.place, tuple(dict.fromkeys(node.names))
+    given = [form for form in FORMS if getattr(spec, form) is not None]
+    if len(given) != 1:
+        those = f"it has {' and '.join(_WORDS[one] for one in given)}" if given else "it has none"
+        yield Finding(path, f"give exactly one of {', '.join(_WORDS.values())}; {those}")
+    for member, forms in _ONLY.items():
+        if getattr(spec, member) != _default(member) and not set(forms) & set(given):
+            yield Finding(
+                (*path, member.rstrip("_")), f"it means nothing without {' or '.join(_WORDS[one] for one in forms)}"
+            )
+    around = tuple(name for one in node.above for name in ((one.spec.for_each.as_,) if one.spec.for_each else ()))
+    for place, text in plans.placed(spec):
+        inner = names if place[:2] == ("for_each", "key") else around
+        expected = "bool" if place[-1] in ("if", "when", "that", "where") else None
+        if place[0] in ("with", "set", "emit", "ask") or place[:2] in (
+            ("run", "with"),
+            ("rollback", "with"),
+            ("validate", "with"),
+        ):
+            continue
+        yield from compiles(text, (*path, *place), expected, inner)
+    for value, member in ((spec.with_, "with"), (spec.set_, "set"), (spec.emit, "emit"), (spec.ask, "ask")):
+        yield from templates(value, (*path, member), around)
+    if spec.uses is not None:
+        yield from uses(spec.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
+        yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
+        yield from positive_findings(spec.timeout, (*path, "timeout"))
+    yield from _parts(plan, node, around)
+
+
+def _default(member: str) -> Any:
+    return getattr(_PLAIN, member)
+
+
+_PLAIN: Final = StepSpec(id="plain")
+
+
+def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
+    """What belongs to a step's form."""
+    spec, path = node.spec, node.place
+    if spec.for_each is not None and (spec.for_each.as_ in VARIABLES or spec.for_each.as_ in around):
+        yield Finding(
+            (*path, "for_each", "as"), f"{spec.for_each.as_} is something else already; call the item otherwise"
+        )
+    if spec.try_ is not None and spec.catch is None and spec.finally_ is None:
+        yield Finding((*path, "try"), "it needs catch or finally")
+    if spec.wait is not None:
+        given = [name for name in ("for_", "until", "event") if getattr(spec.wait, name) is not None]
+        if len(given) != 1:
+            yield Finding((*path, "wait"), "give exactly one of for, until and event")
+        if spec.wait.timeout is not None and spec.wait.event is None:
+            yield Finding((*path, "wait", "timeout"), "only a wait for an event has a timeout")
+        if spec.wait.event is not None:
+            yield from templates(spec.wait.event.resource, (*path, "wait", "event", "resource"), around)
+    if spec.emit is not None:
+        yield from fits("event.emit", registry.ACTIONS, spec.emit, (*path, "emit"))
+    if spec.run is not None:
+        yield from templates(spec.run.with_, (*path, "run", "with"), around)
+    if spec.rollback is not None:
+        yield from uses(spec.rollback.uses, registry.ACTIONS, (), (*path, "rollback", "uses"), "action.unknown")
+        yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
+        yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
+        if spec.irreversible:
+            yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
+    if spec.approvals is not None:
+        stages = [one.stage for one in spec.approvals]
+        for index, stage in enumerate(stages):
+            if stage in stages[:index]:
+                yield Finding((*path, "approvals", index, "stage"), f"there is another stage {stage}")
+    yield from _validation(plan, node, around)
+
+
+def _validation(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
+    spec = node.spec.validate
+    path = (*node.place, "validate")
+    if spec is None:
+        return
+    yield from positive_findings(spec.within, (*path, "within"))
+    if spec.repeat is not None and spec.uses is not None:
+        yield Finding(path, "give repeat or uses, not both")
+    if spec.repeat is not None:
+        looker = plan.nodes.get(spec.repeat)
+        if looker is None or looker.spec.uses is None:
+            calls = [one.id for one in plan.nodes.values() if one.spec.uses is not None]
+            yield Finding((*path, "repeat"), f"{spec.repeat} is no step that calls an action{near(spec.repeat, calls)}")
+    if spec.uses is not None:
+        yield from uses(spec.uses, registry.ACTIONS, (), (*path, "uses"), "action.unknown")
+        yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
+    yield from templates(spec.with_, (*path, "with"), around)
+
+
+def _flow(plan: Plan) -> Iterator[Finding]:
+    """What can never be reached."""
+    for node in plan.nodes.values():
+        for number, case in enumerate(node.spec.switch or ()):
+            if case.when is None and number + 1 < len(node.spec.switch or ()):
+                yield Finding((*node.place, "switch", number), "the cases after it are never reached: it has no `when`")
+        if node.spec.if_ is not None and node.spec.if_.strip() in _NEVER:
+            yield Finding((*node.place, "if"), "it is never reached", level="warning")
+
+
+def _speaks(plan: Plan) -> Iterator[Finding]:
+    """Expressions speak of steps that come before, inputs that are declared, and variables that are set."""
+    before: set[str] = set()
+
+    def block(nodes: tuple[Node, ...], together: bool) -> Iterator[Finding]:
+        begun = frozenset(before)
+        for node in nodes:
+            known = begun if together else frozenset(before)
+            for place, text in plans.placed(node.spec):
+                own = {node.id} if place[0] in ("outputs", "validate", "rollback") else set()
+                yield from _of(plan, text, (*node.place, *place), known | own, node)
+            for inner in node.blocks.values():
+                yield from block(inner.nodes, node.form == "parallel")
+            before.add(node.id)
+
+    yield from block(plan.root.nodes, together=False)
+
+
+def _of(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Node | None) -> Iterator[Finding]:
+    for name in _STEP.findall(text):
+        if name not in known:
+            yield Finding(path, f"there is no step {name} before this one{near(name, sorted(known))}")
+        elif name in plan.nodes and not _same_items(plan.nodes[name], node):
+            group = next(one.id for one in reversed(plan.nodes[name].above) if one.items)
+            yield Finding(path, f"{name} is there once for each item of {group}; look at steps.{group}.items")
+    declared = plan.spec.inputs.get("properties")
+    if isinstance(declared, dict) and not plan.spec.inputs.get("additionalProperties"):
+        for name in _INPUT.findall(text):
+            if name not in declared:
+                yield Finding(path, f"{name} is not declared in inputs{near(name, list(declared))}")
+    elif not plan.spec.inputs:
+        for name in _INPUT.findall(text):
+            yield Finding(path, f"{name} is not declared: the workflow has no inputs")
+    names = sorted({name for one in plan.nodes.values() for name in one.spec.set_ or ()})
+    for name in _VARIABLE.findall(text):
+        if name not in names:
+            yield Finding(path, f"no step sets the variable {name}{near(name, names)}")
+
+
+def _same_items(other: Node, node: Node | None) -> bool:
+    """Whether the step is for the same items as whoever speaks of it, or for none."""
+    around = {one.id for one in (*node.above, node)} if node is not None else set()
+    return all(one.id in around for one in other.above if one.items)
+
+
+def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
+    if not schema:
+        return
+    if schema.get("type") != "object":
+        yield Finding(("inputs",), "it is a JSON Schema with type: object")
+    found = False
+    for path, detail in inputs.faults(schema):
+        found = True
+        yield Finding(("inputs", *path), detail)
+    properties = schema.get("properties", {})
+    for index, name in enumerate([] if found else schema.get("required", [])):
+        if name not in properties and not schema.get("additionalProperties"):
+            yield Finding(
+                ("inputs", "required", index), f"{name} is not one of properties{near(name, list(properties))}"
+            )

@@ -1,0 +1,284 @@
+"""What a workflow can say: each form of step, what it does, and how it fails."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.story import Story
+
+
+def run(story: Story, *steps: dict[str, Any], inputs: dict[str, Any] | None = None, **spec: Any) -> str:
+    """A run of these steps. Gives its id."""
+    declared = {"type": "object", "additionalProperties": True}
+    story.apply("Workflow", "w", {"steps": list(steps), "inputs": declared, **spec})
+    id: str = story.send("oncue.command.run.start", {"workflow": "w", "inputs": inputs or {}}, actor="user:basis-1")[
+        "id"
+    ]
+    return id
+
+
+def ended(story: Story) -> tuple[str, str | None]:
+    """How the run ended that ended last, and why."""
+    last = [fact for fact in story.facts if fact.type.startswith("oncue.run.")][-1]
+    data = story.of(last.type.removeprefix("oncue."))[-1]
+    return data["state"], data.get("reason")
+
+
+def order(story: Story) -> list[str]:
+    """What ended, as address and state, in this order."""
+    found = []
+    for fact in story.facts:
+        what = fact.type.removeprefix("oncue.step.")
+        if fact.type.startswith("oncue.step.") and what not in ("started", "retrying", "validating"):
+            found.append(f"{fact.id.partition('/')[2]} {what}")
+    return found
+
+
+def waiting(story: Story) -> list[str]:
+    """Addresses of the steps whose actions are under way."""
+    return sorted(str(effect.step) for effect in story.state.effects.values() if effect.kind == "action")
+
+
+def answer(story: Story, address: str, outcome: str = "succeeded", **more: Any) -> None:
+    """The action of the step at this address comes to something."""
+    (effect,) = [one.id for one in story.state.effects.values() if one.step == address]
+    story.result(outcome, effect=effect, **more)
+
+
+def step(id: str, **more: Any) -> dict[str, Any]:
+    return {"id": id, **more}
+
+
+def act(id: str, **more: Any) -> dict[str, Any]:
+    return step(id, uses="http.request", **{"with": {"url": "http://127.0.0.1/"}}, **more)
+
+
+@pytest.fixture
+def story() -> Story:
+    return Story()
+
+
+def test_variables_are_set_and_seen_by_what_follows(story: Story) -> None:
+    run(story, step("a", set={"x": 1}), step("b", set={"y": "${vars.x + 1}"}), outputs={"y": "vars.y"})
+    assert ended(story) == ("succeeded", None)
+    assert story.of("run.succeeded")[0]["outputs"] == {"y": 2}
+
+
+def test_steps_at_the_same_time_begin_together_and_all_must_end(story: Story) -> None:
+    run(
+        story,
+        step("both", parallel=[act("left"), step("right", steps=[act("one"), act("two")])]),
+        step("after", set={"x": 1}),
+    )
+    assert waiting(story) == ["both/left", "both/right/one"]
+    answer(story, "both/right/one")
+    answer(story, "both/left")
+    assert waiting(story) == ["both/right/two"]
+    answer(story, "both/right/two")
+    assert order(story)[-3:] == ["both/right succeeded", "both succeeded", "after succeeded"]
+    assert ended(story) == ("succeeded", None)
+
+
+def test_the_first_case_that_is_true_is_taken(story: Story) -> None:
+    cases = [
+        {"when": "inputs.n > 10", "steps": [step("many", set={"x": 1})]},
+        {"when": "inputs.n > 5", "steps": [step("some", set={"x": 2})]},
+        {"steps": [step("few", set={"x": 3})]},
+    ]
+    run(story, step("how", switch=cases), inputs={"n": 7}, outputs={"x": "vars.x"})
+    assert story.of("run.succeeded")[0]["outputs"] == {"x": 2}
+
+
+def test_items_are_worked_on_as_many_at_a_time_as_allowed(story: Story) -> None:
+    inner = [act("check", outputs={"who": "host"})]
+    run(
+        story,
+        step("all", for_each={"items": "inputs.hosts", "as": "host", "max_parallel": 2}, steps=inner),
+        inputs={"hosts": ["a", "b", "c"]},
+        outputs={"n": "size(steps.all.items)", "who": "steps.all.items[2].steps.check.outputs.who"},
+    )
+    assert waiting(story) == ["all[a]/check", "all[b]/check"]
+    answer(story, "all[a]/check")
+    assert waiting(story) == ["all[b]/check", "all[c]/check"]
+    answer(story, "all[c]/check")
+    answer(story, "all[b]/check")
+    assert ended(story) == ("succeeded", None)
+    assert story.of("run.succeeded")[0]["outputs"] == {"n": 3, "who": "c"}
+
+
+@pytest.mark.parametrize(
+    ("tolerated", "end"), [(0, "failed"), (1, "succeeded"), ("34%", "succeeded"), ("20%", "failed")]
+)
+def test_so_many_items_may_fail(story: Story, tolerated: Any, end: str) -> None:
+    inner = [act("check")]
+    run(story, step("all", for_each={"items": ["a", "b", "c"], "max_failures": tolerated}, steps=inner))
+    answer(story, "all[a]/check", "failed", error_code="http.status")
+    while waiting(story):
+        answer(story, waiting(story)[0])
+    assert ended(story)[0] == end
+    if end == "failed":
+        assert order(story).count("all[b]/check succeeded") == 0, "no other is begun"
+
+
+def test_a_failure_is_caught_and_what_must_be_done_is_done(story: Story) -> None:
+    attempt = step("t", **{"try": [act("risky")], "catch": [step("note", set={"why": "${error.code} at ${error.step}"})],
+                           "finally": [step("tidy", set={"tidy": True})]})  # fmt: skip
+    run(story, attempt, outputs={"why": "vars.why", "tidy": "vars.tidy"})
+    answer(story, "t/risky", "failed", error_code="http.status", detail="500")
+    assert ended(story) == ("succeeded", None)
+    assert story.of("run.succeeded")[0]["outputs"] == {"why": "http.status at t/risky", "tidy": True}
+
+
+def test_without_a_catch_the_failure_stays_after_what_must_be_done(story: Story) -> None:
+    run(
+        story,
+        step("t", **{"try": [act("risky")], "finally": [step("tidy", set={"tidy": True})]}),
+        step("after", set={"x": 1}),
+    )
+    answer(story, "t/risky", "failed", error_code="http.status", detail="500")
+    state, reason = ended(story)
+    assert (state, reason) == ("failed", "step t/risky failed: http.status: 500")
+    assert order(story) == ["t/risky failed", "t/tidy succeeded", "t failed"]
+
+
+def test_a_run_waits_for_a_time(story: Story) -> None:
+    run(story, step("pause", wait={"for": "10m"}), step("b", set={"x": 1}))
+    story.wait("9m")
+    assert not story.of("run.succeeded")
+    story.wait("1m")
+    assert ended(story) == ("succeeded", None)
+
+
+def test_a_run_waits_for_an_event_about_what_it_is_about(story: Story) -> None:
+    event = {"types": ["volume.resized"], "resource": "${inputs.host}", "where": "event.data.size > inputs.least"}
+    run(story, step("settled", wait={"event": event, "timeout": "10m"}), inputs={"host": "db-1", "least": 5},
+        outputs={"size": "steps.settled.result.data.size"})  # fmt: skip
+    story.send("volume.resized", {"size": 9}, resource="db-2")
+    story.send("volume.resized", {"size": 3}, resource="db-1")
+    assert not story.of("run.succeeded")
+    story.send("volume.resized", {"size": 7}, resource="db-1")
+    assert story.of("run.succeeded")[0]["outputs"] == {"size": 7}
+    assert not story.state.waits
+    assert not story.state.cells["wait"]
+
+
+def test_an_event_that_came_before_the_run_has_reached_its_wait_is_not_lost(story: Story) -> None:
+    run(story, act("first"), step("settled", wait={"event": {"types": ["volume.resized"]}}))
+    story.send("volume.resized", {"size": 9}, resource="db-2")
+    answer(story, "first")
+    assert ended(story) == ("succeeded", None)
+
+
+@pytest.mark.parametrize(("on_timeout", "end"), [("fail", "failed"), ("continue", "succeeded")])
+def test_a_wait_for_an_event_ends(story: Story, on_timeout: str, end: str) -> None:
+    run(story, step("settled", wait={"event": {"types": ["x.y"]}, "timeout": "10m", "on_timeout": on_timeout}))
+    story.wait("10m")
+    assert ended(story)[0] == end
+    story.send("x.y")
+    assert not story.state.waits
+
+
+def test_a_run_runs_another_and_gets_its_outputs(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [step("double", set={"x": "${inputs.n * 2}"})], "outputs": {"twice": "vars.x"},
+                                      "inputs": {"type": "object", "properties": {"n": {"type": "integer"}}}})  # fmt: skip
+    run(story, step("call", run={"workflow": "inner", "with": {"n": 21}}), outputs={"n": "steps.call.result.twice"})
+    assert story.of("run.succeeded")[-1]["outputs"] == {"n": 42}
+    assert not story.state.cells["outcome"]
+
+
+def test_a_run_fails_with_the_run_that_it_waits_for(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("a")]})
+    run(story, step("call", run={"workflow": "inner"}))
+    answer(story, "a", "failed", error_code="http.status")
+    state, reason = ended(story)
+    assert state == "failed"
+    assert "step call failed" in str(reason)
+    assert "http.status" in str(reason)
+
+
+def test_workflows_that_run_each_other_end(story: Story) -> None:
+    run(story, step("call", run={"workflow": "w"}))
+    for _ in range(5):
+        story.wait("1s")
+    assert not story.state.runs
+    assert story.of("step.failed")[0]["error_code"] == "run.too_deep"
+
+
+def test_an_event_is_emitted(story: Story) -> None:
+    run(story, step("tell", emit={"type": "disk.tidy", "resource": "${inputs.host}"}), inputs={"host": "db-1"})
+    assert "disk.tidy" in [fact.type for fact in story.facts]
+
+
+def test_it_is_looked_whether_a_step_had_its_effect(story: Story) -> None:
+    look = {"uses": "http.request", "with": {"url": "http://127.0.0.1/health"}, "that": "result.status == 200", "every": "10s",
+            "within": "1m"}  # fmt: skip
+    run(story, act("restart", validate=look))
+    answer(story, "restart")
+    answer(story, "restart~validate", result={"status": 503})
+    assert waiting(story) == []
+    story.wait("10s")
+    answer(story, "restart~validate", result={"status": 200})
+    assert ended(story) == ("succeeded", None)
+
+
+@pytest.mark.parametrize(("then", "end"), [("fail", "failed"), ("continue", "succeeded")])
+def test_a_step_that_does_not_have_its_effect_in_time_fails_by_a_name_of_its_own(
+    story: Story, then: str, end: str
+) -> None:
+    look = {"repeat": "usage", "that": "outputs.percent < 85", "every": "10s", "within": "20s"}
+    run(
+        story,
+        act("usage", outputs={"percent": "result.n"}),
+        act("clean", validate=look, on_failed_validation=then),
+        step("after", **{"if": "steps.clean.state == 'failed_validation'"}, set={"x": 1}),
+    )
+    answer(story, "usage", result={"n": 95})
+    answer(story, "clean")
+    for _ in range(3):
+        answer(story, "clean~validate", result={"n": 91})
+        story.wait("10s")
+    assert ended(story)[0] == end
+    assert ("after succeeded" in order(story)) == (then == "continue")
+
+
+def test_what_holds_must_last(story: Story) -> None:
+    look = {"that": "vars.x == 1", "every": "10s", "within": "5m", "lasting": "30s"}
+    run(story, step("a", set={"x": 1}, validate=look))
+    for _ in range(2):
+        story.wait("10s")
+        assert not story.of("run.succeeded")
+    story.wait("10s")
+    assert ended(story) == ("succeeded", None)
+
+
+def test_an_item_has_an_address_that_is_safe_and_its_own(story: Story) -> None:
+    run(story, step("all", for_each={"items": ["a/b", "a b", "a_b", 7], "max_parallel": 9}, steps=[act("x")]))
+    assert waiting(story) == ["all[3]/x", "all[a_b.1]/x", "all[a_b.2]/x", "all[a_b]/x"]
+
+
+def test_ten_thousand_steps_do_not_hold_up_an_input(story: Story) -> None:
+    run(story, step("all", for_each={"items": "inputs.n", "max_parallel": 1000}, steps=[step("x", set={"a": 1})]),
+        inputs={"n": list(range(2000))})  # fmt: skip
+    longest = len(story.newest)
+    for _ in range(100):
+        if not story.state.runs:
+            break
+        story.wait("1s")
+        longest = max(longest, len(story.newest))
+    assert ended(story) == ("succeeded", None)
+    assert longest < 2_000
+    story.wait("1s")
+    for _ in range(10):
+        story.wait("1s")
+    assert not story.state.steps_of
+    assert not story.state.entities["step"]
+    assert not story.state.cells["items"]
+    assert not story.state.definitions
+
+
+def test_an_expression_that_fails_names_itself_and_its_step(story: Story) -> None:
+    run(story, step("a", set={"x": "${inputs.nothing}"}))
+    state, reason = ended(story)
+    assert state == "failed"
+    assert "step a failed" in str(reason)
+    assert "inputs.nothing" in str(reason)
