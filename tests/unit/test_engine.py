@@ -402,7 +402,8 @@ def test_a_policy_runs_a_workflow_to_its_end(story: Story) -> None:
     story.result("failed", effect=effect.id, error_code="http.unreachable", transient=True)
     assert story.new() == ["effect.retrying", "step.retrying"]
     story.result("succeeded", effect=effect.id, result={"status": 200})
-    assert [step.state for step in run.steps] == ["succeeded", "skipped", "succeeded", "succeeded"]
+    ended = [fact["state"] for type in ("succeeded", "skipped") for fact in story.of(f"step.{type}")]
+    assert sorted(ended) == ["skipped", "succeeded", "succeeded", "succeeded"]
     assert run.state == "succeeded" and run.id not in story.state.runs
     assert story.of("incident.commented")[0]["text"] == "status 200"
     assert story.of("ticket.created")[0]["incident"] == "INC-1"
@@ -430,7 +431,7 @@ def test_what_had_begun_and_must_not_be_done_twice_is_unknown_after_a_crash(stor
     (effect,) = story.state.effects.values()
     story.send("oncue.effect.started", {"effect": effect.id, "attempt": 1, "token": "t"})
     story.send("oncue.engine.started", {"engine": "t"})
-    assert story.new() == ["effect.unknown", "step.failed", "run.failed"]
+    assert story.new() == ["effect.unknown", "step.unknown", "run.failed"]
     story.send("oncue.effect.result", {"effect": effect.id, "attempt": 1, "outcome": "succeeded"})
     assert story.new() == ["effect.late"]
 
@@ -708,7 +709,7 @@ def test_timers_that_move_leave_no_more_void_entries_than_there_are_timers() -> 
     timers = Timers()
     for number in range(10_000):
         timers.put(Timer(f"t{number % 3}", START + timedelta(seconds=number), number, 0))
-    assert len(timers._heap) <= 2 * 3 + VOID_LIMIT
+    assert len(timers._exact._heap) <= 2 * 3 + VOID_LIMIT
     order = []
     while (timer := timers.first()) is not None:
         order.append(timer.created)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from oncue.core import workflow
+from oncue.core import action_calls
 from oncue.sdk import ActionError, registry, testing
 
 ACTIONS: dict[str, dict[str, Any]] = {
@@ -100,7 +100,7 @@ def test_each_manifest_has_a_monitor_of_its_own() -> None:
     ],
 )  # fmt: skip
 def test_engine_and_action_agree_on_what_a_crash_means(uses: str, inputs: dict[str, Any]) -> None:
-    assert workflow.effect_class(uses, inputs) == registry.effect_class(uses, inputs)
+    assert action_calls.effect_class(uses, inputs) == registry.effect_class(uses, inputs)
 
 
 def test_an_unknown_plugin_is_refused_with_what_there_is() -> None:

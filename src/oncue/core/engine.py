@@ -126,10 +126,12 @@ class Engine:
                 reply = self._own(seen)
             else:
                 stages.event(tx, seen)
+            began = len(tx.derived)
             if tx.queue:
-                self._re_enter()
+                self._re_enter(began)
+            tx.cause = cause
             if (due := state.timers.patient()) is not None and due.due_at <= at:
-                self._fire_patient(at)
+                self._fire_patient(at, began)
         except Exception as error:  # whatever went wrong, this input must leave no trace and be named
             tx.rollback()
             state.position = position
@@ -240,22 +242,22 @@ class Engine:
         while (timer := timers.exact()) is not None and timer.due_at <= until:
             self._fire(timer)
 
-    def _fire_patient(self, until: datetime) -> None:
+    def _fire_patient(self, until: datetime, began: int) -> None:
         """Take runs on whose time has come, a few; those that are left go on with the next input."""
-        timers = self.state.timers
+        timers, tx = self.state.timers, self._tx
         for _ in range(RUNS_AT_ONCE):
             timer = timers.patient()
-            if timer is None or timer.due_at > until:
+            if timer is None or timer.due_at > until or len(tx.derived) - began > FAN_OUT_LIMIT:
                 return
             self._fire(timer)
-            if self._tx.queue:
-                self._re_enter()
+            if tx.queue:
+                self._re_enter(began)
 
     def _fire(self, timer: Timer) -> None:
         tx = self._tx
         what, _, of = timer.key.partition("/")
         tx.cancel(timer.key)
-        before = tx.savepoint()
+        cause, before = tx.cause, tx.savepoint()
         try:
             due.due(tx, what, of)
         except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
@@ -264,6 +266,7 @@ class Engine:
             tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
         else:
             tx.go_on(before)
+        tx.cause = cause
 
     # own inputs
 
@@ -341,9 +344,9 @@ class Engine:
 
     # re-entry
 
-    def _re_enter(self) -> None:
+    def _re_enter(self, began: int) -> None:
         tx = self._tx
-        began, first = len(tx.derived), tx.cause
+        first = tx.cause
         left: dict[str, int] = {}
         while tx.queue:
             derived, cause = tx.queue.popleft()

@@ -128,6 +128,14 @@ class Outcome(msgspec.Struct, frozen=True):
     outputs: dict[str, Any]
 
 
+class Story(msgspec.Struct, frozen=True):
+    """The runs that one event has led to, whatever lay in between: a cell by the event's correlation, while any of them is
+    under way."""
+
+    started: int
+    under_way: int
+
+
 class Run(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """A run's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
@@ -162,14 +170,14 @@ class Run(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     depth: int = 0
     """How many runs lie above it."""
     forked_from: str | None = None
-    at: int = 0
-    """How many of its outermost steps have begun."""
+    story: str = ""
+    """Correlation of the event that led to it: what it does belongs to that."""
+    hops: int = 0
+    """How many facts and events of OnCue's own lay between."""
     failed_at: str | None = None
     """Address of the step that failed."""
     agenda: tuple[str, ...] = ()
     """Addresses of what is to go on; more than one input's worth, or put off by a pause."""
-    failing: str | None = None
-    """Why it fails, once what remains of it is done."""
     paused_by: str | None = None
     paused_at: datetime | None = None
     wants: Literal["", "cancel", "fail"] = ""

@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any, Final
 
 from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps
+from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
-from oncue.core.run import ACTIVE, OVER, Definition, Outcome, Run, RunState, Step
+from oncue.core.run import ACTIVE, OVER, Definition, Outcome, Run, RunState, Step, Story
 from oncue.core.tx import Tx
 
 SWEEP: Final = 500
@@ -143,6 +144,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
         moves(tx, run)
     say(tx, run, f"oncue.run.{state}", live=False)
     _unpin(tx, run)
+    _over(tx, run)
     gates.leave(tx, run)
     if "lane" in run.trigger:
         tx.timer(f"lane.free/{run.trigger['lane']}", tx.now)
@@ -221,6 +223,26 @@ def pin(tx: Tx, run: Run, definition: Definition) -> None:
         tx.save("definition", definition)
     else:
         tx.set(pinned, run.id, True)
+
+
+STORY_LIMIT: Final = 1_000
+"""Runs that one event may lead to, as long as any of them is under way: policies that start workflows whose events start
+others end there."""
+
+
+def told(tx: Tx, run: Run, *, automatic: bool) -> None:
+    """The run is a part of its story. Raises `Refusal` run.fan_out."""
+    story: Story = tx.state.cells["story"].get(run.story) or Story(0, 0)
+    if automatic and story.started >= STORY_LIMIT:
+        raise Refusal(
+            "run.fan_out", f"the event has led to {story.started} runs; no more are begun until those have ended"
+        )
+    tx.cell("story", run.story, Story(story.started + 1, story.under_way + 1))
+
+
+def _over(tx: Tx, run: Run) -> None:
+    story: Story = tx.state.cells["story"][run.story]
+    tx.cell("story", run.story, Story(story.started, story.under_way - 1) if story.under_way > 1 else None)
 
 
 def _unpin(tx: Tx, run: Run) -> None:

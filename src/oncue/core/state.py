@@ -35,7 +35,7 @@ from oncue.core.policy import Policies, PolicyStats
 from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
 from oncue.core.review import Review
-from oncue.core.run import Definition, Items, Outcome, Run, Step
+from oncue.core.run import Definition, Items, Outcome, Run, Step, Story
 from oncue.core.silence import Filed, Silence
 from oncue.core.subscription import Progress
 from oncue.core.task import Task
@@ -87,6 +87,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "gate": Gate,
     "items": Items,
     "outcome": Outcome,
+    "story": Story,
     "wait": EventWait,
 }
 

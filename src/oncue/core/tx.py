@@ -319,6 +319,11 @@ class Tx:
 
     # facts
 
+    def go_on_telling(self, correlation: str, depth: int) -> None:
+        """What follows belongs to a story that began before: facts and events have its correlation, and lie as deep in it as
+        what it goes on from. Whoever has more to say of the input itself puts `cause` back."""
+        self.cause = Cause(self.cause.event_id, correlation, self.cause.position, depth)
+
     def fact(
         self,
         type: str,

@@ -93,9 +93,12 @@ def start(
         parent=parent,
         depth=depth,
         forked_from=forked_from,
+        story=above.story if above is not None else tx.cause.correlation,
+        hops=above.hops if above is not None else tx.cause.depth,
     )
     if event is not None and any("event" in node.mentions.words for node in plan.nodes.values()):
         run.trigger = {**trigger, "event_view": stored(event.view())}
+    run_life.told(tx, run, automatic=trigger["kind"] in ("policy", "event"))
     begins, others = gates.enter(tx, run, spec, gate or "")
     tx.set(tx.state.steps_of, run.id, {})
     run_life.pin(tx, run, definition)
@@ -139,6 +142,7 @@ def _begin(tx: Tx, run: Run, spec: WorkflowSpec) -> None:
 def admit(tx: Tx, run: Run) -> None:
     """It has waited for its turn, which has come."""
     if run.state == "queued":
+        tx.go_on_telling(run.story, run.hops)
         tx.touch(run)
         tx.cancel(f"run.queue/{run.id}")
         _begin(tx, run, steps.plan(tx.state, run).spec)
@@ -159,12 +163,13 @@ def plain(entity: Any) -> Any:
 
 
 def _place(tx: Tx, id: str) -> tuple[Run, Step, Node] | None:
-    """The run, step and node of a step's id, if the run still goes on."""
+    """The run, step and node of a step's id, if the run still goes on. What follows belongs to the run's story."""
     run_id, _, address = id.partition("/")
     run = tx.state.runs.get(run_id)
     step = tx.state.step(run_id, address)
     if run is None or step is None:
         return None
+    tx.go_on_telling(run.story, run.hops)
     return run, step, steps.plan(tx.state, run).nodes[step.node]
 
 
@@ -225,9 +230,12 @@ def look(tx: Tx, id: str) -> None:
 
 def event_came(tx: Tx, seen: Seen) -> None:
     """An event that runs may wait for."""
+    cause = tx.cause
     for run, step, view in event_waits.come(tx, seen):
+        tx.go_on_telling(run.story, run.hops)
         forms.come(tx, run, steps.plan(tx.state, run).nodes[step.node], step, stored(view))
         _went_on(tx, run, step)
+    tx.cause = cause
 
 
 def decided(tx: Tx, id: str) -> None:
@@ -329,4 +337,5 @@ overdue = run_life.overdue
 
 def go_on(tx: Tx, run: Run) -> None:
     """What was too much for one input goes on."""
+    tx.go_on_telling(run.story, run.hops)
     running.go(tx, run)

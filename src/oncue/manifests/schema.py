@@ -59,9 +59,9 @@ def _describe(component: dict[str, Any], struct: type[msgspec.Struct]) -> None:
 
 def _structs() -> dict[str, type[msgspec.Struct]]:
     """Every struct of the manifests' schemas, by name."""
-    from oncue.core import condition, contact, export, manifest, override, shaped, subscription
+    from oncue.core import condition, contact, export, manifest, override, shaped, subscription, workflow_spec
 
-    modules = (condition, override, shaped, contact, export, subscription, manifest)
+    modules = (condition, override, shaped, contact, export, subscription, workflow_spec, manifest)
     return {
         name: thing
         for module in modules

@@ -11,6 +11,7 @@ import msgspec
 from oncue.core.duration import Duration, length_s
 from oncue.core.manifest import API_VERSION, Metadata
 from oncue.core.prioritise import Priority
+from oncue.core.run import RunState, StepState
 from oncue.core.spec import Name
 from oncue.manifests import Parsed, Problem
 from oncue.manifests.document import Path_
@@ -147,13 +148,15 @@ class ExpectedRun(Part, kw_only=True, frozen=True):
     """A run of a workflow; only what is given is compared."""
 
     workflow: str | None = None
-    state: Literal["running", "succeeded", "failed", "cancelled"] | None = None
+    state: RunState | None = None
     inputs: dict[str, Any] | None = None
     """Those it has at least."""
-    steps: dict[str, Literal["pending", "running", "waiting", "succeeded", "failed", "skipped", "unknown"]] | None = (
-        None
-    )
-    """Step to state: those it has at least."""
+    outputs: dict[str, Any] | None = None
+    """Those it has at least."""
+    steps: dict[str, StepState] | None = None
+    """Address of a step, as `others[host-1]/check`, to its state: those it has at least."""
+    order: list[str] | None = None
+    """Addresses of steps in the order in which they begin: those it has at least."""
     at: Duration | None = None
 
 

@@ -52,7 +52,9 @@ def _plain(world: World, kind: str, one: dict[str, Any], came: str) -> dict[str,
         found["quiet"] = [quiet["reason"] for quiet in one.get("quiet") or ()]
         found["resolved_at"] = _since(world, one.get("resolved_at"))
     elif kind == "run":
-        found["steps"] = {step["address"]: step["state"] for step in one["steps"]}
+        steps = [step for step in world.seen["step"].values() if step["run"] == one["id"]]
+        found["steps"] = {step["address"]: step["state"] for step in steps}
+        found["order"] = [step["address"] for step in steps]
     elif kind == "change_record":
         found |= {"resources": list(one["resources"]), "services": list(one["services"])}
     elif kind == "decision":
@@ -85,7 +87,17 @@ def _fits(wanted: Any, found: Any) -> bool:
 
 
 def _misfits(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    return [name for name, value in wanted.items() if not _fits(value, found.get(name))]
+    return [
+        name
+        for name, value in wanted.items()
+        if not (_in_order(value, found[name]) if name == "order" else _fits(value, found.get(name)))
+    ]
+
+
+def _in_order(wanted: list[str], found: list[str]) -> bool:
+    """Whether those wanted are all there, one after the other; others may lie between."""
+    left = iter(found)
+    return all(one in left for one in wanted)
 
 
 def _pair(asked: Sequence[dict[str, Any]], there: Sequence[dict[str, Any]]) -> dict[int, int]:

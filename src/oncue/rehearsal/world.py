@@ -37,7 +37,7 @@ class World:
         self.now = start
         self.state = State(Identity("rehearsal"))
         self.seen: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-        """Kind (`alert`, `incident`, `run`, `ticket`) to id to the newest that was said of it; decisions, notifications."""
+        """Kind (`alert`, `incident`, `run`, `step`, `ticket`) to id to the newest that was said of it; decisions, notifications."""
         self._engine = Engine(self.state)
         self._namespace = namespace
         self._actions = actions
@@ -168,8 +168,11 @@ class World:
         for fact in derived:
             if fact.kind == "decision":
                 self.seen["decision"][fact.event_id] = {**_data(fact.body), "at": self.now}
-            elif fact.kind in ("alert", "incident", "run", "ticket", "change_record"):
+            elif fact.kind in ("alert", "incident", "run", "step", "ticket", "change_record", "approval"):
                 self.seen[fact.kind][fact.id] = _data(fact.body)
+            elif fact.type == "oncue.event.limited":
+                reason = _data(fact.body)["reason"]
+                raise Refusal("test.endless", f"events cause each other without end ({reason}) at {self.now - self.start}")
             elif fact.kind == "effect":
                 self._asked_for(self.state.effects.get(fact.id))
         return reply
@@ -219,9 +222,12 @@ class World:
         )  # fmt: skip
 
     def _outcome(self, effect: Effect) -> Outcome:
-        run = self.state.runs.get(effect.run or "")
-        if run is not None and (named := self._actions.get(f"{run.workflow}/{effect.step}")) is not None:
-            return named
+        """What the test says of the step at its address, else of the step by its id, else of the action."""
+        run, address = self.state.runs.get(effect.run or ""), effect.step or ""
+        named = [address, address.rpartition("/")[2], address.rpartition("/")[2].partition("[")[0]]
+        for name in named if run is not None else ():
+            if run is not None and (found := self._actions.get(f"{run.workflow}/{name}")) is not None:
+                return found
         return self._actions.get(effect.uses, NOTHING)
 
     # what was seen
