@@ -18,6 +18,7 @@ from oncue import config
 from oncue.cli.main import COMMANDS, EPILOG, load
 from oncue.core import expression
 from oncue.core.alert import Alert
+from oncue.core.approval import Approval
 from oncue.core.change_record import ChangeRecord
 from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect, EffectResult
@@ -144,12 +145,25 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "failed": "It should have responded, and could not, or not wholly; `detail` says why.",
     }),
     ("oncue.run", Run, "A run, as it is from now on.", {
-        "started": "It began.", "succeeded": "All its steps are done.", "failed": "A step failed, or its time was up.",
-        "cancelled": "Someone stopped it.",
+        "queued": "It waits for its turn.", "started": "It began.", "succeeded": "All its steps are done.",
+        "failed": "A step failed, or its time was up.", "cancelled": "Someone stopped it.",
+        "paused": "It begins nothing more; `paused_by` and `reason` say why.", "resumed": "It goes on.",
+        "rolling_back": "What it did is being undone.", "rolled_back": "What it did is undone.",
+        "rollback_failed": "Undoing stopped: a person must decide.",
     }),
     ("oncue.step", Step, "A step of a run, as it is from now on.", {
-        "started": "An attempt began.", "succeeded": "It is done.", "failed": "It failed for good.",
-        "skipped": "Its `if` was false.", "retrying": "It failed, and will be tried again.",
+        "started": "An attempt began, or it waits.", "succeeded": "It is done.", "failed": "It failed for good.",
+        "skipped": "Its `if` was false, or someone passed it over.", "retrying": "It failed, and will be tried again.",
+        "validating": "It is done, and it is looked whether that had its effect.",
+        "failed_validation": "It is done, and did not have its effect in time.",
+        "unknown": "It may or may not have been done.", "approved": "Enough people agreed.",
+        "rejected": "Someone did not agree.", "timed_out": "What it waited for did not come, and it goes on without.",
+        "cancelled": "It was stopped.", "undone": "What it did was undone, or someone said so.",
+    }),
+    ("oncue.approval", Approval, "An approval, as it is from now on.", {
+        "requested": "A run asks people.", "decided": "One of them has decided, and more are needed.",
+        "approved": "Enough of them agreed.", "rejected": "One of them did not.", "expired": "Nobody decided in time.",
+        "delegated": "One of them lets another decide.", "cancelled": "It is not needed any more.",
     }),
     ("oncue.effect", Effect, "An intent to act outside, as it is from now on.", {
         "requested": "A worker may take it.", "succeeded": "It was done.", "retrying": "It failed, and will be tried again.",
@@ -239,8 +253,15 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.ticket.assign": "{ticket, assignee}",
     "oncue.command.silence.set": "{id?, matchers, starts_at, ends_at, comment, created_by, remind_before_s?}",
     "oncue.command.silence.expire": "{silence}",
-    "oncue.command.run.start": "{workflow, inputs}",
-    "oncue.command.run.cancel": "{run, reason?}",
+    "oncue.command.run.start": "{workflow, inputs, incident?, requester?}",
+    "oncue.command.run.cancel": "{run, reason?, rollback?}",
+    "oncue.command.run.pause": "{run, reason?}",
+    "oncue.command.run.resume": "{run, reason?}",
+    "oncue.command.run.retry": "{run, step, reason?}: a step that failed, or what a rollback stopped at",
+    "oncue.command.run.skip": "{run, step, reason}",
+    "oncue.command.run.fork": "{run, workflow, step, inputs, steps, requester?, reason?}: anew from a step on",
+    "oncue.command.approval.decide": "{approval, decision, reason?}",
+    "oncue.command.approval.delegate": "{approval, to}",
     "oncue.command.dead_letter.redrive": "{id}",
     "oncue.command.subscription.pause": "{subscription, reason?}",
     "oncue.command.subscription.resume": "{subscription, reason?}",
@@ -451,14 +472,14 @@ def _type(entry: dict[str, Any]) -> str:
 
 def _inner(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     """The structs that a struct is made of, in order of appearance."""
-    from oncue.core import condition, contact, export, manifest, override, shaped, subscription
+    from oncue.core import condition, contact, export, manifest, override, shaped, subscription, workflow_spec
 
     _, components = msgspec.json.schema_components([struct])
     for name in components:
         if name != struct.__name__:
             yield next(
                 getattr(module, name)
-                for module in (manifest, contact, export, subscription, condition, override, shaped)
+                for module in (workflow_spec, manifest, contact, export, subscription, condition, override, shaped)
                 if hasattr(module, name)
             )
 

@@ -141,6 +141,19 @@ MATRIX: dict[str, Row] = {
     "list_runs": Row("GET", "/runs?namespace={ns}", READ),
     "get_run": Row("GET", "/runs/{run}", READ),
     "get_run_timeline": Row("GET", "/runs/{run}/timeline", READ),
+    "list_approvals": Row("GET", "/approvals?namespace={ns}", READ),
+    "get_inbox": Row("GET", "/approvals/inbox", READ, scope="list"),
+    "get_approval": Row("GET", "/approvals/{approval}", READ),
+    "get_approval_timeline": Row("GET", "/approvals/{approval}/timeline", READ),
+    "decide_approval": Row("POST", "/approvals/{approval}/decide", RESPOND | {"approver"}, {"decision": "approve"}),
+    "delegate_approval": Row("POST", "/approvals/{approval}/delegate", RESPOND | {"approver"}, {"to": "user:basis-2"}),
+    "list_run_steps": Row("GET", "/runs/{run}/steps", READ),
+    "get_run_why": Row("GET", "/runs/{run}/why", READ),
+    "pause_run": Row("POST", "/runs/{run}/pause", OPERATE, {}),
+    "resume_run": Row("POST", "/runs/{run}/resume", OPERATE, {}),
+    "retry_step": Row("POST", "/runs/{run}/retry", OPERATE, {"step": "note"}),
+    "skip_step": Row("POST", "/runs/{run}/skip", OPERATE, {"step": "note", "reason": "r"}),
+    "fork_run": Row("POST", "/runs/{run}/fork", OPERATE, {"step": "note"}),
     "start_run": Row("POST", "/runs", OPERATE, {"workflow": "note", "namespace": "{ns}"}),
     "cancel_run": Row("POST", "/runs/{run}/cancel", OPERATE, {}),
     "list_tickets": Row("GET", "/tickets?namespace={ns}", READ),
@@ -278,6 +291,11 @@ MATRIX: dict[str, Row] = {
 MANIFESTS = """
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {{name: ask, namespace: {ns}}}
+spec: {{steps: [{{id: ask, approvals: [{{by: ["user:basis-1"]}}]}}]}}
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {{name: note, namespace: {ns}}}
 spec:
   steps:
@@ -367,11 +385,13 @@ def things(server: Server, namespace: str) -> dict[str, str]:
     reviewed = made("/incidents", {"title": "It is over", **only})["id"]
     made(f"/incidents/{reviewed}/resolve", {})
     made(f"/incidents/{reviewed}/review", None)
+    made("/runs", {"workflow": "ask", **only})
     silence = {**MATRIX["set_silence"].body, **only}
     return {
         "ns": namespace,
         "alert": server.items("alerts", **only)[0]["id"],
         "incident": incident,
+        "approval": server.items("approvals", **only)[0]["id"],
         "reviewed": reviewed,
         "task": made(f"/incidents/{incident}/tasks", {"title": "look"})["id"],
         "checklist": made(f"/incidents/{incident}/checklists", {"runbook": "look"})["id"],

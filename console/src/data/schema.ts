@@ -1720,9 +1720,29 @@ export interface paths {
         };
         /**
          * GetRun
-         * @description One run, with its steps.
+         * @description One run, with its steps and the workflow that it goes by.
          */
         get: operations["get_run"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/steps": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRunSteps
+         * @description Steps of a run in the order of their addresses; `state` narrows them.
+         */
+        get: operations["list_run_steps"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1751,6 +1771,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRunWhy
+         * @description Why the run is not moving: what it waits for, since when, and what would take it on.
+         */
+        get: operations["get_run_why"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -1762,9 +1802,230 @@ export interface paths {
         put?: never;
         /**
          * CancelRun
-         * @description Stop a run; steps that have begun are told to stop.
+         * @description Stop a run; steps that have begun are told to stop. With `rollback`, what it did is undone.
          */
         post: operations["cancel_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PauseRun
+         * @description Begin nothing more of it; what is under way ends.
+         */
+        post: operations["pause_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResumeRun
+         * @description Go on with a run that was paused.
+         */
+        post: operations["resume_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RetryStep
+         * @description Try a step again that failed in a run that is paused, or what a rollback stopped at.
+         */
+        post: operations["retry_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/skip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SkipStep
+         * @description Pass over a step that waits or failed, or say that what could not be undone is settled. It needs a reason.
+         */
+        post: operations["skip_step"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/runs/{run_id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ForkRun
+         * @description Run the workflow anew from a step on, as it is now, with what the steps before it came to. Approvals are asked for
+         *     again.
+         */
+        post: operations["fork_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListApprovals
+         * @description Approvals, the last changed first; those that are over, too, without `state`.
+         */
+        get: operations["list_approvals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/inbox": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetInbox
+         * @description What waits for the person who asks, in every namespace that they may read.
+         */
+        get: operations["get_inbox"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetApproval
+         * @description One approval, with what was said.
+         */
+        get: operations["get_approval"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetApprovalTimeline
+         * @description What happened to it, newest first.
+         */
+        get: operations["get_approval_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}/decide": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DecideApproval
+         * @description Approve or reject. Only people who are asked can, signed in, and never for what they asked for.
+         */
+        post: operations["decide_approval"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/approvals/{approval_id}/delegate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DelegateApproval
+         * @description Let another person decide in one's own place.
+         */
+        post: operations["delegate_approval"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3613,6 +3874,19 @@ export interface components {
             reason?: string | null;
         };
         /**
+         * Cancelling
+         * @description How a run is stopped.
+         */
+        Cancelling: {
+            reason?: string | null;
+            rollback?: boolean;
+        };
+        /** Case */
+        Case: {
+            when?: string | null;
+            steps: components["schemas"]["StepSpec"][];
+        };
+        /**
          * ChangeEnd
          * @description How it ended.
          */
@@ -3708,6 +3982,11 @@ export interface components {
             /** Format: date-time */
             at: string;
         };
+        /** Compensation */
+        Compensation: {
+            inputs?: unknown;
+            missing?: string | null;
+        };
         /**
          * Confirmation
          * @description What the next shift says to it.
@@ -3759,6 +4038,26 @@ export interface components {
             state: "waiting" | "redriven";
             body: string;
         };
+        /** Decided */
+        Decided: {
+            by: string;
+            stage: string;
+            /** @enum {string} */
+            decision: "approve" | "reject";
+            /** Format: date-time */
+            at: string;
+            reason?: string | null;
+            instead_of?: string | null;
+        };
+        /**
+         * Decision
+         * @description What a person says.
+         */
+        Decision: {
+            /** @enum {unknown} */
+            decision: "approve" | "reject";
+            reason?: string | null;
+        };
         /** DecisionRecord */
         DecisionRecord: {
             id: string;
@@ -3790,6 +4089,20 @@ export interface components {
             position: string;
             /** Format: date-time */
             recorded_at: string;
+        };
+        /** Delegated */
+        Delegated: {
+            by: string;
+            to: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /**
+         * Delegation
+         * @description Who decides instead.
+         */
+        Delegation: {
+            to: string;
         };
         /**
          * DuplicateOf
@@ -3836,6 +4149,8 @@ export interface components {
             backoff_initial_s: number;
             backoff_factor: number;
             backoff_max_s: number;
+            /** @default false */
+            jitter: boolean;
             /** @default [] */
             retry_errors: string[];
             reason?: string | null;
@@ -4035,6 +4350,29 @@ export interface components {
             missing_total: number;
             circles: string[][];
         };
+        /** ForEach */
+        ForEach: {
+            items: string | unknown[];
+            /**
+             * @description Lower-case letters, digits, underscores
+             * @default item
+             */
+            as: string;
+            key?: string | null;
+            /** @default 1 */
+            max_parallel: number;
+            /** @default 0 */
+            max_failures: number | string;
+        };
+        /**
+         * Forking
+         * @description From where a run is run anew.
+         */
+        Forking: {
+            step: string;
+            inputs?: Record<string, never> | null;
+            reason?: string | null;
+        };
         /** Funnel */
         Funnel: {
             events: number;
@@ -4112,6 +4450,11 @@ export interface components {
         Impact: {
             level: string;
             reason: string;
+        };
+        /** Inbox */
+        Inbox: {
+            items: components["schemas"]["approval_Approval"][];
+            own: components["schemas"]["approval_Approval"][];
         };
         /** Incident */
         Incident: {
@@ -4423,6 +4766,11 @@ export interface components {
             items: components["schemas"]["Alert"][];
             next: string | null;
         };
+        /** Listing[Approval] */
+        ApprovalList: {
+            items: components["schemas"]["approval_Approval"][];
+            next: string | null;
+        };
         /** Listing[ChangeRecord] */
         ChangeRecordList: {
             items: components["schemas"]["ChangeRecord"][];
@@ -4486,6 +4834,11 @@ export interface components {
         /** Listing[Run] */
         RunList: {
             items: components["schemas"]["Run"][];
+            next: string | null;
+        };
+        /** Listing[Step] */
+        StepList: {
+            items: components["schemas"]["Step"][];
             next: string | null;
         };
         /** Listing[Silence] */
@@ -4943,6 +5296,25 @@ export interface components {
             /** Format: date-time */
             ends_at: string;
         };
+        /** OnFailure */
+        OnFailure: {
+            /**
+             * @default none
+             * @enum {string}
+             */
+            rollback: "none" | "all";
+            /** @default false */
+            pause: boolean;
+            notify?: string[];
+        };
+        /**
+         * OnStep
+         * @description A step of the run.
+         */
+        OnStep: {
+            step: string;
+            reason?: string | null;
+        };
         /** OutsideView */
         OutsideView: {
             /** @enum {string} */
@@ -5225,6 +5597,26 @@ export interface components {
             name: string;
             role?: ("commander" | "communications" | "responder" | "scribe") | null;
         };
+        /** Retry */
+        Retry: {
+            /** @default 3 */
+            attempts: number;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 2s
+             */
+            initial: string;
+            /** @default 2 */
+            factor: number;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 5m
+             */
+            max_delay: string;
+            /** @default false */
+            jitter: boolean;
+            errors?: string[];
+        };
         /** Review */
         Review: {
             id: string;
@@ -5255,35 +5647,164 @@ export interface components {
             /** @default  */
             position: string;
         };
+        /** Rollback */
+        Rollback: {
+            uses: string;
+            with?: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 5m
+             */
+            timeout: string;
+            retry?: components["schemas"]["Retry"];
+        };
         /** Run */
         Run: {
             id: string;
             namespace: string;
             workflow: string;
-            workflow_hash: string;
-            definition: unknown;
+            version: string;
             /** @enum {string} */
-            state: "running" | "succeeded" | "failed" | "cancelled";
-            reason: string | null;
-            inputs: {
+            state: "queued" | "running" | "paused" | "rolling_back" | "succeeded" | "failed" | "cancelled" | "rolled_back" | "rollback_failed";
+            reason?: string | null;
+            inputs?: {
                 [key: string]: unknown;
             };
-            trigger: {
+            trigger?: {
                 [key: string]: unknown;
             };
-            steps: components["schemas"]["Step"][];
+            requester?: string | null;
+            variables?: {
+                [key: string]: unknown;
+            };
+            outputs?: {
+                [key: string]: unknown;
+            };
             /** Format: date-time */
-            started_at: string;
+            created_at: string;
+            started_at?: string | null;
             /** Format: date-time */
             updated_at: string;
             ended_at?: string | null;
+            deadline_at?: string | null;
             incident?: string | null;
             alert?: string | null;
             service?: string | null;
             resource?: string | null;
-            deadline_at?: string | null;
+            /** @default 3 */
+            priority: number;
+            gate?: string | null;
+            parent?: string | null;
+            /** @default 0 */
+            depth: number;
+            forked_from?: string | null;
+            /** @default  */
+            story: string;
+            /** @default 0 */
+            hops: number;
+            failed_at?: string | null;
+            /** @default [] */
+            agenda: string[];
+            paused_by?: string | null;
+            paused_at?: string | null;
+            /**
+             * @default
+             * @enum {string}
+             */
+            wants: "" | "cancel" | "fail";
+            undoing?: string | null;
+            /** @default false */
+            stuck: boolean;
             /** @default  */
             position: string;
+        };
+        /** RunConcurrency */
+        RunConcurrency: {
+            by?: string[];
+            /** @default 1 */
+            limit: number;
+            /**
+             * @default queue
+             * @enum {string}
+             */
+            when_busy: "queue" | "reject" | "restart";
+            /** @default 100 */
+            max_queued: number;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            queue_timeout?: string | null;
+        };
+        /** RunDetail */
+        RunDetail: {
+            id: string;
+            namespace: string;
+            workflow: string;
+            version: string;
+            /** @enum {string} */
+            state: "queued" | "running" | "paused" | "rolling_back" | "succeeded" | "failed" | "cancelled" | "rolled_back" | "rollback_failed";
+            reason?: string | null;
+            inputs?: {
+                [key: string]: unknown;
+            };
+            trigger?: {
+                [key: string]: unknown;
+            };
+            requester?: string | null;
+            variables?: {
+                [key: string]: unknown;
+            };
+            outputs?: {
+                [key: string]: unknown;
+            };
+            /** Format: date-time */
+            created_at: string;
+            started_at?: string | null;
+            /** Format: date-time */
+            updated_at: string;
+            ended_at?: string | null;
+            deadline_at?: string | null;
+            incident?: string | null;
+            alert?: string | null;
+            service?: string | null;
+            resource?: string | null;
+            /** @default 3 */
+            priority: number;
+            gate?: string | null;
+            parent?: string | null;
+            /** @default 0 */
+            depth: number;
+            forked_from?: string | null;
+            /** @default  */
+            story: string;
+            /** @default 0 */
+            hops: number;
+            failed_at?: string | null;
+            /** @default [] */
+            agenda: string[];
+            paused_by?: string | null;
+            paused_at?: string | null;
+            /**
+             * @default
+             * @enum {string}
+             */
+            wants: "" | "cancel" | "fail";
+            undoing?: string | null;
+            /** @default false */
+            stuck: boolean;
+            /** @default  */
+            position: string;
+            definition?: components["schemas"]["WorkflowSpec"] | null;
+            steps?: components["schemas"]["Step"][];
+            /** @default false */
+            more_steps: boolean;
+        };
+        /** RunRate */
+        RunRate: {
+            count: number;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            within: string;
+            by?: string[];
         };
         /**
          * Rung
@@ -5543,6 +6064,14 @@ export interface components {
             alerts: string[];
             reason?: string | null;
         };
+        /** Stage */
+        Stage: {
+            stage: string;
+            by: string[];
+            quorum: number;
+            expires_s: number;
+            on_expiry: string;
+        };
         /**
          * Start
          * @description What to run.
@@ -5580,13 +6109,14 @@ export interface components {
         };
         /** Step */
         Step: {
+            id: string;
+            run: string;
+            namespace: string;
             address: string;
+            node: string;
             uses: string;
-            /**
-             * @default pending
-             * @enum {string}
-             */
-            state: "pending" | "running" | "waiting" | "succeeded" | "failed" | "skipped" | "unknown";
+            /** @enum {string} */
+            state: "running" | "waiting" | "validating" | "succeeded" | "approved" | "timed_out" | "skipped" | "failed" | "rejected" | "failed_validation" | "unknown" | "cancelled";
             reason?: string | null;
             /** @default 0 */
             attempt: number;
@@ -5600,6 +6130,31 @@ export interface components {
             ended_at?: string | null;
             next_try_at?: string | null;
             effect?: string | null;
+            awaits?: string | null;
+            /** @default 0 */
+            ended_in: number;
+            /** @default  */
+            block: string;
+            /** @default 0 */
+            at: number;
+            /** @default 0 */
+            under_way: number;
+            /** @default 0 */
+            failures: number;
+            /** @default 0 */
+            total: number;
+            item?: unknown;
+            /** @default 0 */
+            index: number;
+            failed_at?: string | null;
+            /** @default 0 */
+            looks: number;
+            validate_until?: string | null;
+            holding_since?: string | null;
+            compensation?: components["schemas"]["Compensation"] | null;
+            /** @default false */
+            undone: boolean;
+            copied_from?: string | null;
         };
         /**
          * StepMark
@@ -5609,6 +6164,57 @@ export interface components {
             /** @enum {unknown} */
             state: "done" | "open" | "skipped";
             reason?: string;
+        };
+        /** StepSpec */
+        StepSpec: {
+            /** @description Lower-case letters, digits, underscores */
+            id: string;
+            title?: string | null;
+            if?: string | null;
+            uses?: string | null;
+            with?: {
+                [key: string]: unknown;
+            };
+            run?: components["schemas"]["SubRun"] | null;
+            steps?: components["schemas"]["StepSpec"][] | null;
+            for_each?: components["schemas"]["ForEach"] | null;
+            parallel?: components["schemas"]["StepSpec"][] | null;
+            switch?: components["schemas"]["Case"][] | null;
+            try?: components["schemas"]["StepSpec"][] | null;
+            catch?: components["schemas"]["StepSpec"][] | null;
+            finally?: components["schemas"]["StepSpec"][] | null;
+            wait?: components["schemas"]["Wait"] | null;
+            approvals?: components["schemas"]["workflow_spec_Approval"][] | null;
+            ask?: string | null;
+            emit?: {
+                [key: string]: unknown;
+            } | null;
+            set?: {
+                [key: string]: unknown;
+            } | null;
+            outputs?: {
+                [key: string]: string;
+            };
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 1m
+             */
+            timeout: string;
+            retry?: components["schemas"]["Retry"] | null;
+            validate?: components["schemas"]["Validate"] | null;
+            /**
+             * @default fail
+             * @enum {string}
+             */
+            on_failed_validation: "fail" | "continue";
+            rollback?: components["schemas"]["Rollback"] | null;
+            /** @default false */
+            irreversible: boolean;
+            /**
+             * @default fail
+             * @enum {string}
+             */
+            on_failure: "fail" | "continue";
         };
         /** Story */
         Story: {
@@ -5640,6 +6246,16 @@ export interface components {
             reason?: string | null;
             detail?: string | null;
             severity?: string | null;
+        };
+        /** SubRun */
+        SubRun: {
+            /** @description Lower-case letters, digits, dots and hyphens */
+            workflow: string;
+            with?: {
+                [key: string]: unknown;
+            };
+            /** @default false */
+            detached: boolean;
         };
         /** SubscriptionView */
         SubscriptionView: {
@@ -5921,6 +6537,33 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /** Validate */
+        Validate: {
+            /** @description Lower-case letters, digits, underscores */
+            repeat?: string | null;
+            uses?: string | null;
+            with?: {
+                [key: string]: unknown;
+            };
+            that: string;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 10s
+             */
+            every: string;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 1m
+             */
+            within: string;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            lasting?: string | null;
+            /**
+             * @default wait
+             * @enum {string}
+             */
+            no_data: "fail" | "wait" | "pass";
+        };
         /** Version */
         Version: {
             generation: number;
@@ -5930,6 +6573,44 @@ export interface components {
             deleted: boolean;
             position: string;
             manifest: components["schemas"]["Manifest"];
+        };
+        /** Wait */
+        Wait: {
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            for?: string | null;
+            until?: string | null;
+            event?: components["schemas"]["WaitEvent"] | null;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            timeout?: string | null;
+            /**
+             * @default fail
+             * @enum {string}
+             */
+            on_timeout: "fail" | "continue";
+        };
+        /** WaitEvent */
+        WaitEvent: {
+            types: string[];
+            resource?: string | null;
+            where?: string | null;
+        };
+        /** Waits */
+        Waits: {
+            step: string | null;
+            what: string;
+            code: string;
+            since?: string | null;
+            until?: string | null;
+            effect?: string | null;
+            approval?: string | null;
+            run?: string | null;
+        };
+        /** Why */
+        Why: {
+            run: string;
+            state: string;
+            moving: boolean;
+            waits: components["schemas"]["Waits"][];
         };
         /** WindowPreview */
         WindowPreview: {
@@ -5954,6 +6635,32 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** WorkflowSpec */
+        WorkflowSpec: {
+            description?: string | null;
+            inputs?: {
+                [key: string]: unknown;
+            };
+            outputs?: {
+                [key: string]: string;
+            };
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 1h
+             */
+            timeout: string;
+            concurrency?: components["schemas"]["RunConcurrency"] | null;
+            rate?: components["schemas"]["RunRate"] | null;
+            /** @default 3 */
+            priority: number;
+            steps: components["schemas"]["StepSpec"][];
+            on_failure?: components["schemas"]["OnFailure"];
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 1h
+             */
+            stuck_after: string;
+        };
         /** Change */
         api_shapes_Change: {
             id: string;
@@ -5961,6 +6668,36 @@ export interface components {
             change: "created" | "updated" | "unchanged" | "deleted" | "absent";
             generation: number | null;
             diff?: string[];
+        };
+        /** Approval */
+        approval_Approval: {
+            id: string;
+            namespace: string;
+            run: string;
+            step: string;
+            workflow: string;
+            ask: string;
+            /** @enum {string} */
+            state: "pending" | "approved" | "rejected" | "expired" | "cancelled";
+            reason?: string | null;
+            stages: components["schemas"]["Stage"][];
+            /** @default 0 */
+            at: number;
+            /** @default [] */
+            barred: string[];
+            /** @default [] */
+            decisions: components["schemas"]["Decided"][];
+            /** @default [] */
+            delegations: components["schemas"]["Delegated"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            ended_at?: string | null;
+            /** @default  */
+            position: string;
         };
         /** Part */
         conditions_contents_Part: {
@@ -5993,6 +6730,27 @@ export interface components {
             points: number;
             reason: string;
         };
+        /** Approval */
+        workflow_spec_Approval: {
+            /**
+             * @description Lower-case letters, digits, underscores
+             * @default approve
+             */
+            stage: string;
+            by: string[];
+            /** @default 1 */
+            quorum: number;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 24h
+             */
+            expires: string;
+            /**
+             * @default fail
+             * @enum {string}
+             */
+            on_expiry: "fail" | "reject";
+        };
         /**
          * Problem
          * @description Why a request was refused.
@@ -6002,7 +6760,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.ended" | "run.not_found" | "runbook.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "user.exists" | "user.not_found" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -9653,7 +10411,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["RunDetail"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -9685,7 +10443,52 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_run_steps: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepList"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -9740,7 +10543,70 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_run_why: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Why"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     cancel_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Cancelling"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    pause_run: {
         parameters: {
             query?: never;
             header?: never;
@@ -9761,7 +10627,379 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Run"];
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    resume_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Reason"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retry_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnStep"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    skip_step: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OnStep"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    fork_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Forking"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_approvals: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_inbox: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inbox"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["approval_Approval"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_approval_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    decide_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Decision"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["approval_Approval"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    delegate_approval: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                approval_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Delegation"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["approval_Approval"];
                 };
             };
             400: components["responses"]["Malformed"];

@@ -19,6 +19,7 @@ _VIEWER: Final = frozenset(
     f"{resource}:read"
     for resource in (
         "alert",
+        "approval",
         "change_record",
         "decision",
         "event",
@@ -41,6 +42,7 @@ _RESPONDER: Final = _VIEWER | {
     "alert:resolve",
     "alert:snooze",
     "alert:enrich",
+    "approval:decide",
     "incident:acknowledge",
     "incident:assign",
     "handover:write",
@@ -62,6 +64,7 @@ _OPERATOR: Final = _RESPONDER | {
     "incident:close",
     "pause:write",
     "run:cancel",
+    "run:operate",
     "run:start",
     "subscription:steer",
     "ticket:assign",

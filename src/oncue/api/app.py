@@ -24,6 +24,7 @@ from oncue.access.roles import PERMISSIONS, Principal
 from oncue.api import (
     action_links,
     alerts,
+    approvals,
     availability,
     bulk,
     change_records,
@@ -129,6 +130,7 @@ HANDLERS: Final[list[Any]] = [
         suspects,
         events,
         runs,
+        approvals,
         tickets,
         silences,
         maintenance,

@@ -1,18 +1,24 @@
-"""Runs: list, detail, timeline; start and cancel."""
+"""Runs: list, detail, steps, timeline, why one does not move; start, and what people do with them."""
 
 from functools import partial
 from typing import Any
 
 import msgspec
 from litestar import Response, get, post
+from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
-from oncue.api.context import Ctx, Who
-from oncue.api.entities import entity_of, found, timeline_response
+from oncue.api.context import Context, Ctx, Who
+from oncue.api.entities import entity_of, found, looked_up, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.shapes import Fact
-from oncue.core.run import Run
+from oncue.core.effect import Effect
+from oncue.core.errors import Refusal
+from oncue.core.plan import Plan, compiled
+from oncue.core.run import OVER, Run, Step
+from oncue.core.workflow_spec import WorkflowSpec
+from oncue.store import runs as reading
 from oncue.store.queries import entities, entity_body
 
 
@@ -24,6 +30,69 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     namespace: str | None = None
 
 
+class Cancelling(msgspec.Struct, forbid_unknown_fields=True):
+    """How a run is stopped."""
+
+    reason: str | None = None
+    rollback: bool = False
+    """Whether what it did is undone."""
+
+
+class OnStep(msgspec.Struct, forbid_unknown_fields=True):
+    """A step of the run."""
+
+    step: str
+    """Its address, as `others[host-1]/check`."""
+    reason: str | None = None
+
+
+class Forking(msgspec.Struct, forbid_unknown_fields=True):
+    """From where a run is run anew."""
+
+    step: str
+    """The id of one of its outermost steps."""
+    inputs: dict[str, Any] | None = None
+    """Those of the run unless they are given."""
+    reason: str | None = None
+
+
+class RunDetail(Run, kw_only=True, omit_defaults=True):
+    """A run with the workflow that it goes by, and its steps."""
+
+    definition: WorkflowSpec | None = None
+    """The version of the workflow that it pins."""
+    steps: list[Step] = msgspec.field(default_factory=list)
+    """Those that have begun, in the order of the workflow; a thousand at most."""
+    more_steps: bool = False
+    """Whether there are more of them: page through `/runs/{id}/steps`."""
+
+
+class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One thing that a run waits for."""
+
+    step: str | None
+    what: str
+    """In a sentence."""
+    code: str
+    """`action`, `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`, `rollback`."""
+    since: str | None = None
+    until: str | None = None
+    """When the next timer is due."""
+    effect: str | None = None
+    approval: str | None = None
+    run: str | None = None
+
+
+class Why(msgspec.Struct, kw_only=True):
+    """Why a run is not moving."""
+
+    run: str
+    state: str
+    moving: bool
+    """Whether something is being done for it right now, as far as is known here."""
+    waits: list[Waits]
+
+
 @get("/runs", opt={"permission": "run:read"})
 async def list_runs(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Run]]:
     """Runs, the last changed first; without `state` the ended ones, too."""
@@ -32,9 +101,20 @@ async def list_runs(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listin
 
 
 @get("/runs/{run_id:str}", opt={"permission": "run:read"})
-async def get_run(ctx: Ctx, who: Who, run_id: str) -> Response[Run]:
-    """One run, with its steps."""
-    return json_response(await found(ctx, who, "run", run_id, "run:read"))
+async def get_run(ctx: Ctx, who: Who, run_id: str) -> Response[RunDetail]:
+    """One run, with its steps and the workflow that it goes by."""
+    return json_response(msgspec.json.encode(await _detail(ctx, await found(ctx, who, "run", run_id, "run:read"))))
+
+
+@get("/runs/{run_id:str}/steps", opt={"permission": "run:read"})
+async def list_run_steps(ctx: Ctx, who: Who, run_id: str, narrowing: Narrowing) -> Response[Listing[Step]]:
+    """Steps of a run in the order of their addresses; `state` narrows them."""
+    await found(ctx, who, "run", run_id, "run:read")
+    after, limit = narrowing.cursor or "", narrowing.limit
+    steps = await ctx.queries.run(partial(reading.steps_of, run=run_id, after=after, limit=limit + 1))
+    following = steps[limit - 1].address if len(steps) > limit else None
+    shown = [one for one in steps[:limit] if not narrowing.state or one.state in narrowing.state]
+    return json_response(msgspec.json.encode({"items": shown, "next": following}))
 
 
 @get("/runs/{run_id:str}/timeline", opt={"permission": "run:read"})
@@ -44,27 +124,199 @@ async def get_run_timeline(ctx: Ctx, who: Who, run_id: str, narrowing: Narrowing
     return await timeline_response(ctx, "run", run_id, narrowing)
 
 
+@get("/runs/{run_id:str}/why", opt={"permission": "run:read"})
+async def get_run_why(ctx: Ctx, who: Who, run_id: str) -> Response[Why]:
+    """Why the run is not moving: what it waits for, since when, and what would take it on."""
+    run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
+    return json_response(msgspec.json.encode(await ctx.queries.run(partial(_why, run=run))))
+
+
 @post("/runs", status_code=201, opt={"permission": "run:start"})
-async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[Run]:
+async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[RunDetail]:
     """Start a workflow by hand."""
     named, _, name = data.workflow.rpartition("/")
     namespace = data.namespace or named or who.home
     require(who, "run:start", namespace)
     answer = await ctx.command(
-        "oncue.command.run.start", {"workflow": name, "inputs": data.inputs}, who=who, namespace=namespace
+        "oncue.command.run.start",
+        {"workflow": name, "inputs": data.inputs, "requester": who.person},
+        who=who,
+        namespace=namespace,
     )
-    run_id = answer.get("id") if isinstance(answer, dict) else answer
-    row = await ctx.queries.run(partial(entity_body, kind="run", id=str(run_id)))
-    return json_response(row[1] if row is not None else msgspec.json.encode(answer), 201)
+    return await _new(ctx, answer)
 
 
 @post("/runs/{run_id:str}/cancel", status_code=200, opt={"permission": "run:cancel"})
-async def cancel_run(ctx: Ctx, who: Who, run_id: str, data: Reason | None = None) -> Response[Run]:
-    """Stop a run; steps that have begun are told to stop."""
-    namespace = await entity_of(ctx, who, "run", run_id, "run:read", "run:cancel")
-    reason = {"reason": data.reason} if data is not None and data.reason else {}
-    await ctx.command("oncue.command.run.cancel", {"run": run_id, **reason}, who=who, namespace=namespace)
-    return json_response(await found(ctx, who, "run", run_id, "run:read"))
+async def cancel_run(ctx: Ctx, who: Who, run_id: str, data: Cancelling | None = None) -> Response[RunDetail]:
+    """Stop a run; steps that have begun are told to stop. With `rollback`, what it did is undone."""
+    given: dict[str, Any] = {"rollback": data.rollback} if data is not None else {}
+    if data is not None and data.reason:
+        given["reason"] = data.reason
+    return await _done(ctx, who, run_id, "cancel", "run:cancel", given)
 
 
-HANDLERS = [list_runs, get_run, get_run_timeline, start_run, cancel_run]
+@post("/runs/{run_id:str}/pause", status_code=200, opt={"permission": "run:operate"})
+async def pause_run(ctx: Ctx, who: Who, run_id: str, data: Reason | None = None) -> Response[RunDetail]:
+    """Begin nothing more of it; what is under way ends."""
+    return await _done(ctx, who, run_id, "pause", "run:operate", _reason(data))
+
+
+@post("/runs/{run_id:str}/resume", status_code=200, opt={"permission": "run:operate"})
+async def resume_run(ctx: Ctx, who: Who, run_id: str, data: Reason | None = None) -> Response[RunDetail]:
+    """Go on with a run that was paused."""
+    return await _done(ctx, who, run_id, "resume", "run:operate", _reason(data))
+
+
+@post("/runs/{run_id:str}/retry", status_code=200, opt={"permission": "run:operate"})
+async def retry_step(ctx: Ctx, who: Who, run_id: str, data: OnStep) -> Response[RunDetail]:
+    """Try a step again that failed in a run that is paused, or what a rollback stopped at."""
+    return await _done(ctx, who, run_id, "retry", "run:operate", {"step": data.step, "reason": data.reason})
+
+
+@post("/runs/{run_id:str}/skip", status_code=200, opt={"permission": "run:operate"})
+async def skip_step(ctx: Ctx, who: Who, run_id: str, data: OnStep) -> Response[RunDetail]:
+    """Pass over a step that waits or failed, or say that what could not be undone is settled. It needs a reason."""
+    return await _done(ctx, who, run_id, "skip", "run:operate", {"step": data.step, "reason": data.reason or ""})
+
+
+@post("/runs/{run_id:str}/fork", status_code=201, opt={"permission": "run:operate"})
+async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[RunDetail]:
+    """Run the workflow anew from a step on, as it is now, with what the steps before it came to. Approvals are asked for
+    again."""
+    namespace, body = await looked_up(ctx, who, "run", run_id, "run:read")
+    require(who, "run:operate", namespace)
+    run = msgspec.json.decode(body, type=Run)
+    steps = await ctx.queries.run(partial(reading.steps_of, run=run_id))
+    given = {
+        "run": run_id, "requester": who.person, "workflow": run.workflow, "step": data.step, "reason": data.reason,
+        "inputs": data.inputs if data.inputs is not None else run.inputs,
+        "steps": msgspec.to_builtins([one for one in steps if "/" not in one.address and "[" not in one.address]),
+    }  # fmt: skip
+    return await _new(ctx, await ctx.command("oncue.command.run.fork", given, who=who, namespace=namespace))
+
+
+def _reason(data: Reason | None) -> dict[str, Any]:
+    return {"reason": data.reason} if data is not None and data.reason else {}
+
+
+async def _done(
+    ctx: Context, who: Any, run_id: str, verb: str, permission: str, given: dict[str, Any]
+) -> Response[RunDetail]:
+    namespace = await entity_of(ctx, who, "run", run_id, "run:read", permission)
+    await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
+    return json_response(msgspec.json.encode(await _detail(ctx, await found(ctx, who, "run", run_id, "run:read"))))
+
+
+async def _new(ctx: Context, answer: Any) -> Response[RunDetail]:
+    run_id = str(answer.get("id") if isinstance(answer, dict) else answer)
+    row = await ctx.queries.run(partial(entity_body, kind="run", id=run_id))
+    if row is None:
+        raise Refusal("run.not_found", run_id)
+    return json_response(msgspec.json.encode(await _detail(ctx, row[1])), 201)
+
+
+async def _detail(ctx: Context, body: bytes) -> RunDetail:
+    run = msgspec.json.decode(body, type=RunDetail)
+
+    def read(connection: Connection) -> None:
+        known = reading.definition_of(connection, run)
+        steps = reading.steps_of(connection, run.id, limit=reading.STEPS_LIMIT + 1)
+        run.more_steps = len(steps) > reading.STEPS_LIMIT
+        run.steps = steps[: reading.STEPS_LIMIT]
+        if known is not None:
+            run.definition = known.spec
+            run.steps = in_order(run.steps, compiled(known.spec))
+
+    await ctx.queries.run(read)
+    return run
+
+
+def in_order(steps: list[Step], plan: Plan) -> list[Step]:
+    """The steps in the order of the workflow, items in theirs, each followed by what lies in it."""
+    number = {id: index for index, id in enumerate(plan.nodes)}
+    item = {one.address: one.index for one in steps if one.uses == "item"}
+
+    def key(step: Step) -> tuple[tuple[int, int, int], ...]:
+        found: list[tuple[int, int, int]] = []
+        path = ""
+        for part in step.address.split("/"):
+            path = f"{path}/{part}" if path else part
+            name, _, rest = part.partition("[")
+            name, _, after = name.partition("~")
+            found.append(
+                (number.get(name, -1), item.get(path, -1) + 1 if rest else 0, 1 if after or "~" in rest else 0)
+            )
+        return tuple(found)
+
+    return sorted(steps, key=key)
+
+
+def _why(connection: Connection, run: Run) -> Why:
+    """What the run waits for."""
+    if run.state in OVER:
+        said = f"it is over: {run.state}" + (f", {run.reason}" if run.reason else "")
+        return Why(run=run.id, state=run.state, moving=False, waits=[Waits(step=None, what=said, code="over")])
+    waits: list[Waits] = []
+    if run.state == "queued":
+        waits.append(Waits(step=None, what="it waits for its turn: others of its workflow are under way", code="turn",
+                           since=run.created_at.isoformat()))  # fmt: skip
+    if run.state == "paused":
+        waits.append(Waits(step=run.failed_at, what=f"{run.paused_by} paused it: {run.reason or 'no reason given'}", code="person",
+                           since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
+    if run.state == "rollback_failed":
+        waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",
+                           code="rollback"))  # fmt: skip
+    steps = reading.active_steps(connection, [run.id])[run.id]
+    effects = reading.effects_of(connection, [one.effect for one in steps if one.effect is not None])
+    waits += [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
+    moving = any(one.code in ("action", "validation") for one in waits) or not waits
+    return Why(run=run.id, state=run.state, moving=moving, waits=waits)
+
+
+_HOLDING = frozenset({"steps", "parallel", "switch", "try", "for_each", "item"})
+
+
+def _waits(step: Step, effect: Effect | None) -> Waits:
+    since = step.started_at.isoformat() if step.started_at is not None else None
+    until = step.next_try_at.isoformat() if step.next_try_at is not None else None
+    said = Waits(step=step.address, what="", code="action", since=since, until=until)
+    if step.state == "validating":
+        said.code, said.what = (
+            "validation",
+            f"it is looked whether the step had its effect: {step.awaits or 'a look is under way'}",
+        )
+    elif step.uses == "approval":
+        said.code, said.what = "approval", f"people must agree: {step.awaits}"
+        said.approval = (step.awaits or "").removeprefix("approval ")
+    elif step.uses == "run":
+        said.code, said.what = "run", f"another run must end: {step.awaits}"
+        said.run = (step.awaits or "").removeprefix("run ")
+    elif step.uses == "wait" and step.awaits == "time":
+        said.code, said.what = "time", "it waits for a time"
+    elif step.uses == "wait":
+        said.code, said.what = "event", f"it waits for {step.awaits}"
+    elif step.state == "waiting":
+        said.code, said.what = "retry", f"attempt {step.attempt} of {step.uses} follows: {step.reason}"
+    elif effect is not None:
+        said.effect = effect.id
+        began = " (begun)" if effect.started_token else ""
+        said.what = f"{step.uses} is being done or waits for a worker, attempt {effect.attempt}{began}"
+    else:
+        said.what = f"{step.uses} goes on with the next input"
+    return said
+
+
+HANDLERS = [
+    list_runs,
+    get_run,
+    list_run_steps,
+    get_run_timeline,
+    get_run_why,
+    start_run,
+    cancel_run,
+    pause_run,
+    resume_run,
+    retry_step,
+    skip_step,
+    fork_run,
+]

@@ -51,9 +51,11 @@ LISTS: Final[dict[str, Kind]] = {
         *_fields("type", "severity", "resource", "namespace", "title"),
     ]),
     "runs": Kind("runs", [
-        *_fields("id", "workflow", "state", "reason"),
-        ("steps", lambda item: f"{sum(s['state'] == 'succeeded' for s in item['steps'])}/{len(item['steps'])}"),
-        _age("started_at"),
+        *_fields("id", "workflow", "state", "reason", "requester"), _age("created_at"),
+    ]),
+    "approvals": Kind("approvals", [
+        *_fields("id", "state", "ask", "workflow", "run"),
+        ("asks", lambda item: item["stages"][item.get("at", 0)]["by"]), ("until", lambda item: show.instant(item["expires_at"])),
     ]),
     "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
     "tasks": Kind("tasks", [

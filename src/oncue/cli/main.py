@@ -48,6 +48,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tail": ("oncue.cli.tail", "tail"),
     "explain": ("oncue.cli.explain", "explain"),
     "run": ("oncue.cli.run", "run"),
+    "runs": ("oncue.cli.runs", "app"),
+    "approval": ("oncue.cli.approval", "app"),
     "pause": ("oncue.cli.pause", "pause"),
     "resume": ("oncue.cli.pause", "resume"),
     "token": ("oncue.cli.token", "app"),

@@ -1,11 +1,9 @@
 """`oncue run`: starts a workflow by hand."""
 
-from typing import Any
-
-import msgspec
 import typer
 
 from oncue.cli import show
+from oncue.cli.runs import pairs
 from oncue.cli.server import Server
 
 
@@ -18,15 +16,7 @@ def run(
     output: show.Format = show.Output,
 ) -> None:
     """Start a workflow, and print the run's id. See how it goes with `oncue get run ID`."""
-    inputs: dict[str, Any] = {}
-    for pair in input:
-        name, equals, text = pair.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter("write NAME=VALUE", param_hint="--input")
-        try:
-            inputs[name] = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            inputs[name] = text
+    inputs = pairs(input)
     with Server() as server:
         body = {"workflow": workflow, "inputs": inputs, "namespace": namespace}
         started = server.send("POST", "/runs", json=body)

@@ -157,6 +157,8 @@ class StartRun(msgspec.Struct):
     workflow: str
     inputs: dict[str, Any] = {}
     incident: str | None = None
+    requester: str | None = None
+    """Who asks for it, `user:name`; the actor if it is not said."""
 
 
 def _alert(tx: Tx, seen: Seen, id: str) -> Alert:
@@ -387,7 +389,8 @@ def _start_run(tx: Tx, seen: Seen, asked: StartRun) -> Any:
     if manifest is None:
         raise Refusal("workflow.not_found", f"{asked.workflow} in {seen.namespace}")
     incident = _incident(tx, seen, asked.incident) if asked.incident else None
-    return workflow.start(tx, manifest, asked.inputs, {"kind": "manual", "actor": tx.actor}, incident=incident)
+    trigger = {"kind": "manual", "actor": tx.actor}
+    return workflow.start(tx, manifest, asked.inputs, trigger, incident=incident, requester=asked.requester)
 
 
 def _configure(tx: Tx, seen: Seen, asked: configure.Changes) -> Any:

@@ -64,6 +64,8 @@ class Fork(msgspec.Struct):
     steps: list[Step] = []
     """The steps of the run as they are."""
     reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    requester: str | None = None
+    """Who asks for it; the actor if it is not said."""
 
 
 def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
@@ -136,6 +138,9 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
         raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}")
     if step.state in WELL:
         raise Refusal("request.conflict", f"step {step.address} is {step.state} already")
+    asking = _approval_in(tx, run, step)
+    if asking is not None:
+        raise Refusal("approval.unskippable", f"step {asking} asks people, who decide it; or cancel the run")
     if step.state in ACTIVE:
         run_life.drop(tx, run, step)
         for address in sorted(tx.state.steps_of[run.id]):
@@ -171,7 +176,16 @@ def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
         and plan.nodes[step.node].form in ("uses", "run", "wait", "emit", "set_")
     )  # fmt: skip
     trigger = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
-    return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run)
+    return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run,
+                          requester=asked.requester)  # fmt: skip
+
+
+def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:
+    """Address of an approval that is the step, or could lie in it; None if there is none."""
+    nodes = steps.plan(tx.state, run).nodes
+    node = nodes[step.node]
+    inner = (one for one in nodes.values() if one is node or node in one.above)
+    return next((one.id for one in inner if one.form == "approvals"), None)
 
 
 def _reopen(tx: Tx, run: Run, step: Step) -> None:

@@ -158,7 +158,7 @@ class Rollback(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """What it takes. Noted down when the step begins; what needs the step's own result, when it ends."""
     timeout: Duration = "5m"
     """Of one attempt."""
-    retry: Retry = Retry()
+    retry: Retry = msgspec.field(default_factory=Retry)
     """How often and when to try again."""
 
 
@@ -281,7 +281,7 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     """Of those that wait, the lower number goes first."""
     steps: Steps
     """In the order in which they run."""
-    on_failure: OnFailure = OnFailure()
+    on_failure: OnFailure = msgspec.field(default_factory=OnFailure)
     """What is done when a run has failed."""
     stuck_after: Duration = "1h"
     """How long a run may stand still, without a person or a time that it waits for, before that is an alert."""

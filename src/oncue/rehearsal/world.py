@@ -172,7 +172,9 @@ class World:
                 self.seen[fact.kind][fact.id] = _data(fact.body)
             elif fact.type == "oncue.event.limited":
                 reason = _data(fact.body)["reason"]
-                raise Refusal("test.endless", f"events cause each other without end ({reason}) at {self.now - self.start}")
+                raise Refusal(
+                    "test.endless", f"events cause each other without end ({reason}) at {self.now - self.start}"
+                )
             elif fact.kind == "effect":
                 self._asked_for(self.state.effects.get(fact.id))
         return reply

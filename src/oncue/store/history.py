@@ -253,7 +253,7 @@ def _parents(rows: list[FactRow], datas: dict[int, dict[str, Any]]) -> dict[int,
         if row.kind == "alert":
             latest[("alert of", row.input_position)] = row.position
         elif row.kind == "step":
-            latest[("step of", row.id.rpartition("/")[0])] = row.position
+            latest[("step of", row.id.partition("/")[0])] = row.position
         elif row.kind == "decision":
             for kind, names in (("run", data.get("runs")), ("ticket", data.get("tickets"))):
                 for begun in (latest.get((f"begun {kind}", name)) for name in names or ()):
@@ -274,7 +274,7 @@ def _closest(row: FactRow, data: dict[str, Any], latest: dict[tuple[str, Any], i
         case "notification":
             wanted = [("incident", data.get("incident"))]
         case "step":
-            run = row.id.rpartition("/")[0]
+            run = row.id.partition("/")[0]
             wanted = [("step of", run), ("run", run)] if begins else [("effect", data.get("effect")), ("step", row.id)]
         case "effect" if begins:
             wanted = [("step", f"{data.get('run')}/{data.get('step')}"), ("incident", data.get("incident"))]

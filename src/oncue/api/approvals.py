@@ -1,0 +1,127 @@
+"""Approvals: what waits for people, and what they say."""
+
+from functools import partial
+from typing import Annotated, Any, Literal
+
+import msgspec
+from litestar import Response, get, post
+
+from oncue.access.roles import Principal
+from oncue.api.context import Ctx, Who
+from oncue.api.entities import commanded, found, timeline_response
+from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
+from oncue.api.shapes import Fact
+from oncue.core.approval import Approval
+from oncue.core.contact import TeamSpec
+from oncue.core.manifest import Manifest
+from oncue.store import queries
+from oncue.store.queries import entities
+
+
+class Decision(msgspec.Struct, forbid_unknown_fields=True):
+    """What a person says."""
+
+    decision: Literal["approve", "reject"]
+    reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+
+class Delegation(msgspec.Struct, forbid_unknown_fields=True):
+    """Who decides instead."""
+
+    to: str
+    """`user:name`."""
+
+
+class Inbox(msgspec.Struct):
+    """What waits for whoever asks."""
+
+    items: list[Approval]
+    """Those that they may decide, the oldest first."""
+    own: list[Approval]
+    """Those about what they asked for themselves, which others must decide."""
+
+
+@get("/approvals", opt={"permission": "approval:read"})
+async def list_approvals(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Approval]]:
+    """Approvals, the last changed first; those that are over, too, without `state`."""
+    shown = visible(narrowing, who, "approval:read")
+    return page_response(await ctx.queries.run(partial(entities, kind="approval", filters=shown)))
+
+
+@get("/approvals/inbox", opt={"permission": "approval:read"})
+async def get_inbox(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Inbox]:
+    """What waits for the person who asks, in every namespace that they may read."""
+    shown = visible(msgspec.structs.replace(narrowing, state=("pending",), limit=queries.LIMIT), who, "approval:read")
+    page = await ctx.queries.run(partial(entities, kind="approval", filters=shown))
+    pending = [msgspec.json.decode(body, type=Approval) for body in page.items][::-1]
+    teams = await ctx.queries.run(partial(queries.manifests))
+    members = _teams([msgspec.json.decode(body, type=Manifest) for body in teams])
+    person = who.person
+    mine = [one for one in pending if person not in one.barred and _asks(one, person, members)]
+    own = [one for one in pending if person in one.barred]
+    return json_response(msgspec.json.encode(Inbox(mine, own)))
+
+
+def _teams(manifests: list[Manifest]) -> dict[tuple[str, str], list[str]]:
+    return {
+        (one.namespace, one.name): msgspec.convert(one.spec, TeamSpec).members
+        for one in manifests
+        if one.kind == "Team"
+    }
+
+
+def _asks(approval: Approval, person: str, members: dict[tuple[str, str], list[str]]) -> bool:
+    """Whether the present stage still asks this person, themselves or in the place of another."""
+    stage = approval.stages[approval.at]
+    said = {name for one in approval.decisions if one.stage == stage.stage for name in (one.by, one.instead_of)}
+    if person in said:
+        return False
+    if any(one.to == person and one.by not in said for one in approval.delegations):
+        return True
+    name = person.removeprefix("user:")
+    return any(
+        one == person or name in members.get((approval.namespace, one.partition(":")[2]), ())
+        for one in stage.by
+        if one == person or one.startswith("team:")
+    )
+
+
+@get("/approvals/{approval_id:str}", opt={"permission": "approval:read"})
+async def get_approval(ctx: Ctx, who: Who, approval_id: str) -> Response[Approval]:
+    """One approval, with what was said."""
+    return json_response(await found(ctx, who, "approval", approval_id, "approval:read"))
+
+
+@get("/approvals/{approval_id:str}/timeline", opt={"permission": "approval:read"})
+async def get_approval_timeline(ctx: Ctx, who: Who, approval_id: str, narrowing: Narrowing) -> Response[Listing[Fact]]:
+    """What happened to it, newest first."""
+    await found(ctx, who, "approval", approval_id, "approval:read")
+    return await timeline_response(ctx, "approval", approval_id, narrowing)
+
+
+@post("/approvals/{approval_id:str}/decide", status_code=200, opt={"permission": "approval:decide"})
+async def decide_approval(ctx: Ctx, who: Who, approval_id: str, data: Decision) -> Response[Approval]:
+    """Approve or reject. Only people who are asked can, signed in, and never for what they asked for."""
+    return await _said(ctx, who, approval_id, "decide", {"decision": data.decision, "reason": data.reason})
+
+
+@post("/approvals/{approval_id:str}/delegate", status_code=200, opt={"permission": "approval:decide"})
+async def delegate_approval(ctx: Ctx, who: Who, approval_id: str, data: Delegation) -> Response[Approval]:
+    """Let another person decide in one's own place."""
+    return await _said(ctx, who, approval_id, "delegate", {"to": data.to})
+
+
+async def _said(ctx: Any, who: Principal, id: str, verb: str, given: dict[str, Any]) -> Response[Approval]:
+    person = msgspec.structs.replace(who, actor=who.person)  # what they do by a token of their own they do themselves
+    return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
+
+
+HANDLERS = [
+    list_approvals,
+    get_inbox,
+    get_approval,
+    get_approval_timeline,
+    decide_approval,
+    delegate_approval,
+]
+"""The routes of this module."""
