@@ -12,6 +12,7 @@ from oncue.core import plan as plans
 from oncue.core import rollback, run_life, running, steps, workflow
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
+from oncue.core.plan import Node
 from oncue.core.run import ACTIVE, OVER, WELL, Run, Step
 from oncue.core.tx import Tx
 from oncue.core.workflow_spec import WorkflowSpec
@@ -106,8 +107,8 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
 
 
 def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
-    """A step that failed is tried again; of a rollback that stopped, what it stopped at. Raises `Refusal` run.not_found,
-    step.not_found, request.conflict."""
+    """A step that failed is tried again; of steps that hold others, those in it that failed; of a rollback that stopped, what
+    it stopped at. Raises `Refusal` run.not_found, step.not_found, request.conflict."""
     run = _run(tx, seen, asked.run)
     if run.state == "rollback_failed":
         rollback.again(tx, run)
@@ -116,12 +117,30 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     if step.state in ACTIVE or step.state in WELL or run.state != "paused":
         raise Refusal("request.conflict", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
                       " in a run that is paused can be tried again")  # fmt: skip
-    _reopen(tx, run, step)
-    for address in sorted(tx.state.steps_of[run.id]):
-        if address == step.address or address.startswith((f"{step.address}/", f"{step.address}[", f"{step.address}~")):
-            steps.forget(tx, run, tx.state.steps_of[run.id][address])
-    _go(tx, run, plans.parent(step.address) or "")
+    failed = _failed_in(tx, run, step)
+    for one in failed:
+        _reopen(tx, run, one)
+        _forget(tx, run, one.address)
+    run_life.let_go(tx, run)
+    running.go(tx, run, *(plans.parent(one.address) or "" for one in failed))
     return run
+
+
+def _failed_in(tx: Tx, run: Run, step: Step) -> list[Step]:
+    """The step itself, or of one that holds others those that made it fail."""
+    if step.uses == "for_each":
+        items = tx.state.items_of(run.id, step.address)
+        return [one for item in items if item.state not in WELL for one in _failed_in(tx, run, item)]
+    if step.failed_at is None or step.failed_at == step.address:
+        return [step]
+    return _failed_in(tx, run, steps.find(tx.state, run, step.failed_at))
+
+
+def _forget(tx: Tx, run: Run, address: str) -> None:
+    """The step, and all that lies in it or follows it, is as if it had never begun."""
+    for one in sorted(tx.state.steps_of[run.id]):
+        if one == address or one.startswith((f"{address}/", f"{address}[", f"{address}~")):
+            steps.forget(tx, run, tx.state.steps_of[run.id][one])
 
 
 def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
@@ -189,27 +208,36 @@ def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:
 
 
 def _reopen(tx: Tx, run: Run, step: Step) -> None:
-    """The steps that the step lies in, and failed with it, go on."""
-    at = plans.parent(step.address)
+    """The steps that the step lies in, and that failed with it, go on where it lies."""
+    nodes = steps.plan(tx.state, run).nodes
+    below, at = step, plans.parent(step.address)
     while at:
         above = steps.find(tx.state, run, at)
         if above.state not in ACTIVE:
+            block = above.block
+            if above.uses == "try":
+                block = _back(tx, run, above, nodes[below.node])
             steps.change(
-                tx, run, above, None, state="running", ended_at=None, reason=None, error_code=None, failed_at=None
-            )
+                tx, run, above, None, state="running", ended_at=None, reason=None, error_code=None, failed_at=None,
+                block=block, failures=0 if above.uses != "for_each" else above.failures,
+            )  # fmt: skip
             if above.uses == "item":
                 group = steps.find(tx.state, run, plans.parent(at) or "")
                 steps.change(tx, run, group, None, under_way=group.under_way + 1, failures=group.failures - 1)
-        at = plans.parent(at)
+        below, at = above, plans.parent(at)
     tx.touch(run)
     run.failed_at = None
     tx.save("run", run)
 
 
-def _go(tx: Tx, run: Run, address: str) -> None:
-    if run.state == "paused":
-        run_life.let_go(tx, run)
-    running.go(tx, run, address)
+def _back(tx: Tx, run: Run, attempt: Step, inner: Node) -> str:
+    """A `try` goes back to the block that a step lies in: what came after that block has not been. Gives the block's name."""
+    blocks = list(steps.plan(tx.state, run).nodes[attempt.node].blocks.values())
+    number = next(index for index, block in enumerate(blocks) if inner in block.nodes)
+    for later in blocks[number + 1 :]:
+        for node in later.nodes:
+            _forget(tx, run, plans.child(attempt.address, node.id))
+    return blocks[number].name
 
 
 def _run(tx: Tx, seen: Seen, id: str) -> Run:

@@ -124,7 +124,7 @@ def _copy(tx: Tx, run: Run, copy: Step) -> None:
     )
     tx.set(tx.state.steps_of[run.id], step.address, step)
     tx.save("step", step)
-    if step.uses == "set":
+    if step.uses == "set" and step.inputs is not None:
         run.variables = {**run.variables, **step.inputs}
 
 

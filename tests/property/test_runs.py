@@ -1,0 +1,297 @@
+"""Random workflows and random lives of their runs: restarts change nothing, nothing hangs, and nothing is left behind."""
+
+import random
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oncue.core.run import ACTIVE, OVER, WELL
+from oncue.core.state import State
+from tests.property.test_determinism import bytes_of, restart_from_dump, restart_from_rows
+from tests.unit.story import Story
+
+LEAVES = ("act", "act", "act", "set", "emit", "wait", "event", "approval", "run")
+HOLDERS = ("steps", "parallel", "switch", "try", "for_each")
+URL = {"url": "https://a.example"}
+
+
+def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
+    """A random workflow; one that `calls` may run the other."""
+    number = iter(range(1000))
+
+    def some(depth: int, least: int = 1) -> list[dict[str, Any]]:
+        return [one(depth) for _ in range(choice.randrange(least, 4))]
+
+    def one(depth: int) -> dict[str, Any]:
+        form = choice.choice(LEAVES + (HOLDERS if depth < 3 else ()))
+        made: dict[str, Any] = {"id": f"s{next(number)}"}
+        if choice.random() < 0.15:
+            made["if"] = choice.choice(("inputs.n > 3", "inputs.n <= 3", "inputs.missing == 1"))
+        if choice.random() < 0.15:
+            made["on_failure"] = "continue"
+        made |= leaf(form, depth) if form in LEAVES else holder(form, depth)
+        return made
+
+    def leaf(form: str, depth: int) -> dict[str, Any]:
+        if form == "act":
+            made: dict[str, Any] = {"uses": "http.request", "with": URL, "outputs": {"x": "result.x"}}
+            if choice.random() < 0.4:
+                made["retry"] = {"attempts": 2, "jitter": choice.random() < 0.5}
+            if choice.random() < 0.4:
+                made["rollback"] = {"uses": "http.request", "with": {"url": "https://a.example/${result.x}"}}
+            elif choice.random() < 0.1:
+                made["irreversible"] = True
+            if choice.random() < 0.3:
+                made["validate"] = {
+                    "uses": "http.request",
+                    "with": URL,
+                    "that": "result.x == 1",
+                    "every": "10s",
+                    "within": "25s",
+                }
+                made["on_failed_validation"] = choice.choice(("fail", "continue"))
+            return made
+        if form == "set":
+            return {"set": {"v": choice.choice(("${inputs.n}", "${vars.v}", 1))}}
+        if form == "emit":
+            return {"emit": {"type": choice.choice(("x.wanted", "x.other")), "resource": "db-1"}}
+        if form == "wait":
+            return {"wait": {"for": choice.choice(("0s", "30s", "5m"))}}
+        if form == "event":
+            return {"wait": {"event": {"types": ["x.wanted"], "resource": choice.choice(("db-1", None))},
+                             "timeout": choice.choice(("2m", None)), "on_timeout": choice.choice(("fail", "continue"))}}  # fmt: skip
+        if form == "approval":
+            return {"approvals": [{"by": ["user:basis-2", "user:basis-3"], "expires": "4m"}]}
+        if calls:
+            return {"run": {"workflow": "inner", "detached": choice.random() < 0.2}}
+        return {"set": {"w": 2}}
+
+    def holder(form: str, depth: int) -> dict[str, Any]:
+        inner = some(depth + 1)
+        if form == "switch":
+            return {
+                "switch": [{"when": "inputs.n > 5", "steps": inner}, {"when": "inputs.n > 2", "steps": some(depth + 1)}]
+            }
+        if form == "try":
+            made: dict[str, Any] = {"try": inner}
+            if choice.random() < 0.7:
+                made["catch"] = some(depth + 1)
+            if "catch" not in made or choice.random() < 0.4:
+                made["finally"] = some(depth + 1)
+            return made
+        if form == "for_each":
+            each = {"items": choice.choice((["a", "b", "c"], [], [1, 1])), "max_parallel": choice.randrange(1, 4),
+                    "as": f"item{depth}", "max_failures": choice.choice((0, 1, "50%"))}  # fmt: skip
+            return {"for_each": each, "steps": inner}
+        return {form: inner}
+
+    spec: dict[str, Any] = {
+        "inputs": {"type": "object", "additionalProperties": True},
+        "steps": some(0, 2),
+        "timeout": "2h",
+    }
+    spec["on_failure"] = choice.choice(({}, {"rollback": "all"}, {"pause": True}))
+    if choice.random() < 0.4:
+        spec["concurrency"] = {"limit": choice.randrange(1, 3), "when_busy": choice.choice(("queue", "restart")),
+                               "by": choice.choice(([], ["inputs.n"]))}  # fmt: skip
+    return spec
+
+
+def setting(choice: random.Random) -> Story:
+    story = Story()
+    story.apply("Workflow", "inner", workflow(choice, calls=False))
+    story.apply("Workflow", "outer", workflow(choice, calls=True))
+    return story
+
+
+def say(story: Story, type: str, data: dict[str, Any], who: str) -> None:
+    """A command; it may be refused."""
+    document = {
+        "specversion": "1.0",
+        "id": f"c{len(story.inputs)}",
+        "source": "/test",
+        "type": f"oncue.command.{type}",
+        "data": data,
+    }
+    story.feed(msgspec.json.encode(document), story.now, actor=who)
+
+
+def happen(story: Story, choice: random.Random) -> None:
+    """One thing that happens."""
+    what, state = choice.randrange(14), story.state
+    if what < 2:
+        say(
+            story,
+            "run.start",
+            {"workflow": choice.choice(("inner", "outer")), "inputs": {"n": choice.randrange(8)}},
+            "user:basis-1",
+        )
+    elif what < 7 and state.effects:
+        result(story, choice)
+    elif what < 9:
+        story.wait(choice.choice(("1s", "10s", "40s", "6m")))
+    elif what == 9:
+        story.send(choice.choice(("x.wanted", "x.other")), resource=choice.choice(("db-1", "db-2")))
+    elif what == 10 and state.approvals:
+        data = {
+            "approval": choice.choice(sorted(state.approvals)),
+            "decision": choice.choice(("approve", "approve", "reject")),
+        }
+        say(story, "approval.decide", data, choice.choice(("user:basis-1", "user:basis-2", "user:basis-3")))
+    elif what > 10 and state.runs:
+        steer(story, choice)
+
+
+def result(story: Story, choice: random.Random) -> None:
+    """An action comes to something."""
+    effect = choice.choice(sorted(story.state.effects))
+    outcome = choice.choice(("succeeded", "succeeded", "succeeded", "failed", "failed", "unknown"))
+    more: dict[str, Any] = (
+        {"result": choice.choice(({"x": 1}, {"x": 1}, {"x": 2}, {}))} if outcome == "succeeded" else {}
+    )
+    if outcome == "failed":
+        more = {"error_code": "http.status", "transient": choice.random() < 0.5}
+    story.result(outcome, effect=effect, **more)
+
+
+def steer(story: Story, choice: random.Random) -> None:
+    """Someone does something with a run."""
+    run = choice.choice(sorted(story.state.runs))
+    verb = choice.choice(("pause", "resume", "cancel", "retry", "retry", "skip", "skip", "fork"))
+    data: dict[str, Any] = {"run": run, "reason": "r"}
+    addresses = sorted(story.state.steps_of[run])
+    if verb in ("retry", "skip"):
+        data["step"] = choice.choice(addresses) if addresses else "none"
+    if verb == "cancel":
+        data["rollback"] = choice.random() < 0.5
+    if verb == "fork":
+        steps = [msgspec.to_builtins(one) for _, one in sorted(story.state.steps_of[run].items())]
+        data |= {"workflow": story.state.runs[run].workflow, "inputs": {"n": 3}, "steps": steps, "step": "s1"}
+    say(story, f"run.{verb}", data, "user:basis-2")
+
+
+def told(seed: int, steps: int = 60, between: Any = None) -> Story:
+    """A random life."""
+    choice, other = random.Random(seed), random.Random(seed + 1)
+    story = setting(choice)
+    for _ in range(steps):
+        happen(story, choice)
+        if between is not None:
+            between(story, other)
+    return story
+
+
+SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_restarts_at_random_boundaries_change_nothing(seed: int) -> None:
+    straight = told(seed)
+    assert "oncue.timer.failed" not in {fact.type for fact in straight.facts}
+    for restart in (restart_from_dump, restart_from_rows):
+        broken = told(seed, between=restart)
+        assert bytes_of(broken) == bytes_of(straight)
+        assert broken.state.dump() == straight.state.dump()
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_a_batch_that_is_rolled_back_leaves_no_trace(seed: int) -> None:
+    story, choice = told(seed, 30), random.Random(seed)
+    before, position, now = story.state.dump(), story.state.position, story.state.now
+    story.batch.undo.clear()
+    for _ in range(15):
+        happen(story, choice)
+    story.batch.rollback(story.state)
+    story.state.position, story.state.now = position, now
+    assert story.state.dump() == before
+    fresh = State(story.state.identity)
+    fresh.restore(before)
+    for name in ("waits", "pinned"):
+        assert getattr(story.state, name) == getattr(fresh, name), name
+    there = {run: sorted(rows) for run, rows in story.state.steps_of.items()}
+    assert there == {run: sorted(rows) for run, rows in fresh.steps_of.items()}
+
+
+def wakes(story: Story, run: Any) -> bool:
+    """Whether something will take the run on: a result, a time, an event, a person, another run."""
+    state = story.state
+    if run.state in ("paused", "rollback_failed"):
+        return True  # a person
+    if run.state == "queued":
+        gate = state.cells["gate"][run.gate]
+        return bool(gate.runs) or f"run.admit/{run.id}" in state.timers.by_key
+    keys = state.timers.by_key
+    if any(f"run.{what}/{run.id}" in keys for what in ("go", "undo")):
+        return True
+    for step in state.steps_of[run.id].values():
+        if step.state not in ACTIVE:
+            continue
+        if step.effect in state.effects or any(f"{what}/{step.id}" in keys for what in TIMERS):
+            return True
+        if step.id in state.cells["wait"] and state.cells["wait"][step.id].waiting:
+            return True
+        result = step.result if isinstance(step.result, dict) else {}
+        if result.get("approval") in state.approvals or result.get("run") in state.runs:
+            return True
+    return False
+
+
+TIMERS = ("run.wait", "run.look", "run.call", "run.joined", "run.decided")
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_nothing_ever_hangs_without_something_that_takes_it_on(seed: int) -> None:
+    def look(story: Story, choice: random.Random) -> None:
+        for run in story.state.runs.values():
+            assert run.state not in OVER
+            assert wakes(story, run), (
+                run,
+                sorted((s.address, s.state, s.uses) for s in story.state.steps_of[run.id].values()),
+            )
+
+    told(seed, 80, look)
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_when_all_is_over_nothing_is_left(seed: int) -> None:
+    story, choice = told(seed, 50), random.Random(seed)
+    for _ in range(3000):
+        if not story.state.runs:
+            break
+        for run in sorted(story.state.runs):
+            if run in story.state.runs and story.state.runs[run].state in ("paused", "rollback_failed"):
+                say(story, "run.cancel", {"run": run, "rollback": False}, "user:basis-2")
+        for effect in sorted(story.state.effects):
+            if effect in story.state.effects:
+                story.result("succeeded", effect=effect, result={"x": choice.choice((1, 2))})
+        for approval in sorted(story.state.approvals):
+            say(story, "approval.decide", {"approval": approval, "decision": "approve"}, "user:basis-3")
+        story.wait("40s")
+    assert not story.state.runs
+    story.wait("3h")
+    state = story.state
+    for what in (state.steps_of, state.pinned, state.waits, state.approvals, state.definitions, state.entities["step"]):
+        assert not what, what
+    for cell in ("gate", "items", "outcome", "wait", "story"):
+        assert not state.cells[cell], (cell, state.cells[cell])
+    assert not [key for key in state.timers.by_key if key.startswith(("run.", "approval."))]
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_a_step_that_is_under_way_or_well_never_begins_again(seed: int) -> None:
+    story = told(seed, 80)
+    known: dict[tuple[str, str], str] = {}
+    for fact in story.facts:
+        if fact.type.startswith("oncue.step."):
+            data = msgspec.json.decode(fact.body)["data"]
+            key = (data["run"], data["address"])
+            if fact.type == "oncue.step.started":
+                assert known.get(key) not in ACTIVE | WELL, key
+            known[key] = data["state"]

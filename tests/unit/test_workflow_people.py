@@ -1,0 +1,389 @@
+"""What people do with runs: agree or not, pause, resume, try again, pass over, undo; and what runs do to each other."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.runs import act, answer, ended, order, run, step, waiting
+from tests.unit.story import Story
+
+UNDO = {"uses": "http.request", "with": {"url": "http://127.0.0.1/undo"}}
+
+
+@pytest.fixture
+def story() -> Story:
+    found = Story()
+    found.apply("Team", "basis", {"members": ["basis-1", "basis-2", "basis-3"], "channels": []})
+    return found
+
+
+def asks(id: str = "ask", *stages: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return step(id, approvals=list(stages) or [{"by": ["team:basis"]}], ask="Extend?", **more)
+
+
+def decide(story: Story, who: str, decision: str = "approve", approval: str = "APR-1") -> str | None:
+    """What a person says. Gives the code if it is refused."""
+    data = {"approval": approval, "decision": decision}
+    return say(story, "oncue.command.approval.decide", data, who)
+
+
+def say(story: Story, type: str, data: dict[str, Any], who: str | None = None) -> str | None:
+    """A command by someone. Gives the code if it is refused."""
+    try:
+        story.send(type, data, actor=who)
+    except AssertionError as refused:
+        return str(refused).partition(":")[0]
+    return None
+
+
+def failed(story: Story, address: str, **more: Any) -> None:
+    answer(story, address, "failed", error_code="http.status", detail="500", **more)
+
+
+# approvals
+
+
+def test_enough_people_agree_and_the_run_goes_on(story: Story) -> None:
+    run(story, asks("ask", {"by": ["team:basis"], "quorum": 2}), step("after", set={"x": 1}))
+    assert decide(story, "user:basis-2") is None
+    assert not story.of("run.succeeded")
+    assert decide(story, "user:basis-2") == "approval.decided"
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved", "after succeeded"]
+    assert not story.state.approvals
+
+
+@pytest.mark.parametrize(
+    ("who", "code"),
+    [("user:basis-1", "approval.own"), ("user:other", "approval.not_asked"), ("token:robot", "approval.person"),
+     (None, "approval.person")],
+)  # fmt: skip
+def test_nobody_decides_who_may_not(story: Story, who: str | None, code: str) -> None:
+    run(story, asks())
+    assert decide(story, str(who) if who else "system") == code
+    assert story.state.approvals
+
+
+def test_whoever_asked_for_the_run_above_never_counts(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [asks()]})
+    run(story, step("each", for_each={"items": ["a"]}, steps=[step("call", run={"workflow": "inner"})]))
+    assert decide(story, "user:basis-1") == "approval.own"
+    assert decide(story, "user:basis-2") is None
+
+
+def test_a_token_of_a_person_is_that_person(story: Story) -> None:
+    story.apply("Workflow", "w", {"steps": [asks()]})
+    data = {"workflow": "w", "inputs": {}, "requester": "user:basis-2"}
+    story.send("oncue.command.run.start", data, actor="token:laptop")
+    assert decide(story, "user:basis-2") == "approval.own"
+
+
+@pytest.mark.parametrize(("more", "end"), [({}, "failed"), ({"on_failure": "continue"}, "succeeded")])
+def test_who_rejects_ends_it_unless_the_step_says_otherwise(story: Story, more: dict[str, Any], end: str) -> None:
+    run(story, asks(**more), step("after", **{"if": "steps.ask.state == 'approved'"}, set={"x": 1}))
+    assert decide(story, "user:basis-2", "reject") is None
+    assert ended(story)[0] == end
+    assert "after succeeded" not in order(story)
+
+
+@pytest.mark.parametrize(("on_expiry", "state"), [("fail", "failed"), ("reject", "rejected")])
+def test_nobody_decides_in_time(story: Story, on_expiry: str, state: str) -> None:
+    run(story, asks("ask", {"by": ["team:basis"], "expires": "30m", "on_expiry": on_expiry}))
+    story.wait("29m")
+    assert story.state.approvals
+    story.wait("1m")
+    assert order(story) == [f"ask {state}"]
+    assert decide(story, "user:basis-2") == "approval.not_found"
+
+
+def test_stages_follow_each_other(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2"]}, {"stage": "owner", "by": ["user:basis-3"]}))
+    assert decide(story, "user:basis-3") == "approval.not_asked"
+    decide(story, "user:basis-2")
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_one_decides_in_the_place_of_another_and_only_once(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2", "user:basis-3"], "quorum": 2}))
+    delegate = "oncue.command.approval.delegate"
+    assert say(story, delegate, {"approval": "APR-1", "to": "user:basis-1"}, "user:basis-2") == "approval.own"
+    assert say(story, delegate, {"approval": "APR-1", "to": "user:other"}, "user:else") == "approval.not_asked"
+    assert say(story, delegate, {"approval": "APR-1", "to": "user:other"}, "user:basis-2") is None
+    assert decide(story, "user:other") is None
+    assert decide(story, "user:basis-2") == "approval.decided"
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_an_approval_is_neither_skipped_nor_copied(story: Story) -> None:
+    id = run(story, asks(), act("then"))
+    skip = {"run": id, "step": "ask", "reason": "hurry"}
+    assert say(story, "oncue.command.run.skip", skip, "user:basis-1") == "approval.unskippable"
+    steps = story.of("step.started")
+    forged = {**steps[0], "state": "approved", "run": id}
+    fork = {"run": id, "workflow": "w", "step": "then", "inputs": {}, "steps": [forged]}
+    assert say(story, "oncue.command.run.fork", fork, "user:basis-2") is None
+    assert waiting(story) == []
+    assert len(story.state.approvals) == 2
+
+
+def test_an_approval_goes_with_its_run(story: Story) -> None:
+    id = run(story, asks())
+    story.send("oncue.command.run.cancel", {"run": id}, actor="user:basis-1")
+    assert not story.state.approvals
+    assert story.of("approval.cancelled")
+
+
+# pause, resume, retry, skip
+
+
+def test_a_pause_lets_what_is_under_way_end_and_begins_nothing(story: Story) -> None:
+    id = run(story, act("a"), act("b"))
+    story.send("oncue.command.run.pause", {"run": id, "reason": "look first"}, actor="user:basis-1")
+    answer(story, "a")
+    assert waiting(story) == []
+    story.wait("2h")
+    assert story.state.runs[id].state == "paused", "the time that it is paused does not count"
+    assert story.refused("oncue.command.run.pause", {"run": id}) == "request.conflict"
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
+    assert waiting(story) == ["b"]
+    answer(story, "b")
+    assert ended(story) == ("succeeded", None)
+
+
+def test_a_failure_can_wait_for_a_person_who_tries_again(story: Story) -> None:
+    id = run(story, step("group", steps=[act("a"), act("b")]), on_failure={"pause": True})
+    answer(story, "group/a")
+    failed(story, "group/b")
+    assert story.state.runs[id].state == "paused"
+    assert story.refused("oncue.command.run.resume", {"run": id}) == "request.conflict"
+    assert story.refused("oncue.command.run.retry", {"run": id, "step": "group/a"}) == "request.conflict"
+    story.send("oncue.command.run.retry", {"run": id, "step": "group/b"}, actor="user:basis-1")
+    assert waiting(story) == ["group/b"]
+    answer(story, "group/b")
+    assert ended(story) == ("succeeded", None)
+
+
+def test_a_failure_can_be_passed_over(story: Story) -> None:
+    id = run(story, act("a"), act("b"), on_failure={"pause": True})
+    failed(story, "a")
+    story.send("oncue.command.run.skip", {"run": id, "step": "a", "reason": "done by hand"}, actor="user:basis-1")
+    answer(story, "b")
+    assert ended(story) == ("succeeded", None)
+    assert "a skipped" in order(story)
+
+
+def test_what_waits_can_be_passed_over(story: Story) -> None:
+    id = run(story, step("group", steps=[act("a")]), step("w", wait={"for": "5h"}), act("b"))
+    story.send("oncue.command.run.skip", {"run": id, "step": "group", "reason": "r"}, actor="user:basis-1")
+    assert story.of("effect.cancelled")
+    story.send("oncue.command.run.skip", {"run": id, "step": "w", "reason": "r"}, actor="user:basis-1")
+    assert waiting(story) == ["b"]
+    assert not [key for key in story.state.timers.by_key if key.startswith("run.wait")]
+
+
+def test_an_item_that_failed_is_tried_again_where_it_is(story: Story) -> None:
+    id = run(
+        story,
+        step("all", for_each={"items": ["a", "b"], "max_parallel": 2}, steps=[act("x")]),
+        on_failure={"pause": True},
+    )
+    failed(story, "all[a]/x")
+    answer(story, "all[b]/x")
+    assert story.state.runs[id].state == "paused"
+    story.send("oncue.command.run.retry", {"run": id, "step": "all[a]/x"}, actor="user:basis-1")
+    answer(story, "all[a]/x")
+    assert ended(story) == ("succeeded", None)
+
+
+def test_a_run_is_run_again_from_a_step_on_with_other_inputs(story: Story) -> None:
+    id = run(
+        story,
+        act("a", outputs={"n": "result.n"}),
+        step("v", set={"x": "${steps.a.outputs.n}"}),
+        act("b"),
+        inputs={"k": 1},
+    )
+    answer(story, "a", result={"n": 7})
+    done = [*story.of("step.succeeded")]
+    failed(story, "b")
+    fork = {"run": id, "workflow": "w", "step": "b", "inputs": {"k": 2}, "steps": done}
+    story.send("oncue.command.run.fork", fork, actor="user:basis-2")
+    (forked,) = story.state.runs.values()
+    assert forked.inputs == {"k": 2}
+    assert forked.variables == {"x": 7}
+    assert waiting(story) == ["b"]
+    assert story.state.steps_of[forked.id]["a"].copied_from == id
+
+
+# rollback
+
+
+def test_what_was_done_is_undone_the_last_thing_first(story: Story) -> None:
+    run(story, act("a", rollback=UNDO), act("b"), act("c", rollback=UNDO), act("d"), on_failure={"rollback": "all"})
+    for address in ("a", "b", "c"):
+        answer(story, address)
+    failed(story, "d")
+    assert waiting(story) == ["c~rollback"]
+    answer(story, "c~rollback")
+    assert waiting(story) == ["a~rollback"]
+    answer(story, "a~rollback")
+    state, reason = ended(story)
+    assert state == "rolled_back"
+    assert "step d failed" in str(reason)
+
+
+@pytest.mark.parametrize("outcome", ["failed", "unknown"])
+def test_a_step_that_failed_after_it_began_is_undone_as_well(story: Story, outcome: str) -> None:
+    run(story, act("a", rollback=UNDO), on_failure={"rollback": "all"})
+    answer(story, "a", outcome, error_code="http.status")
+    assert waiting(story) == ["a~rollback"]
+
+
+def test_what_undoes_a_step_may_need_what_the_step_came_to(story: Story) -> None:
+    undo = {"uses": "http.request", "with": {"url": "http://127.0.0.1/${result.id}"}}
+    run(story, act("a", rollback=undo), act("b"), on_failure={"rollback": "all"})
+    answer(story, "a", result={"id": "v7"})
+    failed(story, "b")
+    (effect,) = story.state.effects.values()
+    assert effect.payload["url"] == "http://127.0.0.1/v7"
+
+
+def test_a_rollback_that_fails_is_the_loudest_alert_and_waits_for_a_person(story: Story) -> None:
+    id = run(story, act("a", rollback={**UNDO, "retry": {"attempts": 1}}), act("b"), on_failure={"rollback": "all"})
+    answer(story, "a")
+    failed(story, "b")
+    failed(story, "a~rollback")
+    assert story.state.runs[id].state == "rollback_failed"
+    (alert,) = story.state.alerts.values()
+    assert (alert.severity, alert.state) == ("critical", "firing")
+    story.send("oncue.command.run.retry", {"run": id, "step": "a"}, actor="user:basis-1")
+    assert waiting(story) == ["a~rollback"]
+    failed(story, "a~rollback")
+    story.send("oncue.command.run.skip", {"run": id, "step": "a", "reason": "shrunk by hand"}, actor="user:basis-1")
+    assert ended(story)[0] == "rolled_back"
+    assert [one.state for one in story.state.alerts.values()] == ["resolved"]
+
+
+def test_what_cannot_be_undone_stops_and_asks(story: Story) -> None:
+    id = run(story, act("a", irreversible=True), act("b"), on_failure={"rollback": "all"})
+    answer(story, "a")
+    failed(story, "b")
+    assert story.state.runs[id].state == "rollback_failed"
+    story.send("oncue.command.run.cancel", {"run": id, "reason": "left as it is"}, actor="user:basis-1")
+    state, reason = ended(story)
+    assert state == "failed"
+    assert "given up by user:basis-1" in str(reason)
+    assert [one.state for one in story.state.alerts.values()] == ["resolved"]
+
+
+def test_a_run_is_cancelled_with_what_it_did(story: Story) -> None:
+    id = run(story, act("a", rollback=UNDO), act("b"))
+    answer(story, "a")
+    story.send("oncue.command.run.cancel", {"run": id, "rollback": True}, actor="user:basis-1")
+    assert story.of("effect.cancelled")
+    assert waiting(story) == ["a~rollback"]
+    assert story.refused("oncue.command.run.cancel", {"run": id}) == "request.conflict"
+    answer(story, "a~rollback")
+    assert ended(story)[0] == "rolled_back"
+
+
+def test_a_run_whose_time_is_up_is_undone(story: Story) -> None:
+    run(story, act("a", rollback=UNDO), act("b"), timeout="10m", on_failure={"rollback": "all"})
+    answer(story, "a")
+    story.wait("10m")
+    assert waiting(story) == ["a~rollback"]
+
+
+# concurrency
+
+
+def begin(story: Story, **inputs: Any) -> str:
+    id: str = story.send("oncue.command.run.start", {"workflow": "w", "inputs": inputs}, actor="user:basis-1")["id"]
+    return id
+
+
+def test_runs_of_the_same_key_follow_each_other_by_priority_of_their_coming(story: Story) -> None:
+    first = run(story, act("a"), concurrency={"by": ["inputs.host"]}, inputs={"host": "a"})
+    second, third = begin(story, host="a"), begin(story, host="a")
+    other = begin(story, host="b")
+    assert [story.state.runs[id].state for id in (first, second, third, other)] == [
+        "running",
+        "queued",
+        "queued",
+        "running",
+    ]
+    story.send("oncue.command.run.cancel", {"run": first}, actor="user:basis-1")
+    assert story.state.runs[second].state == "running"
+    story.send("oncue.command.run.cancel", {"run": third}, actor="user:basis-1")
+    story.send("oncue.command.run.cancel", {"run": second}, actor="user:basis-1")
+    story.send("oncue.command.run.cancel", {"run": other}, actor="user:basis-1")
+    assert not story.state.cells["gate"]
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [({"when_busy": "reject"}, "run.busy"), ({"max_queued": 1}, "run.queue_full")],
+)
+def test_a_run_that_may_not_wait_is_refused(story: Story, how: dict[str, Any], code: str) -> None:
+    run(story, act("a"), concurrency=how)
+    if code == "run.queue_full":
+        begin(story)
+    assert story.refused("oncue.command.run.start", {"workflow": "w", "inputs": {}}) == code
+
+
+def test_a_run_takes_the_place_of_those_under_way(story: Story) -> None:
+    first = run(story, act("a"), concurrency={"when_busy": "restart"})
+    second = begin(story)
+    assert list(story.state.runs) == [second]
+    assert story.of("run.cancelled")[0]["id"] == first
+
+
+def test_a_run_waits_for_its_turn_only_so_long(story: Story) -> None:
+    run(story, act("a"), concurrency={"queue_timeout": "5m"})
+    second = begin(story)
+    story.wait("5m")
+    assert second not in story.state.runs
+    assert story.of("run.failed")[0]["reason"].startswith("timeout")
+
+
+def test_a_workflow_begins_only_so_often(story: Story) -> None:
+    run(story, act("a"), rate={"count": 2, "within": "1h"})
+    begin(story)
+    assert story.refused("oncue.command.run.start", {"workflow": "w", "inputs": {}}) == "run.too_often"
+    story.wait("1h")
+    begin(story)
+
+
+# standing still
+
+
+def test_a_run_that_does_not_move_is_an_alert_until_it_moves(story: Story) -> None:
+    run(story, act("a", timeout="5h"), act("b"), timeout="10h", stuck_after="30m")
+    story.wait("29m")
+    assert not story.state.alerts
+    story.wait("1m")
+    (alert,) = story.state.alerts.values()
+    assert alert.title.startswith("w has not moved for 30 minutes: step a waits for http.request")
+    answer(story, "a")
+    assert alert.state == "resolved"
+
+
+def test_a_run_that_waits_for_people_or_times_is_not_stuck(story: Story) -> None:
+    run(story, step("both", parallel=[step("t", wait={"for": "9h"}), asks("p", {"by": ["team:basis"], "expires": "9h"})]),
+        timeout="10h", stuck_after="30m")  # fmt: skip
+    for _ in range(4):
+        story.wait("2h")
+    assert not story.state.alerts
+
+
+def test_a_version_that_runs_pin_stays_as_it_was(story: Story) -> None:
+    id = run(story, act("a"), act("b"))
+    story.apply("Workflow", "w", {"steps": [act("a"), act("c")]})
+    answer(story, "a")
+    assert waiting(story) == ["b"]
+    begin(story)
+    assert len(story.state.definitions) == 2
+    story.send("oncue.command.run.cancel", {"run": id}, actor="user:basis-1")
+    assert len(story.state.definitions) == 1
