@@ -118,8 +118,8 @@ def say(story: Story, type: str, data: dict[str, Any], who: str) -> None:
     story.feed(msgspec.json.encode(document), story.now, actor=who)
 
 
-def happen(story: Story, choice: random.Random) -> None:
-    """One thing that happens."""
+def happen(story: Story, choice: random.Random, *, steered: bool = True) -> None:
+    """One thing that happens; people do something with runs only if they are `steered`."""
     what, state = choice.randrange(14), story.state
     if what < 2:
         say(
@@ -140,7 +140,7 @@ def happen(story: Story, choice: random.Random) -> None:
             "decision": choice.choice(("approve", "approve", "reject")),
         }
         say(story, "approval.decide", data, choice.choice(("user:basis-1", "user:basis-2", "user:basis-3")))
-    elif what > 10 and state.runs:
+    elif what > 10 and state.runs and steered:
         steer(story, choice)
 
 
@@ -172,12 +172,12 @@ def steer(story: Story, choice: random.Random) -> None:
     say(story, f"run.{verb}", data, "user:basis-2")
 
 
-def told(seed: int, steps: int = 60, between: Any = None) -> Story:
+def told(seed: int, steps: int = 60, between: Any = None, *, steered: bool = True) -> Story:
     """A random life."""
     choice, other = random.Random(seed), random.Random(seed + 1)
     story = setting(choice)
     for _ in range(steps):
-        happen(story, choice)
+        happen(story, choice, steered=steered)
         if between is not None:
             between(story, other)
     return story
@@ -285,8 +285,8 @@ def test_when_all_is_over_nothing_is_left(seed: int) -> None:
 
 @SLOW
 @given(seed=st.integers(0, 2**32))
-def test_a_step_that_is_under_way_or_well_never_begins_again(seed: int) -> None:
-    story = told(seed, 80)
+def test_a_step_that_is_under_way_or_well_never_begins_again_by_itself(seed: int) -> None:
+    story = told(seed, 80, steered=False)
     known: dict[tuple[str, str], str] = {}
     for fact in story.facts:
         if fact.type.startswith("oncue.step."):

@@ -130,7 +130,8 @@ def _failed_in(tx: Tx, run: Run, step: Step) -> list[Step]:
     """The step itself, or of one that holds others those that made it fail."""
     if step.uses == "for_each":
         items = tx.state.items_of(run.id, step.address)
-        return [one for item in items if item.state not in WELL for one in _failed_in(tx, run, item)]
+        failed = [one for item in items if item.state not in WELL for one in _failed_in(tx, run, item)]
+        return failed or [step]
     if step.failed_at is None or step.failed_at == step.address:
         return [step]
     return _failed_in(tx, run, steps.find(tx.state, run, step.failed_at))
@@ -211,6 +212,8 @@ def _reopen(tx: Tx, run: Run, step: Step) -> None:
     """The steps that the step lies in, and that failed with it, go on where it lies."""
     nodes = steps.plan(tx.state, run).nodes
     below, at = step, plans.parent(step.address)
+    if step.uses == "item":
+        _counts_again(tx, run, step)
     while at:
         above = steps.find(tx.state, run, at)
         if above.state not in ACTIVE:
@@ -222,12 +225,17 @@ def _reopen(tx: Tx, run: Run, step: Step) -> None:
                 block=block, failures=0 if above.uses != "for_each" else above.failures,
             )  # fmt: skip
             if above.uses == "item":
-                group = steps.find(tx.state, run, plans.parent(at) or "")
-                steps.change(tx, run, group, None, under_way=group.under_way + 1, failures=group.failures - 1)
+                _counts_again(tx, run, above)
         below, at = above, plans.parent(at)
     tx.touch(run)
     run.failed_at = None
     tx.save("run", run)
+
+
+def _counts_again(tx: Tx, run: Run, item: Step) -> None:
+    """An item that failed is under way once more, as far as its group is concerned."""
+    group = steps.find(tx.state, run, plans.parent(item.address) or "")
+    steps.change(tx, run, group, None, under_way=group.under_way + 1, failures=group.failures - 1)
 
 
 def _back(tx: Tx, run: Run, attempt: Step, inner: Node) -> str:
