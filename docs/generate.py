@@ -327,7 +327,8 @@ def _configuration() -> str:
     for field in msgspec.structs.fields(config.Config):
         if isinstance(field.type, type) and issubclass(field.type, config.Section):
             sections[field.name] = field.type
-    sections["actions.shell"] = config.Shell
+    for field in msgspec.structs.fields(config.Actions):
+        sections[f"actions.{field.name}"] = field.type
     for key, variable, default in config.variables():
         above, _, name = key.rpartition(".")
         meaning = descriptions(sections[above]).get(name, "")

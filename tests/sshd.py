@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ USER = pwd.getpwuid(os.getuid()).pw_name
 
 
 class Sshd(msgspec.Struct):
-    """A running server that lets the user of the tests in by key."""
+    """A running server that lets whoever has the key in, as whom they want."""
 
     port: int
     directory: Path
@@ -50,8 +51,14 @@ def keypair(directory: Path, name: str, passphrase: str = "") -> tuple[str, str]
 
 
 @contextmanager
-def running(directory: Path) -> Iterator[Sshd]:
-    """A server with its files in this directory. Skips the test where there is no sshd and none can be installed."""
+def running() -> Iterator[Sshd]:
+    """A server of this machine. Skips the test where there is no sshd and none can be installed."""
+    with tempfile.TemporaryDirectory(prefix="oncue-sshd-") as name:
+        Path(name).chmod(0o755)  # whoever logs in reads the keys that are let in
+        yield from _serve(Path(name))
+
+
+def _serve(directory: Path) -> Iterator[Sshd]:
     sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin") or str(program("sshd"))
     port = free_port()
     _, host_key = keypair(directory, "host")

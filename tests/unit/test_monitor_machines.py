@@ -69,8 +69,8 @@ def test_icmp_checksum_and_answers() -> None:
 
 
 @pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    with sshd.running(tmp_path_factory.mktemp("ssh")) as found:
+def ssh() -> Iterator[Sshd]:
+    with sshd.running() as found:
         yield found
 
 

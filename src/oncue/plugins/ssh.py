@@ -18,7 +18,7 @@ from oncue.sdk import ActionError, Context, ErrorDoc, SecretRef
 LOGIN_SHARE: Final = 0.9
 """Of the time that remains: how long logging in may take, so that its failure can still be reported."""
 END_S: Final = 1.0
-"""Seconds that the end of a command which is no longer wanted may take, half of them after a SIGTERM."""
+"""Seconds in which a host should say that it has ended what is no longer wanted."""
 
 ERRORS: Final = (
     ErrorDoc("ssh.key", "A key cannot be read: `known_hosts`, `key` or its `passphrase` is wrong."),
@@ -94,7 +94,7 @@ async def run(
     """The command has ended: its exit code, and what was heard of its output and error output.
 
     A command that a signal ended has the code that shells give it, 128 and more; None says that the connection did not last
-    until the end. If this is cancelled, the command is told to end, and is killed if it does not.
+    until the end. If this is cancelled, the command is killed.
     """
     given = ssh.DEVNULL if stdin is None else ssh.PIPE
     process = await connection.create_process(command, encoding=None, stdin=given)
@@ -129,15 +129,15 @@ async def _feed(process: Any, stdin: bytes | None) -> None:
 
 
 async def _end(process: Any) -> None:
-    """Nobody wants the command any more: its process group there is told to end, then killed.
+    """Nobody wants the command any more: its process group there is killed.
 
-    sshd does not pass signals on to what a key is restricted to; that ends when it reads or writes.
+    No SIGTERM before: if the group's leader ended by that, sshd would not pass on what kills the others. It passes nothing
+    on in sessions of root, nor to the command that a key is restricted to; those end when they read or write.
     """
-    for tell in (process.terminate, process.kill):
-        with contextlib.suppress(OSError, TimeoutError):  # it has ended meanwhile, or does not yet
-            tell()
-            async with asyncio.timeout(END_S / 2):
-                await process.wait_closed()
+    with contextlib.suppress(OSError, TimeoutError):  # it has ended meanwhile, or cannot be reached
+        process.kill()
+        async with asyncio.timeout(END_S):
+            await process.wait_closed()
 
 
 def _options(ssh: ModuleType, login: Login, context: Context) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The action `ssh.command`: one program on another machine, by key or password, its host's key known.
 
 The command is an array whose words arrive as they are: they are quoted for the shell of the user there. When the step's
-time is over, or nobody wants it any more, the program there is told to end.
+time is over, or nobody wants it any more, the program there is killed.
 """
 
 from typing import Annotated
