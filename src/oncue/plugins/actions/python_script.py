@@ -115,7 +115,9 @@ def _result(came: BinaryIO, done: Ended, context: Context) -> Any:
     if done.exit_code == -signal.SIGXCPU:
         raise ActionError("python.limit", "it used up its processor time (cpu_s)")
     if done.exit_code == -signal.SIGKILL:
-        raise ActionError("python.limit", "it was killed: for its processor time (cpu_s), or by a machine short of memory")
+        raise ActionError(
+            "python.limit", "it was killed: for its processor time (cpu_s), or by a machine short of memory"
+        )
     said = last_words(done, context)
     if done.exit_code != 0:
         code = "python.limit" if said.endswith("MemoryError") else "python.failed"
