@@ -11,8 +11,10 @@ from oncue.sdk import Context, Stream
 from oncue.sdk.telling import LINE_LIMIT
 
 OUTPUT_LIMIT: Final = 30_000
-"""Bytes of each stream that are kept, reckoned as JSON: the end, where the reason usually stands. The results of both
-streams fit into what a worker reports."""
+"""Bytes of each stream that are kept, reckoned as JSON: the end, where the reason usually stands. Both streams fit into
+what a worker reports."""
+SHORT_OUTPUT: Final = 15_000
+"""The same where there is more to report than output."""
 TOLD_LIMIT: Final = 2_000
 """Lines of each stream that are told while the program runs."""
 LAST_WORDS: Final = 500
@@ -46,9 +48,10 @@ class Readable(Protocol):
 class Output:
     """One stream of a program: fed as it is read."""
 
-    def __init__(self, stream: Stream, context: Context | None = None) -> None:
+    def __init__(self, stream: Stream, context: Context | None = None, keep: int = OUTPUT_LIMIT) -> None:
         self._stream: Stream = stream
         self._context = context
+        self._keep = keep
         self._kept = bytearray()
         self._line = bytearray()
         self._told = 0
@@ -63,9 +66,9 @@ class Output:
     def feed(self, chunk: bytes) -> None:
         """Keep and tell this."""
         self._kept += chunk
-        if len(self._kept) > OUTPUT_LIMIT:
+        if len(self._kept) > self._keep:
             self._cut = True
-            del self._kept[:-OUTPUT_LIMIT]
+            del self._kept[: -self._keep]
         if self._context is None or self._told >= TOLD_LIMIT:
             return
         *lines, rest = (self._line + chunk).split(b"\n")
@@ -85,8 +88,8 @@ class Output:
         """The end of what was written, and whether it is not all of it. What is no UTF-8 is replaced."""
         text = self._kept.decode("utf-8", "replace")
         whole = len(text)
-        while (size := len(msgspec.json.encode(text))) > OUTPUT_LIMIT:
-            text = text[len(text) - len(text) * OUTPUT_LIMIT // size + 1 :]
+        while (size := len(msgspec.json.encode(text))) > self._keep:
+            text = text[len(text) - len(text) * self._keep // size + 1 :]
         cut = self._cut or len(text) < whole
         fragment = text.find("\n", 0, _FRAGMENT) if cut else -1
         return text[fragment + 1 :], cut

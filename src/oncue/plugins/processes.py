@@ -19,7 +19,7 @@ from typing import Final
 import msgspec
 import psutil
 
-from oncue.plugins.output import Ended, Output, ended
+from oncue.plugins.output import OUTPUT_LIMIT, Ended, Output, ended
 from oncue.sdk import ActionError, Context
 
 MEMORY_LIMIT: Final = 2 * 1024**3
@@ -77,13 +77,15 @@ async def execute(
     stdin: str = "",
     limits: Limits = UNLIMITED_TIME,
     context: Context | None = None,
+    keep: int = OUTPUT_LIMIT,
     pass_fds: Sequence[int] = (),
 ) -> Ended:
-    """The program has ended, with all that it started. `context` is told of its lines. `argv[0]` is an absolute path.
+    """The program has ended, with all that it started. `context` is told of its lines, `keep` bytes of each stream are
+    kept. `argv[0]` is an absolute path.
 
     An exit code below zero is the signal that ended it.
     """
-    outputs = (Output("out", context), Output("err", context))
+    outputs = (Output("out", context, keep), Output("err", context, keep))
     with tempfile.TemporaryFile() as given:
         given.write(stdin.encode())
         given.seek(0)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal
 import msgspec
 
 from oncue.plugins import processes
-from oncue.plugins.output import Ended, last_words
+from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef
 
 RESULT_LIMIT: Final = 12 * 1024
@@ -104,6 +104,7 @@ class PythonScript:
                 stdin=msgspec.json.encode({"script": inputs.script, "inputs": inputs.inputs}).decode(),
                 limits=limits,
                 context=context,
+                keep=SHORT_OUTPUT,
                 pass_fds=(came.fileno(),),
             )
             result = _result(came, done, context)
