@@ -3,15 +3,17 @@
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import asyncssh
 import psutil
 import pytest
 
 from oncue.plugins.actions import ansible_playbook
-from oncue.plugins.actions.ansible_playbook import AnsiblePlaybook, Counts, Outputs, as_data
+from oncue.plugins.actions.ansible_playbook import PROGRAM, AnsiblePlaybook, Counts, Outputs, as_data
 from oncue.sdk import ActionError, AnsibleRules, Told, registry
 from oncue.sdk.testing import check_action, context
 from tests import sshd
@@ -128,7 +130,7 @@ async def test_what_goes_wrong_is_said(work: Work, inputs: dict[str, Any], code:
 
 
 async def test_it_says_what_it_needs(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ansible_playbook.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(ansible_playbook, "PROGRAM", Path("/no/such"))
     assert (await work.failure([])).code == "action.needs"
 
 
@@ -218,6 +220,17 @@ async def test_hosts_are_reached_over_ssh_by_key(work: Work, host: Sshd, tmp_pat
     assert (done.hosts["app-1"].changed, mark.exists()) == (1, True)
 
 
+async def test_a_password_may_be_used_and_is_no_template(work: Work) -> None:
+    work.secrets |= {"password": "hunter2 {{ x }}", "wrong": "hunter3"}
+    async with letting_in("basis-1", work.secrets["password"]) as (port, key):
+        login = {"user": "basis-1", "password": "secret://password", "known_hosts": [f"[127.0.0.1]:{port} {key}"]}
+        inventory = {"all": {"hosts": {"app-1": {"ansible_host": "127.0.0.1", "ansible_port": port}}}}
+        done = await work.run([{"raw": "echo hi"}], inventory=inventory, **login)
+        assert done.hosts == {"app-1": Counts(ok=1, changed=1)}
+        error = await work.failure([{"raw": "true"}], inventory=inventory, **{**login, "password": "secret://wrong"})
+        assert error.code == "ansible.unreachable"
+
+
 async def test_hosts_whose_keys_are_not_known_are_not_reached(work: Work, host: Sshd, tmp_path: Path) -> None:
     work.secrets["key"] = host.key
     _, wrong = sshd.keypair(tmp_path, "wrong")
@@ -241,12 +254,35 @@ async def test_what_it_started_is_gone_when_it_is_no_longer_wanted(work: Work, t
     task = asyncio.create_task(work.run([{"shell": f"echo $$ > {note}; exec sleep 600"}]))
     await until(lambda: note.exists() and note.read_text().strip() != "")
     sleeper = psutil.Process(int(note.read_text()))
-    family = [sleeper, *(one for one in sleeper.parents() if "ansible.cli.playbook" in one.cmdline())]
+    family = [sleeper, *(one for one in sleeper.parents() if str(PROGRAM) in one.cmdline())]
     assert len(family) > 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     await until(lambda: not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in family))
+
+
+@asynccontextmanager
+async def letting_in(user: str, password: str) -> AsyncIterator[tuple[int, str]]:
+    """A server that takes one password, and answers every command by `hi`; its port and its key."""
+
+    class Server(asyncssh.SSHServer):
+        def password_auth_supported(self) -> bool:
+            return True
+
+        def validate_password(self, username: str, given: str) -> bool:
+            return (username, given) == (user, password)
+
+    def answer(process: Any) -> None:
+        process.stdout.write("hi\n")
+        process.exit(0)
+
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    server = await asyncssh.listen(
+        "127.0.0.1", 0, server_factory=Server, server_host_keys=[key], process_factory=answer
+    )
+    async with server:
+        yield server.sockets[0].getsockname()[1], key.export_public_key().decode().strip()
 
 
 async def until(holds: Any) -> None:

@@ -7,9 +7,9 @@ Nothing of the user that OnCue runs as is used: no configuration, keys, agent or
 data are data: a `{{ }}` in them is not evaluated, as it may come from an event.
 """
 
-import importlib.util
 import re
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +21,8 @@ from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
 from oncue.sdk import ActionError, AnsibleRules, Context, EffectClass, ErrorDoc, SecretRef
 
+PROGRAM: Final = Path(sysconfig.get_path("scripts"), "ansible-playbook")
+"""Where the extra `oncue[ansible]` puts it. Ansible finds its answerer of password prompts beside it."""
 HOSTS_LIMIT: Final = 100
 FAILURES_LIMIT: Final = 20
 EVENTS_LIMIT: Final = 4 * 1024**2
@@ -145,7 +147,7 @@ class AnsiblePlaybook:
         """Every task is done on every host, or was rescued."""
         rules = context.ansible
         check(inputs, rules)
-        if importlib.util.find_spec("ansible") is None:
+        if not PROGRAM.is_file():
             raise ActionError("action.needs", "it needs Ansible: install oncue[ansible]")
         with (
             tempfile.TemporaryDirectory(prefix="oncue-ansible-", ignore_cleanup_errors=True) as name,
@@ -154,7 +156,7 @@ class AnsiblePlaybook:
             directory = Path(name)
             arguments = _write(inputs, context, directory)
             done = await processes.execute(
-                [sys.executable, "-I", "-m", "ansible.cli.playbook", *_options(inputs), *arguments],
+                [sys.executable, "-I", str(PROGRAM), *_options(inputs), *arguments],
                 env=_environment(directory, rules, inputs) | {"ONCUE_ANSIBLE_EVENTS": str(events.fileno())},
                 cwd=name,
                 context=context,
