@@ -34,15 +34,19 @@ class Login(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Which machine, and as whom."""
 
     host: Annotated[str, msgspec.Meta(min_length=1, max_length=253)]
+    """Its name or address."""
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 22
+    """Where sshd listens."""
     known_hosts: Annotated[list[str], msgspec.Meta(min_length=1, max_length=20)]
     """The host's public keys, as `ssh-keyscan HOST` prints them without the name: `ssh-ed25519 AAAA...`."""
     user: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    """The account there."""
     key: SecretRef | None = None
     """The user's private key, in OpenSSH's format or PEM."""
     passphrase: SecretRef | None = None
     """Of the key."""
     password: SecretRef | None = None
+    """The user's, to log in without a key."""
 
 
 def library(needs: str) -> ModuleType:

@@ -50,7 +50,9 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     limit: str | None = None
     """A pattern of hosts, to use fewer than the playbook names."""
     tags: Words = ()
+    """Only tasks with one of these tags."""
     skip_tags: Words = ()
+    """No tasks with one of these tags."""
     check: bool = False
     """Only say what would be changed, as far as the modules can."""
     verbosity: Annotated[int, msgspec.Meta(ge=0, le=4)] = 0
@@ -73,21 +75,32 @@ class Counts(msgspec.Struct, kw_only=True):
     """What became of a host's tasks."""
 
     ok: int = 0
+    """Done, or nothing to be done."""
     changed: int = 0
+    """Of those, the ones that changed something."""
     failed: int = 0
+    """Not done."""
     unreachable: int = 0
+    """Not begun, as nobody could log in."""
     skipped: int = 0
+    """Left out by a condition."""
     rescued: int = 0
+    """Failed, and handled by a `rescue` of the playbook."""
     ignored: int = 0
+    """Failed, which the playbook ignores."""
 
 
 class Failure(msgspec.Struct, kw_only=True):
     """A task that failed on a host."""
 
     host: str
+    """As the inventory names it."""
     task: str
+    """Its name, else its module."""
     message: str
+    """Why."""
     unreachable: bool = False
+    """Whether nobody could log in."""
 
 
 class Outputs(msgspec.Struct, kw_only=True):
