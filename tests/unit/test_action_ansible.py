@@ -120,6 +120,7 @@ async def test_check_changes_nothing(work: Work, tmp_path: Path) -> None:
         ({}, "inputs.invalid", "playbook or text"),
         ({"tasks": [], "extra_vars": {"a b": 1}}, "inputs.invalid", "variable"),
         ({"tasks": [], "limit": "a\0b"}, "inputs.invalid", "NUL"),
+        ({"tasks": [], "limit": "db-1,@/etc/hostname"}, "inputs.invalid", "limit"),
         ({"tasks": [], "secret_vars": {"a": "secret://none"}}, "secret.not_found", "none"),
     ],
 )  # fmt: skip

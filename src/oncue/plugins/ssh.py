@@ -6,6 +6,7 @@ runs as is used, neither keys nor an agent nor a configuration file.
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import ModuleType
 from typing import Annotated, Any, Final, TypeVar
@@ -68,15 +69,9 @@ async def session(ssh: ModuleType, login: Login, context: Context) -> AsyncItera
     options = _options(ssh, login, context)
     sock = await context.guard.connect(login.host, login.port)
     try:
-        connection = await ssh.connect(login.host, login.port, sock=sock, **options)
-    except BaseException as error:  # whatever ended it, a time limit included, the socket is ours until ssh has it
+        connection = await _connected(ssh, login, sock, options)
+    except BaseException:  # whatever ended it, a time limit included, the socket is ours until ssh has it
         sock.close()
-        if isinstance(error, ssh.HostKeyNotVerifiable):
-            raise ActionError("ssh.host_key", f"{error}; it was told and sent nothing") from error
-        if isinstance(error, ssh.PermissionDenied):
-            raise ActionError("ssh.credentials", f"{login.user}@{place(login)}: {error}") from error
-        if isinstance(error, ssh.Error):
-            raise ActionError("ssh.protocol", str(error), transient=True) from error
         raise
     try:
         yield connection
@@ -120,6 +115,17 @@ def place(login: Login) -> str:
     """Host and port as people write them; of the usual port the host alone."""
     host = f"[{login.host}]" if ":" in login.host else login.host
     return host if login.port == 22 else f"{host}:{login.port}"
+
+
+async def _connected(ssh: ModuleType, login: Login, sock: socket.socket, options: dict[str, Any]) -> Any:
+    try:
+        return await ssh.connect(login.host, login.port, sock=sock, **options)
+    except ssh.HostKeyNotVerifiable as error:
+        raise ActionError("ssh.host_key", f"{error}; it was told and sent nothing") from error
+    except ssh.PermissionDenied as error:
+        raise ActionError("ssh.credentials", f"{login.user}@{place(login)}: {error}") from error
+    except ssh.Error as error:
+        raise ActionError("ssh.protocol", str(error), transient=True) from error
 
 
 async def _feed(process: Any, stdin: bytes | None) -> None:

@@ -192,6 +192,8 @@ def check(inputs: Inputs, rules: AnsibleRules) -> None:
     for variable in (*inputs.extra_vars, *inputs.secret_vars):
         if not _VARIABLE.fullmatch(variable):
             raise ActionError("inputs.invalid", f"{variable!r} cannot be a variable")
+    if "@" in (inputs.limit or ""):
+        raise ActionError("inputs.invalid", "limit: Ansible would read a file of this machine")
     processes.check_words(_options(inputs))
 
 
