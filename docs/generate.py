@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -348,7 +348,8 @@ def _configuration() -> str:
     for field in msgspec.structs.fields(config.Config):
         if isinstance(field.type, type) and issubclass(field.type, config.Section):
             sections[field.name] = field.type
-    sections["actions.shell"] = config.Shell
+    for field in msgspec.structs.fields(config.Actions):
+        sections[f"actions.{field.name}"] = field.type
     for key, variable, default in config.variables():
         above, _, name = key.rpartition(".")
         meaning = descriptions(sections[above]).get(name, "")
@@ -525,6 +526,7 @@ def _actions() -> str:
         parts.append(
             f"## {name}\n\n{_doc(found)}\n\n### with\n\n{_struct(found.inputs)}\n### result\n\n{_struct(found.outputs)}"
         )
+        parts += [f"#### {one.__name__}\n\n{_struct(one)}" for one in _nested(found.inputs, found.outputs)]
         parts.append(_plugin_errors(found.errors))
     return "\n".join(parts) + _common()
 
@@ -566,11 +568,15 @@ def _sources() -> str:
     return "\n".join(parts)
 
 
-def _nested(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
-    """The structs that are fields of a struct."""
-    for field in msgspec.structs.fields(struct):
-        if isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            yield field.type
+def _nested(*structs: type[msgspec.Struct]) -> list[type[msgspec.Struct]]:
+    """The structs that the fields of structs are made of, in order of appearance."""
+    types = [field.type for struct in structs for field in msgspec.structs.fields(struct)]
+    found: list[type[msgspec.Struct]] = []
+    for one in types:
+        types += get_args(one)
+        if isinstance(one, type) and issubclass(one, msgspec.Struct) and one not in found:
+            found.append(one)
+    return found
 
 
 def _doc(plugin: object) -> str:

@@ -5,6 +5,7 @@ Without root, what is missing skips the tests that need it, each by name.
 
 import fcntl
 import os
+import pwd
 import shutil
 import subprocess
 import tempfile
@@ -27,6 +28,8 @@ PACKAGE_OF: Final = {
     "strace": "strace",
 }
 """Program to the Debian package that brings it."""
+
+ACCOUNT: Final = "oncue-tests"
 
 _LOCK: Final = Path(tempfile.gettempdir()) / "oncue-tests-apt.lock"
 _UPDATED: Final = Path(tempfile.gettempdir()) / "oncue-tests-apt.updated"
@@ -57,6 +60,18 @@ def install(package: str) -> None:
         _UPDATED.touch()
     command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", package]
     subprocess.run(command, check=True, env=environment, timeout=900, stdout=subprocess.DEVNULL)
+
+
+def account() -> str:
+    """An account that is not root and has a shell: one for the tests, which root makes; else that of the tests."""
+    if os.geteuid() != 0:
+        return pwd.getpwuid(os.getuid()).pw_name
+    with _LOCK.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not any(one.pw_name == ACCOUNT for one in pwd.getpwall()):
+            command = ["useradd", "--system", "--no-create-home", "--home-dir", "/tmp", "--shell", "/bin/sh"]
+            subprocess.run([*command, "--password", "*", ACCOUNT], check=True)  # sshd refuses accounts that are locked
+    return ACCOUNT
 
 
 def must_be_root(why: str) -> None:

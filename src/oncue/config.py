@@ -54,10 +54,30 @@ class Shell(Section, kw_only=True, frozen=True):
     JSON array."""
 
 
+class Python(Section, kw_only=True, frozen=True):
+    """The action `python.script`."""
+
+    enabled: bool = False
+    """Whether it runs anything at all. A script runs as the user that OnCue runs as, and may do what that one may."""
+
+
+class Ansible(Section, kw_only=True, frozen=True):
+    """The action `ansible.playbook`."""
+
+    enabled: bool = False
+    """Whether it runs anything at all. A playbook may run programs on this machine, too, as the user that OnCue runs as."""
+    directory: str | None = None
+    """The directory of the playbooks that steps may name, with their roles and, if there, its `ansible.cfg`. Absolute."""
+    inline: bool = False
+    """Whether a step may also bring a playbook as text."""
+
+
 class Actions(Section, kw_only=True, frozen=True):
     """What actions may do."""
 
     shell: Shell = Shell()
+    python: Python = Python()
+    ansible: Ansible = Ansible()
 
 
 class Retention(Section, kw_only=True, frozen=True):
@@ -332,6 +352,9 @@ def _check(config: Config) -> None:
     for command in config.actions.shell.allow:
         if not command.startswith("/"):
             raise Refusal("config.invalid", f"actions.shell.allow: {command!r} does not start with an absolute path")
+    directory = config.actions.ansible.directory
+    if directory is not None and not directory.startswith("/"):
+        raise Refusal("config.invalid", f"actions.ansible.directory: {directory!r} is not an absolute path")
 
 
 def _is_http(url: str) -> bool:

@@ -198,6 +198,27 @@ def test_each_damage_is_seen_and_has_a_remedy(
     assert found.hint and not found.seen.startswith("no such table")
 
 
+@pytest.mark.parametrize(
+    ("more", "state", "words"),
+    [
+        ({}, "warn", "no playbook is allowed"),
+        ({"INLINE": "true"}, "ok", "playbooks of steps"),
+        ({"DIRECTORY": "/no/such"}, "warn", "not there: /no/such"),
+        ({"DIRECTORY": "/"}, "ok", "playbooks of /"),
+    ],
+)
+def test_ansible_is_looked_at_where_it_is_on(
+    seen: tuple[Path, Seen], more: dict[str, str], state: str, words: str
+) -> None:
+    _, look = seen
+    assert "ansible" not in look()
+    found = look(
+        ONCUE_ACTIONS_ANSIBLE_ENABLED="true", **{f"ONCUE_ACTIONS_ANSIBLE_{key}": one for key, one in more.items()}
+    )
+    assert found["ansible"].state == state
+    assert words in found["ansible"].seen
+
+
 def test_the_dead_man_is_seen_silent_and_refused(seen: tuple[Path, Seen]) -> None:
     data, look = seen
     assert look(ONCUE_DEAD_MAN_URL="https://hc-ping.com/x")["dead man"].seen.startswith("the server does not run")

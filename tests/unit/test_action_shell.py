@@ -6,10 +6,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import psutil
 import pytest
 
-from oncue.plugins.actions.shell_command import OUTPUT_LIMIT, Inputs, Outputs, ShellCommand, permitted
+from oncue.plugins.actions.shell_command import Inputs, ShellCommand, permitted
+from oncue.plugins.output import OUTPUT_LIMIT, Ended
 from oncue.sdk import ActionError, ShellRules, registry
 from oncue.sdk.testing import context
 
@@ -17,7 +19,7 @@ SH = shutil.which("sh") or "/bin/sh"
 ALLOWED = ShellRules(True, (SH,))
 
 
-async def run(tmp_path: Path, inputs: dict[str, Any], rules: ShellRules = ALLOWED) -> Outputs:
+async def run(tmp_path: Path, inputs: dict[str, Any], rules: ShellRules = ALLOWED) -> Ended:
     return await ShellCommand().run(registry.fit(inputs, Inputs), context(tmp_path, shell=rules))
 
 
@@ -84,7 +86,8 @@ async def test_variables_that_change_what_runs_are_refused(tmp_path: Path, name:
 async def test_long_output_keeps_its_end(tmp_path: Path) -> None:
     done = await run(tmp_path, {"argv": [SH, "-c", "yes 0123456789 | head -c 300000; echo END"]})
     assert done.truncated
-    assert len(done.stdout) == OUTPUT_LIMIT
+    assert OUTPUT_LIMIT * 0.9 < len(msgspec.json.encode(done.stdout)) <= OUTPUT_LIMIT
+    assert done.stdout.startswith("0123456789\n")
     assert done.stdout.endswith("END\n")
 
 

@@ -251,6 +251,6 @@ def test_configuration_is_read_from_the_environment_in_one_module() -> None:
                 readers.append(relative(path))
     allowed = {"src/oncue/config.py", "src/oncue/api/front.py", "src/oncue/runtime/supervisor.py"}
     allowed |= {"src/oncue/runtime/parent.py", "src/oncue/runtime/worker.py"}  # who started them
-    allowed.add("src/oncue/plugins/actions/limited.py")  # hands a cleared environment on, reads nothing from it
+    allowed.add("src/oncue/plugins/limited.py")  # hands a cleared environment on, reads nothing from it
     allowed.add("src/oncue/runtime/running.py")  # that of another process, which it hands to config
     assert set(readers) <= allowed | {path for path in readers if path.startswith("src/oncue/cli/")}

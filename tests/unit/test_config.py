@@ -23,6 +23,12 @@ def test_defaults_listen_on_loopback_and_keep_mail_local(tmp_path: Path) -> None
     )
 
 
+def test_nothing_that_runs_programs_here_is_on_unless_the_operator_says_so(tmp_path: Path) -> None:
+    actions = _load(tmp_path).actions
+    assert (actions.python.enabled, actions.ansible.enabled, actions.ansible.inline) == (False, False, False)
+    assert _load(tmp_path, ONCUE_ACTIONS_PYTHON_ENABLED="true").actions.python.enabled
+
+
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     file = 'host = "a.example"\nport = 1\n[log]\nlevel = "error"\n[smtp]\nsender = "x@example.com"\n'
     loaded = _load(tmp_path, file, {"port": 3, "host": None}, ONCUE_PORT="2", ONCUE_LOG_LEVEL="debug")
@@ -60,6 +66,8 @@ def test_known_foreign_variables_are_ignored(tmp_path: Path, name: str) -> None:
         ("", {"ONCUE_BASE_URL": "oncue.example.com"}, "base_url"),
         ("", {"ONCUE_ACTIONS_SHELL_ALLOW": "ls"}, "absolute"),
         ("", {"ONCUE_ACTIONS_SHELL_ALLOW": '["/bin/ls'}, "ONCUE_ACTIONS_SHELL_ALLOW"),
+        ("[actions.ansible]\ndirectory = 'playbooks'", {}, "actions.ansible.directory"),
+        ("[actions.python]\nallow = true", {}, "actions.python.allow is not a setting"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_name(tmp_path: Path, file: str, environ: dict[str, str], said: str) -> None:
@@ -79,7 +87,7 @@ def test_a_child_process_reads_the_same_configuration_from_the_environment(tmp_p
     loaded = _load(
         tmp_path,
         '[smtp]\nurl = "smtp://u:p@mail.example.com:25?starttls"\n[actions.shell]\nenabled = true\n'
-        'allow = ["/bin/echo a,b", "/bin/ls"]\n[retention]\nmax_size_gb = 0.5\n',
+        'allow = ["/bin/echo a,b", "/bin/ls"]\n[actions.ansible]\nenabled = true\ndirectory = "/srv/playbooks"\n[retention]\nmax_size_gb = 0.5\n',
         {"port": 0},
         ONCUE_ADMIN_TOKEN="0123456789abcdef",
     )

@@ -1,12 +1,8 @@
 """`icmp`, `ssh` and `unit`: real echo requests, a real OpenSSH server, real processes."""
 
-import os
-import pwd
-import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +13,9 @@ import pytest
 from oncue.plugins.monitors import icmp
 from oncue.plugins.monitors.unit import State, Unit, changes, read
 from oncue.sdk import ActionError, Allow
+from tests import sshd
 from tests.monitors import code, probe, value
-from tests.server import free_port
-from tests.system import program
-
-PORT = free_port()
+from tests.sshd import Sshd
 
 
 def may_ping() -> bool:
@@ -74,47 +68,10 @@ def test_icmp_checksum_and_answers() -> None:
     assert icmp.answered(b"", True, False, token) is None
 
 
-class Ssh(msgspec.Struct):
-    """A running server."""
-
-    host_key: str
-    key: str
-
-    def settings(self, command: str, **more: Any) -> dict[str, Any]:
-        user = pwd.getpwuid(os.getuid()).pw_name
-        return {"host": "127.0.0.1", "port": PORT, "known_hosts": [self.host_key], "user": user,
-                "key": "secret://key", "command": command, **more}  # fmt: skip
-
-
 @pytest.fixture(scope="module")
-def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssh]:
-    directory = tmp_path_factory.mktemp("ssh")
-    sshd = shutil.which("sshd", path="/usr/sbin:/usr/bin") or str(program("sshd"))
-    for name in ("host", "user", "other"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", directory / name], check=True)
-    shutil.copy(directory / "user.pub", directory / "authorized")
-    (directory / "config").write_text(
-        f"ListenAddress 127.0.0.1\nPort {PORT}\nHostKey {directory}/host\nAuthorizedKeysFile {directory}/authorized\n"
-        f"PidFile {directory}/pid\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"
-    )
-    if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(exist_ok=True, mode=0o755)
-    process = subprocess.Popen([sshd, "-D", "-e", "-f", directory / "config"], stderr=subprocess.PIPE)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            assert process.poll() is None, process.stderr and process.stderr.read()
-            assert time.monotonic() < deadline
-            try:
-                socket.create_connection(("127.0.0.1", PORT), 1).close()
-                break
-            except OSError:
-                time.sleep(0.05)
-        host_key = " ".join((directory / "host.pub").read_text().split()[:2])
-        yield Ssh(host_key=host_key, key=(directory / "user").read_text())
-    finally:
-        process.terminate()
-        process.communicate()
+def ssh() -> Iterator[Sshd]:
+    with sshd.running() as found:
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -128,9 +85,9 @@ def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ssh]:
     ],
 )
 async def test_ssh_judges_a_command_by_its_exit_code(
-    ssh: Ssh, tmp_path: Path, command: str, settings: dict[str, Any], expected: str | None
+    ssh: Sshd, tmp_path: Path, command: str, settings: dict[str, Any], expected: str | None
 ) -> None:
-    found = await probe("ssh", ssh.settings(command, **settings), tmp_path, secrets={"key": ssh.key})
+    found = await probe("ssh", ssh.login(command=command, **settings), tmp_path, secrets={"key": ssh.key})
     assert code(found) == expected
     assert value(found, "ssh.up") == (0 if expected else 1)
     if "broken" in command:
@@ -147,24 +104,20 @@ async def test_ssh_judges_a_command_by_its_exit_code(
     ],
 )
 async def test_ssh_takes_the_number_that_a_command_prints(
-    ssh: Ssh, tmp_path: Path, command: str, settings: dict[str, Any], expected: float
+    ssh: Sshd, tmp_path: Path, command: str, settings: dict[str, Any], expected: float
 ) -> None:
-    found = await probe("ssh", ssh.settings(command, number=True, **settings), tmp_path, secrets={"key": ssh.key})
+    found = await probe("ssh", ssh.login(command=command, number=True, **settings), tmp_path, secrets={"key": ssh.key})
     assert value(found, "ssh.value") == expected
 
 
-async def test_ssh_sends_nothing_to_a_host_with_another_key(ssh: Ssh, tmp_path: Path) -> None:
-    other = subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True, capture_output=True
-    )
-    assert other.returncode == 0
-    wrong = " ".join((tmp_path / "k.pub").read_text().split()[:2])
+async def test_ssh_sends_nothing_to_a_host_with_another_key(ssh: Sshd, tmp_path: Path) -> None:
+    other, wrong = sshd.keypair(tmp_path, "other")
     mark = tmp_path / "ran"
-    settings = ssh.settings(f"touch {mark}", known_hosts=[wrong])
+    settings = ssh.login(command=f"touch {mark}", known_hosts=[wrong])
     assert code(await probe("ssh", settings, tmp_path, secrets={"key": ssh.key})) == "ssh.host_key"
     assert not mark.exists()
     with pytest.raises(ActionError, match=r"ssh\.credentials"):
-        await probe("ssh", ssh.settings("true"), tmp_path, secrets={"key": (tmp_path / "k").read_text()})
+        await probe("ssh", ssh.login(command="true"), tmp_path, secrets={"key": other})
 
 
 @pytest.mark.parametrize(
@@ -178,15 +131,15 @@ async def test_ssh_sends_nothing_to_a_host_with_another_key(ssh: Ssh, tmp_path: 
     ],
 )
 async def test_ssh_says_what_is_wrong_with_its_settings(
-    ssh: Ssh, tmp_path: Path, settings: dict[str, Any], key: str | None, expected: str
+    ssh: Sshd, tmp_path: Path, settings: dict[str, Any], key: str | None, expected: str
 ) -> None:
     with pytest.raises(ActionError) as raised:
-        await probe("ssh", {**ssh.settings("true"), **settings}, tmp_path, secrets={"key": key or ssh.key})
+        await probe("ssh", {**ssh.login(command="true"), **settings}, tmp_path, secrets={"key": key or ssh.key})
     assert raised.value.code == expected
 
 
-async def test_ssh_finds_a_host_that_takes_too_long_and_one_that_is_gone(ssh: Ssh, tmp_path: Path) -> None:
-    gone = {**ssh.settings("true"), "port": 9}
+async def test_ssh_finds_a_host_that_takes_too_long_and_one_that_is_gone(ssh: Sshd, tmp_path: Path) -> None:
+    gone = {**ssh.login(command="true"), "port": 9}
     assert code(await probe("ssh", gone, tmp_path, secrets={"key": ssh.key})) == "ssh.refused"
 
 

@@ -7,14 +7,24 @@ import pytest
 from oncue.core import action_calls
 from oncue.sdk import ActionError, registry, testing
 
+SSH: dict[str, Any] = {
+    "host": "app.example",
+    "user": "oncue",
+    "key": "secret://key",
+    "known_hosts": ["ssh-ed25519 AAAA"],
+}
 ACTIONS: dict[str, dict[str, Any]] = {
+    "ansible.playbook": {"playbook": "site.yml", "inventory": {"all": {"hosts": {"db-1": {}}}}},
     "email.send": {"to": ["a@example.com"], "subject": "s", "text": "t"},
     "http.request": {"url": "https://example.com/"},
+    "python.script": {"script": "def main(inputs):\n    return inputs\n", "inputs": {"host": "db-1"}},
     "sapcontrol.query": {"host": "sap.example", "instance": "00", "method": "GetProcessList"},
     "sapcontrol.restart": {"host": "sap.example", "instance": "00"},
     "sapcontrol.start": {"host": "sap.example", "instance": "00"},
     "sapcontrol.stop": {"host": "sap.example", "instance": "00"},
     "shell.command": {"argv": ["/bin/true"]},
+    "ssh.command": {**SSH, "argv": ["uptime"]},
+    "ssh.script": {**SSH, "script": "uptime\n"},
 }
 NOTIFIERS: dict[str, dict[str, Any]] = {
     "apprise": {"urls": ["secret://chat"]},
@@ -46,13 +56,7 @@ MONITORS: dict[str, dict[str, Any]] = {
     "script": {"argv": ["/usr/lib/nagios/plugins/check_load", "-w", "5", "-c", "9"]},
     "service.objective": {"service": "shop"},
     "sql": {"url": "secret://database", "query": "SELECT 1"},
-    "ssh": {
-        "host": "app.example",
-        "user": "oncue",
-        "key": "secret://key",
-        "command": "uptime",
-        "known_hosts": ["ssh-ed25519 AAAA"],
-    },
+    "ssh": {**SSH, "command": "uptime"},
     "tcp": {"host": "mail.example", "port": 25, "expect": "^220 "},
     "tls": {"host": "www.example.com"},
     "unit": {"name": "nginx.service"},
@@ -97,6 +101,8 @@ def test_each_manifest_has_a_monitor_of_its_own() -> None:
         ("shell.command", {"argv": ["/bin/true"], "effect_class": "pure"}),
         ("email.send", ACTIONS["email.send"]),
         *[(name, inputs) for name, inputs in ACTIONS.items() if name.startswith("sapcontrol.")],
+        *[(name, {**ACTIONS[name], **more}) for name in ("ansible.playbook", "python.script", "ssh.command", "ssh.script")
+          for more in ({}, {"effect_class": "idempotent"})],
     ],
 )  # fmt: skip
 def test_engine_and_action_agree_on_what_a_crash_means(uses: str, inputs: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What `oncue doctor` sees of the world that the configuration names: mail, shell, the dead-man ping, the address."""
+"""What `oncue doctor` sees of the world that the configuration names: mail, shell, Ansible, the dead-man ping, the address."""
 
 import os
 import smtplib
@@ -7,11 +7,13 @@ import ssl
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 from oncue import config
 from oncue.cli.doctor_finding import Finding
+from oncue.plugins.actions.ansible_playbook import PROGRAM
 from oncue.runtime import dead_man
 
 TIMEOUT_S: Final = 5.0
@@ -24,6 +26,7 @@ def findings(loaded: config.Config) -> Iterator[Finding]:
     yield from _address(loaded)
     yield from _mail(loaded)
     yield from _shell(loaded)
+    yield from _ansible(loaded.actions.ansible)
     yield _dead_man(loaded)
 
 
@@ -91,6 +94,19 @@ def _shell(loaded: config.Config) -> Iterator[Finding]:
         yield Finding("shell", "warn", f"not there: {', '.join(gone)}", "Mend actions.shell.allow.")
     else:
         yield Finding("shell", "ok", f"{len(shell.allow)} commands allowed")
+
+
+def _ansible(rules: config.Ansible) -> Iterator[Finding]:
+    if not rules.enabled:
+        return
+    if not PROGRAM.is_file():
+        yield Finding("ansible", "warn", "switched on, and not installed", "Install oncue[ansible].")
+    elif rules.directory is None and not rules.inline:
+        yield Finding("ansible", "warn", "switched on, and no playbook is allowed", "Set actions.ansible.directory.")
+    elif rules.directory is not None and not Path(rules.directory).is_dir():
+        yield Finding("ansible", "warn", f"not there: {rules.directory}", "Mend actions.ansible.directory.")
+    else:
+        yield Finding("ansible", "ok", f"playbooks of {rules.directory or 'steps'}")
 
 
 def _dead_man(loaded: config.Config) -> Finding:

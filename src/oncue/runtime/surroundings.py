@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,19 @@ from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, OutboundAllowSpec
 from oncue.runtime.objectives import Objectives
-from oncue.sdk import ActionError, Allow, Budget, Context, Guard, Itself, Log, Mailer, ShellRules
+from oncue.sdk import (
+    ActionError,
+    Allow,
+    AnsibleRules,
+    Budget,
+    Context,
+    Guard,
+    Itself,
+    Log,
+    Mailer,
+    PythonRules,
+    ShellRules,
+)
 from oncue.store import queries
 from oncue.store.queries import Queries
 
@@ -33,6 +46,10 @@ class Surroundings:
         self._database = database
         self._mailer = Mailer(config.smtp.url, config.smtp.sender, config.data)
         self._shell = ShellRules(config.actions.shell.enabled, tuple(config.actions.shell.allow))
+        self._python = PythonRules(config.actions.python.enabled)
+        ansible = config.actions.ansible
+        directory = None if ansible.directory is None else Path(ansible.directory)
+        self._ansible = AnsibleRules(ansible.enabled, directory, ansible.inline)
         self._secrets = SecretStore(config.data, self._secret_row)
         self._allows: dict[str, list[Allow]] = {}
         self._landscape: dict[tuple[str, str, str], Any] = {}
@@ -81,6 +98,8 @@ class Surroundings:
             resolve=self._resolve,
             base_url=self.base_url,
             shell=self._shell,
+            python=self._python,
+            ansible=self._ansible,
             asked_at=asked_at,
             redelivered=redelivered,
             itself=self._itself if namespace == OWN_NAMESPACE else None,

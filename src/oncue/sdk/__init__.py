@@ -5,7 +5,7 @@ from oncue.core.effect import EffectClass
 from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
 from oncue.core.objective import Budget, Burn
 from oncue.sdk.action import Action
-from oncue.sdk.context import Context, Log, SecretRef, ShellRules
+from oncue.sdk.context import AnsibleRules, Context, Log, PythonRules, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.http import Fetched, fetch
 from oncue.sdk.itself import Itself
@@ -21,6 +21,7 @@ __all__ = [
     "Action",
     "ActionError",
     "Allow",
+    "AnsibleRules",
     "Budget",
     "Burn",
     "Context",
@@ -42,6 +43,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "Probe",
+    "PythonRules",
     "Reading",
     "SAPDatabase",
     "SAPInstance",

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
 import httpx
@@ -57,7 +58,25 @@ class ShellRules(msgspec.Struct, frozen=True):
     """Absolute programs, or whole beginnings of commands."""
 
 
+class PythonRules(msgspec.Struct, frozen=True):
+    """What the operator allows `python.script`."""
+
+    enabled: bool = False
+
+
+class AnsibleRules(msgspec.Struct, frozen=True):
+    """What the operator allows `ansible.playbook`."""
+
+    enabled: bool = False
+    directory: Path | None = None
+    """Where playbooks are; None for nowhere."""
+    inline: bool = False
+    """Whether a step may bring its own."""
+
+
 NO_SHELL: Final = ShellRules()
+NO_PYTHON: Final = PythonRules()
+NO_ANSIBLE: Final = AnsibleRules()
 
 
 class Context:
@@ -79,6 +98,8 @@ class Context:
         resolve: Callable[[str, str], str],
         base_url: str,
         shell: ShellRules = NO_SHELL,
+        python: PythonRules = NO_PYTHON,
+        ansible: AnsibleRules = NO_ANSIBLE,
         asked_at: datetime | None = None,
         redelivered: bool = False,
         itself: Callable[[float], Awaitable[Itself]] | None = None,
@@ -100,6 +121,8 @@ class Context:
         self.mailer = mailer
         self.base_url = base_url
         self.shell = shell
+        self.python = python
+        self.ansible = ansible
         self.mask = Mask()
         self.log: Log = _MaskedLog(log, self.mask)
         self._resolve = resolve

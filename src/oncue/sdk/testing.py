@@ -15,7 +15,7 @@ import msgspec
 
 from oncue.core.objective import Budget
 from oncue.sdk.action import Action
-from oncue.sdk.context import NO_SHELL, Context, Log, ShellRules
+from oncue.sdk.context import NO_ANSIBLE, NO_PYTHON, NO_SHELL, AnsibleRules, Context, Log, PythonRules, ShellRules
 from oncue.sdk.errors import ActionError, ErrorDoc
 from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer
@@ -53,6 +53,8 @@ def context(
     allows: Sequence[Allow] = (),
     smtp_url: str = "mailbox:",
     shell: ShellRules = NO_SHELL,
+    python: PythonRules = NO_PYTHON,
+    ansible: AnsibleRules = NO_ANSIBLE,
     timeout_s: float = 10.0,
     attempt: int = 1,
     key: str = "ef-1",
@@ -83,6 +85,8 @@ def context(
         resolve=resolve,
         base_url="https://oncue.example",
         shell=shell,
+        python=python,
+        ansible=ansible,
         asked_at=asked_at,
         redelivered=redelivered,
         itself=itself,

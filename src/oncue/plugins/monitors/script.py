@@ -14,6 +14,7 @@ from typing import Annotated, Final
 
 import msgspec
 
+from oncue.plugins import processes
 from oncue.plugins.actions import shell_command
 from oncue.sdk import ActionError, Context, ErrorDoc, Fault, MetricDoc, Probe, Reading, SecretRef
 
@@ -82,9 +83,10 @@ class Script:
         private = {name: context.secret(reference) for name, reference in settings.secret_env.items()}
         inputs = shell_command.Inputs(argv=settings.argv, env={**settings.env, **private}, cwd=settings.cwd)
         shell_command.check(inputs)
-        exit_code, stdout, stderr, _ = await shell_command.execute(inputs)
-        text, figures = split(stdout)
-        said = text.strip() or stderr.strip() or "it said nothing"
+        done = await processes.execute(inputs.argv, env=inputs.env, cwd=inputs.cwd)
+        exit_code = done.exit_code
+        text, figures = split(done.stdout)
+        said = text.strip() or done.stderr.strip() or "it said nothing"
         if exit_code == 3:
             raise ActionError("script.unknown", said[:500])
         if exit_code not in (0, 1, 2):

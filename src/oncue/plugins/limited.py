@@ -1,7 +1,7 @@
-"""Runs one program under resource limits: `python -I -S limited.py MEMORY_BYTES FILE_BYTES PROGRAM ARG...`.
+"""Runs one program under resource limits: `python -I -S limited.py MEMORY_BYTES FILE_BYTES CPU_S PROGRAM ARG...`.
 
 A process of its own, so that limits are set after the fork without running Python code between fork and exec in the
-worker. The program dies with the worker. Imports the standard library only.
+worker. The program dies with the worker. `CPU_S` of 0 sets no limit. Imports the standard library only.
 """
 
 import ctypes
@@ -16,7 +16,7 @@ PR_SET_NO_NEW_PRIVS = 38
 
 def main(arguments: list[str]) -> None:
     """Become the program. Exits with 127 if it cannot be started."""
-    memory, file_size, *argv = arguments
+    memory, file_size, cpu_s, *argv = arguments
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -24,6 +24,9 @@ def main(arguments: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (int(memory), int(memory)))
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_size), int(file_size)))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if int(cpu_s):
+        # The second after the first limit ends what ignores the signal of the first.
+        resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_s), int(cpu_s) + 1))
     try:
         os.execve(argv[0], argv, dict(os.environ))  # noqa: S606 - an array, and no shell, is the point
     except OSError as error:

@@ -1,0 +1,1 @@
+"""Loaded by Ansible, not by OnCue: see `oncue.plugins.actions.ansible_playbook`."""
