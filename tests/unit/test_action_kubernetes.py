@@ -437,13 +437,16 @@ async def test_what_is_no_api_server_is_said(api: Cluster, tmp_path: Path) -> No
     assert (error.code, error.transient) == ("http.connect", True)
 
 
+FILES = ("ca.pem", "client-ca.pem", "client.pem", "client.key", "server.key")
+
+
 async def test_the_server_and_we_know_each_other_by_certificates(tmp_path: Path) -> None:
     certify(tmp_path, "ca", "server", "localhost")
     certify(tmp_path, "client-ca", "client", "oncue")
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "client-ca.pem"))
     tls.load_cert_chain(tmp_path / "server.pem", tmp_path / "server.key")
     tls.verify_mode = ssl.CERT_REQUIRED
-    secrets = {name: (tmp_path / name).read_text() for name in ("ca.pem", "client.pem", "client.key", "client-ca.pem")}
+    secrets = {name: (tmp_path / name).read_text() for name in FILES}
     known = {"client_certificate": "secret://client.pem", "client_key": "secret://client.key"}
     with cluster(tls) as api:
         api.put(WEB, DEPLOYMENT)
@@ -458,8 +461,8 @@ async def test_the_server_and_we_know_each_other_by_certificates(tmp_path: Path)
         assert (await act(api, "get", tmp_path, **given, **known, verify_tls=False)).count == 1
         alone = {"client_certificate": "secret://client.pem"}
         assert (await failure(api, "get", tmp_path, **given, **alone)).code == "inputs.invalid"
-        swapped = {"client_certificate": "secret://client.key", "client_key": "secret://client.pem"}
-        assert (await failure(api, "get", tmp_path, **given, **swapped)).code == "kubernetes.tls"
+        another = {"client_certificate": "secret://client.pem", "client_key": "secret://server.key"}
+        assert (await failure(api, "get", tmp_path, **given, **another)).code == "kubernetes.tls"
         garbled = {**given, "secrets": {"ca": "no certificate"}}
         assert (await failure(api, "get", tmp_path, **garbled, ca="secret://ca")).code == "kubernetes.tls"
 
