@@ -454,10 +454,8 @@ async def test_the_server_and_we_know_each_other_by_certificates(tmp_path: Path)
         assert (await act(api, "get", tmp_path, **given, **known, ca="secret://ca.pem")).count == 1
         assert (await failure(api, "get", tmp_path, **given, **known)).code == "http.tls"
         assert (await failure(api, "get", tmp_path, **given, **known, ca="secret://client-ca.pem")).code == "http.tls"
-        assert (await failure(api, "get", tmp_path, **given, ca="secret://ca.pem")).code in (
-            "http.protocol",
-            "http.connect",
-        )
+        unknown = await failure(api, "get", tmp_path, **given, ca="secret://ca.pem")
+        assert unknown.code in ("http.tls", "http.protocol")  # it depends on which end is faster
         assert (await act(api, "get", tmp_path, **given, **known, verify_tls=False)).count == 1
         alone = {"client_certificate": "secret://client.pem"}
         assert (await failure(api, "get", tmp_path, **given, **alone)).code == "inputs.invalid"

@@ -18,7 +18,7 @@ _REDIRECT_STATUS: Final = (301, 302, 303, 307, 308)
 ERRORS: Final = (
     ErrorDoc("dns.failed", "The host's name does not resolve.", transient=True),
     ErrorDoc("http.connect", "No connection could be made.", transient=True),
-    ErrorDoc("http.tls", "The server's certificate is not valid for it."),
+    ErrorDoc("http.tls", "The server's certificate is not valid for it, or the server wants one of us."),
     ErrorDoc("http.protocol", "The server broke off or does not speak HTTP.", transient=True),
     ErrorDoc("http.redirects", "There were more than 5 redirects."),
     ErrorDoc("http.url", "The URL is not an http or https URL."),
@@ -96,6 +96,8 @@ async def fetch(
             if "certificate" in str(error).lower():
                 raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
             raise ActionError("http.connect", f"{_shown(url)}: {error}", transient=True) from error
+        except ssl.SSLError as error:  # what httpx lets through: a server that ends TLS after the handshake
+            raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
         except httpx.TransportError as error:
             detail = str(error) or type(error).__name__
             raise ActionError("http.protocol", f"{_shown(url)}: {detail}", transient=True) from error
