@@ -87,7 +87,7 @@ def test_the_action_is_whole_and_its_plan_is_one_line() -> None:
     ("given", "expected"),
     [
         ({}, "pure"),
-        ({"effect_class": "idempotent"}, "pure"),
+        ({"effect_class": "idempotent"}, "idempotent"),
         ({"write": True}, "at-most-once"),
         ({"write": True, "effect_class": "idempotent"}, "idempotent"),
     ],

@@ -72,9 +72,7 @@ class SqlQuery:
 
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """Reading is done again; a change only if the step says so."""
-        if not inputs.write:
-            return "pure"
-        return inputs.effect_class or "at-most-once"
+        return inputs.effect_class or ("at-most-once" if inputs.write else "pure")
 
     def plan(self, inputs: Inputs) -> str:
         """The statement, and the name of the secret."""
