@@ -16,6 +16,7 @@ from oncue.plugins.actions.kubernetes_logs import KubernetesLogs
 from oncue.plugins.actions.kubernetes_restart import KubernetesRestart
 from oncue.plugins.actions.kubernetes_scale import KubernetesScale
 from oncue.plugins.actions.sql_query import SqlQuery
+from oncue.plugins.kubernetes import rollout
 from oncue.sdk import ActionError, Allow, registry
 from oncue.sdk.testing import context
 from tests.databases import by_tcp, postgresql_server
@@ -53,7 +54,7 @@ async def worked(story: Story, uses: str, tmp_path: Path, secrets: dict[str, str
     assert effect.uses == uses
     action = ACTIONS[uses]
     surroundings = context(
-        tmp_path, allows=(Allow("127.0.0.1"),), secrets=secrets, timeout_s=changed.pop("timeout_s", 10)
+        tmp_path, allows=(Allow("127.0.0.1"),), secrets=secrets, timeout_s=changed.pop("timeout_s", 30)
     )
     try:
         result = msgspec.to_builtins(
@@ -103,7 +104,8 @@ async def test_the_workflow_of_the_page_on_databases_sets_stuck_orders_free(shop
 
 
 @pytest.fixture
-def api() -> Iterator[Cluster]:
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    monkeypatch.setattr(rollout, "POLL_S", 0.02)
     with cluster() as running:
         running.put(WEB, {"spec": {"replicas": 2, "template": {"metadata": {}}}})
         running.put(

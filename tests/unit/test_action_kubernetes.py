@@ -45,6 +45,11 @@ EXAMPLES: dict[str, tuple[dict[str, Any], str, str]] = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollout, "POLL_S", 0.02)
+
+
 @pytest.fixture
 def api() -> Iterator[Cluster]:
     with cluster() as running:
@@ -255,7 +260,7 @@ async def test_a_patch_of_the_wrong_form_is_refused(api: Cluster, tmp_path: Path
 
 async def test_pods_are_scaled_and_waited_for(api: Cluster, tmp_path: Path) -> None:
     told: list[Told] = []
-    done = await act(api, "scale", tmp_path, **ONE, replicas=5, wait=True, timeout_s=3, told=told)
+    done = await act(api, "scale", tmp_path, **ONE, replicas=5, wait=True, timeout_s=30, told=told)
     assert (done.before, done.replicas) == (3, 5)
     status = api.objects[WEB]["status"]
     assert (status["updatedReplicas"], status["availableReplicas"]) == (5, 5)
@@ -266,7 +271,7 @@ async def test_pods_are_scaled_and_waited_for(api: Cluster, tmp_path: Path) -> N
 
 async def test_a_restart_goes_on_until_every_pod_is_new(api: Cluster, tmp_path: Path) -> None:
     told: list[Told] = []
-    done = await act(api, "restart", tmp_path, namespace="shop", name="web", timeout_s=3, told=told, key="ef-7")
+    done = await act(api, "restart", tmp_path, namespace="shop", name="web", timeout_s=30, told=told, key="ef-7")
     assert (done.already_done, done.generation) == (False, 2)
     annotations = api.objects[WEB]["spec"]["template"]["metadata"]["annotations"]
     assert annotations["oncue/restarted-by"] == "ef-7"
@@ -282,7 +287,7 @@ async def test_a_restart_goes_on_until_every_pod_is_new(api: Cluster, tmp_path: 
 
 
 async def test_a_restart_that_was_asked_for_before_a_crash_is_not_asked_for_again(api: Cluster, tmp_path: Path) -> None:
-    given = {"namespace": "shop", "name": "web", "timeout_s": 3}
+    given = {"namespace": "shop", "name": "web", "timeout_s": 30}
     await act(api, "restart", tmp_path, **given, wait=False, key="ef-7")
     done = await act(api, "restart", tmp_path, **given, key="ef-7")
     assert done.already_done
@@ -411,10 +416,7 @@ async def test_a_server_that_asks_for_more_time_than_there_is_fails_the_try(api:
     assert len(api.failing) == 4
 
 
-async def test_a_rollout_is_watched_through_a_short_outage(
-    api: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rollout, "POLL_S", 0.02)
+async def test_a_rollout_is_watched_through_a_short_outage(api: Cluster, tmp_path: Path) -> None:
     told: list[Told] = []
     surroundings = context(tmp_path, allows=ALLOWED, secrets={"k8s": Cluster.token}, tell=told.append)
     inputs = registry.fit({"server": api.url, "token": "secret://k8s", **ONE}, KubernetesGet.inputs)

@@ -23,16 +23,29 @@ Reason = Annotated[str, msgspec.Meta(max_length=1000)]
 TicketType = Literal["incident", "change", "request", "problem"]
 
 
-class AlertOnly(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """An alert: the run's own unless another is named."""
+class OnAlert(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """An alert is meant."""
 
     alert: str | None = None
-    """Its id."""
+    """Its id; the run's own unless another is named."""
+
+
+class AlertAcknowledge(OnAlert, kw_only=True, forbid_unknown_fields=True):
+    """Says that a firing alert is dealt with: by the run. Gives `alert` and `changed`, which is false if someone said so
+    before."""
+
+
+class AlertResolve(OnAlert, kw_only=True, forbid_unknown_fields=True):
+    """Ends an alert: one that is reported again fires again. Gives `alert` and `changed`, which is false if it was over."""
+
+
+class AlertUnsnooze(OnAlert, kw_only=True, forbid_unknown_fields=True):
+    """Takes a snooze back: people are told of the firing alert again. Gives `alert`."""
 
 
 class AlertEnrich(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Adds what was found out to an alert: the run's own unless another is named. An empty label or annotation takes the
-    added one back."""
+    added one back. Gives `alert` and `changed`."""
 
     alert: str | None = None
     """Its id."""
@@ -47,7 +60,7 @@ class AlertEnrich(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class AlertSnooze(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Keeps a firing alert quiet for a while; if it still fires then, people are told."""
+    """Keeps a firing alert quiet for a while; if it still fires then, people are told. Gives `alert` and `until`."""
 
     alert: str | None = None
     """Its id; the run's own unless another is named."""
@@ -58,7 +71,7 @@ class AlertSnooze(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SilenceSet(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Begins a silence, as of a host while it is rebooted. Its id is in the result, for `silence.expire`."""
+    """Begins a silence, as of a host while it is rebooted. Gives its id as `silence`, for `silence.expire`, and `until`."""
 
     matchers: Annotated[tuple[Matcher, ...], msgspec.Meta(min_length=1, max_length=MATCHERS_LIMIT)]
     """`name`, `value`, and if need be `is_regex` and `is_equal`; all of them must hold."""
@@ -69,14 +82,14 @@ class SilenceSet(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class SilenceExpire(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Ends a silence now: what still fires is heard again. Nothing if it has ended."""
+    """Ends a silence now: what still fires is heard again. Gives `silence` and `changed`, which is false if it had ended."""
 
     silence: str
     """Its id."""
 
 
 class EventEmit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Emits an event into the run's namespace; policies see it as one from outside."""
+    """Emits an event into the run's namespace; policies see it as one from outside. Gives its id as `event`."""
 
     type: Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
     """Of the event; those that begin with `oncue.` are OnCue's own."""
@@ -100,16 +113,17 @@ class EventEmit(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Its payload."""
 
 
-class IncidentOnly(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """An incident: the run's own unless another is named."""
+class IncidentAcknowledge(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Says that an incident is dealt with, by the run: nobody else is called. Gives `incident` and `changed`, which is false
+    if someone said so before."""
 
     incident: str | None = None
-    """Its id."""
+    """Its id; the run's own unless another is named."""
 
 
 class IncidentOpen(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Opens an incident without an alert. The owner of the service is told; alerts about the same join it. It ends when a
-    person or a step resolves it."""
+    person or a step resolves it. Gives its id as `incident`, and its `priority`."""
 
     title: Title
     """One line for people."""
@@ -125,7 +139,7 @@ class IncidentOpen(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class IncidentUpdate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Changes what an incident is called and how much it matters. What is set stands, whatever alerts join it; those who
-    were told hear of a higher priority."""
+    were told hear of a higher priority. Gives `incident`, `severity` and `priority`."""
 
     incident: str | None = None
     """Its id; the run's own unless another is named."""
@@ -142,7 +156,8 @@ class IncidentUpdate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class IncidentResolve(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Ends an incident and its alerts: one that is reported again brings it back. Nothing if it is over."""
+    """Ends an incident and its alerts: one that is reported again brings it back. Gives `incident` and `changed`, which is
+    false if it was over."""
 
     incident: str | None = None
     """Its id; the run's own unless another is named."""
@@ -153,7 +168,7 @@ class IncidentResolve(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class IncidentEscalate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Calls more people, as when the automation could not help."""
+    """Calls more people, as when the automation could not help. Gives `incident`."""
 
     incident: str | None = None
     """Its id; the run's own unless another is named."""
@@ -162,7 +177,7 @@ class IncidentEscalate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
 
 
 class IncidentComment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Remarks on an incident: the run's own unless another is named."""
+    """Remarks on an incident: the run's own unless another is named. Gives `incident`, and the id of the `comment`."""
 
     text: Text
     """The remark."""
@@ -172,7 +187,8 @@ class IncidentComment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 class NotifySend(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Tells people something. It pages nobody: nobody has to acknowledge it, and quiet hours are kept unless it is
-    important. To have an incident dealt with, use `incident.escalate`."""
+    important. To have an incident dealt with, use `incident.escalate`. Gives the `channels` by which it leaves, the
+    `notifications` that bring it there, and who is `missing`, if someone cannot be reached."""
 
     to: Annotated[tuple[Addressee, ...], msgspec.Meta(min_length=1, max_length=50)]
     """Whom: `user:name`, `team:name`, `channel:name`."""
@@ -188,7 +204,7 @@ class NotifySend(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """It cannot wait: people are told by their ways for what is important, and in their quiet hours, too."""
 
 
-class TicketOnly(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class TicketGet(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Reads a ticket that is not closed; the result is the ticket as it is now."""
 
     ticket: str
@@ -196,7 +212,7 @@ class TicketOnly(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class TicketCreate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Writes a ticket, and links it to the run's incident."""
+    """Writes a ticket, and links it to the run's incident. Gives its id as `ticket`."""
 
     type: TicketType = "incident"
     """What kind of work it records."""
@@ -209,7 +225,7 @@ class TicketCreate(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class TicketComment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Remarks on a ticket."""
+    """Remarks on a ticket. Gives `ticket`, and the id of the `comment`."""
 
     ticket: str
     """Its id, as `TCK-12`."""
@@ -218,7 +234,7 @@ class TicketComment(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 
 class TicketTransition(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
-    """Moves a ticket on; nothing if it is in the state already."""
+    """Moves a ticket on; nothing if it is in the state already. Gives `ticket` and `state`."""
 
     ticket: str
     """Its id, as `TCK-12`."""

@@ -111,7 +111,7 @@ def _ticket(tx: Tx, run: Run, id: str) -> Ticket:
 # alerts
 
 
-def _acknowledge_alert(tx: Tx, run: Run, asked: asks.AlertOnly) -> Any:
+def _acknowledge_alert(tx: Tx, run: Run, asked: asks.OnAlert) -> Any:
     alert = _firing(tx, run, asked.alert)
     changed = alert.acknowledged_by is None
     if changed:
@@ -119,7 +119,7 @@ def _acknowledge_alert(tx: Tx, run: Run, asked: asks.AlertOnly) -> Any:
     return {"alert": alert.id, "changed": changed}
 
 
-def _resolve_alert(tx: Tx, run: Run, asked: asks.AlertOnly) -> Any:
+def _resolve_alert(tx: Tx, run: Run, asked: asks.OnAlert) -> Any:
     alert = _alert(tx, run, asked.alert)
     changed = alert.state == "firing"
     if changed:
@@ -138,7 +138,7 @@ def _snooze_alert(tx: Tx, run: Run, asked: asks.AlertSnooze) -> Any:
     return {"alert": alert.id, "until": until}
 
 
-def _unsnooze_alert(tx: Tx, run: Run, asked: asks.AlertOnly) -> Any:
+def _unsnooze_alert(tx: Tx, run: Run, asked: asks.OnAlert) -> Any:
     alert = _firing(tx, run, asked.alert)
     snooze.unsnooze(tx, alert)
     return {"alert": alert.id}
@@ -181,7 +181,7 @@ def _update_incident(tx: Tx, run: Run, asked: asks.IncidentUpdate) -> Any:
     return {"incident": incident.id, "severity": incident.severity, "priority": incident.priority}
 
 
-def _acknowledge_incident(tx: Tx, run: Run, asked: asks.IncidentOnly) -> Any:
+def _acknowledge_incident(tx: Tx, run: Run, asked: asks.IncidentAcknowledge) -> Any:
     incident = _incident(tx, run, asked.incident)
     changed = incident.state != "acknowledged"
     if changed:
@@ -226,7 +226,7 @@ def _create_ticket(tx: Tx, run: Run, asked: asks.TicketCreate) -> Any:
     return {"ticket": ticket.id}
 
 
-def _read_ticket(tx: Tx, run: Run, asked: asks.TicketOnly) -> Any:
+def _read_ticket(tx: Tx, run: Run, asked: asks.TicketGet) -> Any:
     return _ticket(tx, run, asked.ticket)
 
 
@@ -264,13 +264,13 @@ def _emit(tx: Tx, run: Run, asked: asks.EventEmit) -> Any:
 
 
 ACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Tx, Run, Any], Any]]]] = {
-    "alert.acknowledge": (asks.AlertOnly, _acknowledge_alert),
+    "alert.acknowledge": (asks.AlertAcknowledge, _acknowledge_alert),
     "alert.enrich": (asks.AlertEnrich, _enrich_alert),
-    "alert.resolve": (asks.AlertOnly, _resolve_alert),
+    "alert.resolve": (asks.AlertResolve, _resolve_alert),
     "alert.snooze": (asks.AlertSnooze, _snooze_alert),
-    "alert.unsnooze": (asks.AlertOnly, _unsnooze_alert),
+    "alert.unsnooze": (asks.AlertUnsnooze, _unsnooze_alert),
     "event.emit": (asks.EventEmit, _emit),
-    "incident.acknowledge": (asks.IncidentOnly, _acknowledge_incident),
+    "incident.acknowledge": (asks.IncidentAcknowledge, _acknowledge_incident),
     "incident.comment": (asks.IncidentComment, _comment_incident),
     "incident.escalate": (asks.IncidentEscalate, _escalate_incident),
     "incident.open": (asks.IncidentOpen, _open_incident),
@@ -281,7 +281,7 @@ ACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Tx, Run, Any], Any]]
     "silence.set": (asks.SilenceSet, _set_silence),
     "ticket.comment": (asks.TicketComment, _comment_ticket),
     "ticket.create": (asks.TicketCreate, _create_ticket),
-    "ticket.get": (asks.TicketOnly, _read_ticket),
+    "ticket.get": (asks.TicketGet, _read_ticket),
     "ticket.transition": (asks.TicketTransition, _move_ticket),
 }
 """The action -> (what it takes, what it does)."""

@@ -34,8 +34,11 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     argv: Annotated[list[str], msgspec.Meta(min_length=1, max_length=256)]
     """The program, as an absolute path, and its arguments."""
     env: dict[str, str] = {}
+    """Its environment, besides PATH and LANG."""
     cwd: str = "/"
+    """The directory that it runs in."""
     stdin: str | None = None
+    """What it reads from its input."""
     expect: tuple[int, ...] = (0,)
     """Exit codes that count as success."""
     effect_class: EffectClass = "at-most-once"
@@ -46,9 +49,13 @@ class Outputs(msgspec.Struct, kw_only=True):
     """What the program did."""
 
     exit_code: int
+    """As it ended."""
     stdout: str
+    """The end of its output."""
     stderr: str
+    """The end of its error output."""
     truncated: bool = False
+    """Whether more was written than is kept."""
 
 
 class ShellCommand:
