@@ -171,9 +171,19 @@ async def test_a_bomb_is_unpacked_no_further_than_what_is_kept(server: Misbehavi
     assert (answer.body, answer.truncated) == ("x" * BODY_LIMIT, True)
 
 
-async def test_what_only_claims_to_be_packed_is_left_as_it_is(server: Misbehaving, tmp_path: Path) -> None:
-    server.canned["/packed"] = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"
-    assert (await run(tmp_path, {"url": f"{server.url}/packed"})).body == "plain"
+@pytest.mark.parametrize("body", [b"plain", b""])
+async def test_what_only_claims_to_be_packed_is_left_as_it_is(server: Misbehaving, tmp_path: Path, body: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    server.canned["/packed"] = head.encode() + body
+    answer = await run(tmp_path, {"url": f"{server.url}/packed"})
+    assert (answer.body, answer.truncated) == (body.decode(), False)
+
+
+async def test_what_was_packed_and_broke_off_is_said_to_be_cut(server: Misbehaving, tmp_path: Path) -> None:
+    data = gzip.compress(b"hello, " * 1000)[:-20]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(data)}\r\n\r\n"
+    server.canned["/packed"] = head.encode() + data
+    assert (await run(tmp_path, {"url": f"{server.url}/packed"})).truncated
 
 
 @pytest.mark.parametrize(

@@ -280,6 +280,10 @@ async def test_the_password_is_told_to_nobody(postgresql: str, tmp_path: Path) -
     assert not any("geheim" in one.text for one in told)
 
 
+async def test_that_it_may_only_read_is_said(database: str, tmp_path: Path) -> None:
+    assert (await failure(database, "DELETE FROM orders", tmp_path)).detail.endswith("; it may only read")
+
+
 # changing
 
 

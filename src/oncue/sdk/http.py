@@ -144,7 +144,7 @@ async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
             more = True
             break
     body = bytes(kept[:limit])
-    if response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate"):
+    if body and response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate"):
         return _unpacked(body, limit, more)
     return body, more
 
@@ -156,7 +156,8 @@ def _unpacked(body: bytes, limit: int, more: bool) -> tuple[bytes, bool]:
         unpacked = unpacking.decompress(body, limit)
     except zlib.error:
         return body, more
-    return unpacked, more or bool(unpacking.unconsumed_tail) or not unpacking.eof
+    rest = unpacking.unconsumed_tail or unpacking.unused_data
+    return unpacked, more or bool(rest) or not unpacking.eof
 
 
 def _tls_expiry(response: httpx.Response) -> datetime | None:

@@ -50,6 +50,8 @@ async def ask(url: URL, statement: Statement, context: Context, within_s: float)
         raise ActionError("sql.connect", _said(error), transient=True, unknown=True) from error
     except psycopg.IntegrityError as error:
         raise ActionError("sql.constraint", _said(error)) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise ActionError("sql.query", f"{_said(error)}; it may only read") from error
     except psycopg.Error as error:
         raise ActionError("sql.query", _said(error)) from error
     finally:

@@ -72,7 +72,10 @@ def _ask(path: Path, statement: Statement, until: float, stop: threading.Event) 
     except sqlite3.IntegrityError as error:
         raise ActionError("sql.constraint", str(error)) from error
     except (sqlite3.Error, sqlite3.Warning, OverflowError) as error:
-        raise ActionError("sql.query", str(error)) from error
+        said = str(error)
+        if said == "not authorized" and not statement.write:
+            said = "this is not permitted; it may only read"
+        raise ActionError("sql.query", said) from error
     finally:
         if connection is not None:
             connection.close()
