@@ -19,12 +19,39 @@ class Received:
         self.body = body
 
 
+CANNED = {
+    "/cut-short": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
+    "/too-long": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 X\r\n\r\n",
+    "/no-number": b"HTTP/1.1 200 OK\r\nContent-Length: abc\r\n\r\nabc",
+    "/two-lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+    "/bad-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc",
+    "/chunk-cut": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc",
+    "/old": b"HTTP/1.0 200 OK\r\n\r\nas long as it lasts",
+    "/latin": b'HTTP/1.1 200 OK\r\nX-Who: J\xfcrgen\r\nContent-Length: 7\r\n\r\n{"a\xff"}\n',
+    "/no-content": b"HTTP/1.1 204 No Content\r\n\r\n",
+}
+"""What is answered there, before the connection is closed."""
+
+ENDLESS = {
+    "/drip-head": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n", 0.02),
+    "/headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000, 0),
+    "/header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"b" * 10_000, 0),
+    "/continue": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.001),
+    "/endless": (b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 10_000, 0),
+    "/chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"3\r\nabc\r\n" * 1000, 0),
+}
+"""What is answered first, what then again and again, and the pause between."""
+
+
 class Misbehaving:
-    """`/status/N`, `/slow`, `/drip`, `/reset`, `/garbage`, `/huge`, `/json`; anything else is 200 `ok`."""
+    """`/status/N`, `/slow`, `/drip`, `/reset`, `/garbage`, `/huge`, `/json`, and those of `CANNED` and `ENDLESS`; anything else
+    is 200 `ok`. `/to/STATUS?URL` redirects there."""
 
     def __init__(self) -> None:
         self.port = 0
         self.received: list[Received] = []
+        self.canned = dict(CANNED)
+        """Path to all that is answered there, before the connection is closed."""
         self._writers: set[asyncio.StreamWriter] = set()
 
     @property
@@ -75,6 +102,29 @@ class Misbehaving:
             return
         elif path == "/json":
             body = b'{"a": [1, 2]}'
+        elif path in self.canned:
+            writer.write(self.canned[path])
+            await writer.drain()
+            return
+        elif path in ENDLESS:
+            first, again, pause_s = ENDLESS[path]
+            writer.write(first)
+            while not writer.is_closing():
+                writer.write(again)
+                await writer.drain()
+                await asyncio.sleep(pause_s)
+            return
+        elif path == "/broken-off":
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc")
+            await writer.drain()
+            writer.transport.abort()
+            return
+        elif path.startswith("/to/"):
+            way, _, where = path.partition("?")
+            status = way.rpartition("/")[2]
+            writer.write(f"HTTP/1.1 {status} X\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n".encode())
+            await writer.drain()
+            return
         writer.write(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
         await writer.drain()
 

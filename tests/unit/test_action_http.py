@@ -1,6 +1,8 @@
 """`http.request` against a server that misbehaves."""
 
+import gzip
 import time
+import zlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from oncue.plugins.actions.http_request import BODY_LIMIT, HttpRequest, Inputs, Outputs
+from oncue.plugins.actions.http_request import BODY_LIMIT, RESULT_LIMIT, HttpRequest, Inputs, Outputs
 from oncue.sdk import ActionError, Allow, registry
 from oncue.sdk.testing import context
 from tests.unit.misbehaving import Misbehaving, misbehaving
@@ -102,6 +104,157 @@ async def test_nobody_listening_is_transient_and_nothing_was_done(tmp_path: Path
 async def test_a_huge_body_is_cut(server: Misbehaving, tmp_path: Path) -> None:
     answer = await run(tmp_path, {"url": f"{server.url}/huge"})
     assert (len(answer.body), answer.truncated) == (BODY_LIMIT, True)
+
+
+@pytest.mark.parametrize("path", ["/drip", "/drip-head", "/continue"])
+async def test_what_comes_for_ever_little_by_little_is_a_timeout(
+    server: Misbehaving, tmp_path: Path, path: str
+) -> None:
+    began = time.monotonic()
+    error = await failure(tmp_path, {"method": "POST", "url": server.url + path}, timeout_s=0.4)
+    assert (error.code, error.transient, error.unknown) == ("timeout", True, True)
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/broken-off", "/cut-short", "/no-number", "/two-lengths", "/bad-chunk", "/chunk-cut", "/headers", "/header"],
+)
+async def test_an_answer_that_breaks_the_protocol_may_have_followed_the_deed(
+    server: Misbehaving, tmp_path: Path, path: str
+) -> None:
+    error = await failure(tmp_path, {"method": "POST", "url": server.url + path})
+    assert (error.code, error.transient, error.unknown) == ("http.protocol", True, True)
+
+
+@pytest.mark.parametrize("path", ["/endless", "/chunks"])
+async def test_an_endless_body_is_cut_and_no_longer_listened_to(server: Misbehaving, tmp_path: Path, path: str) -> None:
+    answer = await run(tmp_path, {"url": server.url + path})
+    assert (len(answer.body), answer.truncated) == (BODY_LIMIT, True)
+
+
+async def test_a_length_that_is_too_short_cuts_the_body_and_nothing_else_is_read(
+    server: Misbehaving, tmp_path: Path
+) -> None:
+    answer = await run(tmp_path, {"url": f"{server.url}/too-long"})
+    assert (answer.status, answer.body) == (200, "ok")
+
+
+async def test_an_answer_without_length_ends_with_the_connection(server: Misbehaving, tmp_path: Path) -> None:
+    assert (await run(tmp_path, {"url": f"{server.url}/old"})).body == "as long as it lasts"
+    assert (await run(tmp_path, {"url": f"{server.url}/no-content"})).body == ""
+
+
+async def test_what_is_not_utf_8_is_shown_as_such_and_is_no_json(server: Misbehaving, tmp_path: Path) -> None:
+    answer = await run(tmp_path, {"url": f"{server.url}/latin"})
+    assert (answer.body, answer.json) == ('{"a\ufffd"}\n', None)
+    assert answer.headers["x-who"] == "Jürgen"
+
+
+def packed(body: bytes, encoding: str = "gzip") -> bytes:
+    data = gzip.compress(body) if encoding == "gzip" else zlib.compress(body)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(data)}\r\n\r\n"
+    return head.encode() + data
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_what_a_server_packs_unasked_is_unpacked(server: Misbehaving, tmp_path: Path, encoding: str) -> None:
+    server.canned["/packed"] = packed(b'{"a": 1}', encoding)
+    answer = await run(tmp_path, {"url": f"{server.url}/packed"})
+    assert (answer.json, answer.truncated) == ({"a": 1}, False)
+    assert server.received[0].headers["accept-encoding"] == "identity"
+
+
+async def test_a_bomb_is_unpacked_no_further_than_what_is_kept(server: Misbehaving, tmp_path: Path) -> None:
+    server.canned["/packed"] = packed(b"x" * 30_000_000)
+    answer = await run(tmp_path, {"url": f"{server.url}/packed"})
+    assert (answer.body, answer.truncated) == ("x" * BODY_LIMIT, True)
+
+
+@pytest.mark.parametrize("body", [b"plain", b""])
+async def test_what_only_claims_to_be_packed_is_left_as_it_is(server: Misbehaving, tmp_path: Path, body: bytes) -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
+    server.canned["/packed"] = head.encode() + body
+    answer = await run(tmp_path, {"url": f"{server.url}/packed"})
+    assert (answer.body, answer.truncated) == (body.decode(), False)
+
+
+async def test_what_was_packed_and_broke_off_is_said_to_be_cut(server: Misbehaving, tmp_path: Path) -> None:
+    data = gzip.compress(b"hello, " * 1000)[:-20]
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(data)}\r\n\r\n"
+    server.canned["/packed"] = head.encode() + data
+    assert (await run(tmp_path, {"url": f"{server.url}/packed"})).truncated
+
+
+@pytest.mark.parametrize(
+    ("body", "cut", "has_json"),
+    [
+        (b"[" + b"1000000000," * 3_500 + b"1]", False, True),
+        (b'"' + b"x" * 40_000 + b'"', False, True),
+        (b"\x01" * 40_000, True, False),
+        (b'["' + b"\xc3\xbc" * 20_000 + b'"]', False, True),
+    ],
+)
+async def test_what_the_step_gives_is_never_more_than_a_run_takes(
+    server: Misbehaving, tmp_path: Path, body: bytes, cut: bool, has_json: bool
+) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 900) for n in range(20))
+    server.canned["/large"] = head + b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    answer = await run(tmp_path, {"url": f"{server.url}/large"})
+    assert len(msgspec.json.encode(answer)) <= RESULT_LIMIT
+    assert (answer.truncated, answer.json is not None) == (cut, has_json)
+    assert answer.body or answer.json
+
+
+async def test_redirects_are_followed_only_if_the_step_says_so(server: Misbehaving, tmp_path: Path) -> None:
+    url = f"{server.url}/to/302?/json"
+    assert (await run(tmp_path, {"url": url, "expect": [302]})).status == 302
+    answer = await run(tmp_path, {"url": url, "follow_redirects": True})
+    assert (answer.json, answer.url) == ({"a": [1, 2]}, f"{server.url}/json")
+
+
+@pytest.mark.parametrize(("status", "method"), [(301, "GET"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")])
+async def test_a_redirect_changes_the_method_as_browsers_do(
+    server: Misbehaving, tmp_path: Path, status: int, method: str
+) -> None:
+    inputs = {"method": "POST", "body": "x", "url": f"{server.url}/to/{status}?/there", "follow_redirects": True}
+    await run(tmp_path, inputs)
+    assert [(got.method, got.body) for got in server.received] == [
+        ("POST", b"x"), (method, b"x" if method == "POST" else b"")
+    ]  # fmt: skip
+
+
+async def test_redirects_in_a_circle_end(server: Misbehaving, tmp_path: Path) -> None:
+    circle = "/to/302?/circle"
+    server.canned["/circle"] = f"HTTP/1.1 302 X\r\nLocation: {circle}\r\nContent-Length: 0\r\n\r\n".encode()
+    error = await failure(tmp_path, {"url": f"{server.url}/circle", "follow_redirects": True})
+    assert (error.code, error.transient) == ("http.redirects", False)
+    assert len(server.received) == 6
+
+
+async def test_credentials_are_not_sent_on_to_another_host(server: Misbehaving, tmp_path: Path) -> None:
+    async with misbehaving() as other:
+        inputs = {
+            "url": f"{server.url}/to/302?{other.url}/to/302?{server.url}/back", "follow_redirects": True,
+            "secret": "secret://api", "secret_header": "X-Api-Key", "secret_scheme": "",
+            "headers": {"authorization": "Basic abc", "Cookie": "c", "X-Trace": "7"},
+        }  # fmt: skip
+        await run(tmp_path, inputs, secrets={"api": "s3cret-value"})
+        (there,) = other.received
+    assert there.headers["x-trace"] == "7"
+    assert not {"authorization", "cookie", "x-api-key"} & set(there.headers)
+    assert server.received[0].headers["x-api-key"] == "s3cret-value"
+
+
+@pytest.mark.parametrize("where", ["ftp://127.0.0.1/x", "file:///etc/passwd", "http://user@"])
+async def test_a_redirect_to_what_is_no_address_is_refused(server: Misbehaving, tmp_path: Path, where: str) -> None:
+    error = await failure(tmp_path, {"url": f"{server.url}/to/302?{where}", "follow_redirects": True})
+    assert (error.code, error.transient) in (("http.url", False), ("http.protocol", True))
+
+
+async def test_a_redirect_into_a_private_network_is_refused(server: Misbehaving, tmp_path: Path) -> None:
+    inputs = {"url": f"{server.url}/to/302?http://169.254.169.254/latest/", "follow_redirects": True}
+    assert (await failure(tmp_path, inputs)).code == "outbound.refused"
 
 
 async def test_loopback_is_refused_without_an_exception(server: Misbehaving, tmp_path: Path) -> None:

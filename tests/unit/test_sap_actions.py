@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from oncue.demo.sap_system import Instance, SapSystem
-from oncue.sdk import ActionError, registry
+from oncue.sdk import ActionError, Tell, Told, registry
 from oncue.sdk.outbound import Allow
 from oncue.sdk.testing import context
 
@@ -23,7 +23,13 @@ def system() -> Iterator[SapSystem]:
 
 
 async def run(
-    uses: str, instance: Instance, tmp_path: Path, asked_s: float = 0, timeout_s: float = 8, **more: Any
+    uses: str,
+    instance: Instance,
+    tmp_path: Path,
+    asked_s: float = 0,
+    timeout_s: float = 8,
+    tell: Tell | None = None,
+    **more: Any,
 ) -> Any:
     action = registry.action(uses)
     given = {"host": "127.0.0.1", "instance": instance.number, "port": instance.port, "sid": "DMO", **more}
@@ -34,12 +40,21 @@ async def run(
         timeout_s=timeout_s,
         asked_at=datetime.now(UTC) - timedelta(seconds=asked_s),
         redelivered=asked_s > 0,
+        tell=tell,
     )
     return msgspec.to_builtins(await action.run(registry.fit(given, action.inputs), surroundings))
 
 
 def changes(system: SapSystem) -> list[tuple[str, str]]:
     return [(call.method, call.instance) for call in system.calls if not call.method.startswith("Get")]
+
+
+async def test_who_looks_on_sees_the_states_that_a_system_goes_through(system: SapSystem, tmp_path: Path) -> None:
+    told: list[Told] = []
+    await run("sapcontrol.stop", system.instances[3], tmp_path, tell=told.append, **CREDENTIALS)
+    assert told[0].text == "asking for Stop; it is GREEN"
+    assert told[-1].text == "it is GRAY"
+    assert len(told) == len({one.text for one in told})
 
 
 async def test_an_instance_is_stopped_once_and_started_once(system: SapSystem, tmp_path: Path) -> None:
@@ -132,6 +147,15 @@ async def test_a_query_gives_the_rows_that_fit(system: SapSystem, tmp_path: Path
         "sapcontrol.query", system.primary, tmp_path, method="GetAlertTree", where={"path": "*/Dialog/ResponseTime"}
     )
     assert [row["description"] for row in node["rows"]] == ["3000 msec"]
+
+
+async def test_the_process_list_says_how_each_program_is(system: SapSystem, tmp_path: Path) -> None:
+    await run("sapcontrol.stop", system.instances[3], tmp_path, **CREDENTIALS)
+    for instance, colour in ((system.primary, "GREEN"), (system.instances[3], "GRAY")):
+        found = await run("sapcontrol.query", instance, tmp_path, method="GetProcessList")
+        assert found["matched"] == found["total"] > 1
+        assert {row["dispstatus"] for row in found["rows"]} == {colour}
+        assert "disp+work" in {row["name"] for row in found["rows"]}
 
 
 async def test_a_query_keeps_the_last_lines_of_a_log_and_is_bounded(system: SapSystem, tmp_path: Path) -> None:

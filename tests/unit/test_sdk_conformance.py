@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from oncue.core import action_calls
+from oncue.core.effect_classes import effect_class
 from oncue.sdk import ActionError, registry, testing
 
 SSH: dict[str, Any] = {
@@ -13,11 +13,20 @@ SSH: dict[str, Any] = {
     "key": "secret://key",
     "known_hosts": ["ssh-ed25519 AAAA"],
 }
+CLUSTER = {"server": "https://k8s.example:6443", "token": "secret://k8s"}
 ACTIONS: dict[str, dict[str, Any]] = {
     "ansible.playbook": {"playbook": "site.yml", "inventory": {"all": {"hosts": {"db-1": {}}}}},
     "email.send": {"to": ["a@example.com"], "subject": "s", "text": "t"},
     "http.request": {"url": "https://example.com/"},
     "python.script": {"script": "def main(inputs):\n    return inputs\n", "inputs": {"host": "db-1"}},
+    "kubernetes.apply": {**CLUSTER, "object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}},
+    "kubernetes.delete": {**CLUSTER, "kind": "Pod", "name": "web-1"},
+    "kubernetes.get": {**CLUSTER, "kind": "Pod"},
+    "kubernetes.logs": {**CLUSTER, "pod": "web-1"},
+    "kubernetes.patch": {**CLUSTER, "kind": "Pod", "name": "web-1", "patch": {}},
+    "kubernetes.restart": {**CLUSTER, "name": "web"},
+    "kubernetes.scale": {**CLUSTER, "kind": "Deployment", "name": "web", "replicas": 2},
+    "prometheus.query": {"url": "http://prometheus.example:9090", "query": "up"},
     "sapcontrol.query": {"host": "sap.example", "instance": "00", "method": "GetProcessList"},
     "sapcontrol.restart": {"host": "sap.example", "instance": "00"},
     "sapcontrol.start": {"host": "sap.example", "instance": "00"},
@@ -25,6 +34,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
     "shell.command": {"argv": ["/bin/true"]},
     "ssh.command": {**SSH, "argv": ["uptime"]},
     "ssh.script": {**SSH, "script": "uptime\n"},
+    "sql.query": {"url": "secret://database", "query": "SELECT 1"},
 }
 NOTIFIERS: dict[str, dict[str, Any]] = {
     "apprise": {"urls": ["secret://chat"]},
@@ -61,6 +71,7 @@ MONITORS: dict[str, dict[str, Any]] = {
     "tls": {"host": "www.example.com"},
     "unit": {"name": "nginx.service"},
 }
+TABLED = ("kubernetes", "prometheus", "sapcontrol", "sql")
 
 
 def test_the_built_in_plugins_come_by_the_same_door_as_everyones() -> None:
@@ -100,13 +111,18 @@ def test_each_manifest_has_a_monitor_of_its_own() -> None:
         ("shell.command", {"argv": ["/bin/true"]}),
         ("shell.command", {"argv": ["/bin/true"], "effect_class": "pure"}),
         ("email.send", ACTIONS["email.send"]),
-        *[(name, inputs) for name, inputs in ACTIONS.items() if name.startswith("sapcontrol.")],
+        *[(name, inputs) for name, inputs in ACTIONS.items() if name.partition(".")[0] in TABLED],
+        ("kubernetes.apply", {**ACTIONS["kubernetes.apply"], "dry_run": True}),
+        ("kubernetes.patch", {**ACTIONS["kubernetes.patch"], "type": "json", "patch": []}),
+        ("kubernetes.patch", {**ACTIONS["kubernetes.patch"], "effect_class": "at-most-once"}),
+        ("sql.query", {**ACTIONS["sql.query"], "write": True}),
+        ("sql.query", {**ACTIONS["sql.query"], "write": True, "effect_class": "idempotent"}),
         *[(name, {**ACTIONS[name], **more}) for name in ("ansible.playbook", "python.script", "ssh.command", "ssh.script")
           for more in ({}, {"effect_class": "idempotent"})],
     ],
 )  # fmt: skip
 def test_engine_and_action_agree_on_what_a_crash_means(uses: str, inputs: dict[str, Any]) -> None:
-    assert action_calls.effect_class(uses, inputs) == registry.effect_class(uses, inputs)
+    assert effect_class(uses, inputs) == registry.effect_class(uses, inputs)
 
 
 def test_an_unknown_plugin_is_refused_with_what_there_is() -> None:

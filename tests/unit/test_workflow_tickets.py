@@ -36,7 +36,7 @@ def test_a_ticket_that_is_there_already_is_left_alone(story: Story) -> None:
     ("inputs", "code"),
     [
         ({"ticket": "TCK-9", "state": "resolved"}, "ticket.not_found"),
-        ({"ticket": "TCK-1", "state": "done"}, "ticket.state"),
+        ({"ticket": "TCK-1", "state": "done"}, "request.invalid"),
     ],
 )
 def test_what_cannot_be_is_refused_with_its_reason(story: Story, inputs: dict[str, str], code: str) -> None:

@@ -9,8 +9,6 @@ from oncue.core import (
     approvals,
     configure,
     correlate,
-    deduplicate,
-    detect,
     enrichment,
     incidents,
     link,
@@ -22,6 +20,7 @@ from oncue.core import (
     subscriptions,
     suppress,
     tickets,
+    verdicts,
     work,
     workflow,
 )
@@ -182,25 +181,19 @@ def _ticket(tx: Tx, seen: Seen, id: str) -> Any:
 
 def _acknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     alert = _alert(tx, seen, asked.alert)
-    tx.touch(alert)
-    alert.acknowledged_by, alert.acknowledged_at = tx.actor, tx.now
-    deduplicate.changed(tx, alert, "oncue.alert.acknowledged")
+    verdicts.acknowledge_alert(tx, alert)
     return alert
 
 
 def _unacknowledge_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     alert = _alert(tx, seen, asked.alert)
-    tx.touch(alert)
-    alert.acknowledged_by = alert.acknowledged_at = None
-    deduplicate.changed(tx, alert, "oncue.alert.unacknowledged")
+    verdicts.unacknowledge_alert(tx, alert)
     return alert
 
 
 def _resolve_alert(tx: Tx, seen: Seen, asked: OnAlert) -> Any:
     alert = _alert(tx, seen, asked.alert)
-    detect.recovered(tx, alert.namespace, alert.fingerprint)
-    deduplicate.resolve(tx, alert, tx.actor)
-    suppress.settle_these(tx, suppress.ended(tx, alert, by_hand=True))
+    verdicts.resolve_alert(tx, alert)
     return alert
 
 
@@ -255,19 +248,8 @@ def _reopen_incident(tx: Tx, seen: Seen, asked: OnIncident) -> Any:
 
 
 def _resolve_incident(tx: Tx, seen: Seen, asked: Ending) -> Any:
-    """The incident is over, and so are its alerts: one that is reported again comes back, and brings it back."""
     incident = _incident(tx, seen, asked.incident)
-    incidents.resolve(tx, incident, asked.note or asked.reason or "", asked.cause)
-    inhibited: list[str] = []
-    for id in sorted(tx.state.members[incident.id]):
-        alert = tx.state.alerts[id]
-        if not alert.counts:
-            continue
-        if alert.state == "firing":
-            detect.recovered(tx, alert.namespace, alert.fingerprint)
-            deduplicate.resolve(tx, alert, tx.actor)
-        inhibited += suppress.ended(tx, alert, by_hand=True)
-    suppress.settle_these(tx, inhibited)
+    verdicts.resolve_incident(tx, incident, asked.note or asked.reason or "", asked.cause)
     return incident
 
 

@@ -21,7 +21,7 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     if spec.uses in run_acts.ACTS:
         step = steps.begin(tx, run, address, node.id, spec.uses, "running", inputs=inputs, attempt=1)
         try:
-            result = run_acts.ACTS[spec.uses](tx, run, inputs)
+            result = run_acts.act(tx, run, spec.uses, inputs)
         except Refusal as refusal:
             steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
             return step
@@ -90,7 +90,7 @@ def _emit(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     inputs = stored(render(node.spec.emit or {}, scope))
     step = steps.begin(tx, run, address, node.id, "emit", "running", inputs=inputs, attempt=1)
     try:
-        result = run_acts.ACTS["event.emit"](tx, run, inputs)
+        result = run_acts.act(tx, run, "event.emit", inputs)
     except Refusal as refusal:
         steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
         return step

@@ -123,11 +123,10 @@ def message(
     to, missing = deliveries(tx.state, namespace, tell, tx.now, important=False)
     if not to:
         skip(tx, namespace, None, "no_addressee", missing)
-    for one in to:
-        content: dict[str, Any] = {"title": title, "summary": summary, "details": details}
-        if url_path is not None:
-            content["url_path"] = url_path
-        _send(tx, one, "message", content, None, None, None)
+    content: dict[str, Any] = {"title": title, "summary": summary, "details": details}
+    if url_path is not None:
+        content["url_path"] = url_path
+    post(tx, to, content)
     return "" if to else missing
 
 
@@ -137,8 +136,12 @@ def remind(
     """A message that is worth nothing from `until` on: by ways that are used before then."""
     ways, _ = deliveries(tx.state, namespace, (to,), tx.now, important=False)
     content = {"title": title, "summary": summary, "details": details, "url_path": url_path}
-    in_time = [one for one in ways if tx.now + timedelta(seconds=one.after_s) < until]
-    return [_send(tx, one, "message", content, None, None, None) for one in in_time]
+    return post(tx, [one for one in ways if tx.now + timedelta(seconds=one.after_s) < until], content)
+
+
+def post(tx: Tx, to: list[Delivery], content: dict[str, Any]) -> list[Effect]:
+    """A message without an incident is on its way there; `content` is as a notifier's `Message`."""
+    return [_send(tx, one, "message", content, None, None, None) for one in to]
 
 
 def test(tx: Tx, channel: Manifest) -> Effect:

@@ -1,93 +1,287 @@
-"""What a step does within OnCue, in the same pass: on tickets, incidents and alerts of the run's namespace, and by events."""
+"""What runs do inside OnCue: actions that touch nothing outside, done by the engine in the transaction of their step.
+
+A run acts in its own namespace, and is named as who acted (`run:ID`). What it names and is not there is a `Refusal`. An act
+that finds things as they are to be changes nothing, so that a step may be tried again.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 
-from oncue.core import enrichment, incidents, tickets
+from oncue.core import act_inputs as asks
+from oncue.core import enrichment, handling, incidents, silences, snooze, tickets, verdicts
+from oncue.core.alert import Alert
+from oncue.core.duration import delta
 from oncue.core.errors import Refusal
-from oncue.core.expression import spoken
+from oncue.core.expression import spoken, stored
 from oncue.core.incident import Incident
 from oncue.core.run import Run
-from oncue.core.ticket import TRANSITIONS
+from oncue.core.run_notices import told_by_run
+from oncue.core.ticket import Ticket
 from oncue.core.tx import Tx
 
+_TEXTS: Final = frozenset(
+    {
+        "check", "comment", "description", "fingerprint", "note", "reason", "resource", "service", "subject", "text",
+        "title",
+    }
+)  # fmt: skip
+"""Inputs for people to read, whatever an expression gave for them."""
+_TABLES: Final = frozenset({"labels", "annotations", "details"})
+"""Inputs that are names with such texts."""
 
-def _enrich(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:
-    return enrichment.by_run(tx, run.id, run.namespace, run.alert, inputs)
+
+def act(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
+    """Do it, and give the step's result as a JSON value. A refused act leaves nothing behind.
+
+    Raises `Refusal` request.invalid, and what the act says.
+    """
+    shape, do = ACTS[uses]
+    asked = _fit(inputs, shape)
+    before, actor = tx.savepoint(), tx.actor
+    tx.actor = f"run:{run.id}"
+    try:
+        result = stored(do(tx, run, asked))
+    except Refusal:
+        tx.back_to(before)
+        raise
+    finally:
+        tx.actor = actor
+    tx.go_on(before)
+    return result
 
 
-def _incident(tx: Tx, run: Run, inputs: dict[str, Any]) -> Incident | None:
-    """The incident that is named, else the run's. Raises `Refusal` incident.not_found for one that is named and not there."""
-    incident = tx.state.incidents.get(str(inputs.get("incident") or run.incident or ""))
-    if incident is not None and incident.namespace != run.namespace:
-        incident = None
-    if incident is None and inputs.get("incident"):
-        raise Refusal("incident.not_found", f"{inputs['incident']} is not there, or is closed")
+def _fit(inputs: dict[str, Any], shape: type[msgspec.Struct]) -> Any:
+    """The inputs as the act takes them; null is as left out. Raises `Refusal` request.invalid, naming the field."""
+    given = {name: _said(name, value) for name, value in inputs.items() if value is not None}
+    try:
+        return msgspec.convert(given, shape)
+    except msgspec.ValidationError as error:
+        raise Refusal("request.invalid", str(error)) from error
+
+
+def _said(name: str, value: Any) -> Any:
+    if name in _TEXTS:
+        return spoken(value)
+    if name in _TABLES and isinstance(value, dict):
+        return {str(key): spoken(one) for key, one in value.items()}
+    return value
+
+
+# what they are about
+
+
+def _alert(tx: Tx, run: Run, id: str | None) -> Alert:
+    """The named alert, or the run's. Raises `Refusal` alert.not_found."""
+    wanted = id or run.alert
+    alert = tx.state.alerts.get(wanted or "")
+    if alert is None or alert.namespace != run.namespace:
+        detail = f"{wanted} is not there, or was over long ago" if wanted else "the run has no alert, and none is named"
+        raise Refusal("alert.not_found", detail)
+    return alert
+
+
+def _firing(tx: Tx, run: Run, id: str | None) -> Alert:
+    """As `_alert`. Raises `Refusal` alert.resolved as well."""
+    alert = _alert(tx, run, id)
+    if alert.state != "firing":
+        raise Refusal("alert.resolved", f"{alert.id} was resolved by {alert.resolved_by}")
+    return alert
+
+
+def _incident(tx: Tx, run: Run, id: str | None) -> Incident:
+    """The named incident, or the run's. Raises `Refusal` incident.not_found."""
+    wanted = id or run.incident
+    incident = tx.state.incidents.get(wanted or "")
+    if incident is None or incident.namespace != run.namespace:
+        detail = f"{wanted} is not there, or is closed" if wanted else "the run has no incident, and none is named"
+        raise Refusal("incident.not_found", detail)
     return incident
 
 
-def _comment(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:
-    incident = _incident(tx, run, inputs)
-    if incident is None:
-        raise Refusal("incident.not_found", "the run belongs to no open incident, and none is given")
-    remark = incidents.comment(tx, incident, spoken(inputs.get("text", "")), f"run:{run.id}")
-    return {"comment": remark.id, "incident": incident.id}
+def _ticket(tx: Tx, run: Run, id: str) -> Ticket:
+    """Raises `Refusal` ticket.not_found."""
+    ticket = tx.state.tickets.get(id)
+    if ticket is None or ticket.namespace != run.namespace:
+        raise Refusal("ticket.not_found", f"{id} is not there, or is closed")
+    return ticket
 
 
-def _create_ticket(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:
-    incident = _incident(tx, run, inputs)
+# alerts
+
+
+def _acknowledge_alert(tx: Tx, run: Run, asked: asks.OnAlert) -> Any:
+    alert = _firing(tx, run, asked.alert)
+    changed = alert.acknowledged_by is None
+    if changed:
+        verdicts.acknowledge_alert(tx, alert)
+    return {"alert": alert.id, "changed": changed}
+
+
+def _resolve_alert(tx: Tx, run: Run, asked: asks.OnAlert) -> Any:
+    alert = _alert(tx, run, asked.alert)
+    changed = alert.state == "firing"
+    if changed:
+        verdicts.resolve_alert(tx, alert)
+    return {"alert": alert.id, "changed": changed}
+
+
+def _enrich_alert(tx: Tx, run: Run, asked: asks.AlertEnrich) -> Any:
+    return enrichment.by_run(tx, run.id, run.namespace, run.alert, msgspec.to_builtins(asked))
+
+
+def _snooze_alert(tx: Tx, run: Run, asked: asks.AlertSnooze) -> Any:
+    alert = _firing(tx, run, asked.alert)
+    until = tx.now + delta(asked.for_)
+    snooze.snooze(tx, alert, snooze.Wanted(alert=alert.id, until=until, reason=asked.reason))
+    return {"alert": alert.id, "until": until}
+
+
+def _unsnooze_alert(tx: Tx, run: Run, asked: asks.OnAlert) -> Any:
+    alert = _firing(tx, run, asked.alert)
+    snooze.unsnooze(tx, alert)
+    return {"alert": alert.id}
+
+
+def _set_silence(tx: Tx, run: Run, asked: asks.SilenceSet) -> Any:
+    lasts = delta(asked.for_)
+    if lasts > snooze.LONGEST:
+        raise Refusal("silence.too_long", f"at most {snooze.LONGEST.days} days")
+    wanted = silences.Wanted(asked.matchers, starts_at=tx.now, ends_at=tx.now + lasts, comment=asked.comment)
+    silence = silences.put(tx, wanted, run.namespace)
+    return {"silence": silence.id, "until": silence.ends_at}
+
+
+def _expire_silence(tx: Tx, run: Run, asked: asks.SilenceExpire) -> Any:
+    silence = tx.state.silences.get(asked.silence)
+    changed = silence is not None and silence.namespace == run.namespace
+    if silence is not None and changed:
+        silences.expire(tx, silence)
+    return {"silence": asked.silence, "changed": changed}
+
+
+# incidents
+
+
+def _open_incident(tx: Tx, run: Run, asked: asks.IncidentOpen) -> Any:
+    about = (asked.service, asked.resource)
+    service, resource = about if about != (None, None) else (run.service, run.resource)
+    incident = handling.opened(tx, run.namespace, asked.title, asked.description, asked.severity, service, resource)
+    incidents.link(tx, incident, run=run.id)
+    return {"incident": incident.id, "priority": incident.priority}
+
+
+def _update_incident(tx: Tx, run: Run, asked: asks.IncidentUpdate) -> Any:
+    incident = _incident(tx, run, asked.incident)
+    wanted = handling.Changes(
+        title=asked.title, description=asked.description, severity=asked.severity, priority=asked.priority
+    )
+    handling.edit(tx, incident, wanted, asked.reason)
+    return {"incident": incident.id, "severity": incident.severity, "priority": incident.priority}
+
+
+def _acknowledge_incident(tx: Tx, run: Run, asked: asks.IncidentAcknowledge) -> Any:
+    incident = _incident(tx, run, asked.incident)
+    changed = incident.state != "acknowledged"
+    if changed:
+        incidents.acknowledge(tx, incident)
+    return {"incident": incident.id, "changed": changed}
+
+
+def _resolve_incident(tx: Tx, run: Run, asked: asks.IncidentResolve) -> Any:
+    incident = _incident(tx, run, asked.incident)
+    changed = incident.state != "resolved"
+    if changed:
+        verdicts.resolve_incident(tx, incident, asked.note, asked.cause)
+    return {"incident": incident.id, "changed": changed}
+
+
+def _escalate_incident(tx: Tx, run: Run, asked: asks.IncidentEscalate) -> Any:
+    incident = _incident(tx, run, asked.incident)
+    incidents.escalate(tx, incident, asked.to)
+    return {"incident": incident.id}
+
+
+def _comment_incident(tx: Tx, run: Run, asked: asks.IncidentComment) -> Any:
+    incident = _incident(tx, run, asked.incident)
+    return {"comment": incidents.comment(tx, incident, asked.text, tx.actor).id, "incident": incident.id}
+
+
+# tickets
+
+
+def _create_ticket(tx: Tx, run: Run, asked: asks.TicketCreate) -> Any:
+    incident = _incident(tx, run, asked.incident) if asked.incident else tx.state.incidents.get(run.incident or "")
     ticket = tickets.create(
-        tx, namespace=run.namespace, type=str(inputs.get("type", "incident")),
-        title=spoken(inputs.get("title") or (incident.title if incident else run.workflow)),
-        description=spoken(inputs.get("description", "")), opened_by=f"run:{run.id}",
-        severity=incident.severity if incident else None, priority=incident.priority if incident else None,
-        service=run.service, resource=run.resource, incident=incident.id if incident else None, run=run.id,
+        tx, namespace=run.namespace, type=asked.type,
+        title=asked.title or (incident.title if incident is not None else run.workflow),
+        description=asked.description or "", opened_by=tx.actor,
+        severity=incident.severity if incident is not None else None,
+        priority=incident.priority if incident is not None else None,
+        service=run.service, resource=run.resource, incident=incident.id if incident is not None else None, run=run.id,
     )  # fmt: skip
     if incident is not None:
         incidents.link(tx, incident, ticket=ticket.id)
     return {"ticket": ticket.id}
 
 
-def _move_ticket(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:
-    ticket = tx.state.tickets.get(str(inputs.get("ticket")))
-    if ticket is None or ticket.namespace != run.namespace:
-        raise Refusal("ticket.not_found", f"{inputs.get('ticket')} is not there, or is closed")
-    if inputs.get("comment"):
-        tickets.comment(tx, ticket, spoken(inputs["comment"]), f"run:{run.id}")
-    wanted = inputs.get("state")
-    if wanted not in TRANSITIONS:
-        raise Refusal("ticket.state", f"{wanted!r} is no state; there are {', '.join(TRANSITIONS)}")
-    if ticket.state != wanted:
-        tickets.transition(tx, ticket, wanted)
+def _read_ticket(tx: Tx, run: Run, asked: asks.TicketGet) -> Any:
+    return _ticket(tx, run, asked.ticket)
+
+
+def _comment_ticket(tx: Tx, run: Run, asked: asks.TicketComment) -> Any:
+    ticket = _ticket(tx, run, asked.ticket)
+    return {"comment": tickets.comment(tx, ticket, asked.text, tx.actor).id, "ticket": ticket.id}
+
+
+def _move_ticket(tx: Tx, run: Run, asked: asks.TicketTransition) -> Any:
+    ticket = _ticket(tx, run, asked.ticket)
+    if asked.comment:
+        tickets.comment(tx, ticket, asked.comment, tx.actor)
+    if ticket.state != asked.state:
+        tickets.transition(tx, ticket, asked.state)
     return {"ticket": ticket.id, "state": ticket.state}
 
 
-def _emit(tx: Tx, run: Run, inputs: dict[str, Any]) -> Any:
-    type = inputs.get("type")
-    if not isinstance(type, str) or not type or type.startswith("oncue."):
-        raise Refusal("event.type_reserved", f"event.emit cannot emit the type {type!r}")
-    document: dict[str, Any] = {"type": type, "namespace": run.namespace}
+# events
+
+
+def _emit(tx: Tx, run: Run, asked: asks.EventEmit) -> Any:
+    if asked.type.startswith("oncue."):
+        raise Refusal("event.type_reserved", f"event.emit cannot emit the type {asked.type!r}")
+    document: dict[str, Any] = {"type": asked.type, "namespace": run.namespace}
     for name in ("subject", "severity", "resource", "service", "check", "fingerprint", "title"):
-        if inputs.get(name) is not None:
-            document[name] = spoken(inputs[name])
-    labels = inputs.get("labels")
-    if isinstance(labels, dict):
-        named = {str(key): spoken(value) for key, value in sorted(labels.items())}
-        document["labels"] = msgspec.json.encode(named).decode()
-    if inputs.get("data") is not None:
+        value = getattr(asked, name)
+        if value is not None:
+            document[name] = value
+    if asked.labels:
+        document["labels"] = msgspec.json.encode(asked.labels, order="sorted").decode()
+    if asked.data is not None:
         document["datacontenttype"] = "application/json"
-        document["data"] = inputs["data"]
-    derived = tx.emit(document, refs=(("run", run.id),))
-    return {"event": derived.event_id}
+        document["data"] = asked.data
+    return {"event": tx.emit(document, refs=(("run", run.id),)).event_id}
 
 
-ACTS: Final[dict[str, Callable[[Tx, Run, dict[str, Any]], Any]]] = {
-    "alert.enrich": _enrich,
-    "event.emit": _emit,
-    "incident.comment": _comment,
-    "ticket.create": _create_ticket,
-    "ticket.transition": _move_ticket,
+ACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Tx, Run, Any], Any]]]] = {
+    "alert.acknowledge": (asks.AlertAcknowledge, _acknowledge_alert),
+    "alert.enrich": (asks.AlertEnrich, _enrich_alert),
+    "alert.resolve": (asks.AlertResolve, _resolve_alert),
+    "alert.snooze": (asks.AlertSnooze, _snooze_alert),
+    "alert.unsnooze": (asks.AlertUnsnooze, _unsnooze_alert),
+    "event.emit": (asks.EventEmit, _emit),
+    "incident.acknowledge": (asks.IncidentAcknowledge, _acknowledge_incident),
+    "incident.comment": (asks.IncidentComment, _comment_incident),
+    "incident.escalate": (asks.IncidentEscalate, _escalate_incident),
+    "incident.open": (asks.IncidentOpen, _open_incident),
+    "incident.resolve": (asks.IncidentResolve, _resolve_incident),
+    "incident.update": (asks.IncidentUpdate, _update_incident),
+    "notify.send": (asks.NotifySend, told_by_run),
+    "silence.expire": (asks.SilenceExpire, _expire_silence),
+    "silence.set": (asks.SilenceSet, _set_silence),
+    "ticket.comment": (asks.TicketComment, _comment_ticket),
+    "ticket.create": (asks.TicketCreate, _create_ticket),
+    "ticket.get": (asks.TicketGet, _read_ticket),
+    "ticket.transition": (asks.TicketTransition, _move_ticket),
 }
-"""Actions that the engine does itself. Raises `Refusal`."""
+"""The action -> (what it takes, what it does)."""

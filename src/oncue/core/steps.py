@@ -71,11 +71,23 @@ def forget(tx: Tx, run: Run, step: Step) -> None:
 
 
 def bounded(result: Any) -> Any:
-    """The result, or as much of its text as is kept."""
-    encoded = msgspec.json.encode(result)
-    if len(encoded) <= STORED_LIMIT:
-        return result
-    return {"truncated": True, "text": encoded[:STORED_LIMIT].decode(errors="replace")}
+    """The result, or as much of it as is kept: long texts are cut in their middle, so that what is beside them stays."""
+    for limit in (STORED_LIMIT, 4096, 1024, 256):
+        kept = result if limit == STORED_LIMIT else _cut(result, limit)
+        if len(msgspec.json.encode(kept)) <= STORED_LIMIT:
+            return kept
+    return {"truncated": True, "text": msgspec.json.encode(result)[:STORED_LIMIT].decode(errors="replace")}
+
+
+def _cut(value: Any, limit: int) -> Any:
+    if isinstance(value, str) and len(value) > limit:
+        left_out = len(value) - limit
+        return f"{value[: limit // 4]}\n[{left_out} characters left out]\n{value[-(limit - limit // 4) :]}"
+    if isinstance(value, dict):
+        return {key: _cut(inner, limit) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_cut(inner, limit) for inner in value]
+    return value
 
 
 def _fact(tx: Tx, run: Run, step: Step, type: str) -> None:

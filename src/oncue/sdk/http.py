@@ -1,7 +1,9 @@
 """One guarded HTTP exchange, bounded in time, size and redirects, with errors as stable codes."""
 
+import asyncio
 import ssl
 import time
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
@@ -14,11 +16,13 @@ from oncue.sdk.errors import ActionError, ErrorDoc
 
 REDIRECTS: Final = 5
 _REDIRECT_STATUS: Final = (301, 302, 303, 307, 308)
+_CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
+"""Headers that are for the first origin only, whoever set them."""
 
 ERRORS: Final = (
     ErrorDoc("dns.failed", "The host's name does not resolve.", transient=True),
     ErrorDoc("http.connect", "No connection could be made.", transient=True),
-    ErrorDoc("http.tls", "The server's certificate is not valid for it."),
+    ErrorDoc("http.tls", "The server's certificate is not valid for it, or the server wants one of us."),
     ErrorDoc("http.protocol", "The server broke off or does not speak HTTP.", transient=True),
     ErrorDoc("http.redirects", "There were more than 5 redirects."),
     ErrorDoc("http.url", "The URL is not an http or https URL."),
@@ -59,15 +63,40 @@ async def fetch(
     """The server's answer, whatever its status.
 
     `private_headers` carry credentials: they are not sent on to another origin. A redirect changes the method as
-    browsers do (303, and 301 or 302 after POST, become GET).
+    browsers do (303, and 301 or 302 after POST, become GET). The client's timeout is for the whole, however often
+    something comes.
     Raises `ActionError` with the codes in `ERRORS`, outbound.refused and timeout.
     """
+    deadline = asyncio.timeout(client.timeout.read)
+    try:
+        async with deadline:
+            return await _exchanged(
+                client, method, url, headers or {}, private_headers or {}, content, follow_redirects, body_limit
+            )
+    except TimeoutError as error:
+        if not deadline.expired():
+            raise
+        raise ActionError("timeout", f"{_shown(url)} did not answer in time", transient=True) from error
+
+
+async def _exchanged(
+    client: httpx.AsyncClient,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    private_headers: Mapping[str, str],
+    content: bytes | None,
+    follow_redirects: bool,
+    body_limit: int,
+) -> Fetched:
+    """As `fetch`, without an end of its own."""
     started = time.monotonic()
     origin = _origin(url)
     for _ in range(REDIRECTS + 1):
-        sent = dict(headers or {})
         if _origin(url) == origin:
-            sent.update(private_headers or {})
+            sent = {**headers, **private_headers}
+        else:
+            sent = {name: value for name, value in headers.items() if name.lower() not in _CREDENTIALS}
         try:
             request = client.build_request(method, url, headers=sent, content=content)
             response = await client.send(request, stream=True)
@@ -96,6 +125,8 @@ async def fetch(
             if "certificate" in str(error).lower():
                 raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
             raise ActionError("http.connect", f"{_shown(url)}: {error}", transient=True) from error
+        except ssl.SSLError as error:  # what httpx lets through: a server that ends TLS after the handshake
+            raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
         except httpx.TransportError as error:
             detail = str(error) or type(error).__name__
             raise ActionError("http.protocol", f"{_shown(url)}: {detail}", transient=True) from error
@@ -106,11 +137,27 @@ async def fetch(
 
 async def _read(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     kept = bytearray()
+    more = False
     async for chunk in response.aiter_raw():
         kept += chunk
         if len(kept) > limit:
-            return bytes(kept[:limit]), True
-    return bytes(kept), False
+            more = True
+            break
+    body = bytes(kept[:limit])
+    if body and response.headers.get("content-encoding", "").lower() in ("gzip", "x-gzip", "deflate"):
+        return _unpacked(body, limit, more)
+    return body, more
+
+
+def _unpacked(body: bytes, limit: int, more: bool) -> tuple[bytes, bool]:
+    """What a server packed although it was asked not to, up to the limit; as it came if it is no such thing."""
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        unpacked = unpacking.decompress(body, limit)
+    except zlib.error:
+        return body, more
+    rest = unpacking.unconsumed_tail or unpacking.unused_data
+    return unpacked, more or bool(rest) or not unpacking.eof
 
 
 def _tls_expiry(response: httpx.Response) -> datetime | None:

@@ -120,12 +120,18 @@ class Guard:
         assert failure is not None
         raise failure
 
-    def client(self, *, timeout_s: float = 30.0, verify: bool = True) -> httpx.AsyncClient:
-        """An HTTP client that reaches only what the guard permits. It follows no redirects and reads no proxy settings."""
-        transport = httpx.AsyncHTTPTransport(verify=tls_context(verify))
+    def client(
+        self, *, timeout_s: float = 30.0, verify: bool = True, tls: ssl.SSLContext | None = None
+    ) -> httpx.AsyncClient:
+        """An HTTP client that reaches only what the guard permits. It follows no redirects and reads no proxy settings.
+
+        `tls` is for servers that have a certificate authority of their own, or want to know us by a certificate.
+        """
+        tls = tls or tls_context(verify)
+        transport = httpx.AsyncHTTPTransport(verify=tls)
         # httpx has no argument for httpcore's network backend, where the name is exchanged for the judged address.
         transport._pool = httpcore.AsyncConnectionPool(  # noqa: SLF001 - see above
-            ssl_context=tls_context(verify), network_backend=_GuardedBackend(self), max_connections=10
+            ssl_context=tls, network_backend=_GuardedBackend(self), max_connections=10
         )
         return httpx.AsyncClient(
             transport=transport,

@@ -20,7 +20,14 @@ SOURCES: Final = "oncue.sources"
 
 Inputs = TypeVar("Inputs", bound=msgspec.Struct)
 
-ENGINE_ACTIONS: Final = ("alert.enrich", "event.emit", "incident.comment", "ticket.create", "ticket.transition")
+ENGINE_ACTIONS: Final = (
+    "alert.acknowledge", "alert.enrich", "alert.resolve", "alert.snooze", "alert.unsnooze",
+    "event.emit",
+    "incident.acknowledge", "incident.comment", "incident.escalate", "incident.open", "incident.resolve", "incident.update",
+    "notify.send",
+    "silence.expire", "silence.set",
+    "ticket.comment", "ticket.create", "ticket.get", "ticket.transition",
+)  # fmt: skip
 """Actions that touch nothing outside: the engine does them itself, in the transaction of their step."""
 
 

@@ -12,14 +12,18 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One mail."""
 
     to: Annotated[list[str], msgspec.Meta(min_length=1, max_length=RECIPIENTS_LIMIT)]
+    """Mail addresses."""
     subject: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+    """One line."""
     text: Annotated[str, msgspec.Meta(max_length=200_000)]
+    """The mail, plain."""
 
 
 class Outputs(msgspec.Struct):
     """What became of it."""
 
     message_id: str
+    """By which mail systems know it."""
     refused: dict[str, str]
     """Recipients that the relay refused, with its reason."""
 

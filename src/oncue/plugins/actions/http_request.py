@@ -9,11 +9,14 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef, fetch
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Fetched, SecretRef, fetch
 from oncue.sdk.http import ERRORS
 
-BODY_LIMIT: Final = 65_536
-"""Bytes of the answer that are kept."""
+BODY_LIMIT: Final = 48 * 1024
+"""Bytes of the answer's body that are kept."""
+RESULT_LIMIT: Final = 60 * 1024
+"""Bytes of all that the step gives, as JSON."""
+HEADERS_LIMIT: Final = 8 * 1024
 
 _OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 _CLASS: Final[dict[str, EffectClass]] = {
@@ -31,6 +34,7 @@ class Check(msgspec.Struct, forbid_unknown_fields=True):
     """How to see whether the thing is done already: asked before each try."""
 
     url: Url
+    """Where."""
     expect: tuple[int, ...] = (200,)
     """Statuses of a GET that mean that it is done."""
 
@@ -39,19 +43,25 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One request."""
 
     method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    """What to do."""
     url: Url
+    """Where."""
     headers: dict[str, str] = {}
+    """Sent with it; `Authorization` and `Cookie` not to another host. Credentials belong into `secret`."""
     json: Any = msgspec.UNSET
     """Sent as application/json. Give this or `body`."""
     body: str | None = None
+    """Sent as it is."""
     secret: SecretRef | None = None
     """A credential, sent as `Authorization: Bearer VALUE` unless `secret_header` and `secret_scheme` say otherwise."""
     secret_header: str = "Authorization"
+    """Where the credential is sent."""
     secret_scheme: str = "Bearer"
     """What stands before the credential; empty for nothing."""
     expect: tuple[int, ...] = ()
     """Statuses that count as success; empty takes 200 to 299."""
     follow_redirects: bool = False
+    """Whether to go where the server points to, five times at most; the credential is not sent to another host."""
     effect_class: EffectClass | None = None
     """What a crash in the middle may mean; None goes by the method, which makes POST and PATCH at-most-once."""
     check: Check | None = None
@@ -62,13 +72,19 @@ class Outputs(msgspec.Struct, kw_only=True):
     """The answer."""
 
     status: int
+    """Its HTTP status."""
     headers: dict[str, str]
+    """Names in lower case; those beyond 8 KB are left out."""
     body: str
+    """As text, 48 KB at most; empty if `json` has it and both are too much."""
     json: Any = None
     """The body as JSON, if it is."""
     truncated: bool = False
+    """Whether some of the body was left out."""
     url: str
+    """The last one, after redirects."""
     duration_ms: float
+    """From the request to the end of the answer."""
     already_done: bool = False
     """The check said so; no request was made."""
 
@@ -104,16 +120,7 @@ class HttpRequest:
             if inputs.check is not None:
                 found = await fetch(client, "GET", inputs.check.url, private_headers=private, body_limit=BODY_LIMIT)
                 if found.status in inputs.check.expect:
-                    return Outputs(
-                        status=found.status,
-                        headers=found.headers,
-                        body=found.text,
-                        json=_json(found.body),
-                        truncated=found.truncated,
-                        url=found.url,
-                        duration_ms=found.duration_ms,
-                        already_done=True,
-                    )
+                    return _outputs(found, already_done=True)
             try:
                 answer = await fetch(
                     client,
@@ -133,15 +140,7 @@ class HttpRequest:
         if not accepted:
             transient = answer.status in (408, 425, 429) or answer.status >= 500
             raise ActionError("http.status", f"status {answer.status}: {answer.text[:500]}", transient=transient)
-        return Outputs(
-            status=answer.status,
-            headers=answer.headers,
-            body=answer.text,
-            json=None if answer.truncated else _json(answer.body),
-            truncated=answer.truncated,
-            url=answer.url,
-            duration_ms=answer.duration_ms,
-        )
+        return _outputs(answer)
 
 
 def _request(inputs: Inputs) -> tuple[dict[str, str], bytes | None]:
@@ -165,6 +164,40 @@ def _header(name: str, value: str) -> str:
     if any(character in "\r\n\0" for character in name + value) or not name.isascii() or not value.isascii():
         raise ActionError("inputs.invalid", f"headers: {name!r} holds a character that a header may not")
     return value
+
+
+def _outputs(answer: Fetched, *, already_done: bool = False) -> Outputs:
+    found = Outputs(
+        status=answer.status,
+        headers=_headers(answer.headers),
+        body=answer.text,
+        json=None if answer.truncated else _json(answer.body),
+        truncated=answer.truncated,
+        url=answer.url,
+        duration_ms=answer.duration_ms,
+        already_done=already_done,
+    )
+    if found.json is not None and _size(found) > RESULT_LIMIT:
+        found.body = ""
+    if _size(found) > RESULT_LIMIT:
+        # Text that takes several bytes a character as JSON: it is rare, and halved until it fits.
+        found.json, found.body, found.truncated = None, answer.text, True
+        while _size(found) > RESULT_LIMIT:
+            found.body = found.body[: len(found.body) // 2]
+    return found
+
+
+def _size(found: Outputs) -> int:
+    return len(msgspec.json.encode(found))
+
+
+def _headers(headers: dict[str, str]) -> dict[str, str]:
+    kept, size = {}, 0
+    for name, value in headers.items():
+        size += len(name) + len(value)
+        if size <= HEADERS_LIMIT:
+            kept[name] = value
+    return kept
 
 
 def _json(body: bytes) -> Any:

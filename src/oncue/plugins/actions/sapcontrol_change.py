@@ -70,7 +70,10 @@ class _Change:
         before = await _states(client, inputs.scope, programs)
         if self.is_done(before) and not self.must_repeat(programs, context):
             return Outputs(already_done=True, before=_worst(before), after=_worst(before))
-        if not self.is_under_way(before, programs, context):
+        if self.is_under_way(before, programs, context):
+            context.say(f"{self.methods[inputs.scope]} was asked for before; it is {_worst(before)}")
+        else:
+            context.say(f"asking for {self.methods[inputs.scope]}; it is {_worst(before)}")
             await client.call(self.methods[inputs.scope], **self.parameters(inputs))
         if not inputs.wait:
             return Outputs(already_done=False, before=_worst(before), after=_worst(await _states(client, inputs.scope)))
@@ -96,6 +99,7 @@ class _Change:
 
     async def _reached(self, client: SapControl, inputs: Inputs, context: Context) -> str:
         """The state once it is as wanted."""
+        said = ""
         while context.remaining_s > POLL_S:
             await asyncio.sleep(min(POLL_S, context.remaining_s / 10))
             try:
@@ -105,6 +109,9 @@ class _Change:
                 if not error.transient:
                     raise
                 continue  # while it changes, an instance may be silent
+            if _worst(states) != said:
+                said = _worst(states)
+                context.say(f"it is {said}")
             if self.is_done(states) and not self.must_repeat(programs, context):
                 return _worst(states)
         raise ActionError(

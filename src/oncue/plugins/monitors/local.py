@@ -27,7 +27,7 @@ def vet(path: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise ActionError("file.refused", f"{path}: {error}") from error
     if found.is_relative_to(own) or any(found.is_relative_to(one) for one in _CLOSED):
-        raise ActionError("file.refused", f"{path} is not open to monitors")
+        raise ActionError("file.refused", f"{path} is not open from here")
     return found
 
 

@@ -1,0 +1,1 @@
+"""Asking databases: what the monitor and the action on SQL share."""
