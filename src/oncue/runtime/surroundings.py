@@ -13,7 +13,7 @@ from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, OutboundAllowSpec
 from oncue.runtime.objectives import Objectives
-from oncue.sdk import ActionError, Allow, Budget, Context, Guard, Itself, Log, Mailer, ShellRules
+from oncue.sdk import ActionError, Allow, Budget, Context, Guard, Itself, Log, Mailer, ShellRules, Tell
 from oncue.store import queries
 from oncue.store.queries import Queries
 
@@ -68,6 +68,7 @@ class Surroundings:
         timeout_s: float,
         asked_at: datetime | None = None,
         redelivered: bool = False,
+        tell: Tell | None = None,
     ) -> Context:
         """The surroundings of one piece of work; see `Context` for the meaning of each."""
         return Context(
@@ -87,6 +88,7 @@ class Surroundings:
             declared=self._declared,
             sign_link=self._sign_link,
             budget=self._budget,
+            tell=tell,
         )
 
     def _sign_link(self, effect: str, namespace: str, incident: str, to: str, until: datetime) -> str:
