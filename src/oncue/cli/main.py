@@ -48,6 +48,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tail": ("oncue.cli.tail", "tail"),
     "explain": ("oncue.cli.explain", "explain"),
     "run": ("oncue.cli.run", "run"),
+    "logs": ("oncue.cli.logs", "logs"),
+    "plugin": ("oncue.cli.plugin", "app"),
     "pause": ("oncue.cli.pause", "pause"),
     "resume": ("oncue.cli.pause", "resume"),
     "token": ("oncue.cli.token", "app"),
