@@ -27,7 +27,7 @@ from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.client import read_frames
 from oncue.runtime.clock import Clock, instant, microseconds
-from oncue.runtime.dispatch import Dispatcher, unknown
+from oncue.runtime.dispatch import Dispatcher, lost
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import journal_key, signing_key
 from oncue.runtime.logs import configure
@@ -174,7 +174,7 @@ class EngineProcess:
 
     def _lost(self, effect: Effect) -> None:
         assert self._asyncio is not None
-        task = self._asyncio.create_task(self._submit("oncue.effect.result", unknown(effect)))
+        task = self._asyncio.create_task(self._submit("oncue.effect.result", lost(effect)))
         task.add_done_callback(lambda finished: finished.exception())
 
     async def _idle(self) -> None:
