@@ -67,6 +67,12 @@ def origin(group: str, name: str) -> tuple[str, str]:
     return _origin(_point(group, name))
 
 
+@cache
+def problem(group: str, name: str) -> str | None:
+    """Why a plugin cannot be used; None if it can. Raises `ActionError` action.unknown."""
+    return _problem(_point(group, name))
+
+
 def names(group: str) -> list[str]:
     """The names of a group's plugins, sorted; nothing is imported."""
     return sorted(_points(group))
@@ -118,6 +124,7 @@ def fit(given: Any, schema: type[Inputs]) -> Inputs:
 def forget() -> None:
     """Look for plugins anew: some were installed meanwhile."""
     _points.cache_clear()
+    problem.cache_clear()
     action.cache_clear()
     notifier.cache_clear()
     source.cache_clear()
