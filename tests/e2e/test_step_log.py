@@ -267,6 +267,24 @@ def test_ctrl_c_ends_the_looking_and_not_the_run(server: Server, tmp_path: Path)
     assert ended(server, run)["state"] == "succeeded"
 
 
+def test_whoever_looks_on_sees_the_end_though_the_server_was_killed_meanwhile(server: Server, tmp_path: Path) -> None:
+    run = start(server, do="wait", gate=str(tmp_path / "gate"))
+    variables = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
+    looking = subprocess.Popen(
+        [str(ONCUE), "logs", run, "--follow"], env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert looking.stdout is not None
+    while "begun False" not in looking.stdout.readline():
+        assert looking.poll() is None
+    server.kill()
+    server.start()
+    (tmp_path / "gate").touch()
+    shown, said = looking.communicate(timeout=60)
+    assert looking.returncode == 0, said
+    assert shown.splitlines()[-1] == f"{run} succeeded"
+    assert lines(server, run) == ["begun False", "begun True", "ended"]
+
+
 # Plugins that misbehave
 
 

@@ -18,6 +18,8 @@ from oncue.core.errors import Refusal
 
 TYPES: Final = "oncue.run.*,oncue.step.*,oncue.effect.*"
 AGAIN_S: Final = 1.0
+PASSING: Final = frozenset({"server.unreachable", "engine.unavailable", "query.too_slow"})
+"""Refusals that pass while someone looks on."""
 
 News = tuple[str, Callable[[], None]]
 """When it happened, and how it is shown."""
@@ -116,24 +118,29 @@ class Looking:
 def follow(server: Server, run: str, printer: Printer, step: str | None = None) -> dict[str, Any]:
     """Show what happens until the run ends; the run as it is then. Raises `KeyboardInterrupt` when nobody looks any more."""
     looking = Looking(server, run, printer, step)
-    for _ in _news(server, run):
-        seen = looking.look()
-        if seen.get("ended_at") is not None:
-            return seen
-    raise AssertionError("news do not end")
+    seen = looking.look()
+    news = _news(server, run)
+    while seen.get("ended_at") is None:
+        next(news)
+        try:
+            seen = looking.look()
+        except Refusal as refusal:
+            if refusal.code not in PASSING:
+                raise
+    return seen
 
 
 def _news(server: Server, run: str) -> Iterator[None]:
     """Each time that there may be something new of the run, for ever."""
-    cursor, started = None, False
+    cursor = None
     while True:
         try:
             for id, event, data in server.stream(cursor, types=TYPES, log=run):
-                started, cursor = True, id or cursor
+                cursor = id or cursor
                 if event != "message" or run.encode() in data:
                     yield
         except Refusal as refusal:
-            if refusal.code != "server.unreachable" or not started:
+            if refusal.code not in PASSING:
                 raise
-            show.note(f"{refusal.detail}; trying again")
+            show.note(f"{refusal.detail or refusal.code}; trying again")
         time.sleep(AGAIN_S)

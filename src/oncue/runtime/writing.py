@@ -45,8 +45,8 @@ HOT_EVERY_S: Final = 1.0
 PAUSE_S: Final = 0.05
 """Without work, from which on it is a pause: between requests that follow each other closely nothing waits, either."""
 IDLE_OVERDUE_S: Final = 30.0
-SAYINGS: Final = 20_000
-"""Lines that wait for a store that cannot be written; beyond it the oldest go."""
+SAYINGS: Final = 500_000
+"""Lines that wait for a store that cannot be written: more than a full worker's attempts may tell. Beyond it the oldest go."""
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
