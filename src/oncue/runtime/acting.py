@@ -245,7 +245,7 @@ def _must_be_done_once(effect: Effect) -> bool:
         return effect.effect_class == "at-most-once"
     try:
         return registry.effect_class(effect.uses, effect.payload) == "at-most-once"
-    except Exception:  # noqa: BLE001 - a plugin's defect; what cannot be begun says why when it is
+    except (Exception, SystemExit):  # noqa: BLE001 - a plugin's defect; what cannot be begun says why when it is
         return True
 
 
