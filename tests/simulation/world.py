@@ -26,7 +26,7 @@ from sqlalchemy.exc import OperationalError
 from oncue import __version__
 from oncue.core.effect import Effect
 from oncue.runtime import frames
-from oncue.runtime.dispatch import Dispatcher, unknown
+from oncue.runtime.dispatch import Dispatcher, lost
 from oncue.runtime.making import After
 from oncue.store.database import FILE_NAME
 from oncue.store.writer import Driver, SyncFailed
@@ -625,7 +625,7 @@ class World:
         self.later(3.0, lambda: self._deliver(id))
 
     def _lost(self, effect: Effect) -> None:
-        data = unknown(effect)
+        data = lost(effect)
         self.later(0.0, lambda: self._report(data, self.worker))
 
     # what must hold

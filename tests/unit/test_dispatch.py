@@ -9,7 +9,7 @@ import msgspec
 from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock
-from oncue.runtime.dispatch import GRACE_S, Dispatcher
+from oncue.runtime.dispatch import GRACE_S, LOSSES, Dispatcher, lost
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -166,3 +166,29 @@ def test_a_worker_with_one_slot_does_all_of_it_one_after_the_other() -> None:
     )
     bench.offer(1, "w1", slots=1)
     assert {id for _, id, _ in bench.leased()} == {"ef-1", "no-1"}
+
+
+def test_work_whose_worker_is_lost_again_and_again_is_not_handed_out_for_ever() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect()])
+    for connection in range(LOSSES):
+        assert bench.lost == []
+        bench.offer(connection, "w")
+        bench.dispatcher.gone(connection)
+    assert bench.lost == ["ef-1"]
+    bench.offer(9, "w")
+    assert len(bench.leased()) == LOSSES
+    (made,) = [msgspec.json.decode(body, type=Effect) for id, _, body in [effect()]]
+    assert (lost(made)["outcome"], lost(made)["error_code"]) == ("failed", "worker.lost")
+
+
+def test_another_attempt_may_lose_as_many_workers() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect()])
+    for connection in range(LOSSES - 1):
+        bench.offer(connection, "w")
+        bench.dispatcher.gone(connection)
+    bench.dispatcher.changed([effect(attempt=2)])
+    bench.offer(9, "w")
+    bench.dispatcher.gone(9)
+    assert bench.lost == []

@@ -31,6 +31,7 @@ from oncue.sdk import ActionError
 class Inputs(msgspec.Struct):
     """What to do."""
     do: str = "succeed"
+    again: bool = False
 
 class Outputs(msgspec.Struct):
     """What was done."""
@@ -44,7 +45,7 @@ class Probe:
     errors = ()
     began = 0
     def effect_class(self, inputs):
-        return "pure"
+        return "idempotent" if inputs.again else "at-most-once"
     def plan(self, inputs):
         return inputs.do
     async def run(self, inputs, context):
@@ -57,6 +58,17 @@ class Probe:
             raise TimeoutError
         if inputs.do == "fail":
             raise ActionError("probe.failed", "x" * 9000, transient=True)
+        if inputs.do == "tell":
+            context.say("one\\ntwo", "out")
+            context.progress(0.2)
+            context.progress(0.5, "half")
+        if inputs.do == "tell, then hang":
+            context.say("begun")
+            await asyncio.sleep(600)
+        if inputs.do == "tell without end":
+            while True:
+                context.say("x" * 100)
+                await asyncio.sleep(0)
         if inputs.do == "redelivered":
             return Outputs(str(context.redelivered))
         if inputs.do == "hang":
@@ -88,6 +100,8 @@ class Engine:
         self.path = path
         self.submitted: list[dict[str, Any]] = []
         self.offers: list[int] = []
+        self.sayings: list[frames.Saying] = []
+        self.order: list[str] = []
         self.refuse_started = False
         self.refusals = 0
         self._writer: asyncio.StreamWriter | None = None
@@ -98,7 +112,11 @@ class Engine:
             for frame in received:
                 if isinstance(frame, frames.Lease):
                     self.offers.append(frame.slots)
+                elif isinstance(frame, frames.Sayings):
+                    self.sayings += frame.items
+                    self.order.append("sayings")
                 elif isinstance(frame, frames.Submit):
+                    self.order.append("submit")
                     self._answer(frame)
         writer.close()
 
@@ -247,6 +265,51 @@ async def test_at_most_once_work_cut_off_in_the_middle_is_unknown(bench: Bench) 
     bench.engine.lease(effect("hang", effect_class="at-most-once", timeout_s=0.3))
     result = await bench.engine.result()
     assert (result.outcome, result.transient) == ("unknown", False)
+
+
+async def test_work_that_its_plugin_says_may_be_repeated_is_not_announced_though_the_engine_does_not_know(
+    bench: Bench,
+) -> None:
+    bench.engine.lease(effect("timeout", effect_class="at-most-once", payload={"do": "timeout", "again": True}))
+    result = await bench.engine.result()
+    assert bench.engine.types() == ["result"]
+    assert (result.outcome, result.transient) == ("failed", True)
+
+
+STEP = {"run": "run-1", "step": "others[host-1]/check"}
+
+
+async def test_what_work_tells_goes_ahead_of_its_result(bench: Bench) -> None:
+    bench.engine.lease(effect("tell", **STEP))
+    await bench.engine.result()
+    told = bench.engine.sayings
+    assert [(one.run, one.step, one.attempt, one.stream, one.text, one.done) for one in told] == [
+        ("run-1", "others[host-1]/check", 1, "out", "one", None),
+        ("run-1", "others[host-1]/check", 1, "out", "two", None),
+        ("run-1", "others[host-1]/check", 1, "", "half", 0.5),
+    ]
+    assert bench.engine.order == ["sayings", "submit"]
+
+
+async def test_what_work_tells_is_sent_while_it_is_under_way(bench: Bench) -> None:
+    bench.engine.lease(effect("tell, then hang", **STEP))
+    await until(lambda: [one.text for one in bench.engine.sayings] == ["begun"])
+    assert bench.engine.types() == []
+
+
+async def test_what_is_no_step_of_a_run_tells_nobody(bench: Bench) -> None:
+    bench.engine.lease(effect("tell"))
+    await bench.engine.result()
+    assert bench.engine.sayings == []
+
+
+async def test_endless_lines_are_bounded_and_do_not_keep_work_from_its_deadline(bench: Bench) -> None:
+    bench.engine.lease(effect("tell without end", timeout_s=0.5, **STEP))
+    assert (await bench.engine.result()).error_code == "timeout"
+    lines = [one.text for one in bench.engine.sayings if not one.text.startswith("xxx")]
+    assert lines[0].endswith("left out")
+    assert lines[-1].endswith("lines left out")
+    assert sum(len(one.text) for one in bench.engine.sayings) < 300_000
 
 
 async def test_the_work_is_told_that_it_may_have_been_begun_before(bench: Bench) -> None:

@@ -2032,6 +2032,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRunLog
+         * @description What a run's steps told, the oldest line first, and how far each attempt is. Lines are kept for 30 days, 1 MB a run.
+         */
+        get: operations["get_run_log"];
+        put?: never;
+        post?: never;
+        /**
+         * EraseRunLog
+         * @description Erase what a run's steps told, for good: it may hold what should not have been said. The run itself stays.
+         */
+        delete: operations["erase_run_log"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/actions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListActions
+         * @description What a step may use: the actions of every installed package, and those that the engine does itself.
+         */
+        get: operations["list_actions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tickets": {
         parameters: {
             query?: never;
@@ -3704,6 +3748,29 @@ export interface components {
         Acknowledgement: {
             position: string;
         };
+        /** ActionFailure */
+        ActionFailure: {
+            code: string;
+            meaning: string;
+            transient: boolean;
+        };
+        /** ActionView */
+        ActionView: {
+            name: string;
+            summary: string;
+            description: string;
+            inputs: {
+                [key: string]: unknown;
+            };
+            outputs: {
+                [key: string]: unknown;
+            };
+            effect_classes: string[];
+            errors: components["schemas"]["ActionFailure"][];
+            package: string;
+            version: string;
+            problem?: string | null;
+        };
         /** AddedLink */
         AddedLink: {
             url: string;
@@ -4691,6 +4758,11 @@ export interface components {
             items: components["schemas"]["SecretView"][];
             next: string | null;
         };
+        /** Listing[ActionView] */
+        ActionViewList: {
+            items: components["schemas"]["ActionView"][];
+            next: string | null;
+        };
         /** Listing[DeadLetter] */
         DeadLetterList: {
             items: components["schemas"]["DeadLetter"][];
@@ -4870,6 +4942,16 @@ export interface components {
         ChangeList: {
             items: components["schemas"]["store_life_Change"][];
             next: string | null;
+        };
+        /** LogLine */
+        LogLine: {
+            sequence: number;
+            /** Format: date-time */
+            at: string;
+            step: string;
+            attempt: number;
+            stream: string;
+            text: string;
         };
         /** Mail */
         Mail: {
@@ -5799,6 +5881,13 @@ export interface components {
             /** @default false */
             more_steps: boolean;
         };
+        /** RunLog */
+        RunLog: {
+            items: components["schemas"]["LogLine"][];
+            next: number | null;
+            progress: components["schemas"]["StepProgress"][];
+            left_out: number;
+        };
         /** RunRate */
         RunRate: {
             count: number;
@@ -6164,6 +6253,15 @@ export interface components {
             /** @enum {unknown} */
             state: "done" | "open" | "skipped";
             reason?: string;
+        };
+        /** StepProgress */
+        StepProgress: {
+            step: string;
+            attempt: number;
+            /** Format: date-time */
+            at: string;
+            done: number;
+            text: string;
         };
         /** StepSpec */
         StepSpec: {
@@ -11014,6 +11112,95 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_run_log: {
+        parameters: {
+            query?: {
+                /** @description Only of the step with this address */
+                step?: string;
+                /** @description Only of this attempt */
+                attempt?: number | null;
+                /** @description `sequence` of the last line that is known */
+                after?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunLog"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    erase_run_log: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_actions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActionViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_tickets: {
         parameters: {
             query?: {
@@ -13455,6 +13642,7 @@ export interface operations {
             query?: {
                 types?: string;
                 namespace?: string;
+                log?: string;
             };
             header?: never;
             path?: never;

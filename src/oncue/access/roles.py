@@ -86,7 +86,7 @@ ROLES: Final[dict[str, frozenset[str]]] = {
 
 PERMISSIONS: Final = frozenset(
     (_OPERATOR | ROLES["editor"] | ROLES["approver"] | ROLES["worker"])
-    | {"audit:read", "secret:read", "secret:write", "token:read", "token:write", "user:read", "user:write"}
+    | {"audit:read", "run:erase", "secret:read", "secret:write", "token:read", "token:write", "user:read", "user:write"}
 )
 """Every permission there is; a route that names another one does not start."""
 

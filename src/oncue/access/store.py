@@ -60,7 +60,7 @@ class AccessStore:
         self._index()
 
     def apply(self, writes: Iterable[SideWrite]) -> None:
-        """Take rows that have just been committed."""
+        """Take rows that have just been committed. Those of other kinds, as `log`, are not its own."""
         views: dict[str, dict[str, object]] = {
             "user": self.users,  # type: ignore[dict-item]
             "token": self.tokens,  # type: ignore[dict-item]
@@ -69,6 +69,8 @@ class AccessStore:
             "secret": self.secrets,  # type: ignore[dict-item]
         }
         for write in writes:
+            if write.kind not in views:
+                continue
             if write.body is None:
                 views[write.kind].pop(write.id, None)
             else:

@@ -23,6 +23,7 @@ from oncue import __version__
 from oncue.access.roles import PERMISSIONS, Principal
 from oncue.api import (
     action_links,
+    actions,
     alerts,
     approvals,
     availability,
@@ -47,6 +48,7 @@ from oncue.api import (
     policies,
     problem_records,
     reviews,
+    run_log,
     runs,
     samples,
     sap_systems,
@@ -131,6 +133,8 @@ HANDLERS: Final[list[Any]] = [
         events,
         runs,
         approvals,
+        run_log,
+        actions,
         tickets,
         silences,
         maintenance,
@@ -325,6 +329,7 @@ class Front:
             principal=who,
             types=_parts(query.getall("types", [])),
             wanted=_parts(query.getall("namespace", [])),
+            logs=_parts(query.getall("log", [])),
             last_event_id=last.decode("latin-1") if last else query.get("last_event_id"),
             still_valid=partial(self._still, scope, who),
         )

@@ -86,6 +86,7 @@ class Process:
     def _on_frame(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Committed):
             self.hub.committed_to(frame.position)
+            self.hub.grown(frame.told)
             self.ctx.consuming.feed.committed_to(frame.position)
             if frame.access_changed:
                 self._access_changed.set()

@@ -234,7 +234,7 @@ def _outside(method: str, path: str, permission: str, summary: str) -> dict[str,
     if path == "/api/v1/stream":
         operation["parameters"] += [
             {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
-            for name in ("types", "namespace")
+            for name in ("types", "namespace", "log")
         ]
     return operation
 

@@ -394,3 +394,71 @@ class Applied(msgspec.Struct, kw_only=True):
     dry_run: bool
     changes: list[Change]
     warnings: list[str] = []
+
+
+class LogLine(msgspec.Struct, kw_only=True):
+    """A line that the work of a step told. Secrets in it are masked."""
+
+    sequence: int
+    """Ever higher; `after` takes it."""
+    at: datetime
+    """When it was told."""
+    step: str
+    """The step's address."""
+    attempt: int
+    stream: str
+    """`out` or `err` of a program; empty for the action's own words."""
+    text: str
+
+
+class StepProgress(msgspec.Struct, kw_only=True):
+    """How far an attempt was, by its newest word."""
+
+    step: str
+    attempt: int
+    at: datetime
+    done: float
+    """From 0 to 1."""
+    text: str
+    """What is being done."""
+
+
+class RunLog(msgspec.Struct, kw_only=True):
+    """A part of what the work of a run told."""
+
+    items: list[LogLine]
+    next: int | None
+    """`after` of the part that follows; null at the end as it is now."""
+    progress: list[StepProgress]
+    """Of every attempt that told any, the newest word first."""
+    left_out: int
+    """Lines, the oldest, that went because the run had more than is kept."""
+
+
+class ActionFailure(msgspec.Struct, kw_only=True):
+    """What an action may fail with."""
+
+    code: str
+    meaning: str
+    transient: bool
+    """Whether another try may help."""
+
+
+class ActionView(msgspec.Struct, kw_only=True):
+    """What a step may `use`: the actions that come with OnCue, the engine's own, and those of other packages."""
+
+    name: str
+    summary: str
+    description: str
+    inputs: dict[str, Any]
+    """The JSON Schema of the step's `with`."""
+    outputs: dict[str, Any]
+    """The JSON Schema of its result."""
+    effect_classes: list[str]
+    """What a crash in the middle may mean: all that its inputs can make of it. Empty for what the engine does itself."""
+    errors: list[ActionFailure]
+    """Beside those that any action may fail with."""
+    package: str
+    version: str
+    problem: str | None = None
+    """Why it cannot be used: its plugin does not load."""

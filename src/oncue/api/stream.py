@@ -3,6 +3,9 @@
 The hub reads what is new once per commit, however many listen. Every message and every heartbeat carries an `id:`, the
 cursor to resume from (`Last-Event-ID`); past retention the client gets a `reset` and starts over. A client that does not
 keep up is cut, and resumes from where it was.
+
+Whoever asks for the log of a run is told, too, when it grew (`event: log`); what it says is read where it is kept. That is no
+fact, has no place of its own, and is not told again to those who come back.
 """
 
 import asyncio
@@ -28,14 +31,28 @@ CLIENTS_LIMIT: Final = 1_000
 Send = Callable[[Any], Any]
 
 
+class Grown(msgspec.Struct, frozen=True):
+    """That the log of a run grew."""
+
+    run: str
+
+
 class Subscriber:
     """One client's queue and what it asked for."""
 
-    def __init__(self, types: tuple[str, ...], wanted: tuple[str, ...], visible: frozenset[str] | None) -> None:
+    def __init__(
+        self,
+        types: tuple[str, ...],
+        wanted: tuple[str, ...],
+        visible: frozenset[str] | None,
+        logs: tuple[str, ...] = (),
+    ) -> None:
         self.types = types
         self.wanted = wanted
         self.visible = visible
-        self.queue: asyncio.Queue[FactRow | None] = asyncio.Queue(QUEUE_LIMIT + 1)
+        self.logs = logs
+        """Runs of whose log it wants to know when it grew."""
+        self.queue: asyncio.Queue[FactRow | Grown | None] = asyncio.Queue(QUEUE_LIMIT + 1)
         self.cut = False
 
     def takes(self, row: FactRow) -> bool:
@@ -45,6 +62,10 @@ class Subscriber:
             and (not self.wanted or row.namespace in self.wanted)
             and (not self.types or any(fnmatch.fnmatchcase(row.type, pattern) for pattern in self.types))
         )
+
+    def follows(self, namespace: str, run: str) -> bool:
+        """Whether the client wants to know that this run's log grew, and may."""
+        return run in self.logs and (self.visible is None or namespace in self.visible)
 
 
 class Hub:
@@ -69,6 +90,13 @@ class Hub:
         """The engine committed up to here."""
         self.committed = max(self.committed, position)
         self._news.set()
+
+    def grown(self, runs: list[tuple[str, str]]) -> None:
+        """The logs of these runs, (namespace, id), grew."""
+        for namespace, run in runs:
+            for subscriber in self._subscribers.values():
+                if subscriber.follows(namespace, run):
+                    _offer(subscriber, Grown(run))
 
     async def run(self) -> None:
         """Hand out facts until cancelled."""
@@ -122,11 +150,12 @@ class Hub:
         principal: Principal,
         types: tuple[str, ...],
         wanted: tuple[str, ...],
+        logs: tuple[str, ...],
         last_event_id: str | None,
         still_valid: Callable[[], bool],
     ) -> None:
         """One client's stream, until it leaves, is cut, or may no longer listen."""
-        subscriber = Subscriber(types, wanted, namespaces(principal, "stream:read"))
+        subscriber = Subscriber(types, wanted, namespaces(principal, "stream:read"), logs)
         resume = position_of(last_event_id) if last_event_id else None
         oldest, newest = await self._queries.run(heads)
         self.committed_to(newest)
@@ -160,10 +189,16 @@ class Hub:
                 sent = joined
             await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
             while not subscriber.cut and not gone.done() and still_valid():
-                rows = await _next(subscriber, gone)
-                if rows:
-                    sent = rows[-1].position
-                    await _write(send, b"".join(map(fact_message, rows)))
+                news = await _next(subscriber, gone)
+                if news:
+                    parts = []
+                    for one in news:
+                        if isinstance(one, Grown):
+                            parts.append(message("log", cursor_of(sent), msgspec.json.encode(one)))
+                        else:
+                            sent = one.position
+                            parts.append(fact_message(one))
+                    await _write(send, b"".join(parts))
                 elif not gone.done() and not subscriber.cut:
                     sent = max(sent, self.position) if subscriber.queue.empty() else sent
                     await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
@@ -176,7 +211,7 @@ class Hub:
             gone.cancel()
 
 
-def _offer(subscriber: Subscriber, row: FactRow) -> None:
+def _offer(subscriber: Subscriber, row: FactRow | Grown) -> None:
     if subscriber.cut:
         return
     if subscriber.queue.qsize() >= QUEUE_LIMIT:
@@ -186,7 +221,7 @@ def _offer(subscriber: Subscriber, row: FactRow) -> None:
         subscriber.queue.put_nowait(row)
 
 
-async def _next(subscriber: Subscriber, gone: "asyncio.Future[None]") -> list[FactRow]:
+async def _next(subscriber: Subscriber, gone: "asyncio.Future[None]") -> list[FactRow | Grown]:
     """What waits for the client; empty when it is time for a heartbeat or the client has left."""
     waiting = asyncio.ensure_future(subscriber.queue.get())
     await asyncio.wait((waiting, gone), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)

@@ -1,7 +1,6 @@
 """What `oncue doctor` sees of this machine and of the program itself."""
 
 import ctypes
-import importlib.metadata
 import resource
 import sqlite3
 import sys
@@ -12,9 +11,9 @@ from typing import Final
 
 from oncue import __version__
 from oncue.cli.doctor_finding import Finding, State, some
+from oncue.sdk import registry
 
 CONSOLE: Final = Path(__file__).parent.parent / "console_build" / "index.html"
-GROUPS: Final = ("oncue.sources", "oncue.monitors", "oncue.actions", "oncue.notifiers")
 DESCRIPTORS_WARN: Final = 4096
 _TIMEX_BYTES: Final = 512
 _UNSYNCHRONISED: Final = 5
@@ -41,19 +40,13 @@ def findings() -> Iterator[Finding]:
 
 def _plugins() -> Finding:
     """Every plugin can be loaded: one that cannot fails only when it is needed, at night."""
-    broken, count = [], 0
-    for group in GROUPS:
-        for point in importlib.metadata.entry_points(group=group):
-            count += 1
-            try:
-                point.load()
-            except Exception as error:  # noqa: BLE001 - whatever a plugin's module raises is what there is to tell
-                broken.append(f"{point.name} ({type(error).__name__}: {error})")
+    found = registry.installed()
+    broken = [f"{one.name} of {one.package}: {one.problem}" for one in found if one.problem]
     if broken:
         return Finding(
-            "plugins", "fail", f"cannot be loaded: {some(broken)}", "Install what they need, or remove them."
+            "plugins", "fail", some(broken), "Install what they need, or remove them; see `oncue plugin list`."
         )
-    return Finding("plugins", "ok", f"{count} sources, monitors, actions and notifiers can be loaded")
+    return Finding("plugins", "ok", f"{len(found)} sources, monitors, actions and notifiers can be loaded")
 
 
 def _clock() -> Finding:

@@ -50,6 +50,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("oncue.cli.run", "run"),
     "runs": ("oncue.cli.runs", "app"),
     "approval": ("oncue.cli.approval", "app"),
+    "logs": ("oncue.cli.logs", "logs"),
+    "plugin": ("oncue.cli.plugin", "app"),
     "pause": ("oncue.cli.pause", "pause"),
     "resume": ("oncue.cli.pause", "resume"),
     "token": ("oncue.cli.token", "app"),

@@ -3,6 +3,7 @@
 import typer
 
 from oncue.cli import show
+from oncue.cli.logs import watch
 from oncue.cli.runs import pairs
 from oncue.cli.server import Server
 
@@ -13,14 +14,22 @@ def run(
         [], "--input", "-i", help="NAME=VALUE, the value as JSON or text; may be repeated."
     ),
     namespace: str | None = typer.Option(None, "--namespace", "-n", help="Of the workflow. [default: the token's own]"),
+    following: bool = typer.Option(
+        False, "--follow", "-f", help="Show its steps and what they tell until it ends; 1 if it does not succeed."
+    ),
     output: show.Format = show.Output,
 ) -> None:
-    """Start a workflow, and print the run's id. See how it goes with `oncue get run ID`."""
+    """Start a workflow, and print the run's id. See how it goes with `oncue logs ID`, or `--follow` at once.
+
+    Ctrl-C while following ends the looking, not the run.
+    """
     inputs = pairs(input)
     with Server() as server:
         body = {"workflow": workflow, "inputs": inputs, "namespace": namespace}
         started = server.send("POST", "/runs", json=body)
-    if output is show.Format.table:
-        show.done(f"{started['id']} {started['state']}")
-    else:
-        show.document(started, output)
+        if output is show.Format.table:
+            show.done(f"{started['id']} {started['state']}")
+        elif not following:
+            show.document(started, output)
+        if following:
+            watch(server, started["id"], output)

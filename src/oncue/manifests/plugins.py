@@ -20,6 +20,8 @@ def uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -
     if name not in known:
         what = group.removeprefix("oncue.").removesuffix("s")
         yield Finding(path, f"there is no {what} {name!r}{near(name, known)} (there are {', '.join(known)})", code)
+    elif name not in more and (problem := registry.problem(group, name)) is not None:
+        yield Finding(path, problem, code)
 
 
 def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
@@ -27,7 +29,7 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
     struct: type[msgspec.Struct]
     if group == registry.ACTIONS and name in ENGINE_INPUTS:
         struct = ENGINE_INPUTS[name]
-    elif name not in registry.names(group):
+    elif name not in registry.names(group) or registry.problem(group, name) is not None:
         return
     elif group == registry.ACTIONS:
         struct = registry.action(name).inputs

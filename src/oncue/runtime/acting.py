@@ -1,7 +1,8 @@
 """Acts: takes leased effects, does them, reports what became of them.
 
 Whatever a plugin does, the outcome is a result; nothing it raises ends the worker. A result is submitted until the engine
-has it. Work that must not be done twice is announced first, and begun only after the announcement is committed.
+has it. Work that must not be done twice is announced first, and begun only after the announcement is committed. What work
+tells while it is under way goes ahead of its result, and never delays or fails it.
 """
 
 import asyncio
@@ -18,6 +19,7 @@ from oncue.runtime import frames
 from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
 from oncue.runtime.surroundings import Surroundings
+from oncue.runtime.telling import SEND_EVERY_S, Telling
 from oncue.sdk import ActionError, Context, Log, Notification, registry
 
 STORED_LIMIT: Final = 65_536
@@ -37,6 +39,11 @@ class _Work:
         """Whether the outside may have been touched."""
         self.reporting = False
         """Whether it is over, but for the report, which a cancellation must not lose."""
+        self.once = _must_be_done_once(effect)
+        self.telling: Telling | None = None
+        """What it tells; None for what is no step of a run."""
+        if effect.run is not None and effect.step is not None:
+            self.telling = Telling(effect.namespace, effect.run, effect.step, effect.attempt)
         self.task: asyncio.Task[None] | None = None
 
 
@@ -52,6 +59,7 @@ class Acting:
         self._work: dict[str, _Work] = {}
         self.offer: Final = frames.Lease(worker, slots)
         """What the engine is told on each connection: how many effects could be taken now."""
+        self._sending: asyncio.TimerHandle | None = None
 
     def lease(self, leased: frames.Leased) -> None:
         """Begin these effects."""
@@ -68,6 +76,8 @@ class Acting:
             self._work[effect.id] = work
             work.task = asyncio.create_task(self._do(work), name=f"effect {effect.id}")
         self.offer.slots = max(0, self._slots - len(self._work))
+        if self._sending is None:
+            self._send_sayings()
 
     def cancel(self, cancel: frames.Cancel) -> None:
         """Stop these effects: they are no longer wanted."""
@@ -91,6 +101,25 @@ class Acting:
         if work.task is not None and not work.reporting:
             work.task.cancel()
 
+    def _send_sayings(self) -> None:
+        """Send what was told, and do so again for as long as there is work."""
+        self._sending = None
+        if self._work:
+            self._say(*self._work.values())
+            self._sending = asyncio.get_running_loop().call_later(SEND_EVERY_S, self._send_sayings)
+
+    def _say(self, *works: _Work) -> None:
+        """Send what these told, all of it or, while the engine is away, nothing."""
+        taken = [(one.telling, one.telling.take()) for one in works if one.telling is not None]
+        items = [saying for _, sayings in taken for saying in sayings]
+        if not items:
+            return
+        try:
+            self._client.send(frames.Sayings(items))
+        except Refusal:
+            for telling, sayings in taken:
+                telling.put_back(sayings)
+
     def _offer(self) -> None:
         self.offer.slots = max(0, self._slots - len(self._work))
         with contextlib.suppress(Refusal):  # a new connection makes the offer by itself
@@ -105,7 +134,7 @@ class Acting:
                 result.duration_ms = round((time.monotonic() - began) * 1000, 3)
                 result.worker = self._worker
                 work.reporting = True
-                await self._report(effect, result)
+                await self._report(work, result)
         finally:
             if self._work.get(effect.id) is work:
                 del self._work[effect.id]
@@ -115,9 +144,10 @@ class Acting:
         """The attempt's result; None if it must not be made after all."""
         effect = work.effect
         context = self._surroundings.context(
-            effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at, work.redelivered
-        )
-        once = effect.effect_class == "at-most-once"
+            effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at, work.redelivered,
+            tell=work.telling.tell if work.telling is not None else None,
+        )  # fmt: skip
+        once = work.once
         deadline = asyncio.timeout(effect.timeout_s)
         try:
             async with deadline:
@@ -130,18 +160,18 @@ class Acting:
                 except TimeoutError as error:
                     # Told apart from the deadline's own, which arrives as a cancellation.
                     detail = str(error) or "a connection took too long"
-                    return _failed(effect, context, ActionError("timeout", detail, transient=True, unknown=True))
+                    return _failed(work, context, ActionError("timeout", detail, transient=True, unknown=True))
                 except ActionError as error:
-                    return _failed(effect, context, error)
+                    return _failed(work, context, error)
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's defect is a result, not our end
-                    return self._crashed(effect, context, error)
+                    return self._crashed(work, context, error)
         except TimeoutError:
             if not deadline.expired():
                 raise
             if once and not work.started:
                 return None
             late = ActionError("timeout", f"not done within {effect.timeout_s:g} s", transient=True, unknown=True)
-            return _failed(effect, context, late)
+            return _failed(work, context, late)
         except asyncio.CancelledError:
             if once and not work.started:
                 return None
@@ -151,13 +181,13 @@ class Acting:
             stopped = ActionError(
                 "cancelled", "stopped: no longer wanted, or the worker ends", transient=True, unknown=True
             )
-            return _failed(effect, context, stopped)
+            return _failed(work, context, stopped)
 
-    def _crashed(self, effect: Effect, context: Context, error: BaseException) -> EffectResult:
+    def _crashed(self, work: _Work, context: Context, error: BaseException) -> EffectResult:
         trace = context.mask.text("".join(traceback.format_exception(error)))
-        self._log.warning("plugin.crashed", effect_id=effect.id, uses=effect.uses, traceback=trace)
+        self._log.warning("plugin.crashed", effect_id=work.effect.id, uses=work.effect.uses, traceback=trace)
         detail = f"{type(error).__name__}: {error}"
-        return _failed(effect, context, ActionError("action.crashed", detail, unknown=True))
+        return _failed(work, context, ActionError("action.crashed", detail, unknown=True))
 
     async def _announce(self, work: _Work) -> bool:
         """Whether the start of this attempt is on record, and the lease still ours."""
@@ -182,9 +212,13 @@ class Acting:
             return not refused
         return False
 
-    async def _report(self, effect: Effect, result: EffectResult) -> None:
+    async def _report(self, work: _Work, result: EffectResult) -> None:
+        effect = work.effect
         body = document("oncue.effect.result", self._source, result, namespace=effect.namespace)
+        if work.telling is not None:
+            work.telling.end()
         for delay_s in _delays():
+            self._say(work)
             try:
                 answer = await self._client.submit(
                     [body], namespace=effect.namespace, origin=self._worker, actor="system", urgent=True
@@ -199,6 +233,20 @@ class Acting:
     @property
     def _source(self) -> str:
         return f"/oncue/worker/{self._worker}"
+
+
+def _must_be_done_once(effect: Effect) -> bool:
+    """Whether the work must not be done again after it may have begun.
+
+    The engine knows the classes of the actions that come with it, and takes any other for at-most-once. Of these the plugin
+    itself says here what a crash in the middle may mean: what may be repeated is not announced, and so is leased again.
+    """
+    if effect.effect_class != "at-most-once" or effect.kind != "action" or "effect_class" in effect.payload:
+        return effect.effect_class == "at-most-once"
+    try:
+        return registry.effect_class(effect.uses, effect.payload) == "at-most-once"
+    except (Exception, SystemExit):  # noqa: BLE001 - a plugin's defect; what cannot be begun says why when it is
+        return True
 
 
 async def _act(effect: Effect, context: Context) -> Any:
@@ -218,11 +266,11 @@ def _succeeded(effect: Effect, context: Context, value: Any) -> EffectResult:
     return EffectResult(effect=effect.id, attempt=effect.attempt, outcome="succeeded", result=result)
 
 
-def _failed(effect: Effect, context: Context, error: ActionError) -> EffectResult:
-    unknown = error.unknown and effect.effect_class == "at-most-once"
+def _failed(work: _Work, context: Context, error: ActionError) -> EffectResult:
+    unknown = error.unknown and work.once
     return EffectResult(
-        effect=effect.id,
-        attempt=effect.attempt,
+        effect=work.effect.id,
+        attempt=work.effect.attempt,
         outcome="unknown" if unknown else "failed",
         error_code=error.code,
         detail=context.mask.text(error.detail)[:DETAIL_LIMIT],

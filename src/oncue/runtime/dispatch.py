@@ -3,7 +3,8 @@
 Lives in the event loop of the engine's process. It decides nothing about an effect but who tries it now. What hangs must
 not keep others waiting: no more than a share of a worker's slots goes to actions, to one way of notifying, or to one
 channel, so that people are told while workflows wait for an hour or the mail relay for a minute. A lease that runs out, or whose worker is gone, passes to the next worker under a new token, unless the work may not be done twice and
-had begun; then the engine is told that its outcome is unknown.
+had begun; then the engine is told that its outcome is unknown. Work whose worker is lost again and again may be what ends it:
+then it fails, so that others are not held up for ever.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from oncue.runtime import frames
 from oncue.runtime.clock import Clock, microseconds
 
 GRACE_S: Final = 30.0
+LOSSES: Final = 5
+"""Workers that one attempt may lose."""
 SHARES: Final = {"action": 2, "notifier": 4, "channel": 16}
 """What part of a worker's slots may be taken by all actions, by all that one notifier sends, and by one channel: a half, a
 quarter, a sixteenth; one slot at the least."""
@@ -92,6 +95,8 @@ class Dispatcher:
         self._by_effect: dict[str, Lease] = {}
         self._workers: dict[int, Worker] = {}
         self._handle: Handle | None = None
+        self._losses: Counter[str] = Counter()
+        """Workers that were lost while they had a pending effect's present attempt."""
         self._handed: set[str] = set()
         """Pending effects that a worker had before, or may have had before this process began."""
 
@@ -135,6 +140,7 @@ class Dispatcher:
             if state != "pending":
                 self._bodies.pop(id, None)
                 self._handed.discard(id)
+                self._losses.pop(id, None)
                 lease = self._by_effect.pop(id, None)
                 if lease is not None:
                     del self._leases[lease.token]
@@ -151,6 +157,7 @@ class Dispatcher:
                 self._by_effect.pop(id)
                 del self._leases[lease.token]
             if known is None or known[0].attempt != effect.attempt:
+                self._losses.pop(id, None)
                 self._queue(effect, microseconds(effect.not_before_at))
         self._go()
 
@@ -164,6 +171,7 @@ class Dispatcher:
         """A worker's connection has ended."""
         worker = self._workers.pop(connection, None)
         for lease in [lease for lease in self._leases.values() if lease.worker is worker]:
+            self._losses[lease.effect] += 1
             self._end(lease)
         self._go()
 
@@ -174,7 +182,7 @@ class Dispatcher:
         if known is None:
             return
         effect = known[0]
-        if effect.effect_class == "at-most-once" and effect.started_token is not None:
+        if _has_begun(effect) or self._losses[effect.id] >= LOSSES:
             self._lost(effect)
         else:
             self._queue(effect, self._clock.now())
@@ -254,12 +262,21 @@ class Dispatcher:
             self._handle = self._later(min(*waits, 60.0), self._go)
 
 
-def unknown(effect: Effect) -> dict[str, Any]:
-    """The result that a lost worker's begun, unrepeatable work has."""
+def _has_begun(effect: Effect) -> bool:
+    """Whether it must not be done again, for it may have been."""
+    return effect.effect_class == "at-most-once" and effect.started_token is not None
+
+
+def lost(effect: Effect) -> dict[str, Any]:
+    """The result of work that is not handed out again after its worker was lost."""
+    if _has_begun(effect):
+        outcome, detail = "unknown", "the worker was lost while it did this; whether it was done is not known"
+    else:
+        outcome, detail = "failed", f"{LOSSES} workers were lost while they did this; it may be what ends them"
     return {
         "effect": effect.id,
         "attempt": effect.attempt,
-        "outcome": "unknown",
+        "outcome": outcome,
         "error_code": "worker.lost",
-        "detail": "the worker was lost while it did this; whether it was done is not known",
+        "detail": detail,
     }

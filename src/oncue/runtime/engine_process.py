@@ -27,7 +27,7 @@ from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.client import read_frames
 from oncue.runtime.clock import Clock, instant, microseconds
-from oncue.runtime.dispatch import Dispatcher, unknown
+from oncue.runtime.dispatch import Dispatcher, lost
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import journal_key, signing_key
 from oncue.runtime.logs import configure
@@ -79,6 +79,8 @@ class EngineProcess:
         self._asyncio: asyncio.AbstractEventLoop | None = None
         self._position = self.state.position
         self._announced_at = 0.0
+        self._grown: dict[tuple[str, str], None] = {}
+        """Runs whose log grew and of which watchers were not told yet."""
         self._announcing: asyncio.TimerHandle | None = None
         self._load_s = time.perf_counter() - began
 
@@ -172,7 +174,7 @@ class EngineProcess:
 
     def _lost(self, effect: Effect) -> None:
         assert self._asyncio is not None
-        task = self._asyncio.create_task(self._submit("oncue.effect.result", unknown(effect)))
+        task = self._asyncio.create_task(self._submit("oncue.effect.result", lost(effect)))
         task.add_done_callback(lambda finished: finished.exception())
 
     async def _idle(self) -> None:
@@ -198,6 +200,7 @@ class EngineProcess:
                 waiting.access_changed |= after.access_changed
                 waiting.config_changed |= after.config_changed
                 waiting.effects = [*waiting.effects, *after.effects]
+                waiting.told = [*waiting.told, *after.told]
         if waiting is None and self._asyncio is not None:
             self._asyncio.call_soon_threadsafe(self._tell)
 
@@ -209,6 +212,7 @@ class EngineProcess:
         if after.effects:
             self._dispatcher.changed(after.effects)
         self._position = after.position
+        self._grown.update(dict.fromkeys(after.told))
         if after.access_changed or after.config_changed:
             self._announce_commit(after.access_changed, after.config_changed)
         elif self._announcing is None:
@@ -225,7 +229,8 @@ class EngineProcess:
             self._announcing.cancel()
             self._announcing = None
         self._announced_at = self._asyncio.time()
-        frame = _framed(frames.Committed(self._position, access_changed, config_changed))
+        grown, self._grown = list(self._grown), {}
+        frame = _framed(frames.Committed(self._position, access_changed, config_changed, grown))
         for writer in self._watchers.values():
             writer.write(frame)
 
@@ -262,6 +267,9 @@ class EngineProcess:
 
         try:
             async for received in read_frames(reader):
+                sayings = [saying for frame in received if isinstance(frame, frames.Sayings) for saying in frame.items]
+                if sayings:
+                    self.loop.say(sayings)
                 units = [frame for frame in received if isinstance(frame, frames.Submit | frames.Dead)]
                 if units:
                     self.loop.submit(units, done)

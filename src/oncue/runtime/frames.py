@@ -21,10 +21,31 @@ class SideWrite(msgspec.Struct, array_like=True):
     """A row of the access store, written in the transaction of the input it travels with, never journaled."""
 
     kind: str
-    """`user`, `token`, `session`, `secret`, `link`."""
+    """`user`, `token`, `session`, `secret`, `link`; or `log`, of which nothing but an end can be written."""
     id: str
     body: bytes | None
-    """JSON; None deletes the row."""
+    """JSON; None deletes the row. Of the kind `log`, all that the work of this run told."""
+
+
+class Saying(msgspec.Struct, array_like=True):
+    """One thing that the work of a step told: a line, or how far it is."""
+
+    namespace: str
+    run: str
+    step: str
+    attempt: int
+    at: int
+    """Microseconds since 1970 UTC."""
+    stream: str
+    text: str
+    done: float | None = None
+    """Progress, from 0 to 1; None for a line."""
+
+
+class Sayings(msgspec.Struct, array_like=True, tag="sayings"):
+    """What work told since the last of these. It has no answer, and is on record before what is sent after it."""
+
+    items: list[Saying]
 
 
 class Submit(msgspec.Struct, array_like=True, tag="submit"):
@@ -101,6 +122,8 @@ class Committed(msgspec.Struct, array_like=True, tag="committed"):
     position: int
     access_changed: bool = False
     config_changed: bool = False
+    told: list[tuple[str, str]] = []
+    """Runs whose log grew, as (namespace, id)."""
 
 
 class Lease(msgspec.Struct, array_like=True, tag="lease"):
@@ -136,6 +159,6 @@ class HealthReport(msgspec.Struct, array_like=True, tag="health_report"):
     body: dict[str, Any]
 
 
-Frame = Submit | Dead | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport
+Frame = Submit | Dead | Sayings | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(Frame).decode

@@ -1,5 +1,7 @@
 """What the writer does when nothing waits: checkpoints, snapshots, compaction, retention, keeping the log of writes short.
 
+Retention is that of the journal, of samples, and of what work told (`store/step_log.py`), each by rules of its own.
+
 A snapshot is the whole state at a position, the starting point for replay once older segments have gone. Retention never
 removes a segment younger than the oldest snapshot that stays, so replay always has a start.
 """
@@ -27,7 +29,7 @@ from oncue import __version__
 from oncue.core.state import State
 from oncue.runtime import snapshot as snapshots
 from oncue.runtime.parent import environment_of_child
-from oncue.store import compaction, schema, standing
+from oncue.store import compaction, schema, standing, step_log
 from oncue.store.database import is_postgresql
 from oncue.store.writer import Unavailable, Writer
 
@@ -37,6 +39,8 @@ DAY_US: Final = 86_400_000_000
 CHECKPOINT_S: Final = 60.0
 DRAW_S: Final = 60.0
 """How long the last few facts may stay undrawn."""
+SAYINGS_S: Final = 60.0
+"""How long what work told may be more, or older, than it should."""
 SNAPSHOTS_KEPT: Final = 8
 
 
@@ -75,6 +79,7 @@ class Maintenance:
         self._checkpointed = writer.batch
         self._slow_at = time.monotonic() + 30.0
         self._draw_at = 0.0
+        self._sayings_at = 0.0
         self._compacted = 0
         """Position up to which there is nothing left to merge."""
 
@@ -100,7 +105,22 @@ class Maintenance:
             self._slow_at = now + 600.0
             self.snapshot_if_due()
             self.retain()
-        return self.draw() or self.compact()
+        return self.forget_sayings() or self.draw() or self.compact()
+
+    def forget_sayings(self) -> bool:
+        """Drop what work told too long ago, or of one run too much. Whether there may be more."""
+        now = time.monotonic()
+        if now < self._sayings_at:
+            return False
+        with self._reading.connect() as connection:
+            statements, more = step_log.too_old(connection, self._now_us() - step_log.KEPT_US)
+            if not statements:
+                statements = step_log.too_much(connection)
+                more = bool(statements)
+        if not statements or not self._write(*statements):
+            self._sayings_at = now + SAYINGS_S
+            return False
+        return more
 
     def draw(self) -> bool:
         """Draw what held of services from the facts that are not drawn yet. Whether there may be more."""

@@ -4,6 +4,7 @@ Nothing here is on the disk yet. If the commit fails, `rollback` puts state back
 """
 
 from array import array
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from oncue.runtime.intake import Intake
 from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows, sealed_hot
 from oncue.store import schema
 from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Laid, OpenSegment, Segment, digest, seal_envelope
+from oncue.store.step_log import size_of
 from oncue.store.writer import Rows
 
 log = structlog.get_logger()
@@ -38,6 +40,10 @@ _QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartb
 """Inputs of our own that are looked up only if they caused something."""
 
 
+LOG: Final = "log"
+"""The kind of what is written beside the journal that stands for all that a run's work told."""
+
+
 class After(msgspec.Struct):
     """What a commit changed that others wait for."""
 
@@ -46,6 +52,8 @@ class After(msgspec.Struct):
     config_changed: bool
     effects: list[Any]
     """Effects that were saved, as (id, JSON of the effect, state)."""
+    told: list[tuple[str, str]] = []
+    """Runs whose work told something, as (namespace, id)."""
 
 
 class Input(msgspec.Struct, gc=False):
@@ -108,6 +116,7 @@ class Making:
         self.duplicates = 0
         self.rejected = 0
         self._config = False
+        self._told: dict[tuple[str, str], None] = {}
         self._now = 0
         self._at = state.now
 
@@ -164,16 +173,21 @@ class Making:
                         replies.append(reply)
             index += 1
         for side in unit.side:
-            if side.body is None:
-                self._rows.access_gone.append((side.kind, side.id))
-            else:
-                self._rows.access.append((side.kind, side.id, side.body))
+            self._beside(side)
         answer.replies = [msgspec.to_builtins(reply) for reply in replies] if replies else None
         answer.position = self._state.position
         self.accepted += answer.accepted
         self.duplicates += answer.duplicates
         self.rejected += len(answer.rejected)
         return answer
+
+    def _beside(self, side: frames.SideWrite) -> None:
+        if side.kind == LOG:
+            self._rows.log_gone.append((side.id,))
+        elif side.body is None:
+            self._rows.access_gone.append((side.kind, side.id))
+        else:
+            self._rows.access.append((side.kind, side.id, side.body))
 
     def _repeats(
         self, unit: frames.Submit, laid: Laid, first: int, last: int, at: datetime, now: int,
@@ -198,6 +212,22 @@ class Making:
                 sorted(types), sorted(namespaces), numbers[first:end], marks[first:end],
             )  # fmt: skip
         return done
+
+    def say(self, sayings: Sequence[frames.Saying]) -> None:
+        """Work told this. It goes into no journal, and nothing is decided by it."""
+        rows, sizes = self._rows, dict[str, int]()
+        progress: dict[tuple[str, str, int], frames.Saying] = {}
+        for one in sayings:
+            self._told[(one.namespace, one.run)] = None
+            sizes.setdefault(one.run, 0)
+            if one.done is None:
+                rows.log.append((one.run, one.step, one.attempt, one.at, one.stream, one.text))
+                sizes[one.run] += size_of(one.text)
+            else:
+                progress[(one.run, one.step, one.attempt)] = one
+        rows.progress += [(*key, one.at, one.done or 0.0, one.text) for key, one in progress.items()]
+        now = self._clock.now()
+        rows.log_sizes += [(run, size, 0, now) for run, size in sizes.items()]
 
     def tick(self, number: int) -> None:
         """Time has passed, and a timer is due."""
@@ -371,4 +401,5 @@ class Making:
             for (kind, id), (entity, _) in self._batch.entities.items()
             if kind == "effect"
         ]
-        return After(self._state.position, bool(self._rows.access or self._rows.access_gone), self._config, effects)
+        access = bool(self._rows.access or self._rows.access_gone)
+        return After(self._state.position, access, self._config, effects, list(self._told))

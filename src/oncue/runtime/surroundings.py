@@ -26,6 +26,7 @@ from oncue.sdk import (
     Mailer,
     PythonRules,
     ShellRules,
+    Tell,
 )
 from oncue.store import queries
 from oncue.store.queries import Queries
@@ -85,6 +86,7 @@ class Surroundings:
         timeout_s: float,
         asked_at: datetime | None = None,
         redelivered: bool = False,
+        tell: Tell | None = None,
     ) -> Context:
         """The surroundings of one piece of work; see `Context` for the meaning of each."""
         return Context(
@@ -106,6 +108,7 @@ class Surroundings:
             declared=self._declared,
             sign_link=self._sign_link,
             budget=self._budget,
+            tell=tell,
         )
 
     def _sign_link(self, effect: str, namespace: str, incident: str, to: str, until: datetime) -> str:

@@ -33,6 +33,7 @@ from oncue.runtime.parent import die_with_parent
 from oncue.runtime.pulse import Pulse
 from oncue.runtime.sensing import Sensing
 from oncue.runtime.surroundings import LANDSCAPE, Surroundings
+from oncue.runtime.watchdog import Watchdog
 from oncue.sdk import ActionError, Log, registry
 from oncue.sdk.outbound import tls_context
 from oncue.store import queries
@@ -157,6 +158,7 @@ class Worker:
             asyncio.create_task(self._listeners.run(), name="listeners"),
             asyncio.create_task(self._deliveries.run(), name="deliveries"),
             asyncio.create_task(self._pulse.run(), name="pulse"),
+            asyncio.create_task(Watchdog().run(), name="watchdog"),
         ]
         stopping = asyncio.create_task(stop.wait())
         done, _ = await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)

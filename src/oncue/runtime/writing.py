@@ -6,6 +6,8 @@ and the loop tries the store again after a pause; reads go on meanwhile.
 
 While little waits, a batch is decided, committed, answered. Under load the commit is left to a second thread, and the next
 batch is decided meanwhile; it is undone if that commit fails, and is itself committed only after it.
+
+What work tells of itself goes along with the next batch, or alone if there is none, and waits for a store that fails.
 """
 
 import threading
@@ -43,6 +45,8 @@ HOT_EVERY_S: Final = 1.0
 PAUSE_S: Final = 0.05
 """Without work, from which on it is a pause: between requests that follow each other closely nothing waits, either."""
 IDLE_OVERDUE_S: Final = 30.0
+SAYINGS: Final = 500_000
+"""Lines that wait for a store that cannot be written: more than a full worker's attempts may tell. Beyond it the oldest go."""
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
@@ -66,6 +70,7 @@ class InFlight(msgspec.Struct):
     made: Made
     works: list[Work]
     answers: list[frames.Answer]
+    sayings: list[frames.Saying]
     commit: "Future[float]"
     """Seconds it took."""
 
@@ -107,6 +112,7 @@ class WriterLoop:
         self._monotonic = monotonic
         self._urgent: deque[Work] = deque()
         self._normal: deque[Work] = deque()
+        self._sayings: deque[frames.Saying] = deque(maxlen=SAYINGS)
         self._queued = 0
         self._queued_bytes = 0
         self._lock = threading.Lock()
@@ -149,6 +155,12 @@ class WriterLoop:
         for answer in refused:
             done(answer)
 
+    def say(self, sayings: Sequence[frames.Saying]) -> None:
+        """Queue what work told: it is written with what is submitted after it, or before."""
+        with self._lock:
+            self._sayings += sayings
+        self._wake.set()
+
     def _is_full(self, size: int, weight: int) -> bool:
         return self._queued + size > self._queue_events or self._queued_bytes + weight > QUEUE_BYTES
 
@@ -185,7 +197,7 @@ class WriterLoop:
         """Work until `stop`. Anything that is not a refusal of the store ends it: the process must restart."""
         while True:
             wait_s = self._wait_s()
-            if wait_s > 0 and not self._urgent and not self._normal:
+            if wait_s > 0 and not self._waits:
                 wait_s = min(wait_s, self._catch_up())
                 if self._stopping and self._in_flight is None:
                     return
@@ -208,8 +220,12 @@ class WriterLoop:
                 continue
             if self.problem is not None and not self._probe():
                 continue
-            if self._urgent or self._normal or self._timer_due():
+            if self._waits or self._timer_due():
                 self._batch()
+
+    @property
+    def _waits(self) -> bool:
+        return bool(self._urgent or self._normal or self._sayings)
 
     def _wait_s(self) -> float:
         timer = self.state.timers.first()
@@ -230,6 +246,19 @@ class WriterLoop:
             self._queued -= work.events
             self._queued_bytes -= work.size
             return work
+
+    def _next_sayings(self) -> list[frames.Saying]:
+        """What was told before the units that were taken is among it."""
+        if not self._sayings:
+            return []
+        with self._lock:
+            taken = list(self._sayings)
+            self._sayings.clear()
+        return taken
+
+    def _put_back(self, sayings: list[frames.Saying]) -> None:
+        with self._lock:
+            self._sayings = deque([*sayings, *self._sayings], maxlen=SAYINGS)
 
     def _refuse(self, queue: deque[Work]) -> None:
         with self._lock:
@@ -260,26 +289,30 @@ class WriterLoop:
             works.append(work)
             answers.append(making.unit(work.unit))
             size += work.events
+        sayings = self._next_sayings()
+        if sayings:
+            making.say(sayings)
         if self._timer_due():
             self._ticks += 1
             making.tick(self._ticks)
         self.counters.busy_seconds += self._monotonic() - began
-        if not self._settle(making, works):
+        if not self._settle(making, works, sayings):
             return
         began = self._busy_at = self._monotonic()
         behind = len(self._behind) + making.hot_rows
-        hot_too = behind <= HOT_AT_ONCE or not works or began - self._hot_at > HOT_EVERY_S
+        hot_too = behind <= HOT_AT_ONCE or not (works or sayings) or began - self._hot_at > HOT_EVERY_S
         if hot_too:
             self._hot_at = began
         made = making.made(self._events, self._behind, hot_too)
         self.counters.busy_seconds += self._monotonic() - began
         if self._queued >= ASIDE_EVENTS:
-            self._in_flight = InFlight(making, made, works, answers, self._aside.submit(self._commit, made))
+            self._in_flight = InFlight(making, made, works, answers, sayings, self._aside.submit(self._commit, made))
             return
         try:
             seconds = self._commit(made)
         except Unavailable as failure:
             making.rollback()
+            self._put_back(sayings)
             self._failed(str(failure), works)
         else:
             self._committed(making, made, works, answers, seconds)
@@ -290,7 +323,12 @@ class WriterLoop:
             self._writer.commit(made.segment, made.rows)
         return self._monotonic() - began
 
-    def _settle(self, next_making: Making | None = None, next_works: Sequence[Work] = ()) -> bool:
+    def _settle(
+        self,
+        next_making: Making | None = None,
+        next_works: Sequence[Work] = (),
+        next_sayings: Sequence[frames.Saying] = (),
+    ) -> bool:
         """Wait for the commit that is under way. If it failed, so has what was decided after it."""
         flight, self._in_flight = self._in_flight, None
         if flight is None:
@@ -301,6 +339,7 @@ class WriterLoop:
             if next_making is not None:
                 next_making.rollback()
             flight.making.rollback()
+            self._put_back([*flight.sayings, *next_sayings])
             self._failed(str(failure), [*flight.works, *next_works])
             return False
         self._committed(flight.making, flight.made, flight.works, flight.answers, seconds)

@@ -20,10 +20,25 @@ class Action(Protocol):
     raises `ActionError` for what it foresees, and stops what it started when it is cancelled.
     """
 
-    name: str
-    inputs: type[msgspec.Struct]
-    outputs: type[msgspec.Struct]
-    errors: tuple[ErrorDoc, ...]
+    @property
+    def name(self) -> str:
+        """What manifests call it."""
+        ...
+
+    @property
+    def inputs(self) -> type[msgspec.Struct]:
+        """The schema of the step's `with`."""
+        ...
+
+    @property
+    def outputs(self) -> type[msgspec.Struct]:
+        """The schema of its result."""
+        ...
+
+    @property
+    def errors(self) -> tuple[ErrorDoc, ...]:
+        """What it may fail with, beside what anything may."""
+        ...
 
     def effect_class(self, inputs: Any) -> EffectClass:
         """What a crash in the middle may mean, for these inputs."""

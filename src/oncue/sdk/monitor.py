@@ -83,13 +83,40 @@ class Monitor(Protocol):
     same time. An `ActionError` from `probe` says that the monitor itself cannot work.
     """
 
-    name: str
-    settings: type[msgspec.Struct]
-    metrics: tuple[MetricDoc, ...]
-    errors: tuple[ErrorDoc, ...]
-    primary: str
-    remote: bool
-    passive: bool
+    @property
+    def name(self) -> str:
+        """What manifests call it."""
+        ...
+
+    @property
+    def settings(self) -> type[msgspec.Struct]:
+        """The schema of the manifest's `with`."""
+        ...
+
+    @property
+    def metrics(self) -> tuple[MetricDoc, ...]:
+        """What it reads."""
+        ...
+
+    @property
+    def errors(self) -> tuple[ErrorDoc, ...]:
+        """What it may fail with, beside what anything may."""
+        ...
+
+    @property
+    def primary(self) -> str:
+        """The metric whose alerts bear the monitor's bare name; empty for none."""
+        ...
+
+    @property
+    def remote(self) -> bool:
+        """Whether one that takes too long is the target's fault."""
+        ...
+
+    @property
+    def passive(self) -> bool:
+        """Whether it is the engine's to watch, and never probed."""
+        ...
 
     def subject(self, settings: Any) -> str:
         """The resource that its readings are about, if the manifest names none."""

@@ -75,9 +75,20 @@ class Delivery(msgspec.Struct, omit_defaults=True):
 class Notifier(Protocol):
     """Tells by one medium. `settings` is the schema of the channel's `with`."""
 
-    name: str
-    settings: type[msgspec.Struct]
-    errors: tuple[ErrorDoc, ...]
+    @property
+    def name(self) -> str:
+        """What manifests call it."""
+        ...
+
+    @property
+    def settings(self) -> type[msgspec.Struct]:
+        """The schema of the manifest's `with`."""
+        ...
+
+    @property
+    def errors(self) -> tuple[ErrorDoc, ...]:
+        """What it may fail with, beside what anything may."""
+        ...
 
     async def send(self, settings: Any, notification: Notification, context: Context) -> Delivery:
         """The message is with the medium. Raises `ActionError` with a code of `errors`."""

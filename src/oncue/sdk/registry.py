@@ -1,4 +1,7 @@
-"""Finds plugins by their entry points: the built-in ones use the same door as everyone's."""
+"""Finds plugins by their entry points: the built-in ones use the same door as everyone's.
+
+Where two packages have a plugin of one name, OnCue's own counts, else that of the package whose name comes first.
+"""
 
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -18,6 +21,11 @@ NOTIFIERS: Final = "oncue.notifiers"
 MONITORS: Final = "oncue.monitors"
 SOURCES: Final = "oncue.sources"
 
+GROUPS: Final = {"action": ACTIONS, "monitor": MONITORS, "notifier": NOTIFIERS, "source": SOURCES}
+"""The group of each kind of plugin."""
+OWN: Final = "oncue"
+"""The package of the built-in ones."""
+
 Inputs = TypeVar("Inputs", bound=msgspec.Struct)
 
 ENGINE_ACTIONS: Final = (
@@ -31,6 +39,47 @@ ENGINE_ACTIONS: Final = (
 """Actions that touch nothing outside: the engine does them itself, in the transaction of their step."""
 
 
+class Installed(msgspec.Struct, frozen=True, kw_only=True):
+    """A plugin that is installed, whether it works or not."""
+
+    kind: str
+    """`action`, `monitor`, `notifier`, `source`."""
+    name: str
+    package: str
+    version: str
+    target: str
+    """`module:Class`."""
+    problem: str | None = None
+    """Why it cannot be used."""
+
+
+def installed() -> list[Installed]:
+    """Every plugin of every package; each is loaded to see whether it can be."""
+    found = []
+    for kind, group in GROUPS.items():
+        for point in sorted(entry_points(group=group), key=lambda one: (one.name, _rank(one))):
+            chosen = _points(group)[point.name]
+            package, version = _origin(point)
+            problem = _problem(point) if point == chosen else f"{_origin(chosen)[0]} has one of this name, which counts"
+            found.append(
+                Installed(
+                    kind=kind, name=point.name, package=package, version=version, target=point.value, problem=problem
+                )
+            )
+    return found
+
+
+def origin(group: str, name: str) -> tuple[str, str]:
+    """The package that a plugin comes from, and its version. Raises `ActionError` action.unknown."""
+    return _origin(_point(group, name))
+
+
+@cache
+def problem(group: str, name: str) -> str | None:
+    """Why a plugin cannot be used; None if it can. Raises `ActionError` action.unknown."""
+    return _problem(_point(group, name))
+
+
 def names(group: str) -> list[str]:
     """The names of a group's plugins, sorted; nothing is imported."""
     return sorted(_points(group))
@@ -39,24 +88,24 @@ def names(group: str) -> list[str]:
 @cache
 def action(name: str) -> Action:
     """The action of this name. Raises `ActionError` action.unknown, plugin.broken."""
-    return cast(Action, _load(ACTIONS, name, "action"))
+    return cast(Action, _load(ACTIONS, name))
 
 
 @cache
 def notifier(name: str) -> Notifier:
     """The notifier of this name. Raises `ActionError` action.unknown, plugin.broken."""
-    return cast(Notifier, _load(NOTIFIERS, name, "notifier"))
+    return cast(Notifier, _load(NOTIFIERS, name))
 
 
 def monitor(name: str) -> Monitor:
     """A new monitor of this name. Raises `ActionError` action.unknown, plugin.broken."""
-    return cast(Monitor, _load(MONITORS, name, "monitor"))
+    return cast(Monitor, _load(MONITORS, name))
 
 
 @cache
 def source(name: str) -> Source:
     """The source of this type. Raises `ActionError` action.unknown, plugin.broken."""
-    return cast(Source, _load(SOURCES, name, "source"))
+    return cast(Source, _load(SOURCES, name))
 
 
 def source_settings(name: str) -> type[msgspec.Struct]:
@@ -82,6 +131,7 @@ def fit(given: Any, schema: type[Inputs]) -> Inputs:
 def forget() -> None:
     """Look for plugins anew: some were installed meanwhile."""
     _points.cache_clear()
+    problem.cache_clear()
     action.cache_clear()
     notifier.cache_clear()
     source.cache_clear()
@@ -89,15 +139,45 @@ def forget() -> None:
 
 @cache
 def _points(group: str) -> dict[str, EntryPoint]:
-    return {point.name: point for point in entry_points(group=group)}
+    found: dict[str, EntryPoint] = {}
+    for point in sorted(entry_points(group=group), key=_rank):
+        found.setdefault(point.name, point)
+    return found
 
 
-def _load(group: str, name: str, what: str) -> object:
+def _rank(point: EntryPoint) -> tuple[bool, str, str]:
+    package, _ = _origin(point)
+    return package != OWN, package, point.value
+
+
+def _origin(point: EntryPoint) -> tuple[str, str]:
+    return (point.dist.name, point.dist.version) if point.dist is not None else ("", "")
+
+
+def _point(group: str, name: str) -> EntryPoint:
     point = _points(group).get(name)
     if point is None:
+        what = next(kind for kind, one in GROUPS.items() if one == group)
         raise ActionError("action.unknown", f"there is no {what} {name!r}; there are {', '.join(names(group))}")
+    return point
+
+
+def _problem(point: EntryPoint) -> str | None:
+    try:
+        found = _made(point)
+    except ActionError as error:
+        return error.detail
+    own = getattr(found, "name", None)
+    return None if own == point.name else f"its class is named {own!r}, its entry point {point.name!r}"
+
+
+def _made(point: EntryPoint) -> object:
     try:
         found: object = point.load()()
-    except Exception as error:
-        raise ActionError("plugin.broken", f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:
+        raise ActionError("plugin.broken", f"{point.name} cannot be loaded: {type(error).__name__}: {error}") from error
     return found
+
+
+def _load(group: str, name: str) -> object:
+    return _made(_point(group, name))

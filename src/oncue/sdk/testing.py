@@ -1,9 +1,11 @@
 """The conformance kit: what every plugin must fulfil, for plugin authors' own tests.
 
-`check_action(MyAction())`, `check_notifier(...)`, `check_monitor(...)` and `check_source(...)` raise `AssertionError` with what is missing.
-`context(...)` gives a plugin real surroundings: a guard, a mailbox in a directory, secrets from a mapping.
+`check_action(MyAction(), example)`, `check_notifier(...)`, `check_monitor(...)` and `check_source(...)` raise `AssertionError` with
+what is missing. `run_action(...)` runs an action as the worker does, and sees whether it keeps its word; `check_cancellation`
+whether it stops. `context(...)` gives a plugin real surroundings: a guard, a mailbox in a directory, secrets from a mapping.
 """
 
+import asyncio
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -16,14 +18,15 @@ import msgspec
 from oncue.core.objective import Budget
 from oncue.sdk.action import Action
 from oncue.sdk.context import NO_ANSIBLE, NO_PYTHON, NO_SHELL, AnsibleRules, Context, Log, PythonRules, ShellRules
-from oncue.sdk.errors import ActionError, ErrorDoc
+from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.itself import Itself
 from oncue.sdk.mail import Mailer
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
 from oncue.sdk.outbound import Allow, Guard
 from oncue.sdk.source import SEVERITIES, Listening, Message, NoSettings, Received, Refusal, Source, decode_document
-from oncue.sdk.telling import Tell
+from oncue.sdk.telling import Tell, Told
+from oncue.sdk.touching import untouched
 
 _NAME: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*$")
 _METRIC: Final = re.compile(r"^[a-z][a-z0-9_]*(\.[a-z0-9_]+)+$")
@@ -103,11 +106,106 @@ def check_action(action: Action, example: Mapping[str, Any]) -> None:
     _check_schema(action.name, action.inputs)
     _check_schema(action.name, action.outputs)
     inputs = msgspec.convert(dict(example), action.inputs)
-    assert action.effect_class(inputs) in _CLASSES, f"{action.name}: effect_class is not one of {_CLASSES}"
-    plan = action.plan(inputs)
+    with untouched() as touched:
+        found, plan = action.effect_class(inputs), action.plan(inputs)
+    assert not touched, f"{action.name}: plan or effect_class touches something: {touched[0]}"
+    assert found in _CLASSES, f"{action.name}: effect_class is not one of {_CLASSES}"
     assert plan, f"{action.name}: plan is empty"
     assert "\n" not in plan, f"{action.name}: plan is more than a line"
     assert inspect.iscoroutinefunction(action.run), f"{action.name}: run is not a coroutine function"
+
+
+class Ran(msgspec.Struct, kw_only=True):
+    """What became of an action."""
+
+    result: Any = None
+    """An object of its `outputs`; None if it failed."""
+    error: ActionError | None = None
+    told: list[Told] = []
+    """All that it told, in order; secrets are masked."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines that it said."""
+        return [one.text for one in self.told if one.done is None]
+
+    @property
+    def progress(self) -> list[float]:
+        """How far it said that it was."""
+        return [one.done for one in self.told if one.done is not None]
+
+
+async def run_action(action: Action, inputs: Mapping[str, Any], data: Path, **surroundings: Any) -> Ran:
+    """Run an action on what a step's `with` would be; `data` and `surroundings` are those of `context`.
+
+    Raises `AssertionError` if it does not keep its word: an error that it does not declare, a result that is not of its
+    outputs or cannot be kept, a secret in result, error or lines. What else it raises is a defect, and comes out as it is.
+    """
+    ran = Ran()
+    secrets = [value for value in (surroundings.get("secrets") or {}).values() if value]
+    made = context(data, **{**surroundings, "tell": ran.told.append})
+    try:
+        ran.result = await action.run(msgspec.convert(dict(inputs), action.inputs), made)
+    except ActionError as error:
+        ran.error = error
+    left = _checked_error(action, ran.error) if ran.error is not None else _checked_result(action, ran.result)
+    for secret in secrets:
+        assert secret not in left, f"{action.name}: a secret is in its result or error"
+        assert not any(secret in line for line in ran.lines), f"{action.name}: a secret is in what it says"
+    return ran
+
+
+def _checked_error(action: Action, error: ActionError) -> str:
+    declared = {doc.code for doc in (*action.errors, *COMMON)}
+    assert error.code in declared, f"{action.name}: {error.code} is not among its errors"
+    assert error.detail, f"{action.name}: {error.code} has no detail"
+    return error.detail
+
+
+def _checked_result(action: Action, result: Any) -> str:
+    assert isinstance(result, action.outputs), f"{action.name}: the result is not of {action.outputs.__name__}"
+    kept = msgspec.json.encode(result)
+    try:
+        msgspec.json.decode(kept, type=action.outputs)
+    except msgspec.ValidationError as error:
+        raise AssertionError(f"{action.name}: the result does not fit its own schema: {error}") from error
+    return kept.decode()
+
+
+async def check_cancellation(
+    action: Action, inputs: Mapping[str, Any], data: Path, *, begun: asyncio.Event | None = None,
+    within_s: float = 5.0, **surroundings: Any,
+) -> None:  # fmt: skip
+    """The action stops when it is no longer wanted: once it has told something, or `begun` is set, it is cancelled, and ends.
+
+    Raises `AssertionError` if it goes on, or ends by another error than the cancellation. One that is done before is fine.
+    """
+    cue = begun or asyncio.Event()
+    made = context(data, **{**surroundings, "tell": lambda told: None if begun is not None else cue.set()})
+    task = asyncio.ensure_future(action.run(msgspec.convert(dict(inputs), action.inputs), made))
+    waiting = asyncio.ensure_future(cue.wait())
+    done, _ = await asyncio.wait([task, waiting], timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    task.cancel()
+    assert done, f"{action.name}: it did not begin within {within_s:g} s"
+    await asyncio.wait([task], timeout=within_s)
+    assert task.done(), f"{action.name}: it goes on for {within_s:g} s after it was cancelled"
+    error = None if task.cancelled() else task.exception()
+    assert error is None, f"{action.name}: cancelled, it ends with {type(error).__name__}: {error}"
+
+
+def check_plugin(plugin: Any) -> None:
+    """A plugin of any kind is whole, by what can be seen without inputs that fit."""
+    _check_common(plugin, getattr(plugin, "errors", ()))
+    kinds = (Action, Notifier, Monitor, Source)
+    assert isinstance(plugin, kinds), f"{plugin.name}: it lacks a member of what it should be"
+    for member in ("inputs", "outputs", "settings"):
+        struct = getattr(plugin, member, None)
+        if struct is not None:
+            _check_schema(plugin.name, struct)
+    for member in ("run", "send", "probe"):
+        does = getattr(plugin, member, None)
+        assert does is None or inspect.iscoroutinefunction(does), f"{plugin.name}: {member} is not a coroutine function"
 
 
 def check_notifier(notifier: Notifier, example: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, inspect, text
 
 from oncue.core.errors import Refusal
 
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 """The newest revision; a database that has it is opened without loading Alembic."""
 OLDEST: Final = "0003"
 """The oldest that is brought up to date: journals of earlier ones are hashed otherwise, and none was released."""

@@ -2,7 +2,8 @@
 
 `segment`, `chain`, `checkpoint`: the journal. `fact`, `fact_ref`: what can be looked up in it. `entity`, `alert_hot`:
 present state that lists are made of. `standing`: what held of services, drawn from facts. `cell`: the engine's inner state (timers, windows, counters). `access`: people,
-tokens, sessions and secrets; written beside the journal, never in it. Instants are microseconds since 1970 UTC.
+tokens, sessions and secrets; `step_log`, `step_progress`, `run_log`: what work tells while it is under way. Both are
+written beside the journal, never in it. Instants are microseconds since 1970 UTC.
 """
 
 from typing import Final
@@ -241,5 +242,47 @@ access: Final = Table(
     Column("id", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
     comment="Users, tokens, sessions, secrets, links. Not part of the journal.",
+    sqlite_with_rowid=False,
+)
+
+step_log: Final = Table(
+    "step_log",
+    metadata,
+    Column("sequence", Big, primary_key=True, autoincrement=True, comment="In the order of writing; never used again."),
+    Column("run", Text, nullable=False),
+    Column("step", Text, nullable=False, comment="Its address."),
+    Column("attempt", Integer, nullable=False),
+    Column("at", Big, nullable=False, comment="When it was told."),
+    Column("stream", Text, nullable=False, comment="out, err, or empty for the plugin's own words."),
+    Column("text", Text, nullable=False),
+    Index("step_log_run", "run", "sequence"),
+    Index("step_log_at", "at"),
+    comment="Lines that work told. See store/step_log.py.",
+    sqlite_autoincrement=True,
+)
+
+step_progress: Final = Table(
+    "step_progress",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("at", Big, nullable=False),
+    Column("done", Double, nullable=False, comment="From 0 to 1."),
+    Column("text", Text, nullable=False),
+    Index("step_progress_at", "at"),
+    comment="How far each attempt said that it was, the last time.",
+    sqlite_with_rowid=False,
+)
+
+run_log: Final = Table(
+    "run_log",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("size", Big, nullable=False, comment="Of its lines, as store/step_log.py counts them."),
+    Column("left_out", Big, nullable=False, comment="Lines that went because there were too many."),
+    Column("at", Big, nullable=False, comment="When something was last added."),
+    Index("run_log_size", "size"),
+    comment="How much the log of each run holds.",
     sqlite_with_rowid=False,
 )

@@ -59,6 +59,11 @@ class Rows(msgspec.Struct):
     redriven: list[tuple[int, int]] = []
     access: list[tuple[str, str, bytes]] = []
     access_gone: list[tuple[str, str]] = []
+    log: list[tuple[str, str, int, int, str, str]] = []
+    progress: list[tuple[str, str, int, int, float, str]] = []
+    log_sizes: list[tuple[str, int, int, int]] = []
+    log_gone: list[tuple[str]] = []
+    """Runs of whose log nothing is to be left."""
     hot_all: bool = False
     """Whether `alert_hot` is up to date with this batch, so that what older segments hold for it is written."""
 
@@ -255,6 +260,10 @@ class _Statements(msgspec.Struct, frozen=True):
     redriven: str
     access: str
     access_gone: str
+    log: str
+    progress: str
+    log_size: str
+    log_gone: tuple[str, ...]
     cursor: str
     there_and_back: str
     hot_written: str
@@ -293,6 +302,10 @@ def _statements(name: str, paramstyle: Any) -> _Statements:
         redriven=f"UPDATE dead_letter SET redriven_at = {mark} WHERE id = {mark}",
         access=upsert(schema.access, ["kind", "id"]),
         access_gone=gone(schema.access, "kind", "id"),
+        log=sql(insert(schema.step_log), [c.name for c in schema.step_log.columns if c.name != "sequence"]),
+        progress=upsert(schema.step_progress, ["run", "step", "attempt"]),
+        log_size=upsert(schema.run_log, ["run"], add=("size", "left_out")),
+        log_gone=tuple(gone(table, "run") for table in (schema.step_log, schema.step_progress, schema.run_log)),
         cursor=(
             f"UPDATE journal SET cursor = {mark}, chain_head = {mark}, recorded_at = {mark}, events = {mark}, "
             f"hot_batch = {mark} WHERE partition = 0"
@@ -353,6 +366,10 @@ class Writer:
                 (sql.redriven, rows.redriven),
                 (sql.access_gone, rows.access_gone),
                 (sql.access, rows.access),
+                (sql.log, rows.log),
+                (sql.progress, rows.progress),
+                (sql.log_size, rows.log_sizes),
+                *((statement, rows.log_gone) for statement in sql.log_gone),
             ):
                 if values:
                     run(statement, values)

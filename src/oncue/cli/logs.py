@@ -1,0 +1,37 @@
+"""`oncue logs`: what the steps of a run told while they were under way."""
+
+import typer
+
+from oncue.cli import show
+from oncue.cli.following import Looking, Printer, follow
+from oncue.cli.server import Server
+
+LEFT = 130
+"""The exit code of whoever stops looking, by Ctrl-C."""
+
+
+def logs(
+    run: str = typer.Argument(help="The run's id, as `oncue get runs` shows it."),
+    step: str | None = typer.Option(None, "--step", "-s", help="Only of the step with this address."),
+    following: bool = typer.Option(False, "--follow", "-f", help="Go on until the run ends; steps are shown, too."),
+    output: show.Format = show.Output,
+) -> None:
+    """Print what the steps of a run told, and how far they are. Lines are kept for 30 days, and 1 MB of a run."""
+    with Server() as server:
+        if following:
+            watch(server, run, output, step)
+        else:
+            Looking(server, run, Printer(output), step).look(steps=False)
+
+
+def watch(server: Server, run: str, output: show.Format, step: str | None = None) -> None:
+    """Show what happens in a run until it ends, and end with 0 if it succeeded, else with 1. Ctrl-C ends the looking alone."""
+    try:
+        seen = follow(server, run, Printer(output), step)
+    except KeyboardInterrupt:
+        show.note(f"The run goes on. See it again with: oncue logs {run} --follow")
+        raise typer.Exit(LEFT) from None
+    reason = f": {seen['reason']}" if seen.get("reason") else ""
+    if output is show.Format.table:
+        show.done(f"{run} {seen['state']}{reason}")
+    raise typer.Exit(0 if seen["state"] == "succeeded" else 1)
