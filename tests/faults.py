@@ -218,6 +218,12 @@ def runs(server: Server, workflow: str) -> dict[str, dict[str, Any]]:
     return {run["inputs"]["subject"]: run for run in server.items("runs") if run["workflow"].endswith(workflow)}
 
 
+def steps(server: Server, run: dict[str, Any]) -> list[dict[str, Any]]:
+    """The run's steps."""
+    found: list[dict[str, Any]] = server.client.get(f"/api/v1/runs/{run['id']}").json()["steps"]
+    return found
+
+
 def wait_until(moment: float) -> None:
     """Return at this moment of the monotonic clock: for faults that have to last."""
     while (left := moment - time.monotonic()) > 0:

@@ -26,6 +26,7 @@ from tests.faults import (
     records,
     refused,
     runs,
+    steps,
     stopped,
     system_calls,
     wait_until,
@@ -108,7 +109,7 @@ def test_of_a_worker_that_dies_in_mid_effect_only_the_repeatable_is_done_again(s
     eventually(lambda: runs(site.server, "act")["again"]["state"] == "succeeded", what="its run ends well")
     run = eventually(lambda: ended(site.server, "once", "never-again"), what="the other run ends")
     assert run["state"] == "failed"
-    (step,) = run["steps"]
+    (step,) = steps(site.server, run)
     assert (step["state"], step["error_code"], step["attempt"]) == ("unknown", "worker.lost", 1)
     assert paths["/once/never-again"] == 1
     assert len(site.ledger.keys) == len(paths), "again under the same key"

@@ -17,7 +17,7 @@ from tests.e2e.test_faults import (
     sync_fails,
     worker_stands_still,
 )
-from tests.faults import Site, database, heard, process, records, refused, stopped, system_calls, wait_until
+from tests.faults import Site, database, heard, process, records, refused, steps, stopped, system_calls, wait_until
 from tests.server import Server, event, eventually
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
@@ -49,7 +49,7 @@ def test_what_a_worker_did_before_it_stood_still_for_longer_than_its_lease_comes
     with stopped(process(server, "worker")):
         site.ledger.answers.set()
         run = eventually(lambda: ended(server, "once", "late"), within_s=90, what="its lease runs out")
-    (step,) = run["steps"]
+    (step,) = steps(server, run)
     assert (step["state"], step["error_code"]) == ("unknown", "worker.lost")
     eventually(lambda: b"oncue.effect.late" in b"".join(r.body for r in records(server)), what="the result comes late")
     assert ended(server, "once", "late") == run, "and changes nothing"

@@ -10,6 +10,7 @@ from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.events import decision_json
 from oncue.api.params import json_response
+from oncue.api.runs import why
 from oncue.api.shapes import Explanation
 from oncue.api.stream import fact_json
 from oncue.core.condition import MAX_KEYS
@@ -17,7 +18,9 @@ from oncue.core.errors import Refusal
 from oncue.core.event import said
 from oncue.core.normalise import EXPORTED
 from oncue.core.policy import PolicyStats
+from oncue.core.run import Run
 from oncue.store.queries import DECISIONS, Filters, cells, decisions, entity_bodies, entity_body, timeline
+from oncue.store.runs import steps_of
 
 READ: Final = {
     "alert": "alert:read",
@@ -87,7 +90,12 @@ async def _thing(ctx: Context, who: Principal, kind: str, id: str, permission: s
     if row is None or not allowed(who, permission, row[0]):
         code = {"policy": "manifest.not_found", "effect": "run.not_found"}.get(kind, f"{kind}.not_found")
         raise Refusal(code, id[:200])
-    return row[0], msgspec.json.decode(row[1])
+    found: dict[str, Any] = msgspec.json.decode(row[1])
+    if kind == "run":
+        run = msgspec.json.decode(row[1], type=Run)
+        found["steps"] = msgspec.to_builtins(await ctx.queries.run(partial(steps_of, run=id, limit=STEPS)))
+        found["waits"] = (await ctx.queries.run(partial(why, run=run))).waits
+    return row[0], found
 
 
 def _alert(alert: dict[str, Any]) -> tuple[str, list[str]]:
@@ -184,6 +192,9 @@ def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
         if step.get("next_try_at"):
             said += f"; next try at {step['next_try_at']}"
         reasons.append(said + ".")
+    reasons += [
+        f"It waits: {f'step {one.step}: ' if one.step else ''}{one.what}." for one in run["waits"] if one.code != "over"
+    ]
     return summary, reasons
 
 
@@ -247,5 +258,8 @@ _SPOKEN: Final = {
     "monitor": _monitor,
     "policy": _policy,
 }
+
+STEPS: Final = 100
+"""Steps of a run that are told."""
 
 HANDLERS = [explain]

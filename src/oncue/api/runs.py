@@ -56,7 +56,7 @@ class Forking(msgspec.Struct, forbid_unknown_fields=True):
     reason: str | None = None
 
 
-class RunDetail(Run, kw_only=True, omit_defaults=True):
+class RunDetail(Run, kw_only=True):
     """A run with the workflow that it goes by, and its steps."""
 
     definition: WorkflowSpec | None = None
@@ -128,7 +128,7 @@ async def get_run_timeline(ctx: Ctx, who: Who, run_id: str, narrowing: Narrowing
 async def get_run_why(ctx: Ctx, who: Who, run_id: str) -> Response[Why]:
     """Why the run is not moving: what it waits for, since when, and what would take it on."""
     run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
-    return json_response(msgspec.json.encode(await ctx.queries.run(partial(_why, run=run))))
+    return json_response(msgspec.json.encode(await ctx.queries.run(partial(why, run=run))))
 
 
 @post("/runs", status_code=201, opt={"permission": "run:start"})
@@ -251,7 +251,7 @@ def in_order(steps: list[Step], plan: Plan) -> list[Step]:
     return sorted(steps, key=key)
 
 
-def _why(connection: Connection, run: Run) -> Why:
+def why(connection: Connection, run: Run) -> Why:
     """What the run waits for."""
     if run.state in OVER:
         said = f"it is over: {run.state}" + (f", {run.reason}" if run.reason else "")

@@ -40,7 +40,7 @@ class Delegated(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class Approval(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Approval(msgspec.Struct, kw_only=True):
     """An approval's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str

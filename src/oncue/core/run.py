@@ -136,7 +136,7 @@ class Story(msgspec.Struct, frozen=True):
     under_way: int
 
 
-class Run(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+class Run(msgspec.Struct, kw_only=True, gc=False):
     """A run's present state. Mutable: only the engine changes it, through `Tx.touch`."""
 
     id: str
