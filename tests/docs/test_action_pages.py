@@ -125,8 +125,8 @@ async def test_the_workflow_of_the_page_on_kubernetes_restarts(api: Cluster, tmp
     started(story, "restart-web")
     done = await worked(story, "kubernetes.restart", tmp_path, secrets, server=api.url, ca=None)
     assert (done["already_done"], done["generation"]) == (False, 2)
-    (ended,) = story.of("run.succeeded")
-    assert [step["state"] for step in ended["steps"]] == ["succeeded", "skipped", "skipped"]
+    assert story.of("run.succeeded")
+    assert (len(story.of("step.succeeded")), len(story.of("step.skipped"))) == (1, 2)
 
 
 async def test_a_restart_that_gets_nowhere_shows_the_log(api: Cluster, tmp_path: Path) -> None:

@@ -237,3 +237,23 @@ def test_an_expression_that_fails_names_itself_and_its_step(story: Story) -> Non
     assert state == "failed"
     assert "step a failed" in str(reason)
     assert "inputs.nothing" in str(reason)
+
+
+def test_expressions_see_the_run_itself(story: Story) -> None:
+    run(story, step("a", **{"if": "run.trigger == 'manual' && run.requester == 'user:basis-1'"}, set={"at": "${run.started_at}"}),
+        outputs={"at": "timestamp(vars.at) == now"})  # fmt: skip
+    assert story.of("run.succeeded")[0]["outputs"] == {"at": True}
+
+
+def test_a_result_that_is_too_long_keeps_its_form(story: Story) -> None:
+    run(
+        story,
+        act("a", outputs={"whole": "size(result.stdout)"}),
+        step("b", set={"code": "${steps.a.result.exit_code}"}),
+    )
+    answer(story, "a", result={"stdout": "x" * 60_000, "exit_code": 0})
+    assert ended(story) == ("succeeded", None)
+    (kept,) = [one for one in story.of("step.succeeded") if one["address"] == "a"]
+    assert kept["outputs"] == {"whole": 60_000}
+    assert len(kept["result"]["stdout"]) < 16_384
+    assert "characters left out" in kept["result"]["stdout"]

@@ -37,7 +37,7 @@ def _scope(
         variables["steps"] = _steps(tx, run, plan, address, mentioned.steps)
     if "run" in words:
         variables["run"] = {
-            "id": run.id, "workflow": run.workflow, "namespace": run.namespace, "started_at": run.started_at or run.created_at,
+            "id": run.id, "workflow": run.workflow, "namespace": run.namespace, "started_at": stored(run.started_at or run.created_at),
             "requester": run.requester or "", "trigger": run.trigger.get("kind", ""),
         }  # fmt: skip
     if "incident" in words and (incident := tx.state.incidents.get(run.incident or "")) is not None:

@@ -87,9 +87,14 @@ def _union(value: Any, kind: inspect.UnionType, path: Path_, plain: dict[Path_, 
         return
     members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
     if len(members) > 1:
-        # Ours are of two kinds: one value, or a list of them.
+        # Ours are of two kinds: a value or a list, or a number or a text.
         members = [member for member in members if isinstance(member, inspect.ListType) == isinstance(value, list)]
+        members.sort(key=lambda member: isinstance(_bare(member), inspect.StrType) != isinstance(value, str))
     yield from _check(value, members[0], path, plain)
+
+
+def _bare(kind: Any) -> Any:
+    return kind.type if isinstance(kind, inspect.Metadata) else kind
 
 
 def _struct(value: Any, kind: inspect.StructType, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:

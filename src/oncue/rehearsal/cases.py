@@ -100,6 +100,27 @@ class Silence(Part, kw_only=True, frozen=True, rename={"for_": "for"}):
     """How long, from now on."""
 
 
+class StartRun(Part, kw_only=True, frozen=True):
+    """Someone starts a workflow."""
+
+    workflow: str
+    """Its name."""
+    inputs: dict[str, Any] = {}
+    """What it takes."""
+    by: str = "user:tester"
+    """Who."""
+
+
+class Decide(Part, kw_only=True, frozen=True):
+    """Someone decides about the approvals that are asked for."""
+
+    decision: Literal["approve", "reject"]
+    by: str
+    """Who, as `user:basis-1`."""
+    step: str | None = None
+    """Address of the step that asks; every one unless it is given."""
+
+
 class ExpectedAlert(Part, kw_only=True, frozen=True):
     """An alert; only what is given is compared."""
 
@@ -218,7 +239,7 @@ class Expected(Part, kw_only=True, frozen=True):
 
 
 class Given(Part, kw_only=True, frozen=True):
-    """One thing that happens. Give one of `event`, `sample`, `heartbeat`, `acknowledge`, `take`, `unreachable`,
+    """One thing that happens. Give one of `event`, `sample`, `heartbeat`, `acknowledge`, `take`, `run`, `decide`, `unreachable`,
     `resolve`, `silence`, `expect`."""
 
     at: Duration | None = None
@@ -235,6 +256,10 @@ class Given(Part, kw_only=True, frozen=True):
     """Someone acknowledges these alerts."""
     take: WhichIncident | None = None
     """Someone acknowledges these incidents: nobody else is called."""
+    run: StartRun | None = None
+    """Someone starts a workflow."""
+    decide: Decide | None = None
+    """Someone approves, or does not."""
     unreachable: str | None = None
     """From now on this channel cannot be reached."""
     resolve: Which | None = None
@@ -270,12 +295,25 @@ class Story(Part, kw_only=True, frozen=True):
     start: str = "2026-03-02T09:00:00Z"
     """The instant of 0s; RFC 3339. A Monday morning."""
     actions: dict[str, Outcome] = {}
-    """Action (`http.request`), or `workflow/step`, to what it comes to. The others succeed and give nothing."""
+    """Action (`http.request`), or `workflow/step` with the step's id or address, to what it comes to; of a look of `validate`
+    `workflow/step~validate`, of a rollback `workflow/step~rollback`. The others succeed and give nothing."""
     cases: Annotated[list[Case], msgspec.Meta(min_length=1)]
     """The stories. Each has an engine of its own; none knows of the others."""
 
 
-_ONE: Final = ("event", "sample", "heartbeat", "acknowledge", "take", "unreachable", "resolve", "silence", "expect")
+_ONE: Final = (
+    "event",
+    "sample",
+    "heartbeat",
+    "acknowledge",
+    "take",
+    "run",
+    "decide",
+    "unreachable",
+    "resolve",
+    "silence",
+    "expect",
+)
 
 
 def check(parsed: Parsed) -> tuple[Story | None, str, list[Problem]]:

@@ -110,6 +110,10 @@ def _one(world: World, given: Given) -> Iterator[str]:
         world.acknowledge(given.acknowledge)
     elif given.take is not None:
         world.take(given.take)
+    elif given.run is not None:
+        world.run(given.run)
+    elif given.decide is not None:
+        world.decide(given.decide)
     elif given.unreachable is not None:
         world.unreachable(given.unreachable)
     elif given.resolve is not None:

@@ -17,7 +17,7 @@ from oncue.core.errors import Refusal
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch
 from oncue.plugins.sources.cloudevents import vet
-from oncue.rehearsal.cases import Outcome, Sample, Silence, Which, WhichIncident
+from oncue.rehearsal.cases import Decide, Outcome, Sample, Silence, StartRun, Which, WhichIncident
 
 RESULTS_LIMIT: Final = 5_000
 """Results of actions at one instant: workflows that start each other would never end."""
@@ -115,6 +115,18 @@ class World:
         for id in found:
             self._command("oncue.command.incident.acknowledge", {"incident": id})
 
+    def run(self, asked: StartRun) -> None:
+        """Someone starts a workflow. Raises `Refusal` as the server would."""
+        self._command("oncue.command.run.start", {"workflow": asked.workflow, "inputs": asked.inputs}, asked.by)
+
+    def decide(self, asked: Decide) -> None:
+        """Someone decides about what is asked. Raises `Refusal` approval.not_found if nothing is, and as the server would."""
+        found = [id for id, one in sorted(self.state.approvals.items()) if asked.step in (None, one.step)]
+        if not found:
+            raise Refusal("approval.not_found", f"nothing is asked by {asked.step or 'any step'}")
+        for id in found:
+            self._command("oncue.command.approval.decide", {"approval": id, "decision": asked.decision}, asked.by)
+
     def unreachable(self, channel: str) -> None:
         """From now on this channel cannot be reached. Raises `Refusal` manifest.not_found."""
         if f"Channel/{self._namespace}/{channel}" not in self.state.manifests:
@@ -148,8 +160,8 @@ class World:
 
     # the engine
 
-    def _command(self, type: str, data: Any) -> None:
-        reply = self._feed(type, data, source="/oncue/test", origin="api", actor="user:test")
+    def _command(self, type: str, data: Any, actor: str = "user:test") -> None:
+        reply = self._feed(type, data, source="/oncue/test", origin="api", actor=actor)
         if reply is not None and reply.code is not None:
             raise Refusal(reply.code, reply.detail)
 
