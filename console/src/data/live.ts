@@ -178,6 +178,7 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
       publish({ arrivals: { ...live.arrivals, [change.resource]: arrivals } });
     }
     touch([change.resource, "short"]);
+    if (change.resource === "approvals") touch(["approvals", "inbox"]);
   };
 
   const close = openStream("/api/v1/stream", {
