@@ -72,7 +72,7 @@ function Holder({ step, ...rest }: { step: FlowStep } & Passed) {
 }
 
 function classOf(stands: Standing | undefined, { standing }: Passed): string {
-  if (standing === undefined) return "plan";
+  if (standing === undefined) return "drawn";
   return stands === undefined ? "to-come" : `${stands.tone} is-${stands.state}`;
 }
 
@@ -83,7 +83,7 @@ function Box({ step, className, stands, standing, choose }: { step: FlowStep; cl
     <>
       <span className="name">
         <Icon name={stands?.icon ?? (standing === undefined ? ICONS[step.form] : "resolved")} size="s" />
-        <span className="cut mono">{step.id}</span>
+        <span className="cut mono">{step.id}</span>{standing !== undefined && <span className="sr">, {stands ? sentence(stands.state) : "to come"}</span>}
         {step.undone && <span className="end dim3"><Icon name="undo" size="s" /></span>}
         {step.irreversible && <span className="end dim3"><Icon name="lock" size="s" /></span>}
       </span>
@@ -93,6 +93,6 @@ function Box({ step, className, stands, standing, choose }: { step: FlowStep; cl
   );
   const title = `${said}${step.undone ? "\nCan be undone" : step.irreversible ? "\nCannot be undone" : ""}`;
   return choose
-    ? <button type="button" className={className} title={title} aria-label={said} onClick={() => choose(step.id)}>{inside}</button>
+    ? <button type="button" className={className} title={title} onClick={() => choose(step.id)}>{inside}</button>
     : <div className={className} title={title}>{inside}</div>;
 }

@@ -16,7 +16,7 @@ describe("YAML as it is read", () => {
   });
   it("is as much as there is while one types", () => {
     expect(readYaml("spec:\n  steps:\n    - id: a\n      uses:\n    - id: b\n      us")).toMatchObject({ spec: { steps: [{ id: "a", uses: null }, { id: "b" }] } });
-    expect(readYaml("spec: {steps: [{id: a, uses: \"x")).toMatchObject({ spec: { steps: [{ id: "a" }] } });
+    expect(readYaml("spec: {steps: [{id: a, uses: \"x\"}, {id: b, ")).toMatchObject({ spec: { steps: [{ id: "a", uses: "x" }, {}] } });
     expect(readYaml("")).toBeUndefined();
   });
 });

@@ -25,12 +25,13 @@ function valueOf(node: SyntaxNode, text: string): unknown {
     case "BlockMapping":
     case "FlowMapping": return Object.fromEntries(node.getChildren("Pair").flatMap((pair): [string, unknown][] => {
       const key = pair.getChild("Key");
-      return key === null ? [] : [[String(valueIn(key, text)), afterKey(pair, text)]];
+      const name = key === null ? null : valueIn(key, text);
+      return typeof name === "string" || typeof name === "number" ? [[String(name), afterKey(pair, text)]] : [];
     }));
     case "BlockSequence":
     case "FlowSequence": return node.getChildren("Item").map((item) => valueIn(item, text));
     case "QuotedLiteral": return unquoted(source);
-    case "BlockLiteral": return (node.getChild("BlockLiteralContent") ? folded(source) : "");
+    case "BlockLiteral": return node.getChild("BlockLiteralContent") === null ? "" : folded(source);
     default: return plain(source);
   }
 }

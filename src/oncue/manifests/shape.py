@@ -85,10 +85,12 @@ def _check(value: Any, kind: inspect.Type, path: Path_, plain: dict[Path_, str])
 def _union(value: Any, kind: inspect.UnionType, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:
     if value is None and kind.includes_none:
         return
-    members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
+    types = (member.type if isinstance(member, inspect.Metadata) else member for member in kind.types)
+    members = [member for member in types if not isinstance(member, inspect.NoneType)]
     if len(members) > 1:
-        # Ours are of two kinds: one value, or a list of them.
+        # Ours are of two kinds: one value, or a list of them; a number, or a share in words.
         members = [member for member in members if isinstance(member, inspect.ListType) == isinstance(value, list)]
+        members.sort(key=lambda member: isinstance(member, inspect.StrType) != isinstance(value, str))
     yield from _check(value, members[0], path, plain)
 
 

@@ -23,7 +23,7 @@ export function RunControls({ run }: { run: RunDetail }) {
   const pause = usePauseRun();
   const close = (): void => setAsked("");
   const operates = may("run:operate", run.namespace);
-  const ending = !isOver(run) || run.state === "rollback_failed";
+  const ending = !isOver(run);
   return (
     <>
       {operates && run.state === "running" && <button type="button" className="btn" onClick={() => setAsked("pause")}><Icon name="pause" size="m" />Pause</button>}
@@ -97,7 +97,7 @@ export function Forking({ run, from, close }: { run: RunDetail; from?: string; c
   );
 }
 
-export function StepControls({ step, run, flow }: { step: Step; run: RunDetail; flow: readonly FlowStep[] }) {
+export function StepControls({ step, run, flow, forks = true }: { step: Step; run: RunDetail; flow: readonly FlowStep[]; forks?: boolean }) {
   const may = useMay();
   const act = useOnStep();
   const [asked, setAsked] = useState<"" | "retry" | "skip" | "fork">("");
@@ -108,7 +108,7 @@ export function StepControls({ step, run, flow }: { step: Step; run: RunDetail; 
     <>
       {acts.retry !== null && <button type="button" className="btn small primary" onClick={() => setAsked("retry")}>Try again</button>}
       {acts.skip !== null && <button type="button" className="btn small" onClick={() => setAsked("skip")}>{acts.skipWord}</button>}
-      {acts.fork !== null && <button type="button" className="btn small" onClick={() => setAsked("fork")}>Run anew from here</button>}
+      {forks && acts.fork !== null && <button type="button" className="btn small" onClick={() => setAsked("fork")}>Run anew from here</button>}
       <Ask
         opened={asked === "retry"} onClose={close} title={`Try ${step.address} again?`} act="Try again" effect={acts.retry}
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => act.mutateAsync({ id: run.id, verb: "retry", step: step.address, reason })}

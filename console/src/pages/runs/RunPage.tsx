@@ -10,7 +10,7 @@ import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { flowOf } from "../../parts/flow";
 import { FlowGraph } from "../../parts/FlowGraph";
-import { duration, relative } from "../../parts/format";
+import { duration, relative, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
 import { ErrorState, Loaded, Loading } from "../../parts/states";
@@ -22,7 +22,7 @@ import { Deciding } from "../approvals/Deciding";
 import { RunControls, StepControls } from "./Controls";
 import { standings } from "./steps";
 import { Steps } from "./Steps";
-import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, RUN_WORDS, startedBy } from "./view";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
@@ -32,10 +32,10 @@ export default function RunPage() {
   return <View key={id} run={query.data} />;
 }
 
-/** What one wants to see first: what went wrong, else what is under way, else the beginning. */
+/** What one wants to see first: what it stopped at; while it goes on what is under way, else what went wrong; else the beginning. */
 function mostTelling(steps: readonly Step[], run: RunDetail): Step | undefined {
   const leaves = steps.filter((step) => !holds(step));
-  return steps.find((step) => step.address === (run.undoing ?? run.failed_at)) ?? leaves.find(isBad) ?? leaves.find(isActive) ?? leaves[0] ?? steps[0];
+  return steps.find((step) => step.address === (run.undoing ?? run.failed_at)) ?? leaves.find(isActive) ?? leaves.find(isBad) ?? leaves[0] ?? steps[0];
 }
 
 function View({ run }: { run: RunDetail }) {
@@ -63,7 +63,7 @@ function View({ run }: { run: RunDetail }) {
         <div className="actions"><RunControls run={run} /></div>
       </div>
       {run.state === "rollback_failed" && <RollbackFailed run={run} step={steps.find((step) => step.address === run.undoing)} flow={flow} />}
-      <div className="columns">
+      <div className="columns telling-first">
         <div>
           {flow.length > 0 && (
             <Card title="Workflow" scope={progress(run)} end={<Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link>} className="clip">
@@ -74,14 +74,16 @@ function View({ run }: { run: RunDetail }) {
             <Steps run={run} flow={flow} chosen={chosen} choose={choose} />
           </Card>
           <div className="halves">
-            <Card title="Inputs of the run"><div className="card-body"><Json value={run.inputs ?? {}} label="Inputs of the run" /></div></Card>
+            {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={run.inputs} label="Inputs of the run" /></div></Card>}
             {Object.keys(run.outputs ?? {}).length > 0 && <Card title="Outputs of the run"><div className="card-body"><Json value={run.outputs} label="Outputs of the run" /></div></Card>}
             {Object.keys(run.variables ?? {}).length > 0 && <Card title="Variables"><div className="card-body"><Json value={run.variables} label="Variables of the run" /></div></Card>}
           </div>
         </div>
         <div>
-          {over ? run.state !== "rollback_failed" && <EndCard run={run} choose={choose} /> : <WhyCard run={run} choose={choose} />}
-          <Approvals run={run} />
+          <div className="telling">
+            {over ? <EndCard run={run} choose={choose} /> : run.state !== "rollback_failed" && <WhyCard run={run} choose={choose} />}
+            <Approvals run={run} />
+          </div>
           <Card title="Timeline" scope="from the journal">
             <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
           </Card>
@@ -95,9 +97,10 @@ function Head({ run }: { run: RunDetail }) {
   const now = useNow();
   const policy = typeof run.trigger?.["policy"] === "string" ? run.trigger["policy"] : null;
   const by = startedBy(run);
+  const stands = stateOf(run);
   return (
     <div className="meta ruled">
-      <StateMark state={run.state} text={RUN_WORDS[run.state]} />
+      <StateMark state={stands.mark} text={stands.words} />
       <span className="mono dim3">{run.id}</span>
       {run.incident && <span>for <Link className="link" to="/incidents/$id" params={{ id: run.incident }}>{run.incident}</Link></span>}
       {run.alert && !run.incident && <span>for an <Link className="link" to="/alerts/$id" params={{ id: run.alert }}>alert</Link></span>}
@@ -117,9 +120,9 @@ function RollbackFailed({ run, step, flow }: { run: RunDetail; step: Step | unde
       <Icon name="incident" />
       <div className="stack" style={{ gap: 6 }}>
         <h2>What this run did could not be undone</h2>
-        <p className="wrap">{run.undoing ? <>It stopped at <span className="mono">{run.undoing}</span>; what was done before it still stands. </> : null}{run.reason}</p>
+        <p className="wrap">{run.undoing ? <>It stopped at <span className="mono">{run.undoing}</span>; what was done before it still stands. </> : null}{sentence(run.reason ?? "")}.</p>
         <p>Find out how things are there. Then try it again, say that it is settled, or give it up.</p>
-        {step && <span className="row wrapping"><StepControls step={step} run={run} flow={flow} /></span>}
+        {step && <span className="row wrapping"><StepControls step={step} run={run} flow={flow} forks={false} /></span>}
       </div>
     </div>
   );

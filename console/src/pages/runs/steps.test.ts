@@ -45,7 +45,7 @@ describe("the graph", () => {
     expect(standings(items).has("later")).toBe(false);
   });
   it("marks what was undone", () => {
-    expect(standings([step("extend", { undone: true })]).get("extend")).toMatchObject({ icon: "undo", note: "http.request, undone" });
+    expect(standings([step("extend", { undone: true })]).get("extend")).toMatchObject({ icon: "undo", note: "undone" });
   });
 });
 

@@ -90,7 +90,7 @@ export function standings(steps: readonly Step[]): Map<string, Standing> {
   const found = new Map<string, Standing>();
   for (const [node, those] of byNode) {
     const state = WORST.find((each) => those.some((step) => step.state === each)) ?? "unknown";
-    const note = noteOf(those, state) + (undone.has(node) ? ", undone" : "");
+    const note = [noteOf(those, state), undone.has(node) ? "undone" : ""].filter(Boolean).join(", ");
     found.set(node, { state, tone: TONES[state], icon: undone.has(node) ? "undo" : ICONS[state] ?? "unknown", ...(note === "" ? {} : { note }) });
   }
   return found;
@@ -103,7 +103,7 @@ function noteOf(those: readonly Step[], state: Step["state"]): string {
   if (first.uses === "for_each") return itemsOf(first);
   if (isBad(first) && (first.error_code || first.reason)) return first.error_code ?? first.reason ?? "";
   if (first.state === "waiting" && first.awaits) return `waits for ${first.awaits}`;
-  return (first.attempt ?? 0) > 1 ? `${first.uses}, attempt ${String(first.attempt)}` : first.uses;
+  return (first.attempt ?? 0) > 1 ? `${first.uses}, attempt ${String(first.attempt)}` : "";
 }
 
 /** What can be done about a step, and what that will do. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { RunDetail, Step } from "../../data/types";
-import { barOf, endingOf, lengthOf, progress, startedBy } from "./view";
+import { barOf, endingOf, lengthOf, progress, startedBy, stateOf } from "./view";
 
 const now = Date.parse("2026-11-20T10:01:00Z");
 const step = (fields: Partial<Step>): Step => ({
@@ -25,9 +25,21 @@ describe("how a run ended", () => {
   it("does not claim to know what is unknown", () => {
     expect(endingOf(run({ state: "failed", steps: [step({ state: "unknown" })] }))?.sentence).toMatch(/may or may not have acted/);
   });
-  it("gives the reason of who cancelled it, and says when something could not be undone", () => {
+  it("gives the reason of who cancelled it, and says what was undone", () => {
     expect(endingOf(run({ state: "cancelled", reason: "wrong host" }))).toEqual({ sentence: "It was cancelled.", pairs: [["Reason", "wrong host"]] });
-    expect(endingOf(run({ state: "rollback_failed" }))?.sentence).toBe("What it did could not be undone.");
+    expect(endingOf(run({ state: "rolled_back", steps: [step({ state: "failed" })] }))?.sentence).toBe("What it did was undone. Step probe failed.");
+    expect(endingOf(run({ state: "rollback_failed" }))).toBeNull();
+  });
+});
+
+describe("a run's state", () => {
+  it("says what it waits for, if nothing is at work", () => {
+    const ask = step({ uses: "approval", state: "waiting" });
+    expect(stateOf(run({ steps: [step({ uses: "parallel" }), ask] }))).toEqual({ mark: "waiting", words: "Waiting for approval" });
+    expect(stateOf(run({ steps: [ask, step({})] })).words).toBe("Running");
+    expect(stateOf(run({ steps: [ask, step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting");
+    expect(stateOf(run({ steps: [step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting for a time");
+    expect(stateOf(run({ state: "paused", steps: [ask] })).words).toBe("Paused");
   });
 });
 

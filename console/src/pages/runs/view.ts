@@ -2,7 +2,7 @@
 import type { Run, RunDetail, RunState, Step, StepState } from "../../data/types";
 import { plural, without } from "../../parts/format";
 
-const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back", "rollback_failed"]);
+const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back"]);
 const ACTIVE: ReadonlySet<StepState> = new Set(["running", "waiting", "validating"]);
 const BAD: ReadonlySet<StepState> = new Set(["failed", "rejected", "failed_validation", "unknown"]);
 
@@ -15,6 +15,16 @@ export const RUN_WORDS: Record<RunState, string> = {
   queued: "Waits for its turn", running: "Running", paused: "Paused", rolling_back: "Rolling back", succeeded: "Succeeded",
   failed: "Failed", cancelled: "Cancelled", rolled_back: "Rolled back", rollback_failed: "Rollback failed",
 };
+
+/** A run's state in words, and the mark for it: one that waits for people is not at work. */
+export function stateOf(run: RunDetail): { mark: string; words: string } {
+  const active = (run.steps ?? []).filter((step) => isActive(step) && !holds(step));
+  if (run.state !== "running" || active.length === 0 || active.some((step) => step.state !== "waiting")) return { mark: run.state, words: RUN_WORDS[run.state] };
+  const kinds = new Set(active.map((step) => (step.uses === "approval" || step.uses === "wait" || step.uses === "run" ? step.uses : "try")));
+  const words = { approval: "Waiting for approval", wait: active.some((step) => step.awaits !== "time") ? "Waiting for an event" : "Waiting for a time", run: "Waiting for another run", try: "Waiting for the next try" };
+  const [only] = kinds;
+  return { mark: "waiting", words: kinds.size === 1 && only !== undefined ? words[only as keyof typeof words] : "Waiting" };
+}
 
 /** How a step's state reads. */
 export const STEP_WORDS: Record<StepState, string> = {
@@ -49,7 +59,7 @@ export function endingOf(run: RunDetail): Ending | null {
   if (run.reason && run.reason !== failed?.reason) add("Reason", run.reason);
   const after = failed ? ` Step ${failed.address} ${failed.state === "unknown" ? "may or may not have acted, so it was not tried again" : failed.state.replaceAll("_", " ")}.` : "";
   const words: Partial<Record<RunState, string>> = {
-    cancelled: "It was cancelled.", rolled_back: `What it did was undone.${after}`, rollback_failed: `What it did could not be undone.${after}`,
+    cancelled: "It was cancelled.", rolled_back: `What it did was undone.${after}`,
   };
   return { sentence: words[run.state] ?? (after.trim() || "It failed."), pairs };
 }

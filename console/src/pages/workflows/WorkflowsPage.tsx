@@ -27,8 +27,9 @@ function LastRuns({ runs }: { runs: readonly Run[] }) {
   if (newest === undefined) return <span className="dim3">none yet</span>;
   const said = `${RUN_WORDS[newest.state]}; the last ${String(runs.length)}: ${runs.map((run) => RUN_WORDS[run.state].toLowerCase()).join(", ")}`;
   return (
-    <Link to="/runs/$id" params={{ id: newest.id }} title={said} aria-label={said}>
+    <Link to="/runs/$id" params={{ id: newest.id }} title={said}>
       <span className="run-pips" aria-hidden="true">{runs.toReversed().map((run) => <i key={run.id} className={run.state} />)}</span>
+      <span className="sr">{said}</span>
       <span className="second">{RUN_WORDS[newest.state]} <RelativeTime at={newest.ended_at ?? newest.started_at ?? newest.created_at} /></span>
     </Link>
   );
