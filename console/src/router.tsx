@@ -47,9 +47,11 @@ const newPolicy = createRoute({ getParentRoute: () => shell, path: "/policies/ne
 const tryOn = createRoute({ getParentRoute: () => shell, path: "/policies/try", component: lazyRouteComponent(() => import("./pages/policies/TryPage")) });
 const policy = createRoute({ getParentRoute: () => shell, path: "/policies/$namespace/$name", component: lazyRouteComponent(() => import("./pages/policies/PolicyPage")) });
 const workflows = createRoute({ getParentRoute: () => shell, path: "/workflows", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowsPage")) });
+const newWorkflow = createRoute({ getParentRoute: () => shell, path: "/workflows/new", component: lazyRouteComponent(() => import("./pages/workflows/NewWorkflowPage")) });
 const workflow = createRoute({ getParentRoute: () => shell, path: "/workflows/$namespace/$name", component: lazyRouteComponent(() => import("./pages/workflows/WorkflowPage")) });
 const runs = createRoute({ getParentRoute: () => shell, path: "/runs", component: lazyRouteComponent(() => import("./pages/runs/RunsPage")) });
 const run = createRoute({ getParentRoute: () => shell, path: "/runs/$id", component: lazyRouteComponent(() => import("./pages/runs/RunPage")) });
+const approvals = createRoute({ getParentRoute: () => shell, path: "/approvals", component: lazyRouteComponent(() => import("./pages/approvals/ApprovalsPage")) });
 const tickets = createRoute({ getParentRoute: () => shell, path: "/tickets", component: lazyRouteComponent(() => import("./pages/tickets/TicketsPage")) });
 const ticket = createRoute({ getParentRoute: () => tickets, path: "$id", component: lazyRouteComponent(() => import("./pages/tickets/TicketPanel")) });
 const changes = createRoute({ getParentRoute: () => shell, path: "/changes", component: lazyRouteComponent(() => import("./pages/changes/ChangesPage")) });
@@ -77,7 +79,7 @@ const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", co
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
-    now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, workflow, runs, run,
+    now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, newWorkflow, workflow, runs, run, approvals,
     tickets.addChildren([ticket]), changes.addChildren([changeRecord]), problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin,
   ]),
 ]);

@@ -175,6 +175,17 @@ def test_every_misfit_is_named_with_its_place_and_a_near_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("tolerated", "said"),
+    [(2, None), ("10%", None), (-1, "must be at least 0"), ("a tenth", "does not have the form")],
+)
+def test_failures_that_are_tolerated_are_a_number_or_a_share(tolerated: Any, said: str | None) -> None:
+    hosts = {"items": ["a"], "max_failures": tolerated}
+    problems = _spec("Workflow", {"steps": [{"id": "all", "for_each": hosts, "steps": [{"id": "x", "set": {"y": 1}}]}]})
+    assert [problem.detail for problem in problems if said is None or said not in problem.detail] == []
+    assert bool(problems) == (said is not None)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("- 1", "a manifest is a mapping"),

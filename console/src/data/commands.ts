@@ -132,8 +132,5 @@ export const useCreateSilence = () =>
 export const useExpireSilence = () =>
   useCommand(({ id }: { id: string }) => remove(`/silences/${encodeURIComponent(id)}`), ["silences", "alerts"]);
 
-export const useCancelRun = () =>
-  useCommand(({ id, reason }: { id: string; reason?: string }) => post(at("runs", id, "cancel"), reason ? { reason } : {}), ["runs"]);
-
 export const useRedrive = () =>
   useCommand(({ id }: { id: number }) => post(at("dead-letters", String(id), "redrive")), ["dead-letters"]);

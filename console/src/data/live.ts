@@ -8,7 +8,7 @@ import { useSyncExternalStore } from "react";
 import type { Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
 
-export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses";
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses" | "approvals";
 
 /** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
@@ -34,7 +34,11 @@ const RESOURCES: Record<string, Resource> = {
   escalation: "escalations",
   change_record: "change-records",
   pause: "pauses",
+  approval: "approvals",
 };
+
+/** Those that come without what is at its default: what a new state does not say must not be kept from the old one. */
+const SPARSE: ReadonlySet<Resource> = new Set(["runs", "approvals"]);
 
 /** Kinds of manifests that pages read apart from the policies. */
 const MANIFESTS: Record<string, Resource> = { Workflow: "workflows", MaintenanceWindow: "quiet", Inhibition: "quiet" };
@@ -58,15 +62,15 @@ export function changeOf(record: { kind?: unknown; id?: unknown; event?: unknown
   return { resource, id: record.id, entity: whole ? (data as { id: string }) : null, shownBy };
 }
 
-/** The pages of a list with one entity's new state in place; null when the list does not hold it. */
-export function patched<T extends { id: string }>(pages: InfiniteData<Page<T>>, entity: T): InfiniteData<Page<T>> | null {
+/** The pages of a list with one entity's new state in place, or over the old one; null when the list does not hold it. */
+export function patched<T extends { id: string }>(pages: InfiniteData<Page<T>>, entity: T, whole = false): InfiniteData<Page<T>> | null {
   let found = false;
   const next = pages.pages.map((page) => {
     const at = page.items.findIndex((item) => item.id === entity.id);
     if (at < 0) return page;
     found = true;
     const items = page.items.slice();
-    items[at] = { ...items[at], ...entity };
+    items[at] = whole ? entity : { ...items[at], ...entity };
     return { ...page, items };
   });
   return found ? { ...pages, pages: next } : null;
@@ -163,7 +167,7 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     const lists = client.getQueriesData<InfiniteData<Page<{ id: string }>>>({ queryKey: [change.resource, "list"] });
     for (const [key, pages] of lists) {
       if (!pages || !("pages" in pages)) continue;
-      const next = patched(pages, entity);
+      const next = patched(pages, entity, SPARSE.has(change.resource));
       if (next === null) continue;
       known = true;
       client.setQueryData(key, next);
@@ -174,6 +178,7 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
       publish({ arrivals: { ...live.arrivals, [change.resource]: arrivals } });
     }
     touch([change.resource, "short"]);
+    if (change.resource === "approvals") touch(["approvals", "inbox"]);
   };
 
   const close = openStream("/api/v1/stream", {

@@ -38,7 +38,7 @@ export function useApply() {
   return useMutation<Applied, Error, { text: string; namespace: string; basedOn: number }>({
     mutationFn: ({ text, namespace, basedOn }) => postYaml("/manifests", { namespace, based_on: basedOn }, text),
     onSuccess: async () => {
-      await Promise.all([client.invalidateQueries({ queryKey: ["policies"] }), client.invalidateQueries({ queryKey: ["versions"] })]);
+      await Promise.all(["policies", "workflows", "versions"].map((resource) => client.invalidateQueries({ queryKey: [resource] })));
     },
   });
 }

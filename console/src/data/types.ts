@@ -67,9 +67,23 @@ export type Priority = Incident["priority"];
 export type Ticket = Whole<"Ticket", { severity: Severity | null; priority: Priority | null }>;
 export type TicketState = Ticket["state"];
 
-export type Step = Whole<"Step">;
+/** An answer that leaves out what is at its default. */
+type Sparse<Name extends keyof Schemas, Given extends keyof Schemas[Name]> = Pick<Schemas[Name], Given> & Partial<Omit<Schemas[Name], Given>>;
+
+export type WorkflowSpec = Schemas["WorkflowSpec"];
+/** A step as a workflow has it written. */
+export type StepSpec = Sparse<"StepSpec", "id">;
+export type Step = Sparse<"Step", "id" | "run" | "namespace" | "address" | "node" | "uses" | "state">;
 export type StepState = Step["state"];
-export type Run = Whole<"Run", { steps: Step[] }>;
+export type Run = Sparse<"Run", "id" | "namespace" | "workflow" | "version" | "state" | "created_at" | "updated_at">;
+export type RunState = Run["state"];
+/** A run with the version of its workflow that it goes by, and its steps in the order of that. */
+export type RunDetail = Run & { definition?: WorkflowSpec; steps?: Step[]; more_steps?: boolean };
+export type Waits = Schemas["Waits"];
+/** Why a run is not moving. */
+export type Why = Schemas["Why"];
+export type Approval = Pick<Schemas["approval_Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["approval_Approval"]>;
+export type Decided = Schemas["Decided"];
 
 export type Matcher = Whole<"Matcher">;
 export type Silence = Whole<"Silence", { matchers: Matcher[] }>;

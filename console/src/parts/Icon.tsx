@@ -19,6 +19,7 @@ const PATHS = {
   filter: <path d="M2 4h12M4.5 8h7M6.5 12h3" />,
   menu: <path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11" />,
   down: <path d="M4.5 6.4 8 9.9l3.5-3.5" />,
+  right: <path d="M6.4 4.5 9.9 8l-3.5 3.5" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,
   expand: <path d="M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9" />,
   open: <circle fill="currentColor" stroke="none" cx="8" cy="8" r="5.5" />,
@@ -45,6 +46,7 @@ const PATHS = {
   heart: <path d="M8 13.5 2.8 8.2a3.2 3.2 0 0 1 4.5-4.5l.7.7.7-.7a3.2 3.2 0 0 1 4.5 4.5z" />,
   call: <path d="M3.2 2.2h2.6l1.2 3-1.6 1.3a8 8 0 0 0 4.1 4.1l1.3-1.6 3 1.2v2.6a1 1 0 0 1-1.1 1A11.6 11.6 0 0 1 2.2 3.3a1 1 0 0 1 1-1.1z" />,
   pause: <path d="M5.5 3.5v9M10.5 3.5v9" strokeWidth="2" />,
+  undo: <path d="M5.5 3 2.5 6l3 3M2.5 6h6.8a4 4 0 0 1 0 8H6" />,
   back: <path d="M9.5 3.5 5 8l4.5 4.5" />,
 } as const;
 

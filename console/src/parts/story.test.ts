@@ -63,6 +63,15 @@ describe("entryOf", () => {
   it("names a change and what became of it", () => {
     expect(entryOf(fact("oncue.change_record.finished", { id: "CR-1", title: "New disks", state: "failed" }))).toMatchObject({ text: "CR-1 is over: New disks", detail: "failed", icon: "change" });
   });
+  it("says who decided about an approval, and quotes why", () => {
+    const decided = { id: "APR-1", ask: "Extend it?", decisions: [{ by: "user:basis-1", decision: "reject", reason: "not tonight" }] };
+    expect(entryOf(fact("oncue.approval.requested", { ...decided, decisions: undefined }))).toMatchObject({ text: "APR-1 asks people", detail: "Extend it?", said: null });
+    expect(entryOf(fact("oncue.approval.rejected", decided))).toMatchObject({ text: "APR-1 rejected by basis-1", said: "not tonight", icon: "failed" });
+    expect(entryOf(fact("oncue.approval.expired", { id: "APR-1" })).text).toBe("Nobody decided APR-1 in time");
+  });
+  it("is loud about a run that could not be rolled back", () => {
+    expect(entryOf(fact("oncue.run.rollback_failed", { workflow: "grow", reason: "step a" }))).toMatchObject({ text: "grow could not be rolled back", failed: true, icon: "failed" });
+  });
   it("quotes a comment", () => {
     expect(entryOf(fact("oncue.incident.commented", { by: "basis-1", text: "Looking" }))).toMatchObject({ text: "basis-1", said: "Looking" });
   });

@@ -26,7 +26,7 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ty
 
 const ICONS: Record<string, IconName> = {
   alert: "alert", incident: "incident", policy: "policy", run: "run", step: "run", ticket: "ticket", silence: "quiet",
-  effect: "effect", manifest: "policy", event: "event", monitor: "chart", comment: "comment",
+  effect: "effect", manifest: "policy", event: "event", monitor: "chart", comment: "comment", approval: "user",
 };
 
 /** `97 %, limit 90 %`, or as much of it as is known. */
@@ -144,13 +144,28 @@ function policyEntry(verb: string, data: Data): Partial<Entry> {
 
 function runEntry(verb: string, data: Data): Partial<Entry> {
   const run = data as unknown as Run;
-  const states: Record<string, IconName> = { succeeded: "check", failed: "failed", cancelled: "close" };
-  return { text: `${text(run.workflow) || "Run"} ${verb}`, icon: states[verb] ?? "run", detail: text(run.reason), milestone: true };
+  const states: Record<string, IconName> = { succeeded: "check", failed: "failed", cancelled: "close", paused: "pause", rolling_back: "undo", rolled_back: "undo", rollback_failed: "failed" };
+  const words: Record<string, string> = { rolling_back: "is rolled back", rolled_back: "was rolled back", rollback_failed: "could not be rolled back", queued: "waits for its turn" };
+  return { text: `${text(run.workflow) || "Run"} ${words[verb] ?? verb}`, icon: states[verb] ?? "run", detail: text(run.reason), milestone: true, failed: verb === "rollback_failed" };
+}
+
+function approvalEntry(verb: string, data: Data): Partial<Entry> {
+  const said = (Array.isArray(data["decisions"]) ? data["decisions"] : []).map(record).at(-1);
+  const by = nameOf(text(said?.["by"]));
+  const id = text(data["id"]);
+  const words: Record<string, string> = {
+    requested: `${id} asks people`, decided: `${by} ${said?.["decision"] === "reject" ? "rejected" : "approved"} ${id}`, approved: `${id} approved, last by ${by}`,
+    rejected: said?.["decision"] === "reject" ? `${id} rejected by ${by}` : `${id} counts as rejected`, expired: `Nobody decided ${id} in time`, cancelled: `${id} is not needed any more`, delegated: `${id} was handed on`,
+  };
+  return {
+    text: words[verb] ?? `${id} ${verb}`, icon: verb === "approved" ? "check" : verb === "rejected" || verb === "expired" ? "failed" : "user", milestone: true,
+    detail: verb === "requested" ? text(data["ask"]) : "", said: (verb === "decided" || verb === "approved" || verb === "rejected") && text(said?.["reason"]) !== "" ? text(said?.["reason"]) : null,
+  };
 }
 
 function stepEntry(verb: string, data: Data): Partial<Entry> {
   const address = text(data["step"]) || text(data["address"]) || "step";
-  return { text: `Step ${address} ${verb}`, code: text(data["error_code"]) || null, detail: without(text(data["error_code"]), text(data["reason"])) || text(data["uses"]), not: verb === "skipped" };
+  return { text: `Step ${address} ${verb.replaceAll("_", " ")}`, code: text(data["error_code"]) || null, detail: without(text(data["error_code"]), text(data["reason"])) || text(data["uses"]), not: verb === "skipped" };
 }
 
 function effectEntry(verb: string, data: Data): Partial<Entry> {
@@ -214,6 +229,7 @@ export function entryOf(event: CloudEvent): Entry {
     case "incident": return { ...base, ...incidentEntry(verb, data) };
     case "policy": return { ...base, ...policyEntry(verb, data) };
     case "run": return { ...base, ...runEntry(verb, data) };
+    case "approval": return { ...base, ...approvalEntry(verb, data) };
     case "step": return { ...base, ...stepEntry(verb, data) };
     case "effect": return { ...base, ...effectEntry(verb, data) };
     case "ticket": return { ...base, ...ticketEntry(verb, data) };

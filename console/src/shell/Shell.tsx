@@ -4,6 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useLocation, useNavigate } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 
+import { useInbox } from "../data/approvals";
 import { connect, useConnection } from "../data/live";
 import { nameOf, useMay, useMe, useSignOut } from "../data/me";
 import { useStats } from "../data/stats";
@@ -118,7 +119,8 @@ function Rail({ path }: { path: string }) {
   const may = useMay();
   const [filters] = useFilters();
   const stats = useStats(filters["namespace"]);
-  const counts: Record<string, number | undefined> = { "/incidents": stats.data?.openIncidents, "/alerts": stats.data?.firingAlerts };
+  const inbox = useInbox(may("approval:decide"));
+  const counts: Record<string, number | undefined> = { "/incidents": stats.data?.openIncidents, "/alerts": stats.data?.firingAlerts, "/approvals": inbox.data?.items.length };
   const here = placeOf(path);
   return (
     <nav className="rail" aria-label="Main">
@@ -133,7 +135,7 @@ function Rail({ path }: { path: string }) {
               <Link key={place.to} to={place.to} className="rail-link" aria-current={here === place ? "page" : undefined} title={`${place.label} (g ${place.key})`} activeProps={{}}>
                 <Icon name={place.icon} />
                 <span>{place.label}</span>
-                {counts[place.to] !== undefined && counts[place.to] !== 0 && <span className="rail-count">{count(counts[place.to] ?? 0)}</span>}
+                {counts[place.to] !== undefined && counts[place.to] !== 0 && <span className={place.to === "/approvals" ? "rail-count mine" : "rail-count"}>{count(counts[place.to] ?? 0)}</span>}
               </Link>
             ))}
           </div>

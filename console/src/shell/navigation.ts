@@ -2,7 +2,7 @@
 import type { IconName } from "../parts/Icon";
 
 export interface Place {
-  to: "/" | "/incidents" | "/alerts" | "/events" | "/services" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/changes" | "/tickets" | "/problems" | "/on-call" | "/handover" | "/integrations" | "/admin";
+  to: "/" | "/incidents" | "/alerts" | "/events" | "/services" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/changes" | "/approvals" | "/tickets" | "/problems" | "/on-call" | "/handover" | "/integrations" | "/admin";
   /** Addresses under it count as this page. */
   under: string;
   label: string;
@@ -22,6 +22,7 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
       { to: "/events", under: "/events", label: "Events", icon: "event", key: "e" },
       { to: "/services", under: "/services", label: "Services", icon: "service", key: "s" },
       { to: "/changes", under: "/changes", label: "Changes", icon: "change", key: "d" },
+      { to: "/approvals", under: "/approvals", label: "Approvals", icon: "check", key: "v", permission: "approval:read" },
       { to: "/quiet", under: "/quiet", label: "Quiet", icon: "quiet", key: "q" },
     ],
   },

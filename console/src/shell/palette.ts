@@ -17,7 +17,7 @@ export interface Command {
   effect: Effect;
 }
 
-const ID = /^(inc|tck|cr)-?(\d+)$/i;
+const ID = /^(inc|tck|cr|apr)-?(\d+)$/i;
 /** What an id names, by its letters, and the page of those. */
 const OPENED = { inc: ["incident", "incidents"], tck: ["ticket", "tickets"], cr: ["change", "changes"] } as const satisfies Record<string, readonly [IconName, string]>;
 const POSITION = /^\d+-\d+$/;
@@ -63,7 +63,10 @@ export function commandsFor(query: string, may: (permission: string) => boolean)
   const found = all.filter((command) => fits(command.label, wanted));
   const direct: Command[] = [];
   const id = ID.exec(wanted);
-  if (id?.[1] !== undefined && id[2] !== undefined) {
+  if (id?.[1]?.toLowerCase() === "apr") {
+    const name = `APR-${id[2] ?? ""}`;
+    direct.push({ id: "open-id", group: "Open", label: name, hint: "approval", icon: "check", effect: { kind: "go", to: "/approvals", search: { show: name } } });
+  } else if (id?.[1] !== undefined && id[2] !== undefined) {
     const name = `${id[1].toUpperCase()}-${id[2]}`;
     const [hint, page] = OPENED[id[1].toLowerCase() as keyof typeof OPENED];
     direct.push({ id: "open-id", group: "Open", label: name, hint, icon: hint, effect: { kind: "go", to: `/${page}/${name}` } });

@@ -85,7 +85,8 @@ def _check(value: Any, kind: inspect.Type, path: Path_, plain: dict[Path_, str])
 def _union(value: Any, kind: inspect.UnionType, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:
     if value is None and kind.includes_none:
         return
-    members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
+    types = (member.type if isinstance(member, inspect.Metadata) else member for member in kind.types)
+    members = [member for member in types if not isinstance(member, inspect.NoneType)]
     if len(members) > 1:
         # Ours are of two kinds: a value or a list, or a number or a text.
         members = [member for member in members if isinstance(member, inspect.ListType) == isinstance(value, list)]

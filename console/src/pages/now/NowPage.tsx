@@ -24,7 +24,7 @@ export default function NowPage() {
   // Not the figures' own list: those are counted every few seconds, an incident shows at once.
   const open = useShort<Incident>("incidents", { state: "open,acknowledged", order: "priority", limit: 20, namespace });
   const services = useShort<Service>("services", { limit: 500, namespace }, { refetchInterval: 5_000 });
-  const runs = useShort<Run>("runs", { state: "running", limit: 20, namespace });
+  const runs = useShort<Run>("runs", { state: ["running", "queued", "paused", "rolling_back", "rollback_failed"], limit: 20, namespace });
 
   if (stats.error && !stats.data) return <div className="page"><ErrorState error={stats.error} retry={() => void stats.refetch()} /></div>;
   if (!stats.data) return <div className="page"><Loading what="what is wrong now" /></div>;
@@ -169,9 +169,8 @@ function MovingRun({ run }: { run: Run }) {
     <Link to="/runs/$id" params={{ id: run.id }} className="moving-row">
       <span className="row"><span className="mono cut grow">{run.workflow}</span><StateMark state={run.state} /></span>
       <span className="row t12 dim3">
-        <span className="step-pips" aria-hidden="true">{run.steps.map((step) => <i key={step.address} className={step.state} />)}</span>
         <span className="cut">{standing(run)}</span>
-        <span className="end nowrap">{nameOf(run.incident ?? "")} <RelativeTime at={run.started_at} /></span>
+        <span className="end nowrap">{nameOf(run.incident ?? "")} <RelativeTime at={run.started_at ?? run.created_at} /></span>
       </span>
     </Link>
   );

@@ -59,9 +59,10 @@ describe("funnel", () => {
 });
 
 describe("standing", () => {
-  it("names the step that has not ended", () => {
-    const steps = [{ address: "probe", state: "succeeded", attempt: 1 }, { address: "tell", state: "running", attempt: 2 }];
-    expect(standing({ steps } as Run)).toBe("step tell, 2 of 2, attempt 2");
-    expect(standing({ steps: [steps[0]] } as Run)).toBe("1 step done");
+  it("says what holds a run up", () => {
+    expect(standing({ state: "paused", paused_by: "user:basis-1", reason: "freeze" } as Run)).toBe("paused by basis-1: freeze");
+    expect(standing({ state: "queued" } as Run)).toBe("waits for its turn");
+    expect(standing({ state: "rollback_failed", undoing: "extend" } as Run)).toBe("could not undo extend");
+    expect(standing({ state: "running", stuck: true } as Run)).toBe("stands still");
   });
 });

@@ -1,4 +1,5 @@
 /** What Now opens with: one sentence, and the figures behind it. */
+import { nameOf } from "../../data/me";
 import { count, plural } from "../../parts/format";
 import type { Incident, Run, Service, Severity } from "../../data/types";
 import type { Stats } from "../../data/stats";
@@ -68,9 +69,11 @@ export function byHealth(services: readonly Service[]): Service[] {
 
 /** Where a run stands, in a few words. */
 export function standing(run: Run): string {
-  const at = run.steps.findIndex((step) => step.state === "running" || step.state === "waiting" || step.state === "pending");
-  const step = run.steps[at];
-  if (step === undefined) return `${plural(run.steps.length, "step")} done`;
-  const tries = step.attempt > 1 ? `, attempt ${String(step.attempt)}` : "";
-  return `step ${step.address}, ${String(at + 1)} of ${String(run.steps.length)}${tries}`;
+  switch (run.state) {
+    case "queued": return "waits for its turn";
+    case "paused": return `paused by ${nameOf(run.paused_by) || "someone"}${run.reason ? `: ${run.reason}` : ""}`;
+    case "rolling_back": return `undoes ${run.undoing ?? "what it did"}`;
+    case "rollback_failed": return `could not undo ${run.undoing ?? "what it did"}`;
+    default: return run.stuck ? "stands still" : run.resource ? `for ${run.resource}` : "at work";
+  }
 }

@@ -1,4 +1,4 @@
-/** Writing a policy: the text, what the server finds wrong with it while one types, and the difference before it is applied. */
+/** Writing a manifest: the text, what the server finds wrong with it while one types, and the difference before it is applied. */
 import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { lazy, Suspense, useCallback, useState, type ReactNode } from "react";
@@ -10,9 +10,7 @@ import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { SeverityShape } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
-import { useFilters } from "../../shell/filters";
 import { namedIn } from "./view";
-import { TryOn } from "./TryOn";
 
 const Editor = lazy(() => import("../../parts/YamlEditor"));
 const Diff = lazy(() => import("../../parts/YamlDiff"));
@@ -27,11 +25,10 @@ export interface Base {
 }
 
 interface Props {
+  kind: "Policy" | "Workflow";
   title: ReactNode;
   meta?: ReactNode;
   namespace: string;
-  /** `namespace/name`; none while it has no name. */
-  policy?: string | undefined;
   base: Base;
   /** What it is by now, if somebody changed it meanwhile. */
   latest?: Base | undefined;
@@ -41,11 +38,20 @@ interface Props {
   close: () => void;
   saved: (name: string) => void;
   rebase?: (() => void) | undefined;
-  children?: ReactNode;
+  /** What stands beside the text and follows it. */
+  children: (draft: Draft) => ReactNode;
 }
 
-export function Editing({ title, meta, namespace, policy, base, latest, begin, version, close, saved, rebase, children }: Props) {
-  const [filters, change] = useFilters();
+/** The text as it is while one types. */
+export interface Draft {
+  text: string;
+  /** The name that it gives itself; empty while it has none. */
+  name: string;
+  /** Whether it says something else than what is in force, and could be applied. */
+  ready: boolean;
+}
+
+export function Editing({ kind, title, meta, namespace, base, latest, begin, version, close, saved, rebase, children }: Props) {
   const [text, setText] = useState(begin);
   const [seen, setSeen] = useState(version);
   if (seen !== version) {
@@ -53,7 +59,7 @@ export function Editing({ title, meta, namespace, policy, base, latest, begin, v
     setText(begin);
   }
   const [typed] = useDebouncedValue(text, TYPING_MS);
-  const schema = useSchema("Policy");
+  const schema = useSchema(kind);
   const check = useCheck(typed, namespace, typed.trim() !== "");
   const settled = typed === text && check.data !== undefined && !check.isPlaceholderData;
   const faults = check.data?.faults ?? [];
@@ -90,20 +96,19 @@ export function Editing({ title, meta, namespace, policy, base, latest, begin, v
       )}
       <div className="columns wide-side">
         <div>
-          <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope="YAML, kind Policy" end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
+          <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
             <Suspense fallback={<Loading what="the editor" />}>
-              <Editor label={`The policy ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
+              <Editor label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
             </Suspense>
           </Card>
           <Problems faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
         </div>
         <div>
-          <TryOn namespace={namespace} {...(policy || name ? { policy: policy ?? `${namespace}/${name}` } : {})} draft={changed && settled && errors === 0 ? text : undefined} position={filters["on"]} choose={(position) => change({ on: position })} />
-          {children}
+          {children({ text, name, ready })}
         </div>
       </div>
-      <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? "Apply this policy?" : "Apply this change?"} size={860}>
-        {asking && <Review base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => saved(name)} />}
+      <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? `Apply this ${kind.toLowerCase()}?` : "Apply this change?"} size={860}>
+        {asking && <Review kind={kind} base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => saved(name)} />}
       </Modal>
     </div>
   );
@@ -128,11 +133,11 @@ function Problems({ faults, refusal, error }: { faults: readonly Fault[]; refusa
   );
 }
 
-function Review({ base, text, namespace, warnings, onClose, saved }: { base: Base; text: string; namespace: string; warnings: readonly Fault[]; onClose: () => void; saved: () => void }) {
+function Review({ kind, base, text, namespace, warnings, onClose, saved }: { kind: Props["kind"]; base: Base; text: string; namespace: string; warnings: readonly Fault[]; onClose: () => void; saved: () => void }) {
   const apply = useApply();
   return (
     <div className="stack">
-      <p className="dim">{base.generation === 0 ? "It is in force at once, for every event from now on." : `It is in force at once, as generation ${String(base.generation + 1)}. Any earlier version can be taken back under “Versions”.`}</p>
+      <p className="dim">{base.generation === 0 ? `It is in force at once, for every ${kind === "Policy" ? "event" : "run that starts"} from now on.` : `It is in force at once, as generation ${String(base.generation + 1)}. ${kind === "Workflow" ? "Runs that are under way go on as they began. " : ""}Any earlier version can be taken back under “Versions”.`}</p>
       {warnings.map((fault) => <p key={fault.detail} className="row"><SeverityShape severity="minor" small /><span className="wrap">{fault.detail}</span></p>)}
       <Suspense fallback={<Loading what="the difference" />}><Diff before={base.text} after={text} label="What changes" /></Suspense>
       {apply.error && <ErrorState error={apply.error} />}

@@ -5,6 +5,7 @@ import { useMe } from "../../data/me";
 import { useFilters } from "../../shell/filters";
 import { Loading } from "../../parts/states";
 import { Editing } from "./Editing";
+import { TryOn } from "./TryOn";
 
 const TEMPLATE = `apiVersion: oncue/v1
 kind: Policy
@@ -21,16 +22,18 @@ spec:
 `;
 
 export default function NewPolicyPage() {
-  const [filters] = useFilters();
+  const [filters, change] = useFilters();
   const navigate = useNavigate();
   const me = useMe().data;
   if (!me) return <div className="page"><Loading what="who you are" /></div>;
   const namespace = filters["namespace"] ?? me.home;
   return (
     <Editing
-      title="A new policy" namespace={namespace} base={{ text: "", generation: 0 }} begin={TEMPLATE} version="new"
+      kind="Policy" title="A new policy" namespace={namespace} base={{ text: "", generation: 0 }} begin={TEMPLATE} version="new"
       meta={<span>it only observes until its mode is active</span>}
       close={() => void navigate({ to: "/policies" })} saved={(name) => void navigate({ to: "/policies/$namespace/$name", params: { namespace, name } })}
-    />
+    >
+      {(draft) => <TryOn namespace={namespace} {...(draft.name ? { policy: `${namespace}/${draft.name}` } : {})} draft={draft.ready ? draft.text : undefined} position={filters["on"]} choose={(position) => change({ on: position })} />}
+    </Editing>
   );
 }

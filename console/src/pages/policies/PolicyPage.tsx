@@ -38,7 +38,7 @@ export default function PolicyPage() {
 
 /** `edit=1` begins with the policy in force, `edit=gen-3` with an earlier version. */
 function Writing({ policy, manifest, from }: { policy: Policy; manifest: Manifest; from: string }) {
-  const [, change] = useFilters();
+  const [filters, change] = useFilters();
   const versions = useVersions("Policy", policy.namespace, policy.name);
   const now: Base = { text: document("Policy", manifest), generation: manifest.generation };
   const [base, setBase] = useState(now);
@@ -48,11 +48,16 @@ function Writing({ policy, manifest, from }: { policy: Policy; manifest: Manifes
   if (wanted !== undefined && versions.data === undefined && !versions.error) return <div className="page"><Loading what="the earlier version" /></div>;
   return (
     <Editing
-      title={policy.name} namespace={policy.namespace} policy={policy.id} base={base} latest={manifest.generation === base.generation ? undefined : now} rebase={() => setBase(now)}
+      kind="Policy" title={policy.name} namespace={policy.namespace} base={base} latest={manifest.generation === base.generation ? undefined : now} rebase={() => setBase(now)}
       begin={earlier ? document("Policy", earlier.manifest) : base.text} version={earlier ? `gen-${String(earlier.generation)}` : "in force"} close={close} saved={close}
       meta={<span>from gen {base.generation}{earlier ? `, with the text of gen ${String(earlier.generation)}` : ""}</span>}
     >
-      <NearMisses policy={policy} />
+      {(draft) => (
+        <>
+          <TryOn namespace={policy.namespace} policy={policy.id} draft={draft.ready ? draft.text : undefined} position={filters["on"]} choose={(position) => change({ on: position })} />
+          <NearMisses policy={policy} />
+        </>
+      )}
     </Editing>
   );
 }
@@ -95,7 +100,7 @@ function Reading({ policy, manifest }: { policy: Policy; manifest: Manifest }) {
         <div>
           <TryOn key={policy.generation} namespace={policy.namespace} policy={policy.id} position={filters["on"]} choose={(position) => change({ on: position })} />
           <NearMisses policy={policy} />
-          <Versions namespace={policy.namespace} name={policy.name} generation={policy.generation} takeBack={writes ? (version) => change({ edit: `gen-${String(version.generation)}` }) : undefined} />
+          <Versions kind="Policy" namespace={policy.namespace} name={policy.name} generation={policy.generation} takeBack={writes ? (version) => change({ edit: `gen-${String(version.generation)}` }) : undefined} />
         </div>
       </div>
     </div>

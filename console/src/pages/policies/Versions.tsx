@@ -1,4 +1,4 @@
-/** What a policy has been, and the way back to it: an earlier version becomes a draft, and is applied as any change is. */
+/** What a manifest has been, and the way back to it: an earlier version becomes a draft, and is applied as any change is. */
 import { Modal } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
@@ -13,8 +13,8 @@ import { document } from "./view";
 
 const Diff = lazy(() => import("../../parts/YamlDiff"));
 
-export function Versions({ namespace, name, generation, takeBack }: { namespace: string; name: string; generation: number; takeBack?: ((version: Version) => void) | undefined }) {
-  const query = useVersions("Policy", namespace, name);
+export function Versions({ kind, namespace, name, generation, takeBack }: { kind: "Policy" | "Workflow"; namespace: string; name: string; generation: number; takeBack?: ((version: Version) => void) | undefined }) {
+  const query = useVersions(kind, namespace, name);
   const [shown, setShown] = useState<Version | null>(null);
   const versions = query.data?.items ?? [];
   const before = shown === null ? undefined : versions[versions.indexOf(shown) + 1];
@@ -36,7 +36,7 @@ export function Versions({ namespace, name, generation, takeBack }: { namespace:
         ))}
       </Loaded>
       <Modal opened={shown !== null} onClose={() => setShown(null)} title={shown ? `What generation ${String(shown.generation)} changed` : ""} size={860}>
-        {shown && <Suspense fallback={<Loading what="the difference" />}><Diff before={before ? document("Policy", before.manifest) : ""} after={document("Policy", shown.manifest)} label="What changed" /></Suspense>}
+        {shown && <Suspense fallback={<Loading what="the difference" />}><Diff before={before ? document(kind, before.manifest) : ""} after={document(kind, shown.manifest)} label="What changed" /></Suspense>}
       </Modal>
     </Card>
   );

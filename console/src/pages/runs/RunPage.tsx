@@ -1,135 +1,184 @@
-/** One run: its steps in time, what went in and came out, and why it is not moving. */
+/** One run: where it stands and why, its steps as graph and tree, what went in and came out, and what can be done. */
 import { Link, useParams } from "@tanstack/react-router";
-import { useState } from "react";
+import { useMemo } from "react";
 
-import { useCancelRun } from "../../data/commands";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
-import { nameOf, useMay } from "../../data/me";
-import type { Fact, Run, Step } from "../../data/types";
-import { Ask } from "../../parts/ask";
+import { nameOf } from "../../data/me";
+import type { Approval, Fact, RunDetail, Step, Waits, Why } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
-import { duration, without } from "../../parts/format";
+import { flowOf } from "../../parts/flow";
+import { FlowGraph } from "../../parts/FlowGraph";
+import { duration, relative, sentence } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
 import { ErrorState, Loaded, Loading } from "../../parts/states";
-import { Clock, RelativeTime, useNow } from "../../parts/time";
+import { Clock, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
-import { useFilters } from "../../shell/filters";
 import { PolicyLink } from "../../parts/PolicyLink";
-import { barOf, progress, startedBy, TONES, whyNot } from "./view";
+import { useFilters } from "../../shell/filters";
+import { Deciding } from "../approvals/Deciding";
+import { RunControls, StepControls } from "./Controls";
+import { standings } from "./steps";
+import { Steps } from "./Steps";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
-  const query = useDetail<Run>("runs", id);
+  const query = useDetail<RunDetail>("runs", id);
   if (query.error && !query.data) return <div className="page"><ErrorState error={query.error} retry={() => void query.refetch()} /></div>;
   if (!query.data) return <div className="page"><Loading what="the run" /></div>;
-  return <View run={query.data} />;
+  return <View key={id} run={query.data} />;
 }
 
-function View({ run }: { run: Run }) {
+/** What one wants to see first: what it stopped at; while it goes on what is under way, else what went wrong; else the beginning. */
+function mostTelling(steps: readonly Step[], run: RunDetail): Step | undefined {
+  const leaves = steps.filter((step) => !holds(step));
+  return steps.find((step) => step.address === (run.undoing ?? run.failed_at)) ?? leaves.find(isActive) ?? leaves.find(isBad) ?? leaves[0] ?? steps[0];
+}
+
+function View({ run }: { run: RunDetail }) {
   const [filters, change] = useFilters();
-  const [cancelling, setCancelling] = useState(false);
-  const cancel = useCancelRun();
-  const may = useMay();
   const now = useNow();
   const facts = useDetail<Page<Fact>>("runs", run.id, "timeline", { query: { limit: 200 } });
-  const interesting = run.steps.find((step) => step.state === "failed" || step.state === "running" || step.state === "waiting" || step.state === "unknown");
-  const chosen = run.steps.find((step) => step.address === filters["step"]) ?? interesting ?? run.steps[0];
-  const policy = typeof run.trigger["policy"] === "string" ? run.trigger["policy"] : null;
-
+  const steps = useMemo(() => run.steps ?? [], [run.steps]);
+  const flow = useMemo(() => flowOf(run.definition?.steps), [run.definition]);
+  const standing = useMemo(() => standings(steps), [steps]);
+  const chosen = steps.find((step) => step.address === filters["step"]) ?? mostTelling(steps, run);
+  const choose = (address: string): void => change({ step: address });
+  const ofNode = (node: string): void => {
+    const those = steps.filter((step) => step.node === node && step.uses !== "item" && !step.address.includes("~"));
+    const step = those.find(isBad) ?? those.find(isActive) ?? those[0];
+    if (step) choose(step.address);
+  };
+  const over = isOver(run);
   return (
     <div className="page">
       <div className="page-head">
         <div>
-          <div className="meta ruled">
-            <StateMark state={run.state} />
-            <span className="mono dim3">{run.id}</span>
-            {run.incident && <span>for <Link className="link" to="/incidents/$id" params={{ id: run.incident }}>{run.incident}</Link></span>}
-            <span>started <Clock at={run.started_at} /> by {policy ? <>policy <PolicyLink policy={policy} /></> : nameOf(startedBy(run))}</span>
-            <span className="wide-only">pinned <span className="mono" title={run.workflow_hash}>{run.workflow_hash.slice(0, 12)}</span></span>
-          </div>
+          <Head run={run} />
           <h1>{run.workflow} {run.resource && <span className="dim3" style={{ fontWeight: 400 }}>{run.resource}</span>}</h1>
         </div>
-        <div className="actions">
-          {run.state === "running" && may("run:cancel", run.namespace) && <button type="button" className="btn" onClick={() => setCancelling(true)}>Cancel run</button>}
-        </div>
+        <div className="actions"><RunControls run={run} /></div>
       </div>
-      <div className="columns">
+      {run.state === "rollback_failed" && <RollbackFailed run={run} step={steps.find((step) => step.address === run.undoing)} flow={flow} />}
+      <div className="columns telling-first">
         <div>
-          <Card title="Steps" scope={progress(run)} end={run.ended_at ? `took ${duration(Date.parse(run.ended_at) - Date.parse(run.started_at))}` : <RelativeTime at={run.started_at} />} className="clip">
-            <div className="run-body">
-              <div className="step-list" role="group" aria-label="Steps">
-                {run.steps.map((step) => <StepRow key={step.address} step={step} run={run} now={now} chosen={step === chosen} choose={() => change({ step: step.address })} />)}
-              </div>
-              {chosen && <StepDetail step={chosen} now={now} />}
-            </div>
+          {flow.length > 0 && (
+            <Card title="Workflow" scope={progress(run)} end={<Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link>} className="clip">
+              <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} chosen={chosen?.node ?? null} choose={ofNode} />
+            </Card>
+          )}
+          <Card title="Steps" scope={flow.length > 0 ? undefined : progress(run)} end={`${over ? "took " : ""}${duration(lengthOf(run, now))}`} className="clip">
+            <Steps run={run} flow={flow} chosen={chosen} choose={choose} />
           </Card>
-          <Card title="Inputs of the run">
-            <div className="card-body"><Json value={run.inputs} label="Inputs of the run" /></div>
-          </Card>
+          <div className="halves">
+            {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={run.inputs} label="Inputs of the run" /></div></Card>}
+            {Object.keys(run.outputs ?? {}).length > 0 && <Card title="Outputs of the run"><div className="card-body"><Json value={run.outputs} label="Outputs of the run" /></div></Card>}
+            {Object.keys(run.variables ?? {}).length > 0 && <Card title="Variables"><div className="card-body"><Json value={run.variables} label="Variables of the run" /></div></Card>}
+          </div>
         </div>
         <div>
-          <WhyCard run={run} now={now} />
+          <div className="telling">
+            {over ? <EndCard run={run} choose={choose} /> : run.state !== "rollback_failed" && <WhyCard run={run} choose={choose} />}
+            <Approvals run={run} />
+          </div>
           <Card title="Timeline" scope="from the journal">
             <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
           </Card>
         </div>
       </div>
-      <Ask
-        opened={cancelling} onClose={() => setCancelling(false)} title="Cancel this run?" act="Cancel the run"
-        effect="The step at work is told to stop, and no further step begins. What was done already stays done."
-        field={{ label: "Reason, kept in the journal with your name", placeholder: "optional" }}
-        run={(reason) => cancel.mutateAsync({ id: run.id, ...(reason ? { reason } : {}) })}
-      />
     </div>
   );
 }
 
-function WhyCard({ run, now }: { run: Run; now: number }) {
-  const why = whyNot(run, now);
-  if (why === null) return null;
+function Head({ run }: { run: RunDetail }) {
+  const now = useNow();
+  const policy = typeof run.trigger?.["policy"] === "string" ? run.trigger["policy"] : null;
+  const by = startedBy(run);
+  const stands = stateOf(run);
   return (
-    <Card title={run.state === "running" ? "Why is it not further?" : "Why did it end?"} className="why">
+    <div className="meta ruled">
+      <StateMark state={stands.mark} text={stands.words} />
+      <span className="mono dim3">{run.id}</span>
+      {run.incident && <span>for <Link className="link" to="/incidents/$id" params={{ id: run.incident }}>{run.incident}</Link></span>}
+      {run.alert && !run.incident && <span>for an <Link className="link" to="/alerts/$id" params={{ id: run.alert }}>alert</Link></span>}
+      <span>{run.started_at ? "started" : "asked for"} <Clock at={run.started_at ?? run.created_at} /> by {policy ? <>policy <PolicyLink policy={policy} /></> : nameOf(by)}</span>
+      {run.requester && run.requester !== by && <span>asked for by {nameOf(run.requester)}</span>}
+      {run.parent && <span>a step of <Link className="link mono" to="/runs/$id" params={{ id: run.parent.split("/")[0] ?? "" }} search={{ step: run.parent.slice(run.parent.indexOf("/") + 1) }}>another run</Link></span>}
+      {run.forked_from && <span>anew from <Link className="link mono" to="/runs/$id" params={{ id: run.forked_from }}>another run</Link></span>}
+      {!isOver(run) && run.deadline_at && <span>ends at the latest <time dateTime={run.deadline_at}>{relative(run.deadline_at, now)}</time></span>}
+      {run.stuck && <b className="med failure">stands still</b>}
+    </div>
+  );
+}
+
+function RollbackFailed({ run, step, flow }: { run: RunDetail; step: Step | undefined; flow: ReturnType<typeof flowOf> }) {
+  return (
+    <div className="alarm" role="alert">
+      <Icon name="incident" />
+      <div className="stack" style={{ gap: 6 }}>
+        <h2>What this run did could not be undone</h2>
+        <p className="wrap">{run.undoing ? <>It stopped at <span className="mono">{run.undoing}</span>; what was done before it still stands. </> : null}{sentence(run.reason ?? "")}.</p>
+        <p>Find out how things are there. Then try it again, say that it is settled, or give it up.</p>
+        {step && <span className="row wrapping"><StepControls step={step} run={run} flow={flow} forks={false} /></span>}
+      </div>
+    </div>
+  );
+}
+
+function EndCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
+  const ending = endingOf(run);
+  if (ending === null) return null;
+  return (
+    <Card title="Why did it end?" className="why">
       <div className="card-body stack" style={{ gap: 8 }}>
-        <p className="med wrap">{why.sentence}</p>
-        <Pairs entries={why.pairs} />
+        <p className="med wrap">{ending.sentence}</p>
+        <Pairs entries={ending.pairs.map(([term, value]) => [term, term === "Step" ? <button key="step" type="button" className="as-link mono" onClick={() => choose(value)}>{value}</button> : value])} />
       </div>
     </Card>
   );
 }
 
-function StepRow({ step, run, now, chosen, choose }: { step: Step; run: Run; now: number; chosen: boolean; choose: () => void }) {
-  const bar = barOf(step, run, now);
+function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
+  const why = useDetail<Why>("runs", run.id, "why");
   return (
-    <button type="button" aria-pressed={chosen} onClick={choose}>
-      <StateMark state={step.state} text="" />
-      <span className="mono cut" title={`${step.address}: ${step.state}`}>{step.address}<span className="sr">, {step.state}</span></span>
-      <span className={`gantt ${TONES[step.state]}`} aria-hidden="true">{bar && <i style={{ left: `${String(bar.left * 100)}%`, width: `${String(bar.width * 100)}%` }} />}</span>
-      <span className="t12 dim3 nowrap">{step.started_at ? duration((step.ended_at ? Date.parse(step.ended_at) : now) - Date.parse(step.started_at)) : ""}</span>
-    </button>
+    <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
+      <Loaded query={why} what="what it waits for">
+        {({ waits }) => (
+          <ul className="card-body stack">
+            {waits.length === 0 && <li>It goes on with the next input.</li>}
+            {waits.map((each) => <Wait key={`${each.code} ${each.step ?? ""}`} wait={each} choose={choose} />)}
+          </ul>
+        )}
+      </Loaded>
+    </Card>
   );
 }
 
-function StepDetail({ step, now }: { step: Step; now: number }) {
+function Wait({ wait, choose }: { wait: Waits; choose: (address: string) => void }) {
+  const now = useNow();
+  const times = [wait.since && `for ${duration(now - Date.parse(wait.since))}`, wait.until && `next ${relative(wait.until, now)}`].filter(Boolean).join(", ");
   return (
-    <div style={{ minWidth: 0 }} aria-live="polite">
-      <div className="row wrapping" style={{ padding: "8px 12px", borderBottom: "1px solid var(--line-soft)" }}>
-        <b className="mono">{step.address}</b><StateMark state={step.state} /><span className="dim3">{step.uses}{step.attempt > 0 ? `, attempt ${String(step.attempt)}` : ""}</span>
-        {step.started_at && <span className="dim3 end">{duration((step.ended_at ? Date.parse(step.ended_at) : now) - Date.parse(step.started_at))}</span>}
-      </div>
-      {(step.error_code !== null || step.reason !== null) && (
-        <div className={`notice ${step.state === "failed" || step.state === "unknown" ? "critical" : "info"}`} style={{ margin: 12 }}>
-          <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {without(step.error_code, step.reason ?? "")}{step.next_try_at && step.state !== "succeeded" && <> Next try: <RelativeTime at={step.next_try_at} />.</>}</div>
-        </div>
-      )}
-      <div className="in-out">
-        <div className="stack" style={{ gap: 4 }}><span className="eyebrow">Inputs, as resolved</span><Json value={step.inputs ?? {}} label={`Inputs of ${step.address}`} /></div>
-        <div className="stack" style={{ gap: 4 }}><span className="eyebrow">Outputs</span><Json value={step.outputs} label={`Outputs of ${step.address}`} /></div>
-      </div>
-      {step.result !== null && step.result !== undefined && (
-        <div className="card-body stack" style={{ gap: 4 }}><span className="eyebrow">Result</span><Json value={step.result} label={`Result of ${step.address}`} /></div>
-      )}
-    </div>
+    <li className="stack" style={{ gap: 2 }}>
+      <span className="med wrap">{wait.what.charAt(0).toUpperCase() + wait.what.slice(1)}</span>
+      <span className="row wrapping t12 dim3">
+        {wait.step && <button type="button" className="as-link mono" onClick={() => choose(wait.step ?? "")}>{wait.step}</button>}
+        {times !== "" && <span>{times}</span>}
+        {wait.run && <Link className="link" to="/runs/$id" params={{ id: wait.run }}>that run</Link>}
+      </span>
+    </li>
   );
+}
+
+/** The approvals that the run asks for now, to be decided here. */
+function Approvals({ run }: { run: RunDetail }) {
+  const wanted = (run.steps ?? []).filter((step) => step.uses === "approval" && step.awaits?.startsWith("approval ")).slice(0, 5).map((step) => step.awaits?.slice(9) ?? "");
+  return <>{wanted.map((id) => <One key={id} id={id} />)}</>;
+}
+
+function One({ id }: { id: string }) {
+  const query = useDetail<Approval>("approvals", id);
+  return query.data ? <Deciding approval={query.data} onRun /> : null;
 }

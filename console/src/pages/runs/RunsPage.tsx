@@ -2,7 +2,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 
 import { useList } from "../../data/lists";
-import { useMay } from "../../data/me";
+import { nameOf, useMay } from "../../data/me";
 import type { Run } from "../../data/types";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -15,32 +15,27 @@ import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { PauseButton } from "../../shell/Pauses";
 import { sinceOf, useFilters } from "../../shell/filters";
-import { startedBy } from "./view";
+import { lengthOf, RUN_WORDS, startedBy } from "./view";
 
 function Took({ run }: { run: Run }) {
   const now = useNow();
-  return <>{duration((run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.started_at))}</>;
-}
-
-function Pips({ run }: { run: Run }) {
-  return <span className="step-pips" role="img" aria-label={run.steps.map((step) => `${step.address} ${step.state}`).join(", ")}>{run.steps.map((step) => <i key={step.address} className={step.state} />)}</span>;
+  return <>{duration(lengthOf(run, now))}</>;
 }
 
 const COLUMNS: readonly Column<Run>[] = [
-  { id: "state", head: "State", width: "124px", cell: (row) => <StateMark state={row.state} /> },
+  { id: "state", head: "State", width: "148px", cell: (row) => <StateMark state={row.state} text={RUN_WORDS[row.state]} /> },
   {
     id: "workflow", head: "Workflow",
     cell: (row) => (
       <>
         <Link to="/runs/$id" params={{ id: row.id }} className="title mono">{row.workflow}</Link>
-        <span className="second">by {startedBy(row)}{row.reason ? ` · ${row.reason}` : ""}</span>
+        <span className="second">by {nameOf(startedBy(row))}{row.reason ? ` · ${row.reason}` : ""}</span>
       </>
     ),
   },
-  { id: "steps", head: "Steps", width: "140px", cell: (row) => <Pips run={row} /> },
   { id: "for", head: "For", width: "150px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource ?? "nothing"}</span>) },
   { id: "took", head: "Took", width: "84px", num: true, cell: (row) => <Took run={row} /> },
-  { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at} /> },
+  { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at ?? row.created_at} /> },
 ];
 
 export default function RunsPage() {
@@ -54,7 +49,7 @@ export default function RunsPage() {
       <div className="page-head"><div><h1 className="place">Runs</h1></div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
       <div className="filters">
         <SearchField label="Search ids" />
-        <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />
+        <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "paused", label: "Paused" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />
         <MoreFilters names={["range"]}><Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} /></MoreFilters>
         <ClearFilters names={["q", "state", "range"]} />
         <Announce resource="runs" one="run" />
@@ -69,9 +64,9 @@ export default function RunsPage() {
               empty={<EmptyState title="No run fits"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: choose one under <Link className="link" to="/workflows">Workflows</Link>.</p></EmptyState>}
               card={(row) => (
                 <Link to="/runs/$id" params={{ id: row.id }} className="card-row">
-                  <span className="row"><StateMark state={row.state} /><span className="end dim3 t12"><RelativeTime at={row.started_at} /></span></span>
+                  <span className="row"><StateMark state={row.state} text={RUN_WORDS[row.state]} /><span className="end dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} /></span></span>
                   <span className="title mono">{row.workflow}</span>
-                  <span className="row t12 dim3"><Pips run={row} /><span className="cut">by {startedBy(row)}</span><span className="end"><Took run={row} /></span></span>
+                  <span className="row t12 dim3"><span className="cut">by {nameOf(startedBy(row))}</span><span className="end"><Took run={row} /></span></span>
                 </Link>
               )}
             />

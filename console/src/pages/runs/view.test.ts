@@ -1,36 +1,45 @@
 import { describe, expect, it } from "vitest";
 
-import type { Run, Step } from "../../data/types";
-import { barOf, progress, startedBy, whyNot } from "./view";
+import type { RunDetail, Step } from "../../data/types";
+import { barOf, endingOf, lengthOf, progress, startedBy, stateOf } from "./view";
 
 const now = Date.parse("2026-11-20T10:01:00Z");
 const step = (fields: Partial<Step>): Step => ({
-  address: "probe", uses: "http.request", state: "running", reason: null, attempt: 1, inputs: null, result: null, outputs: {}, error_code: null,
-  started_at: "2026-11-20T10:00:30Z", ended_at: null, next_try_at: null, effect: null, ...fields,
+  id: "run-1/probe", run: "run-1", namespace: "default", node: "probe", address: "probe", uses: "http.request", state: "running", started_at: "2026-11-20T10:00:30Z", ...fields,
 });
-const run = (fields: Partial<Run>): Run => ({ state: "running", reason: null, steps: [], trigger: {}, started_at: "2026-11-20T10:00:00Z", ...fields }) as Run;
+const run = (fields: Partial<RunDetail>): RunDetail => ({
+  id: "run-1", namespace: "default", workflow: "probe-it", version: "0", state: "running", created_at: "2026-11-20T10:00:00Z", updated_at: "2026-11-20T10:00:00Z",
+  started_at: "2026-11-20T10:00:00Z", ...fields,
+});
 
-describe("why a run is not moving", () => {
-  it("names the step at work and since when", () => {
-    const why = whyNot(run({ steps: [step({})] }), now);
-    expect(why?.sentence).toBe("Step probe is at work.");
-    expect(why?.pairs).toContainEqual(["Since", "30 s"]);
+describe("how a run ended", () => {
+  it("is the failed step, its error and what it says", () => {
+    const failed = step({ state: "failed", error_code: "http.status", reason: "http.status: 503", attempt: 3 });
+    const ending = endingOf(run({ state: "failed", failed_at: "probe", reason: "http.status: 503", steps: [step({ address: "first", state: "succeeded" }), failed] }));
+    expect(ending).toEqual({ sentence: "Step probe failed.", pairs: [["Step", "probe"], ["Error", "http.status"], ["Says", "503"], ["Attempts", "3"]] });
   });
-  it("says when the next try is", () => {
-    const why = whyNot(run({ steps: [step({ state: "waiting", error_code: "timeout", next_try_at: "2026-11-20T10:01:20Z" })] }), now);
-    expect(why?.sentence).toBe("Step probe failed and waits for its next try.");
-    expect(why?.pairs).toContainEqual(["Next try", "in 20 s"]);
-    expect(why?.pairs).toContainEqual(["Last error", "timeout"]);
-  });
-  it("says when no worker has taken a step", () => {
-    expect(whyNot(run({ steps: [step({ state: "pending", started_at: null, attempt: 0 })] }), now)?.sentence).toBe("Step probe waits for a worker to take it.");
-  });
-  it("gives the error of a failed run and nothing for one that ended well", () => {
-    expect(whyNot(run({ state: "failed", steps: [step({ state: "failed", error_code: "http.status" })] }), now)).toMatchObject({ sentence: "Step probe failed." });
-    expect(whyNot(run({ state: "succeeded" }), now)).toBeNull();
+  it("says nothing of a run that went well or is under way", () => {
+    expect(endingOf(run({ state: "succeeded" }))).toBeNull();
+    expect(endingOf(run({ state: "running" }))).toBeNull();
   });
   it("does not claim to know what is unknown", () => {
-    expect(whyNot(run({ state: "failed", steps: [step({ state: "unknown" })] }), now)?.sentence).toMatch(/not known/);
+    expect(endingOf(run({ state: "failed", steps: [step({ state: "unknown" })] }))?.sentence).toMatch(/may or may not have acted/);
+  });
+  it("gives the reason of who cancelled it, and says what was undone", () => {
+    expect(endingOf(run({ state: "cancelled", reason: "wrong host" }))).toEqual({ sentence: "It was cancelled.", pairs: [["Reason", "wrong host"]] });
+    expect(endingOf(run({ state: "rolled_back", steps: [step({ state: "failed" })] }))?.sentence).toBe("What it did was undone. Step probe failed.");
+    expect(endingOf(run({ state: "rollback_failed" }))).toBeNull();
+  });
+});
+
+describe("a run's state", () => {
+  it("says what it waits for, if nothing is at work", () => {
+    const ask = step({ uses: "approval", state: "waiting" });
+    expect(stateOf(run({ steps: [step({ uses: "parallel" }), ask] }))).toEqual({ mark: "waiting", words: "Waiting for approval" });
+    expect(stateOf(run({ steps: [ask, step({})] })).words).toBe("Running");
+    expect(stateOf(run({ steps: [ask, step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting");
+    expect(stateOf(run({ steps: [step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting for a time");
+    expect(stateOf(run({ state: "paused", steps: [ask] })).words).toBe("Paused");
   });
 });
 
@@ -39,8 +48,14 @@ describe("a run's figures", () => {
     expect(barOf(step({}), run({}), now)).toEqual({ left: 0.5, width: 0.5 });
     expect(barOf(step({ started_at: null }), run({}), now)).toBeNull();
   });
-  it("count steps", () => {
-    expect(progress(run({ steps: [step({ state: "succeeded" }), step({ state: "skipped" })] }))).toBe("1 of 2 steps done, 1 skipped");
+  it("count steps, without those that hold others", () => {
+    const steps = [step({ uses: "parallel" }), step({ state: "succeeded" }), step({ state: "approved" }), step({ state: "skipped" }), step({ state: "waiting" })];
+    expect(progress(run({ steps }))).toBe("2 done, 1 under way, 1 skipped");
+    expect(progress(run({}))).toBe("no step has begun");
+  });
+  it("count the time it waited for its turn while it does", () => {
+    expect(lengthOf(run({ started_at: null }), now)).toBe(60_000);
+    expect(lengthOf(run({ ended_at: "2026-11-20T10:00:10Z" }), now)).toBe(10_000);
   });
   it("say what started it", () => {
     expect(startedBy(run({ trigger: { kind: "policy", policy: "default/cpu" } }))).toBe("policy default/cpu");

@@ -1,50 +1,67 @@
-/** A run in words: where it stands, and why it is not moving. */
-import type { Run, Step, StepState } from "../../data/types";
-import { duration, relative, without } from "../../parts/format";
+/** A run in words: where it stands, what started it, and how it ended. */
+import type { Run, RunDetail, RunState, Step, StepState } from "../../data/types";
+import { plural, without } from "../../parts/format";
 
-export interface Why {
+const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back"]);
+const ACTIVE: ReadonlySet<StepState> = new Set(["running", "waiting", "validating"]);
+const BAD: ReadonlySet<StepState> = new Set(["failed", "rejected", "failed_validation", "unknown"]);
+
+export const isOver = (run: Run): boolean => OVER.has(run.state);
+export const isActive = (step: Step): boolean => ACTIVE.has(step.state);
+export const isBad = (step: Step): boolean => BAD.has(step.state);
+
+/** How a run's state reads. */
+export const RUN_WORDS: Record<RunState, string> = {
+  queued: "Waits for its turn", running: "Running", paused: "Paused", rolling_back: "Rolling back", succeeded: "Succeeded",
+  failed: "Failed", cancelled: "Cancelled", rolled_back: "Rolled back", rollback_failed: "Rollback failed",
+};
+
+/** A run's state in words, and the mark for it: one that waits for people is not at work. */
+export function stateOf(run: RunDetail): { mark: string; words: string } {
+  const active = (run.steps ?? []).filter((step) => isActive(step) && !holds(step));
+  if (run.state !== "running" || active.length === 0 || active.some((step) => step.state !== "waiting")) return { mark: run.state, words: RUN_WORDS[run.state] };
+  const kinds = new Set(active.map((step) => (step.uses === "approval" || step.uses === "wait" || step.uses === "run" ? step.uses : "try")));
+  const words = { approval: "Waiting for approval", wait: active.some((step) => step.awaits !== "time") ? "Waiting for an event" : "Waiting for a time", run: "Waiting for another run", try: "Waiting for the next try" };
+  const [only] = kinds;
+  return { mark: "waiting", words: kinds.size === 1 && only !== undefined ? words[only as keyof typeof words] : "Waiting" };
+}
+
+/** How a step's state reads. */
+export const STEP_WORDS: Record<StepState, string> = {
+  running: "Running", waiting: "Waiting", validating: "Validating", succeeded: "Succeeded", approved: "Approved", timed_out: "Timed out",
+  skipped: "Skipped", failed: "Failed", rejected: "Rejected", failed_validation: "Failed validation", unknown: "Unknown", cancelled: "Cancelled",
+};
+
+export const TONES: Record<StepState, string> = {
+  running: "active-tone", waiting: "active-tone", validating: "active-tone", succeeded: "clear", approved: "clear", timed_out: "neutral",
+  skipped: "neutral", failed: "critical", rejected: "critical", failed_validation: "critical", unknown: "critical", cancelled: "neutral",
+};
+
+export interface Ending {
   sentence: string;
   pairs: [string, string][];
 }
 
-function current(run: Run): Step | undefined {
-  return run.steps.find((step) => step.state === "running" || step.state === "waiting" || step.state === "unknown")
-    ?? run.steps.find((step) => step.state === "pending");
-}
-
-/** Why a run is not moving; null when it has ended well. */
-export function whyNot(run: Run, now: number): Why | null {
+/** Why a run ended as it did; null when it went well, or is not over. */
+export function endingOf(run: RunDetail): Ending | null {
+  if (!isOver(run) || run.state === "succeeded") return null;
+  const failed = (run.steps ?? []).find((step) => step.address === run.failed_at) ?? (run.steps ?? []).find(isBad);
   const pairs: [string, string][] = [];
   const add = (name: string, value: string | null | undefined): void => {
     if (value) pairs.push([name, value]);
   };
-  if (run.state === "succeeded") return null;
-  if (run.state === "cancelled") {
-    add("Reason", run.reason);
-    return { sentence: "It was cancelled.", pairs };
+  if (failed) {
+    add("Step", failed.address);
+    add("Error", failed.error_code);
+    add("Says", without(failed.error_code, failed.reason ?? ""));
+    add("Attempts", (failed.attempt ?? 0) > 1 ? String(failed.attempt) : null);
   }
-  if (run.state === "failed") {
-    const failed = run.steps.find((step) => step.state === "failed" || step.state === "unknown");
-    add("Step", failed?.address);
-    add("Error", failed?.error_code);
-    add("Says", failed?.reason ? without(failed.error_code, failed.reason) : run.reason);
-    add("Attempts", failed && failed.attempt > 0 ? String(failed.attempt) : null);
-    if (failed?.state === "unknown") return { sentence: "It is not known whether the step acted, so it was not tried again.", pairs };
-    return { sentence: failed ? `Step ${failed.address} failed.` : "It failed.", pairs };
-  }
-  const step = current(run);
-  if (step === undefined) return { sentence: "Its last step has ended; the run is about to.", pairs };
-  add("Step", `${step.address}, ${step.uses}`);
-  add("Attempt", step.attempt > 0 ? String(step.attempt) : null);
-  add("Since", step.started_at ? duration(now - Date.parse(step.started_at)) : null);
-  add("Last error", step.error_code);
-  add("Says", without(step.error_code, step.reason ?? ""));
-  add("Next try", step.next_try_at ? relative(step.next_try_at, now) : null);
-  add("Run ends at the latest", run.deadline_at ? relative(run.deadline_at, now) : null);
-  const waiting = step.next_try_at !== null && Date.parse(step.next_try_at) > now;
-  if (waiting) return { sentence: `Step ${step.address} failed and waits for its next try.`, pairs };
-  if (step.state === "pending") return { sentence: `Step ${step.address} waits for a worker to take it.`, pairs };
-  return { sentence: `Step ${step.address} is at work.`, pairs };
+  if (run.reason && run.reason !== failed?.reason) add("Reason", run.reason);
+  const after = failed ? ` Step ${failed.address} ${failed.state === "unknown" ? "may or may not have acted, so it was not tried again" : failed.state.replaceAll("_", " ")}.` : "";
+  const words: Partial<Record<RunState, string>> = {
+    cancelled: "It was cancelled.", rolled_back: `What it did was undone.${after}`,
+  };
+  return { sentence: words[run.state] ?? (after.trim() || "It failed."), pairs };
 }
 
 export interface Bar {
@@ -54,31 +71,44 @@ export interface Bar {
 
 /** Where a step lies in the run's time, as shares of its length; null before it begins. */
 export function barOf(step: Step, run: Run, now: number): Bar | null {
-  if (!step.started_at) return null;
+  if (!step.started_at || !run.started_at) return null;
   const from = Date.parse(run.started_at);
   const to = run.ended_at ? Date.parse(run.ended_at) : now;
   const length = Math.max(1, to - from);
   const start = Date.parse(step.started_at);
   const end = step.ended_at ? Date.parse(step.ended_at) : now;
   const share = (value: number): number => Math.min(1, Math.max(0, value / length));
-  return { left: share(start - from), width: Math.max(0.02, share(end - start)) };
+  return { left: Math.min(0.98, share(start - from)), width: Math.max(0.02, share(end - start)) };
 }
 
-export const TONES: Record<StepState, string> = {
-  pending: "neutral", running: "active-tone", waiting: "active-tone", succeeded: "clear", failed: "critical", skipped: "neutral", unknown: "critical",
-};
-
-/** `2 of 3 steps done, 1 skipped`. */
-export function progress(run: Run): string {
-  const done = run.steps.filter((step) => step.state === "succeeded").length;
-  const skipped = run.steps.filter((step) => step.state === "skipped").length;
-  return `${String(done)} of ${String(run.steps.length)} steps done${skipped > 0 ? `, ${String(skipped)} skipped` : ""}`;
+/** `2 done, 1 under way, 1 skipped`; steps that hold others are not counted. */
+export function progress(run: RunDetail): string {
+  const steps = (run.steps ?? []).filter((step) => !HOLDING.has(step.uses));
+  const number = (fits: (step: Step) => boolean, word: string): string => {
+    const found = steps.filter(fits).length;
+    return found === 0 ? "" : `${String(found)} ${word}`;
+  };
+  const parts = [
+    number((step) => step.state === "succeeded" || step.state === "approved" || step.state === "timed_out", "done"),
+    number(isActive, "under way"), number(isBad, "failed"), number((step) => step.state === "skipped", "skipped"), number((step) => step.state === "cancelled", "cancelled"),
+  ].filter((part) => part !== "");
+  return parts.length === 0 ? "no step has begun" : parts.join(", ") + (run.more_steps ? ` of the first ${plural(run.steps?.length ?? 0, "step")}` : "");
 }
+
+const HOLDING: ReadonlySet<string> = new Set(["steps", "parallel", "switch", "try", "for_each", "item"]);
+
+/** Whether the step holds others. */
+export const holds = (step: Step): boolean => HOLDING.has(step.uses);
 
 /** What started it, in words. */
 export function startedBy(run: Run): string {
-  const trigger = run.trigger;
+  const trigger = run.trigger ?? {};
   const text = (name: string): string => (typeof trigger[name] === "string" ? trigger[name] : "");
   if (text("kind") === "policy" || text("policy") !== "") return `policy ${text("policy")}`;
   return text("actor") || text("kind") || "someone";
+}
+
+/** How long it took, or is under way; while it waits for its turn, how long it does. */
+export function lengthOf(run: Run, now: number): number {
+  return (run.ended_at ? Date.parse(run.ended_at) : now) - Date.parse(run.started_at ?? run.created_at);
 }

@@ -2,24 +2,46 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 
+import { useShort } from "../../data/lists";
 import { useMay } from "../../data/me";
-import type { Manifest } from "../../data/types";
+import type { Manifest, Run } from "../../data/types";
 import { useWorkflows } from "../../data/workflows";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { ClearFilters, SearchField } from "../../parts/Filters";
 import { plural } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
 import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
-import { describe, stepsOf, takes } from "./view";
+import { RUN_WORDS } from "../runs/view";
+import { describe, lastRuns, stepsOf, takes } from "./view";
+
+/** How many of the last runs show how they went. */
+const PIPS = 8;
+
+/** The newest is the rightmost. */
+function LastRuns({ runs }: { runs: readonly Run[] }) {
+  const [newest] = runs;
+  if (newest === undefined) return <span className="dim3">none yet</span>;
+  const said = `${RUN_WORDS[newest.state]}; the last ${String(runs.length)}: ${runs.map((run) => RUN_WORDS[run.state].toLowerCase()).join(", ")}`;
+  return (
+    <Link to="/runs/$id" params={{ id: newest.id }} title={said}>
+      <span className="run-pips" aria-hidden="true">{runs.toReversed().map((run) => <i key={run.id} className={run.state} />)}</span>
+      <span className="sr">{said}</span>
+      <span className="second">{RUN_WORDS[newest.state]} <RelativeTime at={newest.ended_at ?? newest.started_at ?? newest.created_at} /></span>
+    </Link>
+  );
+}
 
 export default function WorkflowsPage() {
   const [filters] = useFilters();
   const navigate = useNavigate();
   const may = useMay();
   const query = useWorkflows();
+  const newest = useShort<Run>("runs", { limit: 500, namespace: filters["namespace"] });
+  const runs = useMemo(() => lastRuns(newest.data?.items ?? [], PIPS), [newest.data]);
   const wanted = (filters["q"] ?? "").toLowerCase();
   const rows = useMemo(
     () => inNamespace(query.data?.items ?? [], filters["namespace"]).filter((each) => `${each.name} ${describe(each)}`.toLowerCase().includes(wanted)),
@@ -36,7 +58,8 @@ export default function WorkflowsPage() {
         </>
       ),
     },
-    { id: "steps", head: "Steps", width: "26%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).map((step) => step.id).join(", ")}</span></> },
+    { id: "steps", head: "Steps", width: "22%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
+    { id: "runs", head: "Last runs", width: "132px", cell: (row) => <LastRuns runs={runs.get(`${row.namespace}/${row.name}`) ?? []} /> },
     { id: "namespace", head: "Namespace, owner", width: "150px", cell: (row) => <><span className="dim">{row.namespace}</span><span className="second">{row.owner ?? "no owner"}</span></> },
     { id: "changed", head: "Changed", width: "92px", num: true, cell: (row) => <RelativeTime at={row.updated_at} /> },
     {
@@ -48,7 +71,7 @@ export default function WorkflowsPage() {
   ];
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1 className="place">Workflows</h1><p className="dim">Steps that survive a restart. Policies start them; so can you</p></div></div>
+      <div className="page-head"><div><h1 className="place">Workflows</h1><p className="dim">Steps that survive a restart. Policies start them; so can you</p></div><div className="actions">{may("manifest:write") && <Link className="btn" to="/workflows/new"><Icon name="plus" size="m" />New workflow</Link>}</div></div>
       <div className="filters"><SearchField label="Search names and descriptions" /><ClearFilters names={["q"]} /></div>
       <section className="card fill" aria-label="Workflows">
         <Loaded query={query} what="workflows">
@@ -58,7 +81,7 @@ export default function WorkflowsPage() {
               onOpen={(row) => void navigate({ to: "/workflows/$namespace/$name", params: { namespace: row.namespace, name: row.name } })}
               empty={wanted !== "" || filters["namespace"]
                 ? <EmptyState title="No workflow fits"><p>Change the search, or choose another namespace above.</p></EmptyState>
-                : <EmptyState title="There is no workflow yet"><p>A workflow is a list of steps that survives a restart. Write one and apply it:</p><pre className="code boxed">oncue apply -f workflow.yaml</pre></EmptyState>}
+                : <EmptyState title="There is no workflow yet"><p>A workflow is a list of steps that survives a restart. {may("manifest:write") ? <Link className="link" to="/workflows/new">Write the first one</Link> : "Write one"}, or apply it:</p><pre className="code boxed">oncue apply -f workflow.yaml</pre></EmptyState>}
               card={(row) => (
                 <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
                   <span className="title">{row.name}</span>

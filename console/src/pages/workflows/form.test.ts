@@ -31,6 +31,9 @@ describe("the form of a workflow", () => {
   it("starts from the defaults", () => {
     expect(initial(FIELDS)).toEqual({ host: "", level: "", tries: "2", ratio: "", sure: "false", loud: "", names: "", more: "" });
   });
+  it("starts from what a run was given, where it is run anew", () => {
+    expect(initial(FIELDS, { host: "erp-1", level: 3, sure: true, names: ["a", "b"], gone: 1 })).toMatchObject({ host: "erp-1", level: "2", tries: "2", sure: "true", names: "a\nb" });
+  });
   it("reads typed values, and leaves out what is empty and need not be filled", () => {
     const typed = { ...initial(FIELDS), host: "erp-1", level: "2", tries: "3", names: "a\n\n b ", more: '{"a": [1]}', loud: "1" };
     expect(read(FIELDS, typed)).toEqual({ inputs: { host: "erp-1", level: 3, tries: 3, sure: false, loud: false, names: ["a", "b"], more: { a: [1] } }, errors: {} });

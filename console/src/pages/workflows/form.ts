@@ -74,9 +74,9 @@ function kindOf(rule: Rule, options: readonly unknown[]): Kind {
   }
 }
 
-/** What the fields hold before anything is typed: the defaults. */
-export function initial(fields: readonly Field[]): Typed {
-  return Object.fromEntries(fields.map((field) => [field.name, shown(field, field.rule.default)]));
+/** What the fields hold before anything is typed: what is given, else the defaults. */
+export function initial(fields: readonly Field[], given: Readonly<Record<string, unknown>> = {}): Typed {
+  return Object.fromEntries(fields.map((field) => [field.name, shown(field, given[field.name] ?? field.rule.default)]));
 }
 
 function shown(field: Field, value: unknown): string {

@@ -1,0 +1,97 @@
+/** One approval: what is asked, who must agree and what they said; and, for those who are asked, the answer. */
+import { Textarea } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import { useDecide, useDelegate, useInbox } from "../../data/approvals";
+import { nameOf, useMay } from "../../data/me";
+import type { Approval } from "../../data/types";
+import { Ask } from "../../parts/ask";
+import { Card, Pairs } from "../../parts/Card";
+import { exact, relative, sentence } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
+import { StateMark } from "../../parts/marks";
+import { ErrorState } from "../../parts/states";
+import { RelativeTime, useNow } from "../../parts/time";
+import { onExpiry, stagesOf } from "./view";
+
+export function Deciding({ approval, onRun = false }: { approval: Approval; onRun?: boolean }) {
+  const now = useNow();
+  const may = useMay();
+  const pending = approval.state === "pending";
+  const inbox = useInbox(pending);
+  const mine = pending && may("approval:decide", approval.namespace) && (inbox.data?.items.some((one) => one.id === approval.id) ?? false);
+  const own = inbox.data?.own.some((one) => one.id === approval.id) ?? false;
+  return (
+    <Card
+      title={<>Approval <span className="mono">{approval.id}</span></>} className={mine ? "why" : ""}
+      end={pending ? <time dateTime={approval.expires_at} title={exact(approval.expires_at)}>ends {relative(approval.expires_at, now)}</time> : <StateMark state={approval.state} />}
+    >
+      <div className="card-body stack">
+        <p className="wrap question">{approval.ask}</p>
+        <Stages approval={approval} />
+        <Pairs
+          entries={[
+            ["Workflow", <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
+            ["Run", onRun ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step }}>{approval.run}</Link>],
+            ["Step", <span key="s" className="mono">{approval.step}</span>],
+            ["Asked", <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
+            ["If nobody decides", pending ? onExpiry(approval) : null],
+            ["Do not count", (approval.barred ?? []).map(nameOf).join(", ")],
+            ["Decide for others", (approval.delegations ?? []).map((one) => `${nameOf(one.to)} for ${nameOf(one.by)}`).join(", ")],
+            ["Reason", approval.reason],
+          ]}
+        />
+        {mine && <Answer approval={approval} />}
+        {pending && !mine && inbox.data && <p className="dim t12">{own ? "You asked for this run: others decide, nobody approves what they asked for." : "You are not asked, or have said what you think already."}</p>}
+      </div>
+    </Card>
+  );
+}
+
+function Stages({ approval }: { approval: Approval }) {
+  return (
+    <ol className="stack stages" aria-label="Stages">
+      {stagesOf(approval).map((stage) => (
+        <li key={stage.name} className={stage.now}>
+          <span className="row wrapping">
+            <Icon name={stage.now === "agreed" ? "check" : stage.now === "asked" ? "waiting" : stage.now === "ended" ? "failed" : "resolved"} size="s" />
+            <b className="med">{sentence(stage.name)}</b><span className="dim">{stage.count}</span><span className="dim3 wrap">{stage.by}</span>
+          </span>
+          {stage.said.map((said) => (
+            <span key={said.by} className="row wrapping t12 said-line">
+              <StateMark state={said.decision === "approve" ? "approved" : "rejected"} text={`${said.by} ${said.decision === "approve" ? "approved" : "rejected"}`} />
+              {said.insteadOf !== "" && <span className="dim3">for {said.insteadOf}</span>}
+              <span className="dim3"><RelativeTime at={said.at} suffix=" ago" /></span>
+              {said.reason !== "" && <span className="dim wrap">{said.reason}</span>}
+            </span>
+          ))}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Answer({ approval }: { approval: Approval }) {
+  const [reason, setReason] = useState("");
+  const [handing, setHanding] = useState(false);
+  const decide = useDecide();
+  const delegate = useDelegate();
+  const say = (decision: "approve" | "reject"): void => decide.mutate({ id: approval.id, decision, reason: reason.trim() });
+  return (
+    <>
+      <Textarea label="Reason, kept in the journal with your name" autosize minRows={1} maxRows={6} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+      {decide.error && <ErrorState error={decide.error} />}
+      <div className="row wrapping">
+        <button type="button" className="btn primary" disabled={decide.isPending} onClick={() => say("approve")}>Approve</button>
+        <button type="button" className="btn" disabled={decide.isPending || reason.trim() === ""} title={reason.trim() === "" ? "Say why first" : "One who rejects is enough"} onClick={() => say("reject")}>Reject</button>
+        <button type="button" className="btn ghost" onClick={() => setHanding(true)}>Hand on</button>
+      </div>
+      <Ask
+        opened={handing} onClose={() => setHanding(false)} title="Hand it on" act="Hand on"
+        effect="They may decide in your place, and are told so. Whoever of you decides first counts, once. Those who asked for the run cannot be chosen."
+        field={{ label: "Name of who decides for you", required: true, placeholder: "basis-2" }} run={(to) => delegate.mutateAsync({ id: approval.id, to })}
+      />
+    </>
+  );
+}

@@ -1,0 +1,143 @@
+/** The steps of a run: a tree of all that have begun, and what is known of the chosen one. */
+import { Link } from "@tanstack/react-router";
+import { useState } from "react";
+
+import type { RunDetail, Step } from "../../data/types";
+import { Pairs } from "../../parts/Card";
+import { Json } from "../../parts/Code";
+import type { FlowStep } from "../../parts/flow";
+import { count, duration } from "../../parts/format";
+import { Icon } from "../../parts/Icon";
+import { StateMark } from "../../parts/marks";
+import { EmptyState } from "../../parts/states";
+import { Clock, RelativeTime, useNow } from "../../parts/time";
+import { StepControls } from "./Controls";
+import { itemsOf, nameIn, rowsOf, saysOf, type Row } from "./steps";
+import { barOf, isBad, STEP_WORDS, TONES } from "./view";
+
+interface Choosing {
+  run: RunDetail;
+  chosen: Step | undefined;
+  choose: (address: string) => void;
+}
+
+export function Steps({ run, flow, chosen, choose }: Choosing & { flow: readonly FlowStep[] }) {
+  return (
+    <div className="run-body">
+      <Tree run={run} chosen={chosen} choose={choose} />
+      {chosen ? <StepPanel key={chosen.address} step={chosen} run={run} flow={flow} choose={choose} /> : <EmptyState title="No step has begun" />}
+    </div>
+  );
+}
+
+function Tree({ run, chosen, choose }: Choosing) {
+  const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
+  const now = useNow();
+  const turn = (address: string): void => {
+    const next = new Set(turned);
+    if (!next.delete(address)) next.add(address);
+    setTurned(next);
+  };
+  return (
+    <div className="step-list" role="group" aria-label="Steps">
+      {rowsOf(run.steps ?? [], turned).map((row) => (
+        <div key={row.step.address} className="step-row" style={{ paddingLeft: `${String(Math.min(row.depth, 6) * 14)}px` }}>
+          {row.folds
+            ? <button type="button" className="fold" aria-expanded={row.open} aria-label={`${row.open ? "Close" : "Open"} ${row.step.address}`} onClick={() => turn(row.step.address)}><Icon name={row.open ? "down" : "right"} size="s" /></button>
+            : <span className="fold" />}
+          <StepRow row={row} run={run} now={now} chosen={row.step === chosen} choose={choose} />
+        </div>
+      ))}
+      {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. <span className="mono">oncue run steps {run.id}</span> lists all.</p>}
+    </div>
+  );
+}
+
+const timeOf = (step: Step, now: number): string => (step.started_at ? duration((step.ended_at ? Date.parse(step.ended_at) : now) - Date.parse(step.started_at)) : "");
+
+function StepRow({ row: { step }, run, now, chosen, choose }: { row: Row; run: RunDetail; now: number; chosen: boolean; choose: (address: string) => void }) {
+  const bar = barOf(step, run, now);
+  const word = STEP_WORDS[step.state];
+  return (
+    <button type="button" className="step-line" aria-pressed={chosen} title={`${step.address}: ${word}`} onClick={() => choose(step.address)}>
+      <StateMark state={step.state} text="" />
+      <span className="cut">
+        <span className="mono">{nameIn(step.address)}</span><span className="sr">, {word}</span>
+        {step.uses === "for_each" && <span className="t12 dim3"> {itemsOf(step)}</span>}
+        {step.undone && <span className="t12 dim3"> undone</span>}
+      </span>
+      <span className={`gantt ${TONES[step.state]}`} aria-hidden="true">{bar && <i style={{ left: `${String(bar.left * 100)}%`, width: `${String(bar.width * 100)}%` }} />}</span>
+      <span className="t12 dim3 nowrap">{(step.attempt ?? 0) > 1 && <span title={`Attempt ${String(step.attempt)}`}>×{step.attempt} </span>}{timeOf(step, now)}</span>
+    </button>
+  );
+}
+
+function StepPanel({ step, run, flow, choose }: { step: Step; run: RunDetail; flow: readonly FlowStep[]; choose: (address: string) => void }) {
+  const now = useNow();
+  const bad = isBad(step);
+  const says = saysOf(step);
+  return (
+    <section className="step-panel" aria-label={`Step ${step.address}`}>
+      <div className="row wrapping step-head">
+        <b className="mono wrap">{step.address}</b><StateMark state={step.state} text={STEP_WORDS[step.state]} />
+        <span className="dim3">{step.uses}{(step.attempt ?? 0) > 1 ? `, attempt ${String(step.attempt)}` : ""}</span>
+        <span className="row end"><StepControls step={step} run={run} flow={flow} /></span>
+      </div>
+      {(step.error_code || says !== "") && (
+        <div className={`notice ${bad ? "critical" : "info"}`} style={{ margin: 12 }}>
+          <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {says}{step.next_try_at && step.state === "waiting" && <> Next: <RelativeTime at={step.next_try_at} />.</>}</div>
+        </div>
+      )}
+      <div className="card-body">
+        <Pairs
+          entries={[
+            ["Began", step.started_at ? <><Clock key="b" at={step.started_at} /> <span className="dim3">{timeOf(step, now)}</span></> : null],
+            ["Waits for", awaits(step)],
+            ["Items", step.uses === "for_each" ? itemsOf(step) : null],
+            ["Looked at", step.looks ? `${String(step.looks)} times whether it had its effect` : null],
+            ["Can be undone", step.undone ? "undone" : step.compensation ? (step.compensation.missing ?? "yes") : null],
+            ["Taken over from", step.copied_from ? <Link key="c" className="link mono" to="/runs/$id" params={{ id: step.copied_from }}>{step.copied_from}</Link> : null],
+            ["Failed in it", step.failed_at ? <button key="f" type="button" className="as-link mono" onClick={() => choose(step.failed_at ?? "")}>{step.failed_at}</button> : null],
+          ]}
+        />
+      </div>
+      {step.uses === "for_each" && <Failures step={step} run={run} choose={choose} />}
+      {(given(step.inputs) || given(step.outputs)) && (
+        <div className="in-out">
+          {given(step.inputs) && <Value title="Inputs, as resolved" label={`Inputs of ${step.address}`} value={step.inputs} />}
+          {given(step.outputs) && <Value title="Outputs" label={`Outputs of ${step.address}`} value={step.outputs} />}
+        </div>
+      )}
+      {step.uses === "item" && <div className="in-out"><Value title="Item" label={`Item of ${step.address}`} value={step.item} /></div>}
+      {given(step.result) && <div className="in-out"><Value title="Result" label={`Result of ${step.address}`} value={step.result} /></div>}
+    </section>
+  );
+}
+
+function Value({ title, label, value }: { title: string; label: string; value: unknown }) {
+  return <div className="stack" style={{ gap: 4 }}><span className="eyebrow">{title}</span><Json value={value} label={label} /></div>;
+}
+
+const given = (value: unknown): boolean => value !== null && value !== undefined && !(typeof value === "object" && Object.keys(value).length === 0);
+
+/** What a step waits for, with the way to it. */
+function awaits(step: Step): React.ReactNode {
+  const [kind = "", id = ""] = (step.awaits ?? "").split(" ");
+  if (step.state !== "waiting" && step.state !== "running" && step.uses !== "run") return null;
+  if (kind === "approval") return <Link className="link mono" to="/approvals" search={{ show: id }}>{id}</Link>;
+  if (kind === "run") return <>run <Link className="link mono" to="/runs/$id" params={{ id }}>{id}</Link></>;
+  return step.awaits ?? null;
+}
+
+/** The items of a `for_each` that went wrong: of thousands those that one looks for. */
+function Failures({ step, run, choose }: { step: Step; run: RunDetail; choose: (address: string) => void }) {
+  const bad = (run.steps ?? []).filter((one) => one.uses === "item" && one.address.startsWith(`${step.address}[`) && isBad(one));
+  if (bad.length === 0) return null;
+  return (
+    <div className="card-body stack" style={{ gap: 4 }}>
+      <span className="eyebrow">Failed</span>
+      <ul className="row wrapping">{bad.slice(0, 50).map((one) => <li key={one.address}><button type="button" className="tag critical mono as-tag" onClick={() => choose(one.failed_at ?? one.address)}>{nameIn(one.address)}</button></li>)}</ul>
+      {bad.length > 50 && <span className="t12 dim3">and {count(bad.length - 50)} more</span>}
+    </div>
+  );
+}

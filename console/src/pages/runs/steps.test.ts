@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+
+import type { RunDetail, Step } from "../../data/types";
+import { flowOf } from "../../parts/flow";
+import { above, actsOf, depthOf, itemsOf, nameIn, rowsOf, standings } from "./steps";
+
+const step = (address: string, fields: Partial<Step> = {}): Step => ({
+  id: `run-1/${address}`, run: "run-1", namespace: "default", address, node: address.replace(/^.*\//, "").replace(/[[~].*$/, ""), uses: "http.request", state: "succeeded", ...fields,
+});
+const run = (fields: Partial<RunDetail>): RunDetail =>
+  ({ id: "run-1", namespace: "default", workflow: "grow", version: "0", state: "running", created_at: "2026-11-20T10:00:00Z", updated_at: "2026-11-20T10:00:00Z", ...fields });
+const others = step("others", { uses: "for_each", total: 2, at: 2 });
+const items = [others, step("others[a]", { uses: "item" }), step("others[a]/check"), step("others[b]", { uses: "item", state: "failed" }), step("others[b]/check", { state: "failed", error_code: "http.status" })];
+
+describe("addresses", () => {
+  it("say what a step lies in, whatever an item is called", () => {
+    expect(above("others")).toBeNull();
+    expect(above("others[b]/check")).toBe("others[b]");
+    expect(above("others[b]")).toBe("others");
+    expect(above("clean~validate")).toBe("clean");
+    expect(nameIn("others[b]")).toBe("b");
+    expect(nameIn("both/left")).toBe("left");
+    expect(depthOf("others[b]/check")).toBe(2);
+  });
+});
+
+describe("the tree", () => {
+  it("opens what failed, and keeps what went well closed", () => {
+    const shown = rowsOf([others, step("others[a]", { uses: "item" }), step("others[a]/check"), ...items.slice(3)], new Set()).map((row) => row.step.address);
+    expect(shown).toEqual(["others", "others[a]", "others[b]", "others[b]/check"]);
+  });
+  it("folds thousands of items to counts until they are asked for", () => {
+    const many = step("others", { uses: "for_each", state: "running", total: 4000, at: 7, under_way: 2, failures: 1 });
+    const all = [many, step("others[a]", { uses: "item" }), step("others[a]/check"), step("after")];
+    expect(rowsOf(all, new Set()).map((row) => row.step.address)).toEqual(["others", "after"]);
+    expect(rowsOf(all, new Set(["others"])).map((row) => row.step.address)).toEqual(["others", "others[a]", "after"]);
+    expect(itemsOf(many)).toBe("7 of 4,000 begun, 2 under way, 1 failed");
+  });
+});
+
+describe("the graph", () => {
+  it("has a step of many items as the worst of them", () => {
+    expect(standings(items).get("check")).toMatchObject({ state: "failed", note: "1 of 2 failed", tone: "critical" });
+    expect(standings(items).get("others")?.note).toBe("2 of 2 begun");
+    expect(standings(items).has("later")).toBe(false);
+  });
+  it("marks what was undone", () => {
+    expect(standings([step("extend", { undone: true })]).get("extend")).toMatchObject({ icon: "undo", note: "undone" });
+  });
+});
+
+describe("what can be done about a step", () => {
+  const flow = flowOf([{ id: "extend", uses: "http.request" }, { id: "ask", approvals: [{ by: ["team:basis"] }] }, { id: "both", parallel: [{ id: "ask_too", approvals: [{ by: ["user:a"] }] }] }]);
+  it("is another try where it failed and the run waits for a person", () => {
+    const failed = step("extend", { state: "failed" });
+    expect(actsOf(failed, run({ state: "paused" }), flow).retry).toMatch(/done again/);
+    expect(actsOf(failed, run({ state: "running" }), flow).retry).toBeNull();
+    expect(actsOf(failed, run({ state: "failed" }), flow)).toMatchObject({ retry: null, skip: null });
+  });
+  it("is never to pass over what asks people", () => {
+    expect(actsOf(step("extend", { state: "waiting" }), run({}), flow).skip).toMatch(/dropped/);
+    expect(actsOf(step("ask", { state: "waiting", uses: "approval" }), run({}), flow).skip).toBeNull();
+    expect(actsOf(step("both", { state: "running", uses: "parallel" }), run({}), flow).skip).toBeNull();
+  });
+  it("is only about the step at which a rollback stopped", () => {
+    const stopped = run({ state: "rollback_failed", undoing: "extend" });
+    expect(actsOf(step("extend"), stopped, flow)).toMatchObject({ skipWord: "Settled by hand" });
+    expect(actsOf(step("ask"), stopped, flow)).toMatchObject({ retry: null, skip: null });
+  });
+  it("is to begin anew from an outermost step", () => {
+    expect(actsOf(step("extend"), run({ state: "failed" }), flow).fork).toMatch(/This run stays as it is/);
+    expect(actsOf(step("both/ask_too"), run({}), flow).fork).toBeNull();
+  });
+});

@@ -1,0 +1,144 @@
+/** A run's steps as pages show them: as a tree, on the graph, and what can be done about each. */
+import type { RunDetail, Step } from "../../data/types";
+import { asks, found, type FlowStep } from "../../parts/flow";
+import type { Standing } from "../../parts/FlowGraph";
+import { count, without } from "../../parts/format";
+import type { IconName } from "../../parts/Icon";
+import { isActive, isBad, isOver, TONES } from "./view";
+
+/** Items up to which a `for_each` is open by itself. */
+const FEW = 12;
+
+/** How deep a step lies: an item lies in its `for_each`, and what looks at a step or undoes it in that. */
+export function depthOf(address: string): number {
+  return (address.match(/[/[~]/g) ?? []).length;
+}
+
+/** The address of what a step lies in; null for the outermost ones. */
+export function above(address: string): string | null {
+  const cut = Math.max(address.lastIndexOf("/"), address.lastIndexOf("~"), address.endsWith("]") ? address.lastIndexOf("[") : -1);
+  return cut < 0 ? null : address.slice(0, cut);
+}
+
+/** What is last in an address, as it is shown below what it lies in. */
+export function nameIn(address: string): string {
+  const outer = above(address);
+  if (outer === null) return address;
+  return address.slice(outer.length).replace(/^\//, "").replace(/^\[(.*)\]$/, "$1").replace(/^~validate/, "looks").replace(/^~rollback/, "undoing");
+}
+
+export const isManyItems = (step: Step): boolean => step.uses === "for_each" && (step.total ?? 0) > FEW;
+
+export interface Row {
+  step: Step;
+  depth: number;
+  /** Whether others lie in it, which are shown or not. */
+  folds: boolean;
+  open: boolean;
+}
+
+/** The tree: `turned` are those that the reader opened or closed, against what they are by themselves. */
+export function rowsOf(steps: readonly Step[], turned: ReadonlySet<string>): Row[] {
+  const holding = new Set(steps.map((step) => above(step.address)).filter((address) => address !== null));
+  const closed = new Set<string>();
+  const rows: Row[] = [];
+  for (const step of steps) {
+    const outer = above(step.address);
+    const folds = holding.has(step.address);
+    const open = folds && (opensItself(step) !== turned.has(step.address));
+    if (outer !== null && closed.has(outer)) {
+      closed.add(step.address);
+      continue;
+    }
+    if (!open) closed.add(step.address);
+    rows.push({ step, depth: depthOf(step.address), folds, open });
+  }
+  return rows;
+}
+
+/** What went well needs no reading; many items are counts. */
+function opensItself(step: Step): boolean {
+  if (isManyItems(step)) return false;
+  return step.uses !== "item" || step.state !== "succeeded";
+}
+
+/** `7 of 4,000 begun, 2 under way, 1 failed`. */
+export function itemsOf(step: Step): string {
+  const at = step.at ?? 0;
+  const parts = [`${count(at)} of ${count(step.total ?? 0)} begun`];
+  if (isActive(step) && (step.under_way ?? 0) > 0) parts.push(`${count(step.under_way ?? 0)} under way`);
+  if ((step.failures ?? 0) > 0) parts.push(`${count(step.failures ?? 0)} failed`);
+  return parts.join(", ");
+}
+
+const ICONS: Partial<Record<Step["state"], IconName>> = {
+  running: "running", waiting: "waiting", validating: "running", succeeded: "check", approved: "check", timed_out: "clock", skipped: "skipped",
+  failed: "failed", rejected: "failed", failed_validation: "failed", unknown: "unknown", cancelled: "close",
+};
+/** The worse comes first: of many items, a step stands as the worst of them. */
+const WORST: readonly Step["state"][] = ["failed", "rejected", "failed_validation", "unknown", "running", "validating", "waiting", "cancelled", "timed_out", "approved", "succeeded", "skipped"];
+
+/** How each step of the workflow stands, by its id; those that have not begun are absent. */
+export function standings(steps: readonly Step[]): Map<string, Standing> {
+  const byNode = new Map<string, Step[]>();
+  const undone = new Set<string>();
+  for (const step of steps) {
+    if (step.undone) undone.add(step.node);
+    if (step.uses === "item" || step.address.includes("~")) continue;
+    byNode.set(step.node, [...(byNode.get(step.node) ?? []), step]);
+  }
+  const found = new Map<string, Standing>();
+  for (const [node, those] of byNode) {
+    const state = WORST.find((each) => those.some((step) => step.state === each)) ?? "unknown";
+    const note = [noteOf(those, state), undone.has(node) ? "undone" : ""].filter(Boolean).join(", ");
+    found.set(node, { state, tone: TONES[state], icon: undone.has(node) ? "undo" : ICONS[state] ?? "unknown", ...(note === "" ? {} : { note }) });
+  }
+  return found;
+}
+
+function noteOf(those: readonly Step[], state: Step["state"]): string {
+  const [first] = those;
+  if (first === undefined) return "";
+  if (those.length > 1) return `${count(those.filter((step) => step.state === state).length)} of ${count(those.length)} ${state.replaceAll("_", " ")}`;
+  if (first.uses === "for_each") return itemsOf(first);
+  if (isBad(first) && (first.error_code || first.reason)) return first.error_code ?? first.reason ?? "";
+  if (first.state === "waiting" && first.awaits) return `waits for ${first.awaits}`;
+  return (first.attempt ?? 0) > 1 ? `${first.uses}, attempt ${String(first.attempt)}` : "";
+}
+
+/** What can be done about a step, and what that will do. */
+export interface Acts {
+  retry: string | null;
+  skip: string | null;
+  /** What the act of skipping is called. */
+  skipWord: string;
+  fork: string | null;
+}
+
+const NOTHING: Acts = { retry: null, skip: null, skipWord: "Skip", fork: null };
+
+export function actsOf(step: Step, run: RunDetail, flow: readonly FlowStep[]): Acts {
+  const node = found(flow, step.node);
+  const fork = depthOf(step.address) === 0 ? `Starts another run of ${run.workflow} that takes over what the steps before ${step.address} came to. This run stays as it is.` : null;
+  if (run.state === "rollback_failed") {
+    if (step.address !== run.undoing) return { ...NOTHING, fork };
+    return {
+      retry: `It is tried again to undo ${step.address}; then the rollback goes on.`,
+      skip: `Say that ${step.address} is settled by hand. The rollback goes on with what was done before it.`, skipWord: "Settled by hand", fork,
+    };
+  }
+  if (isOver(run) || step.address.includes("~") || step.uses === "item") return { ...NOTHING, fork: step.uses === "item" || step.address.includes("~") ? null : fork };
+  const open = run.state === "running" || run.state === "paused";
+  const failed = isBad(step) || step.state === "cancelled";
+  const skips = open && (isActive(step) || (failed && run.state === "paused")) && node !== null && !asks(node);
+  return {
+    retry: run.state === "paused" && failed ? `${step.address} is done again from its beginning, and the run goes on from there.` : null,
+    skip: skips ? `${isActive(step) ? `What ${step.address} is doing is dropped, and the` : "The"} run goes on with the step after it. What needs its outputs may fail.` : null,
+    skipWord: "Skip", fork,
+  };
+}
+
+/** What a step says of itself beside its state. */
+export function saysOf(step: Step): string {
+  return without(step.error_code, step.reason ?? "");
+}

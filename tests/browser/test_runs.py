@@ -1,0 +1,215 @@
+"""Runs, approvals and workflows in the console: what one sees of them, and what one can do."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import axe
+from tests.server import Server, eventually
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+WORKFLOWS = """
+apiVersion: oncue/v1
+kind: Team
+metadata: {name: storage}
+spec: {members: [basis-1]}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: extend-volume}
+spec:
+  description: Makes a volume larger
+  inputs:
+    type: object
+    required: [host]
+    properties: {host: {type: string, title: Host}}
+  steps:
+    - id: both
+      parallel:
+        - {id: look, emit: {type: org.example.look}}
+        - {id: measure, emit: {type: org.example.measure}}
+    - {id: dump, if: "inputs.host == 'elsewhere'", emit: {type: org.example.dump}}
+    - {id: ask, ask: "Extend the volume on ${inputs.host}?", approvals: [{by: ["team:storage"]}]}
+    - {id: extend, emit: {type: org.example.extended, resource: "${inputs.host}"}}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: stops-for-a-person}
+spec:
+  steps:
+    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+    - {id: last, set: {reached: true}}
+  on_failure: {pause: true}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: many-hosts}
+spec:
+  steps:
+    - id: hosts
+      for_each: {items: HOSTS, as: host, max_parallel: 10, max_failures: 1}
+      steps: [{id: reach, uses: event.emit, with: {type: "${host == 'h7' ? 'oncue.reserved' : 'org.example.reached'}"}}]
+    - {id: settle, wait: {event: {types: [org.example.settled]}}}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: cannot-be-undone}
+spec:
+  steps:
+    - id: grow
+      uses: event.emit
+      with: {type: org.example.grown}
+      rollback: {uses: http.request, with: {method: POST, url: "http://127.0.0.1:9/", body: "${result.never}"}}
+    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+  on_failure: {rollback: all}
+""".replace("HOSTS", str([f"h{number}" for number in range(40)]))
+
+
+@pytest.fixture(scope="module")
+def workflows(server: Server) -> Server:
+    """The server with these workflows."""
+    applied = server.client.post("/api/v1/manifests", content=WORKFLOWS, headers={"Content-Type": "application/yaml"})
+    assert applied.status_code == 200, applied.text
+    return server
+
+
+def _started(server: Server, workflow: str, state: str, **inputs: Any) -> str:
+    """The id of a new run that has come to this state."""
+    answer = server.client.post("/api/v1/runs", json={"workflow": workflow, "inputs": inputs})
+    assert answer.status_code == 201, answer.text
+    run = str(answer.json()["id"])
+    eventually(
+        lambda: server.client.get(f"/api/v1/runs/{run}").json()["state"] == state, what=f"{workflow} being {state}"
+    )
+    return run
+
+
+def test_a_run_that_asks_people_says_so_and_is_approved_on_its_page(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-1")
+    page = open_page(workflows, f"/runs/{run}")
+    expect(page.get_by_text("Waiting for approval", exact=True)).to_be_visible()
+    graph = page.get_by_role("group", name="The steps of extend-volume")
+    expect(graph.get_by_role("button", name=re.compile("^dump, Skipped"))).to_be_visible()
+    expect(graph.get_by_role("button", name=re.compile("^extend, to come"))).to_be_visible()
+    graph.get_by_role("button", name=re.compile("^measure, Succeeded")).click()
+    expect(page.get_by_role("region", name="Step both/measure")).to_contain_text("org.example.measure")
+    expect(page.get_by_role("link", name="Approvals 1")).to_be_visible()
+    expect(page.get_by_role("button", name="Reject")).to_be_disabled()
+    page.get_by_label("Reason, kept in the journal with your name").fill("There is room")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.locator(".page-head").get_by_text("Succeeded", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
+    expect(graph.get_by_role("button", name=re.compile("^extend, Succeeded"))).to_be_visible()
+    assert not axe(page)
+
+
+def test_an_approval_is_found_in_the_inbox_and_rejected_with_a_reason(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-2")
+    page = open_page(workflows, "/approvals")
+    page.get_by_role("link", name=re.compile(r"Extend the volume on erp-2\?")).click()
+    expect(page).to_have_url(re.compile(r"show=APR-\d+"))
+    page.get_by_label("Reason, kept in the journal with your name").fill("Not tonight")
+    page.get_by_role("button", name="Reject").click()
+    expect(page.get_by_text("basis-1 rejected")).to_be_visible()
+    expect(page.get_by_text("Nothing waits for you")).to_be_visible()
+    page.get_by_role("link", name=run).click()
+    expect(page.get_by_text("Step ask rejected.")).to_be_visible()
+
+
+def test_a_failed_step_waits_for_a_person_who_says_why_it_is_skipped(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "stops-for-a-person", "paused")
+    page = open_page(workflows, f"/runs/{run}")
+    panel = page.get_by_role("region", name="Step breaks")
+    expect(panel.get_by_text("event.type_reserved", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Resume")).to_have_count(0)
+    panel.get_by_role("button", name="Skip").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Skip")).to_be_disabled()
+    dialog.get_by_label("Reason, kept in the journal with your name").fill("Done by hand")
+    dialog.get_by_role("button", name="Skip").click()
+    expect(page.locator(".page-head").get_by_text("Succeeded", exact=True)).to_be_visible()
+    expect(page.get_by_text("Done by hand (user:basis-1)").first).to_be_visible()
+
+
+def test_many_items_are_counts_until_they_are_asked_for(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "many-hosts", "running")
+    page = open_page(workflows, f"/runs/{run}")
+    expect(page.get_by_text("Waiting for an event", exact=True)).to_be_visible()
+    expect(page.get_by_text("It waits for event org.example.settled")).to_be_visible()
+    tree = page.get_by_role("group", name="Steps", exact=True)
+    expect(tree.get_by_text("40 of 40 begun, 1 failed")).to_be_visible()
+    expect(tree.get_by_role("button", name=re.compile("^h7, Failed"))).to_have_count(0)
+    tree.get_by_role("button", name=re.compile("^hosts, Succeeded")).click()
+    page.get_by_role("region", name="Step hosts").get_by_role("button", name="h7", exact=True).click()
+    expect(page.get_by_text("event.type_reserved", exact=True).first).to_be_visible()
+    tree.get_by_role("button", name="Open hosts").click()
+    expect(tree.get_by_role("button", name=re.compile("^h7, Failed"))).to_be_visible()
+
+
+def test_a_run_is_paused_resumed_and_cancelled_by_hand(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "many-hosts", "running")
+    page = open_page(workflows, f"/runs/{run}")
+    head = page.locator(".page-head")
+    for button, state in (("Pause", "Paused"), ("Resume", "Waiting for an event"), ("Cancel run", "Cancelled")):
+        head.get_by_role("button", name=button).click()
+        page.get_by_role("dialog").locator("button[type=submit]").click()
+        expect(head.get_by_text(state, exact=True)).to_be_visible()
+    expect(page.get_by_text("It was cancelled.")).to_be_visible()
+
+
+def test_a_rollback_that_failed_is_the_loudest_thing_on_the_page(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "cannot-be-undone", "rollback_failed")
+    page = open_page(workflows, f"/runs/{run}")
+    alarm = page.get_by_role("alert")
+    expect(alarm).to_contain_text("What this run did could not be undone")
+    expect(alarm).to_contain_text("It stopped at grow")
+    alarm.get_by_role("button", name="Settled by hand").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason, kept in the journal with your name").fill("Shrunk by hand")
+    dialog.get_by_role("button", name="Settled by hand").click()
+    expect(alarm).to_have_count(0)
+    expect(page.locator(".page-head").get_by_text("Rolled back", exact=True)).to_be_visible()
+
+
+def test_a_run_is_run_anew_from_a_step_with_other_inputs(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-3")
+    page = open_page(workflows, f"/runs/{run}")
+    page.get_by_role("region", name="Step ask").get_by_role("button", name="Run anew from here").click()
+    form = page.get_by_role("form", name="Run extend-volume anew")
+    expect(form.get_by_text("It takes over what both, dump came to.")).to_be_visible()
+    form.get_by_label("Host").fill("erp-4")
+    form.get_by_role("button", name="Start another run").click()
+    expect(page.get_by_text("anew from")).to_be_visible()
+    expect(page.get_by_role("region", name="Inputs of the run")).to_contain_text("erp-4")
+    expect(page.get_by_text("You asked for this run")).to_be_visible()
+
+
+def test_a_workflow_is_written_beside_its_graph_which_follows_the_text(workflows: Server, open_page: Open) -> None:
+    page = open_page(workflows, "/workflows/new")
+    graph = page.get_by_role("group", name="The steps that are written")
+    expect(graph.get_by_text("look", exact=True)).to_be_visible()
+    editor = page.locator(".cm-content")
+    editor.click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("- {id: later, wait: {for: 5m}}")
+    expect(graph.get_by_text("later", exact=True)).to_be_visible()
+    expect(graph.get_by_text("wait 5m")).to_be_visible()
+    page.get_by_role("button", name="Review and save").click()
+    page.get_by_role("dialog").get_by_role("button", name="Apply").click()
+    expect(page.get_by_role("heading", name="my-workflow")).to_be_visible()
+    expect(page.get_by_role("group", name="The steps of my-workflow").get_by_text("later", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Difference").click()
+    expect(page.get_by_role("dialog")).to_contain_text("later")
+
+
+def test_the_catalogue_says_how_the_last_runs_went(workflows: Server, open_page: Open) -> None:
+    _started(workflows, "stops-for-a-person", "paused")
+    page = open_page(workflows, "/workflows")
+    expect(page.get_by_role("row").filter(has_text="stops-for-a-person")).to_contain_text("Paused")
+    expect(page.get_by_role("link", name="New workflow")).to_be_visible()
