@@ -36,15 +36,18 @@ export default function YamlEditor({ label, text, version, schema, faults, chang
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const held = useRef({ schema, change, save, text });
+  const asked = useRef<(() => void)[]>([]);
   useEffect(() => {
     held.current = { schema, change, save, text };
+    if (schema !== undefined) for (const answer of asked.current.splice(0)) answer();
   });
 
   useEffect(() => {
     if (box.current === null) return undefined;
-    const complete = (context: CompletionContext): CompletionResult | null => {
+    const complete = (context: CompletionContext): CompletionResult | null | Promise<CompletionResult | null> => {
       const known = held.current.schema;
-      if (known === undefined) return null;
+      // Whoever asks before the schema has come is answered when it has.
+      if (known === undefined) return context.explicit ? new Promise((resolve) => asked.current.push(() => resolve(complete(context)))) : null;
       const spot = spotAt(context.state.doc.toString(), context.pos);
       if (!context.explicit && spot.word === "") return null;
       const options = offers(known, spot).map((offer) => ({ label: offer.label, detail: offer.detail, apply: offer.apply, ...(offer.info ? { info: offer.info } : {}), type: spot.at === "key" ? "property" : "enum" }));
