@@ -29,7 +29,7 @@ StepState = Literal[
     "cancelled",
 ]
 
-OVER: Final = frozenset({"succeeded", "failed", "cancelled", "rolled_back", "rollback_failed"})
+OVER: Final = frozenset({"succeeded", "failed", "cancelled", "rolled_back"})
 """States in which a run has ended."""
 ACTIVE: Final = frozenset({"running", "waiting", "validating"})
 """States in which a step is not over."""

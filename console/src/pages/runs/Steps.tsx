@@ -62,7 +62,7 @@ function StepRow({ row: { step }, run, now, chosen, choose }: { row: Row; run: R
     <button type="button" className="step-line" aria-pressed={chosen} title={`${step.address}: ${word}`} onClick={() => choose(step.address)}>
       <StateMark state={step.state} text="" />
       <span className="cut">
-        <span className="mono">{nameIn(step.address)}</span><span className="sr">, {word}</span>
+        <span className="mono">{nameIn(step.address)}</span><span className="sr">{word}</span>
         {step.uses === "for_each" && <span className="t12 dim3"> {itemsOf(step)}</span>}
         {step.undone && <span className="t12 dim3"> undone</span>}
       </span>
