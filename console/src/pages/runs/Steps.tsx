@@ -48,7 +48,7 @@ function Tree({ run, chosen, choose }: Choosing) {
           <StepRow row={row} run={run} now={now} chosen={row.step === chosen} choose={choose} />
         </div>
       ))}
-      {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. <span className="mono">oncue run steps {run.id}</span> lists all.</p>}
+      {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. The API has all of them under <span className="mono">/runs/{run.id}/steps</span>.</p>}
     </div>
   );
 }
