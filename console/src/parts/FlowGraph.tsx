@@ -83,7 +83,7 @@ function Box({ step, className, stands, standing, choose }: { step: FlowStep; cl
     <>
       <span className="name">
         <Icon name={stands?.icon ?? (standing === undefined ? ICONS[step.form] : "resolved")} size="s" />
-        <span className="cut mono">{step.id}</span>{standing !== undefined && <span className="sr">, {stands ? sentence(stands.state) : "to come"}</span>}
+        <span className="cut mono">{step.id}</span>{standing !== undefined && <span className="sr">{stands ? sentence(stands.state) : "to come"}</span>}
         {step.undone && <span className="end dim3"><Icon name="undo" size="s" /></span>}
         {step.irreversible && <span className="end dim3"><Icon name="lock" size="s" /></span>}
       </span>

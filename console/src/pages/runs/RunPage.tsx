@@ -108,7 +108,7 @@ function Head({ run }: { run: RunDetail }) {
       {run.requester && run.requester !== by && <span>asked for by {nameOf(run.requester)}</span>}
       {run.parent && <span>a step of <Link className="link mono" to="/runs/$id" params={{ id: run.parent.split("/")[0] ?? "" }} search={{ step: run.parent.slice(run.parent.indexOf("/") + 1) }}>another run</Link></span>}
       {run.forked_from && <span>anew from <Link className="link mono" to="/runs/$id" params={{ id: run.forked_from }}>another run</Link></span>}
-      {!isOver(run) && run.deadline_at && <span>ends at the latest <time dateTime={run.deadline_at}>{relative(run.deadline_at, now)}</time></span>}
+      {!isOver(run) && run.state !== "rollback_failed" && run.deadline_at && <span>ends at the latest <time dateTime={run.deadline_at}>{relative(run.deadline_at, now)}</time></span>}
       {run.stuck && <b className="med failure">stands still</b>}
     </div>
   );

@@ -43,15 +43,15 @@ export default function RunsPage() {
   const navigate = useNavigate();
   const now = useNow();
   const may = useMay();
-  const list = useList<Run>("runs", { q: filters["q"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
+  const list = useList<Run>("runs", { q: filters["q"], type: filters["type"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1 className="place">Runs</h1></div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
+      <div className="page-head"><div><h1 className="place">Runs</h1>{filters["type"] && <p className="dim">Of <span className="mono">{filters["type"]}</span> alone</p>}</div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
       <div className="filters">
         <SearchField label="Search ids" />
         <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "paused", label: "Paused" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />
         <MoreFilters names={["range"]}><Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} /></MoreFilters>
-        <ClearFilters names={["q", "state", "range"]} />
+        <ClearFilters names={["q", "type", "state", "range"]} />
         <Announce resource="runs" one="run" />
       </div>
       <section className="card fill" aria-label="Runs">

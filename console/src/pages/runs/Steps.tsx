@@ -48,7 +48,7 @@ function Tree({ run, chosen, choose }: Choosing) {
           <StepRow row={row} run={run} now={now} chosen={row.step === chosen} choose={choose} />
         </div>
       ))}
-      {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. <span className="mono">oncue run steps {run.id}</span> lists all.</p>}
+      {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. The API has all of them under <span className="mono">/runs/{run.id}/steps</span>.</p>}
     </div>
   );
 }
@@ -62,7 +62,7 @@ function StepRow({ row: { step }, run, now, chosen, choose }: { row: Row; run: R
     <button type="button" className="step-line" aria-pressed={chosen} title={`${step.address}: ${word}`} onClick={() => choose(step.address)}>
       <StateMark state={step.state} text="" />
       <span className="cut">
-        <span className="mono">{nameIn(step.address)}</span><span className="sr">, {word}</span>
+        <span className="mono">{nameIn(step.address)}</span><span className="sr">{word}</span>
         {step.uses === "for_each" && <span className="t12 dim3"> {itemsOf(step)}</span>}
         {step.undone && <span className="t12 dim3"> undone</span>}
       </span>

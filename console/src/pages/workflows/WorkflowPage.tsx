@@ -113,7 +113,7 @@ function Graph({ workflow }: { workflow: Manifest }) {
 function LastRuns({ namespace, name }: { namespace: string; name: string }) {
   const runs = useShort<Run>("runs", { type: name, namespace, limit: 10 });
   return (
-    <Card title="Runs" scope="the newest 10" end={<Link to="/runs" search={{ q: name }}>All runs</Link>}>
+    <Card title="Runs" scope="the newest 10" end={<Link to="/runs" search={{ type: name }}>All runs</Link>}>
       <Loaded query={runs} what="runs">
         {(page) => page.items.length === 0
           ? <EmptyState title="It has not run yet"><p>Start it above, or name it in a policy’s <span className="mono">respond</span>.</p></EmptyState>
