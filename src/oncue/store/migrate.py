@@ -11,8 +11,8 @@ from oncue.core.errors import Refusal
 
 HEAD: Final = "0005"
 """The newest revision; a database that has it is opened without loading Alembic."""
-OLDEST: Final = "0003"
-"""The oldest that is brought up to date: journals of earlier ones are hashed otherwise, and none was released."""
+OLDEST: Final = "0005"
+"""The oldest that is brought up to date: earlier ones keep runs otherwise, and none was released."""
 
 
 def check(file: Path) -> None:
