@@ -94,8 +94,10 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
     }
     spec["on_failure"] = choice.choice(({}, {"rollback": "all"}, {"pause": True}))
     if choice.random() < 0.4:
-        spec["concurrency"] = {"limit": choice.randrange(1, 3), "when_busy": choice.choice(("queue", "restart")),
+        spec["concurrency"] = {"limit": choice.randrange(1, 3), "when_busy": choice.choice(("queue", "restart", "reject")), "max_queued": 2,
                                "by": choice.choice(([], ["inputs.n"]))}  # fmt: skip
+    if choice.random() < 0.3:
+        spec["rate"] = {"count": 3, "within": "10m"}
     return spec
 
 

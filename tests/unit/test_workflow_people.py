@@ -333,6 +333,14 @@ def test_a_run_that_may_not_wait_is_refused(story: Story, how: dict[str, Any], c
     assert story.refused("oncue.command.run.start", {"workflow": "w", "inputs": {}}) == code
 
 
+def test_a_run_that_is_refused_leaves_nothing_behind(story: Story) -> None:
+    run(story, act("a"), concurrency={"when_busy": "reject"}, rate={"count": 2, "within": "1h"})
+    before = story.state.cells["story"].copy(), story.state.cells["window"].copy(), story.state.cells["gate"].copy()
+    assert story.refused("oncue.command.run.start", {"workflow": "w", "inputs": {}}) == "run.busy"
+    after = story.state.cells["story"], story.state.cells["window"], story.state.cells["gate"]
+    assert after == before
+
+
 def test_a_run_takes_the_place_of_those_under_way(story: Story) -> None:
     first = run(story, act("a"), concurrency={"when_busy": "restart"})
     second = begin(story)

@@ -67,9 +67,9 @@ def start(
     )
     plan = plan_of(definition.id, definition.spec)
     scope = activation({"inputs": given, "now": tx.now}, Asked(tx.state, workflow.namespace))
-    gate = None
+    gate = pace = None
     if spec.rate is not None:
-        gates.paced(tx, spec, gates.key_of(workflow.namespace, workflow.name, spec.rate.by, scope))
+        pace = gates.key_of(workflow.namespace, workflow.name, spec.rate.by, scope)
     if spec.concurrency is not None:
         gate = gates.key_of(workflow.namespace, workflow.name, spec.concurrency.by, scope)
     asked_by = trigger.get("actor")
@@ -98,8 +98,7 @@ def start(
     )
     if event is not None and any("event" in node.mentions.words for node in plan.nodes.values()):
         run.trigger = {**trigger, "event_view": stored(event.view())}
-    run_life.told(tx, run, automatic=trigger["kind"] in ("policy", "event"))
-    begins, others = gates.enter(tx, run, spec, gate or "")
+    begins, others = _admitted(tx, run, spec, pace)
     tx.set(tx.state.steps_of, run.id, {})
     run_life.pin(tx, run, definition)
     for copy in copies:
@@ -115,6 +114,21 @@ def start(
         if spec.concurrency is not None and spec.concurrency.queue_timeout is not None:
             tx.timer_after(f"run.queue/{run.id}", seconds(spec.concurrency.queue_timeout))
     return run
+
+
+def _admitted(tx: Tx, run: Run, spec: WorkflowSpec, pace: str | None) -> tuple[bool, list[str]]:
+    """Whether it may begin now, and which ones make way for it. What is refused leaves nothing behind."""
+    before = tx.savepoint()
+    try:
+        if pace is not None:
+            gates.paced(tx, spec, pace)
+        run_life.told(tx, run, automatic=run.trigger["kind"] in ("policy", "event"))
+        admitted = gates.enter(tx, run, spec, run.gate or "")
+    except Refusal:
+        tx.back_to(before)
+        raise
+    tx.go_on(before)
+    return admitted
 
 
 def _copy(tx: Tx, run: Run, copy: Step) -> None:
