@@ -116,7 +116,7 @@ class Looking:
 
 
 def follow(server: Server, run: str, printer: Printer, step: str | None = None) -> dict[str, Any]:
-    """Show what happens until the run ends; the run as it is then. Raises `KeyboardInterrupt` when nobody looks any more."""
+    """Show what happens until the run ends; the run as it is then."""
     looking = Looking(server, run, printer, step)
     seen = looking.look()
     news = _news(server, run)

@@ -1,5 +1,9 @@
 """`oncue logs`: what the steps of a run told while they were under way."""
 
+import os
+import signal
+from functools import partial
+
 import typer
 
 from oncue.cli import show
@@ -26,12 +30,18 @@ def logs(
 
 def watch(server: Server, run: str, output: show.Format, step: str | None = None) -> None:
     """Show what happens in a run until it ends, and end with 0 if it succeeded, else with 1. Ctrl-C ends the looking alone."""
+    before = signal.signal(signal.SIGINT, partial(_leave, run))
     try:
         seen = follow(server, run, Printer(output), step)
-    except KeyboardInterrupt:
-        show.note(f"The run goes on. See it again with: oncue logs {run} --follow")
-        raise typer.Exit(LEFT) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
     reason = f": {seen['reason']}" if seen.get("reason") else ""
     if output is show.Format.table:
         show.done(f"{run} {seen['state']}{reason}")
     raise typer.Exit(0 if seen["state"] == "succeeded" else 1)
+
+
+def _leave(run: str, *_: object) -> None:
+    """End at once. `KeyboardInterrupt` would be lost if it came while Python tidies up, and there is nothing to tidy up here."""
+    os.write(2, f"The run goes on. See it again with: oncue logs {run} --follow\n".encode())
+    os._exit(LEFT)
