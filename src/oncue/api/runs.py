@@ -266,7 +266,7 @@ def why(connection: Connection, run: Run) -> Why:
     if run.state == "rollback_failed":
         waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",
                            code="rollback"))  # fmt: skip
-    steps = reading.active_steps(connection, [run.id])[run.id]
+    steps = reading.active_steps(connection, run.id)
     effects = reading.effects_of(connection, [one.effect for one in steps if one.effect is not None])
     waits += [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
     moving = any(one.code in ("action", "validation") for one in waits) or not waits

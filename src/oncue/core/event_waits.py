@@ -13,7 +13,6 @@ from oncue.core.expression import Failed, Scope, holds, render, spoken
 from oncue.core.normalise import Seen
 from oncue.core.plan import Node
 from oncue.core.run import Run, Step
-from oncue.core.state import State
 from oncue.core.tx import Tx
 from oncue.core.waiting import EventWait
 
@@ -101,11 +100,6 @@ def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
             if _fits(tx, run, steps.plan(tx.state, run).nodes[step.node], step, seen.view()):
                 found.append((run, step, seen.view()))
     return found
-
-
-def wanted(state: State, namespace: str, type: str) -> bool:
-    """Whether any run waits for events of this type, or gathers them."""
-    return (namespace, type) in state.waits
 
 
 def _fits(tx: Tx, run: Run, node: Node, step: Step, event: dict[str, Any]) -> bool:

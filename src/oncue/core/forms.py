@@ -20,13 +20,7 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     inputs = stored(render(spec.with_, scope))
     if spec.uses in run_acts.ACTS:
         step = steps.begin(tx, run, address, node.id, spec.uses, "running", inputs=inputs, attempt=1)
-        try:
-            result = run_acts.act(tx, run, spec.uses, inputs)
-        except Refusal as refusal:
-            steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
-            return step
-        succeed(tx, run, node, step, result)
-        return step
+        return _act(tx, run, node, step, spec.uses)
     step = steps.begin(
         tx,
         run,
@@ -40,6 +34,17 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     )
     retry = spec.retry or outbox.NO_RETRY
     step.effect = action_calls.ask(tx, run, address, spec.uses, inputs, seconds(spec.timeout), retry).id
+    return step
+
+
+def _act(tx: Tx, run: Run, node: Node, step: Step, uses: str) -> Step:
+    """What the engine does itself is done, or refused."""
+    try:
+        result = run_acts.act(tx, run, uses, step.inputs)
+    except Refusal as refusal:
+        steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
+    else:
+        succeed(tx, run, node, step, result)
     return step
 
 
@@ -88,14 +93,9 @@ def _set(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
 
 def _emit(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     inputs = stored(render(node.spec.emit or {}, scope))
-    step = steps.begin(tx, run, address, node.id, "emit", "running", inputs=inputs, attempt=1)
-    try:
-        result = run_acts.act(tx, run, "event.emit", inputs)
-    except Refusal as refusal:
-        steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
-        return step
-    succeed(tx, run, node, step, result)
-    return step
+    return _act(
+        tx, run, node, steps.begin(tx, run, address, node.id, "emit", "running", inputs=inputs, attempt=1), "event.emit"
+    )
 
 
 def _wait(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:

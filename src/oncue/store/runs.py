@@ -1,18 +1,19 @@
 """Reads runs with their steps, and what they wait for."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection, and_, select
 
-from oncue.core.approval import Approval
 from oncue.core.effect import Effect
-from oncue.core.run import Definition, Run, Step
+from oncue.core.run import ACTIVE, Definition, Run, Step
 from oncue.store.schema import entity
 
 STEPS_LIMIT: Final = 1_000
 """Steps that are given at once."""
+ACTIVE_LIMIT: Final = 20
+"""Steps under way that are given at once."""
 
 _step: Final = msgspec.json.Decoder(Step).decode
 _definition: Final = msgspec.json.Decoder(Definition).decode
@@ -30,21 +31,17 @@ def steps_of(connection: Connection, run: str, after: str = "", limit: int = STE
     return [_step(body) for body in rows]
 
 
-def active_steps(connection: Connection, runs: Sequence[str]) -> dict[str, list[Step]]:
-    """Of each of these runs the steps that are not over, a few."""
-    found: dict[str, list[Step]] = {}
-    for run in runs:
-        rows = connection.execute(
-            select(entity.c.body)
-            .where(
-                entity.c.kind == "step", entity.c.id > f"{run}/", entity.c.id < f"{run}0",
-                entity.c.state.in_(("running", "waiting", "validating")),
-            )
-            .order_by(entity.c.id)
-            .limit(20)
-        ).scalars()  # fmt: skip
-        found[run] = [_step(body) for body in rows]
-    return found
+def active_steps(connection: Connection, run: str) -> list[Step]:
+    """The run's steps that are not over, a few."""
+    rows = connection.execute(
+        select(entity.c.body)
+        .where(
+            entity.c.kind == "step", entity.c.id > f"{run}/", entity.c.id < f"{run}0", entity.c.state.in_(sorted(ACTIVE))
+        )
+        .order_by(entity.c.id)
+        .limit(ACTIVE_LIMIT)
+    ).scalars()  # fmt: skip
+    return [_step(body) for body in rows]
 
 
 def definition_of(connection: Connection, run: Run) -> Definition | None:
@@ -61,15 +58,3 @@ def effects_of(connection: Connection, ids: Sequence[str]) -> dict[str, Effect]:
         select(entity.c.body).where(and_(entity.c.kind == "effect", entity.c.id.in_(list(ids)[:STEPS_LIMIT])))
     ).scalars()
     return {one.id: one for one in map(_effect, rows)}
-
-
-def approvals_of(connection: Connection, run: str) -> list[Approval]:
-    """The approvals that a run asked for, and that are not decided."""
-    rows: Any = connection.execute(
-        select(entity.c.body)
-        .where(entity.c.kind == "approval", entity.c.live)
-        .order_by(entity.c.position.desc())
-        .limit(5_000)
-    ).scalars()
-    found = [msgspec.json.decode(body, type=Approval) for body in rows]
-    return [one for one in found if one.run == run]
