@@ -21,9 +21,11 @@ from oncue.core import (
     maintenances,
     monitors,
     prioritise,
+    schedules,
     sharing,
     subscriptions,
     suppress,
+    trigger,
     unreached,
     wall_clock,
 )
@@ -45,6 +47,7 @@ from oncue.core.state import State
 from oncue.core.subscription import SubscriptionSpec
 from oncue.core.topology import NODE_KINDS
 from oncue.core.tx import Tx
+from oncue.core.workflow_spec import WorkflowSpec
 
 
 class Change(msgspec.Struct, kw_only=True):
@@ -133,6 +136,12 @@ def _check(tx: Tx, change: Change) -> Spec | None:
         read = msgspec.convert(change.spec, spec)
     except msgspec.ValidationError as error:
         raise Refusal("manifest.invalid", f"{change.kind} {change.name}: {error}") from error
+    _check_whole(change, read)
+    return read
+
+
+def _check_whole(change: Change, read: Spec) -> None:
+    """What a spec's members mean together."""
     for text in _hours_of(read):
         wall_clock.check(text)
     if isinstance(read, MaintenanceWindowSpec):
@@ -145,13 +154,15 @@ def _check(tx: Tx, change: Change) -> Spec | None:
         raise Refusal(
             "manifest.invalid", f"{change.kind} {change.name}: a policy with `stage: shape` says what to `set`"
         )
+    elif isinstance(read, WorkflowSpec):
+        for one in read.triggers:
+            trigger.check(one)
     elif isinstance(read, InhibitionSpec):
         inhibition.check(read)
     elif isinstance(read, LookupSpec):
         lookup.check(read)
     elif isinstance(read, SubscriptionSpec):
         subscriptions.check(read)
-    return read
 
 
 def _hours_of(spec: Spec) -> list[str]:
@@ -241,17 +252,22 @@ def _one(tx: Tx, change: Change) -> dict[str, Any]:
     tx.fact("oncue.manifest.applied", "manifest", manifest)
     tx.save("manifest", manifest)
     throttled = _throttle(before) if manifest.kind == "Policy" else None
-    _took(tx, manifest)
+    _took(tx, manifest, before)
     if manifest.kind == "Policy" and throttled != _throttle(manifest.spec):
         suppress.throttled_otherwise(tx, f"{manifest.namespace}/{manifest.name}")
     return {"id": id, "generation": manifest.generation, "changed": True}
 
 
-def _took(tx: Tx, manifest: Manifest) -> None:
+def _took(tx: Tx, manifest: Manifest, before: Any) -> None:
+    """The manifest counts now; `before` is its spec until then."""
     if manifest.kind == "Policy":
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.put(manifest)
         detect.expect(tx, tx.state.policies.by_id[f"{manifest.namespace}/{manifest.name}"])
+    elif manifest.kind == "Workflow":
+        tx.afterwards(manifest.id, _retrigger)
+        tx.state.policies.put_triggers(manifest)
+        schedules.expect(tx, manifest, before)
     elif manifest.kind == "MaintenanceWindow":
         maintenances.expect(tx, manifest)
     elif manifest.kind == subscriptions.KIND:
@@ -280,6 +296,10 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
         tx.afterwards(manifest.id, _repolicy)
         tx.state.policies.drop(manifest.namespace, manifest.name)
         suppress.throttled_otherwise(tx, id)
+    elif manifest.kind == "Workflow":
+        tx.afterwards(manifest.id, _retrigger)
+        tx.state.policies.drop_triggers(manifest.namespace, manifest.name)
+        schedules.forget(tx, manifest)
     elif manifest.kind == "MaintenanceWindow":
         maintenances.forget(tx, id)
     elif manifest.kind == "Channel":
@@ -302,6 +322,15 @@ def _repolicy(state: State, manifest_id: str) -> None:
     else:
         _, namespace, name = manifest_id.split("/", 2)
         state.policies.drop(namespace, name)
+
+
+def _retrigger(state: State, manifest_id: str) -> None:
+    manifest = state.manifests.get(manifest_id)
+    if manifest is not None:
+        state.policies.put_triggers(manifest)
+    else:
+        _, namespace, name = manifest_id.split("/", 2)
+        state.policies.drop_triggers(namespace, name)
 
 
 def _renode(state: State, manifest_id: str) -> None:

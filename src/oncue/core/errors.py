@@ -111,6 +111,7 @@ CODES: Final = _table(
     ("silence.too_long", "It would be quiet for too long", 400, "Choose an end within a year."),
     ("recurrence.invalid", "The times do not hold together", 400, "The detail says which; see docs/how-to/quiet.md."),
     ("recurrence.costly", "The rule asks for too much", 400, "Write what recurs within a day with BYHOUR, and what goes on long with UNTIL."),
+    ("trigger.invalid", "The trigger does not hold together", 400, "The detail says what; see docs/how-to/workflows.md."),
     ("event.not_found", "No such event", 404, "It may be past retention; list events to find it."),
     ("monitor.not_found", "No such monitor", 404, "List monitors to find it."),
     ("topology.not_found", "No such resource or service", 404, "List the topology of the namespace, or apply a Resource of that name."),

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from oncue.core import hours
+from oncue.core import brought, hours
 from oncue.core.condition import Condition, Match
 from oncue.core.duration import seconds, seconds_of
 from oncue.core.expression import glob, is_glob
@@ -94,8 +94,8 @@ class Policy:
         "about_event", "absent_s", "alert", "condition", "cooldown_s", "counts_kept", "for_s", "form", "generation",
         "hears_recovery", "hours", "id", "keys", "labels", "late_after_s", "manifest", "max_runs", "max_runs_within_s", "name",
         "namespace", "number", "observe", "off", "once_after_s", "override", "overrides", "rank", "resources",
-        "selectors", "services", "severities", "shapes", "skip_when", "sources", "spec", "types", "variants", "where",
-        "windowed", "within_s",
+        "selectors", "services", "severities", "shapes", "skip_when", "sources", "spec", "trigger", "types", "variants",
+        "where", "windowed", "within_s",
     )  # fmt: skip
 
     def __init__(self, manifest: Manifest, number: int = 0, whole: PolicySpec | None = None) -> None:
@@ -115,6 +115,8 @@ class Policy:
         self.spec: Final = spec
         self.namespace: Final = manifest.namespace
         self.name: Final = manifest.name
+        self.trigger: Final = manifest.name.rpartition(brought.SEPARATOR)[2] if manifest.kind == brought.KIND else None
+        """The workflow's trigger that it stands for; None for a policy of its own."""
         self.id: Final = f"{manifest.namespace}/{manifest.name}"
         self.generation: Final = manifest.generation
         self.observe: Final = spec.mode == "observe"
@@ -297,6 +299,7 @@ class Policies:
 
     def __init__(self) -> None:
         self.by_id: dict[str, Policy] = {}
+        self._brought: dict[tuple[str, str], list[str]] = {}
         self._buckets: dict[tuple[str, str, bool | None], Bucket] = {}
         self._exact: dict[tuple[str, str], dict[str, Policy]] = {}
         self._loose: dict[str, dict[str, Policy]] = {}
@@ -318,6 +321,20 @@ class Policies:
         for rows in self._files(policy):
             rows[policy.id] = policy
         self._forget(policy)
+
+    def put_triggers(self, workflow: Manifest) -> None:
+        """Add or replace the policies that a workflow brings along."""
+        self.drop_triggers(workflow.namespace, workflow.name)
+        given = brought.policies(workflow)
+        for one in given:
+            self.put(one)
+        if given:
+            self._brought[(workflow.namespace, workflow.name)] = [one.name for one in given]
+
+    def drop_triggers(self, namespace: str, workflow: str) -> None:
+        """Remove the policies that a workflow brought along."""
+        for name in self._brought.pop((namespace, workflow), ()):
+            self.drop(namespace, name)
 
     def drop(self, namespace: str, name: str) -> None:
         """Remove a policy, if it is there."""

@@ -260,7 +260,7 @@ def users(state: State, id: str) -> list[str]:
     found = [
         f"Policy/{policy.id}"
         for policy in state.policies.by_id.values()
-        if policy.namespace == namespace and _needs(references(policy.spec), kind, name)
+        if policy.trigger is None and policy.namespace == namespace and _needs(references(policy.spec), kind, name)
     ]
     found += [
         other.id

@@ -190,6 +190,8 @@ def _one(
         if manifest is None:
             raise Refusal("workflow.not_found", f"{response.run.workflow} in {policy.namespace}")
         trigger: dict[str, Any] = {"kind": "policy", "policy": policy.version, "event": seen.event_id}
+        if policy.trigger is not None:
+            trigger = {"kind": "event", "trigger": policy.trigger, "event": seen.event_id}
         if alert is not None:
             trigger["alert"] = alert.id
         if lane is not None:

@@ -42,6 +42,7 @@ from oncue.core.task import Task
 from oncue.core.ticket import Ticket
 from oncue.core.timer import Timer, Timers
 from oncue.core.topology import NODE_KINDS, Topology
+from oncue.core.trigger import Schedule
 from oncue.core.waiting import EventWait
 from oncue.core.window import Window, owner_of
 
@@ -89,6 +90,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "outcome": Outcome,
     "story": Story,
     "wait": EventWait,
+    "schedule": Schedule,
 }
 
 
@@ -292,12 +294,7 @@ class State:
             if window.fingerprint is not None:
                 held = (policy.partition("/")[0], window.fingerprint)
                 self.held_of[held] = (*self.held_of.get(held, ()), key)
-        for id in sorted(self.manifests):
-            manifest = self.manifests[id]
-            if manifest.kind == "Policy":
-                self.policies.put(manifest)
-            elif manifest.kind in NODE_KINDS:
-                self.topology.put(manifest)
+        self._index_manifests()
         self._index_runs()
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
@@ -307,6 +304,16 @@ class State:
         self.file_quiet()
         self.file_problems()
         self.file_changes()
+
+    def _index_manifests(self) -> None:
+        for id in sorted(self.manifests):
+            manifest = self.manifests[id]
+            if manifest.kind == "Policy":
+                self.policies.put(manifest)
+            elif manifest.kind == "Workflow":
+                self.policies.put_triggers(manifest)
+            elif manifest.kind in NODE_KINDS:
+                self.topology.put(manifest)
 
     def _index_runs(self) -> None:
         for id in sorted(self.runs):

@@ -12,6 +12,7 @@ import msgspec
 from oncue.core.contact import Addressee
 from oncue.core.duration import Duration
 from oncue.core.spec import Name, Spec
+from oncue.core.trigger import TRIGGERS_LIMIT, Trigger
 
 ITEMS_LIMIT: Final = 100_000
 """Items that a `for_each` takes."""
@@ -279,6 +280,8 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     """How often it may begin; what comes too often is refused."""
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
     """Of those that wait, the lower number goes first."""
+    triggers: Annotated[list[Trigger], msgspec.Meta(max_length=TRIGGERS_LIMIT)] = []
+    """What starts it by itself, besides policies, people and other runs."""
     steps: Steps
     """In the order in which they run."""
     on_failure: OnFailure = msgspec.field(default_factory=OnFailure)

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from oncue.core import change_records, grouping, lookup, maintenance, objective
 from oncue.core.change_record import ChangeSpec
-from oncue.core.condition import Condition, Match
+from oncue.core.condition import Condition
 from oncue.core.contact import (
     ChannelSpec,
     EscalationPolicySpec,
@@ -40,7 +40,6 @@ from oncue.core.manifest import (
 )
 from oncue.core.prioritise import NAME as PRIORITY_MATRIX
 from oncue.core.prioritise import PriorityMatrixSpec
-from oncue.core.severity import NAMES as SEVERITIES
 from oncue.core.silence import check_matchers
 from oncue.core.spec import Spec
 from oncue.core.subscription import SubscriptionSpec
@@ -53,7 +52,7 @@ from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, hours_findings, positive_findings
 from oncue.manifests.overrides import override_findings
 from oncue.manifests.plugins import credentials, fits, uses
-from oncue.manifests.shape import near
+from oncue.manifests.selectors import selector_findings
 from oncue.manifests.stages import stage_findings
 from oncue.manifests.workflows import workflow_findings
 from oncue.sdk import registry
@@ -63,8 +62,6 @@ ENGINE_MONITORS: Final = ("heartbeat",)
 """Monitors that the engine does itself."""
 
 
-PATTERN_LIMIT: Final = 512
-"""Characters of a glob that events are compared with."""
 _LEVELS: Final = ("warning", "minor", "major", "critical")
 _STEP_REFERENCE: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
 _INPUT_REFERENCE: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
@@ -105,23 +102,9 @@ def review_findings(review_by: str | None, path: Path_) -> Iterator[Finding]:
 # Policy
 
 
-def _selector(match: Match) -> Iterator[Finding]:
-    for index, severity in enumerate(match.severities):
-        if severity not in SEVERITIES:
-            detail = f"{severity!r} is none of {', '.join(SEVERITIES)}{near(severity, SEVERITIES)}"
-            yield Finding(("match", "severities", index), detail)
-    for name in ("types", "resources", "services", "sources"):
-        for index, pattern in enumerate(getattr(match, name)):
-            if len(pattern) > PATTERN_LIMIT:
-                yield Finding(
-                    ("match", name, index), f"it has {len(pattern)} characters; at most {PATTERN_LIMIT} are taken"
-                )
-    yield from compiles(match.where, ("match", "where"), "bool")
-
-
 def _policy(spec: PolicySpec) -> Iterator[Finding]:
     match = spec.match
-    yield from _selector(match)
+    yield from selector_findings(match, ("match",))
     if match == type(match)():
         yield Finding(("match",), "it is empty: the policy looks at every event", level="warning")
     yield from _timing(spec)
@@ -312,7 +295,7 @@ _OURS: Final = ("ce-", "webhook-", "oncue-", "content-", "transfer-")
 
 
 def _subscription(spec: SubscriptionSpec) -> Iterator[Finding]:
-    yield from _selector(spec.match)
+    yield from selector_findings(spec.match, ("match",))
     if spec.events == "facts":
         for index, pattern in enumerate(spec.match.types):
             if not pattern.startswith(("oncue.", "*", "?")):
@@ -340,7 +323,7 @@ def _subscription(spec: SubscriptionSpec) -> Iterator[Finding]:
 
 
 def _export(spec: ExportSpec) -> Iterator[Finding]:
-    yield from _selector(spec.match)
+    yield from selector_findings(spec.match, ("match",))
     for index, pattern in enumerate(spec.match.types):
         if pattern.startswith("oncue."):
             detail = f"{pattern!r} is a fact of OnCue's; only events from outside can be shared"

@@ -14,6 +14,7 @@ from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, positive_findings
 from oncue.manifests.plugins import fits, uses
 from oncue.manifests.shape import near
+from oncue.manifests.triggers import trigger_findings
 from oncue.sdk import registry
 
 _STEP: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
@@ -48,6 +49,7 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         yield from positive_findings(spec.rate.within, ("rate", "within"))
         for index, text in enumerate(spec.rate.by):
             yield from compiles(text, ("rate", "by", index))
+    yield from trigger_findings(spec)
     if (twice := list(_twice(spec))) or (deep := list(_deep(spec))):
         yield from twice or deep
         return
