@@ -9,86 +9,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from oncue.core.roles import ALL, PERMISSIONS, ROLES
+
 ANY: Final = "*"
-"""In a binding: every namespace. In a role: every permission."""
+"""In a binding: every namespace."""
 
 Role = Literal["viewer", "responder", "operator", "approver", "editor", "admin"]
 TokenScope = Literal["role", "source", "worker"]
-
-_VIEWER: Final = frozenset(
-    f"{resource}:read"
-    for resource in (
-        "alert",
-        "approval",
-        "change_record",
-        "decision",
-        "event",
-        "handover",
-        "incident",
-        "mailbox",
-        "manifest",
-        "metrics",
-        "problem",
-        "run",
-        "sample",
-        "silence",
-        "stats",
-        "stream",
-        "ticket",
-    )
-)
-_RESPONDER: Final = _VIEWER | {
-    "alert:acknowledge",
-    "alert:resolve",
-    "alert:snooze",
-    "alert:enrich",
-    "approval:decide",
-    "incident:acknowledge",
-    "incident:assign",
-    "handover:write",
-    "incident:comment",
-    "incident:edit",
-    "incident:group",
-    "incident:resolve",
-    "problem:write",
-    "silence:write",
-    "subscription:consume",
-    "ticket:comment",
-}
-_OPERATOR: Final = _RESPONDER | {
-    "change_record:write",
-    "dead_letter:read",
-    "dead_letter:redrive",
-    "event:write",
-    "heartbeat:write",
-    "incident:close",
-    "pause:write",
-    "run:cancel",
-    "run:operate",
-    "run:start",
-    "subscription:steer",
-    "ticket:assign",
-    "ticket:create",
-    "ticket:transition",
-}
-
-ROLES: Final[dict[str, frozenset[str]]] = {
-    "viewer": _VIEWER,
-    "responder": _RESPONDER,
-    "operator": _OPERATOR,
-    "approver": _VIEWER | {"approval:decide"},
-    "editor": _OPERATOR | {"manifest:write"},
-    "admin": frozenset({ANY}),
-    "source": frozenset({"event:write", "heartbeat:write"}),
-    "worker": frozenset({"worker:lease"}),
-}
-"""Built-in roles. `source` and `worker` are those of tokens that can do only that; people are never bound to them."""
-
-PERMISSIONS: Final = frozenset(
-    (_OPERATOR | ROLES["editor"] | ROLES["approver"] | ROLES["worker"])
-    | {"audit:read", "run:erase", "secret:read", "secret:write", "token:read", "token:write", "user:read", "user:write"}
-)
-"""Every permission there is; a route that names another one does not start."""
 
 
 class Binding(msgspec.Struct, frozen=True):
@@ -151,4 +78,17 @@ def _namespaces(bindings: tuple[Binding, ...], permission: str) -> frozenset[str
 
 def _holds(role: str, permission: str) -> bool:
     held = ROLES.get(role, frozenset())
-    return permission in held or ANY in held
+    return permission in held or ALL in held
+
+
+__all__ = [
+    "ANY",
+    "PERMISSIONS",
+    "ROLES",
+    "Binding",
+    "Principal",
+    "Role",
+    "TokenScope",
+    "allowed",
+    "namespaces",
+]

@@ -1,11 +1,36 @@
 """Approvals: people who agree before a run goes on. A person's word counts once, and never for what they asked for."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from oncue.core.duration import Duration
+from oncue.core.spec import Spec, StepId
+
+Approver = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^(user|team):[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$",
+        description="Who may decide: `team:name` or `user:name`",
+    ),
+]
 ApprovalState = Literal["pending", "approved", "rejected", "expired", "cancelled"]
+
+
+class ApprovalSpec(Spec, kw_only=True, frozen=True):
+    """A stage of an approval: who is asked, and how many must agree."""
+
+    stage: StepId = "approve"
+    """What it is called."""
+    by: Annotated[list[Approver], msgspec.Meta(min_length=1, max_length=50)]
+    """`team:name` and `user:name`: who may decide. Whoever asked for the run never counts."""
+    quorum: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
+    """How many of them must approve. One who rejects is enough to reject."""
+    expires: Duration = "24h"
+    """How long it may take."""
+    on_expiry: Literal["fail", "reject"] = "fail"
+    """What it counts as when nobody has decided by then: the step fails, or is `rejected`."""
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -45,9 +70,11 @@ class Approval(msgspec.Struct, kw_only=True):
 
     id: str
     namespace: str
-    run: str
-    step: str
-    """Address of the step that asks."""
+    run: str | None = None
+    step: str | None = None
+    """Address of the step of the run that asks; None if a request asks."""
+    request: str | None = None
+    """The request that is to be approved before it runs."""
     workflow: str
     ask: str
     state: ApprovalState

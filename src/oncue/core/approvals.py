@@ -1,19 +1,19 @@
 """What happens to approvals: asked for, decided by enough people, handed on, run out, taken back."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
 
 from oncue.core import notify
-from oncue.core.approval import Approval, Decided, Delegated, Stage
+from oncue.core.approval import Approval, ApprovalSpec, Decided, Delegated, Stage
 from oncue.core.contact import TeamSpec
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.run import Run, Step
 from oncue.core.state import State
 from oncue.core.tx import Tx
-from oncue.core.workflow_spec import Approval as ApprovalSpec
 
 PERSON: Final = "user:"
 LINK: Final = "/approvals?show="
@@ -34,14 +34,30 @@ class Delegate(msgspec.Struct):
     to: Annotated[str, msgspec.Meta(pattern=r"^user:\S{1,200}$")]
 
 
-def request(tx: Tx, run: Run, step: Step, wanted: list[ApprovalSpec], ask: str) -> Approval:
-    """The step asks for it, and those who may decide are told."""
+class About(msgspec.Struct, frozen=True):
+    """What is to be approved: a step of a run, or a request."""
+
+    namespace: str
+    workflow: str
+    barred: tuple[str | None, ...]
+    """Those who must not decide."""
+    run: str | None = None
+    step: str | None = None
+    request: str | None = None
+
+
+def of_step(run: Run, step: Step) -> About:
+    """What a step asks for: whoever asked for the run has no say."""
+    return About(run.namespace, run.workflow, (run.requester, run.trigger.get("actor")), run.id, step.address)
+
+
+def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> Approval:
+    """It is asked for, and those who may decide are told."""
     stages = tuple(Stage(one.stage, tuple(one.by), one.quorum, seconds(one.expires), one.on_expiry) for one in wanted)
-    barred = [run.requester, run.trigger.get("actor")]
     approval = Approval(
-        id=f"APR-{tx.count('approval')}", namespace=run.namespace, run=run.id, step=step.address, workflow=run.workflow,
-        ask=ask[:2000], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
-        barred=tuple(dict.fromkeys(one for one in barred if one is not None)),
+        id=f"APR-{tx.count('approval')}", namespace=about.namespace, run=about.run, step=about.step, request=about.request,
+        workflow=about.workflow, ask=ask[:2000], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
+        barred=tuple(dict.fromkeys(one for one in about.barred if one is not None)),
         expires_at=tx.now + timedelta(seconds=stages[0].expires_s),
     )  # fmt: skip
     _fact(tx, approval, "requested")
@@ -52,12 +68,18 @@ def request(tx: Tx, run: Run, step: Step, wanted: list[ApprovalSpec], ask: str) 
 def _ask(tx: Tx, approval: Approval) -> None:
     tx.timer(f"approval.expire/{approval.id}", approval.expires_at)
     stage = approval.stages[approval.at]
-    details = [["Workflow", approval.workflow], ["Run", approval.run], ["Until", f"{approval.expires_at:%Y-%m-%d %H:%M} UTC"],
+    details = [*_origin(approval), ["Until", f"{approval.expires_at:%Y-%m-%d %H:%M} UTC"],
                ["Needed", f"{stage.quorum} of {', '.join(stage.by)}"]]  # fmt: skip
     notify.message(
         tx, approval.namespace, stage.by, f"Approve? {approval.ask}", f"{approval.id}: {approval.ask}", details,
         url_path=f"{LINK}{approval.id}",
     )  # fmt: skip
+
+
+def _origin(approval: Approval) -> list[list[str]]:
+    if approval.request is not None:
+        return [["Workflow", approval.workflow], ["Request", approval.request]]
+    return [["Workflow", approval.workflow], ["Run", approval.run or ""]]
 
 
 def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
@@ -113,7 +135,7 @@ def delegate(tx: Tx, namespace: str, asked: Delegate) -> Approval:
     _fact(tx, approval, "delegated")
     notify.message(
         tx, approval.namespace, (asked.to,), f"Approve in the place of {actor}? {approval.ask}",
-        f"{approval.id}: {approval.ask}", [["Workflow", approval.workflow], ["Run", approval.run]],
+        f"{approval.id}: {approval.ask}", _origin(approval),
         url_path=f"{LINK}{approval.id}",
     )  # fmt: skip
     return approval
@@ -151,7 +173,10 @@ def _end(tx: Tx, approval: Approval, state: Literal["approved", "rejected", "exp
     approval.ended_at = tx.now
     tx.cancel(f"approval.expire/{approval.id}")
     _fact(tx, approval, state)
-    tx.timer(f"run.decided/{approval.run}/{approval.step}", tx.now)
+    if approval.request is not None:
+        tx.timer(f"run.requested/{approval.request}", tx.now)
+    else:
+        tx.timer(f"run.decided/{approval.run}/{approval.step}", tx.now)
 
 
 def _pending(tx: Tx, namespace: str, id: str) -> Approval:
@@ -184,5 +209,8 @@ def _asked(state: State, approval: Approval, actor: str) -> bool:
 
 def _fact(tx: Tx, approval: Approval, what: str, live: bool = True) -> None:
     approval.updated_at = tx.now
-    tx.fact(f"oncue.approval.{what}", "approval", approval, refs=(("run", approval.run),))
+    refs = (("run", approval.run), ("request", approval.request))
+    tx.fact(
+        f"oncue.approval.{what}", "approval", approval, refs=tuple((kind, id) for kind, id in refs if id is not None)
+    )
     tx.save("approval", approval, live)

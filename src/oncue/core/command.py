@@ -15,6 +15,7 @@ from oncue.core import (
     notify,
     operators,
     pauses,
+    requests,
     silences,
     snooze,
     subscriptions,
@@ -158,6 +159,8 @@ class StartRun(msgspec.Struct):
     incident: str | None = None
     requester: str | None = None
     """Who asks for it, `user:name`; the actor if it is not said."""
+    may: tuple[str, ...] | None = None
+    """As in `Run`."""
 
 
 def _alert(tx: Tx, seen: Seen, id: str) -> Alert:
@@ -372,7 +375,9 @@ def _start_run(tx: Tx, seen: Seen, asked: StartRun) -> Any:
         raise Refusal("workflow.not_found", f"{asked.workflow} in {seen.namespace}")
     incident = _incident(tx, seen, asked.incident) if asked.incident else None
     trigger = {"kind": "manual", "actor": tx.actor}
-    return workflow.start(tx, manifest, asked.inputs, trigger, incident=incident, requester=asked.requester)
+    return workflow.start(
+        tx, manifest, asked.inputs, trigger, incident=incident, requester=asked.requester, may=asked.may
+    )
 
 
 def _configure(tx: Tx, seen: Seen, asked: configure.Changes) -> Any:
@@ -418,6 +423,8 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.run.retry": (operators.OnStep, operators.retry),
     "oncue.command.run.skip": (operators.Skip, operators.skip),
     "oncue.command.run.fork": (operators.Fork, operators.fork),
+    "oncue.command.request.ask": (requests.Ask, requests.ask),
+    "oncue.command.request.withdraw": (requests.Withdraw, requests.withdraw),
     "oncue.command.approval.decide": (
         approvals.Decide,
         lambda tx, seen, asked: approvals.decide(tx, seen.namespace, asked),

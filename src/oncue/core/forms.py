@@ -40,7 +40,7 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
 def _act(tx: Tx, run: Run, node: Node, step: Step, uses: str) -> Step:
     """What the engine does itself is done, or refused."""
     try:
-        result = run_acts.act(tx, run, uses, step.inputs)
+        result = run_acts.act(tx, run, steps.plan(tx.state, run).spec.identity, uses, step.inputs)
     except Refusal as refusal:
         steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
     else:
@@ -162,7 +162,9 @@ def wait_over(tx: Tx, run: Run, node: Node, step: Step) -> None:
 def _approval(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     asked = spoken(render(node.spec.ask, scope)) if node.spec.ask else ""
     step = steps.begin(tx, run, address, node.id, "approval", "waiting", inputs={"ask": asked} if asked else None)
-    approval = approvals.request(tx, run, step, node.spec.approvals or [], asked or node.spec.title or node.id)
+    approval = approvals.request(
+        tx, approvals.of_step(run, step), node.spec.approvals or [], asked or node.spec.title or node.id
+    )
     steps.change(tx, run, step, None, awaits=f"approval {approval.id}", result={"approval": approval.id})
     return step
 

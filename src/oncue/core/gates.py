@@ -23,24 +23,26 @@ def key_of(namespace: str, workflow: str, by: list[str], scope: Scope) -> str:
     return f"{namespace}/{workflow}|{'|'.join(parts)[:KEY_LIMIT]}"
 
 
-def paced(tx: Tx, spec: WorkflowSpec, key: str) -> None:
+def begins(tx: Tx, spec: WorkflowSpec, key: str) -> None:
     """The workflow begins once more. Raises `Refusal` run.too_often."""
     rate = spec.rate
     if rate is None:
         return
-    cell, now, within = (
-        window_key(f"{key.partition('|')[0]}#rate", key.partition("|")[2]),
-        micros(tx.now),
-        seconds(rate.within),
-    )
+    cell = window_key(f"{key.partition('|')[0]}#rate", key.partition("|")[2])
+    if (often := paced(tx, cell, rate.count, rate.within)) is not None:
+        raise Refusal("run.too_often", f"it began {often} times within {rate.within}; at most {rate.count} are allowed")
+
+
+def paced(tx: Tx, cell: str, count: int, within: str) -> int | None:
+    """It happens once more, unless it has happened `count` times within that time: then how often it has."""
+    now, within_s = micros(tx.now), seconds(within)
     window = tx.state.windows.get(cell) or Window()
-    times = [at for at in instants(window.times) if at > now - span(within)]
-    if len(times) >= rate.count:
-        raise Refusal(
-            "run.too_often", f"it began {len(times)} times within {rate.within}; at most {rate.count} are allowed"
-        )
+    times = [at for at in instants(window.times) if at > now - span(within_s)]
+    if len(times) >= count:
+        return len(times)
     tx.cell("window", cell, Window(times=packed([*times, now])))
-    tx.timer_after(f"window.limits/{cell}", within)
+    tx.timer_after(f"window.limits/{cell}", within_s)
+    return None
 
 
 def enter(tx: Tx, run: Run, spec: WorkflowSpec, key: str) -> tuple[bool, list[str]]:

@@ -67,6 +67,8 @@ class Fork(msgspec.Struct):
     reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     requester: str | None = None
     """Who asks for it; the actor if it is not said."""
+    may: tuple[str, ...] | None = None
+    """As in `Run`."""
 
 
 def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
@@ -197,7 +199,7 @@ def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
     )  # fmt: skip
     trigger = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
     return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run,
-                          requester=asked.requester)  # fmt: skip
+                          requester=asked.requester, may=asked.may)  # fmt: skip
 
 
 def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.approval import ApprovalSpec
 from oncue.core.contact import ChannelSpec, EscalationLevel, EscalationPolicySpec, PersonSpec, TeamSpec
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
@@ -193,14 +194,23 @@ def _workflow(spec: WorkflowSpec, owner: str | None) -> Iterator[Reference]:
         path, step = left.pop(0)
         if step.run is not None:
             yield Reference((*path, "run", "workflow"), "Workflow", step.run.workflow)
-        for number, stage in enumerate(step.approvals or ()):
-            for index, addressee in enumerate(stage.by):
-                if addressee.startswith("team:"):
-                    yield _addressee(addressee, (*path, "approvals", number, "by", index))
+        yield from _approvers(step.approvals or [], path)
         for _, member, inner in blocks_of(step):
             left += [((*path, *member, n), one) for n, one in enumerate(inner)]
     for index, addressee in enumerate(spec.on_failure.notify):
         yield _addressee(addressee, ("spec", "on_failure", "notify", index))
+    if spec.self_service is not None:
+        for index, asker in enumerate(spec.self_service.by):
+            if asker.startswith("team:"):
+                yield _addressee(asker, ("spec", "self_service", "by", index))
+        yield from _approvers(spec.self_service.approvals, ("spec", "self_service"))
+
+
+def _approvers(stages: list[ApprovalSpec], path: tuple[str | int, ...]) -> Iterator[Reference]:
+    for number, stage in enumerate(stages):
+        for index, addressee in enumerate(stage.by):
+            if addressee.startswith("team:"):
+                yield _addressee(addressee, (*path, "approvals", number, "by", index))
 
 
 def _steps(spec: RunbookSpec, owner: str | None) -> Iterator[Reference]:

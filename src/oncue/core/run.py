@@ -148,9 +148,13 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     reason: str | None = None
     inputs: dict[str, Any] = {}
     trigger: dict[str, Any] = {}
-    """`{kind: policy|manual|run|event|schedule|fork, policy?, event?, alert?, incident?, actor?, lane?, run?, step?}`."""
+    """`{kind: policy|event|schedule|manual|request|run|fork, policy?, trigger?, planned_at?, event?, alert?, actor?, request?, lane?,
+    run?, step?}`."""
     requester: str | None = None
     """Who asked for it, whatever started it in between: `user:name`. They never approve anything of it."""
+    may: tuple[str, ...] | None = None
+    """Of the permissions that acts within OnCue need, those that whoever asked for it held then, and the run above it; None
+    for no such bound."""
     variables: dict[str, Any] = {}
     outputs: dict[str, Any] = {}
     created_at: datetime

@@ -5,7 +5,7 @@ that finds things as they are to be changes nothing, so that a step may be tried
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -16,6 +16,7 @@ from oncue.core.duration import delta
 from oncue.core.errors import Refusal
 from oncue.core.expression import spoken, stored
 from oncue.core.incident import Incident
+from oncue.core.roles import ROLES
 from oncue.core.run import Run
 from oncue.core.run_notices import told_by_run
 from oncue.core.ticket import Ticket
@@ -32,17 +33,20 @@ _TABLES: Final = frozenset({"labels", "annotations", "details"})
 """Inputs that are names with such texts."""
 
 
-def act(tx: Tx, run: Run, uses: str, inputs: dict[str, Any]) -> Any:
-    """Do it, and give the step's result as a JSON value. A refused act leaves nothing behind.
+def act(tx: Tx, run: Run, identity: str, uses: str, inputs: dict[str, Any]) -> Any:
+    """Do it, and give the step's result as a JSON value. A refused act leaves nothing behind. `identity` is the role as
+    which the run's workflow acts.
 
-    Raises `Refusal` request.invalid, and what the act says.
+    Raises `Refusal` run.denied, request.invalid, and what the act says.
     """
-    shape, do = ACTS[uses]
-    asked = _fit(inputs, shape)
+    if (lacking := beyond(uses, identity, run.may)) is not None:
+        who = f"{run.requester} may not" if lacking in ROLES[identity] else f"the workflow acts as {identity}"
+        raise Refusal("run.denied", f"{uses} needs {lacking}; {who}")
+    asked = _fit(inputs, ACTS[uses].takes)
     before, actor = tx.savepoint(), tx.actor
     tx.actor = f"run:{run.id}"
     try:
-        result = stored(do(tx, run, asked))
+        result = stored(ACTS[uses].do(tx, run, asked))
     except Refusal:
         tx.back_to(before)
         raise
@@ -263,25 +267,51 @@ def _emit(tx: Tx, run: Run, asked: asks.EventEmit) -> Any:
     return {"event": tx.emit(document, refs=(("run", run.id),)).event_id}
 
 
-ACTS: Final[dict[str, tuple[type[msgspec.Struct], Callable[[Tx, Run, Any], Any]]]] = {
-    "alert.acknowledge": (asks.AlertAcknowledge, _acknowledge_alert),
-    "alert.enrich": (asks.AlertEnrich, _enrich_alert),
-    "alert.resolve": (asks.AlertResolve, _resolve_alert),
-    "alert.snooze": (asks.AlertSnooze, _snooze_alert),
-    "alert.unsnooze": (asks.AlertUnsnooze, _unsnooze_alert),
-    "event.emit": (asks.EventEmit, _emit),
-    "incident.acknowledge": (asks.IncidentAcknowledge, _acknowledge_incident),
-    "incident.comment": (asks.IncidentComment, _comment_incident),
-    "incident.escalate": (asks.IncidentEscalate, _escalate_incident),
-    "incident.open": (asks.IncidentOpen, _open_incident),
-    "incident.resolve": (asks.IncidentResolve, _resolve_incident),
-    "incident.update": (asks.IncidentUpdate, _update_incident),
-    "notify.send": (asks.NotifySend, told_by_run),
-    "silence.expire": (asks.SilenceExpire, _expire_silence),
-    "silence.set": (asks.SilenceSet, _set_silence),
-    "ticket.comment": (asks.TicketComment, _comment_ticket),
-    "ticket.create": (asks.TicketCreate, _create_ticket),
-    "ticket.get": (asks.TicketGet, _read_ticket),
-    "ticket.transition": (asks.TicketTransition, _move_ticket),
+class Act(NamedTuple):
+    """One act."""
+
+    takes: type[msgspec.Struct]
+    do: Callable[[Tx, Run, Any], Any]
+    needs: str | None
+    """The permission that whoever acts must hold."""
+
+
+ACTS: Final[dict[str, Act]] = {
+    "alert.acknowledge": Act(asks.AlertAcknowledge, _acknowledge_alert, "alert:acknowledge"),
+    "alert.enrich": Act(asks.AlertEnrich, _enrich_alert, "alert:enrich"),
+    "alert.resolve": Act(asks.AlertResolve, _resolve_alert, "alert:resolve"),
+    "alert.snooze": Act(asks.AlertSnooze, _snooze_alert, "alert:snooze"),
+    "alert.unsnooze": Act(asks.AlertUnsnooze, _unsnooze_alert, "alert:snooze"),
+    "event.emit": Act(asks.EventEmit, _emit, "event:write"),
+    "incident.acknowledge": Act(asks.IncidentAcknowledge, _acknowledge_incident, "incident:acknowledge"),
+    "incident.comment": Act(asks.IncidentComment, _comment_incident, "incident:comment"),
+    "incident.escalate": Act(asks.IncidentEscalate, _escalate_incident, "incident:acknowledge"),
+    "incident.open": Act(asks.IncidentOpen, _open_incident, "incident:edit"),
+    "incident.resolve": Act(asks.IncidentResolve, _resolve_incident, "incident:resolve"),
+    "incident.update": Act(asks.IncidentUpdate, _update_incident, "incident:edit"),
+    "notify.send": Act(asks.NotifySend, told_by_run, None),
+    "silence.expire": Act(asks.SilenceExpire, _expire_silence, "silence:write"),
+    "silence.set": Act(asks.SilenceSet, _set_silence, "silence:write"),
+    "ticket.comment": Act(asks.TicketComment, _comment_ticket, "ticket:comment"),
+    "ticket.create": Act(asks.TicketCreate, _create_ticket, "ticket:create"),
+    "ticket.get": Act(asks.TicketGet, _read_ticket, "ticket:read"),
+    "ticket.transition": Act(asks.TicketTransition, _move_ticket, "ticket:transition"),
 }
-"""The action -> (what it takes, what it does)."""
+"""By the action's name."""
+
+
+def beyond(uses: str, identity: str, may: tuple[str, ...] | None) -> str | None:
+    """The permission that the act needs and that a run of this identity lacks, or whoever asked for it; None if none."""
+    needed = ACTS[uses].needs if uses in ACTS else None
+    if needed is None or (needed in ROLES[identity] and (may is None or needed in may)):
+        return None
+    return needed
+
+
+NEEDED: Final = tuple(sorted({one.needs for one in ACTS.values() if one.needs is not None}))
+"""Every permission that an act needs."""
+
+
+def rights(identity: str, may: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Of the permissions that acts need, those that a run of this identity hands on to a run within it."""
+    return tuple(one for one in NEEDED if one in ROLES[identity] and (may is None or one in may))

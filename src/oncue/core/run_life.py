@@ -148,6 +148,11 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     gates.leave(tx, run)
     if "lane" in run.trigger:
         tx.timer(f"lane.free/{run.trigger['lane']}", tx.now)
+    if run.trigger.get("kind") == "request" and run.requester is not None:
+        notify.message(
+            tx, run.namespace, (run.requester,), f"{run.workflow} {state.replace('_', ' ')}", reason or "",
+            [["Request", str(run.trigger["request"])], ["Run", run.id]], url_path=f"/self-service?show={run.trigger['request']}",
+        )  # fmt: skip
     if run.parent is not None:
         tx.timer(f"run.joined/{run.parent}", tx.now)
         tx.cell("outcome", run.parent, Outcome(run.id, state, reason, run.outputs))

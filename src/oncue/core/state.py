@@ -36,6 +36,7 @@ from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
 from oncue.core.review import Review
 from oncue.core.run import Definition, Items, Outcome, Run, Step, Story
+from oncue.core.self_service import Request
 from oncue.core.silence import Filed, Silence
 from oncue.core.subscription import Progress
 from oncue.core.task import Task
@@ -70,6 +71,7 @@ ENTITIES: Final[dict[str, type[Any]]] = {
     "step": Step,
     "definition": Definition,
     "approval": Approval,
+    "request": Request,
 }
 """Entity kinds that are part of live state, in the order of a snapshot."""
 

@@ -12,6 +12,7 @@ from oncue.core import (
     gates,
     incidents,
     rollback,
+    run_acts,
     run_life,
     run_scope,
     running,
@@ -52,6 +53,7 @@ def start(
     copies: tuple[Step, ...] = (),
     forked_from: str | None = None,
     requester: str | None = None,
+    may: tuple[str, ...] | None = None,
 ) -> Run:
     """Start a run and take it as far as it goes, or let it wait for its turn.
 
@@ -82,6 +84,7 @@ def start(
         inputs=given,
         trigger=trigger,
         requester=above.requester if above is not None else requester or asked_by,
+        may=run_acts.rights(steps.plan(tx.state, above).spec.identity, above.may) if above is not None else may,
         created_at=tx.now,
         updated_at=tx.now,
         incident=incident.id if incident is not None else above.incident if above is not None else None,
@@ -121,7 +124,7 @@ def _admitted(tx: Tx, run: Run, spec: WorkflowSpec, pace: str | None) -> tuple[b
     before = tx.savepoint()
     try:
         if pace is not None:
-            gates.paced(tx, spec, pace)
+            gates.begins(tx, spec, pace)
         run_life.told(tx, run, automatic=run.trigger["kind"] in ("policy", "event"))
         admitted = gates.enter(tx, run, spec, run.gate or "")
     except Refusal:

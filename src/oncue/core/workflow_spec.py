@@ -9,9 +9,11 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from oncue.core.approval import ApprovalSpec
 from oncue.core.contact import Addressee
 from oncue.core.duration import Duration
-from oncue.core.spec import Name, Spec
+from oncue.core.self_service import SelfService
+from oncue.core.spec import Name, Spec, StepId
 from oncue.core.trigger import TRIGGERS_LIMIT, Trigger
 
 ITEMS_LIMIT: Final = 100_000
@@ -21,18 +23,8 @@ PARALLEL_LIMIT: Final = 1_000
 DEPTH_LIMIT: Final = 16
 """How deep steps may lie in each other."""
 
-StepId = Annotated[
-    str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,62}$", description="Lower-case letters, digits, underscores")
-]
 Steps = Annotated[list["StepSpec"], msgspec.Meta(min_length=1, max_length=200)]
 Share = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}%$", description="A share, as 10%")]
-Approver = Annotated[
-    str,
-    msgspec.Meta(
-        pattern=r"^(user|team):[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$",
-        description="Who may decide: `team:name` or `user:name`",
-    ),
-]
 
 
 class Retry(Spec, kw_only=True, frozen=True):
@@ -114,21 +106,6 @@ class Wait(Spec, kw_only=True, frozen=True, rename={"for_": "for"}):
     """Whether the step fails then, or is over as `timed_out`."""
 
 
-class Approval(Spec, kw_only=True, frozen=True):
-    """A stage of an approval: who is asked, and how many must agree."""
-
-    stage: StepId = "approve"
-    """What it is called."""
-    by: Annotated[list[Approver], msgspec.Meta(min_length=1, max_length=50)]
-    """`team:name` and `user:name`: who may decide. Whoever asked for the run never counts."""
-    quorum: Annotated[int, msgspec.Meta(ge=1, le=50)] = 1
-    """How many of them must approve. One who rejects is enough to reject."""
-    expires: Duration = "24h"
-    """How long it may take."""
-    on_expiry: Literal["fail", "reject"] = "fail"
-    """What it counts as when nobody has decided by then: the step fails, or is `rejected`."""
-
-
 class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """What must hold after the step. It is looked at again and again until it does, or the time is up."""
 
@@ -200,7 +177,7 @@ class StepSpec(
     """What is done in any case."""
     wait: Wait | None = None
     """A time or an event."""
-    approvals: Annotated[list[Approval], msgspec.Meta(min_length=1, max_length=10)] | None = None
+    approvals: Annotated[list[ApprovalSpec], msgspec.Meta(min_length=1, max_length=10)] | None = None
     """Who must agree before it goes on: stages, one after the other."""
     ask: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     """What they are asked. May hold `${CEL}`."""
@@ -282,6 +259,11 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     """Of those that wait, the lower number goes first."""
     triggers: Annotated[list[Trigger], msgspec.Meta(max_length=TRIGGERS_LIMIT)] = []
     """What starts it by itself, besides policies, people and other runs."""
+    identity: Literal["viewer", "responder", "operator"] = "operator"
+    """As which role its runs act within OnCue, on alerts, silences, incidents and tickets. A run that a person asked for acts
+    within what that person may, too."""
+    self_service: SelfService | None = None
+    """Who else may ask for it to run, and how; without it, whoever may start runs."""
     steps: Steps
     """In the order in which they run."""
     on_failure: OnFailure = msgspec.field(default_factory=OnFailure)

@@ -6,5 +6,5 @@ import msgspec
 
 from oncue.core.run_acts import ACTS
 
-ENGINE_INPUTS: Final[dict[str, type[msgspec.Struct]]] = {name: shape for name, (shape, _) in ACTS.items()}
+ENGINE_INPUTS: Final[dict[str, type[msgspec.Struct]]] = {name: one.takes for name, one in ACTS.items()}
 """The name of each, and what it takes."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from oncue.core import inputs
+from oncue.core import inputs, run_acts
 from oncue.core import plan as plans
 from oncue.core.expression import VARIABLES
 from oncue.core.plan import FORMS, Node, Plan
@@ -13,6 +13,7 @@ from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, positive_findings
 from oncue.manifests.plugins import fits, uses
+from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
 from oncue.manifests.triggers import trigger_findings
 from oncue.sdk import registry
@@ -50,6 +51,7 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         for index, text in enumerate(spec.rate.by):
             yield from compiles(text, ("rate", "by", index))
     yield from trigger_findings(spec)
+    yield from self_service_findings(spec)
     if (twice := list(_twice(spec))) or (deep := list(_deep(spec))):
         yield from twice or deep
         return
@@ -154,11 +156,10 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
         if spec.irreversible:
             yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
-    if spec.approvals is not None:
-        stages = [one.stage for one in spec.approvals]
-        for index, stage in enumerate(stages):
-            if stage in stages[:index]:
-                yield Finding((*path, "approvals", index, "stage"), f"there is another stage {stage}")
+    yield from stages_findings(spec.approvals or [], path)
+    act = "event.emit" if spec.emit is not None else spec.uses or ""
+    if (lacking := run_acts.beyond(act, plan.spec.identity, None)) is not None:
+        yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}")
     yield from _validation(plan, node, around)
 
 
