@@ -36,11 +36,13 @@ from oncue.core.reminders import Reminder
 from oncue.core.respond import Decision
 from oncue.core.review import Review
 from oncue.core.run import Run, Step
+from oncue.core.self_service import Request
 from oncue.core.silence import Silence
 from oncue.core.status_update import StatusUpdate
 from oncue.core.subscription import Gap, Told, Undelivered
 from oncue.core.task import Task
 from oncue.core.ticket import Ticket
+from oncue.core.trigger import Schedule
 from oncue.manifests.engine_actions import ENGINE_INPUTS
 from oncue.manifests.schema import descriptions
 from oncue.rehearsal import cases
@@ -165,6 +167,14 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "approved": "Enough of them agreed.", "rejected": "One of them did not.", "expired": "Nobody decided in time.",
         "delegated": "One of them lets another decide.", "cancelled": "It is not needed any more.",
     }),
+    ("oncue.request", Request, "What someone asked for, as it is from now on.", {
+        "asked": "People are to agree.", "started": "It runs.", "rejected": "Someone did not agree.",
+        "expired": "Nobody decided in time.", "withdrawn": "Whoever asked wants it no more.", "failed": "It could not be started.",
+    }),
+    ("oncue.schedule", Schedule, "Where a schedule of a workflow stands.", {
+        "missed": "Instants passed while OnCue was not running, and are not all caught up with.",
+        "blocked": "It was due while runs are paused.", "failed": "The run could not be started.",
+    }),
     ("oncue.effect", Effect, "An intent to act outside, as it is from now on.", {
         "requested": "A worker may take it.", "succeeded": "It was done.", "retrying": "It failed, and will be tried again.",
         "failed": "It failed for good.", "unknown": "It may or may not have been done; a person must look.",
@@ -253,13 +263,15 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.ticket.assign": "{ticket, assignee}",
     "oncue.command.silence.set": "{id?, matchers, starts_at, ends_at, comment, created_by, remind_before_s?}",
     "oncue.command.silence.expire": "{silence}",
-    "oncue.command.run.start": "{workflow, inputs, incident?, requester?}",
+    "oncue.command.run.start": "{workflow, inputs, incident?, requester?, may?}",
+    "oncue.command.request.ask": "{workflow, inputs, reason?, member?, may?}: the actor asks for it",
+    "oncue.command.request.withdraw": "{request, reason?}",
     "oncue.command.run.cancel": "{run, reason?, rollback?}",
     "oncue.command.run.pause": "{run, reason?}",
     "oncue.command.run.resume": "{run, reason?}",
     "oncue.command.run.retry": "{run, step, reason?}: a step that failed, or what a rollback stopped at",
     "oncue.command.run.skip": "{run, step, reason}",
-    "oncue.command.run.fork": "{run, workflow, step, inputs, steps, requester?, reason?}: anew from a step on",
+    "oncue.command.run.fork": "{run, workflow, step, inputs, steps, requester?, may?, reason?}: anew from a step on",
     "oncue.command.approval.decide": "{approval, decision, reason?}",
     "oncue.command.approval.delegate": "{approval, to}",
     "oncue.command.dead_letter.redrive": "{id}",

@@ -141,6 +141,13 @@ MATRIX: dict[str, Row] = {
     "list_runs": Row("GET", "/runs?namespace={ns}", READ),
     "get_run": Row("GET", "/runs/{run}", READ),
     "get_run_timeline": Row("GET", "/runs/{run}/timeline", READ),
+    "list_schedules": Row("GET", "/schedules", READ, scope="list"),
+    "list_offers": Row("GET", "/self-service", READ, scope="list"),
+    "list_requests": Row("GET", "/requests?everyones=true", READ, scope="list"),
+    "ask": Row("POST", "/requests", READ, {"workflow": "offered", "namespace": "{ns}"}, scope="none"),
+    "get_request": Row("GET", "/requests/{request}", READ),
+    "get_request_timeline": Row("GET", "/requests/{request}/timeline", READ),
+    "withdraw_request": Row("POST", "/requests/{request}/withdraw", READ, {}),
     "list_approvals": Row("GET", "/approvals?namespace={ns}", READ),
     "get_inbox": Row("GET", "/approvals/inbox", READ, scope="list"),
     "get_approval": Row("GET", "/approvals/{approval}", READ),
@@ -299,6 +306,14 @@ spec: {{steps: [{{id: ask, approvals: [{{by: ["user:basis-1"]}}]}}]}}
 ---
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {{name: offered, namespace: {ns}}}
+spec:
+  self_service: {{by: [anyone], approvals: [{{by: ["user:basis-1"]}}]}}
+  triggers: [{{id: nightly, schedule: {{cron: "0 3 * * *"}}}}]
+  steps: [{{id: note, set: {{a: "1"}}}}]
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {{name: note, namespace: {ns}}}
 spec:
   steps:
@@ -390,10 +405,17 @@ def things(server: Server, namespace: str) -> dict[str, str]:
     made(f"/incidents/{reviewed}/review", None)
     made("/runs", {"workflow": "ask", **only})
     silence = {**MATRIX["set_silence"].body, **only}
+    asker = {"name": f"asks-in-{namespace}", "password": "correct horse battery staple"}
+    made("/users", {**asker, "bindings": [{"role": "viewer", "namespace": namespace}]})
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=20) as person:
+        person.post("/sign-in", json={"username": asker["name"], "password": asker["password"]})
+        person.headers["X-CSRF-Token"] = person.cookies["oncue_csrf"]
+        request = person.post("/requests", json={"workflow": "offered", **only}).json()["id"]
     return {
         "ns": namespace,
         "alert": server.items("alerts", **only)[0]["id"],
         "incident": incident,
+        "request": request,
         "approval": server.items("approvals", **only)[0]["id"],
         "reviewed": reviewed,
         "task": made(f"/incidents/{incident}/tasks", {"title": "look"})["id"],

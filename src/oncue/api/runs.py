@@ -12,6 +12,7 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import entity_of, found, looked_up, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
+from oncue.api.self_service import rights
 from oncue.api.shapes import Fact
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
@@ -139,7 +140,7 @@ async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[RunDetail]:
     require(who, "run:start", namespace)
     answer = await ctx.command(
         "oncue.command.run.start",
-        {"workflow": name, "inputs": data.inputs, "requester": who.person},
+        {"workflow": name, "inputs": data.inputs, "requester": who.person, "may": rights(who, namespace)},
         who=who,
         namespace=namespace,
     )
@@ -188,7 +189,7 @@ async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[R
     run = msgspec.json.decode(body, type=Run)
     steps = await ctx.queries.run(partial(reading.steps_of, run=run_id))
     given = {
-        "run": run_id, "requester": who.person, "workflow": run.workflow, "step": data.step, "reason": data.reason,
+        "run": run_id, "requester": who.person, "may": rights(who, namespace), "workflow": run.workflow, "step": data.step, "reason": data.reason,
         "inputs": data.inputs if data.inputs is not None else run.inputs,
         "steps": msgspec.to_builtins([one for one in steps if "/" not in one.address and "[" not in one.address]),
     }  # fmt: skip

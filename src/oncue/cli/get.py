@@ -57,6 +57,15 @@ LISTS: Final[dict[str, Kind]] = {
         *_fields("id", "state", "ask", "workflow", "run"),
         ("asks", lambda item: item["stages"][item.get("at", 0)]["by"]), ("until", lambda item: show.instant(item["expires_at"])),
     ]),
+    "requests": Kind("requests", [
+        *_fields("id", "title", "state"), ("run", lambda item: item.get("run") or "-"),
+        ("came", lambda item: (item.get("outcome") or {}).get("state", "-")), *_fields("requester"), _age("created_at"),
+    ]),
+    "schedules": Kind("schedules", [
+        *_fields("workflow", "trigger"), ("next", lambda item: show.instant(item["next"][0]) if item["next"] else "never"),
+        ("when", lambda item: f"{item['spec'].get('cron') or item['spec'].get('rrule')} {item['spec'].get('zone', 'UTC')}"),
+        ("last", lambda item: item["run"] or "-"), ("fault", lambda item: item["fault"] or "-"),
+    ]),
     "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
     "tasks": Kind("tasks", [
         *_fields("id", "kind", "state", "title", "incident", "assignee"), ("due", lambda item: show.instant(item["due_at"])),

@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("oncue.cli.run", "run"),
     "runs": ("oncue.cli.runs", "app"),
     "approval": ("oncue.cli.approval", "app"),
+    "request": ("oncue.cli.request", "app"),
     "logs": ("oncue.cli.logs", "logs"),
     "plugin": ("oncue.cli.plugin", "app"),
     "pause": ("oncue.cli.pause", "pause"),

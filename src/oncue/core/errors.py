@@ -112,7 +112,7 @@ CODES: Final = _table(
     ("recurrence.invalid", "The times do not hold together", 400, "The detail says which; see docs/how-to/quiet.md."),
     ("recurrence.costly", "The rule asks for too much", 400, "Write what recurs within a day with BYHOUR, and what goes on long with UNTIL."),
     ("run.denied", "The run may not do this", 403, "What a run does within OnCue is bound by its workflow's identity, and by what whoever asked for it may."),
-    ("self_service.person", "Only people ask", 403, "Sign in, or use a token of your own."),
+    ("self_service.person", "Only people ask", 409, "Sign in, or use a token of your own."),
     ("self_service.not_yours", "That is not offered to you, or not yours", 403, "The workflow's self_service says who may ask."),
     ("self_service.beyond_rights", "The run would do what you may not", 403, "Ask someone who may, or for a role in the namespace."),
     ("self_service.too_often", "You asked for it too often", 429, "Wait until the time is over that the detail names."),

@@ -1,5 +1,7 @@
 """What happens to requests: asked for, agreed to by those who must, run, withdrawn."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -49,7 +51,7 @@ def ask(tx: Tx, seen: Seen, asked: Ask) -> Request:
     manifest, spec, how = _offered(tx, namespace, asked.workflow)
     if not person.startswith(approvals.PERSON):
         raise Refusal("self_service.person", f"{person} is not a person who is signed in")
-    if not may_ask(tx.state, namespace, how, person, member=asked.member):
+    if not may_ask(how, namespace, person, partial(_members, tx.state), member=asked.member):
         raise Refusal("self_service.not_yours", f"{asked.workflow} is offered to {', '.join(how.by)}")
     given = complete(form(spec.inputs, how), stored(asked.inputs))
     complete(spec.inputs, {**given, **how.fixed})
@@ -118,8 +120,10 @@ def decided(tx: Tx, id: str) -> None:
 def withdraw(tx: Tx, seen: Seen, asked: Withdraw) -> Request:
     """Whoever asked wants it no more; what is under way is theirs to have cancelled by those who may.
 
-    Raises `Refusal` self_service.not_found, self_service.not_yours.
+    Raises `Refusal` self_service.person, self_service.not_found, self_service.not_yours.
     """
+    if not tx.actor.startswith(approvals.PERSON):
+        raise Refusal("self_service.person", f"{tx.actor} is not a person who is signed in")
     request: Request | None = tx.state.entities["request"].get(asked.request)
     if request is None or request.namespace != seen.namespace:
         raise Refusal("self_service.not_found", f"{asked.request} is not there, or was decided")
@@ -133,17 +137,30 @@ def withdraw(tx: Tx, seen: Seen, asked: Withdraw) -> Request:
     return request
 
 
-def may_ask(state: State, namespace: str, how: SelfService, person: str, *, member: bool) -> bool:
-    """Whether the workflow is offered to this person, by name, by a team, or as to anyone with a role there."""
+def may_ask(
+    how: SelfService,
+    namespace: str,
+    person: str,
+    members: Callable[[tuple[str, str]], list[str] | None],
+    *,
+    member: bool,
+) -> bool:
+    """Whether the workflow is offered to this person: by name, by a team whose `members` they are among, or because they
+    are a `member` of the namespace."""
+    if not person.startswith(approvals.PERSON):
+        return False
     name = person.removeprefix(approvals.PERSON)
-    for one in how.by:
-        if one == person or (one == ANYONE and member):
-            return True
-        kind, _, of = one.partition(":")
-        team = state.manifests.get(f"Team/{namespace}/{of}") if kind == "team" else None
-        if team is not None and name in msgspec.convert(team.spec, TeamSpec).members:
-            return True
-    return False
+    return any(
+        one == person
+        or (one == ANYONE and member)
+        or (one.startswith("team:") and name in (members((namespace, one.removeprefix("team:"))) or ()))
+        for one in how.by
+    )
+
+
+def _members(state: State, team: tuple[str, str]) -> list[str] | None:
+    manifest = state.manifests.get(f"Team/{team[0]}/{team[1]}")
+    return msgspec.convert(manifest.spec, TeamSpec).members if manifest is not None else None
 
 
 def _offered(tx: Tx, namespace: str, name: str) -> tuple[Manifest, WorkflowSpec, SelfService]:

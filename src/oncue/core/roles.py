@@ -19,6 +19,7 @@ _VIEWER: Final = frozenset(
         "manifest",
         "metrics",
         "problem",
+        "request",
         "run",
         "sample",
         "silence",
@@ -26,7 +27,7 @@ _VIEWER: Final = frozenset(
         "stream",
         "ticket",
     )
-)
+) | {"request:write"}
 _RESPONDER: Final = _VIEWER | {
     "alert:acknowledge",
     "alert:resolve",
