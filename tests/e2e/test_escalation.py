@@ -192,6 +192,63 @@ def test_a_link_in_a_mail_acknowledges_once_and_only_when_its_reader_says_so(ser
     assert "/act/" not in body.get_content()
 
 
+def test_a_link_in_a_mail_decides_about_an_approval_for_the_person_it_was_sent_to(
+    server: Server, inbox: Inbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "approval.yaml"
+    path.write_text(
+        """
+apiVersion: oncue/v1
+kind: Person
+metadata: {name: basis-9}
+spec: {default: [{channel: desk-9}]}
+---
+apiVersion: oncue/v1
+kind: Channel
+metadata: {name: desk-9}
+spec: {type: email, with: {to: [basis-9@example.com]}}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: grow}
+spec: {steps: [{id: ask, ask: "Extend the volume?", approvals: [{by: ["user:basis-9"]}]}]}
+"""
+    )
+    assert server.cli("apply", "-f", str(path)).returncode == 0
+    ids = [server.client.post("/api/v1/runs", json={"workflow": "grow"}).json()["id"] for _ in range(2)]
+    eventually(lambda: len(inbox.about("Extend the volume?") or ()) == 2, what="the mails")
+    mails = inbox.about("Extend the volume?") or []
+    address = link(mails[0], "approve")
+    with httpx.Client(trust_env=False) as reader:
+        page = reader.get(address)
+        assert (page.status_code, "Extend the volume?" in page.text, "As user:basis-9" in page.text) == (
+            200,
+            True,
+            True,
+        )
+        refused = reader.post(address, data={"do": "approve"})
+        assert (refused.status_code, "access.denied" in refused.text) == (403, True), "no account, no right"
+        bound = [{"role": "approver", "namespace": "default"}]
+        assert server.client.post("/api/v1/users", json={"name": "basis-9", "bindings": bound}).status_code == 201
+        done = reader.post(address, data={"do": "approve"})
+        assert (done.status_code, "You approved it" in done.text) == (200, True)
+        again = reader.post(address, data={"do": "approve"})
+        assert (again.status_code, "approval.not_found" in again.text) == (404, True)
+        assert "It is approved" in reader.get(address).text
+        other = link(mails[1], "reject")
+        assert "say why" in reader.post(other, data={"do": "reject"}).text
+        assert reader.post(other, data={"do": "reject", "reason": "too dear"}).status_code == 200
+    states = [
+        eventually(lambda id=id: (one := server.client.get(f"/api/v1/runs/{id}").json())["ended_at"] and one["state"], what="end")
+        for id in ids
+    ]  # fmt: skip
+    assert sorted(states) == ["failed", "succeeded"]
+    decided = [one["decisions"][0] for one in server.items("approvals")]
+    assert {(one["by"], one["decision"], one.get("reason")) for one in decided} == {
+        ("user:basis-9", "approve", None), ("user:basis-9", "reject", "too dear"),
+    }  # fmt: skip
+
+
 def test_a_channel_that_is_down_is_replaced_and_there_is_an_alert_about_it(server: Server, inbox: Inbox) -> None:
     opened(server, "post", "the post is down")
     (mail,) = eventually(lambda: inbox.about("the post is down"), within_s=40, what="the mail instead")

@@ -1,4 +1,4 @@
-"""Links in messages by which their readers acknowledge or snooze an incident without signing in.
+"""Links in messages by which their readers acknowledge or snooze an incident, or decide about an approval, without signing in.
 
 A link's token says which notification it came with, of which incident, to whom, and until when; it is signed with a key
 that is derived from the data directory's. Who has the message has the right, and no other: looking at a link changes
@@ -11,7 +11,7 @@ import hashlib
 import hmac
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -29,10 +29,12 @@ class Claim(msgspec.Struct, frozen=True, array_like=True):
     effect: str
     """The notification it came with: what is used once."""
     namespace: str
-    incident: str
+    about: str
+    """The id of what may be acted on."""
     to: str
     """Whom the notification was for: `user:name`, `team:name` or `channel:name`."""
     until: datetime
+    kind: Literal["incident", "approval"] = "incident"
 
 
 def link_key(data: Path) -> bytes:
@@ -55,10 +57,10 @@ def read(key: bytes, token: str, now: datetime) -> Claim:
     body, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
     # What is no part of base64 is passed over when it is read, so a token with more in it would do as well.
     if not body or _text(raw) != token or not hmac.compare_digest(mac, _mac(key, body)):
-        raise Refusal("link.invalid", "the link is damaged; copy all of it, or open the incident in the console")
+        raise Refusal("link.invalid", "the link is damaged; copy all of it, or open the console")
     claim = msgspec.msgpack.decode(body, type=Claim)
     if claim.until <= now:
-        raise Refusal("link.invalid", "its time is over; open the incident in the console")
+        raise Refusal("link.invalid", "its time is over; open the console")
     return claim
 
 

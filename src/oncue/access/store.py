@@ -125,14 +125,13 @@ class AccessStore:
         user = self.users.get(session.user)
         if user is None or user.disabled:
             return None
-        return Principal(
-            actor=f"user:{user.name}",
-            bindings=tuple(user.bindings),
-            home=home_of(user.bindings),
-            csrf=session.csrf,
-            session=session.id,
-            user=user.name,
-        )
+        return msgspec.structs.replace(_as_user(user), csrf=session.csrf, session=session.id)
+
+    def person(self, name: str) -> Principal | None:
+        """The user of this name, as whoever they are known to be by other means than signing in; None if they are gone or
+        disabled."""
+        user = self.users.get(name)
+        return None if user is None or user.disabled else _as_user(user)
 
     @property
     def has_administrator(self) -> bool:
@@ -157,3 +156,9 @@ def home_of(bindings: list[Binding]) -> str:
 
 def _may_send(binding: Binding) -> bool:
     return binding.role in ("operator", "editor", "admin")
+
+
+def _as_user(user: User) -> Principal:
+    return Principal(
+        actor=f"user:{user.name}", bindings=tuple(user.bindings), home=home_of(user.bindings), user=user.name
+    )

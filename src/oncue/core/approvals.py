@@ -72,7 +72,7 @@ def _ask(tx: Tx, approval: Approval) -> None:
                ["Needed", f"{stage.quorum} of {', '.join(stage.by)}"]]  # fmt: skip
     notify.message(
         tx, approval.namespace, stage.by, f"Approve? {approval.ask}", f"{approval.id}: {approval.ask}", details,
-        url_path=f"{LINK}{approval.id}",
+        url_path=f"{LINK}{approval.id}", approval=(approval.id, approval.expires_at),
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def delegate(tx: Tx, namespace: str, asked: Delegate) -> Approval:
     notify.message(
         tx, approval.namespace, (asked.to,), f"Approve in the place of {actor}? {approval.ask}",
         f"{approval.id}: {approval.ask}", _origin(approval),
-        url_path=f"{LINK}{approval.id}",
+        url_path=f"{LINK}{approval.id}", approval=(approval.id, approval.expires_at),
     )  # fmt: skip
     return approval
 

@@ -117,16 +117,17 @@ def those_told(
 
 def message(
     tx: Tx, namespace: str, tell: tuple[str, ...], title: str, summary: str, details: list[list[str]],
-    url_path: str | None = None,
+    url_path: str | None = None, approval: tuple[str, datetime] | None = None,
 ) -> str:  # fmt: skip
-    """A message without an incident: it pages nobody. Gives why nobody could be told, or ""."""
+    """A message without an incident: it pages nobody. `approval` is what may be decided by links in it, and until when.
+    Gives why nobody could be told, or ""."""
     to, missing = deliveries(tx.state, namespace, tell, tx.now, important=False)
     if not to:
         skip(tx, namespace, None, "no_addressee", missing)
     content: dict[str, Any] = {"title": title, "summary": summary, "details": details}
     if url_path is not None:
         content["url_path"] = url_path
-    post(tx, to, content)
+    post(tx, to, content, approval)
     return "" if to else missing
 
 
@@ -139,9 +140,11 @@ def remind(
     return post(tx, [one for one in ways if tx.now + timedelta(seconds=one.after_s) < until], content)
 
 
-def post(tx: Tx, to: list[Delivery], content: dict[str, Any]) -> list[Effect]:
+def post(
+    tx: Tx, to: list[Delivery], content: dict[str, Any], approval: tuple[str, datetime] | None = None
+) -> list[Effect]:
     """A message without an incident is on its way there; `content` is as a notifier's `Message`."""
-    return [_send(tx, one, "message", content, None, None, None) for one in to]
+    return [_send(tx, one, "message", content, None, None, None, approval) for one in to]
 
 
 def test(tx: Tx, channel: Manifest) -> Effect:
@@ -237,7 +240,7 @@ def bundle(tx: Tx, channel: str) -> None:
 
 def _send(
     tx: Tx, to: Delivery, reason: str, content: dict[str, Any], subject: Incident | None, alert: Alert | None,
-    escalation: str | None,
+    escalation: str | None, approval: tuple[str, datetime] | None = None,
 ) -> Effect:  # fmt: skip
     channel = to.channel
     spec = msgspec.convert(channel.spec, ChannelSpec)
@@ -250,6 +253,8 @@ def _send(
     at = tx.now + timedelta(seconds=to.after_s)
     if spec.links and subject is not None and subject.state not in OVER:
         payload["links"] = {"incident": subject.id, "until": events.said(at + LINKS_FOR)}
+    elif spec.links and approval is not None and to.to.startswith("user:"):
+        payload["links"] = {"approval": approval[0], "until": events.said(approval[1])}
     incident = subject.id if subject is not None else None
     return _request(tx, channel, spec, payload, incident, (), alert.id if alert is not None else None, at)
 

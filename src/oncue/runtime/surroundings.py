@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -111,10 +111,12 @@ class Surroundings:
             tell=tell,
         )
 
-    def _sign_link(self, effect: str, namespace: str, incident: str, to: str, until: datetime) -> str:
+    def _sign_link(
+        self, effect: str, namespace: str, kind: Literal["incident", "approval"], about: str, to: str, until: datetime
+    ) -> str:
         if self._link_key is None:
             self._link_key = link_key(self._data)
-        return sign(self._link_key, Claim(effect, namespace, incident, to, until))
+        return sign(self._link_key, Claim(effect, namespace, about, to, until, kind))
 
     def _declared(self, namespace: str, kind: str, name: str) -> dict[str, Any] | None:
         return self._landscape.get((namespace, kind, name))

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final, Literal, Protocol
 
 import httpx
 import msgspec
@@ -28,6 +28,10 @@ SecretRef = Annotated[
     ),
 ]
 """The type of an input that is a secret. Only such inputs are resolved: text from events never is."""
+
+
+ACTIONS: Final = {"incident": ("acknowledge", "snooze"), "approval": ("approve", "reject")}
+"""What may be done by links, by the kind of thing."""
 
 
 class Log(Protocol):
@@ -105,7 +109,7 @@ class Context:
         redelivered: bool = False,
         itself: Callable[[float], Awaitable[Itself]] | None = None,
         declared: Callable[[str, str, str], dict[str, Any] | None] | None = None,
-        sign_link: Callable[[str, str, str, str, datetime], str] | None = None,
+        sign_link: Callable[[str, str, Literal["incident", "approval"], str, str, datetime], str] | None = None,
         budget: Callable[[str, str], Awaitable[Budget]] | None = None,
         tell: Tell | None = None,
     ) -> None:
@@ -181,15 +185,18 @@ class Context:
             raise ActionError("objective.unknown", "there is no journal to reckon from here")
         return await self._budget(self.namespace, service)
 
-    def action_links(self, incident: str, to: str, until: datetime) -> dict[str, str]:
-        """Addresses by which `to` may act on the incident until then, without signing in: `acknowledge` and `snooze`.
+    def action_links(
+        self, kind: Literal["incident", "approval"], about: str, to: str, until: datetime
+    ) -> dict[str, str]:
+        """Addresses by which `to` may act until then, without signing in: on an incident `acknowledge` and `snooze`, on an
+        approval `approve` and `reject`, of which only a person has any.
 
         Empty where the surroundings make none, as in tests.
         """
-        if self._sign_link is None:
+        if self._sign_link is None or (kind == "approval" and not to.startswith("user:")):
             return {}
-        page = f"{self.base_url}/act/{self._sign_link(self.key, self.namespace, incident, to, until)}"
-        return {action: f"{page}?do={action}" for action in ("acknowledge", "snooze")}
+        page = f"{self.base_url}/act/{self._sign_link(self.key, self.namespace, kind, about, to, until)}"
+        return {action: f"{page}?do={action}" for action in ACTIONS[kind]}
 
     def declared(self, kind: str, name: str) -> dict[str, Any] | None:
         """The spec of what is declared to be there under this name in the work's namespace, as it is in force now.

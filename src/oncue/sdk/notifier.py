@@ -38,7 +38,9 @@ class Message(msgspec.Struct, kw_only=True):
 class Links(msgspec.Struct, kw_only=True):
     """That whoever reads the message may act by a link in it."""
 
-    incident: str
+    incident: str | None = None
+    approval: str | None = None
+    """What may be decided; only by the person whom the message is for."""
     until: datetime
 
 

@@ -105,7 +105,10 @@ def links(notification: Notification, context: Context) -> dict[str, str]:
     given = notification.links
     if given is None:
         return {}
-    return context.action_links(given.incident, notification.to or f"channel:{notification.channel}", given.until)
+    to = notification.to or f"channel:{notification.channel}"
+    if given.approval is not None:
+        return context.action_links("approval", given.approval, to, given.until)
+    return context.action_links("incident", given.incident or "", to, given.until)
 
 
 def render(notification: Notification, base_url: str, acts: dict[str, str] = NOTHING) -> tuple[str, str]:
@@ -181,7 +184,9 @@ def _crossing(message: Message) -> str | None:
     return f"{metric}{crossing.value:g}{unit}{limit}"
 
 
-_ACTS: Final = {"acknowledge": "Acknowledge", "snooze": "Snooze for 1 hour"}
+_ACTS: Final = {
+    "acknowledge": "Acknowledge", "snooze": "Snooze for 1 hour", "approve": "Approve", "reject": "Reject",
+}  # fmt: skip
 
 
 def _text(
