@@ -624,8 +624,8 @@ class World:
         self._submit([body], done, urgent=True)
         self.later(3.0, lambda: self._deliver(id))
 
-    def _lost(self, effect: Effect) -> None:
-        data = lost(effect)
+    def _lost(self, effect: Effect, code: str) -> None:
+        data = lost(effect, code)
         self.later(0.0, lambda: self._report(data, self.worker))
 
     # what must hold

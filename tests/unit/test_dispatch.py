@@ -30,7 +30,7 @@ class Bench:
         wall = int(AT.timestamp() * 1e9) + 10**9
         self.dispatcher = Dispatcher(
             Clock(lambda: wall + int(self.at_s * 1e9), lambda: int(self.at_s * 1e9)),
-            lambda effect: self.lost.append(effect.id),
+            lambda effect, code: self.lost.append(effect.id if code == "worker.lost" else f"{effect.id} {code}"),
             later=lambda delay_s, what: _Never(),
             monotonic=lambda: self.at_s,
             token=lambda: f"t{next(tokens)}",
@@ -179,7 +179,7 @@ def test_work_whose_worker_is_lost_again_and_again_is_not_handed_out_for_ever() 
     bench.offer(9, "w")
     assert len(bench.leased()) == LOSSES
     (made,) = [msgspec.json.decode(body, type=Effect) for id, _, body in [effect()]]
-    assert (lost(made)["outcome"], lost(made)["error_code"]) == ("failed", "worker.lost")
+    assert (lost(made, "worker.lost")["outcome"], lost(made, "worker.lost")["error_code"]) == ("failed", "worker.lost")
 
 
 def test_another_attempt_may_lose_as_many_workers() -> None:
@@ -191,4 +191,33 @@ def test_another_attempt_may_lose_as_many_workers() -> None:
     bench.dispatcher.changed([effect(attempt=2)])
     bench.offer(9, "w")
     bench.dispatcher.gone(9)
+    assert bench.lost == []
+
+
+def test_what_nobody_could_take_in_time_fails_and_may_be_tried_again() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=1)
+    bench.dispatcher.changed([effect("ef-1"), effect("ef-2", start_within_s=5.0), effect("ef-3")])
+    assert bench.leased() == [("w1", "ef-1", False)]
+    bench.at_s = 3.9
+    bench.dispatcher.changed([])
+    assert bench.lost == []
+    bench.at_s = 4.0  # the clock began a second after they could be taken
+    bench.dispatcher.changed([])
+    assert bench.lost == ["ef-2 timeout.start"]
+    bench.dispatcher.gone(1)
+    bench.offer(2, "w2")
+    assert sorted(id for _, id, _ in bench.leased()[1:]) == ["ef-1", "ef-3"]
+    made = msgspec.json.decode(effect("ef-2", start_within_s=5.0)[2], type=Effect)
+    result = lost(made, "timeout.start")
+    assert (result["outcome"], result["transient"]) == ("failed", True)
+    assert "within 5 s" in result["detail"]
+
+
+def test_what_was_taken_in_time_may_take_as_long_as_it_may() -> None:
+    bench = Bench()
+    bench.offer(1, "w1")
+    bench.dispatcher.changed([effect("ef-1", start_within_s=5.0)])
+    bench.at_s = 10.0
+    bench.dispatcher.changed([])
     assert bench.lost == []

@@ -65,6 +65,12 @@ class Probe:
         if inputs.do == "tell, then hang":
             context.say("begun")
             await asyncio.sleep(600)
+        if inputs.do == "beat":
+            loop = asyncio.get_running_loop()
+            until = loop.time() + 2.5
+            while loop.time() < until:
+                context.progress(0.5)
+                await asyncio.sleep(0.02)
         if inputs.do == "tell without end":
             while True:
                 context.say("x" * 100)
@@ -231,6 +237,19 @@ async def test_the_deadline_ends_the_work(bench: Bench) -> None:
     bench.engine.lease(effect("hang", timeout_s=0.1))
     result = await bench.engine.result()
     assert (result.outcome, result.error_code, result.transient) == ("failed", "timeout", True)
+
+
+async def test_work_that_tells_nothing_for_too_long_is_stopped(bench: Bench) -> None:
+    bench.engine.lease(effect("tell, then hang", heartbeat_s=0.2))
+    result = await bench.engine.result()
+    assert (result.outcome, result.error_code, result.transient) == ("failed", "timeout.heartbeat", True)
+    assert "told nothing for 0.2 s" in (result.detail or "")
+
+
+async def test_work_that_tells_something_may_go_on(bench: Bench) -> None:
+    bench.engine.lease(effect("beat", heartbeat_s=1.0, run="run-1", step="act"))
+    result = await bench.engine.result()
+    assert (result.outcome, result.detail) == ("succeeded", None)
 
 
 async def test_too_much_output_is_cut(bench: Bench) -> None:

@@ -31,6 +31,10 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     attempt: int
     not_before_at: datetime
     timeout_s: float
+    start_within_s: float | None = None
+    """How long an attempt may wait for a worker to take it; None for as long as it takes."""
+    heartbeat_s: float | None = None
+    """How long an attempt may say nothing before it counts as hanging; None for as long as its timeout."""
     max_attempts: int
     backoff_initial_s: float
     backoff_factor: float

@@ -33,7 +33,10 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
         compensation=_compensation(node, scope),
     )
     retry = spec.retry or outbox.NO_RETRY
-    step.effect = action_calls.ask(tx, run, address, spec.uses, inputs, seconds(spec.timeout), retry).id
+    step.effect = action_calls.ask(
+        tx, run, address, spec.uses, inputs, seconds(spec.timeout), retry,
+        start_within=spec.start_within, heartbeat=spec.heartbeat,
+    ).id  # fmt: skip
     return step
 
 

@@ -31,6 +31,8 @@ def request(
     run: str | None = None,
     step: str | None = None,
     not_before_at: datetime | None = None,
+    start_within_s: float | None = None,
+    heartbeat_s: float | None = None,
 ) -> Effect:
     """Ask for an effect; workers see it after the commit, and not before its time."""
     effect = Effect(
@@ -44,6 +46,8 @@ def request(
         attempt=1,
         not_before_at=not_before_at or tx.now,
         timeout_s=timeout_s,
+        start_within_s=start_within_s,
+        heartbeat_s=heartbeat_s,
         max_attempts=retry.attempts,
         backoff_initial_s=seconds(retry.initial),
         backoff_factor=retry.factor,

@@ -189,6 +189,11 @@ class StepSpec(
     """Name to CEL over `result`."""
     timeout: Duration = "1m"
     """Of one attempt of an action."""
+    start_within: Duration | None = None
+    """How long an attempt may wait for a worker that has room; then it fails with `timeout.start`."""
+    heartbeat: Duration | None = None
+    """How long an attempt may tell nothing, no line and no progress, before it is stopped as hanging, with
+    `timeout.heartbeat`."""
     retry: Retry | None = None
     """Without it, a failure is final."""
     validate: Validate | None = None

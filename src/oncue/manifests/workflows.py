@@ -25,6 +25,8 @@ _WORDS: Final = {form: form.rstrip("_") for form in FORMS}
 _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "with_": ("uses",),
     "timeout": ("uses",),
+    "start_within": ("uses",),
+    "heartbeat": ("uses",),
     "retry": ("uses",),
     "rollback": ("uses",),
     "irreversible": ("uses",),
@@ -118,7 +120,8 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
     if spec.uses is not None:
         yield from uses(spec.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
-        yield from positive_findings(spec.timeout, (*path, "timeout"))
+        for member in ("timeout", "start_within", "heartbeat"):
+            yield from positive_findings(getattr(spec, member), (*path, member))
     yield from _parts(plan, node, around)
 
 

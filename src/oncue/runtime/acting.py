@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 import traceback
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +21,7 @@ from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
 from oncue.runtime.surroundings import Surroundings
 from oncue.runtime.telling import SEND_EVERY_S, Telling
-from oncue.sdk import ActionError, Context, Log, Notification, registry
+from oncue.sdk import ActionError, Context, Log, Notification, Told, registry
 
 STORED_LIMIT: Final = 65_536
 """Bytes of a result that are reported."""
@@ -45,6 +46,28 @@ class _Work:
         if effect.run is not None and effect.step is not None:
             self.telling = Telling(effect.namespace, effect.run, effect.step, effect.attempt)
         self.task: asyncio.Task[None] | None = None
+        self._quiet: asyncio.Timeout | None = None
+        self._loop = asyncio.get_running_loop()
+
+    @contextlib.contextmanager
+    def putting_off(self, quiet: asyncio.Timeout) -> Iterator[None]:
+        """Meanwhile, each thing that it tells puts this off."""
+        self._quiet = quiet if self.effect.heartbeat_s is not None else None
+        try:
+            yield
+        finally:
+            self._quiet = None
+
+    def tell(self, told: Told) -> None:
+        """Take what it tells; from any thread."""
+        assert self.telling is not None
+        self.telling.tell(told)
+        if self._quiet is not None:
+            self._loop.call_soon_threadsafe(self._alive)
+
+    def _alive(self) -> None:
+        if self._quiet is not None and not self._quiet.expired():
+            self._quiet.reschedule(self._loop.time() + (self.effect.heartbeat_s or 0.0))
 
 
 class Acting:
@@ -145,19 +168,26 @@ class Acting:
         effect = work.effect
         context = self._surroundings.context(
             effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at, work.redelivered,
-            tell=work.telling.tell if work.telling is not None else None,
+            tell=work.tell if work.telling is not None else None,
         )  # fmt: skip
         once = work.once
         deadline = asyncio.timeout(effect.timeout_s)
+        quiet: asyncio.Timeout | None = None
         try:
             async with deadline:
                 try:
                     if once and not await self._announce(work):
                         return None
                     work.started = True
-                    value = await _act(effect, context)
+                    async with asyncio.timeout(effect.heartbeat_s) as quiet:
+                        with work.putting_off(quiet):
+                            value = await _act(effect, context)
                     return _succeeded(effect, context, value)
                 except TimeoutError as error:
+                    if quiet is not None and quiet.expired():
+                        silent = f"it told nothing for {effect.heartbeat_s:g} s"
+                        late = ActionError("timeout.heartbeat", silent, transient=True, unknown=True)
+                        return _failed(work, context, late)
                     # Told apart from the deadline's own, which arrives as a cancellation.
                     detail = str(error) or "a connection took too long"
                     return _failed(work, context, ActionError("timeout", detail, transient=True, unknown=True))

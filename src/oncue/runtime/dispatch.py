@@ -78,11 +78,12 @@ class Dispatcher:
     """The effects that wait, and the leases that run."""
 
     def __init__(
-        self, clock: Clock, lost: Callable[[Effect], None], *,
+        self, clock: Clock, lost: Callable[[Effect, str], None], *,
         later: Callable[[float, Callable[[], None]], Handle] | None = None,
         monotonic: Callable[[], float] = time.monotonic, token: Callable[[], str] = _new_token,
     ) -> None:  # fmt: skip
-        """`later` calls back after so many seconds; the running event loop's `call_later` unless given."""
+        """`lost` is told of an effect that is given up, and why, `worker.lost` or `timeout.start`. `later` calls back after so many
+        seconds; the running event loop's `call_later` unless given."""
         self._clock = clock
         self._lost = lost
         self._later = later or _call_later
@@ -91,6 +92,8 @@ class Dispatcher:
         self._bodies: dict[str, tuple[Effect, bytes]] = {}
         self._due: dict[tuple[str, str], list[tuple[int, str, int]]] = {}
         """What waits, by lane: all actions, or a channel's notifications."""
+        self._starts: list[tuple[int, str, int]] = []
+        """What may not wait for ever, by when its time to be taken is over."""
         self._leases: dict[str, Lease] = {}
         self._by_effect: dict[str, Lease] = {}
         self._workers: dict[int, Worker] = {}
@@ -183,12 +186,15 @@ class Dispatcher:
             return
         effect = known[0]
         if _has_begun(effect) or self._losses[effect.id] >= LOSSES:
-            self._lost(effect)
+            self._lost(effect, "worker.lost")
         else:
             self._queue(effect, self._clock.now())
 
     def _queue(self, effect: Effect, due: int) -> None:
         heapq.heappush(self._due.setdefault(_uses(effect)[-1], []), (due, effect.id, effect.attempt))
+        if effect.start_within_s is not None:
+            until = microseconds(effect.not_before_at) + int(effect.start_within_s * 1e6)
+            heapq.heappush(self._starts, (until, effect.id, effect.attempt))
 
     def _waits(self, id: str, attempt: int) -> bool:
         """Whether this attempt is still wanted, and in nobody's hands."""
@@ -202,6 +208,11 @@ class Dispatcher:
         for lease in [lease for lease in self._leases.values() if lease.expires <= monotonic]:
             lease.worker.send(frames.Cancel([lease.token]))
             self._end(lease)
+        while self._starts and self._starts[0][0] <= now:
+            _, id, attempt = heapq.heappop(self._starts)
+            if self._waits(id, attempt):
+                effect = self._bodies.pop(id)[0]
+                self._lost(effect, "timeout.start")
         batches: dict[int, list[tuple[str, bytes, bool]]] = {}
         taken = self._taken()
         heads = [(row[0][0], lane) for lane, row in self._due.items() if row and row[0][0] <= now]
@@ -256,6 +267,8 @@ class Dispatcher:
         if any(worker.slots > 0 for worker in self._workers.values()):
             # What is due and has no room waits for something to end, which is told.
             waits += [(row[0][0] - now) / 1e6 for row in self._due.values() if row[0][0] > now]
+        if self._starts:
+            waits.append(max(0.0, (self._starts[0][0] - now) / 1e6))
         if self._leases:
             waits.append(max(0.0, min(lease.expires for lease in self._leases.values()) - monotonic))
         if waits:
@@ -267,9 +280,11 @@ def _has_begun(effect: Effect) -> bool:
     return effect.effect_class == "at-most-once" and effect.started_token is not None
 
 
-def lost(effect: Effect) -> dict[str, Any]:
-    """The result of work that is not handed out again after its worker was lost."""
-    if _has_begun(effect):
+def lost(effect: Effect, code: str) -> dict[str, Any]:
+    """The result of work that is not handed out (again): `worker.lost`, or `timeout.start` if nobody could take it."""
+    if code == "timeout.start":
+        outcome, detail = "failed", f"no worker had room for it within {effect.start_within_s:g} s"
+    elif _has_begun(effect):
         outcome, detail = "unknown", "the worker was lost while it did this; whether it was done is not known"
     else:
         outcome, detail = "failed", f"{LOSSES} workers were lost while they did this; it may be what ends them"
@@ -277,6 +292,7 @@ def lost(effect: Effect) -> dict[str, Any]:
         "effect": effect.id,
         "attempt": effect.attempt,
         "outcome": outcome,
-        "error_code": "worker.lost",
+        "error_code": code,
         "detail": detail,
+        "transient": code == "timeout.start",
     }

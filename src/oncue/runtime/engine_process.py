@@ -172,9 +172,9 @@ class EngineProcess:
             await asyncio.sleep(1.0)
             answered = loop.create_future()
 
-    def _lost(self, effect: Effect) -> None:
+    def _lost(self, effect: Effect, code: str) -> None:
         assert self._asyncio is not None
-        task = self._asyncio.create_task(self._submit("oncue.effect.result", lost(effect)))
+        task = self._asyncio.create_task(self._submit("oncue.effect.result", lost(effect, code)))
         task.add_done_callback(lambda finished: finished.exception())
 
     async def _idle(self) -> None:
