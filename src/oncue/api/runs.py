@@ -1,5 +1,7 @@
 """Runs: list, detail, steps, timeline, why one does not move; start, and what people do with them."""
 
+import asyncio
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -16,11 +18,15 @@ from oncue.api.self_service import rights
 from oncue.api.shapes import Fact
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
+from oncue.core.manifest import Manifest
 from oncue.core.plan import Plan, compiled
 from oncue.core.run import OVER, Run, Step
+from oncue.core.state import Identity, State
 from oncue.core.workflow_spec import WorkflowSpec
+from oncue.rehearsal.dry_run import DryRun
+from oncue.rehearsal.dry_run import dry_run as rehearsed
 from oncue.store import runs as reading
-from oncue.store.queries import entities, entity_body
+from oncue.store.queries import entities, entity_body, manifests
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -145,6 +151,32 @@ async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[RunDetail]:
         namespace=namespace,
     )
     return await _new(ctx, answer)
+
+
+@post("/runs/dry-run", status_code=200, opt={"permission": "run:start"})
+async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
+    """What a run would do: every expression is evaluated that can be before anything has happened, and each action says
+    what it would do. Nothing is started, and nothing outside is asked."""
+    named, _, name = data.workflow.rpartition("/")
+    namespace = data.namespace or named or who.home
+    require(who, "run:start", namespace)
+    kinds = ("Workflow", "Lookup", "Service", "Team")
+
+    def known(connection: Connection) -> list[Manifest]:
+        return [
+            msgspec.json.decode(body, type=Manifest)
+            for kind in kinds
+            for body in manifests(connection, kind, frozenset({namespace}))
+        ]
+
+    def shown(given: list[Manifest]) -> DryRun:
+        state = State(Identity("dry-run"))
+        state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
+        may = tuple(rights(who, namespace))
+        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may)
+
+    found = await asyncio.to_thread(shown, await ctx.queries.run(known))
+    return json_response(msgspec.json.encode(found))
 
 
 @post("/runs/{run_id:str}/cancel", status_code=200, opt={"permission": "run:cancel"})
@@ -314,6 +346,7 @@ HANDLERS = [
     get_run_timeline,
     get_run_why,
     start_run,
+    dry_run,
     cancel_run,
     pause_run,
     resume_run,

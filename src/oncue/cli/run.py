@@ -3,6 +3,7 @@
 import typer
 
 from oncue.cli import show
+from oncue.cli.dry_run import dry_run
 from oncue.cli.logs import watch
 from oncue.cli.runs import pairs
 from oncue.cli.server import Server
@@ -17,6 +18,9 @@ def run(
     following: bool = typer.Option(
         False, "--follow", "-f", help="Show its steps and what they tell until it ends; 1 if it does not succeed."
     ),
+    dry: bool = typer.Option(
+        False, "--dry-run", help="Start nothing: show what would be done; 1 if a step would fail."
+    ),
     output: show.Format = show.Output,
 ) -> None:
     """Start a workflow, and print the run's id. See how it goes with `oncue logs ID`, or `--follow` at once.
@@ -26,6 +30,9 @@ def run(
     inputs = pairs(input)
     with Server() as server:
         body = {"workflow": workflow, "inputs": inputs, "namespace": namespace}
+        if dry:
+            dry_run(server, body, output)
+            return
         started = server.send("POST", "/runs", json=body)
         if output is show.Format.table:
             show.done(f"{started['id']} {started['state']}")

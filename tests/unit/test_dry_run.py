@@ -1,0 +1,137 @@
+"""Dry-run: what a run would do, as far as that is known before anything has happened."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from oncue.core.errors import Refusal
+from oncue.rehearsal.dry_run import DryRun, Planned, dry_run
+from tests.unit.story import Story
+
+AT = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
+INPUTS = {"type": "object", "required": ["host"], "properties": {"host": {"type": "string"}, "big": {"type": "boolean", "default": False}}}  # fmt: skip
+
+
+def planned(*steps: dict[str, Any], inputs: dict[str, Any] | None = None, may: Any = None, **spec: Any) -> DryRun:
+    story = Story()
+    story.apply("Workflow", "inner", {"steps": [{"id": "ticket", "uses": "ticket.create", "with": {"title": "x"}}]})
+    story.apply("Workflow", "w", {"inputs": INPUTS, "steps": list(steps), **spec})
+    return dry_run(story.state, "default", "w", inputs or {"host": "web-1"}, AT, "user:basis-1", may)
+
+
+def flat(steps: list[Planned]) -> list[tuple[str, str]]:
+    return [pair for one in steps for pair in [(one.step, one.verdict), *flat(one.steps)]]
+
+
+GET = {"uses": "http.request", "with": {"url": "http://127.0.0.1/${inputs.host}"}}
+
+
+def test_what_is_known_is_evaluated_and_each_action_says_what_it_would_do() -> None:
+    found = planned({"id": "look", **GET, "rollback": {"uses": "http.request", "with": {"url": "http://127.0.0.1/"}},
+                     "validate": {"that": "result.status == 200"}})  # fmt: skip
+    (step,) = found.steps
+    assert (step.verdict, step.inputs["url"], step.effect_class) == ("runs", "http://127.0.0.1/web-1", "pure")
+    assert step.does is not None
+    assert "http://127.0.0.1/web-1" in step.does
+    assert (step.undo, step.validate) == ("http.request", "result.status == 200")
+    assert found.inputs == {"host": "web-1", "big": False}
+    assert (found.fails, found.unknown) == ([], 0)
+
+
+def test_conditions_that_are_known_decide_and_others_say_what_they_depend_on() -> None:
+    found = planned(
+        {"id": "look", **GET},
+        {"id": "never", "if": "inputs.big", **GET},
+        {"id": "after", "if": "steps.never.state == 'skipped'", **GET},
+        {"id": "maybe", "if": "steps.look.result.status == 500", **GET},
+    )
+    assert flat(found.steps) == [("look", "runs"), ("never", "skipped"), ("after", "runs"), ("maybe", "may run")]
+    assert found.steps[3].why == "depends on step look: steps.look.result.status == 500"
+    assert found.unknown == 1
+
+
+def test_inputs_that_depend_on_what_comes_are_left_as_they_are_written() -> None:
+    found = planned(
+        {"id": "look", **GET},
+        {"id": "next", "uses": "http.request",
+         "with": {"url": "${steps.look.result.json.next}", "headers": {"X-Host": "${inputs.host}"}}},
+    )  # fmt: skip
+    step = found.steps[1]
+    assert step.inputs == {"url": "${steps.look.result.json.next}", "headers": {"X-Host": "web-1"}}
+    assert step.does is None
+    assert "depends on step look" in (step.why or "")
+
+
+def test_variables_are_followed_as_far_as_they_are_certain() -> None:
+    found = planned(
+        {"id": "one", "set": {"url": "http://127.0.0.1/${inputs.host}/x"}},
+        {"id": "get", "uses": "http.request", "with": {"url": "${vars.url}"}},
+        {"id": "two", "if": "steps.get.state == 'failed'", "set": {"url": "http://127.0.0.1/other"}},
+        {"id": "again", "uses": "http.request", "with": {"url": "${vars.url}"}},
+    )
+    assert found.steps[1].inputs == {"url": "http://127.0.0.1/web-1/x"}
+    assert found.steps[3].inputs == {"url": "${vars.url}"}
+
+
+def test_steps_that_hold_others_are_gone_through() -> None:
+    found = planned(
+        {"id": "all", "for_each": {"items": "['a', 'b']", "as": "one", "max_parallel": 2},
+         "steps": [{"id": "get", "uses": "http.request", "with": {"url": "http://127.0.0.1/${one}/${index}"}}]},
+        {"id": "which", "switch": [{"when": "inputs.big", "steps": [{"id": "big", **GET}]},
+                                   {"steps": [{"id": "small", **GET}]}]},
+        {"id": "guard", "try": [{"id": "risky", **GET}], "catch": [{"id": "mend", **GET}], "finally": [{"id": "tidy", **GET}]},
+        {"id": "both", "parallel": [{"id": "left", **GET}, {"id": "right", **GET}]},
+    )  # fmt: skip
+    assert found.steps[0].items == 2
+    assert found.steps[0].steps[1].steps[0].inputs == {"url": "http://127.0.0.1/b/1"}
+    names = dict(flat(found.steps))
+    assert (names["which/small"], names.get("which/big")) == ("runs", None)
+    assert (names["guard/risky"], names["guard/mend"], names["guard/tidy"]) == ("runs", "may run", "runs")
+    assert (names["both/left"], names["both/right"]) == ("runs", "runs")
+
+
+def test_items_that_are_not_known_are_gone_through_once() -> None:
+    found = planned(
+        {"id": "look", **GET},
+        {"id": "all", "for_each": {"items": "steps.look.result.json.hosts"},
+         "steps": [{"id": "get", "uses": "http.request", "with": {"url": "http://127.0.0.1/${item}"}}]},
+    )  # fmt: skip
+    assert flat(found.steps)[1:] == [("all", "runs"), ("all[...]/get", "may run")]
+    assert found.steps[1].steps[0].inputs == {"url": "http://127.0.0.1/${item}"}
+
+
+def test_runs_within_the_run_are_shown_and_what_may_not_be_done_fails() -> None:
+    call = {"id": "call", "run": {"workflow": "inner"}}
+    assert flat(planned(call).steps) == [("call", "runs"), ("call/ticket", "runs")]
+    refused = planned(call, may=("alert:resolve",))
+    assert refused.fails == ["call/ticket"]
+    assert "ticket:create" in (refused.steps[0].steps[0].why or "")
+
+
+def test_what_would_fail_says_why() -> None:
+    found = planned(
+        {"id": "bad", "if": "inputs.host > 3", **GET}, {"id": "odd", "uses": "http.request", "with": {"url": 7}}
+    )
+    assert found.fails == ["bad", "odd"]
+    assert "inputs.host > 3" in (found.steps[0].why or "")
+
+
+def test_waits_and_approvals_say_what_they_wait_for() -> None:
+    found = planned(
+        {"id": "ask", "approvals": [{"by": ["user:a", "user:b"], "quorum": 2}], "ask": "Grow ${inputs.host}?"},
+        {
+            "id": "event",
+            "wait": {"event": {"types": ["volume.resized"], "resource": "${inputs.host}"}, "timeout": "5m"},
+        },
+        {"id": "later", "wait": {"until": "now + duration('1h')"}},
+    )
+    assert [one.does for one in found.steps] == [
+        "asks 2 of user:a, user:b: Grow web-1?", "waits for volume.resized about web-1, for 5m at most",
+        "waits until 2026-03-01T04:00:00Z",
+    ]  # fmt: skip
+
+
+def test_inputs_that_do_not_fit_are_refused_as_a_run_would_be() -> None:
+    with pytest.raises(Refusal, match="host"):
+        planned({"id": "look", **GET}, inputs={"hots": "x"})
