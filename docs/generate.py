@@ -485,16 +485,28 @@ def _type(entry: dict[str, Any]) -> str:
 
 def _inner(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     """The structs that a struct is made of, in order of appearance."""
-    from oncue.core import condition, contact, export, manifest, override, shaped, subscription, workflow_spec
+    from oncue.core import (
+        approval,
+        condition,
+        contact,
+        export,
+        manifest,
+        override,
+        self_service,
+        shaped,
+        subscription,
+        trigger,
+        workflow_spec,
+    )
+
+    modules = (
+        workflow_spec, manifest, contact, export, subscription, condition, override, shaped, approval, trigger, self_service,
+    )  # fmt: skip
 
     _, components = msgspec.json.schema_components([struct])
     for name in components:
         if name != struct.__name__:
-            yield next(
-                getattr(module, name)
-                for module in (workflow_spec, manifest, contact, export, subscription, condition, override, shaped)
-                if hasattr(module, name)
-            )
+            yield next(getattr(module, name) for module in modules if hasattr(module, name))
 
 
 # Events

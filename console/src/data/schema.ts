@@ -1791,6 +1791,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DryRun
+         * @description What a run would do: every expression is evaluated that can be before anything has happened, and each action says
+         *     what it would do. Nothing is started, and nothing outside is asked.
+         */
+        post: operations["dry_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/cancel": {
         parameters: {
             query?: never;
@@ -1906,6 +1927,130 @@ export interface paths {
          *     again.
          */
         post: operations["fork_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSchedules
+         * @description Every schedule, in the namespaces whose runs you may see; the next one to start a run first.
+         */
+        get: operations["list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/self-service": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOffers
+         * @description The workflows that you may ask for, by title, with the forms to ask with.
+         */
+        get: operations["list_offers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRequests
+         * @description What you asked for, the last changed first.
+         */
+        get: operations["list_requests"];
+        put?: never;
+        /**
+         * Ask
+         * @description Ask for a workflow that is offered to you. It runs at once, or when those who must agree have.
+         */
+        post: operations["ask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRequest
+         * @description A request of yours, or of a namespace whose runs you may see.
+         */
+        get: operations["get_request"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRequestTimeline
+         * @description What happened to it, newest first.
+         */
+        get: operations["get_request_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/requests/{request_id}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * WithdrawRequest
+         * @description Ask no more for what nobody has decided about yet.
+         */
+        post: operations["withdraw_request"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3850,6 +3995,68 @@ export interface components {
             changes: components["schemas"]["api_shapes_Change"][];
             warnings?: string[];
         };
+        /** Approval */
+        Approval: {
+            id: string;
+            namespace: string;
+            run?: string | null;
+            step?: string | null;
+            request?: string | null;
+            workflow: string;
+            ask: string;
+            /** @enum {string} */
+            state: "pending" | "approved" | "rejected" | "expired" | "cancelled";
+            reason?: string | null;
+            stages: components["schemas"]["Stage"][];
+            /** @default 0 */
+            at: number;
+            /** @default [] */
+            barred: string[];
+            /** @default [] */
+            decisions: components["schemas"]["Decided"][];
+            /** @default [] */
+            delegations: components["schemas"]["Delegated"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            ended_at?: string | null;
+            /** @default  */
+            position: string;
+        };
+        /** ApprovalSpec */
+        ApprovalSpec: {
+            /**
+             * @description Lower-case letters, digits, underscores
+             * @default approve
+             */
+            stage: string;
+            by: string[];
+            /** @default 1 */
+            quorum: number;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 24h
+             */
+            expires: string;
+            /**
+             * @default fail
+             * @enum {string}
+             */
+            on_expiry: "fail" | "reject";
+        };
+        /**
+         * Asking
+         * @description What is asked for.
+         */
+        Asking: {
+            workflow: string;
+            inputs?: Record<string, never>;
+            reason?: string | null;
+            namespace?: string | null;
+        };
         /**
          * Assignment
          * @description Who takes it; null takes it from whoever has it.
@@ -3939,6 +4146,16 @@ export interface components {
         Calling: {
             to?: string | null;
             reason?: string | null;
+        };
+        /** Came */
+        Came: {
+            id: string;
+            state: string;
+            reason: string | null;
+            outputs: {
+                [key: string]: unknown;
+            };
+            ended_at: string | null;
         };
         /**
          * Cancelling
@@ -4171,6 +4388,16 @@ export interface components {
         Delegation: {
             to: string;
         };
+        /** DryRun */
+        DryRun: {
+            workflow: string;
+            inputs: {
+                [key: string]: unknown;
+            };
+            steps: components["schemas"]["rehearsal_dry_run_Planned"][];
+            fails: string[];
+            unknown: number;
+        };
         /**
          * DuplicateOf
          * @description Which alert is enough, and why.
@@ -4212,6 +4439,8 @@ export interface components {
             /** Format: date-time */
             not_before_at: string;
             timeout_s: number;
+            start_within_s?: number | null;
+            heartbeat_s?: number | null;
             max_attempts: number;
             backoff_initial_s: number;
             backoff_factor: number;
@@ -4520,8 +4749,8 @@ export interface components {
         };
         /** Inbox */
         Inbox: {
-            items: components["schemas"]["approval_Approval"][];
-            own: components["schemas"]["approval_Approval"][];
+            items: components["schemas"]["Approval"][];
+            own: components["schemas"]["Approval"][];
         };
         /** Incident */
         Incident: {
@@ -4753,9 +4982,24 @@ export interface components {
             items: components["schemas"]["SeriesKey"][];
             next: string | null;
         };
+        /** Listing[ScheduleView] */
+        ScheduleViewList: {
+            items: components["schemas"]["ScheduleView"][];
+            next: string | null;
+        };
         /** Listing[SecretView] */
         SecretViewList: {
             items: components["schemas"]["SecretView"][];
+            next: string | null;
+        };
+        /** Listing[Offer] */
+        OfferList: {
+            items: components["schemas"]["Offer"][];
+            next: string | null;
+        };
+        /** Listing[RequestView] */
+        RequestViewList: {
+            items: components["schemas"]["RequestView"][];
             next: string | null;
         };
         /** Listing[ActionView] */
@@ -4840,7 +5084,7 @@ export interface components {
         };
         /** Listing[Approval] */
         ApprovalList: {
-            items: components["schemas"]["approval_Approval"][];
+            items: components["schemas"]["Approval"][];
             next: string | null;
         };
         /** Listing[ChangeRecord] */
@@ -5378,6 +5622,18 @@ export interface components {
             /** Format: date-time */
             ends_at: string;
         };
+        /** Offer */
+        Offer: {
+            namespace: string;
+            workflow: string;
+            title: string;
+            description: string | null;
+            form: {
+                [key: string]: unknown;
+            };
+            limit: components["schemas"]["PerPerson"] | null;
+            approvals: components["schemas"]["ApprovalSpec"][];
+        };
         /** OnFailure */
         OnFailure: {
             /**
@@ -5436,6 +5692,12 @@ export interface components {
             at: string;
             crossing?: components["schemas"]["Crossing"] | null;
         };
+        /** PerPerson */
+        PerPerson: {
+            count: number;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            within: string;
+        };
         /**
          * PersonSpec
          * @description How a person wants to be told. The manifest's name is what `user:name` says.
@@ -5468,14 +5730,6 @@ export interface components {
             next: string | null;
             total: number;
             missing: number;
-        };
-        /**
-         * Planned
-         * @description A window that may be applied later.
-         */
-        Planned: {
-            spec: Record<string, never>;
-            namespace?: string | null;
         };
         /** PlannedDelivery */
         PlannedDelivery: {
@@ -5653,6 +5907,62 @@ export interface components {
         Remark: {
             text: string;
         };
+        /** RequestDetail */
+        RequestDetail: {
+            id: string;
+            namespace: string;
+            workflow: string;
+            version: string;
+            title: string;
+            requester: string;
+            inputs: {
+                [key: string]: unknown;
+            };
+            reason?: string | null;
+            /** @enum {string} */
+            state: "pending" | "started" | "rejected" | "expired" | "withdrawn" | "failed";
+            said?: string | null;
+            may: string[];
+            approval?: string | null;
+            run?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            ended_at?: string | null;
+            /** @default  */
+            position: string;
+            outcome?: components["schemas"]["Came"] | null;
+            approving?: components["schemas"]["Approval"] | null;
+            steps?: components["schemas"]["StepCame"][];
+        };
+        /** RequestView */
+        RequestView: {
+            id: string;
+            namespace: string;
+            workflow: string;
+            version: string;
+            title: string;
+            requester: string;
+            inputs: {
+                [key: string]: unknown;
+            };
+            reason?: string | null;
+            /** @enum {string} */
+            state: "pending" | "started" | "rejected" | "expired" | "withdrawn" | "failed";
+            said?: string | null;
+            may: string[];
+            approval?: string | null;
+            run?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            ended_at?: string | null;
+            /** @default  */
+            position: string;
+            outcome?: components["schemas"]["Came"] | null;
+        };
         /** Resolution */
         Resolution: {
             note: string;
@@ -5758,6 +6068,7 @@ export interface components {
                 [key: string]: unknown;
             };
             requester?: string | null;
+            may?: string[] | null;
             variables?: {
                 [key: string]: unknown;
             };
@@ -5833,6 +6144,7 @@ export interface components {
                 [key: string]: unknown;
             };
             requester?: string | null;
+            may?: string[] | null;
             variables?: {
                 [key: string]: unknown;
             };
@@ -5949,6 +6261,37 @@ export interface components {
             monitors: string[];
             manifest: components["schemas"]["Manifest"];
         };
+        /** ScheduleSpec */
+        ScheduleSpec: {
+            cron?: string | null;
+            rrule?: string | null;
+            starts_at?: string | null;
+            /** @default UTC */
+            zone: string;
+            /**
+             * @default latest
+             * @enum {string}
+             */
+            catch_up: "latest" | "all" | "none";
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 24h
+             */
+            catch_up_within: string;
+        };
+        /** ScheduleView */
+        ScheduleView: {
+            id: string;
+            namespace: string;
+            workflow: string;
+            trigger: string;
+            spec: components["schemas"]["ScheduleSpec"];
+            next: string[];
+            planned_at: string | null;
+            run: string | null;
+            missed: number;
+            fault: string | null;
+        };
         /** SecretView */
         SecretView: {
             namespace: string;
@@ -5979,6 +6322,21 @@ export interface components {
             at?: string | null;
             to?: ("earliest" | "now") | null;
             reason?: string | null;
+        };
+        /** SelfService */
+        SelfService: {
+            title?: string | null;
+            by: string[];
+            inputs?: {
+                [key: string]: {
+                    [key: string]: unknown;
+                };
+            };
+            fixed?: {
+                [key: string]: unknown;
+            };
+            limit?: components["schemas"]["PerPerson"] | null;
+            approvals?: components["schemas"]["ApprovalSpec"][];
         };
         /** Series */
         Series: {
@@ -6245,6 +6603,13 @@ export interface components {
             undone: boolean;
             copied_from?: string | null;
         };
+        /** StepCame */
+        StepCame: {
+            step: string;
+            title: string | null;
+            state: string;
+            reason: string | null;
+        };
         /**
          * StepMark
          * @description What became of a step.
@@ -6282,7 +6647,7 @@ export interface components {
             catch?: components["schemas"]["StepSpec"][] | null;
             finally?: components["schemas"]["StepSpec"][] | null;
             wait?: components["schemas"]["Wait"] | null;
-            approvals?: components["schemas"]["workflow_spec_Approval"][] | null;
+            approvals?: components["schemas"]["ApprovalSpec"][] | null;
             ask?: string | null;
             emit?: {
                 [key: string]: unknown;
@@ -6298,6 +6663,10 @@ export interface components {
              * @default 1m
              */
             timeout: string;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            start_within?: string | null;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            heartbeat?: string | null;
             retry?: components["schemas"]["Retry"] | null;
             validate?: components["schemas"]["Validate"] | null;
             /**
@@ -6566,6 +6935,15 @@ export interface components {
             detail: string;
             clauses: components["schemas"]["ClauseView"][];
         };
+        /** Trigger */
+        Trigger: {
+            id: string;
+            event?: components["schemas"]["Match"] | null;
+            schedule?: components["schemas"]["ScheduleSpec"] | null;
+            with?: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * TryOn
          * @description An event to try policies on. Give `position` or `event`.
@@ -6733,6 +7111,13 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /**
+         * Withdrawing
+         * @description Why it is not wanted any more.
+         */
+        Withdrawing: {
+            reason?: string | null;
+        };
         /** WorkflowSpec */
         WorkflowSpec: {
             description?: string | null;
@@ -6751,6 +7136,13 @@ export interface components {
             rate?: components["schemas"]["RunRate"] | null;
             /** @default 3 */
             priority: number;
+            triggers?: components["schemas"]["Trigger"][];
+            /**
+             * @default operator
+             * @enum {string}
+             */
+            identity: "viewer" | "responder" | "operator";
+            self_service?: components["schemas"]["SelfService"] | null;
             steps: components["schemas"]["StepSpec"][];
             on_failure?: components["schemas"]["OnFailure"];
             /**
@@ -6759,6 +7151,13 @@ export interface components {
              */
             stuck_after: string;
         };
+        /** Planned */
+        api_maintenance_Planned: {
+            spec: {
+                [key: string]: unknown;
+            };
+            namespace?: string | null;
+        };
         /** Change */
         api_shapes_Change: {
             id: string;
@@ -6766,36 +7165,6 @@ export interface components {
             change: "created" | "updated" | "unchanged" | "deleted" | "absent";
             generation: number | null;
             diff?: string[];
-        };
-        /** Approval */
-        approval_Approval: {
-            id: string;
-            namespace: string;
-            run: string;
-            step: string;
-            workflow: string;
-            ask: string;
-            /** @enum {string} */
-            state: "pending" | "approved" | "rejected" | "expired" | "cancelled";
-            reason?: string | null;
-            stages: components["schemas"]["Stage"][];
-            /** @default 0 */
-            at: number;
-            /** @default [] */
-            barred: string[];
-            /** @default [] */
-            decisions: components["schemas"]["Decided"][];
-            /** @default [] */
-            delegations: components["schemas"]["Delegated"][];
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            /** Format: date-time */
-            expires_at: string;
-            ended_at?: string | null;
-            /** @default  */
-            position: string;
         };
         /** Part */
         conditions_contents_Part: {
@@ -6807,6 +7176,22 @@ export interface components {
             /** @default 1 */
             count: number;
             figure?: number | null;
+        };
+        /** Planned */
+        rehearsal_dry_run_Planned: {
+            step: string;
+            title?: string | null;
+            form: string;
+            /** @enum {string} */
+            verdict: "runs" | "may run" | "skipped" | "fails";
+            why?: string | null;
+            does?: string | null;
+            inputs?: unknown;
+            effect_class?: string | null;
+            undo?: string | null;
+            validate?: string | null;
+            items?: number | null;
+            steps?: components["schemas"]["rehearsal_dry_run_Planned"][];
         };
         /** Change */
         store_life_Change: {
@@ -6828,27 +7213,6 @@ export interface components {
             points: number;
             reason: string;
         };
-        /** Approval */
-        workflow_spec_Approval: {
-            /**
-             * @description Lower-case letters, digits, underscores
-             * @default approve
-             */
-            stage: string;
-            by: string[];
-            /** @default 1 */
-            quorum: number;
-            /**
-             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
-             * @default 24h
-             */
-            expires: string;
-            /**
-             * @default fail
-             * @enum {string}
-             */
-            on_expiry: "fail" | "reject";
-        };
         /**
          * Problem
          * @description Why a request was refused.
@@ -6858,7 +7222,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -6903,6 +7267,14 @@ export interface components {
         Readiness: {
             ready: boolean;
             engine: Record<string, never> | null;
+        };
+        /**
+         * Planned
+         * @description A window that may be applied later.
+         */
+        Planned: {
+            spec: Record<string, never>;
+            namespace?: string | null;
         };
     };
     responses: {
@@ -10668,6 +11040,40 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    dry_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Start"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     cancel_run: {
         parameters: {
             query?: never;
@@ -10884,6 +11290,240 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_offers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OfferList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_requests: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description Also those of others, where you may see runs */
+                everyones?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    ask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Asking"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_request_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    withdraw_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Withdrawing"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RequestDetail"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_approvals: {
         parameters: {
             query?: {
@@ -10985,7 +11625,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["approval_Approval"];
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -11061,7 +11701,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["approval_Approval"];
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -11097,7 +11737,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["approval_Approval"];
+                    "application/json": components["schemas"]["Approval"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -11714,7 +12354,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Planned"];
+                "application/json": components["schemas"]["api_maintenance_Planned"];
             };
         };
         responses: {

@@ -82,7 +82,7 @@ export type RunDetail = Run & { definition?: WorkflowSpec; steps?: Step[]; more_
 export type Waits = Schemas["Waits"];
 /** Why a run is not moving. */
 export type Why = Schemas["Why"];
-export type Approval = Pick<Schemas["approval_Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["approval_Approval"]>;
+export type Approval = Pick<Schemas["Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["Approval"]>;
 export type Decided = Schemas["Decided"];
 
 export type Matcher = Whole<"Matcher">;

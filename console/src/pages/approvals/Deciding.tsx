@@ -33,8 +33,9 @@ export function Deciding({ approval, onRun = false }: { approval: Approval; onRu
         <Pairs
           entries={[
             ["Workflow", <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
-            ["Run", onRun ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step }}>{approval.run}</Link>],
-            ["Step", <span key="s" className="mono">{approval.step}</span>],
+            ["Request", approval.request ? <span key="q" className="mono">{approval.request}</span> : null],
+            ["Run", onRun || !approval.run ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step ?? undefined }}>{approval.run}</Link>],
+            ["Step", approval.step ? <span key="s" className="mono">{approval.step}</span> : null],
             ["Asked", <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
             ["If nobody decides", pending ? onExpiry(approval) : null],
             ["Do not count", (approval.barred ?? []).map(nameOf).join(", ")],
