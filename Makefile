@@ -14,7 +14,7 @@ UV := $(BIN)/uv
 CONSOLE_BUILD := src/oncue/console_build/index.html
 CONSOLE_SOURCES := $(shell find console \( -name node_modules -o -name dist -o -name .vite \) -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help build run test check format bench bench-correlation bench-storm profile soak wheel console-dev console lock clean
+.PHONY: help build run test check format bench bench-correlation bench-storm bench-workflows profile soak wheel console-dev console lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -44,6 +44,9 @@ bench: build $(VENV)/.dev ## Measure side by side with Alertmanager and ansible-
 
 bench-storm: build $(VENV)/.dev ## 100,000 alerts over 50,000 resources on a real server, and how fast the incident is shown meanwhile
 	$(BIN)/python -m bench.storm
+
+bench-workflows: build $(VENV)/.dev ## How fast runs of workflows go, beside DBOS, and what waiting ones cost; writes docs/explanation/workflow-speed.md
+	$(BIN)/python -m bench.workflows
 
 bench-correlation: $(VENV)/.dev ## How well alerts are grouped, against the truth; writes docs/explanation/grouping.md
 	$(BIN)/python -m bench.correlation

@@ -12,18 +12,32 @@ END: Final = "<!-- measured: end -->"
 
 def line(row: Row) -> str:
     """One row as a line of Markdown's table."""
+    work, ours, against, ratio, bar, mark = _cells(row)
+    return f"| {work} | {ours} | {against} | {ratio} | {bar} | {mark} |"
+
+
+def _cells(row: Row) -> tuple[str, str, str, str, str, str]:
     against = f"{_number(row.theirs)} {row.unit} ({row.peer})" if row.theirs is not None else "–"
     sign, mark = ("≤", "yes" if row.reached else "no") if row.less else ("≥", "yes" if row.reached else "no")
     ratio = f"{row.ratio:.2f}" if row.theirs is not None else f"{_number(row.ratio)} {row.unit}"
     bar = f"{sign} {row.bar:g}" + ("" if row.theirs is not None else f" {row.unit}")
     work = f"{row.work} ({row.note})" if row.note else row.work
-    return f"| {work} | {_number(row.ours)} {row.unit} | {against} | {ratio} | {bar} | {mark} |"
+    return work, f"{_number(row.ours)} {row.unit}", against, ratio, bar, mark
 
 
 def table(rows: Sequence[Row]) -> str:
     """All rows."""
     head = "| work | OnCue | peer | ratio | first bar | reached |\n|---|---|---|---|---|---|"
     return "\n".join([head, *(line(row) for row in rows)])
+
+
+def ratios(rows: Sequence[Row]) -> str:
+    """All rows, with what their bars are about first."""
+    lines = ["| work | ratio | first bar | reached | OnCue | against |", "|---|---|---|---|---|---|"]
+    for row in rows:
+        work, ours, against, ratio, bar, mark = _cells(row)
+        lines.append(f"| {work} | {ratio} | {bar} | {mark} | {ours} | {against} |")
+    return "\n".join(lines)
 
 
 def description(described: dict[str, str]) -> str:

@@ -3,7 +3,7 @@
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,11 +64,13 @@ def alertmanager() -> Iterator[Alertmanager]:
 
 
 @contextmanager
-def oncue(policies: int = 0, manifests: str = "", keep: Path | None = None) -> Iterator[Server]:
-    """A fresh OnCue with so many policies applied, that is verified after the block."""
+def oncue(
+    policies: int = 0, manifests: str = "", keep: Path | None = None, variables: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """A fresh OnCue with so many policies applied, and these variables set, that is verified after the block."""
     with tempfile.TemporaryDirectory(prefix="oncue-bench-") as directory:
         data = keep or Path(directory) / "data"
-        with Server(data) as server:
+        with Server(data, variables=variables) as server:
             for first in range(0, policies, 1_000):
                 numbers = range(first, min(policies, first + 1_000))
                 apply(server, "\n---\n".join(policy(number, policies) for number in numbers))

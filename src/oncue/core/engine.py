@@ -47,6 +47,9 @@ FAN_OUT_LIMIT: Final = 5_000
 RUNS_AT_ONCE: Final = 16
 """Timers of runs that fire with one input."""
 
+RUN_FACTS_AT_ONCE: Final = 200
+"""Facts that they may derive before the others are left for the next input."""
+
 _Repeatable = tuple[str, str, datetime | None]
 
 
@@ -243,12 +246,14 @@ class Engine:
             self._fire(timer)
 
     def _fire_patient(self, until: datetime, began: int) -> None:
-        """Take runs on whose time has come, a few; those that are left go on with the next input."""
+        """Take runs on whose time has come, a few, and each once; those that are left go on with the next input."""
         timers, tx = self.state.timers, self._tx
-        for _ in range(RUNS_AT_ONCE):
+        derived, fired = len(tx.derived), set[str]()
+        while len(fired) < RUNS_AT_ONCE and len(tx.derived) - derived < RUN_FACTS_AT_ONCE:
             timer = timers.patient()
-            if timer is None or timer.due_at > until or len(tx.derived) - began > FAN_OUT_LIMIT:
+            if timer is None or timer.due_at > until or timer.key in fired or len(tx.derived) - began > FAN_OUT_LIMIT:
                 return
+            fired.add(timer.key)
             self._fire(timer)
             if tx.queue:
                 self._re_enter(began)
