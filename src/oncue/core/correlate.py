@@ -70,6 +70,7 @@ REACHED: Final = 3
 
 
 _DIRECT: Final = timedelta(seconds=DIRECT_S)
+_CLOSE: Final = len(NEAR_S)
 _ALLOWED: Final = tuple(timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S))
 
 
@@ -296,35 +297,49 @@ def _changes(tx: Tx, changes: list[Near]) -> list[Tie]:
 def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
     direct, since_of = tx.now - _DIRECT, [tx.now - allowed for allowed in _ALLOWED]
-    close = len(NEAR_S)
-    resources, services = tx.state.begun
-
-    def fails(other: Node, hops: int, ways: int) -> bool:
-        since = direct if hops == 1 and ways else since_of[hops - 1]
-        for place in other.places:
-            if (began := resources.get(place)) is not None and began >= since:
-                return True
-            if other.is_service and (began := services.get(place)) is not None and began >= since:
-                return True
-        return False
-
-    found: dict[str, list[Step]] = {}
+    resources, services = (begun.get for begun in tx.state.begun)
+    around = tx.state.topology.around(node)
+    found: dict[str, _Steps] = {}
     places = 0
-    for step in tx.state.topology.around(node, hops=min(reach, len(since_of)), wanted=fails):
-        for incident in _incidents_at(tx, step.node):
-            if step.hops <= close or _bursts(tx, incident):
-                found.setdefault(incident.id, []).append(step)
-                places += 1
+    for hops in range(1, min(reach, len(since_of)) + 1):
+        for reached in around.further():
+            _, _, ways, other, _ = reached
+            since = direct if hops == 1 and ways else since_of[hops - 1]
+            for place in other.places:
+                if (began := resources(place)) is not None and began >= since:
+                    break
+                if other.is_service and (began := services(place)) is not None and began >= since:
+                    break
+            else:
+                continue
+            for incident in _incidents_at(tx, other):
+                if hops <= _CLOSE or _bursts(tx, incident):
+                    steps = found.get(incident.id)
+                    if steps is None:
+                        steps = found[incident.id] = _Steps(incident, around.step(reached))
+                    steps.count += 1
+                    steps.places += DIRECT if hops == 1 and ways else 1
+                    places += 1
+            if places >= ENOUGH:
+                break
         if places >= ENOUGH:
             break
-    ties = [_tie(tx, tx.state.incidents[id], steps) for id, steps in found.items()]
+    ties = [_tie(tx, steps) for steps in found.values()]
     return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
 
-def _tie(tx: Tx, incident: Incident, steps: list[Step]) -> Tie:
-    nearest = steps[0]
-    places = sum(DIRECT if step.hops == 1 and step.ways else 1 for step in steps)
-    more = f", and {len(steps) - 1} more near it" if len(steps) > 1 else ""
+class _Steps(msgspec.Struct):
+    """The places near an alert that fail in one incident."""
+
+    incident: Incident
+    nearest: Step
+    count: int = 0
+    places: int = 0
+
+
+def _tie(tx: Tx, steps: _Steps) -> Tie:
+    incident, nearest, places = steps.incident, steps.nearest, steps.places
+    more = f", and {steps.count - 1} more near it" if steps.count > 1 else ""
     reason = f"{nearest.node.name} fails{more}: {nearest.spoken()}"
     if nearest.ways & UP:
         return Tie(incident, "upstream", reason, "symptom", places)
@@ -333,7 +348,7 @@ def _tie(tx: Tx, incident: Incident, steps: list[Step]) -> Tie:
         # A cause is heard of soon after what it explains: it began nothing that has gone on for long.
         thin = (tx.now - incident.opened_at).total_seconds() > DIRECT_S
         return Tie(incident, "downstream", reason, "cause", places, thin)
-    thin = len(steps) < max(THIN, THIN_SHARE * incident.alerts_firing)
+    thin = steps.count < max(THIN, THIN_SHARE * incident.alerts_firing)
     return Tie(incident, "nearby", reason, "related", places * (THIN_COUNTS if thin else 1), thin)
 
 
@@ -372,19 +387,21 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
 def _incidents_at(tx: Tx, node: Node) -> list[Incident]:
     """The open incidents with firing alerts at a node."""
     resources, services = tx.state.failing
-    found: dict[str, int] = {}
+    found: dict[str, int] | None = None
     for place in node.places:
-        if place in resources:
-            found.update(resources[place])
-        if node.is_service and place in services:
-            found.update(services[place])
+        here = resources.get(place)
+        there = services.get(place) if node.is_service else None
+        for more in (here, there):
+            if more:
+                found = more if found is None else {**found, **more}
     return _open(tx, found)
 
 
 def _open(tx: Tx, ids: dict[str, int] | None) -> list[Incident]:
     if not ids:
         return []
-    found = [tx.state.incidents[id] for id in sorted(ids)]
+    known = tx.state.incidents
+    found = [known[id] for id in (sorted(ids) if len(ids) > 1 else ids)]
     return [incident for incident in found if incident.state != "resolved"]
 
 

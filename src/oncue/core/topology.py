@@ -11,7 +11,7 @@ to date manifest by manifest, and are the same in whatever order these came.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -122,7 +122,7 @@ class Topology:
         """(namespace, a name) -> the nodes that name it in a link, in no order. Half the landscape may name one network."""
         self._begun: dict[tuple[str, str], dict[str, None]] = {}
         """(namespace, the beginning of a name) -> ids of the resources that are called so and more, in no order."""
-        self._beside: dict[tuple[str, str], tuple[tuple[Edge, Node, str, int], ...]] = {}
+        self._beside: dict[tuple[str, str, int], tuple[Reached, ...]] = {}
         self._around: dict[tuple[str, str, bool], tuple[tuple[Edge, Node], ...]] = {}
         self._ranks: dict[str, list[int]] = {}
         """Namespace -> how many nodes there are of each criticality, the least first."""
@@ -330,51 +330,71 @@ class Topology:
         assert last is not None
         return Step(node, edge, last, last.hops + 1)
 
-    def around(self, start: Node, *, hops: int, wanted: Callable[[Node, int, int], bool]) -> Iterator[Step]:
-        """Those of the nodes around `start` that are wanted, nearest first; at the same distance what lies straight along the
-        needs before what is reached with a turn. `wanted` gets a node, its distance and the ways to it, as a step has them.
-        Nothing is reached over a node that too many share.
-        """
-        came: dict[str, tuple[Node, Edge | None, str, int]] = {start.id: (start, None, "", UP | DOWN)}
-        front, known = [start.id], self._beside
-        for distance in range(1, hops + 1):
-            following: list[tuple[int, str]] = []
-            for id in front:
-                if len(came) > NEAR:
-                    break
-                of, _, _, before = came[id]
-                beside = known.get((of.namespace, id)) or self._everywhere(of)
-                if len(beside) > SHARED_BY and distance > 1:
-                    continue
-                for edge, node, other, ways in beside:
-                    if other in came:
-                        continue
-                    way = before & ways
-                    came[other] = (node, edge, id, way)
-                    following.append((_ORDER[way], other))
-            following.sort()
-            front = [id for _, id in following]
-            for id in front:
-                node, _, _, way = came[id]
-                if wanted(node, distance, way):
-                    yield self._step(came, id)
+    def around(self, start: Node) -> "Around":
+        """The nodes around `start`, to be gone through level by level."""
+        return Around(self, start)
 
-    def _step(self, came: dict[str, tuple[Node, Edge | None, str, int]], id: str) -> Step:
-        node, edge, before, ways = came[id]
-        if edge is None:
-            return Step(node)
-        last = self._step(came, before)
-        return Step(node, edge, last, last.hops + 1, ways)
-
-    def _everywhere(self, node: Node) -> tuple[tuple[Edge, Node, str, int], ...]:
-        key = (node.namespace, node.id)
+    def beside(self, node: Node, ways: int) -> tuple["Reached", ...]:
+        """The nodes beside this one as they are reached by a way that leads `ways` so far, in the order of a level."""
+        key = (node.namespace, node.id, ways)
         known = self._beside.get(key)
         if known is None:
-            found = {other.id: (edge, other, other.id, UP) for edge, other in self.needs(node)}
+            found = {other.id: (UP, other, edge) for edge, other in self.needs(node)}
             for edge, other in self.needed_by(node):
-                found[other.id] = (edge, other, other.id, (UP if other.id in found else 0) | DOWN)
-            known = self._beside[key] = tuple(found[id] for id in sorted(found))
+                found[other.id] = ((UP if other.id in found else 0) | DOWN, other, edge)
+            reached = [(_ORDER[ways & way], id, ways & way, other, edge) for id, (way, other, edge) in found.items()]
+            known = self._beside[key] = tuple(sorted(reached))
         return known
+
+
+Reached = tuple[int, str, int, Node, Edge]
+"""(order within a level, id, the ways to it as in `Step.ways`, the node, the last edge of the way). Plain, for an alert looks at
+a hundred of them."""
+
+
+class Around:
+    """The nodes around one, nearest first; at the same distance what lies straight along the needs before what is reached
+    with a turn, then by id. Nothing is reached over a node that too many share."""
+
+    __slots__ = ("_came", "_distance", "_front", "_start", "_topology")
+
+    def __init__(self, topology: Topology, start: Node) -> None:
+        self._topology = topology
+        self._start = start
+        self._came: dict[str, tuple[Reached, Reached | None] | None] = {start.id: None}
+        """The id of a node that was reached: how, and from which one, None for the start."""
+        self._front: list[Reached] = []
+        self._distance = 0
+
+    def further(self) -> list[Reached]:
+        """The nodes that are one step further than those before."""
+        came, topology, first = self._came, self._topology, self._distance == 0
+        self._distance += 1
+        following: list[Reached] = []
+        before: Reached | None = None
+        for before in [None] if first else self._front:
+            if len(came) > NEAR:
+                break
+            beside = (
+                topology.beside(self._start, UP | DOWN) if before is None else topology.beside(before[3], before[2])
+            )
+            if len(beside) > SHARED_BY and not first:
+                continue
+            for reached in beside:
+                id = reached[1]
+                if id not in came:
+                    came[id] = (reached, before)
+                    following.append(reached)
+        following.sort()
+        self._front = following
+        return following
+
+    def step(self, reached: Reached) -> Step:
+        """The way there, for people."""
+        came = self._came[reached[1]]
+        assert came is not None
+        last = Step(self._start) if came[1] is None else self.step(came[1])
+        return Step(reached[3], reached[4], last, last.hops + 1, reached[2])
 
 
 _CRITICAL: Final[dict[str | None, int]] = {level: number for number, level in enumerate(CRITICALITIES)}
