@@ -239,6 +239,29 @@ def test_an_expression_that_fails_names_itself_and_its_step(story: Story) -> Non
     assert "inputs.nothing" in str(reason)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("int(inputs.text) + inputs.n", "cannot convert string to int; inputs.text is 'ninety'; inputs.n is 3"),
+        ("inputs.many[5]", "inputs.many is [1,2]"),
+        ("inputs.text == 'inputs.n' ? 1 : inputs.n / 0", "divide by zero; inputs.text is 'ninety'; inputs.n is 3"),
+        ("inputs.long > 1", "; inputs.long is '" + "x" * 79 + "..."),
+        ("inputs.gone == 1", "inputs.gone == 1: there is no 'gone'; guard it with has()"),
+    ],
+)
+def test_an_expression_that_fails_says_what_it_looked_at(story: Story, text: str, said: str) -> None:
+    given = {"text": "ninety", "n": 3, "many": [1, 2], "long": "x" * 500}
+    run(story, step("a", set={"x": f"${{{text}}}"}), inputs=given)
+    assert str(ended(story)[1]).endswith(said)
+
+
+def test_a_group_whose_items_failed_says_where_the_last_one_did_and_why(story: Story) -> None:
+    run(story, step("all", for_each={"items": ["a", "b"], "max_parallel": 2, "max_failures": 0}, steps=[act("check")]))
+    answer(story, "all[b]/check")
+    answer(story, "all[a]/check", "failed", error_code="http.status", detail="503")
+    assert ended(story) == ("failed", "1 of 2 failed, at most 0 may; step all[a]/check failed: http.status: 503")
+
+
 def test_expressions_see_the_run_itself(story: Story) -> None:
     run(story, step("a", **{"if": "run.trigger == 'manual' && run.requester == 'user:basis-1'"}, set={"at": "${run.started_at}"}),
         outputs={"at": "timestamp(vars.at) == now"})  # fmt: skip
