@@ -20,7 +20,7 @@ def test_kills_at_random_moments_seed_after_seed(make_server: Callable[..., Serv
     first = int(os.environ.get("SEED") or time.time())
     until = time.monotonic() + MINUTES * 60
     seeds = 0
-    while seeds == 0 or (time.monotonic() < until and "SEED" not in os.environ):
+    while seeds == 0 or (time.monotonic() < until and not os.environ.get("SEED")):
         folder = tmp_path / f"seed-{first + seeds}"
         folder.mkdir()
         print(f"\nSEED={first + seeds}")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from oncue.core.event_waits import MAIL_LIMIT
 from tests.unit.runs import act, answer, ended, order, run, step, waiting
 from tests.unit.story import Story
 
@@ -122,6 +123,25 @@ def test_an_event_that_came_before_the_run_has_reached_its_wait_is_not_lost(stor
     story.send("volume.resized", {"size": 9}, resource="db-2")
     answer(story, "first")
     assert ended(story) == ("succeeded", None)
+
+
+@pytest.mark.parametrize(
+    ("where", "end"),
+    [("event.data.size > inputs.least", "succeeded"), ("event.data.size > vars.least", "failed")],
+    ids=["what-cannot-fit-is-not-kept", "what-may-fit-later-is"],
+)
+def test_a_mailbox_is_not_filled_by_events_that_cannot_be_what_the_run_waits_for(
+    story: Story, where: str, end: str
+) -> None:
+    event = {"types": ["volume.resized"], "where": where}
+    run(story, act("first"), step("least", set={"least": 5}), step("settled", wait={"event": event, "timeout": "1m"}),
+        inputs={"least": 5})  # fmt: skip
+    for _ in range(MAIL_LIMIT):
+        story.send("volume.resized", {"size": 3})
+    story.send("volume.resized", {"size": 9})
+    answer(story, "first")
+    story.wait("1m")
+    assert ended(story)[0] == end
 
 
 @pytest.mark.parametrize(("on_timeout", "end"), [("fail", "failed"), ("continue", "succeeded")])
