@@ -149,13 +149,13 @@ class Caller:
 
     def __init__(self, server: Server, token: str = ADMIN_TOKEN) -> None:
         headers = {"Authorization": f"Bearer {token}"}
-        self._client = httpx.Client(base_url=f"{server.url}/api/v1", headers=headers, timeout=10.0, trust_env=False)
+        self.client = httpx.Client(base_url=f"{server.url}/api/v1", headers=headers, timeout=10.0, trust_env=False)
         self.surprises: list[str] = []
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response | None:
         """The answer; None if there was none, or it is to come back later."""
         try:
-            answer = self._client.request(method, path, **more)
+            answer = self.client.request(method, path, **more)
         except httpx.TransportError:
             return None
         if answer.status_code in (429, 503):
@@ -193,6 +193,8 @@ class People(threading.Thread):
     ) -> None:
         self._finishing.set()
         self.join(60)
+        self._admin.client.close()
+        self._person.client.close()
 
     @property
     def surprises(self) -> list[str]:
@@ -280,6 +282,7 @@ def killed(
         eventually(lambda: len(people.started) == starts, within_s=180, what="every run is started")
         eventually(lambda: _all_over(server, starts), within_s=240, what="every run comes to its end")
     assert not people.surprises, people.surprises[:3]
+    assert server.items("dead-letters") == []
     runs = server.items("runs")
     assert server.stop() == 0
     database = server.data / "oncue.db"
