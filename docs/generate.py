@@ -15,6 +15,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from oncue import config
+from oncue.api.actions import effect_classes
 from oncue.cli.main import COMMANDS, EPILOG, load
 from oncue.core import expression
 from oncue.core.alert import Alert
@@ -455,9 +456,17 @@ def _struct(struct: type[msgspec.Struct]) -> str:
         default = entry.get("default")
         shown = "" if default in (None, [], {}) else f"`{msgspec.json.encode(default).decode()}`"
         shown = "required" if name in schema.get("required", []) else shown
-        rows.append((f"`{name}`", _type(entry), shown, said.get(names[name], "")))
+        rows.append(
+            (f"`{name}`", _type(entry), shown, " ".join(filter(None, (said.get(names[name], ""), _form(entry)))))
+        )
     text = " ".join((inspect.getdoc(struct) or "").split("\n\n")[0].split())
     return f"{text}\n\n" + (_table(("Field", "Type", "Default", "Meaning"), rows) if rows else "It has no fields.\n")
+
+
+def _form(entry: dict[str, Any]) -> str:
+    """How a text must look, where its type says so."""
+    told = entry.get("description", "")
+    return "" if not told or told.startswith("A duration") or entry.get("type") != "string" else f"{told.rstrip('.')}."
 
 
 def _type(entry: dict[str, Any]) -> str:
@@ -539,12 +548,21 @@ def _events() -> str:
 
 
 def _actions() -> str:
-    parts = ["# Actions\n", "What a workflow's step `uses`. `with` is what it takes; `result` is what it gives.\n"]
-    for name in sorted([*registry.names(registry.ACTIONS), *registry.ENGINE_ACTIONS]):
+    names = sorted([*registry.names(registry.ACTIONS), *registry.ENGINE_ACTIONS])
+    parts = [
+        "# Actions\n",
+        "What a workflow's step `uses`. `with` is what it takes; `result` is what it gives, for `outputs` and later steps. Its "
+        "class says what a crash in the middle may mean ([what holds for a run](../explanation/workflow-guarantees.md)). Those "
+        "that the engine does itself are done with the step's own commit: they have happened, or not.\n",
+        _table(
+            ("Action", "What it does", "Class"),
+            [(f"[{name}](#{name.replace('.', '')})", *_in_short(name)) for name in names],
+        ),
+    ]
+    for name in names:
         if name in ENGINE_INPUTS:
-            parts.append(
-                f"## {name}\n\nDone by the engine itself, with the step's own commit.\n\n### with\n\n{_struct(ENGINE_INPUTS[name])}"
-            )
+            said, _, fields = _struct(ENGINE_INPUTS[name]).partition("\n\n")
+            parts.append(f"## {name}\n\n{said} Done by the engine itself.\n\n### with\n\n{fields}")
             continue
         found = registry.action(name)
         parts.append(
@@ -555,8 +573,26 @@ def _actions() -> str:
     return "\n".join(parts) + _common()
 
 
+def _in_short(name: str) -> tuple[str, str]:
+    """What an action does, in a sentence, and its effect classes."""
+    if name in ENGINE_INPUTS:
+        return _struct(ENGINE_INPUTS[name]).partition(". ")[0].partition("\n\n")[0].rstrip(
+            "."
+        ) + ".", "the engine's own"
+    found = registry.action(name)
+    classes = effect_classes(found)
+    told = "as its inputs say" if len(classes) > 1 else f"`{classes[0]}`"
+    return _doc(found).partition("\n\n")[0], told
+
+
 def _monitors() -> str:
-    parts = ["# Monitors\n", "What a Monitor `uses`. Each metric is a chart, and a type that policies can match.\n"]
+    parts = [
+        "# Monitors\n",
+        "What a Monitor `uses`. Each metric is a chart, and a type that policies can match: `http.latency`. A threshold that is "
+        "crossed makes an event of the metric's type. What a probe itself finds wrong, that nobody answers or not as it should be, "
+        "is an event whose type is the monitor's `uses` and `.fault`, as `http.fault`, of the manifest's `severity`, and of "
+        "severity `clear` when it is over.\n",
+    ]
     for name in registry.names(registry.MONITORS):
         found = registry.monitor(name)
         parts.append(f"## {name}\n\n{_doc(found)}\n\n### with\n\n{_struct(found.settings)}")
@@ -621,14 +657,34 @@ def _common() -> str:
 # Expressions, errors
 
 
+VARIABLES: Final = {
+    "event": "the event that is looked at; in a workflow the one that started the run, in `where` of a `wait` the one that came",
+    "alert": "the alert that it is about, if there is one",
+    "incident": "the incident that it is about, if there is one",
+    "inputs": "of a workflow: what the run was started with",
+    "steps": "of a workflow: the steps so far by id, with `state`, `outputs`, `result`, `error`, `attempt`",
+    "result": "in `outputs`, `validate` and `rollback` of a step: what its action gave",
+    "outputs": "in `validate` and `rollback` of a step: its outputs, or those of the step that is repeated",
+    "vars": "of a workflow: what `set` has set so far",
+    "error": "in `catch` and `finally`: how `try` failed, with `step`, `code`, `detail`",
+    "index": "in a `for_each`: the item's number, from 0; the item has the name that `as` gives it",
+    "run": "of a workflow: the run, with `id`, `workflow`, `namespace`, `started_at`, `requester`, `trigger`",
+    "value": "of a policy whose condition reckons a value: that value",
+    "limit": "of the same: what it was compared with",
+    "now": "the instant of the decision",
+}
+"""What each variable of an expression is."""
+
+
 def _expressions() -> str:
-    variables = ", ".join(f"`{name}`" for name in expression.VARIABLES)
+    variables = _table(("Variable", "Is"), [(f"`{name}`", VARIABLES[name]) for name in expression.VARIABLES])
     rows = [(f"`{said.partition(':')[0]}`", said.partition(":")[2].strip()) for said in expression.FUNCTIONS.values()]
     return (
         "# Expressions\n\nOne language everywhere: [CEL](https://cel.dev), in `where`, `skip_when`, `by`, `value`, `if`, "
         "`outputs`, and in `${...}` inside text. Text that is one `${...}` keeps the value's type. Expressions are "
         "compiled when a manifest is applied; errors name line and column.\n\n"
-        f"Variables: {variables}. What makes no sense at a place is absent there; guard with `has()`.\n\n"
+        f"{variables}\nWhat makes no sense at a place is absent there; guard with `has()`. An expression that fails when it runs fails "
+        "its step, which then says which expression it was and what it looked at.\n\n"
         "Beside CEL's own functions and its strings, math and optional extensions:\n\n"
         + _table(("Function", "Gives"), rows)
     )

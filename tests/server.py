@@ -170,7 +170,9 @@ class Server:
         children = self.processes()
         self.process.kill()
         self.process.wait()
-        _, alive = psutil.wait_procs(children, timeout=10)
+        _, alive = psutil.wait_procs(
+            children, timeout=60
+        )  # those that have just begun look for their parent when loaded
         assert not alive, f"children that outlived the supervisor: {alive}"
 
     def restart(self) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually
+from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually, free_port
 
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 FENCE = re.compile(r"(<!-- test: skip -->\n)?```(\w*)\n(.*?)```\n", re.DOTALL)
@@ -44,6 +45,41 @@ def matches(expected: str, output: str) -> bool:
     return all(any(re.fullmatch(pattern, line) for line in rest) for pattern in patterns)
 
 
+class Terminal:
+    """Where a reader types: variables and the directory are those that the block before has left."""
+
+    def __init__(self, directory: Path, variables: dict[str, str]) -> None:
+        self._directory = directory
+        self._variables = variables
+        self._left = directory / "variables"
+        self._left.touch()
+
+    def run(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run a block; it ends at the first command that fails."""
+        before = f'. "{self._left}"; cd "$PWD"; set -a'
+        after = f'set +a; export -p > "{self._left}"'
+        return subprocess.run(
+            ["bash", "-euc", f"{before}\n{script}\n{after}"],
+            check=False,
+            cwd=self._directory,
+            env=self._variables,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+
+def end_what_was_started(directory: Path) -> None:
+    """What a page started in the background and has not ended itself, as it does when one of its commands fails."""
+    for one in directory.rglob("*.pid"):
+        os.kill(int(one.read_text()), signal.SIGTERM)
+
+
+PORT = "8600"
+"""Of the service that a page has its reader start; the test takes a port that is free."""
+
+
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_every_command_of_the_tutorial_prints_what_the_page_says(page: Path, tmp_path: Path) -> None:
     variables = {"ONCUE_ADMIN_TOKEN": ADMIN_TOKEN}
@@ -53,19 +89,15 @@ def test_every_command_of_the_tutorial_prints_what_the_page_says(page: Path, tmp
         eventually(lambda: server.client.get("/readyz").json()["engine"]["workers"], what="the worker")
         env = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
         env["PATH"] = f"{ONCUE.parent}{os.pathsep}{env['PATH']}"
-        for block in blocks(page):
-            ran = subprocess.run(
-                ["bash", "-euc", block.script],
-                check=False,
-                cwd=tmp_path,
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=60,
-            )
-            assert ran.returncode == 0, f"{page.name}:{block.line}\n{ran.stdout}{ran.stderr}"
-            if block.expected is not None:
-                assert matches(block.expected, ran.stdout), f"{page.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+        terminal, port = Terminal(tmp_path, env), str(free_port())
+        try:
+            for block in blocks(page):
+                ran = terminal.run(block.script.replace(PORT, port))
+                assert ran.returncode == 0, f"{page.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+                if block.expected is not None:
+                    assert matches(block.expected, ran.stdout), f"{page.name}:{block.line}\n{ran.stdout}{ran.stderr}"
+        finally:
+            end_what_was_started(tmp_path)
     server.verify()
 
 

@@ -1,6 +1,5 @@
 """What steps tell while they are under way, from the program to whoever looks on, through real processes."""
 
-import os
 import re
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import httpx
 import psutil
 import pytest
 
+from tests.packages import install, seeing
 from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, eventually
 
 SITE = """
@@ -101,21 +101,11 @@ spec:
 PASSWORD = "correct-horse-battery"
 
 
-def install(site: Path, name: str, text: str, points: str) -> None:
-    """A package as an installer leaves it."""
-    info = site / f"{name}-1.0.dist-info"
-    info.mkdir(parents=True)
-    (site / f"{name}.py").write_text(text)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(points)
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("telling")
     install(base / "site", "oncue_telling", SITE, "[oncue.actions]\ntest.tell = oncue_telling:Teller\n")
-    path = os.pathsep.join([str(base / "site"), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    with Server(base / "data", variables={"PYTHONPATH": path}) as server:
+    with Server(base / "data", variables=seeing(base / "site")) as server:
         assert server.client.put("/api/v1/secrets/default/door", json={"value": PASSWORD}).status_code < 300
         applied = server.client.post("/api/v1/manifests", content=WORKFLOW)
         assert applied.status_code == 200, applied.text

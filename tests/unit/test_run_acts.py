@@ -40,7 +40,7 @@ def done(story: Story, uses: str, run: Run | None = None, **inputs: Any) -> Any:
     tx = story.engine._tx
     of = run or run_of(story)
     tx.begin(story.now, Cause("e-act", "e-act", story.state.position + 1), "user:basis-1")
-    result = act(tx, of, uses, inputs)
+    result = act(tx, of, "operator", uses, inputs)
     assert tx.actor == "user:basis-1"
     story.newest = tx.derived
     story.facts += tx.derived

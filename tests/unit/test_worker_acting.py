@@ -353,6 +353,38 @@ async def test_an_effect_in_hand_that_is_leased_again_is_done_once(bench: Bench,
     assert type(plugin).began == began + 1
 
 
+async def test_work_for_a_step_ends_before_other_work_for_it_begins(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.engine.lease(effect("hang", run="run-1", step="each[a]/stop", effect_class="at-most-once"))
+    bench.engine.lease(effect("hang", run="run-1", step="each[b]/stop", id="ef-2"), "t2")
+    await until(lambda: type(plugin).began == began + 2)
+    bench.engine.lease(effect(run="run-1", step="each[a]/stop~rollback", id="ef-3"), "t3")
+    await until(lambda: bench.engine.types().count("result") == 2)
+    ended = [one["data"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
+    assert [(one["effect"], one["outcome"]) for one in ended] == [("ef-1", "unknown"), ("ef-3", "succeeded")]
+
+
+async def test_what_is_cancelled_while_it_waits_for_its_turn_never_begins(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.engine.lease(effect("hang", run="run-1", step="stop"))
+    await until(lambda: type(plugin).began == began + 1)
+    undoing = msgspec.json.encode(effect(run="run-1", step="stop~rollback", id="ef-2"))
+    bench.acting.lease(frames.Leased([("t2", undoing, False)]))
+    await asyncio.sleep(0)
+    bench.acting.cancel(frames.Cancel(["t2"]))
+    await until(lambda: bench.acting.offer.slots == 4)
+    assert type(plugin).began == began + 1
+    assert (await bench.engine.result()).effect == "ef-1"
+
+
+async def test_what_is_leased_and_cancelled_at_once_takes_no_slot(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.acting.lease(frames.Leased([("t1", msgspec.json.encode(effect("hang")), False)]))
+    bench.acting.cancel(frames.Cancel(["t1"]))
+    await until(lambda: bench.acting.offer.slots == 4)
+    assert type(plugin).began == began
+
+
 async def test_slots_say_how_many_more_are_taken(bench: Bench) -> None:
     for index in range(3):
         bench.engine.lease(effect("hang", id=f"ef-{index}"), f"t{index}")

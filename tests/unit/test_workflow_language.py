@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from oncue.core.engine import RUN_FACTS_AT_ONCE
+from oncue.core.event_waits import MAIL_LIMIT
 from oncue.core.run_life import SWEEP
 from oncue.core.running import AT_ONCE
 from tests.unit.runs import act, answer, ended, order, run, step, waiting
@@ -125,6 +126,25 @@ def test_an_event_that_came_before_the_run_has_reached_its_wait_is_not_lost(stor
     story.send("volume.resized", {"size": 9}, resource="db-2")
     answer(story, "first")
     assert ended(story) == ("succeeded", None)
+
+
+@pytest.mark.parametrize(
+    ("where", "end"),
+    [("event.data.size > inputs.least", "succeeded"), ("event.data.size > vars.least", "failed")],
+    ids=["what-cannot-fit-is-not-kept", "what-may-fit-later-is"],
+)
+def test_a_mailbox_is_not_filled_by_events_that_cannot_be_what_the_run_waits_for(
+    story: Story, where: str, end: str
+) -> None:
+    event = {"types": ["volume.resized"], "where": where}
+    run(story, act("first"), step("least", set={"least": 5}), step("settled", wait={"event": event, "timeout": "1m"}),
+        inputs={"least": 5})  # fmt: skip
+    for _ in range(MAIL_LIMIT):
+        story.send("volume.resized", {"size": 3})
+    story.send("volume.resized", {"size": 9})
+    answer(story, "first")
+    story.wait("1m")
+    assert ended(story)[0] == end
 
 
 @pytest.mark.parametrize(("on_timeout", "end"), [("fail", "failed"), ("continue", "succeeded")])
@@ -253,6 +273,29 @@ def test_an_expression_that_fails_names_itself_and_its_step(story: Story) -> Non
     assert state == "failed"
     assert "step a failed" in str(reason)
     assert "inputs.nothing" in str(reason)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("int(inputs.text) + inputs.n", "cannot convert string to int; inputs.text is 'ninety'; inputs.n is 3"),
+        ("inputs.many[5]", "inputs.many is [1,2]"),
+        ("inputs.text == 'inputs.n' ? 1 : inputs.n / 0", "divide by zero; inputs.text is 'ninety'; inputs.n is 3"),
+        ("inputs.long > 1", "; inputs.long is '" + "x" * 79 + "..."),
+        ("inputs.gone == 1", "inputs.gone == 1: there is no 'gone'; guard it with has()"),
+    ],
+)
+def test_an_expression_that_fails_says_what_it_looked_at(story: Story, text: str, said: str) -> None:
+    given = {"text": "ninety", "n": 3, "many": [1, 2], "long": "x" * 500}
+    run(story, step("a", set={"x": f"${{{text}}}"}), inputs=given)
+    assert str(ended(story)[1]).endswith(said)
+
+
+def test_a_group_whose_items_failed_says_where_the_last_one_did_and_why(story: Story) -> None:
+    run(story, step("all", for_each={"items": ["a", "b"], "max_parallel": 2, "max_failures": 0}, steps=[act("check")]))
+    answer(story, "all[b]/check")
+    answer(story, "all[a]/check", "failed", error_code="http.status", detail="503")
+    assert ended(story) == ("failed", "1 of 2 failed, at most 0 may; step all[a]/check failed: http.status: 503")
 
 
 def test_expressions_see_the_run_itself(story: Story) -> None:

@@ -294,7 +294,8 @@ def why(connection: Connection, run: Run) -> Why:
         waits.append(Waits(step=None, what="it waits for its turn: others of its workflow are under way", code="turn",
                            since=run.created_at.isoformat()))  # fmt: skip
     if run.state == "paused":
-        waits.append(Waits(step=run.failed_at, what=f"{run.paused_by} paused it: {run.reason or 'no reason given'}", code="person",
+        then = "try the step again, skip it, or cancel the run" if run.failed_at is not None else "resume or cancel it"
+        waits.append(Waits(step=run.failed_at, what=f"{run.paused_by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
     if run.state == "rollback_failed":
         waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",

@@ -1,9 +1,11 @@
 """Events that runs wait for: looked up by type, and by resource where the wait names one.
 
 A run subscribes what it can when it begins, so that an event that comes before the run has reached its wait is not lost: it
-lies in the wait's mailbox, which keeps the first few.
+lies in the wait's mailbox, which keeps the first few that may be what is waited for.
 """
 
+import re
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -46,7 +48,7 @@ def begin(tx: Tx, run: Run, node: Node, step: Step, scope: Scope) -> dict[str, A
     known: EventWait | None = tx.state.cells["wait"].get(step.id)
     resource = spoken(render(spec.resource, scope)) if spec.resource is not None else None
     for event in known.mail if known is not None else ():
-        if _fits(tx, run, node, step, event):
+        if _fits(tx, run, node, step.address, event):
             end(tx, step.id)
             return event
     _put(tx, step.id, EventWait(run.namespace, tuple(dict.fromkeys(spec.types)), resource, waiting=True))
@@ -91,22 +93,39 @@ def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
             wait: EventWait = tx.state.cells["wait"][id]
             run_id, _, address = id.partition("/")
             run = tx.state.runs[run_id]
+            node = steps.plan(tx.state, run).nodes[address.rpartition("/")[2]]
             if not wait.waiting:
-                if len(wait.mail) < MAIL_LIMIT:
+                if len(wait.mail) < MAIL_LIMIT and _may_fit(tx, run, node, address, seen.view()):
                     mail = (*wait.mail, seen.view())
                     tx.cell("wait", id, msgspec.structs.replace(wait, mail=mail))
                 continue
             step = steps.find(tx.state, run, address)
-            if _fits(tx, run, steps.plan(tx.state, run).nodes[step.node], step, seen.view()):
+            if _fits(tx, run, node, address, seen.view()):
                 found.append((run, step, seen.view()))
     return found
 
 
-def _fits(tx: Tx, run: Run, node: Node, step: Step, event: dict[str, Any]) -> bool:
+_CHANGING: Final = frozenset(("vars", "steps", "alert", "incident", "error", "now", "lookup", "change_running_on"))
+"""What a condition may speak of that may be otherwise when the run has reached the wait."""
+
+
+@lru_cache(maxsize=4096)
+def _lasts(where: str) -> bool:
+    """Whether what the condition says of an event stays so for as long as the run goes on."""
+    return not _CHANGING.intersection(re.findall(r"[a-z_]+", where))
+
+
+def _may_fit(tx: Tx, run: Run, node: Node, address: str, event: dict[str, Any]) -> bool:
+    """Whether an early event may be what the step will wait for."""
+    spec = node.spec.wait.event if node.spec.wait is not None else None
+    return spec is None or spec.where is None or not _lasts(spec.where) or _fits(tx, run, node, address, event)
+
+
+def _fits(tx: Tx, run: Run, node: Node, address: str, event: dict[str, Any]) -> bool:
     spec = node.spec.wait.event if node.spec.wait is not None else None
     if spec is None or spec.where is None:
         return spec is not None
-    scope = run_scope.of_step(tx, run, steps.plan(tx.state, run), node, step.address, event=event)
+    scope = run_scope.of_step(tx, run, steps.plan(tx.state, run), node, address, event=event)
     try:
         return holds(spec.where, scope)
     except Failed:

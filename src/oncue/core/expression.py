@@ -203,7 +203,12 @@ def compile_check(text: str, expected: str | None = None, names: tuple[str, ...]
 
 
 class Failed(Exception):
-    """An expression failed when it ran; the text names the expression and the reason."""
+    """An expression failed when it ran; what is said names the expression and the reason."""
+
+    def __init__(self, said: str, text: str = "") -> None:
+        super().__init__(said)
+        self.text = text
+        """The expression, where what it looked at may say more."""
 
 
 class Scope:
@@ -274,7 +279,7 @@ def _value(text: str, program: Program, scope: Scope) -> Any:
     except RuntimeError as error:  # CEL's own bounds, on iterations and size
         raise Failed(f"{text}: {error}") from error
     if result.type() == _T.ERROR:
-        raise Failed(f"{text}: {_reason(str(value))}")
+        raise Failed(f"{text}: {_reason(str(value))}", text)
     return ordered(value) if isinstance(value, dict | list) else value
 
 
@@ -290,7 +295,7 @@ def holds(text: str, scope: Scope) -> bool:
     value = evaluate(text, scope)
     if isinstance(value, bool):
         return value
-    raise Failed(f"{text}: gives {value!r}, not true or false")
+    raise Failed(f"{text}: gives {value!r}, not true or false", text)
 
 
 _KEY: Final = re.compile(r'Key not found in map : "(.*)"')
@@ -299,7 +304,7 @@ _KEY: Final = re.compile(r'Key not found in map : "(.*)"')
 def _reason(error: str) -> str:
     found = _KEY.search(error)
     if found:
-        return f"the event has no {found.group(1)!r}; guard it with has()"
+        return f"there is no {found.group(1)!r}; guard it with has()"
     return error.removeprefix("UNKNOWN: ")
 
 

@@ -69,7 +69,9 @@ def succeed(tx: Tx, run: Run, node: Node, step: Step, result: Any) -> None:
     try:
         outputs = {name: stored(evaluate(text, scope)) for name, text in sorted(node.spec.outputs.items())}
     except Failed as failure:
-        steps.end(tx, run, step, "failed", reason=str(failure), result=kept, error_code="expression.failed")
+        steps.end(
+            tx, run, step, "failed", reason=run_scope.why(failure, scope), result=kept, error_code="expression.failed"
+        )
         return
     undoing = step.compensation
     if undoing is not None and undoing.missing is not None:

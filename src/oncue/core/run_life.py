@@ -23,7 +23,7 @@ def succeed(tx: Tx, run: Run) -> None:
             name: stored(evaluate(text, scope)) for name, text in sorted(steps.plan(tx.state, run).spec.outputs.items())
         }
     except Failed as failure:
-        fail(tx, run, f"outputs: {failure}", None)
+        fail(tx, run, f"outputs: {run_scope.why(failure, scope)}", None)
         return
     tx.touch(run)
     run.outputs = outputs

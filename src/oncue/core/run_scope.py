@@ -1,16 +1,24 @@
 """What a workflow's expressions see: laid out anew for each step, and only what its expressions speak of."""
 
+import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 from oncue.core import plan as plans
 from oncue.core.asking import Asked
-from oncue.core.expression import Scope, activation, naming, stored
+from oncue.core.expression import Failed, Scope, activation, naming, spoken, stored
 from oncue.core.plan import Mentions, Node, Plan
 from oncue.core.run import Run, Step
 from oncue.core.tx import Tx
 
 ITEMS_SEEN: Final = 1_000
 """Of how many items of a `for_each` an expression sees the results; of more it sees the first ones."""
+
+VALUES_SHOWN: Final = 5
+"""Values that are named when an expression fails."""
+VALUE_LIMIT: Final = 80
+"""Characters of each of them."""
+_PATH: Final = re.compile(r"(?<![\w.'\"])[a-z_]\w*(?:\.[a-z_]\w*)*(?![\w('\"])")
 
 
 def plain(entity: Any) -> Any:
@@ -54,6 +62,24 @@ def _scope(
     if not names:
         return activation(variables, Asked(tx.state, run.namespace))
     return naming(names).activation(variables, Asked(tx.state, run.namespace))
+
+
+def why(failure: Failed, scope: Scope) -> str:
+    """Why an expression failed, and what it looked at."""
+    shown = [f"{path} is {value}" for path, value in dict(_looked_at(failure.text, scope.variables)).items()]
+    return "; ".join([str(failure), *shown[:VALUES_SHOWN]])
+
+
+def _looked_at(text: str, variables: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for path in _PATH.findall(text):
+        value: Any = variables
+        for part in path.split("."):
+            if not isinstance(value, dict) or part not in value:
+                break
+            value = value[part]
+        else:
+            said = f"'{value}'" if isinstance(value, str) else spoken(value)
+            yield path, said if len(said) <= VALUE_LIMIT else f"{said[:VALUE_LIMIT]}..."
 
 
 def _items(tx: Tx, run: Run, plan: Plan, address: str) -> dict[str, Any]:

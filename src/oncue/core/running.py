@@ -151,12 +151,23 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
     if enough:
         steps.end(
             tx, run, group, "failed", error_code="items.failed",
-            reason=f"{group.failures} of {group.total} failed; at most {spec.max_failures} may", failed_at=group.failed_at,
+            reason=f"{group.failures} of {group.total} failed, at most {spec.max_failures} may; {_last_failure(tx, run, group)}",
+            failed_at=group.failed_at,
         )  # fmt: skip
         agenda.append(_counted(tx, run, group))
     else:
         _done(tx, run, plan, group, agenda)
     return begun
+
+
+def _last_failure(tx: Tx, run: Run, group: Step) -> str:
+    """Where the last item that failed did so, and why."""
+    step = steps.find(tx.state, run, group.failed_at or group.address)
+    return _said(step.address, step)
+
+
+def _said(address: str, step: Step) -> str:
+    return f"step {address} {step.state.replace('_', ' ')}: {step.reason or 'no reason given'}"
 
 
 def _tolerated(limit: int | str, total: int) -> int:
@@ -166,7 +177,7 @@ def _tolerated(limit: int | str, total: int) -> int:
 def _failed(tx: Tx, run: Run, holder: Step | None, step: Step, agenda: deque[str]) -> None:
     """What the step lies in fails with it, unless it takes failures."""
     at = step.failed_at or step.address
-    reason = f"step {at} {step.state.replace('_', ' ')}: {step.reason or 'no reason given'}"
+    reason = _said(at, step)
     if step.failed_at is not None and step.reason is not None:
         reason = step.reason
     if holder is None:
@@ -226,7 +237,14 @@ def _begin(tx: Tx, run: Run, plan: Plan, node: Node, within: str, agenda: deque[
             step = steps.begin(tx, run, address, node.id, uses(node), "running", total=len(node.blocks[""].nodes))
     except Failed as failure:
         return steps.begin(
-            tx, run, address, node.id, uses(node), "failed", reason=str(failure), error_code="expression.failed"
+            tx,
+            run,
+            address,
+            node.id,
+            uses(node),
+            "failed",
+            reason=run_scope.why(failure, scope),
+            error_code="expression.failed",
         )
     agenda.append(address)
     return step

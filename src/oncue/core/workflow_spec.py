@@ -156,7 +156,7 @@ class StepSpec(
     if_: str | None = None
     """CEL; the step is skipped if it is false."""
     uses: str | None = None
-    """The action."""
+    """The action, as `http.request`."""
     with_: dict[str, Any] = {}
     """What the action takes. Strings may hold `${CEL}`."""
     run: SubRun | None = None
@@ -186,7 +186,7 @@ class StepSpec(
     set_: dict[str, Any] | None = None
     """Variables, for later expressions to see as `vars.NAME`. Strings may hold `${CEL}`."""
     outputs: dict[str, str] = {}
-    """Name to CEL over `result`."""
+    """Name to CEL over `result`: what later steps see as `steps.ID.outputs.NAME`."""
     timeout: Duration = "1m"
     """Of one attempt of an action."""
     start_within: Duration | None = None
@@ -195,9 +195,9 @@ class StepSpec(
     """How long an attempt may tell nothing, no line and no progress, before it is stopped as hanging, with
     `timeout.heartbeat`."""
     retry: Retry | None = None
-    """Without it, a failure is final."""
+    """How often and when an action is tried again that failed; without it, a failure is final."""
     validate: Validate | None = None
-    """What must hold after it."""
+    """What must hold after it; the step is not over before it does."""
     on_failed_validation: Literal["fail", "continue"] = "fail"
     """Whether the step's failing to bring about what it should ends the run."""
     rollback: Rollback | None = None
@@ -238,6 +238,7 @@ class RunRate(Spec, kw_only=True, frozen=True):
     """How often the workflow may begin."""
 
     count: Annotated[int, msgspec.Meta(ge=1, le=10_000)]
+    """How many times at most."""
     within: Duration
     """The sliding time."""
     by: Annotated[list[str], msgspec.Meta(max_length=8)] = []
@@ -255,7 +256,7 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     outputs: dict[str, str] = {}
     """Name to CEL: what a run gives to the run that started it."""
     timeout: Duration = "1h"
-    """Of the whole run."""
+    """Of the whole run, waits and approvals included; a pause does not count."""
     concurrency: RunConcurrency | None = None
     """What happens when it is to run while it runs already; without it, the runs go beside each other."""
     rate: RunRate | None = None

@@ -1,8 +1,10 @@
 """Acts: takes leased effects, does them, reports what became of them.
 
 Whatever a plugin does, the outcome is a result; nothing it raises ends the worker. A result is submitted until the engine
-has it. Work that must not be done twice is announced first, and begun only after the announcement is committed. What work
-tells while it is under way goes ahead of its result, and never delays or fails it.
+has it. Work that must not be done twice is announced first, and begun only after the announcement is committed. Work for a
+step of a run ends before other work for that step begins: what undoes a step never runs beside it, though the engine may
+have died meanwhile and takes the step's outcome for unknown. What work tells while it is under way goes ahead of its result,
+and never delays or fails it.
 """
 
 import asyncio
@@ -10,6 +12,7 @@ import contextlib
 import time
 import traceback
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -69,6 +72,11 @@ class _Work:
         if self._quiet is not None and not self._quiet.expired():
             self._quiet.reschedule(self._loop.time() + (self.effect.heartbeat_s or 0.0))
 
+    def belongs_with(self, other: "_Work") -> bool:
+        """Whether both are for the same step of a run: to do it, to look at it, to undo it."""
+        run, step = self.effect.run, (self.effect.step or "").partition("~")[0]
+        return run is not None and (run, step) == (other.effect.run, (other.effect.step or "").partition("~")[0])
+
 
 class Acting:
     """The effects in hand, at most `slots`."""
@@ -93,11 +101,11 @@ class Acting:
                 # An engine that restarted leases again what is still in hand.
                 known.token = token
                 continue
-            if known is not None:
-                self._stop(known)
             work = _Work(effect, token, redelivered)
+            before = [one for one in self._work.values() if one is known or one.belongs_with(work)]
             self._work[effect.id] = work
-            work.task = asyncio.create_task(self._do(work), name=f"effect {effect.id}")
+            work.task = asyncio.create_task(self._do(work, before), name=f"effect {effect.id}")
+            work.task.add_done_callback(partial(self._over, work))
         self.offer.slots = max(0, self._slots - len(self._work))
         if self._sending is None:
             self._send_sayings()
@@ -124,6 +132,13 @@ class Acting:
         if work.task is not None and not work.reporting:
             work.task.cancel()
 
+    async def _end(self, works: list[_Work]) -> None:
+        """These are stopped, and have ended."""
+        for work in works:
+            self._stop(work)
+        if tasks := [work.task for work in works if work.task is not None]:
+            await asyncio.wait(tasks)
+
     def _send_sayings(self) -> None:
         """Send what was told, and do so again for as long as there is work."""
         self._sending = None
@@ -148,20 +163,22 @@ class Acting:
         with contextlib.suppress(Refusal):  # a new connection makes the offer by itself
             self._client.send(self.offer)
 
-    async def _do(self, work: _Work) -> None:
-        effect = work.effect
+    async def _do(self, work: _Work, before: list[_Work]) -> None:
+        """Do it, once what was begun for the same step before has ended, and report."""
+        await self._end(before)
         began = time.monotonic()
-        try:
-            result = await self._attempt(work)
-            if result is not None:
-                result.duration_ms = round((time.monotonic() - began) * 1000, 3)
-                result.worker = self._worker
-                work.reporting = True
-                await self._report(work, result)
-        finally:
-            if self._work.get(effect.id) is work:
-                del self._work[effect.id]
-            self._offer()
+        result = await self._attempt(work)
+        if result is not None:
+            result.duration_ms = round((time.monotonic() - began) * 1000, 3)
+            result.worker = self._worker
+            work.reporting = True
+            await self._report(work, result)
+
+    def _over(self, work: _Work, _: object = None) -> None:
+        """It is out of hand, even if it was stopped before it could begin."""
+        if self._work.get(work.effect.id) is work:
+            del self._work[work.effect.id]
+        self._offer()
 
     async def _attempt(self, work: _Work) -> EffectResult | None:
         """The attempt's result; None if it must not be made after all."""

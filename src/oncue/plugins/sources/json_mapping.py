@@ -178,8 +178,7 @@ class JsonSource:
         try:
             return self._language.evaluate(text, scope)
         except Failed as failure:
-            detail = str(failure).replace("the event has no", "there is no")
-            raise Refusal("expression.failed", f"mapping.{field}: {detail}"[:500]) from failure
+            raise Refusal("expression.failed", f"mapping.{field}: {failure}"[:500]) from failure
         except Refusal as refusal:
             raise Refusal(refusal.code, f"mapping.{field}: {refusal.detail}"[:500]) from refusal
 
