@@ -79,6 +79,10 @@ export type Run = Sparse<"Run", "id" | "namespace" | "workflow" | "version" | "s
 export type RunState = Run["state"];
 /** A run with the version of its workflow that it goes by, and its steps in the order of that. */
 export type RunDetail = Run & { definition?: WorkflowSpec; steps?: Step[]; more_steps?: boolean };
+/** A part of what a run's steps told, and how far each attempt is. */
+export type RunLogPart = Schemas["RunLog"];
+export type LogLine = Schemas["LogLine"];
+export type StepProgress = Schemas["StepProgress"];
 export type Waits = Schemas["Waits"];
 /** Why a run is not moving. */
 export type Why = Schemas["Why"];
