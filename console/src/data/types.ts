@@ -70,6 +70,8 @@ export type TicketState = Ticket["state"];
 /** An answer that leaves out what is at its default. */
 type Sparse<Name extends keyof Schemas, Given extends keyof Schemas[Name]> = Pick<Schemas[Name], Given> & Partial<Omit<Schemas[Name], Given>>;
 
+/** What a step may use: its name, and the schemas of what it takes and gives. */
+export type ActionView = Schemas["ActionView"];
 export type WorkflowSpec = Schemas["WorkflowSpec"];
 /** A step as a workflow has it written. */
 export type StepSpec = Sparse<"StepSpec", "id">;

@@ -19,6 +19,7 @@ const PATHS = {
   filter: <path d="M2 4h12M4.5 8h7M6.5 12h3" />,
   menu: <path d="M2.5 4.5h11M2.5 8h11M2.5 11.5h11" />,
   down: <path d="M4.5 6.4 8 9.9l3.5-3.5" />,
+  up: <path d="M4.5 9.6 8 6.1l3.5 3.5" />,
   right: <path d="M6.4 4.5 9.9 8l-3.5 3.5" />,
   close: <path d="m4 4 8 8M12 4l-8 8" />,
   expand: <path d="M9.5 2.5h4v4M13.5 2.5 9 7M6.5 13.5h-4v-4M2.5 13.5 7 9" />,
