@@ -11,71 +11,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.packages import install, seeing
+from tests import telling
 from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, eventually
 
-SITE = """
-import asyncio
-import os
-import time
-from pathlib import Path
-
-import msgspec
-
-from oncue.sdk import SecretRef
-
-
-class Inputs(msgspec.Struct):
-    '''What to do.'''
-
-    do: str
-    gate: str = ""
-    secret: SecretRef | None = None
-
-
-class Outputs(msgspec.Struct):
-    '''What was done.'''
-
-    text: str = ""
-
-
-class Teller:
-    '''Tells what a test wants to hear.'''
-
-    name = "test.tell"
-    inputs = Inputs
-    outputs = Outputs
-    errors = ()
-
-    def effect_class(self, inputs):
-        return "at-most-once" if inputs.do == "exit once" else "idempotent"
-
-    def plan(self, inputs):
-        return inputs.do
-
-    async def run(self, inputs, context):
-        if inputs.secret:
-            context.say("the password is " + context.secret(inputs.secret))
-        context.say(f"begun {context.redelivered}")
-        context.progress(0.25, "the first quarter")
-        if inputs.do.startswith("exit") and not (inputs.do == "exit" and context.redelivered):
-            await until(Path(inputs.gate).exists)
-            os._exit(9)
-        if inputs.do == "raise":
-            raise ZeroDivisionError("a defect")
-        if inputs.do == "wait":
-            await until(Path(inputs.gate).exists)
-        if inputs.do == "flood":
-            for number in range(20_000):
-                context.say(f"{number} " + "x" * 50, "out")
-        context.say("ended")
-        return Outputs()
-
-
-async def until(check):
-    while not check():
-        await asyncio.sleep(0.02)
-"""
 WORKFLOW = """
 apiVersion: oncue/v1
 kind: Workflow
@@ -104,8 +42,7 @@ PASSWORD = "correct-horse-battery"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     base = tmp_path_factory.mktemp("telling")
-    install(base / "site", "oncue_telling", SITE, "[oncue.actions]\ntest.tell = oncue_telling:Teller\n")
-    with Server(base / "data", variables=seeing(base / "site")) as server:
+    with Server(base / "data", variables=telling.install(base / "site")) as server:
         assert server.client.put("/api/v1/secrets/default/door", json={"value": PASSWORD}).status_code < 300
         applied = server.client.post("/api/v1/manifests", content=WORKFLOW)
         assert applied.status_code == 200, applied.text

@@ -5,7 +5,7 @@
 import type { InfiniteData, QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 
-import type { Page } from "./http";
+import { queryString, type Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
 
 export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses" | "approvals";
@@ -110,6 +110,25 @@ export function letIn(client: QueryClient, resource: Resource): void {
   void client.invalidateQueries({ queryKey: [resource, "list"] });
 }
 
+/** Runs whose log somebody follows, and who they are. */
+const followed = new Map<string, Set<() => void>>();
+/** Asks the stream for the logs that are followed by now. */
+let turn: (() => void) | null = null;
+
+/** Says when the log of a run may have grown, until the returned function is called. */
+export function follow(run: string, grew: () => void): () => void {
+  const those = followed.get(run) ?? new Set();
+  followed.set(run, those.add(grew));
+  if (those.size === 1) turn?.();
+  return () => {
+    those.delete(grew);
+    // The stream tells of it on until it connects anew for another one: that costs less than to connect for this.
+    if (those.size === 0) followed.delete(run);
+  };
+}
+
+const streamPath = (): string => `/api/v1/stream${queryString({ log: [...followed.keys()] })}`;
+
 /** How long changes are gathered before the queries they touch are read again. */
 const GATHER_MS = 700;
 /** The server counts its figures at most every few seconds: they are read once more when those have passed. */
@@ -145,6 +164,10 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
       return;
     }
     if (typeof body !== "object" || body === null) return;
+    if (message.event === "log") {
+      for (const grew of followed.get(String((body as { run?: unknown }).run)) ?? []) grew();
+      return;
+    }
     const change = changeOf(body);
     if (change === null) return;
     for (const [resource, id] of change.shownBy) touch([resource, "detail", id]);
@@ -181,7 +204,7 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     if (change.resource === "approvals") touch(["approvals", "inbox"]);
   };
 
-  const close = openStream("/api/v1/stream", {
+  const stream = openStream(streamPath, {
     onMessage: apply,
     onState: (connection) => {
       publish({ connection });
@@ -190,11 +213,15 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
         wasLost = false;
         void client.invalidateQueries();
       }
+      // What grew before it was asked for was not told.
+      if (connection === "live") for (const grew of [...followed.values()].flatMap((those) => [...those])) grew();
     },
     onSignedOut,
   });
+  turn = stream.again;
   return () => {
-    close();
+    turn = null;
+    stream.close();
     if (timer !== null) clearTimeout(timer);
     if (recount !== null) clearTimeout(recount);
     publish({ connection: "connecting", arrivals: {} });

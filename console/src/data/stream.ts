@@ -54,22 +54,31 @@ export interface StreamHandlers {
 /** Milliseconds without a byte after which the connection counts as lost; the server's heartbeats come oftener. */
 const SILENCE_MS = 45_000;
 
-/** Connects and stays connected until the returned function is called. */
-export function openStream(path: string, handlers: StreamHandlers): () => void {
+export interface Stream {
+  close: () => void;
+  /** Connects anew, to what the address is by now; nothing is missed meanwhile. */
+  again: () => void;
+}
+
+/** Connects and stays connected until it is closed. */
+export function openStream(path: () => string, handlers: StreamHandlers): Stream {
   const closing = new AbortController();
+  let connection = new AbortController();
   let lastId: string | null = null;
   let attempt = 0;
+  let turning = false;
   let wake: (() => void) | null = null;
 
   async function once(): Promise<"again" | "stop"> {
-    const connection = new AbortController();
-    const abort = (): void => connection.abort();
+    const own = new AbortController();
+    connection = own;
+    const abort = (): void => own.abort();
     closing.signal.addEventListener("abort", abort);
     let silence = setTimeout(abort, SILENCE_MS);
     try {
       const headers: Record<string, string> = { Accept: "text/event-stream" };
       if (lastId !== null) headers["Last-Event-ID"] = lastId;
-      const response = await fetch(path, { headers, signal: connection.signal, credentials: "same-origin", cache: "no-store" });
+      const response = await fetch(path(), { headers, signal: own.signal, credentials: "same-origin", cache: "no-store" });
       if (response.status === 401) return "stop";
       if (!response.ok || response.body === null) return "again";
       handlers.onState("live");
@@ -104,6 +113,10 @@ export function openStream(path: string, handlers: StreamHandlers): () => void {
         handlers.onSignedOut();
         return;
       }
+      if (turning) {
+        turning = false;
+        continue;
+      }
       handlers.onState("lost");
       const delay = backoffMs(attempt, Math.random());
       attempt += 1;
@@ -114,15 +127,24 @@ export function openStream(path: string, handlers: StreamHandlers): () => void {
           resolve();
         };
       });
+      wake = null;
     }
   }
 
   const hurry = (): void => wake?.();
   window.addEventListener("online", hurry);
   void run();
-  return () => {
-    window.removeEventListener("online", hurry);
-    closing.abort();
-    wake?.();
+  return {
+    close: () => {
+      window.removeEventListener("online", hurry);
+      closing.abort();
+      wake?.();
+    },
+    again: () => {
+      // One that waits before it connects uses the new address by itself.
+      if (wake !== null) return;
+      turning = true;
+      connection.abort();
+    },
   };
 }

@@ -70,6 +70,8 @@ export type TicketState = Ticket["state"];
 /** An answer that leaves out what is at its default. */
 type Sparse<Name extends keyof Schemas, Given extends keyof Schemas[Name]> = Pick<Schemas[Name], Given> & Partial<Omit<Schemas[Name], Given>>;
 
+/** What a step may use: its name, and the schemas of what it takes and gives. */
+export type ActionView = Schemas["ActionView"];
 export type WorkflowSpec = Schemas["WorkflowSpec"];
 /** A step as a workflow has it written. */
 export type StepSpec = Sparse<"StepSpec", "id">;
@@ -79,6 +81,10 @@ export type Run = Sparse<"Run", "id" | "namespace" | "workflow" | "version" | "s
 export type RunState = Run["state"];
 /** A run with the version of its workflow that it goes by, and its steps in the order of that. */
 export type RunDetail = Run & { definition?: WorkflowSpec; steps?: Step[]; more_steps?: boolean };
+/** A part of what a run's steps told, and how far each attempt is. */
+export type RunLogPart = Schemas["RunLog"];
+export type LogLine = Schemas["LogLine"];
+export type StepProgress = Schemas["StepProgress"];
 export type Waits = Schemas["Waits"];
 /** Why a run is not moving. */
 export type Why = Schemas["Why"];

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import { useCommand } from "./commands";
 import { get, post, type Page } from "./http";
-import type { Manifest, Run } from "./types";
+import type { ActionView, Manifest, Run } from "./types";
 
 /** All workflows that the person may read; the API gives manifests whole. */
 export function useWorkflows() {
@@ -15,6 +15,11 @@ export function useWorkflow(namespace: string, name: string) {
     queryKey: ["workflows", "detail", `${namespace}/${name}`],
     queryFn: ({ signal }) => get<Manifest>(`/manifests/Workflow/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`, {}, signal),
   });
+}
+
+/** What a step may use. */
+export function useActions() {
+  return useQuery({ queryKey: ["actions"], queryFn: ({ signal }) => get<Page<ActionView>>("/actions", {}, signal), staleTime: Infinity });
 }
 
 export const useStartRun = () =>

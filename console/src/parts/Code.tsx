@@ -4,13 +4,14 @@ import { useState } from "react";
 import { Icon } from "./Icon";
 import { tokens } from "./json";
 
-export function CopyButton({ text, label = "Copy" }: { text: string; label?: string }) {
+/** A long text is better given as a function, which is asked when somebody wants it. */
+export function CopyButton({ text, label = "Copy" }: { text: string | (() => string); label?: string }) {
   const [copied, setCopied] = useState(false);
   return (
     <button
       type="button" className="btn small"
       onClick={() => {
-        void navigator.clipboard.writeText(text).then(() => {
+        void navigator.clipboard.writeText(typeof text === "string" ? text : text()).then(() => {
           setCopied(true);
           setTimeout(() => setCopied(false), 1500);
         });
@@ -20,6 +21,19 @@ export function CopyButton({ text, label = "Copy" }: { text: string; label?: str
       <span aria-live="polite">{copied ? "Copied" : label}</span>
     </button>
   );
+}
+
+/** Saves a text as a file. */
+export function DownloadButton({ text, name, label = "Download" }: { text: () => string; name: string; label?: string }) {
+  const save = (): void => {
+    const address = URL.createObjectURL(new Blob([text()], { type: "text/plain;charset=utf-8" }));
+    const link = document.createElement("a");
+    link.href = address;
+    link.download = name;
+    link.click();
+    URL.revokeObjectURL(address);
+  };
+  return <button type="button" className="btn small" onClick={save}><Icon name="download" size="s" />{label}</button>;
 }
 
 export function Json({ value, label }: { value: unknown; label: string }) {

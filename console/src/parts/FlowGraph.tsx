@@ -2,6 +2,8 @@
  * A workflow's steps as a graph: one after the other along the line, what holds others drawn around them. It is plain
  * boxes, so that it is quick at every keystroke, grows with its text, turns upright on a phone and takes the keyboard.
  */
+import { useState, type DragEvent } from "react";
+
 import type { Form, FlowStep } from "./flow";
 import { Icon, type IconName } from "./Icon";
 import { sentence } from "./format";
@@ -27,6 +29,8 @@ interface Props {
   standing?: ReadonlyMap<string, Standing>;
   chosen?: string | null;
   choose?: (id: string) => void;
+  /** Steps can be dragged, and dropped before or after others. */
+  drop?: (id: string, onto: string, side: "before" | "after") => void;
   /** From top to bottom, where there is little width. */
   upright?: boolean;
 }
@@ -76,7 +80,7 @@ function classOf(stands: Standing | undefined, { standing }: Passed): string {
   return stands === undefined ? "to-come" : `${stands.tone} is-${stands.state}`;
 }
 
-function Box({ step, className, stands, standing, choose }: { step: FlowStep; className: string; stands: Standing | undefined } & Passed) {
+function Box({ step, className, stands, standing, chosen, choose, drop }: { step: FlowStep; className: string; stands: Standing | undefined } & Passed) {
   const about = stands?.note ?? step.about;
   const said = [step.title || step.id, standing === undefined ? "" : stands ? sentence(stands.state) : "to come", about, step.condition && `if ${step.condition}`].filter(Boolean).join(", ");
   const inside = (
@@ -92,7 +96,36 @@ function Box({ step, className, stands, standing, choose }: { step: FlowStep; cl
     </>
   );
   const title = `${said}${step.undone ? "\nCan be undone" : step.irreversible ? "\nCannot be undone" : ""}`;
+  const dragging = useDragging(step.id, drop);
   return choose
-    ? <button type="button" className={className} title={title} onClick={() => choose(step.id)}>{inside}</button>
+    ? <button type="button" className={className} title={title} aria-pressed={drop === undefined ? undefined : chosen === step.id} onClick={() => choose(step.id)} {...dragging}>{inside}</button>
     : <div className={className} title={title}>{inside}</div>;
+}
+
+const DRAGGED = "application/x-oncue-step";
+
+/** A box that can be dragged, and shows on which side of it another one would come to lie. */
+function useDragging(id: string, drop: Props["drop"]) {
+  const [side, setSide] = useState<"before" | "after" | null>(null);
+  if (drop === undefined) return {};
+  const sideOf = (event: DragEvent<HTMLElement>): "before" | "after" => {
+    const { top, height } = event.currentTarget.getBoundingClientRect();
+    return event.clientY < top + height / 2 ? "before" : "after";
+  };
+  return {
+    draggable: true, "data-drop": side ?? undefined,
+    onDragStart: (event: DragEvent<HTMLElement>) => event.dataTransfer.setData(DRAGGED, id),
+    onDragOver: (event: DragEvent<HTMLElement>) => {
+      if (!event.dataTransfer.types.includes(DRAGGED)) return;
+      event.preventDefault();
+      setSide(sideOf(event));
+    },
+    onDragLeave: () => setSide(null),
+    onDrop: (event: DragEvent<HTMLElement>) => {
+      event.preventDefault();
+      setSide(null);
+      const moved = event.dataTransfer.getData(DRAGGED);
+      if (moved !== "" && moved !== id) drop(moved, id, sideOf(event));
+    },
+  };
 }

@@ -1,18 +1,27 @@
 /** CodeMirror for a manifest: completion and explanations from its JSON Schema, and what the server finds wrong, at its place. */
 import { autocompletion, completionKeymap, type CompletionContext, type CompletionResult } from "@codemirror/autocomplete";
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentWithTab, isolateHistory, redo, undo } from "@codemirror/commands";
 import { yaml } from "@codemirror/lang-yaml";
 import { indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { lintGutter, setDiagnostics, type Diagnostic } from "@codemirror/lint";
-import { EditorState, Prec, type Text } from "@codemirror/state";
+import { Compartment, EditorState, Prec, type ChangeSet, type Text } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, hoverTooltip, keymap, lineNumbers } from "@codemirror/view";
-import { useEffect, useRef } from "react";
+import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 
 import type { Fault } from "../data/http";
 import { colours, look } from "./editor-look";
 import { described, offers, spotAt, type Schema } from "./schema";
 
+/** Changes the text from outside, as if it had been typed. */
+export interface EditorHand {
+  /** One step of the editor's undo. Says whether the text was the one that the changes are for. */
+  apply: (before: string, changes: ChangeSet) => boolean;
+  undo: () => void;
+  redo: () => void;
+}
+
 interface Props {
+  hand?: Ref<EditorHand>;
   label: string;
   text: string;
   /** Another text to begin with anew; what is typed in between is the editor's own. */
@@ -32,7 +41,10 @@ function places(document: Text, faults: readonly Fault[]): Diagnostic[] {
   });
 }
 
-export default function YamlEditor({ label, text, version, schema, faults, change, save }: Props) {
+/** What the editor is called. */
+const named = new Compartment();
+
+export default function YamlEditor({ hand, label, text, version, schema, faults, change, save }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const held = useRef({ schema, change, save, text });
@@ -41,6 +53,17 @@ export default function YamlEditor({ label, text, version, schema, faults, chang
     held.current = { schema, change, save, text };
     if (schema !== undefined) for (const answer of asked.current.splice(0)) answer();
   });
+
+  useImperativeHandle(hand, () => ({
+    apply: (before, changes) => {
+      const editor = view.current;
+      if (editor === null || editor.state.doc.toString() !== before) return false;
+      editor.dispatch({ changes, annotations: isolateHistory.of("full"), userEvent: "input" });
+      return true;
+    },
+    undo: () => void (view.current && undo(view.current)),
+    redo: () => void (view.current && redo(view.current)),
+  }), []);
 
   useEffect(() => {
     if (box.current === null) return undefined;
@@ -86,7 +109,7 @@ export default function YamlEditor({ label, text, version, schema, faults, chang
           // Tab stays a way out for those who have no mouse: Escape, then Tab.
           Prec.high(keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (held.current.save(), true) }])),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
-          EditorView.contentAttributes.of({ "aria-label": label }),
+          named.of([]),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) held.current.change(update.state.doc.toString());
           }),
@@ -98,6 +121,11 @@ export default function YamlEditor({ label, text, version, schema, faults, chang
       view.current = null;
       editor.destroy();
     };
+  }, [version]);
+
+  useEffect(() => {
+    // The name is part of the text: the editor outlives it.
+    view.current?.dispatch({ effects: named.reconfigure(EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" })) });
   }, [label, version]);
 
   useEffect(() => {

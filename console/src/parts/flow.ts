@@ -5,8 +5,13 @@
 
 export type Form = "uses" | "run" | "steps" | "for_each" | "parallel" | "switch" | "try" | "wait" | "approvals" | "emit" | "set" | "none";
 
+/** Keys and numbers of items, from what the steps were read of. */
+export type Place = readonly (string | number)[];
+
 /** Steps that follow each other within a step. */
 export interface Lane {
+  /** Where they stand in the document: `steps`, 2, `try`. Those of `parallel` share a place. */
+  place: Place;
   /** What leads into it: a case's condition, `try`, `catch`, `finally`; empty where that goes without saying. */
   label: string;
   steps: readonly FlowStep[];
@@ -14,6 +19,8 @@ export interface Lane {
 
 export interface FlowStep {
   id: string;
+  /** Where it stands in the document: `steps`, 2, `parallel`, 0. */
+  place: Place;
   title: string;
   form: Form;
   /** What it is or does, in a few words. */
@@ -33,16 +40,16 @@ const list = (value: unknown): unknown[] => (Array.isArray(value) ? (value as un
 const text = (value: unknown): string => (typeof value === "string" ? value : typeof value === "number" ? String(value) : "");
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null;
 
-/** The outermost steps of a workflow. */
-export function flowOf(steps: unknown): FlowStep[] {
-  return list(steps).map((each, index) => stepOf(record(each), index));
+/** The outermost steps of a workflow, which stand at `place`. */
+export function flowOf(steps: unknown, place: Place = ["steps"]): FlowStep[] {
+  return list(steps).map((each, index) => stepOf(record(each), [...place, index]));
 }
 
-function stepOf(step: Data, index: number): FlowStep {
+function stepOf(step: Data, place: Place): FlowStep {
   const form = formOf(step);
   return {
-    id: text(step["id"]) || `step ${String(index + 1)}`, title: text(step["title"]), form, about: aboutOf(form, step), condition: text(step["if"]),
-    lanes: lanesOf(form, step), undone: isGiven(step["rollback"]), irreversible: step["irreversible"] === true,
+    id: text(step["id"]) || `step ${String(Number(place.at(-1)) + 1)}`, place, title: text(step["title"]), form, about: aboutOf(form, step), condition: text(step["if"]),
+    lanes: lanesOf(form, step, place), undone: isGiven(step["rollback"]), irreversible: step["irreversible"] === true,
   };
 }
 
@@ -78,14 +85,14 @@ function waitOf(wait: Data): string {
   return isGiven(wait["until"]) ? `wait until ${text(wait["until"])}` : `wait ${text(wait["for"])}`;
 }
 
-function lanesOf(form: Form, step: Data): Lane[] {
-  const lane = (label: string, steps: unknown): Lane => ({ label, steps: flowOf(steps) });
+function lanesOf(form: Form, step: Data, place: Place): Lane[] {
+  const lane = (label: string, steps: unknown, ...at: Place): Lane => ({ place: [...place, ...at], label, steps: flowOf(steps, [...place, ...at]) });
   switch (form) {
     case "steps":
-    case "for_each": return [lane("", step["steps"])];
-    case "parallel": return flowOf(step["parallel"]).map((branch) => ({ label: "", steps: [branch] }));
-    case "switch": return list(step["switch"]).map(record).map((one) => lane(text(one["when"]) || "otherwise", one["steps"]));
-    case "try": return (["try", "catch", "finally"] as const).filter((name) => isGiven(step[name])).map((name) => lane(name, step[name]));
+    case "for_each": return [lane("", step["steps"], "steps")];
+    case "parallel": return flowOf(step["parallel"], [...place, "parallel"]).map((branch) => ({ place: [...place, "parallel"], label: "", steps: [branch] }));
+    case "switch": return list(step["switch"]).map(record).map((one, index) => lane(text(one["when"]) || "otherwise", one["steps"], "switch", index, "steps"));
+    case "try": return (["try", "catch", "finally"] as const).filter((name) => isGiven(step[name])).map((name) => lane(name, step[name], name));
     default: return [];
   }
 }

@@ -1,7 +1,7 @@
 /** Writing a manifest: the text, what the server finds wrong with it while one types, and the difference before it is applied. */
 import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { lazy, Suspense, useCallback, useState, type ReactNode } from "react";
+import { lazy, Suspense, useCallback, useRef, useState, type ReactNode } from "react";
 
 import { Problem, type Fault } from "../../data/http";
 import { useApply, useCheck, useSchema } from "../../data/policies";
@@ -10,6 +10,7 @@ import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { SeverityShape } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
+import type { EditorHand } from "../../parts/YamlEditor";
 import { namedIn } from "./view";
 
 const Editor = lazy(() => import("../../parts/YamlEditor"));
@@ -49,6 +50,8 @@ export interface Draft {
   name: string;
   /** Whether it says something else than what is in force, and could be applied. */
   ready: boolean;
+  /** Changes the text in its editor; null while that is not there yet. */
+  hand: () => EditorHand | null;
 }
 
 export function Editing({ kind, title, meta, namespace, base, latest, begin, version, close, saved, rebase, children }: Props) {
@@ -69,6 +72,8 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
   const save = useCallback(() => setAsking(true), []);
   const ready = changed && settled && errors === 0;
   const name = namedIn(text);
+  const editor = useRef<EditorHand>(null);
+  const hand = useCallback(() => editor.current, []);
   return (
     <div className="page">
       <div className="page-head">
@@ -98,13 +103,13 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
         <div>
           <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
             <Suspense fallback={<Loading what="the editor" />}>
-              <Editor label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
+              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
             </Suspense>
           </Card>
           <Problems faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
         </div>
         <div>
-          {children({ text, name, ready })}
+          {children({ text, name, ready, hand })}
         </div>
       </div>
       <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? `Apply this ${kind.toLowerCase()}?` : "Apply this change?"} size={860}>

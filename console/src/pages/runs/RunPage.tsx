@@ -5,12 +5,13 @@ import { useMemo } from "react";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf } from "../../data/me";
+import { useRunLog } from "../../data/run-log";
 import type { Approval, Fact, RunDetail, Step, Waits, Why } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
-import { flowOf } from "../../parts/flow";
+import { flowOf, type FlowStep } from "../../parts/flow";
 import { FlowGraph } from "../../parts/FlowGraph";
-import { duration, relative, sentence } from "../../parts/format";
+import { count, duration, relative, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
 import { ErrorState, Loaded, Loading } from "../../parts/states";
@@ -20,8 +21,9 @@ import { PolicyLink } from "../../parts/PolicyLink";
 import { useFilters } from "../../shell/filters";
 import { Deciding } from "../approvals/Deciding";
 import { RunControls, StepControls } from "./Controls";
+import { EraseLog, LogView } from "./LogView";
 import { standings } from "./steps";
-import { Steps } from "./Steps";
+import { Steps, type LogReading } from "./Steps";
 import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
 
 export default function RunPage() {
@@ -40,18 +42,13 @@ function mostTelling(steps: readonly Step[], run: RunDetail): Step | undefined {
 
 function View({ run }: { run: RunDetail }) {
   const [filters, change] = useFilters();
-  const now = useNow();
+  const log = useRunLog(run.id);
+  const whole = filters["view"] === "log";
   const facts = useDetail<Page<Fact>>("runs", run.id, "timeline", { query: { limit: 200 } });
   const steps = useMemo(() => run.steps ?? [], [run.steps]);
   const flow = useMemo(() => flowOf(run.definition?.steps), [run.definition]);
-  const standing = useMemo(() => standings(steps), [steps]);
   const chosen = steps.find((step) => step.address === filters["step"]) ?? mostTelling(steps, run);
-  const choose = (address: string): void => change({ step: address });
-  const ofNode = (node: string): void => {
-    const those = steps.filter((step) => step.node === node && step.uses !== "item" && !step.address.includes("~"));
-    const step = those.find(isBad) ?? those.find(isActive) ?? those[0];
-    if (step) choose(step.address);
-  };
+  const choose = (address: string): void => change({ step: address, view: undefined });
   const over = isOver(run);
   return (
     <div className="page">
@@ -65,19 +62,13 @@ function View({ run }: { run: RunDetail }) {
       {run.state === "rollback_failed" && <RollbackFailed run={run} step={steps.find((step) => step.address === run.undoing)} flow={flow} />}
       <div className="columns telling-first">
         <div>
-          {flow.length > 0 && (
-            <Card title="Workflow" scope={progress(run)} end={<Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link>} className="clip">
-              <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} chosen={chosen?.node ?? null} choose={ofNode} />
-            </Card>
-          )}
-          <Card title="Steps" scope={flow.length > 0 ? undefined : progress(run)} end={`${over ? "took " : ""}${duration(lengthOf(run, now))}`} className="clip">
-            <Steps run={run} flow={flow} chosen={chosen} choose={choose} />
-          </Card>
-          <div className="halves">
-            {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={run.inputs} label="Inputs of the run" /></div></Card>}
-            {Object.keys(run.outputs ?? {}).length > 0 && <Card title="Outputs of the run"><div className="card-body"><Json value={run.outputs} label="Outputs of the run" /></div></Card>}
-            {Object.keys(run.variables ?? {}).length > 0 && <Card title="Variables"><div className="card-body"><Json value={run.variables} label="Variables of the run" /></div></Card>}
-          </div>
+          <nav className="tabs bare" aria-label="Parts of the run">
+            <button type="button" aria-current={whole ? undefined : "page"} onClick={() => change({ view: undefined })}>Steps</button>
+            <button type="button" aria-current={whole ? "page" : undefined} onClick={() => change({ view: "log" })}>Log{log.data && log.data.lines.length > 0 && <span className="dim3">{count(log.data.lines.length)}</span>}</button>
+          </nav>
+          {whole
+            ? <section className="card clip"><Loaded query={log} what="its lines">{(read) => <LogView run={run} log={read} step={null} choose={choose}><EraseLog run={run} /></LogView>}</Loaded></section>
+            : <ByStep run={run} flow={flow} chosen={chosen} choose={choose} log={log} />}
         </div>
         <div>
           <div className="telling">
@@ -90,6 +81,35 @@ function View({ run }: { run: RunDetail }) {
         </div>
       </div>
     </div>
+  );
+}
+
+/** The steps on the graph and as a tree, with what is known of the chosen one. */
+function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: readonly FlowStep[]; chosen: Step | undefined; choose: (address: string) => void; log: LogReading }) {
+  const now = useNow();
+  const steps = useMemo(() => run.steps ?? [], [run.steps]);
+  const standing = useMemo(() => standings(steps), [steps]);
+  const ofNode = (node: string): void => {
+    const those = steps.filter((step) => step.node === node && step.uses !== "item" && !step.address.includes("~"));
+    const step = those.find(isBad) ?? those.find(isActive) ?? those[0];
+    if (step) choose(step.address);
+  };
+  return (
+    <>
+      {flow.length > 0 && (
+        <Card title="Workflow" scope={progress(run)} end={<Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link>} className="clip">
+          <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} chosen={chosen?.node ?? null} choose={ofNode} />
+        </Card>
+      )}
+      <Card title="Steps" scope={flow.length > 0 ? undefined : progress(run)} end={`${isOver(run) ? "took " : ""}${duration(lengthOf(run, now))}`} className="clip">
+        <Steps run={run} flow={flow} chosen={chosen} choose={choose} log={log} />
+      </Card>
+      <div className="halves">
+        {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={run.inputs} label="Inputs of the run" /></div></Card>}
+        {Object.keys(run.outputs ?? {}).length > 0 && <Card title="Outputs of the run"><div className="card-body"><Json value={run.outputs} label="Outputs of the run" /></div></Card>}
+        {Object.keys(run.variables ?? {}).length > 0 && <Card title="Variables"><div className="card-body"><Json value={run.variables} label="Variables of the run" /></div></Card>}
+      </div>
+    </>
   );
 }
 

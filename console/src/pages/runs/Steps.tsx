@@ -2,16 +2,19 @@
 import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
-import type { RunDetail, Step } from "../../data/types";
+import type { RunLog } from "../../data/run-log";
+import type { RunDetail, Step, StepProgress } from "../../data/types";
 import { Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import type { FlowStep } from "../../parts/flow";
 import { count, duration } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
-import { EmptyState } from "../../parts/states";
+import { EmptyState, Loaded } from "../../parts/states";
 import { Clock, RelativeTime, useNow } from "../../parts/time";
 import { StepControls } from "./Controls";
+import { progressOf, tells } from "./log";
+import { LogView } from "./LogView";
 import { itemsOf, nameIn, rowsOf, saysOf, type Row } from "./steps";
 import { barOf, isBad, STEP_WORDS, TONES } from "./view";
 
@@ -21,11 +24,18 @@ interface Choosing {
   choose: (address: string) => void;
 }
 
-export function Steps({ run, flow, chosen, choose }: Choosing & { flow: readonly FlowStep[] }) {
+/** What is read of a run's log. */
+export interface LogReading {
+  data: RunLog | undefined;
+  error: Error | null;
+  refetch: () => unknown;
+}
+
+export function Steps({ run, flow, chosen, choose, log }: Choosing & { flow: readonly FlowStep[]; log: LogReading }) {
   return (
     <div className="run-body">
       <Tree run={run} chosen={chosen} choose={choose} />
-      {chosen ? <StepPanel key={chosen.address} step={chosen} run={run} flow={flow} choose={choose} /> : <EmptyState title="No step has begun" />}
+      {chosen ? <StepPanel key={chosen.address} step={chosen} run={run} flow={flow} choose={choose} log={log} /> : <EmptyState title="No step has begun" />}
     </div>
   );
 }
@@ -72,8 +82,9 @@ function StepRow({ row: { step }, run, now, chosen, choose }: { row: Row; run: R
   );
 }
 
-function StepPanel({ step, run, flow, choose }: { step: Step; run: RunDetail; flow: readonly FlowStep[]; choose: (address: string) => void }) {
+function StepPanel({ step, run, flow, choose, log }: { step: Step; run: RunDetail; flow: readonly FlowStep[]; choose: (address: string) => void; log: LogReading }) {
   const now = useNow();
+  const progress = progressOf(log.data?.progress ?? [], step);
   const bad = isBad(step);
   const says = saysOf(step);
   return (
@@ -83,6 +94,7 @@ function StepPanel({ step, run, flow, choose }: { step: Step; run: RunDetail; fl
         <span className="dim3">{step.uses}{(step.attempt ?? 0) > 1 ? `, attempt ${String(step.attempt)}` : ""}</span>
         <span className="row end"><StepControls step={step} run={run} flow={flow} /></span>
       </div>
+      {progress && <Progress progress={progress} step={step} />}
       {(step.error_code || says !== "") && (
         <div className={`notice ${bad ? "critical" : "info"}`} style={{ margin: 12 }}>
           <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {says}{step.next_try_at && step.state === "waiting" && <> Next: <RelativeTime at={step.next_try_at} />.</>}</div>
@@ -110,7 +122,21 @@ function StepPanel({ step, run, flow, choose }: { step: Step; run: RunDetail; fl
       )}
       {step.uses === "item" && <div className="in-out"><Value title="Item" label={`Item of ${step.address}`} value={step.item} /></div>}
       {given(step.result) && <div className="in-out"><Value title="Result" label={`Result of ${step.address}`} value={step.result} /></div>}
+      {tells(step, log.data?.lines ?? []) && <Loaded query={log} what="its lines">{(read) => <LogView run={run} log={read} step={step} choose={choose} />}</Loaded>}
     </section>
+  );
+}
+
+/** How far a step said last that it is. */
+function Progress({ progress, step }: { progress: StepProgress; step: Step }) {
+  const share = `${String(Math.floor(progress.done * 100))} %`;
+  return (
+    <div className="step-progress">
+      <span className={`meter ${TONES[step.state]}`} role="progressbar" aria-label={`How far ${step.address} is`} aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.floor(progress.done * 100)}>
+        <i style={{ width: share.replace(" ", "") }} />
+      </span>
+      <span className="med">{share}</span><span className="wrap grow">{progress.text}</span><span className="t12 dim3 nowrap"><RelativeTime at={progress.at} suffix=" ago" /></span>
+    </div>
   );
 }
 

@@ -43,7 +43,7 @@ export default function NewWorkflowPage() {
       meta={<span>it runs when a policy or a person starts it</span>}
       close={() => void navigate({ to: "/workflows" })} saved={(name) => void navigate({ to: "/workflows/$namespace/$name", params: { namespace, name } })}
     >
-      {(draft) => <Suspense fallback={<Loading what="the graph" />}><Drawn text={draft.text} /></Suspense>}
+      {(draft) => <Suspense fallback={<Loading what="the graph" />}><Drawn draft={draft} /></Suspense>}
     </Editing>
   );
 }

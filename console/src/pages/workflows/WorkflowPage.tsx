@@ -51,7 +51,7 @@ function Writing({ workflow, from }: { workflow: Manifest; from: string }) {
       begin={earlier ? document("Workflow", earlier.manifest) : base.text} version={earlier ? `gen-${String(earlier.generation)}` : "in force"} close={close} saved={close}
       meta={<span>from gen {base.generation}{earlier ? `, with the text of gen ${String(earlier.generation)}` : ""}</span>}
     >
-      {(draft) => <Suspense fallback={<Loading what="the graph" />}><Drawn text={draft.text} /></Suspense>}
+      {(draft) => <Suspense fallback={<Loading what="the graph" />}><Drawn draft={draft} /></Suspense>}
     </Editing>
   );
 }
