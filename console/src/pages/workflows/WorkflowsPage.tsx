@@ -7,7 +7,7 @@ import { useMay } from "../../data/me";
 import type { Manifest, Run } from "../../data/types";
 import { useWorkflows } from "../../data/workflows";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { ClearFilters, SearchField } from "../../parts/Filters";
+import { ClearFilters, SearchField, Segments } from "../../parts/Filters";
 import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
@@ -16,6 +16,7 @@ import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
 import { RUN_WORDS } from "../runs/view";
+import { Schedules } from "./Schedules";
 import { describe, lastRuns, stepsOf, takes } from "./view";
 
 /** How many of the last runs show how they went. */
@@ -39,6 +40,7 @@ export default function WorkflowsPage() {
   const [filters] = useFilters();
   const navigate = useNavigate();
   const may = useMay();
+  const schedules = filters["view"] === "schedules";
   const query = useWorkflows();
   const newest = useShort<Run>("runs", { limit: 500, namespace: filters["namespace"] });
   const runs = useMemo(() => lastRuns(newest.data?.items ?? [], PIPS), [newest.data]);
@@ -72,8 +74,12 @@ export default function WorkflowsPage() {
   return (
     <div className="page fixed">
       <div className="page-head"><div><h1 className="place">Workflows</h1><p className="dim">Steps that survive a restart. Policies start them; so can you</p></div><div className="actions">{may("manifest:write") && <Link className="btn" to="/workflows/new"><Icon name="plus" size="m" />New workflow</Link>}</div></div>
-      <div className="filters"><SearchField label="Search names and descriptions" /><ClearFilters names={["q"]} /></div>
-      <section className="card fill" aria-label="Workflows">
+      <div className="filters">
+        {!schedules && <SearchField label="Search names and descriptions" />}
+        <Segments name="view" label="Which" options={[{ value: "", label: "Workflows" }, { value: "schedules", label: "Schedules" }]} />
+        {!schedules && <ClearFilters names={["q"]} />}
+      </div>
+      {schedules ? <Schedules /> : <section className="card fill" aria-label="Workflows">
         <Loaded query={query} what="workflows">
           {() => (
             <DataTable
@@ -93,7 +99,7 @@ export default function WorkflowsPage() {
           )}
         </Loaded>
         {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
-      </section>
+      </section>}
     </div>
   );
 }
