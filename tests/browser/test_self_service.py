@@ -118,6 +118,7 @@ def test_a_viewer_asks_another_agrees_and_the_request_shows_each_step_and_what_c
     assert not axe(page)
     panel.get_by_role("link", name=re.compile("^run-")).click()
     expect(page.get_by_role("heading", name="extend")).to_be_visible()
+    expect(page.locator(".page-head").get_by_role("link", name=id)).to_be_visible()
 
 
 def test_a_rejection_says_by_whom_and_why_where_messages_lead(desk: Server, open_page: Open) -> None:

@@ -2,6 +2,7 @@
 import { useParams } from "@tanstack/react-router";
 
 import { useShort } from "../../data/lists";
+import { UNTOLD_MS } from "../../data/requests";
 import type { Request } from "../../data/types";
 import { HelpLink } from "../../parts/HelpLink";
 import { EmptyState } from "../../parts/states";
@@ -12,7 +13,7 @@ import { underWay } from "./view";
 
 export default function SelfServicePage() {
   const { tab = "offers" } = useParams({ strict: false });
-  const mine = useShort<Request>("requests", {}, { refetchInterval: 60_000 });
+  const mine = useShort<Request>("requests", {}, { refetchInterval: UNTOLD_MS });
   const moving = underWay(mine.data?.items ?? []);
   const tabs = [{ tab: "offers", label: "Offered to you" }, { tab: "requests", label: moving === 0 ? "Requests" : `Requests, ${String(moving)} under way` }];
   const head = (
