@@ -29,7 +29,7 @@ spec:
       nth: {type: integer, title: Which first, default: 0}
   triggers:
     - {id: resized, event: {types: [org.example.resized], severities: [major]}, with: {hosts: ["${event.resource}"]}}
-    - {id: weekly, schedule: {cron: "0 3 * * MON-FRI", zone: Asia/Tokyo}, with: {hosts: [web-1]}}
+    - {id: weekly, schedule: {cron: "0 3 * * MON-FRI", zone: Pacific/Chatham}, with: {hosts: [web-1]}}
     - {id: soon, schedule: {rrule: FREQ=DAILY, starts_at: "SOON"}, with: {hosts: [web-1]}}
     - {id: faulty, schedule: {rrule: FREQ=DAILY, starts_at: "SOON"}, with: {hosts: "${[1].filter(x, x > 1)}"}}
   steps:

@@ -48,28 +48,30 @@ export function Offers({ head }: { head: ReactNode }) {
   ];
   return (
     <>
-      {!full && <div className="page fixed">
-        {head}
-        {query.data?.items.length !== 0 && <div className="filters"><SearchField label="Search what is offered" /><ClearFilters names={["q"]} /></div>}
-        <section className="card fill" aria-label="Offered to you">
-          <Loaded query={query} what="what is offered to you">
-            {() => (
-              <DataTable
-                label="Offered to you" rows={rows} columns={columns} rowKey={keyOf} two current={current} onOpen={open}
-                empty={narrowed ? <EmptyState title="Nothing that is offered to you fits"><p>Change the search, or choose another namespace above.</p></EmptyState> : <NothingOffered />}
-                card={(row) => (
-                  <Link {...to(row)} className="card-row">
-                    <span className="title">{row.title}</span>
-                    {row.description !== null && <span className="t12 dim wrap">{row.description}</span>}
-                    <span className="t12 dim3 wrap">{agreeing(row.approvals) === "" ? "It runs at once" : `Must agree: ${agreeing(row.approvals)}`}{row.limit && ` · ${howOften(row.limit)}`}</span>
-                  </Link>
-                )}
-              />
-            )}
-          </Loaded>
-          {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
-        </section>
-      </div>}
+      {!full && (
+        <div className="page fixed">
+          {head}
+          {query.data?.items.length !== 0 && <div className="filters"><SearchField label="Search what is offered" /><ClearFilters names={["q"]} /></div>}
+          <section className="card fill" aria-label="Offered to you">
+            <Loaded query={query} what="what is offered to you">
+              {() => (
+                <DataTable
+                  label="Offered to you" rows={rows} columns={columns} rowKey={keyOf} two current={current} onOpen={open}
+                  empty={narrowed ? <EmptyState title="Nothing that is offered to you fits"><p>Change the search, or choose another namespace above.</p></EmptyState> : <NothingOffered />}
+                  card={(row) => (
+                    <Link {...to(row)} className="card-row">
+                      <span className="title">{row.title}</span>
+                      {row.description !== null && <span className="t12 dim wrap">{row.description}</span>}
+                      <span className="t12 dim3 wrap">{agreeing(row.approvals) === "" ? "It runs at once" : `Must agree: ${agreeing(row.approvals)}`}{row.limit && ` · ${howOften(row.limit)}`}</span>
+                    </Link>
+                  )}
+                />
+              )}
+            </Loaded>
+            {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
+          </section>
+        </div>
+      )}
       {current && query.data && <AskPanel key={current} named={current} offer={chosen} onClose={close} asked={(id) => void navigate({ to: "/self-service/$tab", params: { tab: "requests" }, search: { show: id } })} />}
     </>
   );

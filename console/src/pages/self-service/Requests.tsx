@@ -41,36 +41,38 @@ export function Requests({ head }: { head: ReactNode }) {
   ];
   return (
     <>
-      {!full && <div className="page fixed">
-        {head}
-        {sees && (
-          <div className="filters">
-            <Segments name="whose" label="Whose" options={[{ value: "", label: "Mine" }, { value: "everyone", label: "Everyone’s" }]} />
-            {everyones && <Announce resource="requests" one="request" />}
-          </div>
-        )}
-        <section className="card fill" aria-label="Requests">
-          {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>
-            : list.isLoading ? <Loading what="requests" />
-            : (
-              <DataTable
-                label="Requests" rows={rows} columns={columns} rowKey={(row) => row.id} two current={current} more={list.more} loadMore={list.loadMore} onOpen={(row) => change({ show: row.id })}
-                empty={everyones
-                  ? <EmptyState title="Nobody asked for anything yet"><p>Nothing was asked for in the namespaces whose runs you may see.</p></EmptyState>
-                  : <EmptyState title="You asked for nothing yet"><p>What you ask for stays here, with who agreed and what came of it.</p><Link className="btn" to="/self-service/$tab" params={{ tab: "offers" }}>See what is offered to you</Link></EmptyState>}
-                card={(row) => (
-                  <Link {...to(row)} className="card-row">
-                    <span className="row"><StateMark state={stands(row).mark} text={stands(row).words} /><span className="end dim3 t12"><RelativeTime at={row.created_at} suffix=" ago" /></span></span>
-                    <span className="title">{row.title}</span>
-                    <span className="t12 dim wrap">{stands(row).detail || inputsText(row.inputs)}</span>
-                    <span className="row t12 dim3"><span className="mono">{row.id}</span>{everyones && <span>{nameOf(row.requester)}</span>}</span>
-                  </Link>
-                )}
-              />
-            )}
-          {rows.length > 0 && <ListFoot shown={rows.length} more={list.more} loading={list.isLoadingMore} />}
-        </section>
-      </div>}
+      {!full && (
+        <div className="page fixed">
+          {head}
+          {sees && (
+            <div className="filters">
+              <Segments name="whose" label="Whose" options={[{ value: "", label: "Mine" }, { value: "everyone", label: "Everyone’s" }]} />
+              {everyones && <Announce resource="requests" one="request" />}
+            </div>
+          )}
+          <section className="card fill" aria-label="Requests">
+            {list.error ? <div className="card-body"><ErrorState error={list.error} retry={list.retry} /></div>
+              : list.isLoading ? <Loading what="requests" />
+              : (
+                <DataTable
+                  label="Requests" rows={rows} columns={columns} rowKey={(row) => row.id} two current={current} more={list.more} loadMore={list.loadMore} onOpen={(row) => change({ show: row.id })}
+                  empty={everyones
+                    ? <EmptyState title="Nobody asked for anything yet"><p>Nothing was asked for in the namespaces whose runs you may see.</p></EmptyState>
+                    : <EmptyState title="You asked for nothing yet"><p>What you ask for stays here, with who agreed and what came of it.</p><Link className="btn" to="/self-service/$tab" params={{ tab: "offers" }}>See what is offered to you</Link></EmptyState>}
+                  card={(row) => (
+                    <Link {...to(row)} className="card-row">
+                      <span className="row"><StateMark state={stands(row).mark} text={stands(row).words} /><span className="end dim3 t12"><RelativeTime at={row.created_at} suffix=" ago" /></span></span>
+                      <span className="title">{row.title}</span>
+                      <span className="t12 dim wrap">{stands(row).detail || inputsText(row.inputs)}</span>
+                      <span className="row t12 dim3"><span className="mono">{row.id}</span>{everyones && <span>{nameOf(row.requester)}</span>}</span>
+                    </Link>
+                  )}
+                />
+              )}
+            {rows.length > 0 && <ListFoot shown={rows.length} more={list.more} loading={list.isLoadingMore} />}
+          </section>
+        </div>
+      )}
       {current && <RequestPanel key={current} id={current} onClose={close} />}
     </>
   );

@@ -79,27 +79,29 @@ export default function WorkflowsPage() {
         <Segments name="view" label="Which" options={[{ value: "", label: "Workflows" }, { value: "schedules", label: "Schedules" }]} />
         {!schedules && <ClearFilters names={["q"]} />}
       </div>
-      {schedules ? <Schedules /> : <section className="card fill" aria-label="Workflows">
-        <Loaded query={query} what="workflows">
-          {() => (
-            <DataTable
-              label="Workflows" rows={rows} columns={columns} rowKey={(row) => row.id} two
-              onOpen={(row) => void navigate({ to: "/workflows/$namespace/$name", params: { namespace: row.namespace, name: row.name } })}
-              empty={wanted !== "" || filters["namespace"]
-                ? <EmptyState title="No workflow fits"><p>Change the search, or choose another namespace above.</p></EmptyState>
-                : <EmptyState title="There is no workflow yet"><p>A workflow is a list of steps that survives a restart. {may("manifest:write") ? <Link className="link" to="/workflows/new">Write the first one</Link> : "Write one"}, or apply it:</p><pre className="code boxed">oncue apply -f workflow.yaml</pre></EmptyState>}
-              card={(row) => (
-                <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
-                  <span className="title">{row.name}</span>
-                  {describe(row) !== "" && <span className="t12 dim3 wrap">{describe(row)}</span>}
-                  <span className="row t12 dim"><span>{plural(stepsOf(row).length, "step")}</span><span className="cut end dim3">{takes(row)}</span></span>
-                </Link>
-              )}
-            />
-          )}
-        </Loaded>
-        {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
-      </section>}
+      {schedules ? <Schedules /> : (
+        <section className="card fill" aria-label="Workflows">
+          <Loaded query={query} what="workflows">
+            {() => (
+              <DataTable
+                label="Workflows" rows={rows} columns={columns} rowKey={(row) => row.id} two
+                onOpen={(row) => void navigate({ to: "/workflows/$namespace/$name", params: { namespace: row.namespace, name: row.name } })}
+                empty={wanted !== "" || filters["namespace"]
+                  ? <EmptyState title="No workflow fits"><p>Change the search, or choose another namespace above.</p></EmptyState>
+                  : <EmptyState title="There is no workflow yet"><p>A workflow is a list of steps that survives a restart. {may("manifest:write") ? <Link className="link" to="/workflows/new">Write the first one</Link> : "Write one"}, or apply it:</p><pre className="code boxed">oncue apply -f workflow.yaml</pre></EmptyState>}
+                card={(row) => (
+                  <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
+                    <span className="title">{row.name}</span>
+                    {describe(row) !== "" && <span className="t12 dim3 wrap">{describe(row)}</span>}
+                    <span className="row t12 dim"><span>{plural(stepsOf(row).length, "step")}</span><span className="cut end dim3">{takes(row)}</span></span>
+                  </Link>
+                )}
+              />
+            )}
+          </Loaded>
+          {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
+        </section>
+      )}
     </div>
   );
 }
