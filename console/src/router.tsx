@@ -52,6 +52,14 @@ const workflow = createRoute({ getParentRoute: () => shell, path: "/workflows/$n
 const runs = createRoute({ getParentRoute: () => shell, path: "/runs", component: lazyRouteComponent(() => import("./pages/runs/RunsPage")) });
 const run = createRoute({ getParentRoute: () => shell, path: "/runs/$id", component: lazyRouteComponent(() => import("./pages/runs/RunPage")) });
 const approvals = createRoute({ getParentRoute: () => shell, path: "/approvals", component: lazyRouteComponent(() => import("./pages/approvals/ApprovalsPage")) });
+const selfServiceHome = createRoute({
+  getParentRoute: () => shell, path: "/self-service",
+  // Messages lead here, and name the request that they are about.
+  beforeLoad: ({ search }: { search: Search }) => {
+    throw redirect({ to: "/self-service/$tab", params: { tab: search["show"] === undefined ? "offers" : "requests" }, search });
+  },
+});
+const selfService = createRoute({ getParentRoute: () => shell, path: "/self-service/$tab", component: lazyRouteComponent(() => import("./pages/self-service/SelfServicePage")) });
 const tickets = createRoute({ getParentRoute: () => shell, path: "/tickets", component: lazyRouteComponent(() => import("./pages/tickets/TicketsPage")) });
 const ticket = createRoute({ getParentRoute: () => tickets, path: "$id", component: lazyRouteComponent(() => import("./pages/tickets/TicketPanel")) });
 const changes = createRoute({ getParentRoute: () => shell, path: "/changes", component: lazyRouteComponent(() => import("./pages/changes/ChangesPage")) });
@@ -79,7 +87,7 @@ const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", co
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
-    now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, newWorkflow, workflow, runs, run, approvals,
+    now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, newWorkflow, workflow, runs, run, approvals, selfServiceHome, selfService,
     tickets.addChildren([ticket]), changes.addChildren([changeRecord]), problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin,
   ]),
 ]);

@@ -106,9 +106,9 @@ def prepare(server: Server) -> None:
     assert applied.status_code == 200, applied.text
 
 
-def sign_in(context: BrowserContext, server: Server) -> None:
+def sign_in(context: BrowserContext, server: Server, who: str = NAME) -> None:
     """Give the context a session."""
-    response = context.request.post(f"{server.url}/api/v1/sign-in", data={"username": NAME, "password": PASSWORD})
+    response = context.request.post(f"{server.url}/api/v1/sign-in", data={"username": who, "password": PASSWORD})
     assert response.ok, response.text()
 
 
@@ -126,7 +126,13 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
 
     def open_(
-        server: Server, path: str = "/", *, phone: bool = False, dark: bool = False, signed_in: bool = True
+        server: Server,
+        path: str = "/",
+        *,
+        phone: bool = False,
+        dark: bool = False,
+        signed_in: bool = True,
+        who: str = NAME,
     ) -> Page:
         size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
         context = browser.new_context(
@@ -140,7 +146,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         context.set_default_timeout(WITHIN_MS)
         contexts.append(context)
         if signed_in:
-            sign_in(context, server)
+            sign_in(context, server, who)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
         page.on("console", lambda entry: _note(entry.type, entry.text, complaints))

@@ -1,4 +1,5 @@
-"""The page on workflows: its workflow passes its own test, and its tables have every form and every state."""
+"""The page on workflows: its workflow passes its own test, its triggers are known when they are next due, and its tables have
+every form and every state."""
 
 import os
 import re
@@ -8,7 +9,7 @@ from typing import get_args
 
 from oncue.core.plan import FORMS
 from oncue.core.run import StepState
-from tests.server import ONCUE, ROOT, environment
+from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment
 
 PAGE = ROOT / "docs" / "how-to" / "workflows.md"
 
@@ -20,7 +21,7 @@ def told(heading: str) -> set[str]:
 
 
 def test_the_workflow_of_the_page_does_what_its_test_says(tmp_path: Path) -> None:
-    manifests, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    manifests, _, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     (tmp_path / "roll-out.yaml").write_text(manifests)
     (tmp_path / "roll-out.test.yaml").write_text(story)
     variables = environment({})
@@ -30,6 +31,32 @@ def test_the_workflow_of_the_page_does_what_its_test_says(tmp_path: Path) -> Non
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].startswith("1 passed")
+
+
+def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_done(
+    fresh_server: Server, tmp_path: Path
+) -> None:
+    text = PAGE.read_text("utf-8")
+    _, triggered, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    applied = fresh_server.client.post("/api/v1/manifests", content=triggered)
+    assert applied.status_code == 200, applied.text
+    variables = environment({"ONCUE_SERVER": fresh_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
+    variables["PATH"] = f"{ONCUE.parent}{os.pathsep}{variables['PATH']}"
+
+    def told_by(command: str) -> str:
+        assert f"```sh\n{command}\n```" in text, "the page has it"
+        done = subprocess.run(
+            ["bash", "-euc", command], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    schedules = told_by("oncue get schedules")
+    assert "nightly" in schedules
+    assert "patch_day" in schedules
+    assert "note" in told_by("oncue run tidy-up --input volume=vol-1 --dry-run")
+    assert fresh_server.items("runs") == []
 
 
 def test_the_table_of_forms_has_each_of_them() -> None:

@@ -7,15 +7,18 @@ import { useSyncExternalStore } from "react";
 
 import { queryString, type Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
+import type { Came, Run } from "./types";
 
-export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses" | "approvals";
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses" | "approvals" | "requests" | "schedules";
 
 /** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
   resource: Resource | null;
   id: string;
   entity: { id: string } | null;
-  /** Resource and id of what shows it in a timeline. */
+  /** Of a run that was asked for: the request, with what became of it. */
+  request: { id: string; outcome: Came } | null;
+  /** Resource and id of what shows it in a timeline; an empty id stands for all of them. */
   shownBy: readonly (readonly [Resource, string])[];
 }
 
@@ -35,6 +38,8 @@ const RESOURCES: Record<string, Resource> = {
   change_record: "change-records",
   pause: "pauses",
   approval: "approvals",
+  request: "requests",
+  schedule: "schedules",
 };
 
 /** Those that come without what is at its default: what a new state does not say must not be kept from the old one. */
@@ -57,9 +62,19 @@ export function changeOf(record: { kind?: unknown; id?: unknown; event?: unknown
     const value = data[field];
     return typeof value === "string" && value !== "" ? [[other, value]] : [];
   });
+  const request = resource === "runs" ? asked(data) : null;
+  if (request !== null) shownBy.push(["requests", request.id]);
+  if (resource === "runs" && (data["trigger"] as { kind?: unknown } | undefined)?.kind === "schedule") shownBy.push(["schedules", ""]);
   const onKind = typeof data["on_kind"] === "string" ? RESOURCES[data["on_kind"]] : undefined;
   if (onKind !== undefined && typeof data["on_id"] === "string") shownBy.push([onKind, data["on_id"]]);
-  return { resource, id: record.id, entity: whole ? (data as { id: string }) : null, shownBy };
+  return { resource, id: record.id, entity: whole ? (data as { id: string }) : null, request, shownBy };
+}
+
+/** The request that a run was asked for by, with what the run says of itself. */
+function asked(data: Record<string, unknown>): Change["request"] {
+  const { id, state, reason = null, outputs = {}, ended_at = null, trigger } = data as unknown as Run;
+  const request = trigger?.["request"];
+  return typeof request === "string" ? { id: request, outcome: { id, state, reason, outputs, ended_at } } : null;
 }
 
 /** The pages of a list with one entity's new state in place, or over the old one; null when the list does not hold it. */
@@ -151,6 +166,20 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     }, GATHER_MS);
   };
 
+  /** Writes the entity into the lists that hold it; false if there are lists, and none does. */
+  const write = (resource: Resource, entity: { id: string }, whole: boolean): boolean => {
+    const lists = client.getQueriesData<InfiniteData<Page<{ id: string }>>>({ queryKey: [resource, "list"] });
+    let known = lists.length === 0;
+    for (const [key, pages] of lists) {
+      if (!pages || !("pages" in pages)) continue;
+      const next = patched(pages, entity, whole);
+      if (next === null) continue;
+      known = true;
+      client.setQueryData(key, next);
+    }
+    return known;
+  };
+
   const apply = (message: Message): void => {
     if (message.event === "reset") {
       void client.invalidateQueries();
@@ -170,7 +199,11 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
     }
     const change = changeOf(body);
     if (change === null) return;
-    for (const [resource, id] of change.shownBy) touch([resource, "detail", id]);
+    for (const [resource, id] of change.shownBy) touch(id === "" ? [resource] : [resource, "detail", id]);
+    if (change.request !== null) {
+      write("requests", change.request, false);
+      touch(["requests", "short"]);
+    }
     touch(["stats"]);
     if (change.resource === "alerts") touch(["services"]);
     if (recount !== null) clearTimeout(recount);
@@ -186,16 +219,7 @@ export function connect(client: QueryClient, onSignedOut: () => void): () => voi
       touch([change.resource]);
       return;
     }
-    let known = false;
-    const lists = client.getQueriesData<InfiniteData<Page<{ id: string }>>>({ queryKey: [change.resource, "list"] });
-    for (const [key, pages] of lists) {
-      if (!pages || !("pages" in pages)) continue;
-      const next = patched(pages, entity, SPARSE.has(change.resource));
-      if (next === null) continue;
-      known = true;
-      client.setQueryData(key, next);
-    }
-    if (!known && lists.length > 0) {
+    if (!write(change.resource, entity, SPARSE.has(change.resource))) {
       const arrivals = new Set(live.arrivals[change.resource] ?? NONE);
       arrivals.add(entity.id);
       publish({ arrivals: { ...live.arrivals, [change.resource]: arrivals } });

@@ -1,7 +1,7 @@
 /** Runs: what people do with them. Every act names who did it, and why, in the journal. */
 import { useCommand } from "./commands";
 import { post } from "./http";
-import type { RunDetail } from "./types";
+import type { DryRun, RunDetail } from "./types";
 
 const at = (id: string, verb: string): string => `/runs/${encodeURIComponent(id)}/${verb}`;
 const TOUCHED = ["runs", "approvals", "stats"];
@@ -22,3 +22,7 @@ export const useOnStep = () =>
 /** Gives the run that begins there. */
 export const useForkRun = () =>
   useCommand(({ id, ...asked }: { id: string; step: string; inputs: Record<string, unknown>; reason?: string }) => post<RunDetail>(at(id, "fork"), asked), TOUCHED);
+
+/** What a run would do; nothing is started. */
+export const useDryRun = () =>
+  useCommand((start: { workflow: string; namespace: string; inputs: Record<string, unknown> }) => post<DryRun>("/runs/dry-run", start), []);

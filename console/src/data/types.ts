@@ -90,6 +90,20 @@ export type Waits = Schemas["Waits"];
 export type Why = Schemas["Why"];
 export type Approval = Pick<Schemas["Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["Approval"]>;
 export type Decided = Schemas["Decided"];
+/** A stage of an approval, as a workflow has it written. */
+export type ApprovalSpec = Sparse<"ApprovalSpec", "by">;
+/** A workflow that whoever asks may have run. */
+export type Offer = Whole<"Offer", { approvals: ApprovalSpec[] }>;
+/** What became of the run of a request. */
+export type Came = Whole<"Came", { state: RunState }>;
+/** What one person asked for. */
+export type Request = Whole<"RequestView", { outcome: Came | null }>;
+export type RequestDetail = Whole<"RequestDetail", { outcome: Came | null; approving: Approval | null; steps: Whole<"StepCame", { state: StepState }>[] }>;
+export type ScheduleSpec = Partial<Schemas["ScheduleSpec"]>;
+export type ScheduleView = Whole<"ScheduleView", { spec: ScheduleSpec }>;
+/** A step as far as it is known before the run. */
+export type PlannedStep = Omit<Schemas["rehearsal_dry_run_Planned"], "steps"> & { steps?: PlannedStep[] };
+export type DryRun = Omit<Schemas["DryRun"], "steps"> & { steps: PlannedStep[] };
 
 export type Matcher = Whole<"Matcher">;
 export type Silence = Whole<"Silence", { matchers: Matcher[] }>;

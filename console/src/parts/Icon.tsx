@@ -40,6 +40,7 @@ const PATHS = {
   lock: <><rect x="3.5" y="7" width="9" height="6.5" rx="1.5" /><path d="M5.5 7V5a2.5 2.5 0 0 1 5 0v2" /></>,
   problem: <><circle cx="8" cy="8" r="5.8" /><path d="M8 4.8v3.8M8 11v.1" /></>,
   link: <path d="m6.5 9.5 3-3M7 4.5 8.5 3A3 3 0 0 1 13 7.5L11.5 9M9 11.5 7.5 13A3 3 0 0 1 3 8.5L4.5 7" />,
+  form: <><rect x="2.5" y="2" width="11" height="12" rx="1.4" /><path d="M5 5.4h6M5 8h6M5 10.6h3.4" /></>,
   effect: <path d="M8.8 1.8 3.5 9h4l-.8 5.2L12.5 7h-4z" />,
   chart: <path d="M2 13.5h12M3.5 11l3-4 2.5 2.5 4-5.5" />,
   plus: <path d="M8 3v10M3 8h10" />,

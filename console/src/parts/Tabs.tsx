@@ -4,7 +4,7 @@ import { useEffect, useRef } from "react";
 
 interface Props {
   label: string;
-  to: "/admin/$tab" | "/integrations/$tab" | "/quiet/$tab";
+  to: "/admin/$tab" | "/integrations/$tab" | "/quiet/$tab" | "/self-service/$tab";
   tabs: readonly { tab: string; label: string }[];
   current: string;
 }

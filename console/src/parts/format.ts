@@ -86,10 +86,10 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 }
 
 /** `in_progress` as `In progress`. */
-export function sentence(code: string): string {
-  const words = code.replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
+export const sentence = (code: string): string => capital(code.replaceAll("_", " "));
+
+/** A text with a capital first, and else as it is: it may hold names and expressions. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Initials for an avatar: `basis-1` is `B1`. */
 export function initials(name: string): string {

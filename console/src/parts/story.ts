@@ -26,7 +26,7 @@ const text = (value: unknown): string => (typeof value === "string" ? value : ty
 
 const ICONS: Record<string, IconName> = {
   alert: "alert", incident: "incident", policy: "policy", run: "run", step: "run", ticket: "ticket", silence: "quiet",
-  effect: "effect", manifest: "policy", event: "event", monitor: "chart", comment: "comment", approval: "user",
+  effect: "effect", manifest: "policy", event: "event", monitor: "chart", comment: "comment", approval: "user", request: "form", schedule: "clock",
 };
 
 /** `97 %, limit 90 %`, or as much of it as is known. */
@@ -163,6 +163,16 @@ function approvalEntry(verb: string, data: Data): Partial<Entry> {
   };
 }
 
+function requestEntry(verb: string, data: Data): Partial<Entry> {
+  const id = text(data["id"]);
+  const what = `${id}, ${text(data["title"])}`;
+  const by = nameOf(text(data["requester"]));
+  const words: Record<string, string> = { asked: `${by} asked for ${what}`, started: `${what}: it runs`, rejected: `${what}: rejected`, expired: `Nobody decided ${what} in time`, withdrawn: `${by} withdrew ${what}`, failed: `${what} could not start` };
+  return { text: words[verb] ?? `${id} ${verb}`, detail: text(data["said"]), said: verb === "asked" ? text(data["reason"]) || null : null, milestone: true, failed: verb === "failed" };
+}
+
+const SCHEDULED: Record<string, string> = { blocked: "started nothing: runs are paused", failed: "could not start a run", missed: "passed instants over" };
+
 function stepEntry(verb: string, data: Data): Partial<Entry> {
   const address = text(data["step"]) || text(data["address"]) || "step";
   return { text: `Step ${address} ${verb.replaceAll("_", " ")}`, code: text(data["error_code"]) || null, detail: without(text(data["error_code"]), text(data["reason"])) || text(data["uses"]), not: verb === "skipped" };
@@ -230,6 +240,8 @@ export function entryOf(event: CloudEvent): Entry {
     case "policy": return { ...base, ...policyEntry(verb, data) };
     case "run": return { ...base, ...runEntry(verb, data) };
     case "approval": return { ...base, ...approvalEntry(verb, data) };
+    case "request": return { ...base, ...requestEntry(verb, data) };
+    case "schedule": return { ...base, text: `Schedule ${text(data["trigger"])} of ${text(data["workflow"])} ${SCHEDULED[verb] ?? verb}`, detail: text(data["fault"]), milestone: true, failed: verb === "failed" };
     case "step": return { ...base, ...stepEntry(verb, data) };
     case "effect": return { ...base, ...effectEntry(verb, data) };
     case "ticket": return { ...base, ...ticketEntry(verb, data) };

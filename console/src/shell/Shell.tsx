@@ -178,7 +178,7 @@ function MenuLink({ place }: { place: Place }) {
 function Crumbs({ place, path }: { place: Place | undefined; path: string }) {
   if (place === undefined) return null;
   const rest = path.slice(place.under.length).split("/").filter(Boolean).map(decodeURIComponent);
-  const deep = rest.length > 0 && !["/integrations", "/admin", "/quiet"].includes(place.under);
+  const deep = rest.length > 0 && !["/integrations", "/admin", "/quiet", "/self-service"].includes(place.under);
   return (
     <nav className="crumbs wide-only" aria-label="Where you are">
       {deep ? <Link to={place.to}>{place.label}</Link> : <b>{place.label}</b>}

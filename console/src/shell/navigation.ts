@@ -2,7 +2,7 @@
 import type { IconName } from "../parts/Icon";
 
 export interface Place {
-  to: "/" | "/incidents" | "/alerts" | "/events" | "/services" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/changes" | "/approvals" | "/tickets" | "/problems" | "/on-call" | "/handover" | "/integrations" | "/admin";
+  to: "/" | "/incidents" | "/alerts" | "/events" | "/services" | "/quiet" | "/policies" | "/workflows" | "/runs" | "/self-service" | "/changes" | "/approvals" | "/tickets" | "/problems" | "/on-call" | "/handover" | "/integrations" | "/admin";
   /** Addresses under it count as this page. */
   under: string;
   label: string;
@@ -32,6 +32,7 @@ export const GROUPS: readonly { name: string; places: readonly Place[] }[] = [
       { to: "/policies", under: "/policies", label: "Policies", icon: "policy", key: "p" },
       { to: "/workflows", under: "/workflows", label: "Workflows", icon: "effect", key: "w" },
       { to: "/runs", under: "/runs", label: "Runs", icon: "run", key: "r" },
+      { to: "/self-service", under: "/self-service", label: "Self-service", icon: "form", key: "f", permission: "request:read" },
     ],
   },
   {

@@ -18,6 +18,9 @@ describe("the command palette", () => {
       expect(commandsFor(typed, everything)[0]).toMatchObject({ label: "INC-12", effect: { kind: "go", to: "/incidents/INC-12" } });
     }
   });
+  it("opens a request beside the others", () => {
+    expect(commandsFor("req7", everything)[0]).toMatchObject({ label: "REQ-7", effect: { kind: "go", to: "/self-service", search: { show: "REQ-7" } } });
+  });
   it("opens an event by its position", () => {
     expect(commandsFor("0-42", everything)[0]).toMatchObject({ effect: { to: "/events/0-42" } });
   });

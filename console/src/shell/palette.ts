@@ -17,9 +17,15 @@ export interface Command {
   effect: Effect;
 }
 
-const ID = /^(inc|tck|cr|apr)-?(\d+)$/i;
-/** What an id names, by its letters, and the page of those. */
-const OPENED = { inc: ["incident", "incidents"], tck: ["ticket", "tickets"], cr: ["change", "changes"] } as const satisfies Record<string, readonly [IconName, string]>;
+const ID = /^(inc|tck|cr|apr|req)-?(\d+)$/i;
+/** What an id names, by its letters, its icon, and where it is opened. */
+const OPENED: Record<string, (name: string) => Pick<Command, "hint" | "icon" | "effect">> = {
+  inc: (name) => ({ hint: "incident", icon: "incident", effect: { kind: "go", to: `/incidents/${name}` } }),
+  tck: (name) => ({ hint: "ticket", icon: "ticket", effect: { kind: "go", to: `/tickets/${name}` } }),
+  cr: (name) => ({ hint: "change", icon: "change", effect: { kind: "go", to: `/changes/${name}` } }),
+  apr: (name) => ({ hint: "approval", icon: "check", effect: { kind: "go", to: "/approvals", search: { show: name } } }),
+  req: (name) => ({ hint: "request", icon: "form", effect: { kind: "go", to: "/self-service", search: { show: name } } }),
+};
 const POSITION = /^\d+-\d+$/;
 
 function standing(may: (permission: string) => boolean): Command[] {
@@ -63,13 +69,10 @@ export function commandsFor(query: string, may: (permission: string) => boolean)
   const found = all.filter((command) => fits(command.label, wanted));
   const direct: Command[] = [];
   const id = ID.exec(wanted);
-  if (id?.[1]?.toLowerCase() === "apr") {
-    const name = `APR-${id[2] ?? ""}`;
-    direct.push({ id: "open-id", group: "Open", label: name, hint: "approval", icon: "check", effect: { kind: "go", to: "/approvals", search: { show: name } } });
-  } else if (id?.[1] !== undefined && id[2] !== undefined) {
+  const opened = OPENED[id?.[1]?.toLowerCase() ?? ""];
+  if (opened !== undefined && id?.[1] !== undefined && id[2] !== undefined) {
     const name = `${id[1].toUpperCase()}-${id[2]}`;
-    const [hint, page] = OPENED[id[1].toLowerCase() as keyof typeof OPENED];
-    direct.push({ id: "open-id", group: "Open", label: name, hint, icon: hint, effect: { kind: "go", to: `/${page}/${name}` } });
+    direct.push({ id: "open-id", group: "Open", label: name, ...opened(name) });
   }
   if (POSITION.test(wanted)) {
     direct.push({ id: "open-event", group: "Open", label: `Event at ${wanted}`, hint: "event", icon: "event", effect: { kind: "go", to: `/events/${wanted}` } });

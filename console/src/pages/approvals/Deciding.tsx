@@ -33,7 +33,7 @@ export function Deciding({ approval, onRun = false }: { approval: Approval; onRu
         <Pairs
           entries={[
             ["Workflow", <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
-            ["Request", approval.request ? <span key="q" className="mono">{approval.request}</span> : null],
+            ["Request", approval.request ? <Link key="q" className="link mono" to="/self-service/$tab" params={{ tab: "requests" }} search={{ show: approval.request }}>{approval.request}</Link> : null],
             ["Run", onRun || !approval.run ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step ?? undefined }}>{approval.run}</Link>],
             ["Step", approval.step ? <span key="s" className="mono">{approval.step}</span> : null],
             ["Asked", <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
@@ -44,13 +44,13 @@ export function Deciding({ approval, onRun = false }: { approval: Approval; onRu
           ]}
         />
         {mine && <Answer approval={approval} />}
-        {pending && !mine && inbox.data && <p className="dim t12">{own ? "You asked for this run: others decide, nobody approves what they asked for." : "You are not asked, or have said what you think already."}</p>}
+        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request ? "it" : "this run"}: others decide, nobody approves what they asked for.` : "You are not asked, or have said what you think already."}</p>}
       </div>
     </Card>
   );
 }
 
-function Stages({ approval }: { approval: Approval }) {
+export function Stages({ approval }: { approval: Approval }) {
   return (
     <ol className="stack stages" aria-label="Stages">
       {stagesOf(approval).map((stage) => (

@@ -27,5 +27,6 @@ describe("an approval's stages", () => {
   it("say what comes of it if nobody decides", () => {
     expect(onExpiry(approval({}))).toBe("then the step fails");
     expect(onExpiry(approval({ stages: [{ ...stage("own"), on_expiry: "reject" }] }))).toBe("then it counts as rejected");
+    expect(onExpiry(approval({ run: null, request: "REQ-1" }))).toBe("then the request ends");
   });
 });

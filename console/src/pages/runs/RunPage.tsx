@@ -125,6 +125,7 @@ function Head({ run }: { run: RunDetail }) {
       {run.incident && <span>for <Link className="link" to="/incidents/$id" params={{ id: run.incident }}>{run.incident}</Link></span>}
       {run.alert && !run.incident && <span>for an <Link className="link" to="/alerts/$id" params={{ id: run.alert }}>alert</Link></span>}
       <span>{run.started_at ? "started" : "asked for"} <Clock at={run.started_at ?? run.created_at} /> by {policy ? <>policy <PolicyLink policy={policy} /></> : nameOf(by)}</span>
+      {typeof run.trigger?.["request"] === "string" && <span>request <Link className="link mono" to="/self-service/$tab" params={{ tab: "requests" }} search={{ show: run.trigger["request"] }}>{run.trigger["request"]}</Link></span>}
       {run.requester && run.requester !== by && <span>asked for by {nameOf(run.requester)}</span>}
       {run.parent && <span>a step of <Link className="link mono" to="/runs/$id" params={{ id: run.parent.split("/")[0] ?? "" }} search={{ step: run.parent.slice(run.parent.indexOf("/") + 1) }}>another run</Link></span>}
       {run.forked_from && <span>anew from <Link className="link mono" to="/runs/$id" params={{ id: run.forked_from }}>another run</Link></span>}

@@ -60,5 +60,8 @@ describe("a run's figures", () => {
   it("say what started it", () => {
     expect(startedBy(run({ trigger: { kind: "policy", policy: "default/cpu" } }))).toBe("policy default/cpu");
     expect(startedBy(run({ trigger: { kind: "manual", actor: "user:basis-1" } }))).toBe("user:basis-1");
+    expect(startedBy(run({ trigger: { kind: "event", trigger: "resized" } }))).toBe("trigger resized");
+    expect(startedBy(run({ trigger: { kind: "schedule", trigger: "nightly" } }))).toBe("schedule nightly");
+    expect(startedBy(run({ trigger: { kind: "request", request: "REQ-7", actor: "user:shop-1" } }))).toBe("user:shop-1");
   });
 });

@@ -105,6 +105,8 @@ export function startedBy(run: Run): string {
   const trigger = run.trigger ?? {};
   const text = (name: string): string => (typeof trigger[name] === "string" ? trigger[name] : "");
   if (text("kind") === "policy" || text("policy") !== "") return `policy ${text("policy")}`;
+  if (text("kind") === "event") return `trigger ${text("trigger")}`;
+  if (text("kind") === "schedule") return `schedule ${text("trigger")}`;
   return text("actor") || text("kind") || "someone";
 }
 

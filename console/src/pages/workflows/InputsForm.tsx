@@ -21,26 +21,35 @@ interface Props {
   note?: ReactNode;
   /** Above the fields. */
   children?: ReactNode;
+  /** Between the fields and the button. */
+  below?: ReactNode;
+  /** Said where there are no fields. */
+  none?: string;
+  /** What else can be done with the inputs. */
+  also?: { act: string; send: (inputs: Record<string, unknown>) => void };
 }
 
-export function InputsForm({ label, schema, given, act, busy, error, reset, send, note, children }: Props) {
+export function InputsForm({ label, schema, given, act, busy, error, reset, send, note, children, below, none = "It takes no inputs.", also }: Props) {
   const fields = useMemo(() => fieldsOf(schema), [schema]);
   const [typed, setTyped] = useState(() => initial(fields, given));
   const [errors, setErrors] = useState<Readonly<Record<string, string>>>({});
   const refused = error instanceof Problem ? refusedField(error.detail, fields) : null;
   const shown = refused ? { [refused.name]: refused.error, ...errors } : errors;
 
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
-    event.preventDefault();
+  const pass = (form: HTMLFormElement, to: Props["send"]): void => {
     const reading = read(fields, typed);
     setErrors(reading.errors);
     reset();
     const first = fields.find((field) => reading.errors[field.name] !== undefined);
     if (first !== undefined) {
-      event.currentTarget.querySelector<HTMLElement>(`[name="${CSS.escape(first.name)}"], [data-field="${CSS.escape(first.name)}"]`)?.focus();
+      form.querySelector<HTMLElement>(`[name="${CSS.escape(first.name)}"], [data-field="${CSS.escape(first.name)}"]`)?.focus();
       return;
     }
-    send(reading.inputs);
+    to(reading.inputs);
+  };
+  const submit = (event: FormEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    pass(event.currentTarget, send);
   };
 
   const change = (name: string, text: string): void => {
@@ -51,13 +60,15 @@ export function InputsForm({ label, schema, given, act, busy, error, reset, send
   return (
     <form className="stack" noValidate onSubmit={submit} aria-label={label}>
       {children}
-      {fields.length === 0 && <p className="dim">It takes no inputs.</p>}
+      {fields.length === 0 && <p className="dim">{none}</p>}
       {fields.map((field) => (
         <Entry key={field.name} field={field} text={typed[field.name] ?? ""} error={shown[field.name]} change={(text) => change(field.name, text)} />
       ))}
+      {below}
       {error && refused === null && <ErrorState error={error} />}
       <div className="row">
         <button type="submit" className="btn primary" disabled={busy}>{act}</button>
+        {also && <button type="button" className="btn" disabled={busy} onClick={(event) => { if (event.currentTarget.form) pass(event.currentTarget.form, also.send); }}>{also.act}</button>}
         {note && <span className="t12 dim3">{note}</span>}
       </div>
     </form>

@@ -22,6 +22,7 @@ import { Versions } from "../policies/Versions";
 import { document } from "../policies/view";
 import { RUN_WORDS, startedBy } from "../runs/view";
 import { StartForm } from "./StartForm";
+import { Triggers } from "./Triggers";
 import { bounds, describe, stepNotes } from "./view";
 
 const Drawn = lazy(() => import("./Drawn"));
@@ -84,6 +85,7 @@ function Reading({ workflow }: { workflow: Manifest }) {
         </div>
         <div>
           <Card title="Start a run" id="start"><StartForm key={workflow.generation} workflow={workflow} /></Card>
+          <Triggers workflow={workflow} />
           <LastRuns namespace={workflow.namespace} name={workflow.name} />
           <Versions kind="Workflow" namespace={workflow.namespace} name={workflow.name} generation={workflow.generation} takeBack={writes ? (version) => change({ edit: `gen-${String(version.generation)}` }) : undefined} />
         </div>

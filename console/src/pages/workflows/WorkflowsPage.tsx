@@ -7,7 +7,7 @@ import { useMay } from "../../data/me";
 import type { Manifest, Run } from "../../data/types";
 import { useWorkflows } from "../../data/workflows";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { ClearFilters, SearchField } from "../../parts/Filters";
+import { ClearFilters, SearchField, Segments } from "../../parts/Filters";
 import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
@@ -16,6 +16,7 @@ import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
 import { RUN_WORDS } from "../runs/view";
+import { Schedules } from "./Schedules";
 import { describe, lastRuns, stepsOf, takes } from "./view";
 
 /** How many of the last runs show how they went. */
@@ -39,6 +40,7 @@ export default function WorkflowsPage() {
   const [filters] = useFilters();
   const navigate = useNavigate();
   const may = useMay();
+  const schedules = filters["view"] === "schedules";
   const query = useWorkflows();
   const newest = useShort<Run>("runs", { limit: 500, namespace: filters["namespace"] });
   const runs = useMemo(() => lastRuns(newest.data?.items ?? [], PIPS), [newest.data]);
@@ -72,28 +74,34 @@ export default function WorkflowsPage() {
   return (
     <div className="page fixed">
       <div className="page-head"><div><h1 className="place">Workflows</h1><p className="dim">Steps that survive a restart. Policies start them; so can you</p></div><div className="actions">{may("manifest:write") && <Link className="btn" to="/workflows/new"><Icon name="plus" size="m" />New workflow</Link>}</div></div>
-      <div className="filters"><SearchField label="Search names and descriptions" /><ClearFilters names={["q"]} /></div>
-      <section className="card fill" aria-label="Workflows">
-        <Loaded query={query} what="workflows">
-          {() => (
-            <DataTable
-              label="Workflows" rows={rows} columns={columns} rowKey={(row) => row.id} two
-              onOpen={(row) => void navigate({ to: "/workflows/$namespace/$name", params: { namespace: row.namespace, name: row.name } })}
-              empty={wanted !== "" || filters["namespace"]
-                ? <EmptyState title="No workflow fits"><p>Change the search, or choose another namespace above.</p></EmptyState>
-                : <EmptyState title="There is no workflow yet"><p>A workflow is a list of steps that survives a restart. {may("manifest:write") ? <Link className="link" to="/workflows/new">Write the first one</Link> : "Write one"}, or apply it:</p><pre className="code boxed">oncue apply -f workflow.yaml</pre></EmptyState>}
-              card={(row) => (
-                <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
-                  <span className="title">{row.name}</span>
-                  {describe(row) !== "" && <span className="t12 dim3 wrap">{describe(row)}</span>}
-                  <span className="row t12 dim"><span>{plural(stepsOf(row).length, "step")}</span><span className="cut end dim3">{takes(row)}</span></span>
-                </Link>
-              )}
-            />
-          )}
-        </Loaded>
-        {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
-      </section>
+      <div className="filters">
+        {!schedules && <SearchField label="Search names and descriptions" />}
+        <Segments name="view" label="Which" options={[{ value: "", label: "Workflows" }, { value: "schedules", label: "Schedules" }]} />
+        {!schedules && <ClearFilters names={["q"]} />}
+      </div>
+      {schedules ? <Schedules /> : (
+        <section className="card fill" aria-label="Workflows">
+          <Loaded query={query} what="workflows">
+            {() => (
+              <DataTable
+                label="Workflows" rows={rows} columns={columns} rowKey={(row) => row.id} two
+                onOpen={(row) => void navigate({ to: "/workflows/$namespace/$name", params: { namespace: row.namespace, name: row.name } })}
+                empty={wanted !== "" || filters["namespace"]
+                  ? <EmptyState title="No workflow fits"><p>Change the search, or choose another namespace above.</p></EmptyState>
+                  : <EmptyState title="There is no workflow yet"><p>A workflow is a list of steps that survives a restart. {may("manifest:write") ? <Link className="link" to="/workflows/new">Write the first one</Link> : "Write one"}, or apply it:</p><pre className="code boxed">oncue apply -f workflow.yaml</pre></EmptyState>}
+                card={(row) => (
+                  <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
+                    <span className="title">{row.name}</span>
+                    {describe(row) !== "" && <span className="t12 dim3 wrap">{describe(row)}</span>}
+                    <span className="row t12 dim"><span>{plural(stepsOf(row).length, "step")}</span><span className="cut end dim3">{takes(row)}</span></span>
+                  </Link>
+                )}
+              />
+            )}
+          </Loaded>
+          {rows.length > 0 && <ListFoot shown={rows.length} more={false} loading={false} />}
+        </section>
+      )}
     </div>
   );
 }
