@@ -19,7 +19,7 @@ from oncue.api.shapes import Fact
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
-from oncue.core.plan import Plan, compiled
+from oncue.core.plan import Plan, plan_of
 from oncue.core.run import OVER, Run, Step
 from oncue.core.state import Identity, State
 from oncue.core.workflow_spec import WorkflowSpec
@@ -242,25 +242,29 @@ async def _done(
 
 async def _new(ctx: Context, answer: Any) -> Response[RunDetail]:
     run_id = str(answer.get("id") if isinstance(answer, dict) else answer)
-    row = await ctx.queries.run(partial(entity_body, kind="run", id=run_id))
-    if row is None:
-        raise Refusal("run.not_found", run_id)
-    return json_response(msgspec.json.encode(await _detail(ctx, row[1])), 201)
+
+    def read(connection: Connection) -> RunDetail:
+        row = entity_body(connection, "run", run_id)
+        if row is None:
+            raise Refusal("run.not_found", run_id)
+        return _with_steps(connection, row[1])
+
+    return json_response(msgspec.json.encode(await ctx.queries.run(read)), 201)
 
 
 async def _detail(ctx: Context, body: bytes) -> RunDetail:
+    return await ctx.queries.run(partial(_with_steps, body=body))
+
+
+def _with_steps(connection: Connection, body: bytes) -> RunDetail:
     run = msgspec.json.decode(body, type=RunDetail)
-
-    def read(connection: Connection) -> None:
-        known = reading.definition_of(connection, run)
-        steps = reading.steps_of(connection, run.id, limit=reading.STEPS_LIMIT + 1)
-        run.more_steps = len(steps) > reading.STEPS_LIMIT
-        run.steps = steps[: reading.STEPS_LIMIT]
-        if known is not None:
-            run.definition = known.spec
-            run.steps = in_order(run.steps, compiled(known.spec))
-
-    await ctx.queries.run(read)
+    known = reading.definition_of(connection, run)
+    steps = reading.steps_of(connection, run.id, limit=reading.STEPS_LIMIT + 1)
+    run.more_steps = len(steps) > reading.STEPS_LIMIT
+    run.steps = steps[: reading.STEPS_LIMIT]
+    if known is not None:
+        run.definition = known.spec
+        run.steps = in_order(run.steps, plan_of(known.id, known.spec))
     return run
 
 
