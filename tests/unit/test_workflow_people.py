@@ -395,3 +395,20 @@ def test_a_version_that_runs_pin_stays_as_it_was(story: Story) -> None:
     assert len(story.state.definitions) == 2
     story.send("oncue.command.run.cancel", {"run": id}, actor="user:basis-1")
     assert len(story.state.definitions) == 1
+
+
+def test_what_lies_in_a_step_that_was_passed_over_stays_as_it_is() -> None:
+    story = Story()
+    id = run(
+        story,
+        step("all", for_each={"items": [1, 2], "max_parallel": 2}, steps=[act("one")]),
+        act("after"),
+    )
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-2")
+    story.send("oncue.command.run.skip", {"run": id, "step": "all", "reason": "not needed"}, actor="user:basis-2")
+    for verb in ("retry", "skip"):
+        for address in ("all[1]", "all[1]/one"):
+            asked = {"run": id, "step": address, "reason": "again"}
+            assert story.refused(f"oncue.command.run.{verb}", asked) == "request.conflict"
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-2")
+    assert waiting(story) == ["after"]

@@ -119,6 +119,7 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     if step.state in ACTIVE or step.state in WELL or run.state != "paused":
         raise Refusal("request.conflict", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
                       " in a run that is paused can be tried again")  # fmt: skip
+    _refuse_within(tx, run, step)
     failed = _failed_in(tx, run, step)
     for one in failed:
         _reopen(tx, run, one)
@@ -126,6 +127,19 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     run_life.let_go(tx, run)
     running.go(tx, run, *(plans.parent(one.address) or "" for one in failed))
     return run
+
+
+def _refuse_within(tx: Tx, run: Run, step: Step) -> None:
+    """What lies in a step that is over and well, or was passed over, stays as it is: what follows that has begun already.
+    Raises `Refusal` request.conflict."""
+    at = plans.parent(step.address)
+    while at:
+        above = steps.find(tx.state, run, at)
+        if above.state in WELL:
+            raise Refusal(
+                "request.conflict", f"step {above.address}, in which {step.address} lies, is {above.state} already"
+            )
+        at = plans.parent(at)
 
 
 def _failed_in(tx: Tx, run: Run, step: Step) -> list[Step]:
@@ -160,6 +174,7 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
         raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}")
     if step.state in WELL:
         raise Refusal("request.conflict", f"step {step.address} is {step.state} already")
+    _refuse_within(tx, run, step)
     asking = _approval_in(tx, run, step)
     if asking is not None:
         raise Refusal("approval.unskippable", f"step {asking} asks people, who decide it; or cancel the run")
