@@ -5223,6 +5223,7 @@ export interface components {
             review_by: string | null;
             description: string | null;
             spec: unknown;
+            text?: string;
             applied_by: string;
             /** Format: date-time */
             updated_at: string;

@@ -221,7 +221,14 @@ def _diff(change: dict[str, Any], body: bytes | None) -> list[str]:
     old = {} if body is None else {name: msgspec.json.decode(body).get(name) for name in fields}
     new = {name: change.get(name) for name in fields}
     before, after = (_lines(value) if value else [] for value in (old, new))
+    if before == after:  # comments may differ
+        before, after = (_written(value) for value in (msgspec.json.decode(body) if body is not None else {}, change))
     return list(difflib.unified_diff(before, after, "in force", "given", lineterm="", n=2))
+
+
+def _written(value: dict[str, Any]) -> list[str]:
+    text: str = value.get("text") or ""
+    return text.splitlines()
 
 
 def _lines(value: dict[str, Any]) -> list[str]:

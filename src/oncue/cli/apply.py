@@ -104,6 +104,8 @@ def _ordered(value: Any, like: Any) -> Any:
     return value
 
 
+TEXT_SENT: Final = 262_144
+"""Characters up to which documents are sent as they are written, comments included; more of them as data, which is read faster."""
 _STYLES: Final = (("---", "bold"), ("+++", "bold"), ("@@", "cyan"), ("-", "red"), ("+", "green"))
 
 
@@ -114,9 +116,15 @@ def _print(lines: list[str]) -> None:
 
 
 def _given(server: Server, documents: list[manifests.Document], namespace: str | None, dry_run: bool) -> Any:
-    body = [_with_namespace(document.source.value, namespace) for document in documents]
+    params = {"dry_run": "true" if dry_run else None, "namespace": namespace}
+    texts = [document.source.text for document in documents]
     try:
-        result = server.send("POST", "/manifests", json=body, params={"dry_run": "true" if dry_run else None})
+        if all(texts) and sum(map(len, texts)) <= TEXT_SENT:
+            body = "---\n".join(texts).encode()
+            result = server.send("POST", "/manifests", body=body, content_type="application/yaml", params=params)
+        else:
+            values = [document.source.value for document in documents]
+            result = server.send("POST", "/manifests", json=values, params=params)
     except Refusal as refusal:
         raise _placed(refusal, documents) from refusal
     for warning in result.get("warnings") or []:
@@ -132,9 +140,3 @@ def _placed(refusal: Refusal, documents: list[manifests.Document]) -> Refusal:
     problems = manifests.located([msgspec.convert(one, manifests.Problem) for one in found], documents)
     more = {**refusal.more, "problems": [msgspec.to_builtins(problem) for problem in problems]}
     return Refusal(refusal.code, str(problems[0]), **more)
-
-
-def _with_namespace(value: dict[str, Any], namespace: str | None) -> dict[str, Any]:
-    if namespace is None or value["metadata"].get("namespace"):
-        return value
-    return {**value, "metadata": {**value["metadata"], "namespace": namespace}}

@@ -62,6 +62,8 @@ class Change(msgspec.Struct, kw_only=True):
     review_by: str | None = None
     description: str | None = None
     spec: Any = None
+    text: str | msgspec.UnsetType = msgspec.UNSET
+    """The document as its author wrote it, where that says more than the data does."""
     based_on: int | None = None
     """The generation that was looked at when it was written, 0 for none; refused if it is another one by now."""
 
@@ -231,14 +233,14 @@ def _one(tx: Tx, change: Change) -> dict[str, Any]:
         return _delete(tx, known)
     before = known.spec if known is not None else {}
     digest = content_hash([change.labels, change.owner, change.review_by, change.description, change.spec])
-    if known is not None and known.hash == digest:
+    if known is not None and known.hash == digest and known.text == change.text:
         return {"id": id, "generation": known.generation, "changed": False}
     if known is None:
         generation = tx.state.cells["counter"].get(f"generation/{id}", 0) + 1
         manifest = Manifest(
             id=id, kind=change.kind, namespace=change.namespace, name=change.name, generation=generation, hash=digest,
             labels=change.labels, owner=change.owner, review_by=change.review_by, description=change.description,
-            spec=change.spec, applied_by=tx.actor, updated_at=tx.now,
+            spec=change.spec, text=change.text, applied_by=tx.actor, updated_at=tx.now,
         )  # fmt: skip
     else:
         manifest = known
@@ -248,6 +250,7 @@ def _one(tx: Tx, change: Change) -> dict[str, Any]:
         manifest.generation += 1
         manifest.hash, manifest.labels, manifest.owner = digest, change.labels, change.owner
         manifest.review_by, manifest.description, manifest.spec = change.review_by, change.description, change.spec
+        manifest.text = change.text
         manifest.applied_by, manifest.updated_at = tx.actor, tx.now
     tx.fact("oncue.manifest.applied", "manifest", manifest)
     tx.save("manifest", manifest)

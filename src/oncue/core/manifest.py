@@ -535,6 +535,8 @@ class Manifest(msgspec.Struct, kw_only=True):
     review_by: str | None
     description: str | None
     spec: Any
+    text: str | msgspec.UnsetType = msgspec.UNSET
+    """The document as its author wrote it, comments included, where that says more than the data does."""
     applied_by: str
     updated_at: datetime
     deleted: bool = False

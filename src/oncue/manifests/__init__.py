@@ -39,6 +39,10 @@ __all__ = [
 ]
 
 
+WRITTEN: Final = frozenset({"Workflow", "Policy"})
+"""Kinds whose text is kept as it was written, comments included, for the console's editors."""
+WRITTEN_LIMIT: Final = 65_536
+"""Characters of such a text."""
 DEFAULT_ADDRESS: Final = "127.0.0.1:8480"
 """Where a server listens if nobody says otherwise."""
 
@@ -198,9 +202,16 @@ def changes(documents: Iterable[Document], namespace: str = "default", op: str =
             "review_by": document.review_by,
             "description": document.description,
             "spec": document.spec,
+            **({"text": text} if (text := _kept(document)) is not None else {}),
         }
         for document in documents
     ]
+
+
+def _kept(document: Document) -> str | None:
+    """The document's own text, if it says more than its data, and people edit such."""
+    text = document.source.text
+    return text if document.kind in WRITTEN and "#" in text and len(text) <= WRITTEN_LIMIT else None
 
 
 def served_at(documents: Iterable[Document], host: str, port: int) -> list[Document]:
@@ -223,7 +234,8 @@ def served_at(documents: Iterable[Document], host: str, port: int) -> list[Docum
         spec = moved(document.spec)
         if document.kind == "OutboundAllow" and f"{spec['host']}:{spec.get('port')}" == DEFAULT_ADDRESS:
             spec = {**spec, "host": here, "port": port}
-        found.append(msgspec.structs.replace(document, spec=spec))
+        source = document.source if spec == document.spec else msgspec.structs.replace(document.source, text="")
+        found.append(msgspec.structs.replace(document, spec=spec, source=source))
     return found
 
 

@@ -40,6 +40,7 @@ _NULL: Final = re.compile(r"~|null|Null|NULL|")
 _BOOL: Final = re.compile(r"true|True|TRUE|false|False|FALSE")
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_SEPARATOR: Final = re.compile(r"\A\s*---[ \t]*\n")
 _NOT_FINITE: Final = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
@@ -62,6 +63,8 @@ class Parsed(msgspec.Struct):
     plain: dict[Path_, str]
     """The source text of every unquoted scalar that YAML may read as something else than text."""
     file: str = ""
+    text: str = ""
+    """The document as it is written, comments included; empty if it is JSON."""
 
     def place(self, path: Path_) -> Place:
         """The place of the value at this path, or of the nearest one around it."""
@@ -169,13 +172,16 @@ class _Open(msgspec.Struct):
 
 
 def _documents(text: str, file: str, merging: bool) -> Iterator[Parsed]:
-    builder = _Builder(file, merging=merging)
+    builder, begins = _Builder(file, merging=merging), 0
     for event in YAML(typ="safe", pure=True).parse(text):
         if isinstance(event, DocumentStartEvent):
             builder = _Builder(file, builder.values, merging=merging)
         elif isinstance(event, DocumentEndEvent):
+            ends = event.end_mark.index
             if builder.parsed.value is not None:
+                builder.parsed.text = _SEPARATOR.sub("", text[begins:ends]).strip("\n") + "\n"
                 yield builder.parsed
+            begins = ends
         else:
             builder.take(event)
 

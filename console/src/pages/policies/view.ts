@@ -1,11 +1,12 @@
-/** A policy as the document it was applied as, and what it selects, in words. */
+/** A manifest as the document it was applied as, with its comments where they were kept; what a policy selects, in words. */
 import type { Manifest, Policy } from "../../data/types";
 import { toYaml } from "../../parts/yaml";
 
 const present = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined && !(typeof value === "object" && Object.keys(value).length === 0)));
 
-export function document(kind: string, thing: Pick<Manifest, "name" | "namespace" | "labels" | "owner" | "description" | "spec"> & { review_by?: string | null }): string {
+export function document(kind: string, thing: Pick<Manifest, "name" | "namespace" | "labels" | "owner" | "description" | "spec"> & { review_by?: string | null; text?: string }): string {
+  if (thing.text) return thing.text;
   const { name, namespace, labels, owner, review_by, description, spec } = thing;
   return toYaml({ apiVersion: "oncue/v1", kind, metadata: present({ name, namespace, owner, review_by, description, labels }), spec });
 }

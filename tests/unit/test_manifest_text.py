@@ -1,0 +1,63 @@
+"""The text of workflows and policies is kept as their authors wrote it, where it says more than the data."""
+
+import pytest
+
+from oncue import manifests
+from oncue.core.manifest import Manifest
+from tests.unit.story import Story
+
+FIRST = """apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: first}  # called by the policy
+spec:
+  # why it is done so
+  steps:
+    - {id: note, set: {a: "1"}}
+"""
+SECOND = """# what the second is for
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: second}
+spec: {steps: [{id: note, set: {a: "1"}}]}
+"""
+PLAIN = SECOND.partition("\n")[2].replace("second", "plain")
+
+
+@pytest.mark.parametrize("between", ["---\n", "\n---\n\n", "--- \n"])
+def test_each_document_of_a_text_has_its_own(between: str) -> None:
+    parsed = manifests.parse_yaml(f"---\n{FIRST}{between}{SECOND}{between}{PLAIN}")
+    assert [one.text for one in parsed] == [FIRST, SECOND, PLAIN]
+    documents, problems = manifests.load(parsed)
+    assert problems == []
+    assert [one.get("text") for one in manifests.changes(documents)] == [FIRST, SECOND, None]
+    again = manifests.parse_yaml("---\n".join(one.text for one in parsed))
+    assert [one.value for one in again] == [one.value for one in parsed]
+
+
+def test_data_has_no_text_nor_has_what_nobody_edits() -> None:
+    team = "# the team\napiVersion: oncue/v1\nkind: Team\nmetadata: {name: basis}\nspec: {members: [basis-1]}\n"
+    documents, _ = manifests.load(manifests.parse_yaml(team))
+    assert "text" not in manifests.changes(documents)[0]
+    documents, _ = manifests.load(manifests.parse_yaml('{"apiVersion": "oncue/v1", "kind": "Team", "metadata": {"name": "x"}, "spec": {}}'))  # fmt: skip
+    assert documents[0].source.text == ""
+
+
+def kept(story: Story, text: str) -> Manifest:
+    documents, _ = manifests.load(manifests.parse_yaml(text))
+    story.send("oncue.config.applied", {"changes": manifests.changes(documents)})
+    found: Manifest = story.state.manifests["Workflow/default/first"]
+    return found
+
+
+def test_a_comment_that_changes_is_a_change_and_what_runs_is_the_same() -> None:
+    story = Story()
+    manifest = kept(story, FIRST)
+    assert (manifest.text, manifest.generation) == (FIRST, 1)
+    digest = manifest.hash
+    other = FIRST.replace("why it is done so", "why it is done otherwise")
+    manifest = kept(story, other)
+    assert (manifest.text, manifest.generation, manifest.hash) == (other, 2, digest)
+    assert kept(story, other).generation == 2
+    bare = "\n".join(line.partition("#")[0].rstrip() for line in FIRST.splitlines() if not line.strip().startswith("#"))
+    manifest = kept(story, bare + "\n")
+    assert (manifest.generation, manifest.hash, bool(manifest.text)) == (3, digest, False)
