@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.server import Server
+
+settings.register_profile("oncue", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("oncue")
 
 ALLOWED_SKIPS = ("ONCUE_CORPUS", "ONCUE_DATASETS")
 """Data that is not part of the project may be absent."""

@@ -59,9 +59,23 @@ def _describe(component: dict[str, Any], struct: type[msgspec.Struct]) -> None:
 
 def _structs() -> dict[str, type[msgspec.Struct]]:
     """Every struct of the manifests' schemas, by name."""
-    from oncue.core import condition, contact, export, manifest, override, shaped, subscription, workflow_spec
+    from oncue.core import (
+        approval,
+        condition,
+        contact,
+        export,
+        manifest,
+        override,
+        self_service,
+        shaped,
+        subscription,
+        trigger,
+        workflow_spec,
+    )
 
-    modules = (condition, override, shaped, contact, export, subscription, workflow_spec, manifest)
+    modules = (
+        condition, override, shaped, contact, export, subscription, approval, trigger, self_service, workflow_spec, manifest,
+    )  # fmt: skip
     return {
         name: thing
         for module in modules
