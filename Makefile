@@ -26,7 +26,7 @@ run: build ## Start OnCue at http://HOST:PORT with its state in DATA
 	exec $(BIN)/oncue up --data $(DATA) --host $(HOST) --port $(PORT) --first-start-apply examples/starter
 
 test: build $(VENV)/.dev ## Install what the tests need, and run them all
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 check: $(VENV)/.dev console/node_modules/.package-lock.json ## Format, lint, strict types, import contracts, console
 	$(BIN)/ruff format --check .

@@ -31,7 +31,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(check: Callable[[], T | None], within_s: float = 20.0, what: str = "the condition") -> T:
+def eventually(check: Callable[[], T | None], within_s: float = 60.0, what: str = "the condition") -> T:
     """What `check` returns once it is neither None nor False. Fails after `within_s` seconds."""
     deadline = time.monotonic() + within_s
     while True:
