@@ -47,6 +47,7 @@ CORE_MAY_IMPORT = {
     "uuid",  # the type; making one up is banned below
     # pinned calculation libraries
     "cel_expr_python",
+    "cronsim",
     "dateutil",
     "msgspec",
     "re2",
