@@ -45,7 +45,7 @@ from oncue.core.task import Task
 from oncue.core.ticket import Ticket
 from oncue.core.trigger import Schedule
 from oncue.manifests.engine_actions import ENGINE_INPUTS
-from oncue.manifests.schema import descriptions
+from oncue.manifests.schema import STRUCTS, descriptions
 from oncue.rehearsal import cases
 from oncue.sdk import registry
 from oncue.sdk.errors import COMMON
@@ -494,28 +494,10 @@ def _type(entry: dict[str, Any]) -> str:
 
 def _inner(struct: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     """The structs that a struct is made of, in order of appearance."""
-    from oncue.core import (
-        approval,
-        condition,
-        contact,
-        export,
-        manifest,
-        override,
-        self_service,
-        shaped,
-        subscription,
-        trigger,
-        workflow_spec,
-    )
-
-    modules = (
-        workflow_spec, manifest, contact, export, subscription, condition, override, shaped, approval, trigger, self_service,
-    )  # fmt: skip
-
     _, components = msgspec.json.schema_components([struct])
     for name in components:
         if name != struct.__name__:
-            yield next(getattr(module, name) for module in modules if hasattr(module, name))
+            yield STRUCTS[name]
 
 
 # Events

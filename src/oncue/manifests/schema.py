@@ -22,7 +22,7 @@ def schema(kind: str) -> dict[str, Any]:
         raise Refusal("manifest.kind_unknown", f"{kind!r} is none of {', '.join(KINDS)}{near(kind, list(KINDS))}")
     (metadata, spec), components = msgspec.json.schema_components([Metadata, struct], ref_template="#/$defs/{name}")
     for name, component in components.items():
-        _describe(component, _STRUCTS[name])
+        _describe(component, STRUCTS[name])
     return {
         "$schema": DIALECT,
         "title": kind,
@@ -84,4 +84,5 @@ def _structs() -> dict[str, type[msgspec.Struct]]:
     }
 
 
-_STRUCTS: Final = _structs()
+STRUCTS: Final = _structs()
+"""Every struct that a manifest may be made of, by name."""
