@@ -351,13 +351,14 @@ def restart_from_dump(story: Story, choice: random.Random) -> None:
 def restart_from_rows(story: Story, choice: random.Random) -> None:
     if choice.random() < 0.3:
         old = story.state
+        all = old.rows()
         entities = [
-            (kind, id, msgspec.json.encode(row)) for kind, rows in old.entities.items() for id, row in rows.items()
+            (kind, id, msgspec.json.encode(row)) for kind, rows in all.entities.items() for id, row in rows.items()
         ]
         cells = [
-            (kind, key, msgspec.msgpack.encode(cell)) for kind, rows in old.cells.items() for key, cell in rows.items()
+            (kind, key, msgspec.msgpack.encode(cell)) for kind, rows in all.cells.items() for key, cell in rows.items()
         ]
-        cells += [("timer", key, msgspec.msgpack.encode(timer)) for key, timer in old.timers.by_key.items()]
+        cells += [("timer", key, msgspec.msgpack.encode(timer)) for key, timer in all.timers.items()]
         choice.shuffle(entities)
         choice.shuffle(cells)
         state = State(old.identity)

@@ -1,6 +1,6 @@
 """What is due when time has passed: each timer, and what it was set for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeVar
 
 from oncue.core import (
@@ -47,7 +47,7 @@ def due(tx: Tx, what: str, of: str) -> None:
     TIMERS[what](tx, of)
 
 
-def _about(rows: Callable[[State], dict[str, _Row]], act: Callable[[Tx, _Row], object]) -> _Due:
+def _about(rows: Callable[[State], Mapping[str, _Row]], act: Callable[[Tx, _Row], object]) -> _Due:
     """`act` on the row that the timer names, if it is still there."""
 
     def on_time(tx: Tx, of: str) -> None:
@@ -92,19 +92,19 @@ def _lapse(tx: Tx, escalation: Escalation) -> None:
     incidents.lapse(tx, tx.state.incidents[escalation.incident])
 
 
-def _alerts(state: State) -> dict[str, Alert]:
+def _alerts(state: State) -> Mapping[str, Alert]:
     return state.alerts
 
 
-def _incidents(state: State) -> dict[str, Incident]:
+def _incidents(state: State) -> Mapping[str, Incident]:
     return state.incidents
 
 
-def _runs(state: State) -> dict[str, Run]:
+def _runs(state: State) -> Mapping[str, Run]:
     return state.runs
 
 
-def _escalations(state: State) -> dict[str, Escalation]:
+def _escalations(state: State) -> Mapping[str, Escalation]:
     return state.escalations
 
 

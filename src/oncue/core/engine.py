@@ -133,7 +133,7 @@ class Engine:
             if tx.queue:
                 self._re_enter(began)
             tx.cause = cause
-            if (due := state.timers.patient()) is not None and due.due_at <= at:
+            if state.patient_timer(at) is not None:
                 self._fire_patient(at, began)
         except Exception as error:  # whatever went wrong, this input must leave no trace and be named
             tx.rollback()
@@ -247,11 +247,11 @@ class Engine:
 
     def _fire_patient(self, until: datetime, began: int) -> None:
         """Take runs on whose time has come, a few, and each once; those that are left go on with the next input."""
-        timers, tx = self.state.timers, self._tx
+        tx = self._tx
         derived, fired = len(tx.derived), set[str]()
         while len(fired) < RUNS_AT_ONCE and len(tx.derived) - derived < RUN_FACTS_AT_ONCE:
-            timer = timers.patient()
-            if timer is None or timer.due_at > until or timer.key in fired or len(tx.derived) - began > FAN_OUT_LIMIT:
+            timer = self.state.patient_timer(until)
+            if timer is None or timer.key in fired or len(tx.derived) - began > FAN_OUT_LIMIT:
                 return
             fired.add(timer.key)
             self._fire(timer)

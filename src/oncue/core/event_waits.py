@@ -27,11 +27,11 @@ TOGETHER: Final = 500
 def subscribe(tx: Tx, run: Run) -> None:
     """The run begins: its waits that are no item's gather what comes from now on."""
     plan = steps.plan(tx.state, run)
-    for node in plan.nodes.values():
+    for address in plan.listening:
+        node = plan.nodes[address.rpartition("/")[2]]
         spec = node.spec.wait
-        if spec is None or spec.event is None or node.names:
-            continue
-        address = "/".join([*(one.id for one in node.above), node.id])
+        if spec is None or spec.event is None:
+            raise AssertionError(address)
         scope = run_scope.of_step(tx, run, plan, node, address)
         try:
             resource = spoken(render(spec.event.resource, scope)) if spec.event.resource is not None else None
@@ -63,7 +63,7 @@ def end(tx: Tx, id: str) -> None:
     for type in known.types:
         by_resource = tx.state.waits[(known.namespace, type)]
         rows = by_resource[known.resource]
-        if len(rows) > 1:
+        if not isinstance(rows, str) and len(rows) > 1:
             tx.unset(rows, id)
         elif len(by_resource) > 1:
             tx.unset(by_resource, known.resource)
@@ -74,11 +74,8 @@ def end(tx: Tx, id: str) -> None:
 
 def forget(tx: Tx, run: Run) -> None:
     """The run is over: none of its waits gathers any more."""
-    plan = steps.plan(tx.state, run)
-    if any(node.spec.wait is not None and node.spec.wait.event is not None for node in plan.nodes.values()):
-        for address in sorted({*tx.state.steps_of.get(run.id, ()), *("/".join([*(a.id for a in n.above), n.id])
-                              for n in plan.nodes.values())}):  # fmt: skip
-            end(tx, f"{run.id}/{address}")
+    for id in tx.state.waits_of(run):
+        end(tx, id)
 
 
 def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
@@ -89,10 +86,10 @@ def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
         rows = by_resource.get(resource)
         if not rows:
             continue
-        for id in sorted(rows)[:TOGETHER]:
-            wait: EventWait = tx.state.cells["wait"][id]
+        for id in [rows] if isinstance(rows, str) else sorted(rows)[:TOGETHER]:
             run_id, _, address = id.partition("/")
             run = tx.state.runs[run_id]
+            wait: EventWait = tx.state.cells["wait"][id]
             node = steps.plan(tx.state, run).nodes[address.rpartition("/")[2]]
             if not wait.waiting:
                 if len(wait.mail) < MAIL_LIMIT and _may_fit(tx, run, node, address, seen.view()):
@@ -136,10 +133,13 @@ def _put(tx: Tx, id: str, wait: EventWait) -> None:
     end(tx, id)
     for type in dict.fromkeys(wait.types):
         by_resource = tx.state.waits.get((wait.namespace, type))
+        rows = by_resource.get(wait.resource) if by_resource is not None else None
         if by_resource is None:
-            tx.set(tx.state.waits, (wait.namespace, type), {wait.resource: {id: True}})
-        elif wait.resource not in by_resource:
-            tx.set(by_resource, wait.resource, {id: True})
+            tx.set(tx.state.waits, (wait.namespace, type), {wait.resource: id})
+        elif rows is None:
+            tx.set(by_resource, wait.resource, id)
+        elif isinstance(rows, str):
+            tx.set(by_resource, wait.resource, {rows: True, id: True})
         else:
-            tx.set(by_resource[wait.resource], id, True)
+            tx.set(rows, id, True)
     tx.cell("wait", id, wait)

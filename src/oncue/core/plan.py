@@ -73,6 +73,11 @@ class Node(msgspec.Struct, frozen=True, eq=False):
         return found[::-1]
 
     @property
+    def address(self) -> str:
+        """Of a step that is no item's: where each run has it."""
+        return "/".join([*(one.id for one in self.above), self.id])
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What the items around it, and its own, are called."""
         around = (*self.above, self)
@@ -88,6 +93,8 @@ class Plan(msgspec.Struct, frozen=True):
     """By id."""
     ending: Mentions
     """What the outputs of the whole mention."""
+    listening: tuple[str, ...]
+    """Addresses of the waits for events that gather from the beginning of a run: those that are no item's."""
 
 
 def form_of(spec: StepSpec) -> str:
@@ -113,7 +120,9 @@ def compiled(spec: WorkflowSpec) -> Plan:
     """The plan of a workflow whose ids are unique."""
     nodes: dict[str, Node] = {}
     root = Block("", _nodes(spec.steps, None, ("steps",), nodes))
-    return Plan(spec, root, nodes, mentions(spec.outputs.values()))
+    waits = (node for node in nodes.values() if node.spec.wait is not None and node.spec.wait.event is not None)
+    listening = tuple(node.address for node in waits if not node.names)
+    return Plan(spec, root, nodes, mentions(spec.outputs.values()), listening)
 
 
 def _nodes(

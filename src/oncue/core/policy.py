@@ -5,6 +5,7 @@ type. So 10,000 policies cost about what 10 do. Policies with a condition over t
 because a mere repeat of a firing alert concerns only them.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -387,7 +388,7 @@ class Policies:
 
     # services
 
-    def catalogue(self, manifests: dict[str, Manifest]) -> None:
+    def catalogue(self, manifests: Mapping[str, Manifest]) -> None:
         """Take the services from configuration."""
         self._services.clear()
         self._service_of.clear()

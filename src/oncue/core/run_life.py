@@ -220,23 +220,23 @@ def say(tx: Tx, run: Run, type: str, live: bool = True) -> None:
     tx.save("run", run, live)
 
 
-def pin(tx: Tx, run: Run, definition: Definition) -> None:
-    """The run goes by this version of its workflow, whatever becomes of the manifest."""
-    pinned = tx.state.pinned.get(definition.id)
-    if pinned is None:
-        tx.set(tx.state.pinned, definition.id, {run.id: True})
+def pin(tx: Tx, definition: Definition) -> None:
+    """A run goes by this version of its workflow, whatever becomes of the manifest."""
+    pinned = tx.state.pinned.get(definition.id, 0)
+    tx.set(tx.state.pinned, definition.id, pinned + 1)
+    if not pinned:
         tx.save("definition", definition)
-    else:
-        tx.set(pinned, run.id, True)
 
 
 STORY_LIMIT: Final = 1_000
-"""Runs that one event may lead to, as long as any of them is under way: policies that start workflows whose events start
-others end there."""
+"""Runs that what followed from one event may lead to, as long as any of them is under way: policies that start workflows whose
+events start others end there. Those that the event itself starts are as many as policies say, and count for nothing."""
 
 
 def told(tx: Tx, run: Run, *, automatic: bool) -> None:
-    """The run is a part of its story. Raises `Refusal` run.fan_out."""
+    """The run is a part of its story, if it is not where that begins. Raises `Refusal` run.fan_out."""
+    if not run.hops:
+        return
     story: Story = tx.state.cells["story"].get(run.story) or Story(0, 0)
     if automatic and story.started >= STORY_LIMIT:
         raise Refusal(
@@ -246,14 +246,16 @@ def told(tx: Tx, run: Run, *, automatic: bool) -> None:
 
 
 def _over(tx: Tx, run: Run) -> None:
+    if not run.hops:
+        return
     story: Story = tx.state.cells["story"][run.story]
     tx.cell("story", run.story, Story(story.started, story.under_way - 1) if story.under_way > 1 else None)
 
 
 def _unpin(tx: Tx, run: Run) -> None:
     pinned = tx.state.pinned[run.version]
-    if len(pinned) > 1:
-        tx.unset(pinned, run.id)
+    if pinned > 1:
+        tx.set(tx.state.pinned, run.version, pinned - 1)
         return
     tx.unset(tx.state.pinned, run.version)
     tx.save("definition", tx.state.definitions[run.version], live=False)

@@ -6,6 +6,7 @@ always has an explicit order, because live dicts are in insertion order and relo
 """
 
 import hashlib
+from collections.abc import MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,9 +32,11 @@ from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import Manifest
 from oncue.core.monitor import MonitorState
 from oncue.core.pause import Pause
+from oncue.core.plan import plan_of
 from oncue.core.policy import Policies, PolicyStats
 from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
+from oncue.core.resting import Runs
 from oncue.core.review import Review
 from oncue.core.run import Definition, Items, Outcome, Run, Step, Story
 from oncue.core.self_service import Request
@@ -114,7 +117,9 @@ class State:
         """Position of the newest record."""
         self.now = EPOCH
         """`recorded_at` of the newest input."""
-        self.entities: dict[str, dict[str, Any]] = {kind: {} for kind in ENTITIES}
+        self.runs = Runs(self)
+        """Runs that have not ended, by id."""
+        self.entities: dict[str, MutableMapping[str, Any]] = {**{kind: {} for kind in ENTITIES}, "run": self.runs}
         self.cells: dict[str, dict[str, Any]] = {kind: {} for kind in CELLS if kind != "timer"}
         self.timers = Timers()
         self.policies = Policies()
@@ -153,47 +158,64 @@ class State:
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
         self.steps_of: dict[str, dict[str, Step]] = {}
-        """Run -> its steps that have begun, by address."""
-        self.pinned: dict[str, dict[str, bool]] = {}
-        """Version of a workflow -> the runs that go by it, each with True."""
-        self.waits: dict[tuple[str, str], dict[str | None, dict[str, bool]]] = {}
-        """(namespace, type of an event) -> resource, None for any -> steps that wait for it, each with True."""
+        """Run that is awake -> its steps that have begun, by address."""
+        self.pinned: dict[str, int] = {}
+        """Version of a workflow -> how many runs go by it."""
+        self.waits: dict[tuple[str, str], dict[str | None, str | dict[str, bool]]] = {}
+        """(namespace, type of an event) -> resource, None for any -> the step that waits for it, or several, each with
+        True."""
         self.windows_of: dict[str, int] = {}
         """Policy -> how many windows its condition has; `` -> how many there are. A policy's limits have theirs apart."""
 
     @property
-    def alerts(self) -> dict[str, Alert]:
+    def alerts(self) -> MutableMapping[str, Alert]:
         """Live alerts by id."""
         return self.entities["alert"]
 
     @property
-    def incidents(self) -> dict[str, Incident]:
+    def incidents(self) -> MutableMapping[str, Incident]:
         """Incidents that are not closed, by id."""
         return self.entities["incident"]
 
     @property
-    def escalations(self) -> dict[str, Escalation]:
+    def escalations(self) -> MutableMapping[str, Escalation]:
         """Escalations that have not ended, by id."""
         return self.entities["escalation"]
 
     @property
-    def runs(self) -> dict[str, Run]:
-        """Runs that have not ended, by id."""
-        return self.entities["run"]
-
-    @property
-    def definitions(self) -> dict[str, Definition]:
+    def definitions(self) -> MutableMapping[str, Definition]:
         """Versions of workflows that runs go by, by their hashes."""
         return self.entities["definition"]
 
     @property
-    def approvals(self) -> dict[str, Approval]:
+    def approvals(self) -> MutableMapping[str, Approval]:
         """Approvals that are not settled, by id."""
         return self.entities["approval"]
 
     def step(self, run: str, address: str) -> Step | None:
         """The step of a run at this address, if it has begun."""
         return self.steps_of.get(run, {}).get(address)
+
+    def waits_of(self, run: Run) -> list[str]:
+        """Ids of the steps of a run that wait for an event, or gather what they will wait for."""
+        plan = plan_of(run.version, self.definitions[run.version].spec)
+        addresses = {*self.steps_of.get(run.id, ()), *plan.listening}
+        return [id for address in sorted(addresses) if (id := f"{run.id}/{address}") in self.cells["wait"]]
+
+    def patient_timer(self, until: datetime) -> Timer | None:
+        """The timer that takes a run on and fires next, if it is due by then."""
+        timer = self.timers.patient()
+        while self.runs.wake_next(until, timer):
+            timer = self.timers.patient()
+        return timer if timer is not None and timer.due_at <= until else None
+
+    def next_at(self) -> datetime | None:
+        """When the next timer is due; None if there is none."""
+        timer = self.timers.first()
+        resting = self.runs.next_at()
+        if timer is None or resting is None:
+            return resting if timer is None else timer.due_at
+        return min(timer.due_at, resting)
 
     def items_of(self, run: str, address: str) -> list[Step]:
         """The items of a `for_each` that have begun, in their order."""
@@ -202,52 +224,52 @@ class State:
         return [step for step in found if step is not None]
 
     @property
-    def effects(self) -> dict[str, Effect]:
+    def effects(self) -> MutableMapping[str, Effect]:
         """Effects without a final result, by id."""
         return self.entities["effect"]
 
     @property
-    def tickets(self) -> dict[str, Ticket]:
+    def tickets(self) -> MutableMapping[str, Ticket]:
         """Tickets that are not closed, by id."""
         return self.entities["ticket"]
 
     @property
-    def silences(self) -> dict[str, Silence]:
+    def silences(self) -> MutableMapping[str, Silence]:
         """Silences that are not expired, by id."""
         return self.entities["silence"]
 
     @property
-    def tasks(self) -> dict[str, Task]:
+    def tasks(self) -> MutableMapping[str, Task]:
         """Tasks that are open, or whose incident is not closed, by id."""
         return self.entities["task"]
 
     @property
-    def problems(self) -> dict[str, ProblemRecord]:
+    def problems(self) -> MutableMapping[str, ProblemRecord]:
         """Problems that are not closed, by id."""
         return self.entities["problem"]
 
     @property
-    def checklists(self) -> dict[str, Checklist]:
+    def checklists(self) -> MutableMapping[str, Checklist]:
         """Checklists of incidents that are not closed, by id."""
         return self.entities["checklist"]
 
     @property
-    def reviews(self) -> dict[str, Review]:
+    def reviews(self) -> MutableMapping[str, Review]:
         """Reviews that may still change, by their incidents' ids."""
         return self.entities["review"]
 
     @property
-    def handovers(self) -> dict[str, Handover]:
+    def handovers(self) -> MutableMapping[str, Handover]:
         """Handovers that nobody has confirmed yet, by id."""
         return self.entities["handover"]
 
     @property
-    def change_records(self) -> dict[str, ChangeRecord]:
+    def change_records(self) -> MutableMapping[str, ChangeRecord]:
         """Changes that run, or were made not long ago, by id."""
         return self.entities["change_record"]
 
     @property
-    def manifests(self) -> dict[str, Manifest]:
+    def manifests(self) -> MutableMapping[str, Manifest]:
         """Configuration by `Kind/namespace/name`."""
         return self.entities["manifest"]
 
@@ -320,14 +342,25 @@ class State:
     def _index_runs(self) -> None:
         for id in sorted(self.runs):
             self.steps_of[id] = {}
-            self.pinned.setdefault(self.runs[id].version, {})[id] = True
+            version = self.runs[id].version
+            self.pinned[version] = self.pinned.get(version, 0) + 1
         for id in sorted(self.entities["step"]):
             step: Step = self.entities["step"][id]
             self.steps_of.setdefault(step.run, {})[step.address] = step
         for id in sorted(self.cells["wait"]):
             wait: EventWait = self.cells["wait"][id]
-            for type in wait.types:
-                self.waits.setdefault((wait.namespace, type), {}).setdefault(wait.resource, {})[id] = True
+            self._wait_for(id, wait)
+
+    def _wait_for(self, id: str, wait: EventWait) -> None:
+        for type in wait.types:
+            by_resource = self.waits.setdefault((wait.namespace, type), {})
+            rows = by_resource.get(wait.resource)
+            if rows is None:
+                by_resource[wait.resource] = id
+            elif isinstance(rows, str):
+                by_resource[wait.resource] = {rows: True, id: True}
+            else:
+                rows[id] = True
 
     def file_changes(self) -> None:
         """Build the look-up of change records from the rows."""
@@ -360,15 +393,29 @@ class State:
 
     def dump(self) -> bytes:
         """All of it, in one canonical form: equal states give equal bytes."""
+        all = self.rows()
         return msgspec.msgpack.encode(
             {
                 "position": self.position,
                 "now": self.now,
-                "entities": {kind: [rows[id] for id in sorted(rows)] for kind, rows in self.entities.items()},
-                "cells": {kind: [(key, rows[key]) for key in sorted(rows)] for kind, rows in self.cells.items()},
-                "timers": [self.timers.by_key[key] for key in sorted(self.timers.by_key)],
+                "entities": {kind: [rows[id] for id in sorted(rows)] for kind, rows in all.entities.items()},
+                "cells": {kind: [(key, rows[key]) for key in sorted(rows)] for kind, rows in all.cells.items()},
+                "timers": [all.timers[key] for key in sorted(all.timers)],
             }
         )
+
+    def rows(self) -> "AllRows":
+        """Its rows, with those of the runs that rest."""
+        entities = {kind: dict(rows) for kind, rows in self.entities.items() if kind != "run"}
+        entities["run"] = self.runs.awake()
+        cells = {kind: dict(rows) for kind, rows in self.cells.items()}
+        timers = dict(self.timers.by_key)
+        for one in self.runs.rows():
+            entities["run"][one.run.id] = one.run
+            entities["step"].update((step.id, step) for step in one.steps)
+            cells["wait"].update(one.waits)
+            timers.update((timer.key, timer) for timer in one.timers)
+        return AllRows({kind: entities[kind] for kind in ENTITIES}, cells, timers)
 
     def restore(self, dump: bytes) -> None:
         """Become the state that `dump` was made of."""
@@ -389,6 +436,14 @@ class State:
     def digest(self) -> bytes:
         """SHA-256 of the dump."""
         return hashlib.sha256(self.dump()).digest()
+
+
+class AllRows(msgspec.Struct, frozen=True):
+    """Rows of the live state, by kind and by id or key."""
+
+    entities: dict[str, dict[str, Any]]
+    cells: dict[str, dict[str, Any]]
+    timers: dict[str, Timer]
 
 
 class _Dump(msgspec.Struct):

@@ -7,7 +7,7 @@ Nested containers of entities are replaced, never changed in place; that is what
 
 import hashlib
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -260,12 +260,12 @@ class Tx:
             self.set(rows, key, value)
             self.cells[(kind, key)] = value
 
-    def set(self, rows: dict[Any, Any], key: Any, value: Any) -> None:
+    def set(self, rows: MutableMapping[Any, Any], key: Any, value: Any) -> None:
         """`rows[key] = value`, with a way back."""
         self.undo.append((rows, key, rows.get(key, _MISSING)))
         rows[key] = value
 
-    def unset(self, rows: dict[Any, Any], key: Any) -> None:
+    def unset(self, rows: MutableMapping[Any, Any], key: Any) -> None:
         """`del rows[key]`, with a way back; nothing if it is not there."""
         if key in rows:
             self.undo.append((rows, key, rows.pop(key)))

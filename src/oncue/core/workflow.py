@@ -103,7 +103,7 @@ def start(
         run.trigger = {**trigger, "event_view": stored(event.view())}
     begins, others = _admitted(tx, run, spec, pace)
     tx.set(tx.state.steps_of, run.id, {})
-    run_life.pin(tx, run, definition)
+    run_life.pin(tx, definition)
     for copy in copies:
         _copy(tx, run, copy)
     if incident is not None:
@@ -339,10 +339,9 @@ def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
     if run.state == "paused":
         return max(since, run.paused_at or since), f"{run.paused_by} paused it" if run.paused_by == "oncue" else None
     for step in sorted(rows, key=lambda one: one.address):
-        if step.state in ACTIVE and step.effect in tx.state.effects:
-            effect = tx.state.effects[step.effect]
-            if effect.not_before_at <= tx.now:
-                return since, f"step {step.address} waits for {step.uses}, attempt {effect.attempt}"
+        effect = tx.state.effects.get(step.effect or "")
+        if step.state in ACTIVE and effect is not None and effect.not_before_at <= tx.now:
+            return since, f"step {step.address} waits for {step.uses}, attempt {effect.attempt}"
         if step.state == "waiting" and step.uses == "wait" and step.next_try_at is None:
             return since, f"step {step.address} waits for {step.awaits}"
     return since, None

@@ -198,8 +198,8 @@ class World:
         heapq.heappush(self._due, (effect.not_before_at, effect.id, effect.attempt))
 
     def _next_at(self) -> datetime | None:
-        timer = self.state.timers.first()
-        times = [timer.due_at] if timer is not None else []
+        at = self.state.next_at()
+        times = [at] if at is not None else []
         if self._due:
             times.append(self._due[0][0])
         return min(times, default=None)

@@ -177,13 +177,14 @@ class _Replay:
         live.position, live.now = origin.cursor, instant(origin.recorded_at)
         if live.dump() == state.dump():
             return None
-        for kind, rows in state.entities.items():
-            for id in sorted({**rows, **live.entities[kind]}):
-                if rows.get(id) != live.entities[kind].get(id):
+        derived, read = state.rows(), live.rows()
+        for kind, rows in derived.entities.items():
+            for id in sorted({**rows, **read.entities[kind]}):
+                if rows.get(id) != read.entities[kind].get(id):
                     return f"the live row of {kind} {id} is not what the journal says"
-        for kind, named in state.cells.items():
-            for key in sorted({**named, **live.cells[kind]}):
-                if named.get(key) != live.cells[kind].get(key):
+        for kind, named in derived.cells.items():
+            for key in sorted({**named, **read.cells[kind]}):
+                if named.get(key) != read.cells[kind].get(key):
                     return f"the live {kind} {key} is not what the journal says"
         return "the live timers are not what the journal says"
 

@@ -47,6 +47,10 @@ PAUSE_S: Final = 0.05
 IDLE_OVERDUE_S: Final = 30.0
 SAYINGS: Final = 500_000
 """Lines that wait for a store that cannot be written: more than a full worker's attempts may tell. Beyond it the oldest go."""
+REST_S: Final = 5.0
+"""After which runs that stand still are laid to rest; it may take twice as long."""
+REST_AT_ONCE: Final = 32
+"""Runs that are laid to rest between two batches: 2 ms."""
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
@@ -66,6 +70,7 @@ class Work(msgspec.Struct):
 class InFlight(msgspec.Struct):
     """A batch whose commit is under way in the second thread."""
 
+    turn: int
     making: Making
     made: Made
     works: list[Work]
@@ -130,6 +135,11 @@ class WriterLoop:
         self._hot_at = 0.0
         self._busy_at = 0.0
         self._idle_at = monotonic()
+        self._turn = 0
+        """Counts the batches."""
+        self._marks = (0, 0)
+        """Turns that were over some time ago, and less long ago."""
+        self._marked_at = monotonic()
 
     # from other threads
 
@@ -201,6 +211,8 @@ class WriterLoop:
                 wait_s = min(wait_s, self._catch_up())
                 if self._stopping and self._in_flight is None:
                     return
+                if self._rest():
+                    continue
                 if self._idle_work:
                     pause_s = self._until_pause_s()
                     if pause_s <= 0 or self._monotonic() - self._idle_at > IDLE_OVERDUE_S:
@@ -222,20 +234,29 @@ class WriterLoop:
                 continue
             if self._waits or self._timer_due():
                 self._batch()
+                self._rest()
+
+    def _rest(self) -> bool:
+        """Lay runs to rest that have stood still for a while. Gives whether there may be more."""
+        now = self._monotonic()
+        if now - self._marked_at > REST_S:
+            self._marks, self._marked_at = (self._marks[1], self._turn + 1), now
+        before = self._marks[0] if self._in_flight is None else min(self._marks[0], self._in_flight.turn)
+        return self.state.runs.rest(before, REST_AT_ONCE) == REST_AT_ONCE
 
     @property
     def _waits(self) -> bool:
         return bool(self._urgent or self._normal or self._sayings)
 
     def _wait_s(self) -> float:
-        timer = self.state.timers.first()
-        if timer is None:
+        at = self.state.next_at()
+        if at is None:
             return 1.0
-        return min(1.0, (microseconds(timer.due_at) - self._clock.now()) / 1e6)
+        return min(1.0, (microseconds(at) - self._clock.now()) / 1e6)
 
     def _timer_due(self) -> bool:
-        timer = self.state.timers.first()
-        return timer is not None and microseconds(timer.due_at) <= self._clock.now()
+        at = self.state.next_at()
+        return at is not None and microseconds(at) <= self._clock.now()
 
     def _next(self) -> Work | None:
         with self._lock:
@@ -276,6 +297,8 @@ class WriterLoop:
         if self._urgent and not self._settle():
             return
         began = self._monotonic()
+        self._turn += 1
+        self.state.runs.turn = self._turn
         making = Making(
             self.state, self._engine, self._dedup, self._intake, self._clock, self._reading, self._redriving
         )
@@ -306,7 +329,9 @@ class WriterLoop:
         made = making.made(self._events, self._behind, hot_too)
         self.counters.busy_seconds += self._monotonic() - began
         if self._queued >= ASIDE_EVENTS:
-            self._in_flight = InFlight(making, made, works, answers, sayings, self._aside.submit(self._commit, made))
+            self._in_flight = InFlight(
+                self._turn, making, made, works, answers, sayings, self._aside.submit(self._commit, made)
+            )
             return
         try:
             seconds = self._commit(made)
