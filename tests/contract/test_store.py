@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from oncue.runtime.clock import instant
-from oncue.store import queries, schema
+from oncue.store import database, queries, schema
 from oncue.store.database import (
     Origin,
     is_postgresql,
@@ -248,10 +248,10 @@ def test_live_entities_cells_and_hot_rows_come_back_as_they_were_last_written(wr
         ),
     )
     with reader.connect() as connection:
-        entities, cells, hot = live_rows(connection)
-        assert entities == [("alert", "A-1", b"new")]
-        assert sorted(cells) == [("timer", "t1", b"one"), ("window", "t1", b"w")]
-        assert hot == [HotRow("A-1", 9, at(9), at(10), at(8), "0-2")]
+        rows = live_rows(connection)
+        assert rows.entities == [("alert", "A-1", b"new")]
+        assert sorted(rows.cells) == [("timer", "t1", b"one"), ("window", "t1", b"w")]
+        assert rows.hot == [HotRow("A-1", 9, at(9), at(10), at(8), "0-2")]
 
 
 def test_hot_rows_that_segments_hold_count_until_they_are_written(writer: Writer, reader: Engine) -> None:
@@ -262,7 +262,7 @@ def test_hot_rows_that_segments_hold_count_until_they_are_written(writer: Writer
 
     def hot() -> list[HotRow]:
         with reader.connect() as connection:
-            return sorted(live_rows(connection)[2], key=lambda row: row.id)
+            return sorted(live_rows(connection).hot, key=lambda row: row.id)
 
     one, two = (HotRow("A-1", n, at(n), None, at(0), "0-1") for n in (5, 6))
     other = HotRow("A-2", 3, at(3), at(4), at(1), "0-1")
@@ -516,3 +516,44 @@ def test_decisions_are_found_by_policy_and_outcome(writer: Writer, reader: Engin
 def test_readers_cannot_write(reader: Engine, address: str) -> None:
     with reader.connect() as connection, pytest.raises(Exception, match=r"readonly|read-only"):
         connection.execute(schema.cell.insert().values(kind="k", key="k", body=b""))
+
+
+def test_runs_are_read_a_few_at_a_time_each_with_all_that_is_its_own(
+    writer: Writer, reader: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "RUNS_AT_ONCE", 3)
+    runs = [f"run-{letter}{number}" for letter in "ab7" for number in range(3)]
+    swept = "run-a2x"
+    steps = [f"{run}/{step}" for run in (*runs, swept) for step in ("one", "two/inner", "two-b")]
+    timers = [f"run.stuck/{run}" for run in runs] + [f"run.wait/{runs[4]}/two/inner", f"run.deadline/{runs[0]}"]
+    others = [f"run.go/{runs[1]}", "run.schedule/default/w", "alert.deadline/A-1"]
+    waits = [f"{run}/one" for run in runs[::2]]
+    writer.commit(
+        segment(record(1)),
+        Rows(
+            entities=[
+                entity("alert", "A-1", 1),
+                *(entity("run", run, 1) for run in runs),
+                entity("run", "run-over", 1, live=False),
+                *(entity("step", step, 1) for step in steps),
+            ],
+            cells=[("timer", key, b"t") for key in (*timers, *others)] + [("wait", key, b"w") for key in waits],
+        ),
+    )
+    with reader.connect() as connection:
+        rows = live_rows(connection)
+        assert [row[:2] for row in rows.entities] == [("alert", "A-1")]
+        assert sorted(row[1] for row in rows.cells) == sorted(others)
+        parts = [(list(entities), list(cells)) for entities, cells in rows.runs]
+    assert [sum(kind == "run" for kind, _, _ in entities) for entities, _ in parts] == [3, 3, 3, 0]
+    seen: list[str] = []
+    for entities, cells in parts:
+        own = {id for kind, id, _ in entities if kind == "run"}
+        assert {run for kind, id, _ in entities if (run := id.partition("/")[0]) != swept} == own
+        assert {run_of(kind, key) for kind, key, _ in cells} <= own
+        seen += [id for kind, id, _ in entities if kind == "step"] + [key for _, key, _ in cells]
+    assert sorted(seen) == sorted(steps + timers + waits)
+
+
+def run_of(kind: str, key: str) -> str:
+    return key.split("/")[1] if kind == "timer" else key.split("/", maxsplit=1)[0]

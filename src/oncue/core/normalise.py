@@ -97,12 +97,35 @@ EXPORTED: Final = "export:"
 """The origin of an event in a namespace that it is shared with is this and its home."""
 
 
+def _place(event: Event) -> str:
+    return event.resource or event.subject or event.source
+
+
 class Seen:
     """An event as the stages see it. What is not needed on the path of a repeat is worked out when it is."""
 
     __slots__ = (
-        "_labels", "_scope", "_service", "_view", "body", "check", "event", "event_id", "fingerprint", "links", "namespace",
-        "origin", "over", "position", "resource", "severity", "shaped", "signal", "state", "type", "view_override",
+        "_fingerprint",
+        "_labels",
+        "_scope",
+        "_service",
+        "_view",
+        "body",
+        "check",
+        "event",
+        "event_id",
+        "links",
+        "namespace",
+        "origin",
+        "over",
+        "position",
+        "resource",
+        "severity",
+        "shaped",
+        "signal",
+        "state",
+        "type",
+        "view_override",
     )  # fmt: skip
 
     def __init__(self, state: State, event: Event, body: bytes, namespace: str, origin: str, position: int) -> None:
@@ -116,11 +139,9 @@ class Seen:
         self.type = event.type
         self.severity: str | None = event.severity
         self.signal: Signal = signal(event.severity)
-        self.resource = event.resource or event.subject or event.source
+        self.resource = _place(event)
         self.check = event.check
-        self.fingerprint = event.fingerprint or fingerprint(self.resource, event.check or event.type)
-        if origin.startswith(EXPORTED):
-            self.fingerprint = fingerprint(self.fingerprint, origin)
+        self._fingerprint: str | None = None
         self._labels: dict[str, str] | None = None
         self._service: Any = False
         self._scope: Any = None
@@ -130,6 +151,15 @@ class Seen:
         """What policies set of it, as expressions see it."""
         self.shaped: Shaped | None = None
         self.links: tuple[PolicyLink, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """What it is about: 16 hex digits, or what its producer calls it."""
+        if self._fingerprint is None:
+            event = self.event
+            known = event.fingerprint or fingerprint(_place(event), event.check or event.type)
+            self._fingerprint = fingerprint(known, self.origin) if self.origin.startswith(EXPORTED) else known
+        return self._fingerprint
 
     def stand_for(self, reading: "Reading", sample: "Sample") -> None:
         """Be one reading of a sample, as policies see it."""

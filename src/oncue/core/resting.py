@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 STEPS_LIMIT: Final = 32
 """Steps up to which a run rests: one that has more is waited for too long when it wakes."""
-LASTING: Final = ("run.deadline", "run.stuck", "run.queue")
-"""Timers of a run that may be due much later."""
-LASTING_STEP: Final = ("run.wait", "run.look")
-"""Timers of a step that may be."""
+LASTING_OF_RUN: Final = ("run.deadline", "run.stuck", "run.queue")
+LASTING_OF_STEP: Final = ("run.wait", "run.look")
+LASTING: Final = LASTING_OF_RUN + LASTING_OF_STEP
+"""Timers of runs and of steps that may be due much later."""
 MOVING: Final = ("run.go", "run.undo", "run.admit")
 """Timers of a run that is about to move."""
 VOID_LIMIT: Final = 1_000
@@ -92,6 +92,8 @@ class Runs(MutableMapping[str, Run]):
     def __init__(self, state: "State") -> None:
         self.turn = 0
         """Counted up by whoever lays runs to rest; a run that is asked for belongs to the present one."""
+        self.resting_bytes = 0
+        """What those that rest take, but for what look-ups need."""
         self._state = state
         self._awake: dict[str, Run] = {}
         self._packs: dict[str, bytes] = {}
@@ -184,8 +186,8 @@ class Runs(MutableMapping[str, Run]):
     def _collect(self, id: str, steps: dict[str, Step]) -> Rows:
         state = self._state
         run = self._awake[id]
-        keys = [f"{what}/{id}" for what in LASTING]
-        keys += [f"{what}/{step.id}" for step in steps.values() for what in LASTING_STEP]
+        keys = [f"{what}/{id}" for what in LASTING_OF_RUN]
+        keys += [f"{what}/{step.id}" for step in steps.values() for what in LASTING_OF_STEP]
         timers = [timer for key in keys if (timer := state.timers.by_key.get(key)) is not None]
         return Rows(run, list(steps.values()), {key: state.cells["wait"][key] for key in state.waits_of(run)}, timers)
 
@@ -202,6 +204,7 @@ class Runs(MutableMapping[str, Run]):
         press = zlib.compressobj(6, zlib.DEFLATED, _WINDOW, 5, zlib.Z_DEFAULT_STRATEGY, kin.common)
         packed = press.compress(content) + press.flush()
         self._packs[rows.run.id] = rank + number.to_bytes(4, "big") + packed
+        self.resting_bytes += _HEAD + len(packed)
         if rank != _NEVER:
             heapq.heappush(self._due, rank + rows.run.id.encode())
             if len(self._due) > 2 * len(self._packs) + VOID_LIMIT:
@@ -218,6 +221,7 @@ class Runs(MutableMapping[str, Run]):
 
     def _wake(self, id: str) -> Run:
         pack = self._packs.pop(id)
+        self.resting_bytes -= len(pack)
         rows, state = self._unpacked(pack), self._state
         number = int.from_bytes(pack[_RANK:_HEAD], "big")
         kin = self._kin[number]

@@ -6,7 +6,7 @@ always has an explicit order, because live dicts are in insertion order and relo
 """
 
 import hashlib
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -49,6 +49,8 @@ from oncue.core.topology import NODE_KINDS, Topology
 from oncue.core.trigger import Schedule
 from oncue.core.waiting import EventWait
 from oncue.core.window import Window, owner_of
+
+_Row = tuple[str, str, bytes]
 
 Failing = dict[tuple[str, str], dict[str, int]]
 """(namespace, name) -> the incidents in which alerts fire there, and how many in each."""
@@ -278,8 +280,17 @@ class State:
         """Windows of conditions over time by `policy|key`."""
         return self.cells["window"]
 
-    def load(self, entities: list[tuple[str, str, bytes]], cells: list[tuple[str, str, bytes]]) -> None:
-        """Read rows back: (kind, id, JSON body) and (kind, key, msgpack body)."""
+    def load(self, entities: list[_Row], cells: list[_Row], runs: Iterable[tuple[list[_Row], list[_Row]]] = ()) -> None:
+        """Read rows back: (kind, id, JSON body) and (kind, key, msgpack body). Of runs there may be too many to have all their
+        rows at the same time: some entities and cells after the others, each run with all that is its own."""
+        self._read(entities, cells)
+        self.index()
+        for some_entities, some_cells in runs:
+            self._read(some_entities, some_cells)
+            self.runs.turn += 1
+            self.runs.rest(self.runs.turn, len(some_entities))
+
+    def _read(self, entities: list[_Row], cells: list[_Row]) -> None:
         for kind, id, body in entities:
             self.entities[kind][id] = _ENTITY_DECODERS[kind](body)
         for kind, key, body in cells:
@@ -287,7 +298,11 @@ class State:
                 self.timers.put(_CELL_DECODERS[kind](body))
             else:
                 self.cells[kind][key] = _CELL_DECODERS[kind](body)
-        self.index()
+        self._index_runs(
+            sorted(id for kind, id, _ in entities if kind == "run"),
+            sorted(id for kind, id, _ in entities if kind == "step"),
+            sorted(key for kind, key, _ in cells if kind == "wait"),
+        )
 
     def index(self) -> None:
         """Build the look-ups from the rows."""
@@ -319,7 +334,6 @@ class State:
                 held = (policy.partition("/")[0], window.fingerprint)
                 self.held_of[held] = (*self.held_of.get(held, ()), key)
         self._index_manifests()
-        self._index_runs()
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
         self.groupings.rebuild(self)
@@ -339,15 +353,15 @@ class State:
             elif manifest.kind in NODE_KINDS:
                 self.topology.put(manifest)
 
-    def _index_runs(self) -> None:
-        for id in sorted(self.runs):
+    def _index_runs(self, runs: Iterable[str], steps: Iterable[str], waits: Iterable[str]) -> None:
+        for id in runs:
             self.steps_of[id] = {}
             version = self.runs[id].version
             self.pinned[version] = self.pinned.get(version, 0) + 1
-        for id in sorted(self.entities["step"]):
+        for id in steps:
             step: Step = self.entities["step"][id]
             self.steps_of.setdefault(step.run, {})[step.address] = step
-        for id in sorted(self.cells["wait"]):
+        for id in waits:
             wait: EventWait = self.cells["wait"][id]
             self._wait_for(id, wait)
 
@@ -432,6 +446,7 @@ class State:
         for timer in shape.timers:
             self.timers.put(timer)
         self.index()
+        self._index_runs(sorted(self.runs), sorted(self.entities["step"]), sorted(self.cells["wait"]))
 
     def digest(self) -> bytes:
         """SHA-256 of the dump."""

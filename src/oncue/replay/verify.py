@@ -21,9 +21,9 @@ from oncue.core.errors import Refusal
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch, Derived
 from oncue.runtime.clock import instant
-from oncue.runtime.rows import lay_over
+from oncue.runtime.recovery import read_state
 from oncue.store import schema
-from oncue.store.database import FILE_NAME, Origin, hold, live_rows, read_origin, reading_engine
+from oncue.store.database import FILE_NAME, Origin, hold, read_origin, reading_engine
 from oncue.store.journal import JournalReader, Record, open_envelope, seal_envelope
 from oncue.store.migrate import check
 
@@ -171,9 +171,7 @@ class _Replay:
 
     def _state(self, state: State, origin: Origin) -> str | None:
         live = State(state.identity)
-        entities, cells, hot = live_rows(self._connection)
-        live.load([row for row in entities if row[0] in live.entities], cells)
-        lay_over(live, hot)
+        read_state(self._connection, live)
         live.position, live.now = origin.cursor, instant(origin.recorded_at)
         if live.dump() == state.dump():
             return None

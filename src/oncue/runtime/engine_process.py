@@ -302,6 +302,7 @@ class EngineProcess:
             "queue_events": self.loop.waiting,
             "lag_seconds": max(0.0, (self._clock.now() - microseconds(state.now)) / 1e6),
             "live": {kind: len(rows) for kind, rows in state.entities.items()},
+            "runs_resting": state.runs.resting,
             "timers": len(state.timers.by_key),
             "windows": len(state.windows),
             "effects_pending": self._dispatcher.pending,

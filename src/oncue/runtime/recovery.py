@@ -18,12 +18,17 @@ from oncue.store.hot import newer
 def state_in(connection: Connection, origin: Origin) -> State:
     """The engine's state in a database that stands at `origin`."""
     state = State(Identity(origin.journal_id, origin.incarnation, origin.partition))
-    entities, cells, hot = live_rows(connection)
-    state.load([row for row in entities if row[0] in state.entities], cells)
-    lay_over(state, hot)
+    read_state(connection, state)
     state.position = origin.cursor
     state.now = instant(origin.recorded_at)
     return state
+
+
+def read_state(connection: Connection, state: State) -> None:
+    """Read the rows of a database into an empty state."""
+    rows = live_rows(connection)
+    state.load([row for row in rows.entities if row[0] in state.entities], rows.cells, rows.runs)
+    lay_over(state, rows.hot)
 
 
 def load_state(address: str, origin: Origin) -> State:

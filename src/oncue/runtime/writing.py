@@ -47,10 +47,12 @@ PAUSE_S: Final = 0.05
 IDLE_OVERDUE_S: Final = 30.0
 SAYINGS: Final = 500_000
 """Lines that wait for a store that cannot be written: more than a full worker's attempts may tell. Beyond it the oldest go."""
-REST_S: Final = 5.0
+REST_S: Final = 2.0
 """After which runs that stand still are laid to rest; it may take twice as long."""
-REST_AT_ONCE: Final = 32
-"""Runs that are laid to rest between two batches: 2 ms."""
+REST_AT_ONCE: Final = 16
+REST_SHARE: Final = 0.1
+"""Of the time that a batch took, how much may be spent on that before the next one; `REST_LEAST_S` in any case."""
+REST_LEAST_S: Final = 0.002
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
 
@@ -211,7 +213,7 @@ class WriterLoop:
                 wait_s = min(wait_s, self._catch_up())
                 if self._stopping and self._in_flight is None:
                     return
-                if self._rest():
+                if self._rest(REST_LEAST_S):
                     continue
                 if self._idle_work:
                     pause_s = self._until_pause_s()
@@ -233,16 +235,20 @@ class WriterLoop:
             if self.problem is not None and not self._probe():
                 continue
             if self._waits or self._timer_due():
+                began = self._monotonic()
                 self._batch()
-                self._rest()
+                self._rest(max(REST_LEAST_S, REST_SHARE * (self._monotonic() - began)))
 
-    def _rest(self) -> bool:
-        """Lay runs to rest that have stood still for a while. Gives whether there may be more."""
+    def _rest(self, for_s: float) -> bool:
+        """Lay runs to rest that have stood still for a while. Gives whether there are more."""
         now = self._monotonic()
         if now - self._marked_at > REST_S:
             self._marks, self._marked_at = (self._marks[1], self._turn + 1), now
         before = self._marks[0] if self._in_flight is None else min(self._marks[0], self._in_flight.turn)
-        return self.state.runs.rest(before, REST_AT_ONCE) == REST_AT_ONCE
+        while self.state.runs.rest(before, REST_AT_ONCE) == REST_AT_ONCE:
+            if self._monotonic() - now > for_s:
+                return True
+        return False
 
     @property
     def _waits(self) -> bool:

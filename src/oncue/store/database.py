@@ -3,14 +3,17 @@
 import secrets
 import sqlite3
 import time
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Engine, create_engine, event, func, insert, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, create_engine, event, func, insert, not_, or_, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool, QueuePool
 
+from oncue.core.resting import LASTING
 from oncue.store import schema
 from oncue.store.hot import HotRow, hot_rows
 from oncue.store.journal import GENESIS
@@ -124,11 +127,90 @@ def hold(connection: Connection) -> None:
         connection.exec_driver_sql("SELECT 1 FROM sqlite_master").fetchall()
 
 
-def live_rows(
-    connection: Connection,
-) -> tuple[list[tuple[str, str, bytes]], list[tuple[str, str, bytes]], list[HotRow]]:
-    """Live entities (kind, id, body), cells (kind, key, body), and the hot rows of alerts."""
-    entity = schema.entity.c
-    entities = connection.execute(select(entity.kind, entity.id, entity.body).where(entity.live)).all()
-    cells = connection.execute(select(schema.cell)).all()
-    return [tuple(row) for row in entities], [tuple(row) for row in cells], hot_rows(connection)
+Row = tuple[str, str, bytes]
+"""Of an entity: kind, id, JSON; of a cell: kind, key, msgpack."""
+
+
+class LiveRows(msgspec.Struct, frozen=True):
+    """What the engine's state is read from."""
+
+    entities: list[Row]
+    """Live ones, but for runs and their steps."""
+    cells: list[Row]
+    """But for those of runs."""
+    hot: list[HotRow]
+    """Of alerts."""
+    runs: Iterator[tuple[list[Row], list[Row]]]
+    """Entities and cells of runs, `RUNS_AT_ONCE` runs at a time: there may be very many. Read while the connection is open."""
+
+
+RUNS_AT_ONCE: Final = 500
+
+
+def live_rows(connection: Connection) -> LiveRows:
+    """The rows of the live state."""
+    entity, cell = schema.entity.c, schema.cell.c
+    entities = select(entity.kind, entity.id, entity.body).where(entity.live, entity.kind.not_in(("run", "step")))
+    cells = select(cell.kind, cell.key, cell.body).where(not_(or_(*_cells_of_runs())))
+    return LiveRows(
+        [tuple(row) for row in connection.execute(entities)], [tuple(row) for row in connection.execute(cells)],
+        hot_rows(connection), _live_runs(connection),
+    )  # fmt: skip
+
+
+def _cells_of_runs() -> list[ColumnElement[bool]]:
+    """Of which cells there are some for most runs: keys end with `/run` or `/run/address`, or are `run/address`."""
+    cell = schema.cell.c
+    return [
+        cell.kind == "wait",
+        *(and_(cell.kind == "timer", cell.key >= f"{timer}/", cell.key < f"{timer}0") for timer in LASTING),
+    ]
+
+
+def _live_runs(connection: Connection) -> Iterator[tuple[list[Row], list[Row]]]:
+    entity, cell = schema.entity.c, schema.cell.c
+    runs = select(entity.kind, entity.id, entity.body).where(entity.live, entity.kind == "run")
+    steps = select(entity.kind, entity.id, entity.body).where(entity.live, entity.kind == "step")
+    cells = [select(cell.kind, cell.key, cell.body).where(those) for those in _cells_of_runs()]
+    ahead = [
+        _Ahead(_ordered(connection, query, key))
+        for query, key in ((steps, entity.id), *((one, cell.key) for one in cells))
+    ]
+    rows = _ordered(connection, runs, entity.id)
+    while taken := list(islice(rows, RUNS_AT_ONCE)):
+        last = taken[-1][1]
+        yield [*taken, *ahead[0].until(last)], [row for one in ahead[1:] for row in one.until(last)]
+    yield list(ahead[0].rest()), [row for one in ahead[1:] for row in one.rest()]
+
+
+def _ordered(connection: Connection, query: Select[Any], key: ColumnElement[Any]) -> Iterator[Row]:
+    """Rows in the order of their keys' bytes, a few at a time."""
+    if connection.dialect.name == "postgresql":
+        key = key.collate("C")
+    for row in connection.execute(query.order_by(key).execution_options(yield_per=RUNS_AT_ONCE)):
+        yield row[0], row[1], row[2]
+
+
+class _Ahead:
+    """Rows in the order of the runs they belong to, of which one may have been looked at."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._next = next(rows, None)
+
+    def until(self, run: str) -> Iterator[Row]:
+        """Those of this run and of runs before it."""
+        while self._next is not None and _run_of(self._next) <= run:
+            yield self._next
+            self._next = next(self._rows, None)
+
+    def rest(self) -> Iterator[Row]:
+        """All others."""
+        while self._next is not None:
+            yield self._next
+            self._next = next(self._rows, None)
+
+
+def _run_of(row: Row) -> str:
+    kind, key, _ = row
+    return key.split("/", 2)[1] if kind == "timer" else key.partition("/")[0]
