@@ -3,7 +3,9 @@
 import hashlib
 import random
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -557,3 +559,26 @@ def test_runs_are_read_a_few_at_a_time_each_with_all_that_is_its_own(
 
 def run_of(kind: str, key: str) -> str:
     return key.split("/")[1] if kind == "timer" else key.split("/", maxsplit=1)[0]
+
+
+@pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+def test_a_log_that_has_grown_is_moved_beside_the_commits(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr("oncue.store.writer.FULL_COMMITS", 4)
+    count = 0
+
+    def commit() -> None:
+        nonlocal count
+        count += 1
+        writer.commit(segment(record(count)), Rows(entities=[entity("alert", f"A-{count}", count, body=bytes(5_000))]))
+
+    while not writer.driver.relieve(pause=False):
+        commit()
+    assert count == 4
+    while writer.driver.relieve(pause=False):
+        commit()
+    with closing(sqlite3.connect(address)) as other:
+        _, log, moved = other.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        assert log == moved
+        assert other.execute("SELECT count(*) FROM entity WHERE kind = 'alert'").fetchone()[0] == count

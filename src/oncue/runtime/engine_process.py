@@ -41,7 +41,9 @@ from oncue.store.database import FILE_NAME, open_writer, reading_engine
 log = structlog.get_logger()
 
 ANNOUNCE_EVERY_S: Final = 0.01
-"""How long watchers may wait for the news of a commit that changed neither access nor configuration."""
+"""How long watchers may wait for the news of a commit that changed neither access nor configuration, while there are many."""
+ANNOUNCE_AT_ONCE: Final = 10
+"""Commits of which they are told without waiting, if there were not many before."""
 
 
 class EngineProcess:
@@ -79,6 +81,8 @@ class EngineProcess:
         self._asyncio: asyncio.AbstractEventLoop | None = None
         self._position = self.state.position
         self._announced_at = 0.0
+        self._to_announce = float(ANNOUNCE_AT_ONCE)
+        """A token bucket: of how many commits watchers may be told at once, as of `_announced_at`."""
         self._grown: dict[tuple[str, str], None] = {}
         """Runs whose log grew and of which watchers were not told yet."""
         self._announcing: asyncio.TimerHandle | None = None
@@ -217,10 +221,11 @@ class EngineProcess:
             self._announce_commit(after.access_changed, after.config_changed)
         elif self._announcing is None:
             assert self._asyncio is not None
-            pause_s = self._announced_at + ANNOUNCE_EVERY_S - self._asyncio.time()
-            if pause_s <= 0:
+            earned = (self._asyncio.time() - self._announced_at) / ANNOUNCE_EVERY_S
+            if self._to_announce + earned >= 1.0:
                 self._announce_commit()
             else:
+                pause_s = (1.0 - self._to_announce - earned) * ANNOUNCE_EVERY_S
                 self._announcing = self._asyncio.call_later(pause_s, self._announce_commit)
 
     def _announce_commit(self, access_changed: bool = False, config_changed: bool = False) -> None:
@@ -228,7 +233,10 @@ class EngineProcess:
         if self._announcing is not None:
             self._announcing.cancel()
             self._announcing = None
-        self._announced_at = self._asyncio.time()
+        now = self._asyncio.time()
+        earned = (now - self._announced_at) / ANNOUNCE_EVERY_S
+        self._to_announce = max(0.0, min(ANNOUNCE_AT_ONCE, self._to_announce + earned) - 1.0)
+        self._announced_at = now
         grown, self._grown = list(self._grown), {}
         frame = _framed(frames.Committed(self._position, access_changed, config_changed, grown))
         for writer in self._watchers.values():

@@ -40,6 +40,8 @@ ASIDE_EVENTS: Final = 200
 HOT_AT_ONCE: Final = 8
 """Hot rows that are written with their batch; when more are behind, they are held in segments and written in a pause: each
 lies in a page of its own, which the commit would have to write, too."""
+RELIEF_S: Final = 0.02
+"""Between two looks whether the log of writes has been moved."""
 HOT_EVERY_S: Final = 1.0
 """How long hot rows may stay behind while there is no pause."""
 PAUSE_S: Final = 0.05
@@ -395,8 +397,7 @@ class WriterLoop:
         for work, answer in zip(works, answers, strict=True):
             work.done(answer)
         self._after(made.after)
-        if self._writer.driver.full():
-            self._writer.driver.idle()
+        self._writer.driver.relieve(pause=False)
 
     def _catch_up(self) -> float:
         """Nothing waits: no commit stays under way, and, if the pause lasts, no hot row behind and no long log of writes.
@@ -413,8 +414,8 @@ class WriterLoop:
             return pause_s
         if self._behind:
             self._batch()
-        else:
-            self._writer.driver.idle()
+        elif self._writer.driver.relieve(pause=True):
+            return RELIEF_S
         return 0.0
 
     def _until_pause_s(self) -> float:

@@ -22,8 +22,10 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Integer,
     Select,
     and_,
+    bindparam,
     case,
     create_engine,
     false,
@@ -431,11 +433,16 @@ def fact_at(connection: Connection, position: int) -> FactRow | None:
 
 def facts_after(connection: Connection, position: int, limit: int) -> list[FactRow]:
     """The next facts, oldest first."""
-    return _facts(
-        connection.execute(
-            select(*FACT_COLUMNS).where(fact.c.position > position).order_by(fact.c.position).limit(limit)
-        )
-    )
+    return _facts(connection.execute(_AFTER, {"position": position, "most": limit}))
+
+
+_AFTER: Final = (
+    select(*FACT_COLUMNS)
+    .where(fact.c.position > bindparam("position"))
+    .order_by(fact.c.position)
+    .limit(bindparam("most", type_=Integer))
+)
+"""Asked after each commit for which someone listens: made once."""
 
 
 def facts_where(

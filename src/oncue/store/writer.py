@@ -3,10 +3,12 @@
 Its few statements are compiled once, by SQLAlchemy for the database at hand, and run through the driver's `executemany`.
 """
 
+import contextlib
 import os
 import shutil
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,10 +23,11 @@ from oncue.store import schema
 from oncue.store.journal import Segment, chain_hash
 
 OWED_COMMITS: Final = 64
-"""Commits after which the first pause is used to move the write-ahead log: what it takes grows with them, and events that
-come meanwhile wait."""
+"""Commits after which the first pause is used to move the write-ahead log."""
+FULL_COMMITS: Final = 256
+"""Commits after which it is moved even if there is no pause."""
 WAL_LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of write-ahead log above which the writer moves it into the database."""
+"""Bytes of write-ahead log that the file keeps when it begins anew."""
 WAL_RESERVED: Final = 8 * 1024 * 1024
 """Bytes of write-ahead log that are reserved at the start."""
 WAL_FRAME: Final = 4096 + 24
@@ -84,7 +87,7 @@ class Driver(Protocol):
     def rollback(self) -> None: ...
     def idle(self) -> None: ...
     def owes(self) -> bool: ...
-    def full(self) -> bool: ...
+    def relieve(self, *, pause: bool) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -98,6 +101,8 @@ class SQLiteDriver:
         self._path = path
         self._commits = 0
         """Since the log was last moved into the database."""
+        self._beside = ThreadPoolExecutor(1, "log")
+        self._moving: Future[None] | None = None
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA busy_timeout = 5000")
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
@@ -155,18 +160,38 @@ class SQLiteDriver:
             # Nothing is lost: the log holds it all, and the next pause tries again.
 
     def owes(self) -> bool:
-        """Whether so much is in the write-ahead log that a short pause is worth being used for `idle`."""
-        return self._commits >= OWED_COMMITS
+        """Whether so much is in the write-ahead log that a short pause is worth being used for `relieve`."""
+        return self._moving is not None or self._commits >= OWED_COMMITS
 
-    def full(self) -> bool:
-        """Whether the write-ahead log has outgrown its limit; looked at now and then."""
-        if self._commits % 256:
-            return False
-        wal = self._path.with_name(self._path.name + "-wal")
-        return wal.exists() and wal.stat().st_size > WAL_LIMIT
+    def relieve(self, *, pause: bool) -> bool:
+        """Move the write-ahead log into the database if it has grown, in a thread beside the commits. What they add meanwhile
+        is moved at the end, here: the log begins anew only when all of it has been moved. Gives whether that is under way.
+        Raises `SyncFailed`."""
+        if self._moving is None:
+            if self._commits >= (OWED_COMMITS if pause else FULL_COMMITS):
+                self._moving = self._beside.submit(_move_log, self._path)
+        elif self._moving.done():
+            moving, self._moving = self._moving, None
+            moving.result()
+            self.idle()
+        return self._moving is not None
 
     def close(self) -> None:
+        self._beside.shutdown()
         self._connection.close()
+
+
+def _move_log(path: Path) -> None:
+    """Twice: the second time it is what was committed during the first. Raises `SyncFailed`."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA synchronous = FULL")
+        try:
+            for _ in range(2):
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode in _SYNC_FAILED:
+                raise SyncFailed(str(error)) from error
+            # Nothing is lost: the log holds it all, and the next time tries again.
 
 
 class PostgreSQLDriver:
@@ -217,7 +242,7 @@ class PostgreSQLDriver:
     def owes(self) -> bool:
         return False
 
-    def full(self) -> bool:
+    def relieve(self, *, pause: bool) -> bool:
         return False
 
     def close(self) -> None:
