@@ -397,16 +397,17 @@ def items(scale: Scale) -> list[Row]:
 
 def waiting(scale: Scale) -> list[Row]:
     """What runs cost that wait, each for an event about a host of its own."""
+    before = scale.waiting // 10
     with oncue() as server:
-        _feed(server, 200, lambda number: _event(number, "bench.waiting"))
+        _feed(server, before, lambda number: _event(number, "bench.waiting"))
         none = _resting(server)
-        seconds = _feed(server, scale.waiting, lambda number: _event(number, "bench.waiting"), 200)
+        seconds = _feed(server, scale.waiting, lambda number: _event(number, "bench.waiting"), before)
         all_of_them = _resting(server)
     per_run, restarted = (
         (there - here) / scale.waiting / 1000 for there, here in zip(all_of_them.memory, none.memory, strict=True)
     )
     points = all_of_them.processor - none.processor
-    many = f"{scale.waiting:,} waiting runs"
+    many = f"{scale.waiting:,} waiting runs, beside {before:,}"
     note = f"after a restart {restarted:.2f} KB; {scale.waiting / seconds:,.0f} of them began a second"
     restart = (
         f"{all_of_them.processor:.1f} % with them, {none.processor:.1f} % without; "

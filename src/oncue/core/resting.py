@@ -59,7 +59,9 @@ class Rows(msgspec.Struct, frozen=True):
 
     def rank(self) -> bytes:
         """When the first of its timers fires among others; `_NEVER` if it has none."""
-        return min(map(_rank, self.timers), default=_NEVER)
+        if not self.timers:
+            return _NEVER
+        return _rank(min(self.timers, key=lambda timer: (timer.due_at, timer.created, timer.index)))
 
 
 def _rows(content: bytes) -> Rows:
@@ -171,9 +173,10 @@ class Runs(MutableMapping[str, Run]):
         if len(steps) > STEPS_LIMIT or moving:
             return
         rows = self._collect(id, steps)
-        if rows.rank()[:8] <= _instant(state.now):
+        rank = rows.rank()
+        if rank[:8] <= _instant(state.now):
             return
-        self.put(rows)
+        self._put(rows, rank)
         del self._awake[id]
         for step in rows.steps:
             del state.entities["step"][step.id]
@@ -191,9 +194,8 @@ class Runs(MutableMapping[str, Run]):
         timers = [timer for key in keys if (timer := state.timers.by_key.get(key)) is not None]
         return Rows(run, list(steps.values()), {key: state.cells["wait"][key] for key in state.waits_of(run)}, timers)
 
-    def put(self, rows: Rows) -> None:
-        """The run rests. None of its rows may be in the live state besides."""
-        content, rank, version = rows.content(), rows.rank(), rows.run.version
+    def _put(self, rows: Rows, rank: bytes) -> None:
+        content, version = rows.content(), rows.run.version
         number = self._kin_of.get(version)
         if number is None:
             self._kins += 1
