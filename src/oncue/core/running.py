@@ -295,7 +295,7 @@ def _keys(node: Node, items: list[Any], scope: Scope) -> list[str]:
         else:
             key = item if isinstance(item, str) else str(index)
         key = plans.safe(key)[:KEY_LIMIT] or str(index)
-        if key in seen:
+        while key in seen:
             key = f"{key}.{index}"
         seen.add(key)
         keys.append(key)
