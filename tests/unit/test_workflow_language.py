@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from oncue.core.bounds import NESTED_LIMIT, VALUE_LIMIT
 from oncue.core.engine import RUN_FACTS_AT_ONCE
 from oncue.core.event_waits import MAIL_LIMIT
 from oncue.core.run_life import SWEEP
@@ -234,6 +235,11 @@ def test_an_item_has_an_address_that_is_safe_and_its_own(story: Story) -> None:
     assert waiting(story) == ["all[3]/x", "all[a_b.1]/x", "all[a_b.2]/x", "all[a_b]/x"]
 
 
+def test_no_item_is_passed_over_because_another_is_called_like_its_address(story: Story) -> None:
+    run(story, step("all", for_each={"items": ["a", "a.2", "a"], "max_parallel": 9}, steps=[act("x")]))
+    assert waiting(story) == ["all[a.2.2]/x", "all[a.2]/x", "all[a]/x"]
+
+
 def test_ten_thousand_steps_do_not_hold_up_an_input(story: Story) -> None:
     run(story, step("all", for_each={"items": "inputs.n", "max_parallel": 1000}, steps=[step("x", set={"a": 1})]),
         inputs={"n": list(range(2000))})  # fmt: skip
@@ -316,3 +322,49 @@ def test_a_result_that_is_too_long_keeps_its_form(story: Story) -> None:
     assert kept["outputs"] == {"whole": 60_000}
     assert len(kept["result"]["stdout"]) < 16_384
     assert "characters left out" in kept["result"]["stdout"]
+
+
+# values that are too much
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**70)])
+def test_an_integer_beyond_64_bits_becomes_a_double_wherever_it_comes_from(story: Story, number: int) -> None:
+    run(story, act("get", outputs={"n": "result.json.n"}), step("see", set={"same": "${steps.get.outputs.n == inputs.n}"}),
+        inputs={"n": number}, outputs={"same": "vars.same", "n": "inputs.n"})  # fmt: skip
+    answer(story, "get", result={"json": {"n": number}})
+    assert ended(story) == ("succeeded", None)
+    assert story.of("run.succeeded")[0]["outputs"] == {"same": True, "n": float(number)}
+
+
+@pytest.mark.parametrize(
+    "grows",
+    [
+        {"set": {"x": "${vars.x}${vars.x}"}},
+        {"set": {"x": {"in": "${vars.x}"}}},
+        {"set": {"x": "${vars.x}"}, "outputs": {"y": "[vars.x, vars.x]"}},
+        {"uses": "http.request", "with": {"url": "http://127.0.0.1/${vars.x}${vars.x}"}},
+        {"emit": {"type": "grown", "data": {"x": "${vars.x}${vars.x}"}}},
+    ],
+    ids=["variables", "depth", "outputs", "inputs", "event"],
+)
+def test_a_value_that_grows_too_large_or_too_deep_fails_its_step(story: Story, grows: dict[str, Any]) -> None:
+    start: Any = "x" * (VALUE_LIMIT * 2 // 3)
+    if isinstance(grows.get("set", {}).get("x"), dict):
+        start = 1
+        for _ in range(NESTED_LIMIT - 1):
+            start = [start]
+    run(story, step("first", set={"x": "${inputs.x}"}), step("more", **grows), inputs={"x": start})
+    state, reason = ended(story)
+    assert state == "failed"
+    assert str(reason).startswith("step more failed: ")
+    assert f"at most {VALUE_LIMIT}" in str(reason) or f"more than {NESTED_LIMIT} deep" in str(reason)
+
+
+def test_inputs_that_lie_too_deep_are_refused(story: Story) -> None:
+    run(story, step("a", set={"x": 1}))
+    deep: Any = 1
+    for _ in range(NESTED_LIMIT):
+        deep = {"in": deep}
+    story.send("oncue.command.run.start", {"workflow": "w", "inputs": {"deep": deep}})
+    code = story.refused("oncue.command.run.start", {"workflow": "w", "inputs": {"deep": [deep]}})
+    assert code == "workflow.inputs_invalid"
