@@ -109,6 +109,15 @@ def test_a_run_waits_for_a_time(story: Story) -> None:
     assert ended(story) == ("succeeded", None)
 
 
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00", "2026-03-01", "soon"])
+def test_a_wait_until_what_is_no_instant_fails_its_step(story: Story, until: str) -> None:
+    run(story, step("far", wait={"until": "inputs.until"}), inputs={"until": until})
+    state, reason = ended(story)
+    assert state == "failed"
+    assert str(reason).startswith("step far failed: inputs.until: gives ")
+    assert "instant" in str(reason)
+
+
 def test_a_run_waits_for_an_event_about_what_it_is_about(story: Story) -> None:
     event = {"types": ["volume.resized"], "resource": "${inputs.host}", "where": "event.data.size > inputs.least"}
     run(story, step("settled", wait={"event": event, "timeout": "10m"}), inputs={"host": "db-1", "least": 5},

@@ -1,7 +1,7 @@
 """How a step of each form begins, and how it is over. Those that hold others are `running`'s."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from oncue.core import action_calls, approvals, event_waits, outbox, run_acts, run_scope, steps, validation
@@ -138,7 +138,12 @@ def _instant(text: str, scope: Scope) -> datetime:
             raise Failed(f"{text}: gives {value[:100]!r}, not an instant") from error
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise Failed(f"{text}: gives {str(value)[:100]!r}, not an instant with its offset from UTC")
-    return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise Failed(
+            f"{text}: gives {str(value)[:100]!r}, which is no instant of the years 1 to 9999 in UTC"
+        ) from error
 
 
 def _until(tx: Tx, run: Run, step: Step, until: datetime) -> None:

@@ -8,7 +8,7 @@ Nested containers of entities are replaced, never changed in place; that is what
 import hashlib
 from collections import deque
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -277,7 +277,10 @@ class Tx:
     # time
 
     def timer(self, key: str, due_at: datetime) -> None:
-        """Set the timer of this key; it replaces the one that the key has."""
+        """Set the timer of this key; it replaces the one that the key has. Raises `OverflowError` for an instant that no row
+        can hold, so that the input fails and not the commit of all."""
+        if due_at.tzinfo is not UTC:
+            due_at = due_at.astimezone(UTC)
         timers = self.state.timers
         self.undo.append((timers, key, timers.by_key.get(key)))
         timer = Timer(key, due_at, self.state.position, self._timers)
