@@ -71,6 +71,29 @@ def test_whoever_asked_for_the_run_above_never_counts(story: Story) -> None:
     assert decide(story, "user:basis-2") is None
 
 
+def test_whoever_asked_for_the_run_whose_event_starts_another_never_counts(story: Story) -> None:
+    started = {"triggers": [{"id": "go", "event": {"types": ["wanted"]}}], "steps": [asks()]}
+    story.apply("Workflow", "started", started)
+    wanted = step("tell", emit={"type": "wanted", "resource": "db-1"})
+    run(story, wanted)
+    run(story, step("later", wait={"for": "5m"}), wanted)
+    id = run(story, step("hang", wait={"for": "1h"}), wanted)
+    story.wait("5m")
+    story.send("oncue.command.run.skip", {"run": id, "step": "hang", "reason": "now"}, actor="user:basis-2")
+    assert [one.requester for one in story.state.runs.values()] == ["user:basis-1"] * 3
+    for number in (1, 2, 3):
+        assert decide(story, "user:basis-1", approval=f"APR-{number}") == "approval.own"
+        assert decide(story, "user:basis-2", approval=f"APR-{number}") is None
+
+
+def test_a_run_that_nobody_asked_for_has_no_requester(story: Story) -> None:
+    started = {"triggers": [{"id": "go", "event": {"types": ["wanted"]}}], "steps": [asks()]}
+    story.apply("Workflow", "started", started)
+    run(story, step("hang", wait={"for": "1h"}))
+    story.send("wanted", resource="db-1")
+    assert [one.requester for one in story.state.runs.values() if one.workflow == "started"] == [None]
+
+
 def test_a_token_of_a_person_is_that_person(story: Story) -> None:
     story.apply("Workflow", "w", {"steps": [asks()]})
     data = {"workflow": "w", "inputs": {}, "requester": "user:basis-2"}
