@@ -184,6 +184,14 @@ def test_a_run_fails_with_the_run_that_it_waits_for(story: Story) -> None:
     assert "http.status" in str(reason)
 
 
+def test_a_refusal_says_its_code_and_what_it_is_about(story: Story) -> None:
+    run(story, step("sub", run={"workflow": "gone"}))
+    story.wait("1s")
+    assert ended(story) == ("failed", "step sub failed: workflow.not_found: gone in default")
+    run(story, step("end", uses="incident.resolve", **{"with": {"incident": "INC-9"}}))
+    assert str(ended(story)[1]).startswith("step end failed: incident.not_found: ")
+
+
 def test_workflows_that_run_each_other_end(story: Story) -> None:
     run(story, step("call", run={"workflow": "w"}))
     for _ in range(5):

@@ -46,7 +46,7 @@ def _act(tx: Tx, run: Run, node: Node, step: Step, uses: str) -> Step:
     try:
         result = run_acts.act(tx, run, steps.plan(tx.state, run).spec.identity, uses, step.inputs)
     except Refusal as refusal:
-        steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
+        steps.end(tx, run, step, "failed", reason=f"{refusal.code}: {refusal.detail}", error_code=refusal.code)
     else:
         succeed(tx, run, node, step, result)
     return step

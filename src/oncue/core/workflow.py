@@ -294,7 +294,7 @@ def call(tx: Tx, id: str) -> None:
             incident=tx.state.incidents.get(run.incident or ""),
         )  # fmt: skip
     except Refusal as refusal:
-        steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
+        steps.end(tx, run, step, "failed", reason=f"{refusal.code}: {refusal.detail}", error_code=refusal.code)
     else:
         if spec.detached:
             forms.succeed(tx, run, node, step, {"run": child.id})
