@@ -185,9 +185,11 @@ def test_a_run_fails_with_the_run_that_it_waits_for(story: Story) -> None:
 
 
 def test_a_refusal_says_its_code_and_what_it_is_about(story: Story) -> None:
-    run(story, step("sub", run={"workflow": "gone"}))
+    story.apply("Workflow", "inner", {"inputs": {"type": "object", "required": ["n"], "properties": {"n": {}}},
+                                      "steps": [step("a", set={"x": 1})]})  # fmt: skip
+    run(story, step("sub", run={"workflow": "inner"}))
     story.wait("1s")
-    assert ended(story) == ("failed", "step sub failed: workflow.not_found: gone in default")
+    assert ended(story) == ("failed", "step sub failed: workflow.inputs_invalid: n is missing")
     run(story, step("end", uses="incident.resolve", **{"with": {"incident": "INC-9"}}))
     assert str(ended(story)[1]).startswith("step end failed: incident.not_found: ")
 

@@ -234,6 +234,21 @@ def test_an_item_that_failed_is_tried_again_where_it_is(story: Story) -> None:
     assert ended(story) == ("succeeded", None)
 
 
+def test_of_items_that_failed_the_one_that_is_left_is_named(story: Story) -> None:
+    id = run(
+        story,
+        step("all", for_each={"items": ["a", "b", "c"], "max_parallel": 3}, steps=[act("x")]),
+        on_failure={"pause": True},
+    )
+    for item in "abc":
+        failed(story, f"all[{item}]/x")
+    story.send("oncue.command.run.skip", {"run": id, "step": "all[c]", "reason": "gone"}, actor="user:basis-1")
+    assert story.state.runs[id].reason == (
+        "2 of 3 failed, at most 0 may; step all[b]/x failed: http.status: 500"
+    )  # fmt: skip
+    assert story.state.steps_of[id]["all"].failed_at == "all[b]/x"
+
+
 def test_a_run_is_run_again_from_a_step_on_with_other_inputs(story: Story) -> None:
     id = run(
         story,
