@@ -474,6 +474,31 @@ def test_names_are_checked_before_and_after(oncue_server: Server) -> None:
     assert client.delete(f"/api/v1/manifests/Policy/default/{name}").status_code == 200
 
 
+# Runs
+
+
+def test_a_fork_takes_over_what_was_done_however_many_items_lie_before_it(oncue_server: Server) -> None:
+    client, name = oncue_server.client, f"many-{secrets.token_hex(4)}"
+    steps = [
+        {"id": "all", "for_each": {"items": "inputs.n", "max_parallel": 1000}, "steps": [{"id": "x", "set": {"a": 1}}]},
+        {"id": "done", "set": {"b": 1}},
+        {"id": "then", "set": {"c": 1}},
+    ]
+    inputs = {"type": "object", "properties": {"n": {"type": "array"}}}
+    manifest = {
+        "apiVersion": "oncue/v1",
+        "kind": "Workflow",
+        "metadata": {"name": name},
+        "spec": {"inputs": inputs, "steps": steps},
+    }
+    assert client.post("/api/v1/manifests", json=manifest).status_code == 200
+    run = client.post("/api/v1/runs", json={"workflow": name, "inputs": {"n": list(range(501))}}).json()["id"]
+    eventually(lambda: client.get(f"/api/v1/runs/{run}").json()["state"] == "succeeded", what="it has run")
+    forked = client.post(f"/api/v1/runs/{run}/fork", json={"step": "then", "inputs": {"n": []}}).json()["id"]
+    found = client.get(f"/api/v1/runs/{forked}").json()["steps"]
+    assert {one["address"]: one.get("copied_from") for one in found} == {"all": None, "done": run, "then": None}
+
+
 # Who watches the server
 
 

@@ -44,6 +44,14 @@ apiVersion: oncue/v1
 kind: Workflow
 metadata: {name: hidden, namespace: desk}
 spec: {steps: [{id: note, set: {a: "1"}}]}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: staged, namespace: desk}
+spec:
+  steps:
+    - id: ask
+      approvals: [{stage: operate, by: ["user:%(approver)s"]}, {stage: own, by: ["user:%(stranger)s"]}]
 """
 
 
@@ -132,6 +140,23 @@ def test_what_needs_agreement_waits_in_the_inbox_of_those_who_give_it(people: di
     path = f"/requests/{made['id']}"
     eventually(lambda: people["asker"].get(path).json()["outcome"] is not None, what="it has run")
     assert people["asker"].get(path).json()["approving"]["decisions"][0]["decision"] == "approve"
+
+
+def test_what_someone_decides_in_the_place_of_another_leaves_their_inbox_with_the_stage(
+    oncue_server: Server, people: dict[str, httpx.Client]
+) -> None:
+    run = oncue_server.client.post("/api/v1/runs", json={"workflow": "staged", "namespace": "desk"}).json()["id"]
+
+    def waits(who: str) -> list[str]:
+        return [one["id"] for one in people[who].get("/approvals/inbox").json()["items"] if one["run"] == run]
+
+    (approval,) = waits("approver")
+    deputy = people["asker"].get("/me").json()["user"]
+    delegated = people["approver"].post(f"/approvals/{approval}/delegate", json={"to": f"user:{deputy}"})
+    assert delegated.status_code == 200, delegated.text
+    assert waits("asker") == [approval]
+    people["approver"].post(f"/approvals/{approval}/decide", json={"decision": "approve"})
+    assert waits("asker") == []
 
 
 def test_a_request_is_its_askers_to_see_and_to_withdraw(people: dict[str, httpx.Client]) -> None:

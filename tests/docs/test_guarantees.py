@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from oncue.core import event_waits, run_life, running, steps, workflow, workflow_spec
+from oncue.core import bounds, event_waits, run_life, running, steps, workflow, workflow_spec
 from oncue.runtime import acting, dispatch, worker
 from tests.server import ROOT
 
@@ -20,6 +20,8 @@ PROMISES = [
 LIMITS = {
     "a step's result that the run keeps": steps.STORED_LIMIT // 1024,
     "a result that a worker reports": acting.STORED_LIMIT // 1024,
+    "what a step takes, what it gives to later ones, and all variables of a run, each": bounds.VALUE_LIMIT // 1024,
+    "values within values": bounds.NESTED_LIMIT,
     "items of a `for_each`": workflow_spec.ITEMS_LIMIT,
     "items of it at the same time": workflow_spec.PARALLEL_LIMIT,
     "steps within steps": workflow_spec.DEPTH_LIMIT,

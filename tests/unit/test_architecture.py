@@ -45,6 +45,7 @@ CORE_MAY_IMPORT = {
     "typing",
     "urllib",
     "uuid",  # the type; making one up is banned below
+    "zlib",
     # pinned calculation libraries
     "cel_expr_python",
     "cronsim",

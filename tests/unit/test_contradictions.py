@@ -68,6 +68,14 @@ def test_one_selector_includes_another(wide: dict[str, Any], narrow: dict[str, A
     assert includes(Match(**wide), Match(**narrow)) is whether
 
 
+def test_workflows_that_run_each_other_in_a_circle_are_named() -> None:
+    calls = {"x": "y", "y": "x", "z": "x"}
+    given = [(name, {"steps": [{"id": "a", "run": {"workflow": other}}]}) for name, other in calls.items()]
+    assert found(*given, kind="Workflow") == [
+        (0, "spec.steps.0.run.workflow", "workflow.cyclic"), (1, "spec.steps.0.run.workflow", "workflow.cyclic"),
+    ]  # fmt: skip
+
+
 def test_inhibitions_that_silence_each_other_and_escalations_in_a_circle_are_named() -> None:
     a, b = [{"name": "check", "value": "a"}], [{"name": "check", "value": "b"}]
     rules = (("x", {"source": a, "target": b}), ("y", {"source": b, "target": a}))

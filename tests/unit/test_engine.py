@@ -1,6 +1,6 @@
 """What the engine decides: given, when, then."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -224,6 +224,20 @@ def test_a_silence_makes_quiet_and_its_end_makes_heard(story: Story) -> None:
 def test_silences_that_cannot_be_meant_are_refused(story: Story, matchers: list[dict[str, object]]) -> None:
     asked = {"matchers": matchers, "starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-01T04:00:00Z"}
     assert story.refused("oncue.command.silence.set", asked) == "silence.invalid"
+
+
+def test_a_silence_that_ends_beyond_the_calendar_is_refused(story: Story) -> None:
+    asked = {"matchers": [{"name": "x", "value": "y"}], "starts_at": "2026-03-01T03:00:00Z"}
+    never = "9999-12-31T23:59:59"
+    assert story.refused("oncue.command.silence.set", {**asked, "ends_at": f"{never}-10:00"}) == "silence.invalid"
+    story.send("oncue.command.silence.set", {**asked, "ends_at": f"{never}Z"})
+
+
+def test_a_timer_is_at_an_instant_that_a_row_can_hold(story: Story) -> None:
+    story.engine._tx.timer("x/1", datetime.fromisoformat("2026-03-01T05:00:00+02:00"))
+    assert story.state.timers.by_key["x/1"].due_at.isoformat() == "2026-03-01T03:00:00+00:00"
+    with pytest.raises(OverflowError):
+        story.engine._tx.timer("x/2", datetime.fromisoformat("9999-12-31T23:59:59-10:00"))
 
 
 def test_a_policy_shapes_the_same_alert(story: Story) -> None:

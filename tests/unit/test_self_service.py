@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from oncue.core.self_service import SelfService, form
@@ -235,6 +236,20 @@ def test_what_an_offer_names_is_there() -> None:
     said = [finding.detail for finding in workflow_findings(spec)]
     assert any("no input hots" in one for one in said)
     assert any("host" in one and "string" in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ({"by": ["user:basis-1"], "expires": "0s"}, ["it must be more than 0"]),
+        ({"by": ["user:basis-1", "user:basis-1"], "quorum": 2}, ["2 must agree, and 1 may"]),
+        ({"by": ["user:basis-1", "user:basis-2"], "quorum": 2}, []),
+        ({"by": ["user:basis-1", "team:basis"], "quorum": 5}, []),
+    ],
+)
+def test_a_stage_that_nobody_could_pass_is_named(stage: dict[str, Any], said: list[str]) -> None:
+    spec = msgspec.convert({"steps": [{"id": "ask", "approvals": [stage]}]}, WorkflowSpec)
+    assert [finding.detail for finding in workflow_findings(spec)] == said
 
 
 def test_actions_outside_are_the_workflows_own_whoever_asked() -> None:

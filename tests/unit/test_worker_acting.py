@@ -35,7 +35,7 @@ class Inputs(msgspec.Struct):
 
 class Outputs(msgspec.Struct):
     """What was done."""
-    text: str
+    text: str | dict
 
 class Probe:
     """Does what a test tells it."""
@@ -79,6 +79,11 @@ class Probe:
             return Outputs(str(context.redelivered))
         if inputs.do == "hang":
             await asyncio.sleep(600)
+        if inputs.do == "deep":
+            data = {}
+            for _ in range(100):
+                data = {"a": data}
+            return Outputs(data)
         return Outputs("y" * (200_000 if inputs.do == "much" else 1))
 '''
 
@@ -257,6 +262,13 @@ async def test_too_much_output_is_cut(bench: Bench) -> None:
     result = await bench.engine.result()
     assert result.result["truncated"] is True
     assert len(result.result["text"]) == STORED_LIMIT
+
+
+async def test_output_that_lies_too_deep_in_itself_becomes_text(bench: Bench) -> None:
+    bench.engine.lease(effect("deep"))
+    result = await bench.engine.result()
+    assert (result.outcome, result.result["truncated"]) == ("succeeded", True)
+    assert result.result["text"].startswith('{"text":{"a":{"a":')
 
 
 async def test_a_result_is_submitted_until_the_engine_has_it_under_one_id(bench: Bench) -> None:

@@ -99,6 +99,11 @@ def test_what_cannot_be_checked_may_not_be_declared(schema: dict[str, Any], path
     assert [place for place, _ in inputs.faults(schema)] == [path]
 
 
+def test_what_is_wrong_with_a_pattern_is_said_in_words() -> None:
+    ((_, detail),) = inputs.faults({"pattern": "(?=a)"})
+    assert detail == "'(?=a)' is not a regular expression (RE2): invalid perl operator: (?="
+
+
 def test_every_rule_that_may_be_declared_is_tried_here() -> None:
     tried = {keyword for schema, _, _ in MISFITS for keyword in schema}
     assert tried == inputs.RULES

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from oncue.core.bounds import NESTED_LIMIT, VALUE_LIMIT
 from oncue.core.engine import RUN_FACTS_AT_ONCE
 from oncue.core.event_waits import MAIL_LIMIT
 from oncue.core.run_life import SWEEP
@@ -108,6 +109,15 @@ def test_a_run_waits_for_a_time(story: Story) -> None:
     assert ended(story) == ("succeeded", None)
 
 
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00", "2026-03-01", "soon"])
+def test_a_wait_until_what_is_no_instant_fails_its_step(story: Story, until: str) -> None:
+    run(story, step("far", wait={"until": "inputs.until"}), inputs={"until": until})
+    state, reason = ended(story)
+    assert state == "failed"
+    assert str(reason).startswith("step far failed: inputs.until: gives ")
+    assert "instant" in str(reason)
+
+
 def test_a_run_waits_for_an_event_about_what_it_is_about(story: Story) -> None:
     event = {"types": ["volume.resized"], "resource": "${inputs.host}", "where": "event.data.size > inputs.least"}
     run(story, step("settled", wait={"event": event, "timeout": "10m"}), inputs={"host": "db-1", "least": 5},
@@ -174,6 +184,16 @@ def test_a_run_fails_with_the_run_that_it_waits_for(story: Story) -> None:
     assert "http.status" in str(reason)
 
 
+def test_a_refusal_says_its_code_and_what_it_is_about(story: Story) -> None:
+    story.apply("Workflow", "inner", {"inputs": {"type": "object", "required": ["n"], "properties": {"n": {}}},
+                                      "steps": [step("a", set={"x": 1})]})  # fmt: skip
+    run(story, step("sub", run={"workflow": "inner"}))
+    story.wait("1s")
+    assert ended(story) == ("failed", "step sub failed: workflow.inputs_invalid: n is missing")
+    run(story, step("end", uses="incident.resolve", **{"with": {"incident": "INC-9"}}))
+    assert str(ended(story)[1]).startswith("step end failed: incident.not_found: ")
+
+
 def test_workflows_that_run_each_other_end(story: Story) -> None:
     run(story, step("call", run={"workflow": "w"}))
     for _ in range(5):
@@ -232,6 +252,11 @@ def test_what_holds_must_last(story: Story) -> None:
 def test_an_item_has_an_address_that_is_safe_and_its_own(story: Story) -> None:
     run(story, step("all", for_each={"items": ["a/b", "a b", "a_b", 7], "max_parallel": 9}, steps=[act("x")]))
     assert waiting(story) == ["all[3]/x", "all[a_b.1]/x", "all[a_b.2]/x", "all[a_b]/x"]
+
+
+def test_no_item_is_passed_over_because_another_is_called_like_its_address(story: Story) -> None:
+    run(story, step("all", for_each={"items": ["a", "a.2", "a"], "max_parallel": 9}, steps=[act("x")]))
+    assert waiting(story) == ["all[a.2.2]/x", "all[a.2]/x", "all[a]/x"]
 
 
 def test_ten_thousand_steps_do_not_hold_up_an_input(story: Story) -> None:
@@ -316,3 +341,49 @@ def test_a_result_that_is_too_long_keeps_its_form(story: Story) -> None:
     assert kept["outputs"] == {"whole": 60_000}
     assert len(kept["result"]["stdout"]) < 16_384
     assert "characters left out" in kept["result"]["stdout"]
+
+
+# values that are too much
+
+
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**70)])
+def test_an_integer_beyond_64_bits_becomes_a_double_wherever_it_comes_from(story: Story, number: int) -> None:
+    run(story, act("get", outputs={"n": "result.json.n"}), step("see", set={"same": "${steps.get.outputs.n == inputs.n}"}),
+        inputs={"n": number}, outputs={"same": "vars.same", "n": "inputs.n"})  # fmt: skip
+    answer(story, "get", result={"json": {"n": number}})
+    assert ended(story) == ("succeeded", None)
+    assert story.of("run.succeeded")[0]["outputs"] == {"same": True, "n": float(number)}
+
+
+@pytest.mark.parametrize(
+    "grows",
+    [
+        {"set": {"x": "${vars.x}${vars.x}"}},
+        {"set": {"x": {"in": "${vars.x}"}}},
+        {"set": {"x": "${vars.x}"}, "outputs": {"y": "[vars.x, vars.x]"}},
+        {"uses": "http.request", "with": {"url": "http://127.0.0.1/${vars.x}${vars.x}"}},
+        {"emit": {"type": "grown", "data": {"x": "${vars.x}${vars.x}"}}},
+    ],
+    ids=["variables", "depth", "outputs", "inputs", "event"],
+)
+def test_a_value_that_grows_too_large_or_too_deep_fails_its_step(story: Story, grows: dict[str, Any]) -> None:
+    start: Any = "x" * (VALUE_LIMIT * 2 // 3)
+    if isinstance(grows.get("set", {}).get("x"), dict):
+        start = 1
+        for _ in range(NESTED_LIMIT - 1):
+            start = [start]
+    run(story, step("first", set={"x": "${inputs.x}"}), step("more", **grows), inputs={"x": start})
+    state, reason = ended(story)
+    assert state == "failed"
+    assert str(reason).startswith("step more failed: ")
+    assert f"at most {VALUE_LIMIT}" in str(reason) or f"more than {NESTED_LIMIT} deep" in str(reason)
+
+
+def test_inputs_that_lie_too_deep_are_refused(story: Story) -> None:
+    run(story, step("a", set={"x": 1}))
+    deep: Any = 1
+    for _ in range(NESTED_LIMIT):
+        deep = {"in": deep}
+    story.send("oncue.command.run.start", {"workflow": "w", "inputs": {"deep": deep}})
+    code = story.refused("oncue.command.run.start", {"workflow": "w", "inputs": {"deep": [deep]}})
+    assert code == "workflow.inputs_invalid"

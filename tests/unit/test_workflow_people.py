@@ -71,6 +71,29 @@ def test_whoever_asked_for_the_run_above_never_counts(story: Story) -> None:
     assert decide(story, "user:basis-2") is None
 
 
+def test_whoever_asked_for_the_run_whose_event_starts_another_never_counts(story: Story) -> None:
+    started = {"triggers": [{"id": "go", "event": {"types": ["wanted"]}}], "steps": [asks()]}
+    story.apply("Workflow", "started", started)
+    wanted = step("tell", emit={"type": "wanted", "resource": "db-1"})
+    run(story, wanted)
+    run(story, step("later", wait={"for": "5m"}), wanted)
+    id = run(story, step("hang", wait={"for": "1h"}), wanted)
+    story.wait("5m")
+    story.send("oncue.command.run.skip", {"run": id, "step": "hang", "reason": "now"}, actor="user:basis-2")
+    assert [one.requester for one in story.state.runs.values()] == ["user:basis-1"] * 3
+    for number in (1, 2, 3):
+        assert decide(story, "user:basis-1", approval=f"APR-{number}") == "approval.own"
+        assert decide(story, "user:basis-2", approval=f"APR-{number}") is None
+
+
+def test_a_run_that_nobody_asked_for_has_no_requester(story: Story) -> None:
+    started = {"triggers": [{"id": "go", "event": {"types": ["wanted"]}}], "steps": [asks()]}
+    story.apply("Workflow", "started", started)
+    run(story, step("hang", wait={"for": "1h"}))
+    story.send("wanted", resource="db-1")
+    assert [one.requester for one in story.state.runs.values() if one.workflow == "started"] == [None]
+
+
 def test_a_token_of_a_person_is_that_person(story: Story) -> None:
     story.apply("Workflow", "w", {"steps": [asks()]})
     data = {"workflow": "w", "inputs": {}, "requester": "user:basis-2"}
@@ -114,6 +137,20 @@ def test_one_decides_in_the_place_of_another_and_only_once(story: Story) -> None
     assert decide(story, "user:basis-2") == "approval.decided"
     assert decide(story, "user:basis-3") is None
     assert order(story) == ["ask approved"]
+
+
+def test_nobody_decides_in_the_place_of_someone_who_is_not_asked_any_more(story: Story) -> None:
+    run(
+        story,
+        asks("ask", {"by": ["user:basis-2", "user:basis-3"]}, {"stage": "owner", "by": ["team:basis"], "quorum": 2}),
+    )
+    delegate = "oncue.command.approval.delegate"
+    assert say(story, delegate, {"approval": "APR-1", "to": "user:other"}, "user:basis-2") is None
+    assert decide(story, "user:basis-3") is None
+    story.apply("Team", "basis", {"members": ["basis-1", "basis-3"], "channels": []})
+    assert decide(story, "user:other") == "approval.not_asked"
+    story.apply("Team", "basis", {"members": ["basis-1", "basis-2", "basis-3"], "channels": []})
+    assert decide(story, "user:other") is None
 
 
 def test_an_approval_is_neither_skipped_nor_copied(story: Story) -> None:
@@ -195,6 +232,21 @@ def test_an_item_that_failed_is_tried_again_where_it_is(story: Story) -> None:
     story.send("oncue.command.run.retry", {"run": id, "step": "all[a]/x"}, actor="user:basis-1")
     answer(story, "all[a]/x")
     assert ended(story) == ("succeeded", None)
+
+
+def test_of_items_that_failed_the_one_that_is_left_is_named(story: Story) -> None:
+    id = run(
+        story,
+        step("all", for_each={"items": ["a", "b", "c"], "max_parallel": 3}, steps=[act("x")]),
+        on_failure={"pause": True},
+    )
+    for item in "abc":
+        failed(story, f"all[{item}]/x")
+    story.send("oncue.command.run.skip", {"run": id, "step": "all[c]", "reason": "gone"}, actor="user:basis-1")
+    assert story.state.runs[id].reason == (
+        "2 of 3 failed, at most 0 may; step all[b]/x failed: http.status: 500"
+    )  # fmt: skip
+    assert story.state.steps_of[id]["all"].failed_at == "all[b]/x"
 
 
 def test_a_run_is_run_again_from_a_step_on_with_other_inputs(story: Story) -> None:
@@ -296,6 +348,34 @@ def test_a_run_whose_time_is_up_is_undone(story: Story) -> None:
     assert waiting(story) == ["a~rollback"]
 
 
+def test_whoever_is_to_be_told_of_a_failure_is_told_that_the_time_was_up(story: Story) -> None:
+    story.apply("Channel", "desk", {"type": "webhook", "with": {"url": "http://127.0.0.1/"}})
+    run(story, act("a"), timeout="10m", on_failure={"notify": ["channel:desk"]})
+    story.wait("10m")
+    assert ended(story) == ("failed", "timeout: the run's time is up")
+    (told,) = [effect.payload for effect in story.state.effects.values() if effect.kind == "notify"]
+    assert "timeout: the run's time is up" in str(told)
+
+
+def test_a_run_within_another_is_undone_though_nobody_waits_for_it_any_more(story: Story) -> None:
+    alone = run(story, act("a", rollback={**UNDO, "retry": {"attempts": 1}}), act("b"))
+    story.send("oncue.command.run.cancel", {"run": alone}, actor="user:basis-1")
+    story.apply("Workflow", "outer", {"steps": [step("in", run={"workflow": "w"})]})
+    outer = story.send("oncue.command.run.start", {"workflow": "outer"}, actor="user:basis-1")["id"]
+    story.wait("1s")
+    (inner,) = [id for id, one in story.state.runs.items() if one.parent is not None]
+    answer(story, "a")
+    story.send("oncue.command.run.cancel", {"run": inner, "rollback": True}, actor="user:basis-1")
+    story.send("oncue.command.run.cancel", {"run": outer}, actor="user:basis-1")
+    assert {id: one.state for id, one in story.state.runs.items()} == {inner: "rolling_back"}
+    failed(story, "a~rollback")
+    assert story.state.runs[inner].state == "rollback_failed"
+    story.send("oncue.command.run.retry", {"run": inner, "step": "a"}, actor="user:basis-1")
+    answer(story, "a~rollback")
+    assert ended(story)[0] == "rolled_back"
+    assert not story.state.runs
+
+
 # concurrency
 
 
@@ -346,6 +426,18 @@ def test_a_run_takes_the_place_of_those_under_way(story: Story) -> None:
     second = begin(story)
     assert list(story.state.runs) == [second]
     assert story.of("run.cancelled")[0]["id"] == first
+
+
+def test_a_run_that_takes_the_place_of_others_waits_for_what_is_being_undone(story: Story) -> None:
+    first = run(story, act("a", rollback=UNDO), act("b"), concurrency={"when_busy": "restart"})
+    answer(story, "a")
+    story.send("oncue.command.run.cancel", {"run": first, "rollback": True}, actor="user:basis-1")
+    second, third = begin(story), begin(story)
+    assert {id: one.state for id, one in story.state.runs.items()} == {first: "rolling_back", third: "queued"}
+    assert [one["id"] for one in story.of("run.cancelled")] == [second]
+    answer(story, "a~rollback")
+    assert {id: one.state for id, one in story.state.runs.items()} == {third: "running"}
+    assert story.of("run.rolled_back")[0]["id"] == first
 
 
 def test_a_run_waits_for_its_turn_only_so_long(story: Story) -> None:

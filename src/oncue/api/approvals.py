@@ -76,13 +76,17 @@ def _asks(approval: Approval, person: str, members: dict[tuple[str, str], list[s
     said = {name for one in approval.decisions if one.stage == stage.stage for name in (one.by, one.instead_of)}
     if person in said:
         return False
-    if any(one.to == person and one.by not in said for one in approval.delegations):
-        return True
+    places = [one.by for one in approval.delegations if one.to == person and one.by not in said]
+    return any(_named(approval, one, members) for one in (person, *places))
+
+
+def _named(approval: Approval, person: str, members: dict[tuple[str, str], list[str]]) -> bool:
+    """Whether the present stage names this person, or a team of theirs."""
     name = person.removeprefix("user:")
     return any(
-        one == person or name in members.get((approval.namespace, one.partition(":")[2]), ())
-        for one in stage.by
-        if one == person or one.startswith("team:")
+        one == person
+        or (one.startswith("team:") and name in members.get((approval.namespace, one.partition(":")[2]), ()))
+        for one in approval.stages[approval.at].by
     )
 
 

@@ -219,11 +219,11 @@ async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[R
     namespace, body = await looked_up(ctx, who, "run", run_id, "run:read")
     require(who, "run:operate", namespace)
     run = msgspec.json.decode(body, type=Run)
-    steps = await ctx.queries.run(partial(reading.steps_of, run=run_id))
+    steps = await ctx.queries.run(partial(reading.outermost_of, run=run_id))
     given = {
         "run": run_id, "requester": who.person, "may": rights(who, namespace), "workflow": run.workflow, "step": data.step, "reason": data.reason,
         "inputs": data.inputs if data.inputs is not None else run.inputs,
-        "steps": msgspec.to_builtins([one for one in steps if "/" not in one.address and "[" not in one.address]),
+        "steps": msgspec.to_builtins(steps),
     }  # fmt: skip
     return await _new(ctx, await ctx.command("oncue.command.run.fork", given, who=who, namespace=namespace))
 

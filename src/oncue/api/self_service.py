@@ -92,7 +92,7 @@ class RequestDetail(RequestView, kw_only=True):
 
     approving: Approval | None = None
     steps: list[StepCame] = msgspec.field(default_factory=list)
-    """The outermost ones that have begun, a thousand at most."""
+    """The outermost ones that have begun."""
 
 
 @get("/self-service", opt={"permission": "request:read"})
@@ -195,7 +195,7 @@ async def _detail(ctx: Context, who: Principal, id: str) -> RequestDetail:
         if request.run is None or (body := queries.entity_body(connection, "run", request.run)) is None:
             return
         definition = reading.definition_of(connection, msgspec.json.decode(body[1], type=Run))
-        begun = {step.node: step for step in reading.steps_of(connection, request.run) if step.address == step.node}
+        begun = {step.node: step for step in reading.outermost_of(connection, request.run)}
         request.steps = [
             StepCame(step=one.id, title=one.title, state=begun[one.id].state, reason=begun[one.id].reason)
             for one in (definition.spec.steps if definition is not None else ())

@@ -92,7 +92,8 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
         raise Refusal("approval.decided", f"{actor} has decided about {approval.id} already")
     instead_of = None
     if not _asked(tx.state, approval, actor):
-        instead_of = next((one.by for one in approval.delegations if one.to == actor), None)
+        places = (one.by for one in approval.delegations if one.to == actor)
+        instead_of = next((one for one in places if _asked(tx.state, approval, one)), None)
         if instead_of is None:
             raise Refusal("approval.not_asked", f"{approval.id} asks {', '.join(stage.by)}; {actor} is none of them")
         if any(

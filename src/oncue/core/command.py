@@ -10,6 +10,7 @@ from oncue.core import (
     configure,
     correlate,
     enrichment,
+    expression,
     incidents,
     link,
     notify,
@@ -458,7 +459,7 @@ def handle(tx: Tx, seen: Seen) -> Reply:
     """Carry out a command. A refusal leaves nothing behind: commands check before they change anything."""
     shape, run = COMMANDS[seen.type]
     try:
-        asked = msgspec.json.decode(seen.event.data, type=shape)
+        asked = expression.decoded(seen.event.data, shape)
     except msgspec.DecodeError as error:
         return Reply("request.invalid", str(error))
     try:

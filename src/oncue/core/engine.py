@@ -18,6 +18,7 @@ from oncue.core import (
     delivery,
     detect,
     due,
+    expression,
     heartbeats,
     monitors,
     normalise,
@@ -283,7 +284,7 @@ class Engine:
             for reading in normalise.readings(self.state, seen):
                 stages.event(tx, reading)
         elif kind == "oncue.effect.result":
-            self._result(msgspec.json.decode(seen.event.data, type=EffectResult))
+            self._result(expression.decoded(seen.event.data, EffectResult))
         elif kind == "oncue.effect.started":
             began = msgspec.json.decode(seen.event.data, type=BeganActing)
             effect = self.state.effects.get(began.effect)

@@ -11,7 +11,7 @@ import re
 from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 import re2
@@ -458,6 +458,16 @@ def glob(pattern: str) -> Any:
 # big integers
 
 _LONG: Final = re.compile(rb"\d{19}")
+
+
+T = TypeVar("T")
+
+
+def decoded(body: bytes, shape: type[T]) -> T:
+    """The JSON as this type, with integers beyond 64 bits as doubles. Raises `msgspec.DecodeError`."""
+    if _LONG.search(body) is None:
+        return msgspec.json.decode(body, type=shape)
+    return msgspec.convert(_tamed(_from_json(body)), type=shape)
 
 
 def tame(value: Any, body: bytes) -> Any:

@@ -1,10 +1,11 @@
 """How a step of each form begins, and how it is over. Those that hold others are `running`'s."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from oncue.core import action_calls, approvals, event_waits, outbox, run_acts, run_scope, steps, validation
+from oncue.core.bounds import kept
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, Scope, evaluate, render, spoken, stored
@@ -17,7 +18,7 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     spec = node.spec
     if spec.uses is None:
         raise AssertionError(address)
-    inputs = stored(render(spec.with_, scope))
+    inputs = kept(render(spec.with_, scope), "with")
     if spec.uses in run_acts.ACTS:
         step = steps.begin(tx, run, address, node.id, spec.uses, "running", inputs=inputs, attempt=1)
         return _act(tx, run, node, step, spec.uses)
@@ -45,7 +46,7 @@ def _act(tx: Tx, run: Run, node: Node, step: Step, uses: str) -> Step:
     try:
         result = run_acts.act(tx, run, steps.plan(tx.state, run).spec.identity, uses, step.inputs)
     except Refusal as refusal:
-        steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
+        steps.end(tx, run, step, "failed", reason=f"{refusal.code}: {refusal.detail}", error_code=refusal.code)
     else:
         succeed(tx, run, node, step, result)
     return step
@@ -56,7 +57,7 @@ def _compensation(node: Node, scope: Scope) -> Compensation | None:
     if node.spec.rollback is None:
         return None
     try:
-        return Compensation(stored(render(node.spec.rollback.with_, scope)))
+        return Compensation(kept(render(node.spec.rollback.with_, scope), "rollback"))
     except Failed as failure:
         return Compensation(None, str(failure))
 
@@ -65,31 +66,33 @@ def succeed(tx: Tx, run: Run, node: Node, step: Step, result: Any) -> None:
     """The step has done what it is there for; it is over, unless it is to be looked whether that had its effect."""
     plan = steps.plan(tx.state, run)
     scope = run_scope.of_step(tx, run, plan, node, step.address, result=result)
-    kept = steps.bounded(result)
+    shown = steps.bounded(result)
     try:
-        outputs = {name: stored(evaluate(text, scope)) for name, text in sorted(node.spec.outputs.items())}
+        outputs = kept({name: evaluate(text, scope) for name, text in sorted(node.spec.outputs.items())}, "outputs")
     except Failed as failure:
         steps.end(
-            tx, run, step, "failed", reason=run_scope.why(failure, scope), result=kept, error_code="expression.failed"
+            tx, run, step, "failed", reason=run_scope.why(failure, scope), result=shown, error_code="expression.failed"
         )
         return
     undoing = step.compensation
     if undoing is not None and undoing.missing is not None:
-        steps.change(tx, run, step, None, result=kept, outputs=outputs)
+        steps.change(tx, run, step, None, result=shown, outputs=outputs)
         scope = run_scope.of_step(tx, run, plan, node, step.address, result=result, outputs=outputs)
         undoing = _compensation(node, scope)
     if node.spec.validate is not None:
-        steps.change(tx, run, step, "validating", state="validating", result=kept, outputs=outputs, reason=None,
+        steps.change(tx, run, step, "validating", state="validating", result=shown, outputs=outputs, reason=None,
                      error_code=None, compensation=undoing)  # fmt: skip
         validation.begin(tx, run, node, step)
     else:
-        steps.end(tx, run, step, "succeeded", result=kept, outputs=outputs, compensation=undoing)
+        steps.end(tx, run, step, "succeeded", result=shown, outputs=outputs, compensation=undoing)
 
 
 def _set(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
-    values = stored(render(node.spec.set_ or {}, scope))
+    values = render(node.spec.set_ or {}, scope)
+    variables = kept({**run.variables, **values}, "set")
+    values = {name: variables[name] for name in values}
     tx.touch(run)
-    run.variables = {**run.variables, **values}
+    run.variables = variables
     tx.save("run", run)
     step = steps.begin(tx, run, address, node.id, "set", "running", say=False, inputs=values)
     succeed(tx, run, node, step, values)
@@ -97,7 +100,7 @@ def _set(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
 
 
 def _emit(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
-    inputs = stored(render(node.spec.emit or {}, scope))
+    inputs = kept(render(node.spec.emit or {}, scope), "emit")
     return _act(
         tx, run, node, steps.begin(tx, run, address, node.id, "emit", "running", inputs=inputs, attempt=1), "event.emit"
     )
@@ -135,7 +138,12 @@ def _instant(text: str, scope: Scope) -> datetime:
             raise Failed(f"{text}: gives {value[:100]!r}, not an instant") from error
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise Failed(f"{text}: gives {str(value)[:100]!r}, not an instant with its offset from UTC")
-    return value
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise Failed(
+            f"{text}: gives {str(value)[:100]!r}, which is no instant of the years 1 to 9999 in UTC"
+        ) from error
 
 
 def _until(tx: Tx, run: Run, step: Step, until: datetime) -> None:
@@ -178,7 +186,7 @@ def _sub_run(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     spec = node.spec.run
     if spec is None:
         raise AssertionError(address)
-    inputs = stored(render(spec.with_, scope))
+    inputs = kept(render(spec.with_, scope), "with")
     step = steps.begin(tx, run, address, node.id, "run", "waiting", inputs=inputs, awaits=f"workflow {spec.workflow}")
     tx.timer(f"run.call/{step.id}", tx.now)
     return step

@@ -6,7 +6,7 @@ from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, Scope, evaluate, spoken
 from oncue.core.gate import Gate
-from oncue.core.run import Run
+from oncue.core.run import UNDOING, Run
 from oncue.core.tx import Tx
 from oncue.core.window import Window, instants, micros, packed, span, window_key
 from oncue.core.workflow_spec import WorkflowSpec
@@ -56,8 +56,7 @@ def enter(tx: Tx, run: Run, spec: WorkflowSpec, key: str) -> tuple[bool, list[st
         tx.cell("gate", key, msgspec.structs.replace(gate, runs=(*gate.runs, run.id)))
         return True, []
     if how.when_busy == "restart":
-        tx.cell("gate", key, msgspec.structs.replace(gate, runs=(*gate.runs, run.id)))
-        return True, list(gate.runs)
+        return _takes_over(tx, run, gate, key, how.limit)
     under_way = ", ".join(gate.runs[:5])
     if how.when_busy == "reject":
         raise Refusal("run.busy", f"{under_way} under way; at most {how.limit} may be")
@@ -65,9 +64,25 @@ def enter(tx: Tx, run: Run, spec: WorkflowSpec, key: str) -> tuple[bool, list[st
         raise Refusal(
             "run.queue_full", f"{under_way} under way, and {len(gate.queued)} wait; max_queued is {how.max_queued}"
         )
+    _wait(tx, run, gate, key)
+    return False, []
+
+
+def _takes_over(tx: Tx, run: Run, gate: Gate, key: str, limit: int) -> tuple[bool, list[str]]:
+    """Those under way make way, but for those that are being undone: where these take all the room it waits for them, in the
+    place of what has waited until now."""
+    undone = [id for id in gate.runs if tx.state.runs[id].state in UNDOING]
+    others = [id for id in gate.runs if id not in undone]
+    if len(undone) < limit:
+        tx.cell("gate", key, msgspec.structs.replace(gate, runs=(*gate.runs, run.id)))
+        return True, others
+    _wait(tx, run, gate, key)
+    return False, [*others, *(id for _, _, id in gate.queued)]
+
+
+def _wait(tx: Tx, run: Run, gate: Gate, key: str) -> None:
     queued = tuple(sorted((*gate.queued, (run.priority, tx.cause.position, run.id))))
     tx.cell("gate", key, msgspec.structs.replace(gate, queued=queued))
-    return False, []
 
 
 def leave(tx: Tx, run: Run) -> None:

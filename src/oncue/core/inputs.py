@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import re2
 
+from oncue.core.bounds import NESTED_LIMIT, too_deep
 from oncue.core.errors import Refusal
 
 Place = tuple[str | int, ...]
@@ -120,6 +121,9 @@ def complete(schema: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
         if unknown and _rule(schema, "additionalProperties") in (None, False):
             known = ", ".join(sorted(properties)) or "none"
             raise _refused(unknown[0][:SHOWN_LIMIT], f"is not an input; it takes: {known}")
+        for name in sorted(inputs):
+            if too_deep(inputs[name]):
+                raise _refused(name, f"has values that lie more than {NESTED_LIMIT} deep in each other")
         given = dict(inputs)
         for name in sorted(properties):
             rule = properties[name]
@@ -239,10 +243,16 @@ def _pattern(text: str) -> Any:
     try:
         found = re2.compile(text, _OPTIONS)
     except re2.error as error:
-        raise ValueError(f"{text[:SHOWN_LIMIT]!r} is not a regular expression (RE2): {error}") from error
+        raise ValueError(f"{text[:SHOWN_LIMIT]!r} is not a regular expression (RE2): {_why(error)}") from error
     if found.programsize > PROGRAM_LIMIT:
         raise ValueError(f"{text[:SHOWN_LIMIT]!r} is too large")
     return found
+
+
+def _why(error: Exception) -> str:
+    """What RE2 says, which are bytes."""
+    said = error.args[0] if error.args else ""
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
 
 
 def _same(one: Any, other: Any) -> bool:

@@ -269,4 +269,5 @@ def _run(tx: Tx, seen: Seen, id: str) -> Run:
     run = tx.state.runs.get(id)
     if run is None or run.namespace != seen.namespace or run.state in OVER:
         raise Refusal("run.not_found", f"{id} is not there, or has ended")
+    tx.asked_by(run.requester)
     return run

@@ -31,6 +31,8 @@ StepState = Literal[
 
 OVER: Final = frozenset({"succeeded", "failed", "cancelled", "rolled_back"})
 """States in which a run has ended."""
+UNDOING: Final = frozenset({"rolling_back", "rollback_failed"})
+"""States in which a run is being undone, which nothing but a person cuts short."""
 ACTIVE: Final = frozenset({"running", "waiting", "validating"})
 """States in which a step is not over."""
 WELL: Final = frozenset({"succeeded", "approved", "timed_out", "skipped"})

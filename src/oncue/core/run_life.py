@@ -6,7 +6,7 @@ from typing import Any, Final
 from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
-from oncue.core.run import ACTIVE, OVER, Definition, Outcome, Run, RunState, Step, Story
+from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story
 from oncue.core.tx import Tx
 
 SWEEP: Final = 500
@@ -36,17 +36,23 @@ def fail(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
     run.reason = reason
     run.failed_at = failed_at
     how = steps.plan(tx.state, run).spec.on_failure
-    if how.notify:
-        details = [["Workflow", run.workflow], ["Run", run.id], ["Step", failed_at or ""]]
-        notify.message(
-            tx, run.namespace, tuple(how.notify), f"{run.workflow} failed", reason, details, url_path=f"/runs/{run.id}"
-        )
+    _notify(tx, run, reason, failed_at)
     if how.pause:
         hold(tx, run, "oncue", reason)
     elif how.rollback == "all":
         undo(tx, run, "fail", reason)
     else:
         finish(tx, run, "failed", reason)
+
+
+def _notify(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
+    """Those whom the workflow names are told that it has failed."""
+    those = steps.plan(tx.state, run).spec.on_failure.notify
+    if those:
+        details = [["Workflow", run.workflow], ["Run", run.id], ["Step", failed_at or ""]]
+        notify.message(
+            tx, run.namespace, tuple(those), f"{run.workflow} failed", reason, details, url_path=f"/runs/{run.id}"
+        )
 
 
 def hold(tx: Tx, run: Run, by: str, reason: str) -> None:
@@ -97,6 +103,7 @@ def overdue(tx: Tx, run: Run) -> None:
     """The run's time is up."""
     reason = "timeout: the run's time is up"
     stop(tx, run, reason)
+    _notify(tx, run, reason, None)
     if steps.plan(tx.state, run).spec.on_failure.rollback == "all":
         undo(tx, run, "fail", reason)
     else:
@@ -126,7 +133,7 @@ def drop(tx: Tx, run: Run, step: Step) -> None:
             approvals.withdraw(tx, approval, "the step is over")
     if step.uses == "run" and isinstance(step.result, dict):
         child = tx.state.runs.get(str(step.result.get("run")))
-        if child is not None and child.state not in OVER:
+        if child is not None and child.state not in OVER | UNDOING:
             cancel(tx, child, f"{run.id} no longer waits for it")
 
 

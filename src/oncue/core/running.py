@@ -149,10 +149,10 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
             agenda.append(group.address)
         return begun
     if enough:
+        last = _last_failed(tx, run, group)
         steps.end(
-            tx, run, group, "failed", error_code="items.failed",
-            reason=f"{group.failures} of {group.total} failed, at most {spec.max_failures} may; {_last_failure(tx, run, group)}",
-            failed_at=group.failed_at,
+            tx, run, group, "failed", error_code="items.failed", failed_at=last.address,
+            reason=f"{group.failures} of {group.total} failed, at most {spec.max_failures} may; {_said(last.address, last)}",
         )  # fmt: skip
         agenda.append(_counted(tx, run, group))
     else:
@@ -160,10 +160,11 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
     return begun
 
 
-def _last_failure(tx: Tx, run: Run, group: Step) -> str:
-    """Where the last item that failed did so, and why."""
-    step = steps.find(tx.state, run, group.failed_at or group.address)
-    return _said(step.address, step)
+def _last_failed(tx: Tx, run: Run, group: Step) -> Step:
+    """The step that the last item failed with of those that have."""
+    failed = [item for item in tx.state.items_of(run.id, group.address) if item.state not in WELL]
+    last = max(failed, key=lambda item: (item.ended_in, item.index))
+    return steps.find(tx.state, run, last.failed_at or last.address)
 
 
 def _said(address: str, step: Step) -> str:
@@ -295,7 +296,7 @@ def _keys(node: Node, items: list[Any], scope: Scope) -> list[str]:
         else:
             key = item if isinstance(item, str) else str(index)
         key = plans.safe(key)[:KEY_LIMIT] or str(index)
-        if key in seen:
+        while key in seen:
             key = f"{key}.{index}"
         seen.add(key)
         keys.append(key)

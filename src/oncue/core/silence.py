@@ -3,7 +3,7 @@
 Its matchers are what every reason for quiet that names alerts by their labels is written with.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, Literal
 
@@ -157,6 +157,10 @@ def check(matchers: tuple[Matcher, ...], starts_at: datetime, ends_at: datetime)
     check_matchers(matchers)
     if ends_at <= starts_at:
         raise Refusal("silence.invalid", "it ends before it starts")
+    try:
+        ends_at.astimezone(UTC)
+    except OverflowError as error:
+        raise Refusal("silence.invalid", "it ends beyond the year 9999") from error
 
 
 def check_matchers(matchers: tuple[Matcher, ...]) -> None:

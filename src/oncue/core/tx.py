@@ -8,7 +8,7 @@ Nested containers of entities are replaced, never changed in place; that is what
 import hashlib
 from collections import deque
 from collections.abc import Callable, MutableMapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -70,6 +70,8 @@ class Cause(msgspec.Struct, frozen=True):
     correlation: str
     position: int
     depth: int = 0
+    requester: str | None = None
+    """Who asked for the run that says so, `user:name`: what it leads to they have asked for as well."""
 
 
 class Batch:
@@ -277,7 +279,10 @@ class Tx:
     # time
 
     def timer(self, key: str, due_at: datetime) -> None:
-        """Set the timer of this key; it replaces the one that the key has."""
+        """Set the timer of this key; it replaces the one that the key has. Raises `OverflowError` for an instant that no row
+        can hold, so that the input fails and not the commit of all."""
+        if due_at.tzinfo is not UTC:
+            due_at = due_at.astimezone(UTC)
         timers = self.state.timers
         self.undo.append((timers, key, timers.by_key.get(key)))
         timer = Timer(key, due_at, self.state.position, self._timers)
@@ -319,10 +324,16 @@ class Tx:
 
     # facts
 
-    def go_on_telling(self, correlation: str, depth: int) -> None:
+    def go_on_telling(self, correlation: str, depth: int, requester: str | None = None) -> None:
         """What follows belongs to a story that began before: facts and events have its correlation, and lie as deep in it as
         what it goes on from. Whoever has more to say of the input itself puts `cause` back."""
-        self.cause = Cause(self.cause.event_id, correlation, self.cause.position, depth)
+        self.cause = Cause(self.cause.event_id, correlation, self.cause.position, depth, requester)
+
+    def asked_by(self, requester: str | None) -> Cause:
+        """What follows belongs to a run that this person asked for. Gives the `cause` to put back after it."""
+        before = self.cause
+        self.cause = msgspec.structs.replace(before, requester=requester)
+        return before
 
     def fact(
         self,
@@ -394,7 +405,9 @@ class Tx:
         self.derived.append(derived)
         wanted = self.state.policies.wants(derived.namespace, derived.type)
         if derived.kind == "event" or wanted or (derived.namespace, derived.type) in self.state.waits:
-            cause = Cause(derived.event_id, self.cause.correlation, derived.position, self.cause.depth + 1)
+            cause = Cause(
+                derived.event_id, self.cause.correlation, derived.position, self.cause.depth + 1, self.cause.requester
+            )
             self.queue.append((derived, cause))
         return derived
 

@@ -83,7 +83,7 @@ def start(
         state="queued",
         inputs=given,
         trigger=trigger,
-        requester=above.requester if above is not None else requester or asked_by,
+        requester=above.requester if above is not None else requester or asked_by or tx.cause.requester,
         may=run_acts.rights(steps.plan(tx.state, above).spec.identity, above.may) if above is not None else may,
         created_at=tx.now,
         updated_at=tx.now,
@@ -111,7 +111,9 @@ def start(
     for id in others:
         run_life.cancel(tx, tx.state.runs[id], f"{run.id} took its place")
     if begins:
+        cause = tx.asked_by(run.requester)
         _begin(tx, run, spec)
+        tx.cause = cause
     else:
         run_life.say(tx, run, "oncue.run.queued")
         if spec.concurrency is not None and spec.concurrency.queue_timeout is not None:
@@ -159,7 +161,7 @@ def _begin(tx: Tx, run: Run, spec: WorkflowSpec) -> None:
 def admit(tx: Tx, run: Run) -> None:
     """It has waited for its turn, which has come."""
     if run.state == "queued":
-        tx.go_on_telling(run.story, run.hops)
+        tx.go_on_telling(run.story, run.hops, run.requester)
         tx.touch(run)
         tx.cancel(f"run.queue/{run.id}")
         _begin(tx, run, steps.plan(tx.state, run).spec)
@@ -186,7 +188,7 @@ def _place(tx: Tx, id: str) -> tuple[Run, Step, Node] | None:
     step = tx.state.step(run_id, address)
     if run is None or step is None:
         return None
-    tx.go_on_telling(run.story, run.hops)
+    tx.go_on_telling(run.story, run.hops, run.requester)
     return run, step, steps.plan(tx.state, run).nodes[step.node]
 
 
@@ -249,7 +251,7 @@ def event_came(tx: Tx, seen: Seen) -> None:
     """An event that runs may wait for."""
     cause = tx.cause
     for run, step, view in event_waits.come(tx, seen):
-        tx.go_on_telling(run.story, run.hops)
+        tx.go_on_telling(run.story, run.hops, run.requester)
         forms.come(tx, run, steps.plan(tx.state, run).nodes[step.node], step, stored(view))
         _went_on(tx, run, step)
     tx.cause = cause
@@ -292,7 +294,7 @@ def call(tx: Tx, id: str) -> None:
             incident=tx.state.incidents.get(run.incident or ""),
         )  # fmt: skip
     except Refusal as refusal:
-        steps.end(tx, run, step, "failed", reason=refusal.detail, error_code=refusal.code)
+        steps.end(tx, run, step, "failed", reason=f"{refusal.code}: {refusal.detail}", error_code=refusal.code)
     else:
         if spec.detached:
             forms.succeed(tx, run, node, step, {"run": child.id})
@@ -353,5 +355,5 @@ overdue = run_life.overdue
 
 def go_on(tx: Tx, run: Run) -> None:
     """What was too much for one input goes on."""
-    tx.go_on_telling(run.story, run.hops)
+    tx.go_on_telling(run.story, run.hops, run.requester)
     running.go(tx, run)

@@ -227,7 +227,8 @@ class RunConcurrency(Spec, kw_only=True, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     """How many may be under way."""
     when_busy: Literal["queue", "reject", "restart"] = "queue"
-    """`queue`: it waits; `reject`: it is refused; `restart`: those under way are cancelled."""
+    """`queue`: it waits; `reject`: it is refused; `restart`: those under way are cancelled. One that is being undone is not: the
+    last one that came waits for that."""
     max_queued: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 100
     """How many may wait; beyond that it is refused."""
     queue_timeout: Duration | None = None

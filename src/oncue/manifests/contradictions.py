@@ -39,7 +39,7 @@ def contradictions(given: Sequence[tuple[str, str, str, Any]]) -> Iterator[tuple
     read = [
         Given(index, namespace, name, msgspec.convert(spec, KINDS[kind]))
         for index, (kind, namespace, name, spec) in enumerate(given)
-        if kind in ("Policy", "Inhibition", "EscalationPolicy")
+        if kind in ("Policy", "Inhibition", "EscalationPolicy", "Workflow")
     ]
     for namespace in sorted({one.namespace for one in read}):
         here = sorted((one for one in read if one.namespace == namespace), key=lambda one: one.name)

@@ -49,7 +49,12 @@ def _fixed(spec: WorkflowSpec) -> Iterator[Finding]:
 
 
 def stages_findings(stages: list[ApprovalSpec], path: Path_) -> Iterator[Finding]:
-    """Each stage of an approval has a name of its own."""
+    """Each stage of an approval has a name of its own, some time, and as many people as must agree."""
     for index, one in enumerate(stages):
+        at: Path_ = (*path, "approvals", index)
         if one.stage in [other.stage for other in stages[:index]]:
-            yield Finding((*path, "approvals", index, "stage"), f"there is another stage {one.stage}")
+            yield Finding((*at, "stage"), f"there is another stage {one.stage}")
+        yield from positive_findings(one.expires, (*at, "expires"))
+        people = set(one.by)
+        if one.quorum > len(people) and all(name.startswith("user:") for name in people):
+            yield Finding((*at, "quorum"), f"{one.quorum} must agree, and {len(people)} may")

@@ -18,6 +18,7 @@ from oncue.core.expression import (
     Failed,
     Scope,
     activation,
+    decoded,
     evaluate,
     expressions_in,
     holds,
@@ -111,7 +112,7 @@ def dry_run(
     Raises `Refusal` workflow.not_found, workflow.inputs_invalid.
     """
     spec = _workflow(state, namespace, name)
-    given = complete(spec.inputs, stored(inputs))
+    given = complete(spec.inputs, decoded(msgspec.json.encode(inputs), dict))
     run = {"id": "run-dry", "workflow": name, "namespace": namespace, "started_at": stored(now), "requester": requester,
            "trigger": "manual"}  # fmt: skip
     variables = {"inputs": given, "vars": {}, "now": now, "run": run}

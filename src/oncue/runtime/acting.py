@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.bounds import too_deep
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import Refusal
 from oncue.runtime import frames
@@ -308,7 +309,7 @@ async def _act(effect: Effect, context: Context) -> Any:
 def _succeeded(effect: Effect, context: Context, value: Any) -> EffectResult:
     result = context.mask.value(msgspec.to_builtins(value))
     encoded = msgspec.json.encode(result)
-    if len(encoded) > STORED_LIMIT:
+    if len(encoded) > STORED_LIMIT or too_deep(result):
         result = {"truncated": True, "text": encoded[:STORED_LIMIT].decode("utf-8", "replace")}
     return EffectResult(effect=effect.id, attempt=effect.attempt, outcome="succeeded", result=result)
 

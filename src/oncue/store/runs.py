@@ -31,6 +31,17 @@ def steps_of(connection: Connection, run: str, after: str = "", limit: int = STE
     return [_step(body) for body in rows]
 
 
+def outermost_of(connection: Connection, run: str) -> list[Step]:
+    """The steps of a run that lie in no other, and belong to none."""
+    rows = connection.execute(
+        select(entity.c.body).where(
+            entity.c.kind == "step", entity.c.id > f"{run}/", entity.c.id < f"{run}0",
+            *(~entity.c.id.contains(sign) for sign in ("[", "~")), ~entity.c.id.like("%/%/%"),
+        )
+    ).scalars()  # fmt: skip
+    return [_step(body) for body in rows]
+
+
 def active_steps(connection: Connection, run: str) -> list[Step]:
     """The run's steps that are not over, a few."""
     rows = connection.execute(
