@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
 from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import entity_of, found, looked_up, timeline_response
+from oncue.api.entities import found, looked_up, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.self_service import rights
@@ -235,7 +235,11 @@ def _reason(data: Reason | None) -> dict[str, Any]:
 async def _done(
     ctx: Context, who: Any, run_id: str, verb: str, permission: str, given: dict[str, Any]
 ) -> Response[RunDetail]:
-    namespace = await entity_of(ctx, who, "run", run_id, "run:read", permission)
+    namespace, body = await looked_up(ctx, who, "run", run_id, "run:read")
+    require(who, permission, namespace)
+    run = msgspec.json.decode(body, type=Run)
+    if run.state in OVER:
+        raise Refusal("run.ended", f"{run_id} is {run.state.replace('_', ' ')}")
     await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
     return json_response(msgspec.json.encode(await _detail(ctx, await found(ctx, who, "run", run_id, "run:read"))))
 
@@ -247,16 +251,17 @@ async def _new(ctx: Context, answer: Any) -> Response[RunDetail]:
         row = entity_body(connection, "run", run_id)
         if row is None:
             raise Refusal("run.not_found", run_id)
-        return _with_steps(connection, row[1])
+        return detail_of(connection, row[1])
 
     return json_response(msgspec.json.encode(await ctx.queries.run(read)), 201)
 
 
 async def _detail(ctx: Context, body: bytes) -> RunDetail:
-    return await ctx.queries.run(partial(_with_steps, body=body))
+    return await ctx.queries.run(partial(detail_of, body=body))
 
 
-def _with_steps(connection: Connection, body: bytes) -> RunDetail:
+def detail_of(connection: Connection, body: bytes) -> RunDetail:
+    """A run, given as JSON, with its steps in the order of the workflow that it goes by."""
     run = msgspec.json.decode(body, type=RunDetail)
     known = reading.definition_of(connection, run)
     steps = reading.steps_of(connection, run.id, limit=reading.STEPS_LIMIT + 1)
