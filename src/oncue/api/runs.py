@@ -304,7 +304,8 @@ def why(connection: Connection, run: Run) -> Why:
                            since=run.created_at.isoformat()))  # fmt: skip
     if run.state == "paused":
         then = "try the step again, skip it, or cancel the run" if run.failed_at is not None else "resume or cancel it"
-        waits.append(Waits(step=run.failed_at, what=f"{run.paused_by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
+        by = "OnCue" if run.paused_by == "oncue" else run.paused_by
+        waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
     if run.state == "rollback_failed":
         waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",
