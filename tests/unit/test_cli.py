@@ -4,6 +4,7 @@ import json
 import sqlite3
 import ssl
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +36,13 @@ def test_every_command_of_the_table_loads_and_is_described() -> None:
     assert commands.list_commands(None) == list(COMMANDS)
     for name in COMMANDS:
         assert load(name).help, name
+
+
+def test_it_is_run_as_a_module_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "oncue", "version"], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == _oncue("version").stdout
 
 
 def test_no_option_takes_a_secret() -> None:
