@@ -8,8 +8,7 @@ from litestar import Response, get, post
 
 from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import commanded, found, looked_up, timeline_response
-from oncue.api.guard import require
+from oncue.api.entities import commanded, entity_of, found, timeline_response
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.approval import Approval
@@ -112,7 +111,7 @@ async def decide_approval(ctx: Ctx, who: Who, approval_id: str, data: Decision) 
 @post("/approvals/{approval_id:str}/delegate", status_code=200, opt={"permission": "approval:decide"})
 async def delegate_approval(ctx: Ctx, who: Who, approval_id: str, data: Delegation) -> Response[Approval]:
     """Let another person decide in one's own place: one who exists, and may decide there."""
-    namespace = await _pending(ctx, who, approval_id)
+    namespace = await entity_of(ctx, who, "approval", approval_id, "approval:read", "approval:decide")
     person = ctx.access.person(data.to.removeprefix("user:"))
     if person is None:
         raise Refusal("user.not_found", f"{data.to}: nobody of this name can sign in")
@@ -123,20 +122,17 @@ async def delegate_approval(ctx: Ctx, who: Who, approval_id: str, data: Delegati
     return await _said(ctx, who, approval_id, "delegate", {"to": data.to})
 
 
-async def _pending(ctx: Context, who: Principal, id: str) -> str:
-    """The namespace of an approval that waits still, of those that the principal may decide in."""
-    namespace, body = await looked_up(ctx, who, "approval", id, "approval:read")
-    require(who, "approval:decide", namespace)
-    approval = msgspec.json.decode(body, type=Approval)
-    if approval.state != "pending":
-        raise Refusal("approval.decided", f"{id} is {approval.state}", hint=OVER)
-    return namespace
-
-
 async def _said(ctx: Context, who: Principal, id: str, verb: str, given: dict[str, Any]) -> Response[Approval]:
-    await _pending(ctx, who, id)
     person = msgspec.structs.replace(who, actor=who.person)  # what they do by a token of their own they do themselves
-    return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
+    try:
+        return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
+    except Refusal as refusal:
+        if refusal.code != "approval.not_found":
+            raise
+        # The engine knows those that wait: one that can still be found is over.
+        body = await found(ctx, who, "approval", id, "approval:read")
+        state = msgspec.json.decode(body, type=Approval).state
+        raise Refusal("approval.decided", f"{id} is over: {state}", hint=OVER) from refusal
 
 
 HANDLERS = [

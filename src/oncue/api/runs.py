@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
 from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import found, looked_up, timeline_response
+from oncue.api.entities import entity_of, found, looked_up, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.self_service import rights
@@ -235,12 +235,15 @@ def _reason(data: Reason | None) -> dict[str, Any]:
 async def _done(
     ctx: Context, who: Any, run_id: str, verb: str, permission: str, given: dict[str, Any]
 ) -> Response[RunDetail]:
-    namespace, body = await looked_up(ctx, who, "run", run_id, "run:read")
-    require(who, permission, namespace)
-    run = msgspec.json.decode(body, type=Run)
-    if run.state in OVER:
-        raise Refusal("run.ended", f"{run_id} is {run.state.replace('_', ' ')}")
-    await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
+    namespace = await entity_of(ctx, who, "run", run_id, "run:read", permission)
+    try:
+        await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
+    except Refusal as refusal:
+        if refusal.code != "run.not_found":
+            raise
+        # The engine knows those under way: one that can still be found has ended.
+        run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
+        raise Refusal("run.ended", f"{run_id} is {run.state.replace('_', ' ')}") from refusal
     return json_response(msgspec.json.encode(await _detail(ctx, await found(ctx, who, "run", run_id, "run:read"))))
 
 
