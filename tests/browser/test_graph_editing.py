@@ -153,6 +153,16 @@ def test_while_the_text_is_not_valid_the_graph_only_shows_it(page: Page) -> None
     expect(page.get_by_role("group", name="Change note")).to_be_visible()
 
 
+def test_what_is_wrong_is_in_sight_at_the_top_of_a_long_text(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 700})
+    steps = "".join(f"    - {{id: wait{number}, wait: {{for: 1s}}}}\n" for number in range(60))
+    _write(page, TEXT.replace("spec:\n", "spec:\n  triger: 5\n") + steps)
+    page.mouse.wheel(0, -100_000)
+    said = page.get_by_text("triger is not known here; did you mean triggers?")
+    expect(said).to_be_in_viewport()
+    expect(page.locator(".cm-line").first).to_be_in_viewport()
+
+
 def test_all_of_it_is_done_with_the_keyboard(page: Page) -> None:
     _graph(page).focus()
     page.keyboard.press("Tab")

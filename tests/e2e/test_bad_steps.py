@@ -328,8 +328,7 @@ def test_of_a_pause_and_a_cancel_at_the_same_time_the_run_is_cancelled_and_the_p
         assert cancelled.status_code == 200, cancelled.text
         assert get(server, run)["state"] == "cancelled"
         if paused.status_code != 200:
-            assert (paused.status_code, paused.json()["code"]) == (404, "run.not_found")
-            assert "has ended" in paused.json()["detail"]
+            assert (paused.status_code, paused.json()["code"]) == (409, "run.ended")
 
 
 def test_of_two_who_try_a_step_again_one_is_told_that_it_is_under_way(server: Server) -> None:
@@ -359,8 +358,8 @@ def test_of_two_decisions_the_first_counts_and_the_second_is_told_that_it_is_ove
         post(server, path, {"decision": "reject", "reason": "not now"}, tokens[1]),
     )
     won, lost = sorted(answers, key=lambda one: one.status_code)
-    assert (won.status_code, lost.status_code) == (200, 404), [one.text for one in answers]
-    assert lost.json()["code"] == "approval.not_found"
+    assert (won.status_code, lost.status_code) == (200, 409), [one.text for one in answers]
+    assert lost.json()["code"] == "approval.decided"
     assert "over" in lost.json()["detail"]
     found = ended(server, run)
     assert (found["state"], len(won.json()["decisions"])) == ("succeeded" if answers[0] is won else "failed", 1)

@@ -99,6 +99,8 @@ def test_what_is_installed_is_listed_with_its_package_and_why_it_does_not_work(v
         ["action", "http.request", "oncue-broken", "2.0", "oncue has one of this name, which counts"],
     ]  # fmt: skip
     assert "\thttp.request\toncue\t" in run_cli("plugin", "list", "--kind", "action", variables=variables).stdout
+    none = run_cli("plugin", "list", "--others", "--kind", "monitor", variables=variables)
+    assert (none.returncode, none.stderr) == (0, "None is installed beside those of OnCue.\n")
 
 
 def test_an_installed_plugin_can_be_checked(variables: dict[str, str]) -> None:

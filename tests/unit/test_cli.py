@@ -4,6 +4,7 @@ import json
 import sqlite3
 import ssl
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from oncue.cli import emit, get
+from oncue.cli import emit, get, show
 from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
 from oncue.core.errors import Refusal
@@ -35,6 +36,13 @@ def test_every_command_of_the_table_loads_and_is_described() -> None:
     assert commands.list_commands(None) == list(COMMANDS)
     for name in COMMANDS:
         assert load(name).help, name
+
+
+def test_it_is_run_as_a_module_too() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "oncue", "version"], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == _oncue("version").stdout
 
 
 def test_no_option_takes_a_secret() -> None:
@@ -323,3 +331,24 @@ def test_a_data_directory_that_is_not_ours_is_left_as_it_is(tmp_path: Path, stat
     ran = _oncue("up", "--data", str(tmp_path), "--port", "0")
     assert (ran.returncode, code in ran.stderr) == (1, True), ran.stderr
     assert database.read_bytes() == before
+
+
+RUNS = ["ID", "WORKFLOW", "STATE", "REASON", "REQUESTER", "AGE"]
+RUN = ["run-qit7cdmjmnq3nlp5", "restart-service", "paused", "step check failed: status 503 " * 4, "user:basis-1", "3m"]
+
+
+@pytest.mark.parametrize("room", range(20, 300, 7))
+def test_a_table_fits_its_terminal_and_cuts_no_name(room: int) -> None:
+    widths = show.fitted(RUNS, [RUN], room)
+    assert sum(widths) + show.GAP * (len(widths) - 1) <= max(room, len(RUN[0])), "the first column is there in any case"
+    for heading, cell, width in zip(RUNS, RUN, widths, strict=False):
+        assert width >= len(heading)
+        assert width == max(len(cell), len(heading)) or heading == "REASON"
+
+
+def test_in_a_table_words_are_cut_before_columns_are_left_out_and_no_more_than_needed() -> None:
+    assert show.fitted(RUNS, [RUN], 500) == [20, 15, 6, 120, 12, 3]
+    assert show.fitted(RUNS, [RUN], 120) == [20, 15, 6, 54, 12, 3]
+    assert show.fitted(RUNS, [RUN], 80) == [20, 15, 6, 19, 12], "there is no room for the age"
+    assert show.fitted(RUNS, [RUN], 72) == [20, 15, 6, 25], "the reason says more than who asked"
+    assert show.fitted(RUNS, [], 80) == [2, 8, 5, 6, 9, 3]

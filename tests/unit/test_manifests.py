@@ -251,6 +251,13 @@ def test_a_manifest_that_is_there_twice_is_refused() -> None:
         ),
         ("Workflow", {"steps": []}, "spec.steps", "at least 1"),
         ("Workflow", {"steps": [{"id": "a", "uses": "http.reqest"}]}, "spec.steps[0].uses", "did you mean http.request"),
+        ("Workflow", {"steps": [{"id": "a", "uses": "w7"}]}, "spec.steps[0].uses", "once OnCue is started again"),
+        (
+            "Workflow",
+            {"steps": [{"id": "a", "approvals": [{"by": ["basis-1"]}]}]},
+            "spec.steps[0].approvals[0].by[0]",
+            "'basis-1' does not have the form user:NAME or team:NAME",
+        ),
         ("Workflow", {"steps": [{"id": "a", "uses": "incident.comment"}]}, "spec.steps[0].with", "text is missing"),
         (
             "Workflow",

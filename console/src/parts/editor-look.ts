@@ -32,4 +32,7 @@ export const look = EditorView.theme({
   ".cm-deletedChunk": { backgroundColor: "var(--critical-bg) !important" },
   ".cm-changedText": { background: "none !important", textDecoration: "underline var(--clear)" },
   ".cm-deletedText": { background: "none !important" },
+  ".cm-collapsedLines": { background: "var(--sunken) !important", color: "var(--text-3) !important" },
+  // Its own are signs that few fonts have.
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: '"…" !important' },
 });

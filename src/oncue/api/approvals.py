@@ -1,21 +1,24 @@
 """Approvals: what waits for people, and what they say."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
 
-from oncue.access.roles import Principal
-from oncue.api.context import Ctx, Who
-from oncue.api.entities import commanded, found, timeline_response
+from oncue.access.roles import Principal, allowed
+from oncue.api.context import Context, Ctx, Who
+from oncue.api.entities import commanded, entity_of, found, timeline_response
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.approval import Approval
 from oncue.core.contact import TeamSpec
+from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.store import queries
 from oncue.store.queries import entities
+
+OVER: Final = "It does not change any more; get it to see who decided."
 
 
 class Decision(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,13 +114,29 @@ async def decide_approval(ctx: Ctx, who: Who, approval_id: str, data: Decision) 
 
 @post("/approvals/{approval_id:str}/delegate", status_code=200, opt={"permission": "approval:decide"})
 async def delegate_approval(ctx: Ctx, who: Who, approval_id: str, data: Delegation) -> Response[Approval]:
-    """Let another person decide in one's own place."""
+    """Let another person decide in one's own place: one who exists, and may decide there."""
+    namespace = await entity_of(ctx, who, "approval", approval_id, "approval:read", "approval:decide")
+    person = ctx.access.person(data.to.removeprefix("user:"))
+    if person is None:
+        raise Refusal("user.not_found", f"{data.to}: nobody of this name can sign in")
+    if not allowed(person, "approval:decide", namespace):
+        raise Refusal(
+            "access.denied", f"{data.to} could not decide, without the permission approval:decide in {namespace}"
+        )
     return await _said(ctx, who, approval_id, "delegate", {"to": data.to})
 
 
-async def _said(ctx: Any, who: Principal, id: str, verb: str, given: dict[str, Any]) -> Response[Approval]:
+async def _said(ctx: Context, who: Principal, id: str, verb: str, given: dict[str, Any]) -> Response[Approval]:
     person = msgspec.structs.replace(who, actor=who.person)  # what they do by a token of their own they do themselves
-    return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
+    try:
+        return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
+    except Refusal as refusal:
+        if refusal.code != "approval.not_found":
+            raise
+        # The engine knows those that wait: one that can still be found is over.
+        body = await found(ctx, who, "approval", id, "approval:read")
+        state = msgspec.json.decode(body, type=Approval).state
+        raise Refusal("approval.decided", f"{id} is over: {state}", hint=OVER) from refusal
 
 
 HANDLERS = [

@@ -10,7 +10,7 @@ from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.events import decision_json
 from oncue.api.params import json_response
-from oncue.api.runs import why
+from oncue.api.runs import detail_of, why
 from oncue.api.shapes import Explanation
 from oncue.api.stream import fact_json
 from oncue.core.condition import MAX_KEYS
@@ -18,9 +18,7 @@ from oncue.core.errors import Refusal
 from oncue.core.event import said
 from oncue.core.normalise import EXPORTED
 from oncue.core.policy import PolicyStats
-from oncue.core.run import Run
 from oncue.store.queries import DECISIONS, Filters, cells, decisions, entity_bodies, entity_body, timeline
-from oncue.store.runs import steps_of
 
 READ: Final = {
     "alert": "alert:read",
@@ -92,8 +90,8 @@ async def _thing(ctx: Context, who: Principal, kind: str, id: str, permission: s
         raise Refusal(code, id[:200])
     found: dict[str, Any] = msgspec.json.decode(row[1])
     if kind == "run":
-        run = msgspec.json.decode(row[1], type=Run)
-        found["steps"] = msgspec.to_builtins(await ctx.queries.run(partial(steps_of, run=id, limit=STEPS)))
+        run = await ctx.queries.run(partial(detail_of, body=row[1]))
+        found["steps"] = msgspec.to_builtins(run.steps[:STEPS])
         found["waits"] = (await ctx.queries.run(partial(why, run=run))).waits
     return row[0], found
 
@@ -180,11 +178,11 @@ def _incident(incident: dict[str, Any]) -> tuple[str, list[str]]:
 
 def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
     summary = f"Run of {run['workflow']}: {run['state']}" + (f", {run['reason']}." if run.get("reason") else ".")
-    trigger = run["trigger"]
-    by = f"the policy {trigger['policy']}" if trigger.get("policy") else trigger.get("actor") or trigger.get("kind")
-    reasons = [f"Started by {by}" + (f" on the event {trigger['event']}." if trigger.get("event") else ".")]
+    reasons = [_begun(run["trigger"])]
     for step in run["steps"]:
-        said = f"Step {step['address']} ({step['uses']}) is {step['state']}"
+        said = f"Step {step['address']} ({step['uses']}): {step['state'].replace('_', ' ')}"
+        if step["uses"] == "approval" and (by := (step.get("outputs") or {}).get("by")):
+            said += f" by {', '.join(by)}"
         if step.get("attempt"):
             said += f", attempt {step['attempt']}"
         if step.get("reason"):
@@ -196,6 +194,25 @@ def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
         f"It waits: {f'step {one.step}: ' if one.step else ''}{one.what}." for one in run["waits"] if one.code != "over"
     ]
     return summary, reasons
+
+
+def _begun(trigger: dict[str, Any]) -> str:
+    """What started a run, in a sentence."""
+    kind, actor = trigger.get("kind"), trigger.get("actor")
+    on = f" on the event {trigger['event']}" if trigger.get("event") else ""
+    if kind == "policy":
+        return f"Started by the policy {trigger['policy']}{on}."
+    if kind == "event":
+        return f"Started by its trigger {trigger['trigger']}{on}."
+    if kind == "schedule":
+        return f"Started by its schedule {trigger['trigger']}, planned for {trigger['planned_at']}."
+    if kind == "request":
+        return f"Started by the request {trigger['request']} of {actor}."
+    if kind == "run":
+        return f"Started by the step {trigger['step']} of {trigger['run']}."
+    if kind == "fork":
+        return f"Run anew by {actor} from the step {trigger['step']} of {trigger['run']} on."
+    return f"Started by {actor or 'the engine'}{on}."
 
 
 def _ticket(ticket: dict[str, Any]) -> tuple[str, list[str]]:

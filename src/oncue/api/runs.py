@@ -236,7 +236,14 @@ async def _done(
     ctx: Context, who: Any, run_id: str, verb: str, permission: str, given: dict[str, Any]
 ) -> Response[RunDetail]:
     namespace = await entity_of(ctx, who, "run", run_id, "run:read", permission)
-    await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
+    try:
+        await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
+    except Refusal as refusal:
+        if refusal.code != "run.not_found":
+            raise
+        # The engine knows those under way: one that can still be found has ended.
+        run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
+        raise Refusal("run.ended", f"{run_id} is {run.state.replace('_', ' ')}") from refusal
     return json_response(msgspec.json.encode(await _detail(ctx, await found(ctx, who, "run", run_id, "run:read"))))
 
 
@@ -247,16 +254,17 @@ async def _new(ctx: Context, answer: Any) -> Response[RunDetail]:
         row = entity_body(connection, "run", run_id)
         if row is None:
             raise Refusal("run.not_found", run_id)
-        return _with_steps(connection, row[1])
+        return detail_of(connection, row[1])
 
     return json_response(msgspec.json.encode(await ctx.queries.run(read)), 201)
 
 
 async def _detail(ctx: Context, body: bytes) -> RunDetail:
-    return await ctx.queries.run(partial(_with_steps, body=body))
+    return await ctx.queries.run(partial(detail_of, body=body))
 
 
-def _with_steps(connection: Connection, body: bytes) -> RunDetail:
+def detail_of(connection: Connection, body: bytes) -> RunDetail:
+    """A run, given as JSON, with its steps in the order of the workflow that it goes by."""
     run = msgspec.json.decode(body, type=RunDetail)
     known = reading.definition_of(connection, run)
     steps = reading.steps_of(connection, run.id, limit=reading.STEPS_LIMIT + 1)
@@ -299,7 +307,8 @@ def why(connection: Connection, run: Run) -> Why:
                            since=run.created_at.isoformat()))  # fmt: skip
     if run.state == "paused":
         then = "try the step again, skip it, or cancel the run" if run.failed_at is not None else "resume or cancel it"
-        waits.append(Waits(step=run.failed_at, what=f"{run.paused_by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
+        by = "OnCue" if run.paused_by == "oncue" else run.paused_by
+        waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
     if run.state == "rollback_failed":
         waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",

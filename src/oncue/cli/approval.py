@@ -6,7 +6,10 @@ from oncue.cli import show
 from oncue.cli.server import Server
 
 app = typer.Typer(
-    help="Approvals: what waits for you; approve, reject, hand on.", no_args_is_help=True, rich_markup_mode=None
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Approvals: what waits for you; approve, reject, hand on. All of them: `oncue get approvals`.",
 )
 
 ID = typer.Argument(help="The approval's id, as APR-7.")
@@ -20,14 +23,17 @@ def inbox(output: show.Format = show.Output) -> None:
     if output is not show.Format.table:
         show.document(found, output)
         return
-    for one in found["items"]:
-        typer.echo(
-            f"{one['id']}\t{one['ask']}\t{one['workflow']}\t{one['run']}\tuntil {show.instant(one['expires_at'])}"
-        )
-    for one in found["own"]:
-        typer.echo(f"{one['id']}\t{one['ask']}\t{one['workflow']}\t{one['run']}\tothers decide: you asked for it")
     if not found["items"] and not found["own"]:
         typer.echo("Nothing waits for you.")
+        return
+    waiting = [("you", one) for one in found["items"]] + [("others", one) for one in found["own"]]
+    rows = [
+        (one["id"], decides, one["ask"], one["workflow"], one["run"] or one["request"], show.instant(one["expires_at"]))
+        for decides, one in waiting
+    ]
+    show.table(rows, ("id", "decides", "ask", "workflow", "for", "until"))
+    if found["own"]:
+        show.note("Others decide about what you asked for.")
 
 
 @app.command()
@@ -45,8 +51,9 @@ def reject(id: str = ID, reason: str = typer.Option(..., "--reason", "-r", help=
 
 
 @app.command()
-def delegate(id: str = ID, to: str = typer.Argument(help="Who decides in your place, as user:basis-2.")) -> None:
+def delegate(id: str = ID, to: str = typer.Argument(help="Who decides in your place, as basis-2.")) -> None:
     """Let another person decide in your place."""
+    to = to if ":" in to else f"user:{to}"
     with Server() as server:
         server.send("POST", server.path("approvals", id, "delegate"), json={"to": to})
     show.done(f"{id}: {to} decides in your place")

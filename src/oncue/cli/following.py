@@ -21,6 +21,9 @@ AGAIN_S: Final = 1.0
 PASSING: Final = frozenset({"server.unreachable", "engine.unavailable", "query.too_slow"})
 """Refusals that pass while someone looks on."""
 
+NEEDS_A_PERSON: Final = frozenset({"paused", "rollback_failed"})
+"""States of a run in which nothing comes until someone acts."""
+
 News = tuple[str, Callable[[], None]]
 """When it happened, and how it is shown."""
 
@@ -56,7 +59,7 @@ class Printer:
             return
         head = f"{show.instant(at):<20}  {show.clean(where)}  "
         if show.out.is_terminal:
-            show.out.print(Text(head, style="dim") + Text(show.clean(text), style=style))
+            show.out.print(Text.assemble((head, "dim"), (show.clean(text), style)))
         else:
             print(f"{head}{show.clean(text)}", flush=True)
 
@@ -73,6 +76,12 @@ class Looking:
         self._left_out = 0
         self._states: dict[str, tuple[Any, Any]] = {}
         self._progress: dict[tuple[str, int], str] = {}
+        self._state: str | None = None
+
+    @property
+    def heard(self) -> bool:
+        """Whether a step told a line, or how far it is."""
+        return self._after > 0 or bool(self._progress)
 
     def look(self, *, steps: bool = True) -> dict[str, Any]:
         """Show what is new, in the order in which it happened; the run as it is now. `steps` shows their states, too.
@@ -83,6 +92,9 @@ class Looking:
         news = [*self._new_told(), *(self._new_states(run) if steps else ())]
         for _, show_it in sorted(news, key=lambda one: one[0]):
             show_it()
+        if steps and run["state"] != self._state and run["state"] in NEEDS_A_PERSON:
+            show.note(f"{self._run} is {run['state'].replace('_', ' ')}. What takes it on: oncue runs why {self._run}")
+        self._state = run["state"]
         return run
 
     def _new_states(self, run: dict[str, Any]) -> Iterator[News]:

@@ -32,6 +32,8 @@ class Kind(msgspec.Struct, frozen=True):
 
     path: str
     columns: list[Column]
+    params: dict[str, str] = {}
+    """What is asked for besides what the command line says."""
 
 
 LISTS: Final[dict[str, Kind]] = {
@@ -60,7 +62,7 @@ LISTS: Final[dict[str, Kind]] = {
     "requests": Kind("requests", [
         *_fields("id", "title", "state"), ("run", lambda item: item.get("run") or "-"),
         ("came", lambda item: (item.get("outcome") or {}).get("state", "-")), *_fields("requester"), _age("created_at"),
-    ]),
+    ], {"everyones": "true"}),
     "schedules": Kind("schedules", [
         *_fields("workflow", "trigger"), ("next", lambda item: show.instant(item["next"][0]) if item["next"] else "never"),
         ("when", lambda item: f"{item['spec'].get('cron') or item['spec'].get('rrule')} {item['spec'].get('zone', 'UTC')}"),
@@ -145,9 +147,10 @@ def _differing(system: dict[str, Any]) -> list[str]:
 
 
 def get(
-    kind: str = typer.Argument(help="alerts, incidents, events, runs, ..., or a kind of manifest, as policy."),
+    kind: str = typer.Argument(help=f"{', '.join(LISTS)}, windows, or a kind of manifest, as policy."),
     name: str | None = typer.Argument(
-        None, help="The id; of a manifest its name, or NAMESPACE/NAME. With windows, the policy that has them."
+        None,
+        help="The id: all that is kept of it. Of a manifest its name, or NAMESPACE/NAME. With windows, the policy that has them.",
     ),
     namespace: str | None = typer.Option(None, "--namespace", "-n", help="Only this namespace."),
     state: str | None = typer.Option(None, "--state", help="Only these states, separated by commas."),
@@ -178,7 +181,7 @@ def get(
                 one = server.get(server.path(found.path, name))
                 show.document(one, show.Format.yaml if output is show.Format.table else output)
                 return
-            items = list(server.items(f"/{found.path}", limit, **params))
+            items = list(server.items(f"/{found.path}", limit, **params, **found.params))
             columns = found.columns
         else:
             items = list(islice(_manifests(server, found, name, namespace), limit))

@@ -25,7 +25,10 @@ def logs(
         if following:
             watch(server, run, output, step)
         else:
-            Looking(server, run, Printer(output), step).look(steps=False)
+            looking = Looking(server, run, Printer(output), step)
+            looking.look(steps=False)
+            if not looking.heard:
+                show.note(f"Its steps told nothing. What they did: oncue runs show {run}")
 
 
 def watch(server: Server, run: str, output: show.Format, step: str | None = None) -> None:

@@ -127,6 +127,8 @@ def list_(
     if output is show.Format.table:
         columns = ("kind", "name", "package", "version", "state")
         show.table(((one.kind, one.name, one.package, one.version, one.problem or "ok") for one in found), columns)
+        if not found:
+            show.note("None is installed beside those of OnCue." if others else "There are none.")
     else:
         show.document(msgspec.to_builtins(found), output)
     if any(one.problem for one in found):

@@ -7,6 +7,7 @@ from oncue.cli.runs import pairs
 from oncue.cli.server import Server
 
 app = typer.Typer(
+    add_completion=False,
     help="Self-service: what is offered to you; ask for it, see what became of it.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -66,11 +67,20 @@ def mine(output: show.Format = show.Output) -> None:
     if output is not show.Format.table:
         show.document(found, output)
         return
-    for one in found["items"]:
-        came = one["outcome"]["state"] if one["outcome"] else one["state"]
-        typer.echo(f"{one['id']}\t{came}\t{one['title']}\t{one['said'] or ''}")
     if not found["items"]:
         typer.echo("You asked for nothing yet; see `oncue request offers`.")
+        return
+    rows = [
+        (
+            one["id"],
+            one["outcome"]["state"] if one["outcome"] else one["state"],
+            one["title"],
+            one["inputs"],
+            one["said"],
+        )
+        for one in found["items"]
+    ]
+    show.table(rows, ("id", "state", "title", "inputs", "said"))
 
 
 @app.command("show")
@@ -86,6 +96,9 @@ def show_one(id: str = ID, output: show.Format = show.Output) -> None:
     for name, value in one["inputs"].items():
         typer.echo(f"  {name}={value}")
     if one["approving"]:
+        stage = one["approving"]["stages"][one["approving"].get("at", 0)]
+        if one["state"] == "pending":
+            typer.echo(f"  waits for {stage.get('quorum', 1)} of {', '.join(stage['by'])} ({one['approval']})")
         for decided in one["approving"]["decisions"]:
             why = f", {decided['reason']}" if decided.get("reason") else ""
             typer.echo(f"  {decided['by']}: {decided['decision']}{why}")

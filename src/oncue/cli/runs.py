@@ -1,5 +1,6 @@
 """`oncue runs`: why a run does not move, and what people do with runs."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -8,11 +9,41 @@ import typer
 from oncue.cli import show
 from oncue.cli.server import Server
 
-app = typer.Typer(help="Runs of workflows: why one does not move; pause, resume, cancel, retry, skip, fork.", no_args_is_help=True,
-                  rich_markup_mode=None)  # fmt: skip
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Runs of workflows: how far one is, why it does not move; pause, resume, cancel, retry, skip, fork. "
+    "All of them: `oncue get runs`.",
+)
 
 RUN = typer.Argument(help="The run's id.")
 REASON = typer.Option(None, "--reason", "-r", help="Why; it stays on record.")
+
+
+@app.command("show")
+def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
+    """One run: what started it, and how each step went. All that is kept of it: `-o yaml`."""
+    with Server() as server:
+        one = server.get(server.path("runs", run))
+    if output is not show.Format.table:
+        show.document(one, output)
+        return
+    reason = f": {one['reason']}" if one["reason"] else ""
+    show.done(show.clean(f"{one['id']} {one['state'].replace('_', ' ')}{reason}"))
+    show.done(
+        f"  {one['namespace']}/{one['workflow']}, begun {show.instant(one['created_at'])} by {_trigger(one['trigger'])}"
+    )
+    for name, value in one["inputs"].items():
+        show.done(show.clean(f"  {name}={value if isinstance(value, str) else msgspec.json.encode(value).decode()}"))
+    rows = [
+        (step["address"], step["state"], step.get("attempt"), _took(step), step.get("reason") or step.get("awaits"))
+        for step in one["steps"]
+    ]
+    if rows:
+        show.table(rows, ("step", "state", "attempt", "took", "said"))
+    if one["more_steps"]:
+        show.note(f"It has more steps than these {len(rows)}.")
 
 
 @app.command()
@@ -22,6 +53,9 @@ def why(run: str = RUN, output: show.Format = show.Output) -> None:
         found = server.get(server.path("runs", run, "why"))
     if output is not show.Format.table:
         show.document(found, output)
+        return
+    if any(one["code"] == "over" for one in found["waits"]):
+        typer.echo(f"{found['run']}: {found['waits'][0]['what']}")
         return
     typer.echo(f"{found['run']} is {found['state'].replace('_', ' ')}")
     for one in found["waits"]:
@@ -95,6 +129,27 @@ def pairs(given: list[str]) -> dict[str, Any]:
         except msgspec.DecodeError:
             found[name] = text
     return found
+
+
+def _trigger(trigger: dict[str, Any]) -> str:
+    """As `policy default/busy-cpu@1`, `schedule nightly`, `manual user:basis-1`."""
+    named = (trigger[name] for name in ("policy", "trigger", "request", "run", "actor") if trigger.get(name))
+    return f"{trigger.get('kind', 'event')} {next(named, '')}".rstrip()
+
+
+def _took(step: dict[str, Any]) -> str:
+    """How long a step that is over took: `40 ms`, `2.5 s`, or as `show.ago` says it."""
+    if not step.get("started_at") or not step.get("ended_at"):
+        return ""
+    began, ended = (datetime.fromisoformat(step[name]) for name in ("started_at", "ended_at"))
+    seconds = (ended - began).total_seconds()
+    return (
+        f"{seconds * 1000:.0f} ms"
+        if seconds < 1
+        else f"{seconds:.1f} s"
+        if seconds < 60
+        else str(ended - began).partition(".")[0]
+    )
 
 
 def _do(run: str, verb: str, given: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -33,6 +34,11 @@ STYLES: Final = {
     "resolved": "green",
     "open": "red",
     "failed": "red",
+    "failed_validation": "red",
+    "rejected": "red",
+    "rollback_failed": "bold red",
+    "unknown": "red",
+    "paused": "yellow",
     "failing": "red",
     "fail": "bold red",
     "succeeded": "green",
@@ -43,6 +49,13 @@ STYLES: Final = {
     "deleted": "red",
 }
 """How words look on a terminal; they carry the meaning without it."""
+
+GAP: Final = 2
+"""Between the columns of a table."""
+NAME_LIMIT: Final = 40
+"""A value without spaces up to this length is a name, which people copy: it is shown whole or not at all."""
+CUT_TO: Final = 16
+"""Words are not cut to less than this while there is a column to leave out instead."""
 
 
 class Format(StrEnum):
@@ -57,18 +70,46 @@ Output = typer.Option(Format.table, "--output", "-o", help="How to print the res
 
 
 def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> None:
-    """Print rows under headings: aligned and cut on a terminal, separated by tabs into a pipe."""
+    """Print rows under headings: aligned and made to fit on a terminal, separated by tabs into a pipe."""
     rows = [[_cell(value) for value in row] for row in rows]
+    headings = [column.upper() for column in columns]
     if not out.is_terminal:
-        for row in [[column.upper() for column in columns], *rows]:
+        for row in [headings, *rows]:
             print("\t".join(row))
         return
+    screen = Console(highlight=False)
+    widths = fitted(headings, rows, screen.width)
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column.upper(), overflow="ellipsis", no_wrap=True)
+    for heading, width in zip(headings, widths, strict=False):
+        grid.add_column(heading, width=width, overflow="ellipsis", no_wrap=True)
     for row in rows:
-        grid.add_row(*[Text(value, style=STYLES.get(value, "")) for value in row])
-    Console(highlight=False).print(grid)
+        grid.add_row(*[Text(value, style=STYLES.get(value, "")) for value in row[: len(widths)]])
+    screen.print(grid)
+    if left_out := columns[len(widths) :]:
+        note(f"A wider terminal shows more: {', '.join(left_out)}.")
+
+
+def fitted(headings: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """How wide each column is, the first ones first; those for which there is no room are not in it.
+
+    Names are not cut, for they are copied and typed again. Words are, the longest most; if that does not do, the last
+    columns go.
+    """
+    cells = list(zip(headings, *rows, strict=True))
+    wanted = [max(map(cell_len, column)) for column in cells]
+    words = [any(" " in cell or cell_len(cell) > NAME_LIMIT for cell in column[1:]) for column in cells]
+    least = [min(want, max(CUT_TO, cell_len(column[0]))) if cut else want for want, cut, column in zip(wanted, words, cells, strict=True)]  # fmt: skip
+    shown = len(cells)
+    while shown > 1 and sum(least[:shown]) + GAP * (shown - 1) > room:
+        shown -= 1
+    widths = least[:shown]
+    spare = max(room - GAP * (shown - 1) - sum(widths), 0)
+    by_need = sorted(range(shown), key=lambda column: wanted[column] - widths[column])
+    for place, column in enumerate(by_need):
+        more = min(wanted[column] - widths[column], spare // (shown - place))
+        widths[column] += more
+        spare -= more
+    return widths
 
 
 def document(value: Any, form: Format) -> None:

@@ -19,7 +19,10 @@ def uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -
     known = sorted({*registry.names(group), *more})
     if name not in known:
         what = group.removeprefix("oncue.").removesuffix("s")
-        yield Finding(path, f"there is no {what} {name!r}{near(name, known)} (there are {', '.join(known)})", code)
+        others = (
+            f" (there are {', '.join(known)}; one that was installed just now is there once OnCue is started again)"
+        )
+        yield Finding(path, f"there is no {what} {name!r}{near(name, known) or others}", code)
     elif name not in more and (problem := registry.problem(group, name)) is not None:
         yield Finding(path, problem, code)
 

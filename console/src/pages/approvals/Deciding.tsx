@@ -81,7 +81,7 @@ function Answer({ approval }: { approval: Approval }) {
   const say = (decision: "approve" | "reject"): void => decide.mutate({ id: approval.id, decision, reason: reason.trim() });
   return (
     <>
-      <Textarea label="Reason, kept in the journal with your name" autosize minRows={1} maxRows={6} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+      <Textarea label="Reason, kept in the journal with your name" placeholder="needed to reject" autosize minRows={1} maxRows={6} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
       {decide.error && <ErrorState error={decide.error} />}
       <div className="row wrapping">
         <button type="button" className="btn primary" disabled={decide.isPending} onClick={() => say("approve")}>Approve</button>

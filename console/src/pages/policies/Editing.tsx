@@ -122,7 +122,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
 function Problems({ faults, refusal, error }: { faults: readonly Fault[]; refusal: Problem | null; error: Error | null }) {
   const shown: readonly Fault[] = faults.length > 0 || refusal === null ? faults : [{ code: refusal.code, detail: refusal.detail || refusal.title }];
   return (
-    <Card title="Problems" scope={shown.length > 0 ? plural(shown.length, "problem") : "checked by the server as you type"}>
+    <Card title="Problems" className={shown.length > 0 ? "problems" : ""} scope={shown.length > 0 ? plural(shown.length, "problem") : "checked by the server as you type"}>
       {error && <div className="card-body"><ErrorState error={error} /></div>}
       {!error && shown.length === 0 && <EmptyState title="None" />}
       {shown.map((fault) => (

@@ -33,7 +33,7 @@ const COLUMNS: readonly Column<Run>[] = [
       </>
     ),
   },
-  { id: "for", head: "For", width: "150px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource ?? "nothing"}</span>) },
+  { id: "for", head: "For", width: "150px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource}</span>) },
   { id: "took", head: "Took", width: "84px", num: true, cell: (row) => <Took run={row} /> },
   { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at ?? row.created_at} /> },
 ];

@@ -23,7 +23,7 @@ import { document } from "../policies/view";
 import { RUN_WORDS, startedBy } from "../runs/view";
 import { StartForm } from "./StartForm";
 import { Triggers } from "./Triggers";
-import { bounds, describe, stepNotes } from "./view";
+import { bounds, describe, stepNotes, stepTakes } from "./view";
 
 const Drawn = lazy(() => import("./Drawn"));
 
@@ -98,13 +98,17 @@ function Graph({ workflow }: { workflow: Manifest }) {
   const [filters, change] = useFilters();
   const steps = useMemo(() => flowOf(workflow.spec["steps"]), [workflow.spec]);
   const chosen = filters["step"] === undefined ? null : found(steps, filters["step"]);
+  const notes = chosen === null ? [] : stepNotes(workflow.spec["steps"], chosen.id);
+  const taken = chosen === null ? "" : stepTakes(workflow.spec["steps"], chosen.id);
   return (
     <Card title="Steps" scope={plural(steps.length, "step")} className="clip">
       <FlowGraph label={`The steps of ${workflow.name}`} steps={steps} chosen={chosen?.id ?? null} choose={(id) => change({ step: id })} />
       {chosen && (
         <div className="card-body stack" aria-live="polite" style={{ gap: 6 }}>
           <span className="row wrapping"><b className="mono">{chosen.id}</b>{chosen.title !== "" && <span>{chosen.title}</span>}<span className="mono dim3">{chosen.about}</span></span>
-          <span className="dim wrap">{stepNotes(workflow.spec["steps"], chosen.id).join(" · ") || "Nothing else is said of it."}</span>
+          {notes.length > 0 && <span className="dim wrap">{notes.join(" · ")}</span>}
+          {taken !== "" && <Yaml text={taken} label={`What ${chosen.id} takes`} />}
+          {notes.length === 0 && taken === "" && <span className="dim">Nothing else is said of it.</span>}
         </div>
       )}
       <div className="card-body"><Pairs entries={bounds(workflow)} /></div>

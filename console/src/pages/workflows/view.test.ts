@@ -1,7 +1,7 @@
 import { describe as group, expect, it } from "vitest";
 
 import type { Run } from "../../data/types";
-import { bounds, describe, lastRuns, stepNotes, stepsOf, takes } from "./view";
+import { bounds, describe, lastRuns, stepNotes, stepTakes, stepsOf, takes } from "./view";
 
 const spec = {
   description: "Looks at a host",
@@ -21,6 +21,12 @@ group("a workflow in words", () => {
     expect(stepNotes(spec.steps, "each")).toEqual(["5 at a time", "up to 10% may fail"]);
     expect(stepNotes(spec.steps, "nowhere")).toEqual([]);
     expect(stepsOf({ spec })).toEqual(["look", "both", "which"]);
+  });
+  it("says what a step takes, and nothing where it takes nothing", () => {
+    const steps = [{ id: "all", steps: [{ id: "put", uses: "http.request", with: { method: "PUT", expect: [200] } }] }];
+    expect(stepTakes(steps, "put")).toBe("method: PUT\nexpect:\n  - 200\n");
+    expect(stepTakes(steps, "all")).toBe("");
+    expect(stepTakes(spec.steps, "look")).toBe("");
   });
   it("says what holds for every run", () => {
     expect(bounds({ spec })).toEqual([["A run takes", "at most 1h"], ["At the same time", ""], ["How often", ""], ["If it fails", "it ends"]]);

@@ -1,6 +1,7 @@
 /** A workflow in words. */
 import type { Manifest, Run } from "../../data/types";
 import { plural } from "../../parts/format";
+import { toYaml } from "../../parts/yaml";
 import { fieldsOf } from "./form";
 
 type Data = Record<string, unknown>;
@@ -30,6 +31,12 @@ function written(value: unknown, id: string): Data | null {
     if (inner !== null) return inner;
   }
   return null;
+}
+
+/** What a step takes, as YAML; empty for one that takes nothing. */
+export function stepTakes(steps: unknown, id: string): string {
+  const given = record(written(steps, id)?.["with"]);
+  return Object.keys(given).length === 0 ? "" : toYaml(given);
 }
 
 /** What bounds a step: its condition, its tries, what follows it, what a failure does. */

@@ -1,0 +1,140 @@
+"""Workflows on the command line, against a real server: what people see of runs, approvals and requests."""
+
+import subprocess
+
+import httpx
+import pytest
+
+from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, eventually
+
+MANIFESTS = """
+apiVersion: oncue/v1
+kind: Team
+metadata: {name: leads}
+spec: {members: [lead-1]}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: asks}
+spec:
+  self_service: {title: Ask nicely, by: [anyone], approvals: [{by: ["team:leads"]}]}
+  steps:
+    - {id: zeta, set: {began: true}}
+    - {id: ask, ask: May it go on?, approvals: [{by: ["team:leads"]}]}
+    - {id: alpha, set: {ended: true}}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: stops}
+spec:
+  steps:
+    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+  on_failure: {pause: true}
+"""
+
+
+@pytest.fixture(scope="module")
+def tokens(oncue_server: Server) -> dict[str, str]:
+    """Name to token, of two leads of whom one is in the team, and of one who only looks."""
+    applied = oncue_server.client.post("/api/v1/manifests", content=MANIFESTS)
+    assert applied.status_code == 200, applied.text
+    found = {}
+    for name, role in (("lead-1", "operator"), ("lead-2", "operator"), ("guest-1", "viewer")):
+        person = {"name": name, "bindings": [{"role": role, "namespace": "default"}]}
+        made(oncue_server.client.post("/api/v1/users", json=person))
+        token = {"name": name, "user": name, "role": role, "namespaces": ["default"]}
+        found[name] = str(made(oncue_server.client.post("/api/v1/tokens", json=token))["token"])
+    return found
+
+
+def made(answer: httpx.Response) -> dict[str, object]:
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def oncue(server: Server, *arguments: str, token: str = ADMIN_TOKEN, code: int = 0) -> str:
+    """What the command says, on both streams."""
+    env = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": token})
+    ran = subprocess.run([ONCUE, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == code, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+def started(server: Server, workflow: str, state: str) -> str:
+    run = oncue(server, "run", workflow).split()[0]
+    eventually(lambda: server.client.get(f"/api/v1/runs/{run}").json()["state"] == state, what=f"{workflow} {state}")
+    return run
+
+
+def waiting(server: Server, run: str) -> str:
+    """The approval that the run waits for."""
+
+    def asked() -> str | None:
+        waits = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+        return next((one["approval"] for one in waits if one.get("approval")), None)
+
+    return eventually(asked, what="an approval")
+
+
+def test_steps_are_told_in_the_order_of_the_workflow_with_who_agreed(
+    oncue_server: Server, tokens: dict[str, str]
+) -> None:
+    run = started(oncue_server, "asks", "running")
+    approval = waiting(oncue_server, run)
+    oncue(oncue_server, "approval", "approve", approval, token=tokens["lead-1"])
+    assert f"{run} succeeded" in oncue(oncue_server, "logs", run, "--follow")
+    shown = oncue(oncue_server, "runs", "show", run).splitlines()
+    assert shown[0] == f"{run} succeeded"
+    assert [line.split("\t")[0] for line in shown[-3:]] == ["zeta", "ask", "alpha"]
+    explained = oncue(oncue_server, "explain", "run", run)
+    assert explained.index("Step zeta") < explained.index("Step ask") < explained.index("Step alpha")
+    assert "Step ask (approval): approved by user:lead-1." in explained
+    assert oncue(oncue_server, "runs", "why", run) == f"{run}: it is over: succeeded\n"
+    assert "told nothing" in oncue(oncue_server, "logs", run)
+
+
+def test_whoever_follows_a_run_that_pauses_is_told_how_to_go_on(oncue_server: Server) -> None:
+    run = started(oncue_server, "stops", "paused")
+    env = environment({"ONCUE_SERVER": oncue_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
+    follow = [str(ONCUE), "logs", run, "--follow"]
+    with subprocess.Popen(follow, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as looking:
+        assert looking.stderr is not None
+        said = looking.stderr.readline()
+        oncue(oncue_server, "runs", "cancel", run)
+        assert looking.wait(timeout=30) == 1
+    assert said == f"{run} is paused. What takes it on: oncue runs why {run}\n"
+
+
+def test_a_run_and_an_approval_that_are_over_are_not_said_to_be_missing(
+    oncue_server: Server, tokens: dict[str, str]
+) -> None:
+    run = started(oncue_server, "asks", "running")
+    approval = waiting(oncue_server, run)
+    oncue(oncue_server, "approval", "reject", approval, "--reason", "not today", token=tokens["lead-1"])
+    assert "error approval.decided" in oncue(
+        oncue_server, "approval", "approve", approval, token=tokens["lead-1"], code=1
+    )
+    oncue(oncue_server, "logs", run, "--follow", code=1)
+    for verb in (["pause", run], ["cancel", run], ["retry", run, "ask"]):
+        assert f"error run.ended: The run has ended\n  {run} is failed\n" in oncue(oncue_server, "runs", *verb, code=1)
+
+
+def test_an_approval_is_handed_on_to_those_alone_who_can_decide(oncue_server: Server, tokens: dict[str, str]) -> None:
+    approval = waiting(oncue_server, started(oncue_server, "asks", "running"))
+    hand_on = ["approval", "delegate", approval]
+    assert "error user.not_found" in oncue(oncue_server, *hand_on, "nobody-1", token=tokens["lead-1"], code=1)
+    assert "approval:decide" in oncue(oncue_server, *hand_on, "guest-1", token=tokens["lead-1"], code=1)
+    assert "user:lead-2 decides" in oncue(oncue_server, *hand_on, "lead-2", token=tokens["lead-1"])
+    assert oncue(oncue_server, "approval", "approve", approval, token=tokens["lead-2"]) == f"{approval} approved\n"
+
+
+def test_a_request_says_whom_it_waits_for_and_is_named_in_their_inbox(
+    oncue_server: Server, tokens: dict[str, str]
+) -> None:
+    request = oncue(oncue_server, "request", "new", "asks", token=tokens["guest-1"]).split()[0]
+    shown = oncue(oncue_server, "request", "show", request, token=tokens["guest-1"])
+    assert "waits for 1 of team:leads" in shown
+    inbox = oncue(oncue_server, "approval", "inbox", token=tokens["lead-1"]).splitlines()
+    assert [line.split("\t")[4] for line in inbox if "Ask nicely" in line] == [request]
+    assert request in oncue(oncue_server, "get", "requests"), "of others, too"
+    assert request in oncue(oncue_server, "request", "mine", token=tokens["guest-1"])
