@@ -217,7 +217,7 @@ def test_a_run_that_cannot_says_why(story: Story, inputs: dict[str, Any], code: 
 def test_a_run_without_an_alert_must_name_one(story: Story) -> None:
     story.apply("Workflow", "w", {"steps": [{"id": "add", "uses": "alert.enrich", "with": {"note": "n"}}]})
     story.send("oncue.command.run.start", {"workflow": "w", "inputs": {}})
-    assert story.of("step.failed")[-1]["reason"] == "the run has no alert"
+    assert story.of("step.failed")[-1]["reason"] == "alert.not_found: the run has no alert"
 
 
 def test_a_run_does_not_reach_into_another_namespace(story: Story) -> None:

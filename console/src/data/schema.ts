@@ -2168,7 +2168,7 @@ export interface paths {
         put?: never;
         /**
          * DelegateApproval
-         * @description Let another person decide in one's own place.
+         * @description Let another person decide in one's own place: one who exists, and may decide there.
          */
         post: operations["delegate_approval"];
         delete?: never;
