@@ -74,7 +74,7 @@ class Process:
         self.access = AccessStore(config.admin_token)
         self.hub = Hub(self.queries)
         self.client = EngineClient(Path(frames.SOCKET_NAME), self._on_frame)
-        self.client.greet(frames.Watch())
+        self.client.greet(frames.Watch(facts=True))
         self.catalogue = Catalogue(self.queries)
         self.landscape = Landscape(self.queries)
         self.ctx = Context(config, self.client, self.queries, self.access, self.hub, Throttle(time.monotonic))
@@ -85,7 +85,7 @@ class Process:
 
     def _on_frame(self, frame: frames.Frame) -> None:
         if isinstance(frame, frames.Committed):
-            self.hub.committed_to(frame.position)
+            self.hub.committed_to(frame.position, frame.news)
             self.hub.grown(frame.told)
             self.ctx.consuming.feed.committed_to(frame.position)
             if frame.access_changed:

@@ -1,6 +1,6 @@
 """The live stream: facts after their commit, as server-sent events.
 
-The hub reads what is new once per commit, however many listen. Every message and every heartbeat carries an `id:`, the
+The hub is given what is new with the word of the commit, or reads it once, however many listen. Every message and every heartbeat carries an `id:`, the
 cursor to resume from (`Last-Event-ID`); past retention the client gets a `reset` and starts over. A client that does not
 keep up is cut, and resumes from where it was.
 
@@ -10,6 +10,7 @@ fact, has no place of its own, and is not told again to those who come back.
 
 import asyncio
 import fnmatch
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -18,6 +19,7 @@ import msgspec
 
 from oncue.access.roles import Principal, namespaces
 from oncue.core.errors import Refusal
+from oncue.runtime import frames
 from oncue.store.queries import FactRow, Queries, cursor_of, facts_after, heads, instant, position_of
 
 HEARTBEAT_S: Final = 15.0
@@ -26,6 +28,8 @@ WRITE_WITHIN_S: Final = 30.0
 QUEUE_LIMIT: Final = 2_000
 """Messages that may wait for one client."""
 READ_LIMIT: Final = 1_000
+GIVEN_LIMIT: Final = 100
+"""Commits whose facts wait for the hub at most; what it was given before that it reads."""
 CLIENTS_LIMIT: Final = 1_000
 
 Send = Callable[[Any], Any]
@@ -80,15 +84,19 @@ class Hub:
         self.committed = 0
         """The newest position that the engine told of."""
         self.closed = False
+        self._given: deque[tuple[int, frames.News]] = deque(maxlen=GIVEN_LIMIT)
+        """Facts that came with the word of a commit, and up to where."""
 
     @property
     def clients(self) -> int:
         """How many listen."""
         return len(self._subscribers)
 
-    def committed_to(self, position: int) -> None:
-        """The engine committed up to here."""
+    def committed_to(self, position: int, news: frames.News | None = None) -> None:
+        """The engine committed up to here, and `news` are the newest facts."""
         self.committed = max(self.committed, position)
+        if news is not None and self._subscribers:
+            self._given.append((position, news))
         self._news.set()
 
     def grown(self, runs: list[tuple[str, str]]) -> None:
@@ -107,10 +115,8 @@ class Hub:
                 self.position = max(self.position, self.committed)
                 continue
             while self.position < self.committed:
-                target = self.committed
-                start = self.position
                 try:
-                    rows = await self._queries.run(partial(facts_after, position=start, limit=READ_LIMIT))
+                    rows, reached = self._given_next() or await self._read_next()
                 except Refusal:
                     await asyncio.sleep(0.5)
                     continue
@@ -118,7 +124,21 @@ class Hub:
                     for subscriber in self._subscribers.values():
                         if subscriber.takes(row):
                             _offer(subscriber, row)
-                self.position = rows[-1].position if len(rows) == READ_LIMIT else max(target, start)
+                self.position = reached
+
+    def _given_next(self) -> tuple[list[FactRow], int] | None:
+        """The next facts if they were given, and up to where they go."""
+        while self._given and self._given[0][0] <= self.position:
+            self._given.popleft()
+        if not self._given or self._given[0][1].after > self.position:
+            return None
+        reached, news = self._given.popleft()
+        return [FactRow(*fact) for fact in news.facts if fact[0] > self.position], reached
+
+    async def _read_next(self) -> tuple[list[FactRow], int]:
+        start, target = self.position, self.committed
+        rows = await self._queries.run(partial(facts_after, position=start, limit=READ_LIMIT))
+        return rows, rows[-1].position if len(rows) == READ_LIMIT else max(target, start)
 
     def join(self, subscriber: Subscriber) -> int:
         """Listen from now on; returns the position after which facts will come."""

@@ -46,6 +46,11 @@ ANNOUNCE_AT_ONCE: Final = 10
 """Commits of which they are told without waiting, if there were not many before."""
 
 
+NEWS_FACTS: Final = 64
+NEWS_BYTES: Final = 64 * 1024
+"""How many facts, and of which size, watchers are given with the news of commits; more they read themselves."""
+
+
 class EngineProcess:
     """Ties socket, writer thread and dispatcher together."""
 
@@ -70,7 +75,10 @@ class EngineProcess:
             hour_days=retention.samples_hour_days, address=address,
         )  # fmt: skip
         self._socket = settings.data / frames.SOCKET_NAME
-        self._watchers: dict[int, asyncio.StreamWriter] = {}
+        self._watchers: dict[int, tuple[asyncio.StreamWriter, bool]] = {}
+        """By connection, each with whether it wants facts."""
+        self._news: list[tuple[Any, ...]] = []
+        """Rows of facts of which watchers were not told yet, up to one more than they are given."""
         self._connections: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._dispatcher = Dispatcher(self._clock, self._lost)
         self._ready = False
@@ -79,7 +87,7 @@ class EngineProcess:
         self._unsent: After | None = None
         self._replies: list[tuple[asyncio.StreamWriter, frames.Answer]] = []
         self._asyncio: asyncio.AbstractEventLoop | None = None
-        self._position = self.state.position
+        self._position = self._announced = self.state.position
         self._announced_at = 0.0
         self._to_announce = float(ANNOUNCE_AT_ONCE)
         """A token bucket: of how many commits watchers may be told at once, as of `_announced_at`."""
@@ -205,6 +213,7 @@ class EngineProcess:
                 waiting.config_changed |= after.config_changed
                 waiting.effects = [*waiting.effects, *after.effects]
                 waiting.told = [*waiting.told, *after.told]
+                waiting.facts = _few(waiting.facts, after.facts)
         if waiting is None and self._asyncio is not None:
             self._asyncio.call_soon_threadsafe(self._tell)
 
@@ -217,6 +226,7 @@ class EngineProcess:
             self._dispatcher.changed(after.effects)
         self._position = after.position
         self._grown.update(dict.fromkeys(after.told))
+        self._news = _few(self._news, after.facts)
         if after.access_changed or after.config_changed:
             self._announce_commit(after.access_changed, after.config_changed)
         elif self._announcing is None:
@@ -238,9 +248,15 @@ class EngineProcess:
         self._to_announce = max(0.0, min(ANNOUNCE_AT_ONCE, self._to_announce + earned) - 1.0)
         self._announced_at = now
         grown, self._grown = list(self._grown), {}
-        frame = _framed(frames.Committed(self._position, access_changed, config_changed, grown))
-        for writer in self._watchers.values():
-            writer.write(frame)
+        news, self._news = self._news, []
+        committed = frames.Committed(self._position, access_changed, config_changed, grown)
+        frame = _framed(committed)
+        if len(news) <= NEWS_FACTS and sum(len(row[-1]) for row in news) <= NEWS_BYTES:
+            committed.news = frames.News(self._announced, [(*row[:8], row[-1]) for row in news])
+        self._announced = self._position
+        frame_with_facts = _framed(committed)
+        for writer, facts in self._watchers.values():
+            writer.write(frame_with_facts if facts else frame)
 
     def _reply(self, writer: asyncio.StreamWriter, answer: frames.Answer) -> None:
         """In the writer's thread, or the event loop's. The answers of one commit go out together."""
@@ -295,7 +311,7 @@ class EngineProcess:
         self, frame: frames.Frame, connection: int, writer: asyncio.StreamWriter, send: Callable[[frames.Frame], None]
     ) -> None:
         if isinstance(frame, frames.Watch):
-            self._watchers[connection] = writer
+            self._watchers[connection] = (writer, frame.facts)
         elif isinstance(frame, frames.Lease):
             self._dispatcher.offer(connection, frame.worker, frame.slots, send)
         elif isinstance(frame, frames.Health):
@@ -321,6 +337,11 @@ class EngineProcess:
             "journal_id": state.identity.journal_id,
             **msgspec.to_builtins(self.loop.counters),
         }
+
+
+def _few(facts: list[tuple[Any, ...]], more: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """These facts, as far as they may be given to watchers, and one more if they are too many."""
+    return [*facts, *more[: NEWS_FACTS + 1 - len(facts)]] if len(facts) <= NEWS_FACTS else facts
 
 
 def _settle(future: "asyncio.Future[frames.Answer]", answer: frames.Answer) -> None:

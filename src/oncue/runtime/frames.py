@@ -114,6 +114,16 @@ class Watch(msgspec.Struct, array_like=True, tag="watch"):
     """Ask to be told of commits."""
 
     seq: int = 0
+    facts: bool = False
+    """Whether to be given the facts as well, where they are few."""
+
+
+class News(msgspec.Struct, array_like=True):
+    """The facts between two positions, those that can be looked up: who is given them need not read them."""
+
+    after: int
+    facts: list[tuple[int, str, str, str, str, int, int, int, bytes]]
+    """As `store.queries.FactRow`."""
 
 
 class Committed(msgspec.Struct, array_like=True, tag="committed"):
@@ -124,6 +134,8 @@ class Committed(msgspec.Struct, array_like=True, tag="committed"):
     config_changed: bool = False
     told: list[tuple[str, str]] = []
     """Runs whose log grew, as (namespace, id)."""
+    news: News | None = None
+    """The facts up to the position; None if they are too many, or were not asked for."""
 
 
 class Lease(msgspec.Struct, array_like=True, tag="lease"):

@@ -54,6 +54,8 @@ class After(msgspec.Struct):
     """Effects that were saved, as (id, JSON of the effect, state)."""
     told: list[tuple[str, str]] = []
     """Runs whose work told something, as (namespace, id)."""
+    facts: list[tuple[Any, ...]] = []
+    """Rows of `fact` that were written."""
 
 
 class Input(msgspec.Struct, gc=False):
@@ -402,4 +404,4 @@ class Making:
             if kind == "effect"
         ]
         access = bool(self._rows.access or self._rows.access_gone)
-        return After(self._state.position, access, self._config, effects, list(self._told))
+        return After(self._state.position, access, self._config, effects, list(self._told), self._rows.facts)
