@@ -90,7 +90,7 @@ class Tie(msgspec.Struct, frozen=True):
 def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     """Put the alert, which is audible and in no open incident, where it belongs; a new incident if there is none."""
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
-    known = node is not None and bool(_incidents_at(tx, node))
+    known = node is not None and bool(_incidents_at(tx, node.places))
     rules = tx.state.groupings.rules_for(alert)
     ties = _ties(tx, alert, node, rules)
     changes = recent_changes.near(tx, alert, node)
@@ -234,13 +234,12 @@ def _ties(tx: Tx, alert: Alert, node: Node | None, rules: list[Rule]) -> list[Ti
     reach = min((rule.reach for rule in rules if rule.reach is not None), default=len(_ALLOWED))
     near = _near(tx, node, reach) if node is not None and reach else []
     ties = _by_rule(tx, alert, rules)
-    resources, services = state.failing
-    here = _open(tx, resources.get((alert.namespace, alert.resource)))
+    here = _incidents_at(tx, alert.places[:1])
     if here:
         ties.append(Tie(incidents.oldest(here), "resource", f"same resource: {alert.resource}"))
     ties += near
     if alert.service is not None:
-        same = _open(tx, services.get((alert.namespace, alert.service)))
+        same = _incidents_at(tx, alert.places[1:])
         ties += [
             Tie(one, "service", f"same service: {alert.service}", places=1) for one in sorted(same, key=incidents.age)
         ]
@@ -297,26 +296,18 @@ def _changes(tx: Tx, changes: list[Near]) -> list[Tie]:
 def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
     direct, since_of = tx.now - _DIRECT, [tx.now - allowed for allowed in _ALLOWED]
-    resources, services = (begun.get for begun in tx.state.begun)
-    around = tx.state.topology.around(node)
+    begun, around = tx.state.begun, tx.state.topology.around(node)
     found: dict[str, _Steps] = {}
     places = 0
     for hops in range(1, min(reach, len(since_of)) + 1):
-        for reached in around.further():
-            _, _, ways, other, _ = reached
-            since = direct if hops == 1 and ways else since_of[hops - 1]
-            for place in other.places:
-                if (began := resources(place)) is not None and began >= since:
-                    break
-                if other.is_service and (began := services(place)) is not None and began >= since:
-                    break
-            else:
-                continue
-            for incident in _incidents_at(tx, other):
+        since = since_of[hops - 1]
+        for way in around.further(begun, direct if hops == 1 else since, since):
+            (_, at, _, _), ways, _ = way
+            for incident in _incidents_at(tx, at):
                 if hops <= _CLOSE or _bursts(tx, incident):
                     steps = found.get(incident.id)
                     if steps is None:
-                        steps = found[incident.id] = _Steps(incident, around.step(reached))
+                        steps = found[incident.id] = _Steps(incident, around.step(way))
                     steps.count += 1
                     steps.places += DIRECT if hops == 1 and ways else 1
                     places += 1
@@ -384,23 +375,14 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
 # what fails where
 
 
-def _incidents_at(tx: Tx, node: Node) -> list[Incident]:
-    """The open incidents with firing alerts at a node."""
-    resources, services = tx.state.failing
-    found: dict[str, int] | None = None
-    for place in node.places:
-        here = resources.get(place)
-        there = services.get(place) if node.is_service else None
-        for more in (here, there):
-            if more:
-                found = more if found is None else {**found, **more}
-    return _open(tx, found)
-
-
-def _open(tx: Tx, ids: dict[str, int] | None) -> list[Incident]:
-    if not ids:
-        return []
-    known = tx.state.incidents
+def _incidents_at(tx: Tx, places: tuple[str, ...]) -> list[Incident]:
+    """The open incidents with firing alerts at these places."""
+    failing, known = tx.state.failing, tx.state.incidents
+    ids: dict[str, int] = {}
+    for place in places:
+        here = failing.get(place)
+        if here is not None:
+            ids = {**ids, **here} if ids else here
     found = [known[id] for id in (sorted(ids) if len(ids) > 1 else ids)]
     return [incident for incident in found if incident.state != "resolved"]
 
