@@ -69,6 +69,7 @@ REACHED: Final = 3
 """How many steps downstream count for how much a fault matters."""
 
 
+_NONE: Final[dict[str, int]] = {}
 _DIRECT: Final = timedelta(seconds=DIRECT_S)
 _CLOSE: Final = len(NEAR_S)
 _ALLOWED: Final = tuple(timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S))
@@ -296,18 +297,19 @@ def _changes(tx: Tx, changes: list[Near]) -> list[Tie]:
 def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
     direct, since_of = tx.now - _DIRECT, [tx.now - allowed for allowed in _ALLOWED]
-    begun, around = tx.state.begun, tx.state.topology.around(node)
+    begun, known, around = tx.state.begun, tx.state.incidents, tx.state.topology.around(node)
     found: dict[str, _Steps] = {}
     places = 0
     for hops in range(1, min(reach, len(since_of)) + 1):
         since = since_of[hops - 1]
         for way in around.further(begun, direct if hops == 1 else since, since):
-            (_, at, _, _), ways, _ = way
-            for incident in _incidents_at(tx, at):
-                if hops <= _CLOSE or _bursts(tx, incident):
-                    steps = found.get(incident.id)
+            (_, _, other, _), ways, _ = way
+            for id in _ids_at(tx, other.places):
+                incident = known[id]
+                if incident.state != "resolved" and (hops <= _CLOSE or _bursts(tx, incident)):
+                    steps = found.get(id)
                     if steps is None:
-                        steps = found[incident.id] = _Steps(incident, around.step(way))
+                        steps = found[id] = _Steps(incident, around.step(way))
                     steps.count += 1
                     steps.places += DIRECT if hops == 1 and ways else 1
                     places += 1
@@ -316,6 +318,7 @@ def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
         if places >= ENOUGH:
             break
     ties = [_tie(tx, steps) for steps in found.values()]
+    # No two incidents are of the same age: the order in which they were found does not show.
     return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
 
@@ -377,14 +380,20 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
 
 def _incidents_at(tx: Tx, places: tuple[str, ...]) -> list[Incident]:
     """The open incidents with firing alerts at these places."""
-    failing, known = tx.state.failing, tx.state.incidents
-    ids: dict[str, int] = {}
+    known = tx.state.incidents
+    found = [known[id] for id in sorted(_ids_at(tx, places))]
+    return [incident for incident in found if incident.state != "resolved"]
+
+
+def _ids_at(tx: Tx, places: tuple[str, ...]) -> dict[str, int]:
+    """The ids of all incidents with firing alerts at these places, in no order."""
+    failing = tx.state.failing
+    found = _NONE
     for place in places:
         here = failing.get(place)
         if here is not None:
-            ids = {**ids, **here} if ids else here
-    found = [known[id] for id in (sorted(ids) if len(ids) > 1 else ids)]
-    return [incident for incident in found if incident.state != "resolved"]
+            found = {**found, **here} if found else here
+    return found
 
 
 def _over(tx: Tx, incident: Incident) -> bool:

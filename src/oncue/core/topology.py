@@ -75,6 +75,8 @@ class Node(msgspec.Struct, frozen=True):
     """Where alerts about it are: a place for each name by which they may call it; a service may be called a resource, too."""
     is_service: bool = False
     """Whether it is a service, and not a resource."""
+    own_place: str = ""
+    """Which of its places is no other node's."""
 
     @property
     def called(self) -> tuple[str, ...]:
@@ -365,9 +367,8 @@ class Topology:
             for id in sorted({**needs, **needed_by}):
                 edge, other = needed_by[id] if id in needed_by else needs[id]
                 way = UP * (id in needs) | DOWN * (id in needed_by)
-                rows.setdefault(way, []).append((id, other.places, other, edge))
-            ids = frozenset(id for row in rows.values() for id, _, _, _ in row)
-            known = self._beside[key] = ids, tuple((way, tuple(rows[way])) for way in rows)
+                rows.setdefault(way, []).append((id, other.own_place, other, edge))
+            known = self._beside[key] = Beside(rows)
         return known
 
 
@@ -376,17 +377,38 @@ Neighbours = tuple[tuple[Edge, Node], ...]
 
 Found = dict[str, tuple[Edge, Node]]
 
-Reached = tuple[str, tuple[str, ...], Node, Edge]
-"""(id, places, the node, the edge by which it is reached). Plain, for an alert looks at a hundred of them."""
-
-Beside = tuple[frozenset[str], tuple[tuple[int, tuple[Reached, ...]], ...]]
-"""(ids of the nodes beside one, (the ways there as in `Step.ways`, those that are reached so, by id) for each of these ways)."""
+Reached = tuple[str, str, Node, Edge]
+"""(id, `Node.own_place`, the node, the edge by which it is reached). Plain, for an alert looks at a hundred of them."""
 
 Way = tuple[Reached, int, "Way | None"]
 """(a node that was reached, `Step.ways`, the way to the node before it; None if it lies beside the start)."""
 
-Row = tuple[tuple[Reached, ...], AbstractSet[str], int, Way | None]
-"""(nodes, the ids of those that were not reached before, and the rest of the way to each of them)."""
+
+class Beside:
+    """The nodes beside one."""
+
+    __slots__ = ("places", "rows")
+
+    def __init__(self, rows: dict[int, list[Reached]]) -> None:
+        self.places = frozenset(place for row in rows.values() for _, place, _, _ in row)
+        """Their own places."""
+        self.rows = tuple(
+            (way, tuple(at for one in row for at in one[2].places), tuple(one for one in row for _ in one[2].places))
+            for way, row in rows.items()
+        )
+        """By the ways there, as `Step.ways` has them: the places of those that are reached so, and the node of each place. By
+        id; nodes that are called otherwise, too, are there more than once."""
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A part of a level: nodes that are reached over the same one, in the same way."""
+
+    places: tuple[str, ...]
+    nodes: tuple[Reached, ...]
+    known: AbstractSet[str]
+    """The own places of those that were reached before."""
+    ways: int
+    before: Way | None
 
 
 class Around:
@@ -396,14 +418,15 @@ class Around:
     Who looks around mostly wants the first few where something began. So a level is put in order only as far as it is looked
     at, and all of it only when the next one is reached over it."""
 
-    __slots__ = ("_came", "_rows", "_start", "_topology")
+    __slots__ = ("_came", "_last", "_rows", "_start", "_topology")
 
     def __init__(self, topology: Topology, start: Node) -> None:
         self._topology = topology
         self._start = start
-        self._came: set[str] = set()
-        """Ids of the nodes that were reached."""
-        self._rows: tuple[list[Row], ...] = ()
+        self._came = {start.own_place}
+        """Own places of the nodes that were reached, but for what lies beside the last one that was passed."""
+        self._last: AbstractSet[str] | None = None
+        self._rows: list[list[Row]] = []
         """The level that was reached last, by the order within it."""
 
     def further(self, begun: dict[str, datetime], straight: datetime, turned: datetime) -> Iterator[Way]:
@@ -416,30 +439,25 @@ class Around:
 
     def _reach(self) -> None:
         """Go one step further."""
-        before, self._rows = self._rows, tuple([] for _ in _ORDER)
-        if not self._came:
-            self._came.add(self._start.id)
+        before, self._rows = self._rows, [[] for _ in _ORDER]
+        if self._last is None:
             self._pass(self._topology.beside(self._start), UP | DOWN, None)
             return
         for rows in before:
-            for way in sorted(
-                (reached, ways, last) for row, new, ways, last in rows for reached in row if reached[0] in new
-            ):
+            for way in sorted(_all(rows)):
+                (_, _, node, _), ways, _ = way
+                self._came |= self._last
                 if len(self._came) > NEAR:
                     return
-                (_, _, node, _), ways, _ = way
                 beside = self._topology.beside(node)
-                if len(beside[0]) <= SHARED_BY:
+                if len(beside.places) <= SHARED_BY:
                     self._pass(beside, ways, way)
 
     def _pass(self, beside: Beside, ways: int, way: Way | None) -> None:
         """What lies beside the end of this way, which leads `ways`, is reached by it."""
-        ids, rows = beside
-        new = ids - self._came
-        if new:
-            self._came |= new
-            for there, row in rows:
-                self._rows[_ORDER[ways & there]].append((row, new, ways & there, way))
+        known, self._last = self._came & beside.places, beside.places
+        for there, places, nodes in beside.rows:
+            self._rows[_ORDER[ways & there]].append(Row(places, nodes, known, ways & there, way))
 
     def step(self, way: Way) -> Step:
         """The way there, for people."""
@@ -449,16 +467,26 @@ class Around:
 
 
 def _where(rows: list[Row], begun: dict[str, datetime], straight: datetime, turned: datetime) -> Iterator[Way]:
-    """The new nodes of these rows where something began since then."""
-    for row, new, ways, before in rows:
-        since = straight if ways else turned
-        for reached in row:
-            for at in reached[1]:
-                began = begun.get(at)
-                if began is not None and began >= since:
-                    if reached[0] in new:
-                        yield reached, ways, before
-                    break
+    """The nodes in these rows, new ones, where something began since then."""
+    for row in rows:
+        since = straight if row.ways else turned
+        last: Reached | None = None
+        for number, began in enumerate(map(begun.get, row.places)):
+            if began is not None and began >= since:
+                reached = row.nodes[number]
+                if reached is not last and reached[1] not in row.known:
+                    yield reached, row.ways, row.before
+                last = reached
+
+
+def _all(rows: list[Row]) -> Iterator[Way]:
+    """The nodes in these rows, new ones."""
+    for row in rows:
+        last: Reached | None = None
+        for reached in row.nodes:
+            if reached is not last and reached[1] not in row.known:
+                yield reached, row.ways, row.before
+            last = reached
 
 
 def _by_id(found: Found) -> Neighbours:
@@ -535,4 +563,5 @@ def _made(
         tuple(links),
         tuple(places),
         manifest.kind == "Service",
+        places[0] if manifest.kind == "Resource" else places[-1],
     )
