@@ -75,7 +75,7 @@ _CLOSE: Final = len(NEAR_S)
 _ALLOWED: Final = tuple(timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S))
 
 
-class Tie(msgspec.Struct, frozen=True):
+class Tie(msgspec.Struct, frozen=True, gc=False):
     """Evidence that an alert belongs to an incident."""
 
     incident: Incident
@@ -255,6 +255,8 @@ def _ties(tx: Tx, alert: Alert, node: Node | None, rules: list[Rule]) -> list[Ti
 
 def _by_rule(tx: Tx, alert: Alert, rules: list[Rule]) -> list[Tie]:
     """Open incidents that stand for what the alert is about by the rules of the configuration."""
+    if not rules:
+        return []
     stands = ((rule, _standing(tx, alert, rule, rule.subject(alert))) for rule in rules)
     return [
         Tie(incident, "fields", rule.spoken(alert), places=DIRECT) for rule, incident in stands if incident is not None
@@ -303,8 +305,8 @@ def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     for hops in range(1, min(reach, len(since_of)) + 1):
         since = since_of[hops - 1]
         for way in around.further(begun, direct if hops == 1 else since, since):
-            (_, _, other, _), ways, _ = way
-            for id in _ids_at(tx, other.places):
+            (_, at, _, _), ways, _ = way
+            for id in _ids_at(tx, at):
                 incident = known[id]
                 if incident.state != "resolved" and (hops <= _CLOSE or _bursts(tx, incident)):
                     steps = found.get(id)
@@ -322,7 +324,7 @@ def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
 
-class _Steps(msgspec.Struct):
+class _Steps(msgspec.Struct, gc=False):
     """The places near an alert that fail in one incident."""
 
     incident: Incident

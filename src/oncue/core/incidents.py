@@ -5,6 +5,7 @@ A firing alert that belongs to an incident is filed under its resource and its s
 next alert finds the incident; all alerts of an incident, those that may return included, are its `State.members`.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -171,14 +172,20 @@ def refile(tx: Tx, alert: Alert, before: str | None, *, counted: bool) -> None:
 def _count(tx: Tx, at: str, incident: str, change: int) -> None:
     # Replaced, never changed in place: that is its before-image.
     rows = tx.state.failing
-    filed = dict(rows.get(at, ()))
-    firing = filed.pop(incident, 0) + change
+    others = dict(rows.get(at, ()))
+    firing = others.pop(incident, 0) + change
     if firing:
-        filed[incident] = firing
-    if filed:
-        tx.set(rows, at, filed)
+        tx.set(rows, at, {**others, incident: firing} if others else _only(incident, firing))
+    elif others:
+        tx.set(rows, at, others)
     else:
         tx.unset(rows, at)
+
+
+@lru_cache(maxsize=4096)
+def _only(incident: str, firing: int) -> dict[str, int]:
+    """What most places have in common in a storm: one row for all of them."""
+    return {incident: firing}
 
 
 def counts(tx: Tx, alert: Alert) -> bool:

@@ -51,14 +51,14 @@ _SPOKEN: Final[dict[str, tuple[str, str]]] = {
 One = TypeVar("One")
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """What a manifest says of its node and another one, by the name that it uses."""
 
     relation: Relation
     target: str
 
 
-class Node(msgspec.Struct, frozen=True):
+class Node(msgspec.Struct, frozen=True, gc=False):
     """A resource or a service."""
 
     id: str
@@ -72,11 +72,10 @@ class Node(msgspec.Struct, frozen=True):
     owner: str | None
     links: tuple[Link, ...]
     places: tuple[str, ...] = ()
-    """Where alerts about it are: a place for each name by which they may call it; a service may be called a resource, too."""
+    """Where alerts about it are: a place for each name by which they may call it; a service may be called a resource, too. The
+    first one is its own, and no other node's."""
     is_service: bool = False
     """Whether it is a service, and not a resource."""
-    own_place: str = ""
-    """Which of its places is no other node's."""
 
     @property
     def called(self) -> tuple[str, ...]:
@@ -84,7 +83,7 @@ class Node(msgspec.Struct, frozen=True):
         return self.names[:-1]
 
 
-class Edge(msgspec.Struct, frozen=True):
+class Edge(msgspec.Struct, frozen=True, gc=False):
     """Two nodes as one of them says: `of` depends on, runs on, is part of or provides `on`."""
 
     of: str
@@ -92,7 +91,7 @@ class Edge(msgspec.Struct, frozen=True):
     on: str
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """A node that a walk came to, and how."""
 
     node: Node
@@ -126,8 +125,8 @@ class Topology:
 
     def __init__(self) -> None:
         self._nodes: dict[tuple[str, str], Node] = {}
-        self._called: dict[tuple[str, str], tuple[str, ...]] = {}
-        """(namespace, a name) -> ids of the nodes that it may mean; the first one is meant."""
+        self._called: dict[tuple[str, str], tuple[Node, ...]] = {}
+        """(namespace, a name) -> the nodes that it may mean; the first one is meant."""
         self._said: dict[tuple[str, str], dict[tuple[str, Relation], None]] = {}
         """(namespace, a name) -> the nodes that name it in a link, in no order. Half the landscape may name one network."""
         self._begun: dict[tuple[str, str], dict[str, None]] = {}
@@ -151,10 +150,10 @@ class Topology:
         space = node.namespace
         self._nodes[(space, node.id)] = node
         self._rank(node, 1)
-        for name in node.names:
+        for name in dict.fromkeys(node.names):
             known = self._called.get((space, name), ())
             # Who has it for an id, whatever others call themselves; a resource before a service, and its own name before another's alias.
-            self._called[(space, name)] = tuple(sorted({*known, node.id}, key=lambda id: _precedence(id, name)))
+            self._called[(space, name)] = tuple(sorted((*known, node), key=lambda one: _precedence(one.id, name)))
         for link in node.links:
             self._said.setdefault((space, link.target), {})[(node.id, link.relation)] = None
         for beginning in _beginnings(node):
@@ -169,7 +168,7 @@ class Topology:
             return
         self._rank(node, -1)
         for called in dict.fromkeys(node.names):
-            left = tuple(id for id in self._called[(namespace, called)] if id != node.id)
+            left = tuple(one for one in self._called[(namespace, called)] if one is not node)
             if left:
                 self._called[(namespace, called)] = left
             else:
@@ -190,7 +189,7 @@ class Topology:
         """The node that a name means: a resource by its name or alias, else a service. `resource:x` and `service:x` say
         which."""
         found = self._called.get((namespace, name))
-        return self._nodes[(namespace, found[0])] if found else None
+        return found[0] if found else None
 
     def node_for(self, namespace: str, resource: str, service: str | None) -> Node | None:
         """Where an alert is: at its resource if that is known, else at its service."""
@@ -206,7 +205,10 @@ class Topology:
         node = self.node(namespace, resource) if self._nodes else None
         if node is None or node.is_service:
             return None
-        return next((link.target.removeprefix("service:") for link in node.links if link.relation == "provides"), None)
+        for link in node.links:
+            if link.relation == "provides":
+                return link.target.removeprefix("service:")
+        return None
 
     def missing(self, namespace: str) -> list[tuple[str, Link]]:
         """What links name that is not there, as (id of the node, its link)."""
@@ -367,7 +369,7 @@ class Topology:
             for id in sorted({**needs, **needed_by}):
                 edge, other = needed_by[id] if id in needed_by else needs[id]
                 way = UP * (id in needs) | DOWN * (id in needed_by)
-                rows.setdefault(way, []).append((id, other.own_place, other, edge))
+                rows.setdefault(way, []).append((id, other.places, other, edge))
             known = self._beside[key] = Beside(rows)
         return known
 
@@ -377,8 +379,8 @@ Neighbours = tuple[tuple[Edge, Node], ...]
 
 Found = dict[str, tuple[Edge, Node]]
 
-Reached = tuple[str, str, Node, Edge]
-"""(id, `Node.own_place`, the node, the edge by which it is reached). Plain, for an alert looks at a hundred of them."""
+Reached = tuple[str, tuple[str, ...], Node, Edge]
+"""(id, `Node.places`, the node, the edge by which it is reached). Plain, for an alert looks at a hundred of them."""
 
 Way = tuple[Reached, int, "Way | None"]
 """(a node that was reached, `Step.ways`, the way to the node before it; None if it lies beside the start)."""
@@ -390,10 +392,10 @@ class Beside:
     __slots__ = ("places", "rows")
 
     def __init__(self, rows: dict[int, list[Reached]]) -> None:
-        self.places = frozenset(place for row in rows.values() for _, place, _, _ in row)
+        self.places = frozenset(places[0] for row in rows.values() for _, places, _, _ in row)
         """Their own places."""
         self.rows = tuple(
-            (way, tuple(at for one in row for at in one[2].places), tuple(one for one in row for _ in one[2].places))
+            (way, tuple(at for one in row for at in one[1]), tuple(one for one in row for _ in one[1]))
             for way, row in rows.items()
         )
         """By the ways there, as `Step.ways` has them: the places of those that are reached so, and the node of each place. By
@@ -423,7 +425,7 @@ class Around:
     def __init__(self, topology: Topology, start: Node) -> None:
         self._topology = topology
         self._start = start
-        self._came = {start.own_place}
+        self._came = {start.places[0]}
         """Own places of the nodes that were reached, but for what lies beside the last one that was passed."""
         self._last: AbstractSet[str] | None = None
         self._rows: list[list[Row]] = []
@@ -474,7 +476,7 @@ def _where(rows: list[Row], begun: dict[str, datetime], straight: datetime, turn
         for number, began in enumerate(map(begun.get, row.places)):
             if began is not None and began >= since:
                 reached = row.nodes[number]
-                if reached is not last and reached[1] not in row.known:
+                if reached is not last and reached[1][0] not in row.known:
                     yield reached, row.ways, row.before
                 last = reached
 
@@ -484,7 +486,7 @@ def _all(rows: list[Row]) -> Iterator[Way]:
     for row in rows:
         last: Reached | None = None
         for reached in row.nodes:
-            if reached is not last and reached[1] not in row.known:
+            if reached is not last and reached[1][0] not in row.known:
                 yield reached, row.ways, row.before
             last = reached
 
@@ -549,9 +551,8 @@ def _made(
     links: list[Link],
 ) -> Node:  # fmt: skip
     id, space = f"{manifest.kind.lower()}:{manifest.name}", manifest.namespace
-    places = [place.of_resource(space, name) for name in called]
-    if manifest.kind == "Service":
-        places += [place.of_service(space, name) for name in called]
+    places = [place.of_service(space, manifest.name)] if manifest.kind == "Service" else []
+    places += [place.of_resource(space, name) for name in called]
     return Node(
         id,
         space,
@@ -563,5 +564,4 @@ def _made(
         tuple(links),
         tuple(places),
         manifest.kind == "Service",
-        places[0] if manifest.kind == "Resource" else places[-1],
     )
