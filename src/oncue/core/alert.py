@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from oncue.core import place
 from oncue.core.enriched import Enriched
 from oncue.core.shaped import PolicyLink, Shaped
 
@@ -114,6 +115,14 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     """When it last returned or resolved."""
     position: str = ""
     """Journal cursor of its newest fact."""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """What it is about: its resource, and its service if it has one."""
+        resource = place.of_resource(self.namespace, self.resource)
+        if self.service is None:
+            return (resource,)
+        return resource, place.of_service(self.namespace, self.service)
 
     @property
     def counts(self) -> bool:

@@ -69,12 +69,13 @@ REACHED: Final = 3
 """How many steps downstream count for how much a fault matters."""
 
 
+_NONE: Final[dict[str, int]] = {}
 _DIRECT: Final = timedelta(seconds=DIRECT_S)
 _CLOSE: Final = len(NEAR_S)
 _ALLOWED: Final = tuple(timedelta(seconds=seconds) for seconds in (*NEAR_S, *FAR_S))
 
 
-class Tie(msgspec.Struct, frozen=True):
+class Tie(msgspec.Struct, frozen=True, gc=False):
     """Evidence that an alert belongs to an incident."""
 
     incident: Incident
@@ -90,7 +91,7 @@ class Tie(msgspec.Struct, frozen=True):
 def join(tx: Tx, alert: Alert, tell: tuple[str, ...]) -> Incident:
     """Put the alert, which is audible and in no open incident, where it belongs; a new incident if there is none."""
     node = tx.state.topology.node_for(alert.namespace, alert.resource, alert.service)
-    known = node is not None and bool(_incidents_at(tx, node))
+    known = node is not None and bool(_incidents_at(tx, node.places))
     rules = tx.state.groupings.rules_for(alert)
     ties = _ties(tx, alert, node, rules)
     changes = recent_changes.near(tx, alert, node)
@@ -234,13 +235,12 @@ def _ties(tx: Tx, alert: Alert, node: Node | None, rules: list[Rule]) -> list[Ti
     reach = min((rule.reach for rule in rules if rule.reach is not None), default=len(_ALLOWED))
     near = _near(tx, node, reach) if node is not None and reach else []
     ties = _by_rule(tx, alert, rules)
-    resources, services = state.failing
-    here = _open(tx, resources.get((alert.namespace, alert.resource)))
+    here = _incidents_at(tx, alert.places[:1])
     if here:
         ties.append(Tie(incidents.oldest(here), "resource", f"same resource: {alert.resource}"))
     ties += near
     if alert.service is not None:
-        same = _open(tx, services.get((alert.namespace, alert.service)))
+        same = _incidents_at(tx, alert.places[1:])
         ties += [
             Tie(one, "service", f"same service: {alert.service}", places=1) for one in sorted(same, key=incidents.age)
         ]
@@ -255,6 +255,8 @@ def _ties(tx: Tx, alert: Alert, node: Node | None, rules: list[Rule]) -> list[Ti
 
 def _by_rule(tx: Tx, alert: Alert, rules: list[Rule]) -> list[Tie]:
     """Open incidents that stand for what the alert is about by the rules of the configuration."""
+    if not rules:
+        return []
     stands = ((rule, _standing(tx, alert, rule, rule.subject(alert))) for rule in rules)
     return [
         Tie(incident, "fields", rule.spoken(alert), places=DIRECT) for rule, incident in stands if incident is not None
@@ -297,26 +299,19 @@ def _changes(tx: Tx, changes: list[Near]) -> list[Tie]:
 def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
     direct, since_of = tx.now - _DIRECT, [tx.now - allowed for allowed in _ALLOWED]
-    resources, services = (begun.get for begun in tx.state.begun)
-    around = tx.state.topology.around(node)
+    begun, known, around = tx.state.begun, tx.state.incidents, tx.state.topology.around(node)
     found: dict[str, _Steps] = {}
     places = 0
     for hops in range(1, min(reach, len(since_of)) + 1):
-        for reached in around.further():
-            _, _, ways, other, _ = reached
-            since = direct if hops == 1 and ways else since_of[hops - 1]
-            for place in other.places:
-                if (began := resources(place)) is not None and began >= since:
-                    break
-                if other.is_service and (began := services(place)) is not None and began >= since:
-                    break
-            else:
-                continue
-            for incident in _incidents_at(tx, other):
-                if hops <= _CLOSE or _bursts(tx, incident):
-                    steps = found.get(incident.id)
+        since = since_of[hops - 1]
+        for way in around.further(begun, direct if hops == 1 else since, since):
+            (_, at, _, _), ways, _ = way
+            for id in _ids_at(tx, at):
+                incident = known[id]
+                if incident.state != "resolved" and (hops <= _CLOSE or _bursts(tx, incident)):
+                    steps = found.get(id)
                     if steps is None:
-                        steps = found[incident.id] = _Steps(incident, around.step(reached))
+                        steps = found[id] = _Steps(incident, around.step(way))
                     steps.count += 1
                     steps.places += DIRECT if hops == 1 and ways else 1
                     places += 1
@@ -325,10 +320,11 @@ def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
         if places >= ENOUGH:
             break
     ties = [_tie(tx, steps) for steps in found.values()]
+    # No two incidents are of the same age: the order in which they were found does not show.
     return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
 
-class _Steps(msgspec.Struct):
+class _Steps(msgspec.Struct, gc=False):
     """The places near an alert that fail in one incident."""
 
     incident: Incident
@@ -384,25 +380,22 @@ def _tied(tx: Tx, into: Incident, tie: Tie) -> bool:
 # what fails where
 
 
-def _incidents_at(tx: Tx, node: Node) -> list[Incident]:
-    """The open incidents with firing alerts at a node."""
-    resources, services = tx.state.failing
-    found: dict[str, int] | None = None
-    for place in node.places:
-        here = resources.get(place)
-        there = services.get(place) if node.is_service else None
-        for more in (here, there):
-            if more:
-                found = more if found is None else {**found, **more}
-    return _open(tx, found)
-
-
-def _open(tx: Tx, ids: dict[str, int] | None) -> list[Incident]:
-    if not ids:
-        return []
+def _incidents_at(tx: Tx, places: tuple[str, ...]) -> list[Incident]:
+    """The open incidents with firing alerts at these places."""
     known = tx.state.incidents
-    found = [known[id] for id in (sorted(ids) if len(ids) > 1 else ids)]
+    found = [known[id] for id in sorted(_ids_at(tx, places))]
     return [incident for incident in found if incident.state != "resolved"]
+
+
+def _ids_at(tx: Tx, places: tuple[str, ...]) -> dict[str, int]:
+    """The ids of all incidents with firing alerts at these places, in no order."""
+    failing = tx.state.failing
+    found = _NONE
+    for place in places:
+        here = failing.get(place)
+        if here is not None:
+            found = {**found, **here} if found else here
+    return found
 
 
 def _over(tx: Tx, incident: Incident) -> bool:

@@ -135,10 +135,8 @@ def _fire(tx: Tx, asked: Draft) -> Alert:
 
 def _begin(tx: Tx, alert: Alert) -> None:
     alert.fired_at = tx.now
-    resources, services = tx.state.begun
-    tx.set(resources, (alert.namespace, alert.resource), tx.now)
-    if alert.service is not None:
-        tx.set(services, (alert.namespace, alert.service), tx.now)
+    for place in alert.places:
+        tx.set(tx.state.begun, place, tx.now)
 
 
 def _keep_peak(tx: Tx, alert: Alert, asked: Draft) -> None:
@@ -230,9 +228,9 @@ def forget(tx: Tx, alert: Alert) -> None:
     key = (alert.namespace, alert.fingerprint)
     if tx.state.alert_of.get(key) is alert:
         tx.unset(tx.state.alert_of, key)
-    for begun, name in zip(tx.state.begun, (alert.resource, alert.service), strict=True):
-        if name is not None and begun.get((alert.namespace, name)) == alert.fired_at:
-            tx.unset(begun, (alert.namespace, name))
+    for place in alert.places:
+        if tx.state.begun.get(place) == alert.fired_at:
+            tx.unset(tx.state.begun, place)
     if alert.incident in tx.state.members:
         tx.unset(tx.state.members[alert.incident], alert.id)
     tx.save("alert", alert, live=False)

@@ -171,7 +171,7 @@ def subject(service: str | None, resource: str | None) -> str:
 Role = Literal["cause", "symptom", "related"]
 
 
-class Membership(msgspec.Struct, kw_only=True):
+class Membership(msgspec.Struct, kw_only=True, gc=False):
     """That an alert belongs to an incident, and which rule put it there."""
 
     id: str

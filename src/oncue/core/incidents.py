@@ -5,11 +5,12 @@ A firing alert that belongs to an incident is filed under its resource and its s
 next alert finds the incident; all alerts of an incident, those that may return included, are its `State.members`.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import msgspec
 
-from oncue.core import checklists, escalations, problems, recent_changes, targets, tasks
+from oncue.core import checklists, escalations, place, problems, recent_changes, targets, tasks
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.incident import CauseOf, Comment, Incident, Membership, Resolution, Role, subject
@@ -144,45 +145,47 @@ def stray(tx: Tx, incident: Incident, alert: Alert) -> None:
 
 def file(tx: Tx, alert: Alert, incident: str, change: int) -> None:
     """Count the firing alert in or out (1, -1) where alerts about the same look for an incident."""
-    resources, services = tx.state.failing
-    _count(tx, resources, (alert.namespace, alert.resource), incident, change)
-    if alert.service is not None:
-        _count(tx, services, (alert.namespace, alert.service), incident, change)
+    for at in alert.places:
+        _count(tx, at, incident, change)
 
 
 def refile(tx: Tx, alert: Alert, before: str | None, *, counted: bool) -> None:
     """The alert had this service before; `counted` if it was filed there. A change is rare, and costs a look at all."""
     if alert.service == before:
         return
-    services = tx.state.failing[1]
     for service, change in ((before, -1), (alert.service, 1)):
         if service is None:
             continue
-        key = (alert.namespace, service)
+        at = place.of_service(alert.namespace, service)
         if counted and alert.incident in tx.state.members:
-            _count(tx, services, key, alert.incident, change)
+            _count(tx, at, alert.incident, change)
         began = [
             one.fired_at for one in tx.state.alerts.values()
-            if one.fired_at is not None and (one.namespace, one.service) == key
+            if one.fired_at is not None and (one.namespace, one.service) == (alert.namespace, service)
         ]  # fmt: skip
         if began:
-            tx.set(tx.state.begun[1], key, max(began))
+            tx.set(tx.state.begun, at, max(began))
         else:
-            tx.unset(tx.state.begun[1], key)
+            tx.unset(tx.state.begun, at)
 
 
-def _count(
-    tx: Tx, rows: dict[tuple[str, str], dict[str, int]], key: tuple[str, str], incident: str, change: int
-) -> None:
+def _count(tx: Tx, at: str, incident: str, change: int) -> None:
     # Replaced, never changed in place: that is its before-image.
-    filed = dict(rows.get(key, ()))
-    firing = filed.pop(incident, 0) + change
+    rows = tx.state.failing
+    others = dict(rows.get(at, ()))
+    firing = others.pop(incident, 0) + change
     if firing:
-        filed[incident] = firing
-    if filed:
-        tx.set(rows, key, filed)
+        tx.set(rows, at, {**others, incident: firing} if others else _only(incident, firing))
+    elif others:
+        tx.set(rows, at, others)
     else:
-        tx.unset(rows, key)
+        tx.unset(rows, at)
+
+
+@lru_cache(maxsize=4096)
+def _only(incident: str, firing: int) -> dict[str, int]:
+    """What most places have in common in a storm: one row for all of them."""
+    return {incident: firing}
 
 
 def counts(tx: Tx, alert: Alert) -> bool:

@@ -302,6 +302,8 @@ class Policies:
         self.by_id: dict[str, Policy] = {}
         self._brought: dict[tuple[str, str], list[str]] = {}
         self._buckets: dict[tuple[str, str, bool | None], Bucket] = {}
+        self._wanted: dict[tuple[str, str], bool] = {}
+        """(namespace, type) -> whether any policy can match such events."""
         self._exact: dict[tuple[str, str], dict[str, Policy]] = {}
         self._loose: dict[str, dict[str, Policy]] = {}
         self._services: dict[str, list[Service]] = {}
@@ -352,6 +354,7 @@ class Policies:
 
     def _forget(self, policy: Policy) -> None:
         self._namespaces = None
+        self._wanted.clear()
         if policy.types and not any(map(is_glob, policy.types)):
             for type in policy.types:
                 self._buckets.pop((policy.namespace, type, None if policy.shapes else policy.windowed), None)
@@ -384,7 +387,13 @@ class Policies:
 
     def wants(self, namespace: str, type: str) -> bool:
         """Whether any policy can match an event of this type."""
-        return self.bucket(namespace, type, False) is not EMPTY or self.bucket(namespace, type, True) is not EMPTY
+        known = self._wanted.get((namespace, type))
+        if known is None:
+            known = self.bucket(namespace, type, False) is not EMPTY or self.bucket(namespace, type, True) is not EMPTY
+            if len(self._wanted) >= _TYPES_KEPT:
+                self._wanted.clear()
+            self._wanted[(namespace, type)] = known
+        return known
 
     # services
 

@@ -57,7 +57,7 @@ def matrices(state: "State") -> dict[str, Matrix]:
     return found
 
 
-class Impact(msgspec.Struct, frozen=True):
+class Impact(msgspec.Struct, frozen=True, gc=False):
     """How much depends on what fails."""
 
     level: str

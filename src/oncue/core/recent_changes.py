@@ -128,4 +128,4 @@ def _recent(tx: Tx, record: ChangeRecord) -> bool:
 
 def _places(node: Node) -> list[tuple[str, str, str]]:
     kind = "service" if node.is_service else "resource"
-    return [(space, kind, name) for space, name in node.places]
+    return [(node.namespace, kind, name) for name in node.called]

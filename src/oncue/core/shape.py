@@ -24,7 +24,7 @@ TEXT_LIMIT = 1024
 _LATE_AFTER_S = seconds(LATE_AFTER)
 
 
-class Draft(msgspec.Struct):
+class Draft(msgspec.Struct, gc=False):
     """An alert as it is asked for, before it meets the one that may be there already."""
 
     namespace: str

@@ -52,9 +52,6 @@ from oncue.core.window import Window, owner_of
 
 _Row = tuple[str, str, bytes]
 
-Failing = dict[tuple[str, str], dict[str, int]]
-"""(namespace, name) -> the incidents in which alerts fire there, and how many in each."""
-
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 ENTITIES: Final[dict[str, type[Any]]] = {
@@ -151,11 +148,10 @@ class State:
         """(namespace, what it is about) -> id of the incident that a new alert joins."""
         self.members: dict[str, dict[str, bool]] = {}
         """Incident that is not closed -> ids of the live alerts that are its, each with True."""
-        self.failing: tuple[Failing, Failing] = ({}, {})
-        """What alerts fire at and in which incidents: by resource, and by service."""
-        self.begun: tuple[dict[tuple[str, str], datetime], dict[tuple[str, str], datetime]] = ({}, {})
-        """(namespace, name) -> when an alert last began there: by resource, and by service. What began longer ago than a
-        resolved alert is kept may be missing."""
+        self.failing: dict[str, dict[str, int]] = {}
+        """Place -> the incidents in which alerts fire there, and how many in each."""
+        self.begun: dict[str, datetime] = {}
+        """Place -> when an alert last began there. What began longer ago than a resolved alert is kept may be missing."""
         self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
@@ -317,10 +313,9 @@ class State:
             if alert.shaped is not None and alert.shaped.fingerprint is not None:
                 by = (alert.namespace, alert.shaped.fingerprint)
                 self.ended_by[by] = (*self.ended_by.get(by, ()), id)
-            for begun, place in zip(self.begun, (alert.resource, alert.service), strict=True):
-                if place is not None and alert.fired_at is not None:
-                    at = (alert.namespace, place)
-                    begun[at] = max(alert.fired_at, begun.get(at, alert.fired_at))
+            if alert.fired_at is not None:
+                for place in alert.places:
+                    self.begun[place] = max(alert.fired_at, self.begun.get(place, alert.fired_at))
             if alert.incident in self.members:
                 self.members[alert.incident][id] = True
                 if alert.counts:
@@ -398,12 +393,9 @@ class State:
             self.closing.put(id, window.namespace, window.matchers)
 
     def _file(self, alert: Alert, incident: str) -> None:
-        resources, services = self.failing
-        places = [(resources, alert.resource), (services, alert.service)]
-        for rows, name in places:
-            if name is not None:
-                filed = rows.setdefault((alert.namespace, name), {})
-                filed[incident] = filed.get(incident, 0) + 1
+        for place in alert.places:
+            filed = self.failing.setdefault(place, {})
+            filed[incident] = filed.get(incident, 0) + 1
 
     def dump(self) -> bytes:
         """All of it, in one canonical form: equal states give equal bytes."""

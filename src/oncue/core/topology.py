@@ -12,10 +12,13 @@ to date manifest by manifest, and are the same in whatever order these came.
 
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
+from datetime import datetime
 from typing import Final, Literal, TypeVar
 
 import msgspec
 
+from oncue.core import place
 from oncue.core.manifest import Manifest, ResourceSpec, ServiceSpec
 from oncue.core.prioritise import CRITICALITIES
 
@@ -48,14 +51,14 @@ _SPOKEN: Final[dict[str, tuple[str, str]]] = {
 One = TypeVar("One")
 
 
-class Link(msgspec.Struct, frozen=True):
+class Link(msgspec.Struct, frozen=True, gc=False):
     """What a manifest says of its node and another one, by the name that it uses."""
 
     relation: Relation
     target: str
 
 
-class Node(msgspec.Struct, frozen=True):
+class Node(msgspec.Struct, frozen=True, gc=False):
     """A resource or a service."""
 
     id: str
@@ -68,13 +71,19 @@ class Node(msgspec.Struct, frozen=True):
     criticality: str | None
     owner: str | None
     links: tuple[Link, ...]
-    places: tuple[tuple[str, str], ...] = ()
-    """Its namespace with each name by which alerts may be about it."""
+    places: tuple[str, ...] = ()
+    """Where alerts about it are: a place for each name by which they may call it; a service may be called a resource, too. The
+    first one is its own, and no other node's."""
     is_service: bool = False
     """Whether it is a service, and not a resource."""
 
+    @property
+    def called(self) -> tuple[str, ...]:
+        """Its name and its aliases: those of its names that do not say what it is."""
+        return self.names[:-1]
 
-class Edge(msgspec.Struct, frozen=True):
+
+class Edge(msgspec.Struct, frozen=True, gc=False):
     """Two nodes as one of them says: `of` depends on, runs on, is part of or provides `on`."""
 
     of: str
@@ -82,7 +91,7 @@ class Edge(msgspec.Struct, frozen=True):
     on: str
 
 
-class Step(msgspec.Struct, frozen=True):
+class Step(msgspec.Struct, frozen=True, gc=False):
     """A node that a walk came to, and how."""
 
     node: Node
@@ -116,14 +125,14 @@ class Topology:
 
     def __init__(self) -> None:
         self._nodes: dict[tuple[str, str], Node] = {}
-        self._called: dict[tuple[str, str], tuple[str, ...]] = {}
-        """(namespace, a name) -> ids of the nodes that it may mean; the first one is meant."""
+        self._called: dict[tuple[str, str], tuple[Node, ...]] = {}
+        """(namespace, a name) -> the nodes that it may mean; the first one is meant."""
         self._said: dict[tuple[str, str], dict[tuple[str, Relation], None]] = {}
         """(namespace, a name) -> the nodes that name it in a link, in no order. Half the landscape may name one network."""
         self._begun: dict[tuple[str, str], dict[str, None]] = {}
         """(namespace, the beginning of a name) -> ids of the resources that are called so and more, in no order."""
-        self._beside: dict[tuple[str, str, int], tuple[Reached, ...]] = {}
-        self._around: dict[tuple[str, str, bool], tuple[tuple[Edge, Node], ...]] = {}
+        self._beside: dict[tuple[str, str], Beside] = {}
+        self._around: dict[tuple[str, str], tuple[Neighbours, Neighbours]] = {}
         self._ranks: dict[str, list[int]] = {}
         """Namespace -> how many nodes there are of each criticality, the least first."""
 
@@ -141,10 +150,10 @@ class Topology:
         space = node.namespace
         self._nodes[(space, node.id)] = node
         self._rank(node, 1)
-        for name in node.names:
+        for name in dict.fromkeys(node.names):
             known = self._called.get((space, name), ())
             # Who has it for an id, whatever others call themselves; a resource before a service, and its own name before another's alias.
-            self._called[(space, name)] = tuple(sorted({*known, node.id}, key=lambda id: _precedence(id, name)))
+            self._called[(space, name)] = tuple(sorted((*known, node), key=lambda one: _precedence(one.id, name)))
         for link in node.links:
             self._said.setdefault((space, link.target), {})[(node.id, link.relation)] = None
         for beginning in _beginnings(node):
@@ -159,7 +168,7 @@ class Topology:
             return
         self._rank(node, -1)
         for called in dict.fromkeys(node.names):
-            left = tuple(id for id in self._called[(namespace, called)] if id != node.id)
+            left = tuple(one for one in self._called[(namespace, called)] if one is not node)
             if left:
                 self._called[(namespace, called)] = left
             else:
@@ -180,7 +189,7 @@ class Topology:
         """The node that a name means: a resource by its name or alias, else a service. `resource:x` and `service:x` say
         which."""
         found = self._called.get((namespace, name))
-        return self._nodes[(namespace, found[0])] if found else None
+        return found[0] if found else None
 
     def node_for(self, namespace: str, resource: str, service: str | None) -> Node | None:
         """Where an alert is: at its resource if that is known, else at its service."""
@@ -196,7 +205,10 @@ class Topology:
         node = self.node(namespace, resource) if self._nodes else None
         if node is None or node.is_service:
             return None
-        return next((link.target.removeprefix("service:") for link in node.links if link.relation == "provides"), None)
+        for link in node.links:
+            if link.relation == "provides":
+                return link.target.removeprefix("service:")
+        return None
 
     def missing(self, namespace: str) -> list[tuple[str, Link]]:
         """What links name that is not there, as (id of the node, its link)."""
@@ -209,43 +221,56 @@ class Topology:
 
     # walking
 
-    def needs(self, node: Node) -> tuple[tuple[Edge, Node], ...]:
+    def needs(self, node: Node) -> "Neighbours":
         """What the node needs: its direct causes, by id."""
-        return self._neighbours(node, True)
+        return self._neighbours(node)[0]
 
-    def needed_by(self, node: Node) -> tuple[tuple[Edge, Node], ...]:
+    def needed_by(self, node: Node) -> "Neighbours":
         """What needs the node: what it takes with it, by id."""
-        return self._neighbours(node, False)
+        return self._neighbours(node)[1]
 
-    def _neighbours(self, node: Node, up: bool) -> tuple[tuple[Edge, Node], ...]:
-        key = (node.namespace, node.id, up)
+    def _neighbours(self, node: Node) -> tuple["Neighbours", "Neighbours"]:
+        key = (node.namespace, node.id)
         known = self._around.get(key)
         if known is None:
-            known = self._around[key] = tuple(self._look(node, up))
+            needs, needed_by = self._look(node)
+            known = self._around[key] = _by_id(needs), _by_id(needed_by)
         return known
 
-    def _look(self, node: Node, up: bool) -> list[tuple[Edge, Node]]:
-        found: dict[str, tuple[Edge, Node]] = {}
-        along = ("depends_on", "runs_on", *_MEMBERSHIP) if up else _MEMBERSHIP
+    def _look(self, node: Node) -> tuple["Found", "Found"]:
+        needs: Found = {}
+        needed_by: Found = {}
         for link in node.links:
             target = self.node(node.namespace, link.target)
-            if target is not None and target.id != node.id and link.relation in along:
-                found.setdefault(target.id, (Edge(node.id, link.relation, target.id), target))
-        against = _MEMBERSHIP if up else ("depends_on", "runs_on", *_MEMBERSHIP)
+            if target is not None and target.id != node.id:
+                one = (Edge(node.id, link.relation, target.id), target)
+                needs.setdefault(target.id, one)
+                if link.relation in _MEMBERSHIP:
+                    needed_by.setdefault(target.id, one)
         for name in node.names:
-            if self.node(node.namespace, name) is not node:
+            said = self._said.get((node.namespace, name))
+            if said is None or self.node(node.namespace, name) is not node:
                 continue
-            for id, relation in sorted(self._said.get((node.namespace, name), ())):
-                if relation in against and id != node.id:
-                    found.setdefault(id, (Edge(id, relation, node.id), self._nodes[(node.namespace, id)]))
+            for id, relation in sorted(said):
+                if id != node.id:
+                    one = (Edge(id, relation, node.id), self._nodes[(node.namespace, id)])
+                    needed_by.setdefault(id, one)
+                    if relation in _MEMBERSHIP:
+                        needs.setdefault(id, one)
+        for edge, other in self._alike(node):
+            needs.setdefault(other.id, (edge, other))
+            needed_by.setdefault(other.id, (edge, other))
+        return needs, needed_by
+
+    def _alike(self, node: Node) -> Iterator[tuple[Edge, Node]]:
+        """What the node is named after, and what is named after it."""
         after = self._named_after(node)
         if after is not None:
-            found.setdefault(after.id, (Edge(node.id, "named_after", after.id), after))
+            yield Edge(node.id, "named_after", after.id), after
         for id in self._begun.get((node.namespace, node.name), ()):
             other = self._nodes[(node.namespace, id)]
-            if id not in found and self._named_after(other) is node:
-                found[id] = (Edge(id, "named_after", node.id), other)
-        return [found[id] for id in sorted(found)]
+            if self._named_after(other) is node:
+                yield Edge(id, "named_after", node.id), other
 
     def _named_after(self, node: Node) -> Node | None:
         """What a resource is taken for a part of, for its name."""
@@ -262,7 +287,7 @@ class Topology:
         for distance in range(1, hops + 1):
             following: list[Step] = []
             for step in front:
-                for edge, node in self._neighbours(step.node, up):
+                for edge, node in self._neighbours(step.node)[not up]:
                     if node.id in seen or _turns(step, edge):
                         continue
                     if len(seen) > REACH:
@@ -282,7 +307,7 @@ class Topology:
         for distance in range(1, hops + 1):
             following: list[Step] = []
             for step in front:
-                for edge, node in self._neighbours(step.node, up):
+                for edge, node in self._neighbours(step.node)[not up]:
                     if node.id not in seen and _needs(edge, step.node if up else node):
                         seen.add(node.id)
                         reached = Step(node, edge, step, distance)
@@ -305,7 +330,7 @@ class Topology:
             for id in front:
                 of, before, _ = came[id]
                 onwards = before is not None and before.relation in _MEMBERSHIP and before.on == id
-                for edge, node in self._neighbours(of, False):
+                for edge, node in self._neighbours(of)[1]:
                     if node.id in came or (onwards and edge.relation in _MEMBERSHIP and edge.on == id):
                         continue
                     if len(came) > REACH:
@@ -334,67 +359,140 @@ class Topology:
         """The nodes around `start`, to be gone through level by level."""
         return Around(self, start)
 
-    def beside(self, node: Node, ways: int) -> tuple["Reached", ...]:
-        """The nodes beside this one as they are reached by a way that leads `ways` so far, in the order of a level."""
-        key = (node.namespace, node.id, ways)
+    def beside(self, node: Node) -> "Beside":
+        """The nodes beside this one."""
+        key = (node.namespace, node.id)
         known = self._beside.get(key)
         if known is None:
-            found = {other.id: (UP, other, edge) for edge, other in self.needs(node)}
-            for edge, other in self.needed_by(node):
-                found[other.id] = ((UP if other.id in found else 0) | DOWN, other, edge)
-            reached = [(_ORDER[ways & way], id, ways & way, other, edge) for id, (way, other, edge) in found.items()]
-            known = self._beside[key] = tuple(sorted(reached))
+            needs, needed_by = self._look(node)
+            rows: dict[int, list[Reached]] = {}
+            for id in sorted({**needs, **needed_by}):
+                edge, other = needed_by[id] if id in needed_by else needs[id]
+                way = UP * (id in needs) | DOWN * (id in needed_by)
+                rows.setdefault(way, []).append((id, other.places, other, edge))
+            known = self._beside[key] = Beside(rows)
         return known
 
 
-Reached = tuple[int, str, int, Node, Edge]
-"""(order within a level, id, the ways to it as in `Step.ways`, the node, the last edge of the way). Plain, for an alert looks at
-a hundred of them."""
+Neighbours = tuple[tuple[Edge, Node], ...]
+"""What lies beside a node in one direction, by id."""
+
+Found = dict[str, tuple[Edge, Node]]
+
+Reached = tuple[str, tuple[str, ...], Node, Edge]
+"""(id, `Node.places`, the node, the edge by which it is reached). Plain, for an alert looks at a hundred of them."""
+
+Way = tuple[Reached, int, "Way | None"]
+"""(a node that was reached, `Step.ways`, the way to the node before it; None if it lies beside the start)."""
+
+
+class Beside:
+    """The nodes beside one."""
+
+    __slots__ = ("places", "rows")
+
+    def __init__(self, rows: dict[int, list[Reached]]) -> None:
+        self.places = frozenset(places[0] for row in rows.values() for _, places, _, _ in row)
+        """Their own places."""
+        self.rows = tuple(
+            (way, tuple(at for one in row for at in one[1]), tuple(one for one in row for _ in one[1]))
+            for way, row in rows.items()
+        )
+        """By the ways there, as `Step.ways` has them: the places of those that are reached so, and the node of each place. By
+        id; nodes that are called otherwise, too, are there more than once."""
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """A part of a level: nodes that are reached over the same one, in the same way."""
+
+    places: tuple[str, ...]
+    nodes: tuple[Reached, ...]
+    known: AbstractSet[str]
+    """The own places of those that were reached before."""
+    ways: int
+    before: Way | None
 
 
 class Around:
     """The nodes around one, nearest first; at the same distance what lies straight along the needs before what is reached
-    with a turn, then by id. Nothing is reached over a node that too many share."""
+    with a turn, then by id. Nothing is reached over a node that too many share.
 
-    __slots__ = ("_came", "_distance", "_front", "_start", "_topology")
+    Who looks around mostly wants the first few where something began. So a level is put in order only as far as it is looked
+    at, and all of it only when the next one is reached over it."""
+
+    __slots__ = ("_came", "_last", "_rows", "_start", "_topology")
 
     def __init__(self, topology: Topology, start: Node) -> None:
         self._topology = topology
         self._start = start
-        self._came: dict[str, tuple[Reached, Reached | None] | None] = {start.id: None}
-        """The id of a node that was reached: how, and from which one, None for the start."""
-        self._front: list[Reached] = []
-        self._distance = 0
+        self._came = {start.places[0]}
+        """Own places of the nodes that were reached, but for what lies beside the last one that was passed."""
+        self._last: AbstractSet[str] | None = None
+        self._rows: list[list[Row]] = []
+        """The level that was reached last, by the order within it."""
 
-    def further(self) -> list[Reached]:
-        """The nodes that are one step further than those before."""
-        came, topology, first = self._came, self._topology, self._distance == 0
-        self._distance += 1
-        following: list[Reached] = []
-        before: Reached | None = None
-        for before in [None] if first else self._front:
-            if len(came) > NEAR:
-                break
-            beside = (
-                topology.beside(self._start, UP | DOWN) if before is None else topology.beside(before[3], before[2])
-            )
-            if len(beside) > SHARED_BY and not first:
-                continue
-            for reached in beside:
-                id = reached[1]
-                if id not in came:
-                    came[id] = (reached, before)
-                    following.append(reached)
-        following.sort()
-        self._front = following
-        return following
+    def further(self, begun: dict[str, datetime], straight: datetime, turned: datetime) -> Iterator[Way]:
+        """Of the nodes that are one step further than those before, the ones where something began since an instant, which
+        for those that lie `straight` along the needs is another than for those that are reached with a turn."""
+        self._reach()
+        for rows in self._rows:
+            ways = _where(rows, begun, straight, turned)
+            yield from ways if len(rows) == 1 else sorted(ways)
 
-    def step(self, reached: Reached) -> Step:
+    def _reach(self) -> None:
+        """Go one step further."""
+        before, self._rows = self._rows, [[] for _ in _ORDER]
+        if self._last is None:
+            self._pass(self._topology.beside(self._start), UP | DOWN, None)
+            return
+        for rows in before:
+            for way in sorted(_all(rows)):
+                (_, _, node, _), ways, _ = way
+                self._came |= self._last
+                if len(self._came) > NEAR:
+                    return
+                beside = self._topology.beside(node)
+                if len(beside.places) <= SHARED_BY:
+                    self._pass(beside, ways, way)
+
+    def _pass(self, beside: Beside, ways: int, way: Way | None) -> None:
+        """What lies beside the end of this way, which leads `ways`, is reached by it."""
+        known, self._last = self._came & beside.places, beside.places
+        for there, places, nodes in beside.rows:
+            self._rows[_ORDER[ways & there]].append(Row(places, nodes, known, ways & there, way))
+
+    def step(self, way: Way) -> Step:
         """The way there, for people."""
-        came = self._came[reached[1]]
-        assert came is not None
-        last = Step(self._start) if came[1] is None else self.step(came[1])
-        return Step(reached[3], reached[4], last, last.hops + 1, reached[2])
+        (_, _, node, edge), ways, before = way
+        last = Step(self._start) if before is None else self.step(before)
+        return Step(node, edge, last, last.hops + 1, ways)
+
+
+def _where(rows: list[Row], begun: dict[str, datetime], straight: datetime, turned: datetime) -> Iterator[Way]:
+    """The nodes in these rows, new ones, where something began since then."""
+    for row in rows:
+        since = straight if row.ways else turned
+        last: Reached | None = None
+        for number, began in enumerate(map(begun.get, row.places)):
+            if began is not None and began >= since:
+                reached = row.nodes[number]
+                if reached is not last and reached[1][0] not in row.known:
+                    yield reached, row.ways, row.before
+                last = reached
+
+
+def _all(rows: list[Row]) -> Iterator[Way]:
+    """The nodes in these rows, new ones."""
+    for row in rows:
+        last: Reached | None = None
+        for reached in row.nodes:
+            if reached is not last and reached[1][0] not in row.known:
+                yield reached, row.ways, row.before
+            last = reached
+
+
+def _by_id(found: Found) -> Neighbours:
+    return tuple([found[id] for id in sorted(found)])
 
 
 _CRITICAL: Final[dict[str | None, int]] = {level: number for number, level in enumerate(CRITICALITIES)}
@@ -453,7 +551,8 @@ def _made(
     links: list[Link],
 ) -> Node:  # fmt: skip
     id, space = f"{manifest.kind.lower()}:{manifest.name}", manifest.namespace
-    places = tuple((space, name) for name in called)
+    places = [place.of_service(space, manifest.name)] if manifest.kind == "Service" else []
+    places += [place.of_resource(space, name) for name in called]
     return Node(
         id,
         space,
@@ -463,6 +562,6 @@ def _made(
         criticality,
         owner or manifest.owner,
         tuple(links),
-        places,
+        tuple(places),
         manifest.kind == "Service",
     )

@@ -23,7 +23,7 @@ _AFTERWARDS: Final[Any] = object()
 _HOT: Final[Any] = object()
 
 
-class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """An event of OnCue's own, as a CloudEvent in structured mode. It carries the changed entity's state."""
 
     specversion: str
@@ -42,7 +42,7 @@ class Fact(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     data: Any
 
 
-class Derived(msgspec.Struct, frozen=True):
+class Derived(msgspec.Struct, frozen=True, gc=False):
     """A record that an input caused: what the journal stores and what look-ups need."""
 
     position: int
@@ -63,7 +63,7 @@ class Derived(msgspec.Struct, frozen=True):
     """Whether it can be looked up by what it is about; the journal has it either way."""
 
 
-class Cause(msgspec.Struct, frozen=True):
+class Cause(msgspec.Struct, frozen=True, gc=False):
     """The event that is being handled: what its facts name as their cause."""
 
     event_id: str
@@ -247,6 +247,7 @@ class Tx:
             if live:
                 if entity.id not in rows:
                     self.set(rows, entity.id, entity)
+                    self._touched.add(id(entity))  # it is gone if this is undone, and needs no before-image
             elif entity.id in rows:
                 self.unset(rows, entity.id)
         self.entities[(kind, entity.id)] = (entity, live)
