@@ -95,7 +95,7 @@ class Maintenance:
             return False
 
     def _round(self) -> bool:
-        self._writer.driver.idle()
+        self._writer.driver.relieve(1)
         self.finish()
         now = time.monotonic()
         if now - self._checkpoint_at >= CHECKPOINT_S and self._writer.batch != self._checkpointed:

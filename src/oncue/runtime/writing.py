@@ -29,7 +29,7 @@ from oncue.runtime.clock import Clock, microseconds
 from oncue.runtime.dedup import Dedup
 from oncue.runtime.intake import Intake
 from oncue.runtime.making import After, Made, Making
-from oncue.store.writer import Unavailable, Writer
+from oncue.store.writer import FULL_PAGES, OWED_PAGES, Unavailable, Writer
 
 log = structlog.get_logger()
 
@@ -397,7 +397,7 @@ class WriterLoop:
         for work, answer in zip(works, answers, strict=True):
             work.done(answer)
         self._after(made.after)
-        self._writer.driver.relieve(pause=False)
+        self._writer.driver.relieve(FULL_PAGES)
 
     def _catch_up(self) -> float:
         """Nothing waits: no commit stays under way, and, if the pause lasts, no hot row behind and no long log of writes.
@@ -414,7 +414,7 @@ class WriterLoop:
             return pause_s
         if self._behind:
             self._batch()
-        elif self._writer.driver.relieve(pause=True):
+        elif self._writer.driver.relieve(OWED_PAGES):
             return RELIEF_S
         return 0.0
 

@@ -22,14 +22,17 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from oncue.store import schema
 from oncue.store.journal import Segment, chain_hash
 
-OWED_COMMITS: Final = 64
-"""Commits after which the first pause is used to move the write-ahead log."""
-FULL_COMMITS: Final = 256
-"""Commits after which it is moved even if there is no pause."""
+OWED_PAGES: Final = 1_024
+"""Pages of write-ahead log, about, from which on the first pause is used to move it."""
+FULL_PAGES: Final = 4_096
+"""Pages from which on it is moved even if there is no pause: 16 MiB, so that the file need not grow far. To cut it off again
+takes a commit a tenth of a second."""
 WAL_LIMIT: Final = 64 * 1024 * 1024
 """Bytes of write-ahead log that the file keeps when it begins anew."""
 WAL_RESERVED: Final = 8 * 1024 * 1024
 """Bytes of write-ahead log that are reserved at the start."""
+WAL_STEP: Final = 2 * 1024 * 1024
+"""By how much it is made longer after a commit: what is added must reach the disk with the next one."""
 WAL_FRAME: Final = 4096 + 24
 """Bytes of a page in the log. Source: SQLite's file format, section 4.1."""
 SPARE: Final = 16
@@ -85,9 +88,8 @@ class Driver(Protocol):
     def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None: ...
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
-    def idle(self) -> None: ...
     def owes(self) -> bool: ...
-    def relieve(self, *, pause: bool) -> bool: ...
+    def relieve(self, pages: int) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -99,8 +101,9 @@ class SQLiteDriver:
     def __init__(self, path: Path) -> None:
         self.dialect: Dialect = sqlite.dialect(paramstyle="qmark")
         self._path = path
-        self._commits = 0
-        """Since the log was last moved into the database."""
+        self._pages = 0
+        """About how many were written since the log was last moved into the database: one a row, in its table or an index, and
+        what a lone row weighs beyond that."""
         self._beside = ThreadPoolExecutor(1, "log")
         self._moving: Future[None] | None = None
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -114,7 +117,8 @@ class SQLiteDriver:
         self._connection.execute("PRAGMA cache_size = -16384")
         self._connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
         self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
-        self._reserved = WAL_RESERVED
+        self._reserved = self._wanted = WAL_RESERVED
+        """Bytes of log that the file has been given, and that it should have."""
         self._reserve(self._reserved)
 
     def _reserve(self, size: int) -> None:
@@ -137,43 +141,38 @@ class SQLiteDriver:
 
     def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         self._connection.executemany(sql, rows)
+        self._pages += len(rows)
+        if len(rows) == 1:
+            self._pages += sum(len(value) for value in rows[0] if isinstance(value, bytes)) // WAL_FRAME
 
     def commit(self) -> None:
         self._connection.execute("COMMIT")
-        self._commits += 1
 
     def rollback(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
-    def idle(self) -> None:
-        """Move the write-ahead log into the database, as far as readers and the disk allow. Raises `SyncFailed`."""
-        self._commits = 0
-        try:
-            _, pages, _ = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if 2 * pages * WAL_FRAME > self._reserved:
-                self._reserved = min(4 * pages * WAL_FRAME, WAL_LIMIT)
-                self._reserve(self._reserved)
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in _SYNC_FAILED:
-                raise SyncFailed(str(error)) from error
-            # Nothing is lost: the log holds it all, and the next pause tries again.
-
     def owes(self) -> bool:
         """Whether so much is in the write-ahead log that a short pause is worth being used for `relieve`."""
-        return self._moving is not None or self._commits >= OWED_COMMITS
+        return self._moving is not None or self._pages >= OWED_PAGES
 
-    def relieve(self, *, pause: bool) -> bool:
-        """Move the write-ahead log into the database if it has grown, in a thread beside the commits. What they add meanwhile
-        is moved at the end, here: the log begins anew only when all of it has been moved. Gives whether that is under way.
-        Raises `SyncFailed`."""
+    def relieve(self, pages: int) -> bool:
+        """Move the write-ahead log into the database if it holds about so many pages, as far as readers and the disk allow, in a
+        thread beside the commits. What they add meanwhile is moved at the end, here: the log begins anew only when all of it
+        has been moved. Gives whether that is under way. Not while a commit is. Raises `SyncFailed`."""
+        if self._reserved < self._wanted:
+            self._reserved = min(self._reserved + WAL_STEP, self._wanted)
+            self._reserve(self._reserved)
         if self._moving is None:
-            if self._commits >= (OWED_COMMITS if pause else FULL_COMMITS):
+            if self._pages >= pages:
                 self._moving = self._beside.submit(_move_log, self._path)
         elif self._moving.done():
             moving, self._moving = self._moving, None
             moving.result()
-            self.idle()
+            self._pages = 0
+            size = _move(self._connection) * WAL_FRAME
+            if 2 * size > self._reserved:
+                self._wanted = min(4 * size, WAL_LIMIT)
         return self._moving is not None
 
     def close(self) -> None:
@@ -185,13 +184,19 @@ def _move_log(path: Path) -> None:
     """Twice: the second time it is what was committed during the first. Raises `SyncFailed`."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = FULL")
-        try:
-            for _ in range(2):
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode in _SYNC_FAILED:
-                raise SyncFailed(str(error)) from error
-            # Nothing is lost: the log holds it all, and the next time tries again.
+        for _ in range(2):
+            _move(connection)
+
+
+def _move(connection: sqlite3.Connection) -> int:
+    """Gives how many pages the log has. Raises `SyncFailed`."""
+    try:
+        _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode in _SYNC_FAILED:
+            raise SyncFailed(str(error)) from error
+        return 0  # nothing is lost: the log holds it all, and the next time tries again
+    return int(pages)
 
 
 class PostgreSQLDriver:
@@ -237,12 +242,10 @@ class PostgreSQLDriver:
         if not self._connection.closed:
             self._connection.rollback()
 
-    def idle(self) -> None: ...
-
     def owes(self) -> bool:
         return False
 
-    def relieve(self, *, pause: bool) -> bool:
+    def relieve(self, pages: int) -> bool:
         return False
 
     def close(self) -> None:
