@@ -60,6 +60,27 @@ def test_a_diff_that_cannot_be_made_ends_with_2(oncue_server: Server) -> None:
     assert _oncue(oncue_server, "diff", "-f", "-", stdin=TEAM, token="not-a-token-of-anyone").returncode == 2
 
 
+def test_a_workflow_that_runs_itself_through_one_in_force_is_refused_with_its_place(
+    oncue_server: Server, tmp_path: Path
+) -> None:
+    def workflow(name: str, step: str) -> str:
+        head = f"apiVersion: oncue/v1\nkind: Workflow\nmetadata: {{name: {name}}}\n"
+        return f"{head}spec:\n  steps:\n    - id: a\n      {step}\n"
+
+    last, first = tmp_path / "last.yaml", tmp_path / "first.yaml"
+    last.write_text(workflow("circle-last", "set: {x: 1}"))
+    first.write_text(workflow("circle-first", "run: {workflow: circle-last}"))
+    assert _oncue(oncue_server, "apply", "-f", str(last), "-f", str(first)).returncode == 0
+    last.write_text(workflow("circle-last", "run: {workflow: circle-first}"))
+    for arguments in (("apply",), ("apply", "--dry-run")):
+        ran = _oncue(oncue_server, *arguments, "-f", str(last))
+        assert ran.returncode == 1
+        assert f"{last}:7:13: spec.steps[0].run.workflow: it runs itself: " in ran.stderr
+        assert "workflow.cyclic" in ran.stderr
+        assert "Take one of them out of the circle." in ran.stderr
+    assert _oncue(oncue_server, "diff", "-f", str(last)).returncode == 2
+
+
 def test_the_order_of_members_is_no_difference(oncue_server: Server) -> None:
     text = "apiVersion: oncue/v1\nkind: Service\nmetadata: {name: order}\nspec: {description: One, resources: [a-*]}\n"
     _oncue(oncue_server, "apply", "-f", "-", stdin=text)
