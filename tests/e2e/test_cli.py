@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,19 @@ def test_a_manifest_is_created_compared_updated_printed_and_deleted(oncue_server
     assert _oncue(oncue_server, "apply", "-f", "-", stdin=printed).stdout == "Team/default/night-shift unchanged\n"
     assert _oncue(oncue_server, "delete", "team", "night-shift").returncode == 0
     assert _oncue(oncue_server, "get", "team", "night-shift").returncode == 1
+
+
+def test_why_a_run_waits_for_people_says_until_when(oncue_server: Server) -> None:
+    manifest = (
+        "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: agreed}\n"
+        "spec: {steps: [{id: ask, approvals: [{by: ['user:basis-1'], expires: 3h}]}]}\n"
+    )
+    assert _oncue(oncue_server, "apply", "-f", "-", stdin=manifest).returncode == 0
+    run = oncue_server.client.post("/api/v1/runs", json={"workflow": "agreed"}).json()["id"]
+    (waits,) = oncue_server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+    approval = oncue_server.client.get(f"/api/v1/approvals/{waits['approval']}").json()
+    assert datetime.fromisoformat(waits["until"]) == datetime.fromisoformat(approval["expires_at"])
+    assert f", until {waits['until'][:16]}" in _oncue(oncue_server, "runs", "why", run).stdout
 
 
 def test_a_diff_that_cannot_be_made_ends_with_2(oncue_server: Server) -> None:

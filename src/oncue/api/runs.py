@@ -84,7 +84,7 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`action`, `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`, `rollback`."""
     since: str | None = None
     until: str | None = None
-    """When the next timer is due."""
+    """When the next timer is due; of an approval, when it expires."""
     effect: str | None = None
     approval: str | None = None
     run: str | None = None
@@ -306,7 +306,12 @@ def why(connection: Connection, run: Run) -> Why:
                            code="rollback"))  # fmt: skip
     steps = reading.active_steps(connection, run.id)
     effects = reading.effects_of(connection, [one.effect for one in steps if one.effect is not None])
-    waits += [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
+    found = [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
+    approvals = reading.approvals_of(connection, [one.approval for one in found if one.approval is not None])
+    for one in found:
+        if one.approval in approvals:
+            one.until = approvals[one.approval].expires_at.isoformat()
+    waits += found
     moving = any(one.code in ("action", "validation") for one in waits) or not waits
     return Why(run=run.id, state=run.state, moving=moving, waits=waits)
 
