@@ -268,11 +268,25 @@ class Engine:
             due.due(tx, what, of)
         except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
             tx.back_to(before)
-            failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
-            tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
+            self._failed(timer, f"{type(error).__name__}: {error}"[:1000])
         else:
             tx.go_on(before)
         tx.cause = cause
+
+    def _failed(self, timer: Timer, reason: str) -> None:
+        """Say that what a timer was for could not be done, and to whom that matters."""
+        tx = self._tx
+        tx.fact("oncue.timer.failed", "timer", TimerFailed(timer.key, reason), namespace=self._where)
+        what, _, of = timer.key.partition("/")
+        before = tx.savepoint()
+        try:
+            due.failed(tx, what, of, reason)
+        except Exception as error:  # noqa: BLE001 - what cannot even be ended must not stop all inputs either
+            tx.back_to(before)
+            again = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
+            tx.fact("oncue.timer.failed", "timer", again, namespace=self._where)
+        else:
+            tx.go_on(before)
 
     # own inputs
 
