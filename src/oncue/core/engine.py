@@ -105,9 +105,11 @@ class Engine:
         self._where = ""
 
     def process(
-        self, event: Event, body: bytes, namespace: str, origin: str, actor: str | None, at: datetime, batch: Batch
-    ) -> tuple[list[Derived], command.Reply | None]:
-        """Handle one input, which takes the next position. `at` must not lie before the state's time.
+        self, event: Event, body: bytes, namespace: str, origin: str, actor: str | None, at: datetime, batch: Batch,
+        person: str | None = None,
+    ) -> tuple[list[Derived], command.Reply | None]:  # fmt: skip
+        """Handle one input, which takes the next position. `at` must not lie before the state's time. Runs that it leads to
+        the `person` who sent it has asked for; what time leads to meanwhile they have not.
 
         Gives the facts it caused, in order of position, and the reply if it was a command. Raises `Poison` if it cannot
         be handled; state is then as before, but for the position that the input's own record takes.
@@ -125,6 +127,8 @@ class Engine:
             next_at = state.timers.next_at
             if next_at is not None and next_at <= at:
                 self._fire_timers(at)
+            if person is not None:
+                tx.asked_by(person)
             seen = Seen(state, event, body, where, origin, position)
             if event.type.startswith("oncue."):
                 reply = self._own(seen)
