@@ -68,6 +68,18 @@ def test_why_a_run_waits_for_people_says_until_when(oncue_server: Server) -> Non
     assert f", until {waits['until'][:16]}" in _oncue(oncue_server, "runs", "why", run).stdout
 
 
+def test_a_dry_run_says_what_is_switched_off_on_the_server(oncue_server: Server) -> None:
+    manifest = (
+        "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: tidies}\n"
+        "spec: {steps: [{id: tidy, uses: shell.command, with: {argv: [/bin/true]}}, {id: note, set: {x: 1}}]}\n"
+    )
+    assert _oncue(oncue_server, "apply", "-f", "-", stdin=manifest).returncode == 0
+    ran = _oncue(oncue_server, "run", "tidies", "--dry-run")
+    assert ran.returncode == 1
+    assert "! tidy  shell.command\n    action.disabled: " in ran.stdout
+    assert "- note  set\n    step tidy fails before it\n" in ran.stdout
+
+
 def test_a_diff_that_cannot_be_made_ends_with_2(oncue_server: Server) -> None:
     assert _oncue(oncue_server, "diff", "-f", "-", stdin="kind: Nope\n").returncode == 2
     assert _oncue(oncue_server, "diff", "-f", "/nowhere.yaml").returncode == 2

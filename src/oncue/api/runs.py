@@ -25,6 +25,7 @@ from oncue.core.state import Identity, State
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.rehearsal.dry_run import DryRun
 from oncue.rehearsal.dry_run import dry_run as rehearsed
+from oncue.runtime.surroundings import allowed
 from oncue.store import runs as reading
 from oncue.store.queries import entities, entity_body, manifests
 
@@ -173,7 +174,8 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
         state = State(Identity("dry-run"))
         state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
         may = tuple(rights(who, namespace))
-        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may)
+        rules = allowed(ctx.config.actions)
+        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
 
     found = await asyncio.to_thread(shown, await ctx.queries.run(known))
     return json_response(msgspec.json.encode(found))
