@@ -306,6 +306,40 @@ def test_a_crash_under_load_loses_no_repeat_though_its_row_was_not_written(
         assert both(life) == (0, 0)
 
 
+def test_the_person_who_sent_an_event_is_on_record_and_replay_knows_them(
+    life: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oncue.core import shape
+
+    life.apply("Workflow", "look", {"steps": [{"id": "hold", "wait": {"for": "1h"}}]})
+    life.apply("Policy", "look", {"match": {"types": ["disk.full"]}, "respond": [{"run": {"workflow": "look"}}]})
+    life.submit(problem(life), person="user:basis-2")
+    life.submit(problem(life, "db-2"))
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("broken on purpose")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(shape, "draft", broken)
+        life.submit(problem(life, "db-3"), person="user:basis-2")
+    with life.reading.connect() as connection:
+        letter = connection.execute(select(schema.dead_letter.c.id)).scalar_one()
+    life.submit(
+        life.event("oncue.command.dead_letter.redrive", data={"id": letter}), urgent=True, person="user:basis-3"
+    )
+    persons = [one.person for one in life.records() if not one.derived and b"disk.full" in one.body][-4:]
+    assert persons == ["user:basis-2", None, "user:basis-2", "user:basis-3"]
+    runs = sorted(life.state.runs.values(), key=lambda run: run.resource or "")
+    assert [run.requester for run in runs] == ["user:basis-2", None, "user:basis-3"]
+    assert both(life) == (0, 0)
+
+
+def test_what_no_person_sent_is_on_record_as_it_always_was(life: Writing) -> None:
+    life.submit(problem(life))
+    sent = next(one for one in life.records() if one.namespace == "default" and b"disk.full" in one.body)
+    assert msgspec.msgpack.decode(sent.envelope) == ["default", "test", "user:basis-1"]
+
+
 def test_a_poison_event_is_a_dead_letter_and_can_be_redriven(life: Writing, monkeypatch: pytest.MonkeyPatch) -> None:
     from oncue.core import shape
 

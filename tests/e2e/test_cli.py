@@ -3,6 +3,7 @@
 import json
 import re
 import subprocess
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -54,10 +55,56 @@ def test_a_manifest_is_created_compared_updated_printed_and_deleted(oncue_server
     assert _oncue(oncue_server, "get", "team", "night-shift").returncode == 1
 
 
+def test_why_a_run_waits_for_people_says_until_when(oncue_server: Server) -> None:
+    manifest = (
+        "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: agreed}\n"
+        "spec: {steps: [{id: ask, approvals: [{by: ['user:basis-1'], expires: 3h}]}]}\n"
+    )
+    assert _oncue(oncue_server, "apply", "-f", "-", stdin=manifest).returncode == 0
+    run = oncue_server.client.post("/api/v1/runs", json={"workflow": "agreed"}).json()["id"]
+    (waits,) = oncue_server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+    approval = oncue_server.client.get(f"/api/v1/approvals/{waits['approval']}").json()
+    assert datetime.fromisoformat(waits["until"]) == datetime.fromisoformat(approval["expires_at"])
+    assert f", until {waits['until'][:16]}" in _oncue(oncue_server, "runs", "why", run).stdout
+
+
+def test_a_dry_run_says_what_is_switched_off_on_the_server(oncue_server: Server) -> None:
+    manifest = (
+        "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: tidies}\n"
+        "spec: {steps: [{id: tidy, uses: shell.command, with: {argv: [/bin/true]}}, {id: note, set: {x: 1}}]}\n"
+    )
+    assert _oncue(oncue_server, "apply", "-f", "-", stdin=manifest).returncode == 0
+    ran = _oncue(oncue_server, "run", "tidies", "--dry-run")
+    assert ran.returncode == 1
+    assert "! tidy  shell.command\n    action.disabled: " in ran.stdout
+    assert "- note  set\n    step tidy fails before it\n" in ran.stdout
+
+
 def test_a_diff_that_cannot_be_made_ends_with_2(oncue_server: Server) -> None:
     assert _oncue(oncue_server, "diff", "-f", "-", stdin="kind: Nope\n").returncode == 2
     assert _oncue(oncue_server, "diff", "-f", "/nowhere.yaml").returncode == 2
     assert _oncue(oncue_server, "diff", "-f", "-", stdin=TEAM, token="not-a-token-of-anyone").returncode == 2
+
+
+def test_a_workflow_that_runs_itself_through_one_in_force_is_refused_with_its_place(
+    oncue_server: Server, tmp_path: Path
+) -> None:
+    def workflow(name: str, step: str) -> str:
+        head = f"apiVersion: oncue/v1\nkind: Workflow\nmetadata: {{name: {name}}}\n"
+        return f"{head}spec:\n  steps:\n    - id: a\n      {step}\n"
+
+    last, first = tmp_path / "last.yaml", tmp_path / "first.yaml"
+    last.write_text(workflow("circle-last", "set: {x: 1}"))
+    first.write_text(workflow("circle-first", "run: {workflow: circle-last}"))
+    assert _oncue(oncue_server, "apply", "-f", str(last), "-f", str(first)).returncode == 0
+    last.write_text(workflow("circle-last", "run: {workflow: circle-first}"))
+    for arguments in (("apply",), ("apply", "--dry-run")):
+        ran = _oncue(oncue_server, *arguments, "-f", str(last))
+        assert ran.returncode == 1
+        assert f"{last}:7:13: spec.steps[0].run.workflow: it runs itself: " in ran.stderr
+        assert "workflow.cyclic" in ran.stderr
+        assert "Take one of them out of the circle." in ran.stderr
+    assert _oncue(oncue_server, "diff", "-f", str(last)).returncode == 2
 
 
 def test_the_order_of_members_is_no_difference(oncue_server: Server) -> None:

@@ -36,6 +36,7 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
     origin: str
     actor: str | None
     body: str
+    person: str | None = None
 
 
 def lines(world: World) -> Iterator[Line]:
@@ -45,7 +46,7 @@ def lines(world: World) -> Iterator[Line]:
         body = r.body.decode()
         if r.derived:
             body = f"{decode(r.body).type} {hashlib.sha256(r.body).hexdigest()}"
-        yield Line(r.position, r.recorded_at, kind, r.namespace, r.origin, r.actor, body)
+        yield Line(r.position, r.recorded_at, kind, r.namespace, r.origin, r.actor, body, r.person)
 
 
 def replayed(path: Path) -> str | None:
@@ -66,7 +67,9 @@ def replayed(path: Path) -> str | None:
         else:
             body = line.body.encode()
             at = instant(line.recorded_at)
-            derived, _ = engine.process(decode(body), body, line.namespace, line.origin, line.actor, at, batch)
+            derived, _ = engine.process(
+                decode(body), body, line.namespace, line.origin, line.actor, at, batch, line.person
+            )
             expected = [f"{one.type} {hashlib.sha256(one.body).hexdigest()}" for one in derived]
     return None
 

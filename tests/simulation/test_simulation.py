@@ -91,7 +91,7 @@ def fold(world: World) -> None:
                 state.position, state.now = record.position, instant(record.recorded_at)
             else:
                 where = (record.namespace, record.origin, record.actor, instant(record.recorded_at))
-                derived, _ = engine.process(decode(record.body), record.body, *where, batch)
+                derived, _ = engine.process(decode(record.body), record.body, *where, batch, record.person)
         assert state.dump() == world.life.state.dump(), f"snapshot {snapshot.position} and the tail lead elsewhere"
 
 

@@ -29,23 +29,26 @@ class Story:
         self.batch = Batch()
         self._ids = itertools.count(1)
 
-    def feed(self, body: bytes, at: datetime, *, actor: str | None = None, origin: str = "test") -> Reply | None:
+    def feed(
+        self, body: bytes, at: datetime, *, actor: str | None = None, origin: str = "test", person: str | None = None
+    ) -> Reply | None:
         """One input at an instant. Gives the reply to a command."""
         self.inputs.append((body, at))
         event = events.decode(body)
-        derived, reply = self.engine.process(event, body, "default", origin, actor, at, self.batch)
+        derived, reply = self.engine.process(event, body, "default", origin, actor, at, self.batch, person)
         self.newest = derived
         self.facts += derived
         return reply
 
     def send(
-        self, type: str, data: Any = None, *, actor: str | None = None, origin: str = "test", **attributes: Any
-    ) -> Any:
+        self, type: str, data: Any = None, *, actor: str | None = None, origin: str = "test",
+        person: str | None = None, **attributes: Any,
+    ) -> Any:  # fmt: skip
         """An event now. Gives the reply's data if it is a command; raises AssertionError on a refusal."""
         document = {"specversion": "1.0", "id": f"e{next(self._ids)}", "source": "/test", "type": type, **attributes}
         if data is not None:
             document["data"] = data
-        reply = self.feed(msgspec.json.encode(document), self.now, actor=actor, origin=origin)
+        reply = self.feed(msgspec.json.encode(document), self.now, actor=actor, origin=origin, person=person)
         if reply is not None:
             assert reply.code is None, f"{reply.code}: {reply.detail}"
             return reply.data

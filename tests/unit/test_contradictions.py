@@ -76,6 +76,40 @@ def test_workflows_that_run_each_other_in_a_circle_are_named() -> None:
     ]  # fmt: skip
 
 
+def calling(name: str, other: str) -> dict[str, Any]:
+    spec = {"steps": [{"id": "a", "parallel": [{"id": "b", "run": {"workflow": other}}]}]}
+    return {"op": "apply", "kind": "Workflow", "namespace": "default", "name": name, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("before", "then"),
+    [
+        ([], [("x", "x")]),
+        ([], [("x", "y"), ("y", "x")]),
+        ([("y", "end"), ("x", "y")], [("y", "x")]),
+        ([("z", "end"), ("y", "z"), ("x", "y")], [("z", "x"), ("other", "end")]),
+    ],
+    ids=["itself", "both at once", "one before", "through others"],
+)
+def test_no_workflow_is_taken_that_runs_itself(before: list[tuple[str, str]], then: list[tuple[str, str]]) -> None:
+    story = Story()
+    story.apply("Workflow", "end", {"steps": [{"id": "a", "set": {"x": 1}}]})
+    for name, other in before:
+        story.send("oncue.config.applied", {"changes": [calling(name, other)]})
+    known = set(story.state.manifests)
+    changes = [calling(name, other) for name, other in then]
+    assert story.refused("oncue.config.applied", {"changes": changes}) == "workflow.cyclic"
+    assert set(story.state.manifests) == known
+    story.send("oncue.config.applied", {"changes": [calling("other", "end")]})
+
+
+def test_a_workflow_that_no_longer_runs_the_other_may_be_run_by_it() -> None:
+    story = Story()
+    story.apply("Workflow", "end", {"steps": [{"id": "a", "set": {"x": 1}}]})
+    story.send("oncue.config.applied", {"changes": [calling("x", "end"), calling("y", "x")]})
+    story.send("oncue.config.applied", {"changes": [calling("y", "end"), calling("x", "y")]})
+
+
 def test_inhibitions_that_silence_each_other_and_escalations_in_a_circle_are_named() -> None:
     a, b = [{"name": "check", "value": "a"}], [{"name": "check", "value": "b"}]
     rules = (("x", {"source": a, "target": b}), ("y", {"source": b, "target": a}))

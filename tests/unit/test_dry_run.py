@@ -7,17 +7,21 @@ import pytest
 
 from oncue.core.errors import Refusal
 from oncue.rehearsal.dry_run import DryRun, Planned, dry_run
+from oncue.sdk import Allowed, AnsibleRules, PythonRules, ShellRules
 from tests.unit.story import Story
 
 AT = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
 INPUTS = {"type": "object", "required": ["host"], "properties": {"host": {"type": "string"}, "big": {"type": "boolean", "default": False}}}  # fmt: skip
 
 
-def planned(*steps: dict[str, Any], inputs: dict[str, Any] | None = None, may: Any = None, **spec: Any) -> DryRun:
+def planned(
+    *steps: dict[str, Any], inputs: dict[str, Any] | None = None, may: Any = None, rules: Any = None, **spec: Any
+) -> DryRun:
     story = Story()
     story.apply("Workflow", "inner", {"steps": [{"id": "ticket", "uses": "ticket.create", "with": {"title": "x"}}]})
+    story.apply("Workflow", "bad", {"steps": [{"id": "bad", **BAD}]})
     story.apply("Workflow", "w", {"inputs": INPUTS, "steps": list(steps), **spec})
-    return dry_run(story.state, "default", "w", inputs or {"host": "web-1"}, AT, "user:basis-1", may)
+    return dry_run(story.state, "default", "w", inputs or {"host": "web-1"}, AT, "user:basis-1", may, rules)
 
 
 def flat(steps: list[Planned]) -> list[tuple[str, str]]:
@@ -110,9 +114,8 @@ def test_runs_within_the_run_are_shown_and_what_may_not_be_done_fails() -> None:
 
 
 def test_what_would_fail_says_why() -> None:
-    found = planned(
-        {"id": "bad", "if": "inputs.host > 3", **GET}, {"id": "odd", "uses": "http.request", "with": {"url": 7}}
-    )
+    bad = {"id": "bad", "if": "inputs.host > 3", "on_failure": "continue", **GET}
+    found = planned(bad, {"id": "odd", "uses": "http.request", "with": {"url": 7}})
     assert found.fails == ["bad", "odd"]
     assert "inputs.host > 3" in (found.steps[0].why or "")
 
@@ -135,3 +138,88 @@ def test_waits_and_approvals_say_what_they_wait_for() -> None:
 def test_inputs_that_do_not_fit_are_refused_as_a_run_would_be() -> None:
     with pytest.raises(Refusal, match="host"):
         planned({"id": "look", **GET}, inputs={"hots": "x"})
+
+
+BAD = {"uses": "http.request", "with": {"url": 7}}
+WRONG = {"uses": "http.request", "with": {"url": "${inputs.host > 3}"}}
+
+
+def step(id: str, what: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    return {"id": id, **(what or {}), **more}
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdicts"),
+    [
+        ([step("bad", BAD), step("after", GET)], {"bad": "fails", "after": "skipped"}),
+        ([step("bad", GET, **{"if": "inputs.host > 3"}), step("after", GET)], {"bad": "fails", "after": "skipped"}),
+        ([step("bad", BAD, on_failure="continue"), step("after", GET)], {"bad": "fails", "after": "runs"}),
+        ([step("look", GET), step("bad", BAD, **{"if": "steps.look.result.status == 500"}), step("after", GET)],
+         {"bad": "fails", "after": "runs"}),
+        ([step("in", steps=[step("bad", BAD), step("next", GET)]), step("after", GET)],
+         {"in": "runs", "in/bad": "fails", "in/next": "skipped", "after": "skipped"}),
+        ([step("in", steps=[step("bad", BAD)], on_failure="continue"), step("after", GET)], {"after": "runs"}),
+        ([step("both", parallel=[step("bad", BAD), step("next", GET)]), step("after", GET)],
+         {"both/bad": "fails", "both/next": "runs", "after": "skipped"}),
+        ([step("both", parallel=[step("one", GET), step("bad", WRONG), step("next", GET)])],
+         {"both/one": "runs", "both/bad": "fails", "both/next": "skipped"}),
+        ([step("which", switch=[{"when": "!inputs.big", "steps": [step("bad", BAD)]}]), step("after", GET)],
+         {"which/bad": "fails", "after": "skipped"}),
+        ([step("look", GET), step("which", switch=[{"when": "steps.look.state == 'x'", "steps": [step("bad", BAD)]}]),
+          step("after", GET)], {"which/bad": "fails", "after": "runs"}),
+        ([step("each", for_each={"items": "['a', 'b']", "max_parallel": 1}, steps=[step("bad", BAD)]), step("after", GET)],
+         {"each[a]/bad": "fails", "each[b]": "skipped", "after": "skipped"}),
+        ([step("each", for_each={"items": "['a', 'b']", "max_failures": 2}, steps=[step("bad", BAD)]), step("after", GET)],
+         {"each[a]/bad": "fails", "each[b]/bad": "fails", "after": "runs"}),
+        ([step("sub", run={"workflow": "bad"}), step("after", GET)], {"sub/bad": "fails", "after": "skipped"}),
+        ([step("sub", run={"workflow": "bad", "detached": True}), step("after", GET)], {"after": "runs"}),
+    ],
+)  # fmt: skip
+def test_nothing_runs_behind_a_step_that_is_sure_to_fail(steps: list[dict[str, Any]], verdicts: dict[str, str]) -> None:
+    found = dict(flat(planned(*steps).steps))
+    assert {name: found.get(name) for name in verdicts} == verdicts
+
+
+def test_what_is_not_reached_names_the_step_that_fails_before_it() -> None:
+    assert planned(step("bad", BAD), step("after", GET)).steps[1].why == "step bad fails before it"
+
+
+@pytest.mark.parametrize(
+    ("attempt", "verdicts"),
+    [
+        ({"catch": [step("mend", GET)]}, {"t/bad": "fails", "t/next": "skipped", "t/catch": "runs", "t/mend": "runs", "after": "runs"}),
+        ({"finally": [step("tidy", GET)]}, {"t/tidy": "runs", "after": "skipped"}),
+        ({"catch": [step("worse", BAD)], "finally": [step("tidy", GET)]}, {"t/worse": "fails", "t/tidy": "runs", "after": "skipped"}),
+        ({"catch": [step("mend", GET)], "finally": [step("worse", BAD)]}, {"t/mend": "runs", "t/worse": "fails", "after": "skipped"}),
+    ],
+)  # fmt: skip
+def test_a_certain_failure_is_caught(attempt: dict[str, Any], verdicts: dict[str, str]) -> None:
+    found = planned(step("t", **{"try": [step("bad", BAD), step("next", GET)]}, **attempt), step("after", GET))
+    assert {name: dict(flat(found.steps)).get(name) for name in verdicts} == verdicts
+
+
+OFF = Allowed(ShellRules(), PythonRules(), AnsibleRules())
+ON = Allowed(ShellRules(True, ("/bin/ls",)), PythonRules(True), AnsibleRules(True, inline=True))
+
+
+@pytest.mark.parametrize(
+    ("uses", "with_"),
+    [
+        ("shell.command", {"argv": ["/bin/ls", "/"]}),
+        ("shell.command", {"argv": ["/bin/ls", "${steps.look.result.json.x}"]}),
+        ("python.script", {"script": "def main(inputs): pass"}),
+        ("ansible.playbook", {"text": "- hosts: all", "inventory": {"all": {}}}),
+    ],
+    ids=["shell", "shell with what is not known", "python", "ansible"],
+)
+def test_an_action_that_the_operator_has_switched_off_fails(uses: str, with_: dict[str, Any]) -> None:
+    steps = (step("look", GET), {"id": "act", "uses": uses, "with": with_}, step("after", GET))
+    off = planned(*steps, rules=OFF)
+    assert flat(off.steps) == [("look", "runs"), ("act", "fails"), ("after", "skipped")]
+    assert (off.steps[1].why or "").startswith("action.disabled: ")
+    assert [one.verdict for one in planned(*steps, rules=ON).steps] == ["runs", "runs", "runs"]
+
+
+def test_a_command_that_is_not_on_the_list_fails() -> None:
+    found = planned({"id": "act", "uses": "shell.command", "with": {"argv": ["/bin/rm", "x"]}}, rules=ON)
+    assert "shell.not_allowed" in (found.steps[0].why or "")

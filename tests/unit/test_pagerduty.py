@@ -62,11 +62,15 @@ class Host:
             clock=lambda: NOW,
         )
 
-    async def ingest(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> object:
+    async def ingest(
+        self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None, person: str | None = None
+    ) -> object:
         self.taken.append((parsed, namespace, origin))
         return None
 
-    async def command(self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None) -> dict[str, Any]:
+    async def command(
+        self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None, person: str | None = None
+    ) -> dict[str, Any]:
         self.commands.append((type, data, namespace, actor))
         return self.reply
 

@@ -151,6 +151,29 @@ def test_a_workflow_that_changed_after_it_was_asked_for_is_not_run() -> None:
     assert story.of("request.failed")[-1]["said"].startswith("self_service.changed")
 
 
+@pytest.mark.parametrize(
+    ("by", "outcome"),
+    [(["team:shop"], "failed"), (["team:shop", "user:app-1"], "started"), (["team:shop", "anyone"], "started")],
+)
+def test_whoever_left_the_team_meanwhile_does_not_get_what_was_agreed_to(by: list[str], outcome: str) -> None:
+    story = Story()
+    story.apply("Channel", "mail", {"type": "email", "with": {"to": ["app-1@example.com"]}})
+    story.apply("Person", "app-1", {"default": [{"channel": "mail"}]})
+    offered(story, by=by, approvals=[{"by": ["user:basis-1"]}])
+    ask(story, member=True)
+    story.apply("Team", "shop", {"members": ["app-2"]})
+    decide(story, "user:basis-1")
+    story.wait("1s")
+    assert len(story.of("run.started")) == (outcome == "started")
+    request = story.of(f"request.{outcome}")[-1]
+    if outcome == "failed":
+        assert request["said"].startswith(
+            "self_service.not_yours: clean is offered to team:shop; user:app-1 is no longer"
+        )
+        told = [one for one in story.of("effect.requested") if request["said"] in str(one["payload"])]
+        assert len(told) == 1, "whoever asked is told why"
+
+
 def test_whoever_asked_and_nobody_else_can_withdraw_what_is_not_decided() -> None:
     story = Story()
     offered(story, approvals=[{"by": ["team:platform"]}])

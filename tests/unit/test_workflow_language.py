@@ -194,9 +194,12 @@ def test_a_refusal_says_its_code_and_what_it_is_about(story: Story) -> None:
     assert str(ended(story)[1]).startswith("step end failed: incident.not_found: ")
 
 
-def test_workflows_that_run_each_other_end(story: Story) -> None:
-    run(story, step("call", run={"workflow": "w"}))
-    for _ in range(5):
+def test_workflows_lie_only_so_deep_in_each_other(story: Story) -> None:
+    story.apply("Workflow", "w9", {"steps": [step("a", set={"x": 1})]})
+    for number in range(8, 0, -1):
+        story.apply("Workflow", f"w{number}", {"steps": [step("call", run={"workflow": f"w{number + 1}"})]})
+    run(story, step("call", run={"workflow": "w1"}))
+    for _ in range(9):
         story.wait("1s")
     assert not story.state.runs
     assert story.of("step.failed")[0]["error_code"] == "run.too_deep"

@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from oncue.core import action_calls, forms, run_life, workflow
+from oncue.core.run import Run
+from oncue.core.tx import Tx
 from tests.unit.runs import act, answer, ended, order, run, step, waiting
 from tests.unit.story import Story
 
@@ -476,6 +479,88 @@ def test_a_run_that_waits_for_people_or_times_is_not_stuck(story: Story) -> None
     for _ in range(4):
         story.wait("2h")
     assert not story.state.alerts
+
+
+# defects of ours
+
+
+def breaks(patch: pytest.MonkeyPatch, module: Any, name: str, run: str) -> None:
+    """What the module does raises for one run."""
+    working = getattr(module, name)
+
+    def broken(tx: Tx, one: Run, *more: Any) -> Any:
+        if one.id == run:
+            raise ZeroDivisionError("a defect")
+        return working(tx, one, *more)
+
+    patch.setattr(module, name, broken)
+
+
+def test_a_run_that_cannot_be_taken_on_fails_and_says_what_to_report(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait = step("wait", wait={"for": "5m"})
+    bad, good = run(story, wait), run(story, wait)
+    breaks(monkeypatch, forms, "wait_over", bad)
+    story.skip("5m")
+    story.problem()
+    assert [one["id"] for one in story.of("run.succeeded")] == [good]
+    assert len(story.state.alerts) == 1, "the input has its own effect"
+    (failed,) = story.of("run.failed")
+    assert failed["id"] == bad
+    assert failed["reason"].startswith("a defect of OnCue: ZeroDivisionError: a defect. Please report it")
+    assert f"oncue explain run {bad} -o json" in failed["reason"]
+    (said,) = story.of("timer.failed")
+    assert said == {"id": f"run.wait/{bad}/wait", "reason": "ZeroDivisionError: a defect"}
+    assert not story.state.runs
+    assert not [key for key in story.state.timers.by_key if key.startswith("run.")]
+
+
+def test_a_run_that_cannot_be_taken_on_is_undone_if_it_says_so(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = run(story, act("a", rollback=UNDO), step("wait", wait={"for": "5m"}), on_failure={"rollback": "all"})
+    answer(story, "a")
+    breaks(monkeypatch, forms, "wait_over", id)
+    story.wait("5m")
+    answer(story, "a~rollback")
+    assert story.of("run.rolled_back")[0]["reason"].startswith("a defect of OnCue")
+
+
+def test_a_rollback_that_cannot_go_on_asks_a_person(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = run(story, act("a", rollback=UNDO), act("b"))
+    answer(story, "a")
+    with monkeypatch.context() as patch:
+        breaks(patch, action_calls, "ask", id)
+        story.send("oncue.command.run.cancel", {"run": id, "rollback": True}, actor="user:basis-2")
+    assert story.state.runs[id].state == "rollback_failed"
+    (alert,) = story.state.alerts.values()
+    assert alert.severity == "critical"
+    story.send("oncue.command.run.retry", {"run": id, "step": "a~rollback", "reason": "mended"}, actor="user:basis-2")
+    answer(story, "a~rollback")
+    assert story.of("run.rolled_back")[0]["id"] == id
+
+
+def test_a_run_whose_turn_cannot_come_fails_and_the_next_has_its_turn(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(story, act("a"), concurrency={})
+    bad, good = begin(story), begin(story)
+    breaks(monkeypatch, workflow, "_begin", bad)
+    answer(story, "a")
+    story.wait("1s")
+    story.wait("1s")
+    assert [one["id"] for one in story.of("run.failed")] == [bad]
+    assert {id: one.state for id, one in story.state.runs.items()} == {good: "running"}
+
+
+def test_a_run_that_cannot_even_be_ended_stops_nothing(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = step("wait", wait={"for": "5m"})
+    bad, good = run(story, wait), run(story, wait)
+    breaks(monkeypatch, forms, "wait_over", bad)
+    breaks(monkeypatch, run_life, "stop", bad)
+    story.wait("5m")
+    assert [one["id"] for one in story.of("run.succeeded")] == [good]
+    assert len(story.of("timer.failed")) == 2
+    assert list(story.state.runs) == [bad]
 
 
 def test_a_version_that_runs_pin_stays_as_it_was(story: Story) -> None:

@@ -44,7 +44,12 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def person(self) -> str:
         """`user:name` of whoever it is, their token or not; the actor of what is no one's."""
-        return f"user:{self.user}" if self.user is not None else self.actor
+        return self.behind or self.actor
+
+    @property
+    def behind(self) -> str | None:
+        """`user:name` of whoever it is, their token or not; None for what is no one's."""
+        return f"user:{self.user}" if self.user is not None else None
 
 
 def allowed(principal: Principal | None, permission: str, namespace: str | None) -> bool:

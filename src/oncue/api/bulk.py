@@ -291,7 +291,9 @@ async def _submit(
 
 async def _some(ctx: Context, who: Principal, namespace: str, ids: list[str], bodies: list[bytes]) -> list[BulkOutcome]:
     try:
-        answer = await ctx.client.submit(bodies, namespace=namespace, origin=ORIGIN, actor=who.actor, urgent=True)
+        answer = await ctx.client.submit(
+            bodies, namespace=namespace, origin=ORIGIN, actor=who.actor, person=who.behind, urgent=True
+        )
     except Refusal as refusal:
         return [BulkOutcome(id=id, code=refusal.code, detail=refusal.detail) for id in ids]
     rejected = {index: (code, detail) for index, code, detail in answer.rejected}

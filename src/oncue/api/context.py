@@ -80,7 +80,7 @@ class Context:
         Raises `Refusal` with the code of the engine's answer.
         """
         answer = await self.client.submit(
-            [document(type, data)], namespace=namespace, origin=ORIGIN, actor=who.actor, urgent=True
+            [document(type, data)], namespace=namespace, origin=ORIGIN, actor=who.actor, person=who.behind, urgent=True
         )
         if answer.rejected:
             _, code, detail = answer.rejected[0]

@@ -103,18 +103,21 @@ class Ingest:
             found = self.traffic[(namespace, origin)] = Traffic()
         return found
 
-    async def __call__(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> Outcome:
+    async def __call__(
+        self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None, person: str | None = None
+    ) -> Outcome:
         """Journal what was parsed, for a protocol's endpoint: events may name no other namespace."""
         for number, outline in enumerate(parsed.outlines):
             named = outline.namespace
             if named is not None and named != namespace:
                 index = parsed.index(number)
                 raise Refusal("event.namespace_forbidden", f"member {index} names the namespace {named}")
-        return await self.take(parsed, namespace=namespace, origin=origin, actor=actor)
+        return await self.take(parsed, namespace=namespace, origin=origin, actor=actor, person=person)
 
     async def take(
-        self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None, who: Principal | None = None
-    ) -> Outcome:
+        self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None, person: str | None,
+        who: Principal | None = None,
+    ) -> Outcome:  # fmt: skip
         """Journal what was parsed and keep what was refused; returns after the commits.
 
         Raises `Refusal` when nothing was taken: ingest.overloaded, store.unavailable, engine.unavailable.
@@ -131,7 +134,7 @@ class Ingest:
         try:
             taken = (
                 await self._ctx.client.submit(
-                    events, outlines=outlines, namespace=namespace, origin=origin, actor=actor
+                    events, outlines=outlines, namespace=namespace, origin=origin, actor=actor, person=person
                 )
                 if events
                 else Answer(0)
@@ -215,7 +218,7 @@ class Ingest:
             else:
                 respond(200, JSON, said)
 
-        return self.hand_over(parsed, done, namespace=home(who), origin="events", actor=who.actor)
+        return self.hand_over(parsed, done, namespace=home(who), origin="events", actor=who.actor, person=who.behind)
 
     def hand_over(
         self,
@@ -225,6 +228,7 @@ class Ingest:
         namespace: str,
         origin: str,
         actor: str | None,
+        person: str | None = None,
     ) -> bool:
         """`take` for who has no task to wait in: `done` is told the outcome, or what `take` would raise.
 
@@ -249,7 +253,7 @@ class Ingest:
             done(Outcome(taken.accepted, taken.duplicates, taken.rejected))
 
         self._ctx.client.submit_then(
-            parsed.events, parsed.outlines, told, namespace=namespace, origin=origin, actor=actor
+            parsed.events, parsed.outlines, told, namespace=namespace, origin=origin, actor=actor, person=person
         )
         self._in_flight += size
         return True
@@ -273,7 +277,9 @@ class Ingest:
         with self._holding(len(body)):
             parsed = await self._parsed(parser, message, manifest.namespace)
         if isinstance(parser, Answering):
-            outcome = await self.take(parsed, namespace=manifest.namespace, origin=name, actor=who.actor, who=who)
+            outcome = await self.take(
+                parsed, namespace=manifest.namespace, origin=name, actor=who.actor, person=who.behind, who=who
+            )
             reply = parser.answer(message, outcome.accepted, outcome.duplicates, outcome.rejected)
             media = (reply.content_type or "text/plain").encode()
             await answer(send, reply.status, [(b"content-type", media), (b"cache-control", b"no-store")], reply.body)
@@ -307,6 +313,7 @@ class Ingest:
             namespace=namespace,
             origin="heartbeat",
             actor=who.actor,
+            person=who.behind,
         )
         self.traffic_of(namespace, "heartbeat").took(taken.accepted, 0)
         await answer(send, 200, JSON, b'{"accepted":1}')
@@ -314,7 +321,9 @@ class Ingest:
     async def _respond(
         self, send: Send, parsed: Parsed, who: Principal, *, namespace: str, origin: str, single: bool
     ) -> None:
-        outcome = await self.take(parsed, namespace=namespace, origin=origin, actor=who.actor, who=who)
+        outcome = await self.take(
+            parsed, namespace=namespace, origin=origin, actor=who.actor, person=who.behind, who=who
+        )
         await answer(send, 200, JSON, _said(outcome, single))
 
     def _parser(self, type: str) -> Source:

@@ -88,6 +88,7 @@ async def apply_manifests(
     for place in sorted({change["namespace"] for change in changes}):
         require(who, "manifest:write", place)
     problems += await _unresolved(ctx, accepted, namespace or who.home)
+    problems += await _recursive(ctx, accepted, namespace or who.home)
     refuse_errors(problems)
     warnings = [problem for problem in problems if problem.level == "warning"]
     if dry_run:
@@ -175,6 +176,20 @@ async def _unresolved(ctx: Context, accepted: list[documents.Document], home: st
     for kind in sorted({kind for id, kind in wanted.items() if id not in there}):  # for a near name
         there.update(_Named.id_of(body) for body in await ctx.queries.run(partial(manifests, kind=kind)))
     return documents.missing(accepted, there, home, complete=True)
+
+
+async def _recursive(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
+    """Workflows in the documents that run themselves, with those that are in force. The engine looks again."""
+    places = frozenset(one.namespace or home for one in accepted if one.kind == "Workflow")
+    if not places:
+        return []
+    bodies = await ctx.queries.run(partial(manifests, kind="Workflow", namespaces=places))
+
+    def looked() -> list[documents.Problem]:
+        known = [msgspec.json.decode(body, type=Manifest) for body in bodies]
+        return documents.recursive(accepted, known, home)
+
+    return await asyncio.to_thread(looked)
 
 
 class _Named(msgspec.Struct):

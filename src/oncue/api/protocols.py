@@ -75,9 +75,7 @@ class Protocols:
         who = scope["user"] = authenticate(scope, self._ctx.access, in_query=True)
         check(who, "event:write")
         assert who is not None
-        request = _request(
-            scope, scope["path"].removeprefix("/alertmanager"), body, place(who, "event:write"), who.actor
-        )
+        request = _request(scope, scope["path"].removeprefix("/alertmanager"), body, place(who, "event:write"), who)
 
         def done(outcome: Outcome | Refusal) -> None:
             reply = _refused(outcome) if isinstance(outcome, Refusal) else Reply(status=200)
@@ -95,7 +93,7 @@ class Protocols:
             assert who is not None
             namespace = place(who, permission)
         body = await read_body(scope, receive, self._limit)
-        request = _request(scope, path, body, namespace, who.actor if who is not None else None)
+        request = _request(scope, path, body, namespace, who)
         return await self._alertmanager(request)
 
     async def pagerduty(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,9 +102,11 @@ class Protocols:
         path = scope["path"].removeprefix("/pagerduty")
         await _reply(send, await self._pagerduty(_request(scope, path, body, "default", None)))
 
-    async def _command(self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None) -> dict[str, Any]:
+    async def _command(
+        self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None, person: str | None = None
+    ) -> dict[str, Any]:
         taken = await self._ctx.client.submit(
-            [document(type, data)], namespace=namespace, origin="api", actor=actor, urgent=True
+            [document(type, data)], namespace=namespace, origin="api", actor=actor, person=person, urgent=True
         )
         if taken.rejected:
             _, code, detail = taken.rejected[0]
@@ -183,7 +183,7 @@ def _firing(connection: Connection, namespace: str, fingerprint: str) -> bytes |
     return None if row is None else row[1]
 
 
-def _request(scope: Scope, path: str, body: bytes, namespace: str, actor: str | None) -> Request:
+def _request(scope: Scope, path: str, body: bytes, namespace: str, who: Principal | None) -> Request:
     return Request(
         method=scope["method"],
         path=path,
@@ -191,7 +191,8 @@ def _request(scope: Scope, path: str, body: bytes, namespace: str, actor: str | 
         headers=list(scope["headers"]),
         body=body,
         namespace=namespace,
-        actor=actor,
+        actor=who.actor if who is not None else None,
+        person=who.behind if who is not None else None,
     )
 
 

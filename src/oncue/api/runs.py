@@ -25,6 +25,7 @@ from oncue.core.state import Identity, State
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.rehearsal.dry_run import DryRun
 from oncue.rehearsal.dry_run import dry_run as rehearsed
+from oncue.runtime.surroundings import allowed
 from oncue.store import runs as reading
 from oncue.store.queries import entities, entity_body, manifests
 
@@ -84,7 +85,7 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """`action`, `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`, `rollback`."""
     since: str | None = None
     until: str | None = None
-    """When the next timer is due."""
+    """When the next timer is due; of an approval, when it expires."""
     effect: str | None = None
     approval: str | None = None
     run: str | None = None
@@ -173,7 +174,8 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
         state = State(Identity("dry-run"))
         state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
         may = tuple(rights(who, namespace))
-        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may)
+        rules = allowed(ctx.config.actions)
+        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
 
     found = await asyncio.to_thread(shown, await ctx.queries.run(known))
     return json_response(msgspec.json.encode(found))
@@ -315,7 +317,12 @@ def why(connection: Connection, run: Run) -> Why:
                            code="rollback"))  # fmt: skip
     steps = reading.active_steps(connection, run.id)
     effects = reading.effects_of(connection, [one.effect for one in steps if one.effect is not None])
-    waits += [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
+    found = [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
+    approvals = reading.approvals_of(connection, [one.approval for one in found if one.approval is not None])
+    for one in found:
+        if one.approval in approvals:
+            one.until = approvals[one.approval].expires_at.isoformat()
+    waits += found
     moving = any(one.code in ("action", "validation") for one in waits) or not waits
     return Why(run=run.id, state=run.state, moving=moving, waits=waits)
 

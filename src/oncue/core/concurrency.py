@@ -46,7 +46,7 @@ def admit(tx: Tx, finding: Finding, seen: Seen, alert: Alert | None, cell: str) 
         return "queue_full", f"{busy}, and {len(lane.queued)} queued; max_queued is {concurrency.max_queued}"
     window = finding.window or Window()
     known = Window(since=window.since, value=window.value, limit=window.limit, alert=alert.id if alert else None)
-    waits = carrying(known, seen)
+    waits = carrying(tx, known, seen)
     tx.cell("lane", cell, msgspec.structs.replace(lane, queued=(*lane.queued, waits), keys=(*lane.keys, finding.key)))
     return "queued", f"{busy}; it is number {len(lane.queued) + 1} in the queue"
 

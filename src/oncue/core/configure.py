@@ -4,6 +4,7 @@ Windows of a policy survive if its `match` and `condition` did not change.
 """
 
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, Final, Literal
 
 import msgspec
@@ -21,6 +22,7 @@ from oncue.core import (
     maintenances,
     monitors,
     prioritise,
+    recursion,
     schedules,
     sharing,
     subscriptions,
@@ -78,7 +80,8 @@ class Changes(msgspec.Struct):
 
 def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found,
-    manifest.reference_unknown, manifest.in_use, manifest.changed_meanwhile, policy.keys_full.
+    manifest.reference_unknown, manifest.in_use, manifest.changed_meanwhile, policy.keys_full, escalation.cyclic,
+    workflow.cyclic.
     """
     specs = [_check(tx, change) for change in changes.changes]
     _check_references(tx, changes, specs)
@@ -195,6 +198,7 @@ def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> Non
                 detail = f"{change.kind} {change.name} names the {reference.kind} {reference.name}, which is not there"
                 raise Refusal("manifest.reference_unknown", detail)
     _check_circles(tx, changes, specs)
+    _check_recursion(tx, changes, specs)
     if changes.force:
         return
     for id, stays in after.items():
@@ -223,6 +227,29 @@ def _check_circles(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
             if after is None and known is not None:
                 after = msgspec.convert(known.spec, EscalationPolicySpec)
             then = after.then if after is not None else None
+
+
+def _check_recursion(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
+    """No workflow may run itself, with those that are in force in between."""
+    given = {
+        (change.namespace, change.name): spec
+        for change, spec in zip(changes.changes, specs, strict=True)
+        if isinstance(spec, WorkflowSpec)
+    }
+
+    @cache
+    def runs(namespace: str, name: str) -> tuple[str, ...]:
+        spec = given.get((namespace, name))
+        known = tx.state.manifests.get(f"Workflow/{namespace}/{name}")
+        if spec is None and known is not None:
+            spec = msgspec.convert(known.spec, WorkflowSpec)
+        return tuple(dict.fromkeys(one.name for one in recursion.runs_of(spec))) if spec is not None else ()
+
+    for namespace, name in given:
+        for first in runs(namespace, name):
+            way = recursion.way_back(partial(runs, namespace), first, name)
+            if way is not None:
+                raise Refusal("workflow.cyclic", f"in {namespace}: {' -> '.join([name, *way])}")
 
 
 def _one(tx: Tx, change: Change) -> dict[str, Any]:

@@ -177,9 +177,10 @@ def due(tx: Tx, what: str, cell: str) -> Finding | None:
 
 
 def carried(tx: Tx, finding: Finding) -> Seen:
-    """The event that a window carries for the day when a timer fires it."""
+    """The event that a window carries for the day when a timer fires it. What follows whoever sent it has asked for."""
     window = finding.window
     assert window is not None
+    tx.asked_by(window.requester)
     body = window.event
     return Seen(
         tx.state, events.decode(body), body, finding.policy.namespace, window.origin, window.event_position

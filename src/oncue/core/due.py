@@ -47,6 +47,13 @@ def due(tx: Tx, what: str, of: str) -> None:
     TIMERS[what](tx, of)
 
 
+def failed(tx: Tx, what: str, of: str, error: str) -> None:
+    """What the timer was for raised `error`, and nothing of it was done: a run that it was to take on ends with that."""
+    run = tx.state.runs.get(of.partition("/")[0]) if what in TAKING_ON else None
+    if run is not None:
+        workflow.broken(tx, run, error)
+
+
 def _about(rows: Callable[[State], Mapping[str, _Row]], act: Callable[[Tx, _Row], object]) -> _Due:
     """`act` on the row that the timer names, if it is still there."""
 
@@ -149,3 +156,19 @@ TIMERS: Final[dict[str, _Due]] = {
     **{what: _window(what) for what in detect.TIMERS},
 }
 """What is done, by the timer's name before the `/`."""
+
+TAKING_ON: Final = frozenset(
+    {
+        "run.admit",
+        "run.call",
+        "run.deadline",
+        "run.decided",
+        "run.go",
+        "run.joined",
+        "run.look",
+        "run.queue",
+        "run.undo",
+        "run.wait",
+    }
+)
+"""Timers without which a run, or a step of `run/address`, stands still."""

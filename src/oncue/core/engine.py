@@ -105,9 +105,11 @@ class Engine:
         self._where = ""
 
     def process(
-        self, event: Event, body: bytes, namespace: str, origin: str, actor: str | None, at: datetime, batch: Batch
-    ) -> tuple[list[Derived], command.Reply | None]:
-        """Handle one input, which takes the next position. `at` must not lie before the state's time.
+        self, event: Event, body: bytes, namespace: str, origin: str, actor: str | None, at: datetime, batch: Batch,
+        person: str | None = None,
+    ) -> tuple[list[Derived], command.Reply | None]:  # fmt: skip
+        """Handle one input, which takes the next position. `at` must not lie before the state's time. Runs that it leads to
+        the `person` who sent it has asked for; what time leads to meanwhile they have not.
 
         Gives the facts it caused, in order of position, and the reply if it was a command. Raises `Poison` if it cannot
         be handled; state is then as before, but for the position that the input's own record takes.
@@ -125,6 +127,8 @@ class Engine:
             next_at = state.timers.next_at
             if next_at is not None and next_at <= at:
                 self._fire_timers(at)
+            if person is not None:
+                tx.asked_by(person)
             seen = Seen(state, event, body, where, origin, position)
             if event.type.startswith("oncue."):
                 reply = self._own(seen)
@@ -268,11 +272,25 @@ class Engine:
             due.due(tx, what, of)
         except Exception as error:  # noqa: BLE001 - a timer that stays due would stop all inputs for ever
             tx.back_to(before)
-            failed = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
-            tx.fact("oncue.timer.failed", "timer", failed, namespace=self._where)
+            self._failed(timer, f"{type(error).__name__}: {error}"[:1000])
         else:
             tx.go_on(before)
         tx.cause = cause
+
+    def _failed(self, timer: Timer, reason: str) -> None:
+        """Say that what a timer was for could not be done, and to whom that matters."""
+        tx = self._tx
+        tx.fact("oncue.timer.failed", "timer", TimerFailed(timer.key, reason), namespace=self._where)
+        what, _, of = timer.key.partition("/")
+        before = tx.savepoint()
+        try:
+            due.failed(tx, what, of, reason)
+        except Exception as error:  # noqa: BLE001 - what cannot even be ended must not stop all inputs either
+            tx.back_to(before)
+            again = TimerFailed(timer.key, f"{type(error).__name__}: {error}"[:1000])
+            tx.fact("oncue.timer.failed", "timer", again, namespace=self._where)
+        else:
+            tx.go_on(before)
 
     # own inputs
 

@@ -95,7 +95,7 @@ CODES: Final = _table(
     ("run.queue_full", "Too many runs wait already", 429, "Cancel some of them, or raise concurrency.max_queued."),
     ("run.too_often", "The workflow began too often", 429, "Wait; its `rate` says how often it may begin."),
     ("run.fan_out", "One event has led to too many runs", 429, "Policies that start workflows whose events start others go on for ever; end that."),
-    ("run.too_deep", "Too many runs lie in each other", 409, "A workflow runs itself, through others; end that."),
+    ("run.too_deep", "Too many runs lie in each other", 409, "At most eight may lie in each other; let one of them start the next by an event."),
     ("step.not_found", "No such step", 404, "Steps are named by their address, as in others[host-1]/check; get the run to see them."),
     ("approval.not_found", "No such approval", 404, "List approvals to find it; one that is over does not change any more."),
     ("approval.person", "Only people approve", 409, "Sign in as a person; tokens and runs cannot decide."),

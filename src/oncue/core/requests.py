@@ -108,6 +108,7 @@ def decided(tx: Tx, id: str) -> None:
         manifest, _, how = _offered(tx, request.namespace, request.workflow)
         if manifest.hash != request.version:
             raise Refusal("self_service.changed", f"{request.workflow} is not what it was when it was asked for")
+        _still_theirs(tx, request, how)
         _start(tx, request, manifest, how)
     except Refusal as refusal:
         tx.back_to(before)
@@ -115,6 +116,16 @@ def decided(tx: Tx, id: str) -> None:
         _end(tx, request, "failed", f"{refusal.code}: {refusal.detail}")
     else:
         tx.go_on(before)
+
+
+def _still_theirs(tx: Tx, request: Request, how: SelfService) -> None:
+    """Teams may have changed since it was asked for; who has a role in the namespace is not known here, and stays as it was.
+
+    Raises `Refusal` self_service.not_yours.
+    """
+    if not may_ask(how, request.namespace, request.requester, partial(_members, tx.state), member=True):
+        detail = f"{request.workflow} is offered to {', '.join(how.by)}; {request.requester} is no longer among them"
+        raise Refusal("self_service.not_yours", detail)
 
 
 def withdraw(tx: Tx, seen: Seen, asked: Withdraw) -> Request:

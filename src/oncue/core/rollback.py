@@ -99,6 +99,15 @@ def again(tx: Tx, run: Run) -> None:
     tx.timer(f"run.undo/{run.id}", tx.now)
 
 
+def stops(tx: Tx, run: Run, why: str) -> None:
+    """It cannot go on, and not because of what a step did."""
+    step = _next(tx, run)
+    if step is not None:
+        _ask(tx, run, step, why)
+    else:
+        run_life.finish(tx, run, "failed", why)
+
+
 def _ask(tx: Tx, run: Run, step: Step, why: str) -> None:
     """A person must decide: try again, say that it is settled, or give up."""
     tx.touch(run)

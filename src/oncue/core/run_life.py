@@ -101,10 +101,14 @@ def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
 
 def overdue(tx: Tx, run: Run) -> None:
     """The run's time is up."""
-    reason = "timeout: the run's time is up"
+    give_up(tx, run, "timeout: the run's time is up")
+
+
+def give_up(tx: Tx, run: Run, reason: str) -> None:
+    """It fails wherever it is, and is undone if the workflow says so."""
     stop(tx, run, reason)
     _notify(tx, run, reason, None)
-    if steps.plan(tx.state, run).spec.on_failure.rollback == "all":
+    if run.state != "queued" and steps.plan(tx.state, run).spec.on_failure.rollback == "all":
         undo(tx, run, "fail", reason)
     else:
         finish(tx, run, "failed", reason)

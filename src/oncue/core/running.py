@@ -133,7 +133,7 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
     if spec is None:
         return 0
     cell: Items = tx.state.cells["items"][group.id]
-    enough = group.failures > _tolerated(spec.max_failures, group.total)
+    enough = group.failures > tolerated(spec.max_failures, group.total)
     at, begun = group.at, 0
     while not enough and at < group.total and group.under_way + begun < spec.max_parallel and begun < AT_ONCE:
         address = f"{group.address}[{cell.keys[at]}]"
@@ -171,7 +171,8 @@ def _said(address: str, step: Step) -> str:
     return f"step {address} {step.state.replace('_', ' ')}: {step.reason or 'no reason given'}"
 
 
-def _tolerated(limit: int | str, total: int) -> int:
+def tolerated(limit: int | str, total: int) -> int:
+    """How many of so many items may fail."""
     return limit if isinstance(limit, int) else int(limit[:-1]) * total // 100
 
 

@@ -71,7 +71,7 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
     position: int
     depth: int = 0
     requester: str | None = None
-    """Who asked for the run that says so, `user:name`: what it leads to they have asked for as well."""
+    """Who sent it, or asked for the run that says so, `user:name`: what it leads to they have asked for as well."""
 
 
 class Batch:
@@ -331,7 +331,8 @@ class Tx:
         self.cause = Cause(self.cause.event_id, correlation, self.cause.position, depth, requester)
 
     def asked_by(self, requester: str | None) -> Cause:
-        """What follows belongs to a run that this person asked for. Gives the `cause` to put back after it."""
+        """What follows this person has asked for: they sent what it comes of, or asked for the run that does it. Gives the
+        `cause` to put back after it."""
         before = self.cause
         self.cause = msgspec.structs.replace(before, requester=requester)
         return before

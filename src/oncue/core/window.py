@@ -36,6 +36,8 @@ class Window(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     event_position: int = 0
     override: int = 0
     """Which of the policy's overrides counted for what came last; 0 if none did."""
+    requester: str | None = None
+    """Who sent `event`: what it leads to later they have asked for."""
 
 
 def window_key(policy: str, key: str) -> str:

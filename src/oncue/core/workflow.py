@@ -349,6 +349,19 @@ def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
     return since, None
 
 
+def broken(tx: Tx, run: Run, error: str) -> None:
+    """What was to take it on cannot be done, by a defect of ours: it would stand still for ever, so it fails."""
+    reason = (
+        f"a defect of OnCue: {error}. Please report it, with this text, the version of OnCue, and what "
+        f"`oncue explain run {run.id} -o json` prints"
+    )
+    tx.go_on_telling(run.story, run.hops, run.requester)
+    if run.state == "rolling_back":
+        rollback.stops(tx, run, reason)
+    elif run.state != "rollback_failed":
+        run_life.give_up(tx, run, reason)
+
+
 cancel = run_life.cancel
 overdue = run_life.overdue
 

@@ -10,10 +10,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from oncue.core.errors import CODES, Refusal
-from oncue.core.manifest import API_VERSION, KINDS, Metadata
+from oncue.core.manifest import API_VERSION, KINDS, Manifest, Metadata
 from oncue.core.references import Reference, references
 from oncue.core.spec import Spec
-from oncue.manifests.contradictions import contradictions
+from oncue.manifests.contradictions import contradictions, recursions
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
 from oncue.manifests.finding import Finding
 from oncue.manifests.meaning import findings, name_findings, owner_findings, review_findings
@@ -33,6 +33,7 @@ __all__ = [
     "named",
     "parse_yaml",
     "read",
+    "recursive",
     "schema",
     "served_at",
     "validate",
@@ -171,17 +172,30 @@ def missing(
 def contradicting(documents: Iterable[Document], namespace: str = "default") -> list[Problem]:
     """What several of the documents say that does not go together."""
     documents = list(documents)
-    given = [(one.kind, one.namespace or namespace, one.name, one.spec) for one in documents]
-    return [_problem(finding, documents[index].source) for index, finding in contradictions(given)]
+    found = contradictions(_given(documents, namespace))
+    return [_problem(finding, documents[index].source) for index, finding in found]
+
+
+def recursive(documents: Iterable[Document], known: Iterable[Manifest], namespace: str = "default") -> list[Problem]:
+    """Workflows of the documents that run themselves, with those that are in force in between."""
+    documents = list(documents)
+    there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
+    found = recursions(_given(documents, namespace), there)
+    return [_problem(finding, documents[index].source) for index, finding in found]
+
+
+def _given(documents: list[Document], namespace: str) -> list[tuple[str, str, str, Any]]:
+    return [(one.kind, one.namespace or namespace, one.name, one.spec) for one in documents]
 
 
 def located(problems: Iterable[Problem], documents: Iterable[Document]) -> list[Problem]:
-    """The problems that a server found, with the places in the files that the documents were read from."""
+    """The problems that a server found, with the places in the files that the documents were read from: it knows at most
+    those in what was sent to it."""
     sources = {f"{document.kind} {document.name}": document.source for document in documents}
     found = []
     for problem in problems:
         source = sources.get(problem.manifest)
-        if source is not None and not problem.line:
+        if source is not None:
             path = next((path for path in source.places if _dotted(path) == problem.path), ())
             place = source.place(path)
             problem = msgspec.structs.replace(problem, file=source.file, line=place.line, column=place.column)

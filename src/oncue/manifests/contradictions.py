@@ -13,7 +13,7 @@ from oncue.core.condition import Match
 from oncue.core.contact import EscalationPolicySpec
 from oncue.core.manifest import KINDS, InhibitionSpec, PolicySpec
 from oncue.core.policy import covers
-from oncue.core.references import Reference, references
+from oncue.core.recursion import runs_of, way_back
 from oncue.core.spec import Spec
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.document import Path_
@@ -36,15 +36,32 @@ class Given(msgspec.Struct, frozen=True):
 
 def contradictions(given: Sequence[tuple[str, str, str, Any]]) -> Iterator[tuple[int, Finding]]:
     """(index, what is doubtful or wrong there), of manifests that are each sound: (kind, namespace, name, spec)."""
-    read = [
-        Given(index, namespace, name, msgspec.convert(spec, KINDS[kind]))
-        for index, (kind, namespace, name, spec) in enumerate(given)
-        if kind in ("Policy", "Inhibition", "EscalationPolicy", "Workflow")
-    ]
-    for namespace in sorted({one.namespace for one in read}):
-        here = sorted((one for one in read if one.namespace == namespace), key=lambda one: one.name)
+    for here in _by_namespace(_read(given, ("Policy", "Inhibition", "EscalationPolicy", "Workflow"))):
         for find in _FINDERS:
             yield from find(here)
+
+
+def recursions(
+    given: Sequence[tuple[str, str, str, Any]], known: Sequence[tuple[str, str, str, Any]]
+) -> Iterator[tuple[int, Finding]]:
+    """(index, which step it is by), of the workflows that run themselves, with those that are `known` in between."""
+    own = {(kind, namespace, name) for kind, namespace, name, _ in given}
+    others = [one for one in known if one[:3] not in own]
+    for here in _by_namespace(_read([*given, *others], ("Workflow",))):
+        yield from ((index, finding) for index, finding in _recursions(here) if index < len(given))
+
+
+def _read(given: Sequence[tuple[str, str, str, Any]], kinds: Sequence[str]) -> list[Given]:
+    return [
+        Given(index, namespace, name, msgspec.convert(spec, KINDS[kind]))
+        for index, (kind, namespace, name, spec) in enumerate(given)
+        if kind in kinds
+    ]
+
+
+def _by_namespace(read: list[Given]) -> Iterator[list[Given]]:
+    for namespace in sorted({one.namespace for one in read}):
+        yield sorted((one for one in read if one.namespace == namespace), key=lambda one: one.name)
 
 
 def _shapes(here: list[Given]) -> Iterator[tuple[int, Finding]]:
@@ -140,30 +157,18 @@ def _circles(here: list[Given]) -> Iterator[tuple[int, Finding]]:
 
 def _recursions(here: list[Given]) -> Iterator[tuple[int, Finding]]:
     """Workflows that run themselves, whatever lies in between."""
-    calls = {
-        one.name: [ref for ref in references(one.spec) if ref.kind == "Workflow"]
-        for one in here
-        if isinstance(one.spec, WorkflowSpec)
-    }
+    specs = {one.name: one.spec for one in here if isinstance(one.spec, WorkflowSpec)}
+    runs = {name: runs_of(spec) for name, spec in specs.items()}
+
+    def names(workflow: str) -> list[str]:
+        return [reference.name for reference in runs.get(workflow, ())]
+
     for one in here:
-        for reference in calls.get(one.name, ()) if isinstance(one.spec, WorkflowSpec) else ():
-            way = _way(calls, reference.name, one.name)
+        for reference in runs[one.name] if isinstance(one.spec, WorkflowSpec) else ():
+            way = way_back(names, reference.name, one.name)
             if way is not None:
                 detail = f"it runs itself: {' -> '.join([one.name, *way])}"
                 yield one.index, Finding(reference.path, detail, "workflow.cyclic")
-
-
-def _way(calls: dict[str, list[Reference]], start: str, wanted: str) -> list[str] | None:
-    """A shortest way from one workflow to another by what they run; None if there is none."""
-    ways, seen = [[start]], {start}
-    for way in ways:
-        if way[-1] == wanted:
-            return way
-        for reference in calls.get(way[-1], ()):
-            if reference.name not in seen:
-                seen.add(reference.name)
-                ways.append([*way, reference.name])
-    return None
 
 
 _FINDERS: Final[tuple[Callable[[list[Given]], Iterator[tuple[int, Finding]]], ...]] = (

@@ -28,9 +28,10 @@ from oncue.core.expression import (
 )
 from oncue.core.inputs import complete
 from oncue.core.plan import Node, Plan, compiled, mentions
+from oncue.core.running import tolerated
 from oncue.core.state import State
 from oncue.core.workflow_spec import WorkflowSpec
-from oncue.sdk import ActionError, registry
+from oncue.sdk import ActionError, Permitted, Rules, registry
 
 ITEMS_SHOWN: Final = 20
 """Items of a `for_each` that are gone through one by one."""
@@ -53,7 +54,7 @@ class Planned(msgspec.Struct, kw_only=True, omit_defaults=True):
     `approval`, `emit`, `set`."""
     verdict: Verdict
     why: str | None = None
-    """What it depends on, why it is skipped, or would fail."""
+    """What it depends on, why it is skipped, or would fail. Behind a step that is sure to fail others are skipped."""
     does: str | None = None
     """What it would do, in a sentence."""
     inputs: Any = None
@@ -99,15 +100,17 @@ class _Seen(msgspec.Struct):
     steps: dict[str, dict[str, Any]]
     """Steps of which it is known what becomes of them."""
     may: tuple[str, ...] | None
+    rules: Rules | None
+    """What the operator of this server allows; None if that is not asked."""
     names: tuple[str, ...] = ()
     depth: int = 0
 
 
 def dry_run(
     state: State, namespace: str, name: str, inputs: dict[str, Any], now: datetime, requester: str,
-    may: tuple[str, ...] | None = None,
+    may: tuple[str, ...] | None = None, rules: Rules | None = None,
 ) -> DryRun:  # fmt: skip
-    """Go through the workflow of this name in the state's configuration.
+    """Go through the workflow of this name in the state's configuration, on a server whose operator has set these `rules`.
 
     Raises `Refusal` workflow.not_found, workflow.inputs_invalid.
     """
@@ -116,8 +119,8 @@ def dry_run(
     run = {"id": "run-dry", "workflow": name, "namespace": namespace, "started_at": stored(now), "requester": requester,
            "trigger": "manual"}  # fmt: skip
     variables = {"inputs": given, "vars": {}, "now": now, "run": run}
-    seen = _Seen(namespace, state, now, variables, set(), {}, may)
-    steps = _block(compiled(spec), compiled(spec).root.nodes, seen, "", certain=True)
+    seen = _Seen(namespace, state, now, variables, set(), {}, may, rules)
+    steps, _ = _block(compiled(spec), compiled(spec).root.nodes, seen, "", certain=True)
     found = list(_all(steps))
     fails = [one.step for one in found if one.verdict == "fails"]
     return DryRun(
@@ -187,30 +190,80 @@ def _rendered(value: Any, seen: _Seen) -> tuple[Any, str | None]:
 # steps
 
 
-def _block(plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, *, certain: bool) -> list[Planned]:
-    return [_step(plan, node, seen, above, certain=certain) for node in nodes]
+class _Failure(msgspec.Struct, frozen=True):
+    """A step that fails for sure once what it lies in has come to it, and fails that as well."""
+
+    step: str
+    at_once: bool = False
+    """Whether it does as soon as it begins, without anybody having been asked."""
 
 
-def _step(plan: Plan, node: Node, seen: _Seen, above: str, *, certain: bool) -> Planned:
+def _block(
+    plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, *, certain: bool
+) -> tuple[list[Planned], _Failure | None]:
+    """Steps one after the other: none begins behind one that is sure to fail."""
+    planned: list[Planned] = []
+    failure = None
+    for node in nodes:
+        if failure is not None:
+            planned.append(_never(node, above, failure))
+        else:
+            one, failure = _step(plan, node, seen, above, certain=certain)
+            planned.append(one)
+    return planned, failure
+
+
+def _branches(
+    plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, *, certain: bool
+) -> tuple[list[Planned], _Failure | None]:
+    """Steps at the same time: one that fails as it begins keeps those from beginning that are named after it."""
+    planned: list[Planned] = []
+    failure = None
+    for node in nodes:
+        if failure is not None and failure.at_once:
+            planned.append(_never(node, above, failure))
+        else:
+            one, own = _step(plan, node, seen, above, certain=certain)
+            planned.append(one)
+            failure = own if failure is None or (own is not None and own.at_once) else failure
+    return planned, _later(failure)
+
+
+def _later(failure: _Failure | None) -> _Failure | None:
+    """As what the step lies in has it."""
+    return _Failure(failure.step) if failure is not None else None
+
+
+def _never(node: Node, above: str, failure: _Failure) -> Planned:
+    address = f"{above}/{node.id}" if above else node.id
+    why = f"step {failure.step} fails before it"
+    return Planned(step=address, title=node.spec.title, form=_form(node), verdict="skipped", why=why)
+
+
+def _step(plan: Plan, node: Node, seen: _Seen, above: str, *, certain: bool) -> tuple[Planned, _Failure | None]:
     spec, address = node.spec, f"{above}/{node.id}" if above else node.id
     planned = Planned(step=address, title=spec.title, form=_form(node), verdict="runs" if certain else "may run")
-    if spec.if_ is not None:
-        try:
+    begins = True
+    failure: _Failure | None
+    try:
+        if spec.if_ is not None:
             _depends(spec.if_, seen)
             if not holds(spec.if_, _scope(seen)):
                 planned.verdict, planned.why = "skipped", f"if: {spec.if_}"
                 seen.steps[node.id] = {"state": "skipped", "outputs": {}, "attempt": 0}
-                return planned
-        except _Unknown as unknown:
-            planned.verdict, planned.why = "may run", str(unknown)
-        except Failed as failure:
-            planned.verdict, planned.why = "fails", str(failure)
-            return planned
+                return planned, None
+    except _Unknown as unknown:
+        planned.verdict, planned.why = "may run", str(unknown)
+        begins = False
+    except Failed as failed:
+        planned.verdict, planned.why = "fails", str(failed)
+        return planned, _Failure(address, at_once=True) if spec.on_failure == "fail" else None
     try:
-        _do(plan, node, seen, planned)
-    except (Failed, ActionError) as failure:
-        planned.verdict, planned.why = "fails", str(failure)
-    return planned
+        failure = _do(plan, node, seen, planned)
+    except (Failed, ActionError) as failed:
+        planned.verdict, planned.why = "fails", str(failed)
+        failure = _Failure(address, at_once=isinstance(failed, Failed) and spec.run is None)
+    return planned, failure if begins and spec.on_failure == "fail" else None
 
 
 def _form(node: Node) -> str:
@@ -221,8 +274,8 @@ def _form(node: Node) -> str:
     return "approval" if node.form == "approvals" else node.form.rstrip("_")
 
 
-def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
-    """What the step would do. Raises `Failed`, `ActionError`."""
+def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+    """What the step would do. Gives what in it is sure to fail it. Raises `Failed`, `ActionError` if it is sure to itself."""
     spec = node.spec
     if spec.rollback is not None:
         planned.undo = spec.rollback.uses
@@ -231,7 +284,7 @@ def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
     if spec.uses is not None or spec.emit is not None:
         _act(plan, node, seen, planned)
     elif spec.run is not None:
-        _run(node, seen, planned)
+        return _run(node, seen, planned)
     elif spec.set_ is not None:
         _set(node, seen, planned)
     elif spec.wait is not None:
@@ -241,9 +294,10 @@ def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
         stages = "; ".join(f"{one.quorum} of {', '.join(one.by)}" for one in spec.approvals)
         planned.does = f"asks {stages}: {asked}"
     elif spec.for_each is not None:
-        _each(plan, node, seen, planned)
+        return _each(plan, node, seen, planned)
     else:
-        _holding(plan, node, seen, planned)
+        return _holding(plan, node, seen, planned)
+    return None
 
 
 def _act(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
@@ -253,18 +307,22 @@ def _act(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
     planned.inputs = given
     if (lacking := run_acts.beyond(uses, plan.spec.identity, seen.may)) is not None:
         raise Failed(f"run.denied: {uses} needs {lacking}")
-    if why is not None:
+    if uses in run_acts.ACTS:
+        planned.why = planned.why or why
+        planned.does = "OnCue does it itself, with the step" if why is None else None
+        return
+    action = registry.action(uses)
+    inputs = registry.fit(given, action.inputs) if why is None else None
+    if seen.rules is not None and isinstance(action, Permitted):
+        action.permit(inputs, seen.rules)
+    if inputs is None:
         planned.why = planned.why or why
         return
-    if uses in run_acts.ACTS:
-        planned.does = "OnCue does it itself, with the step"
-        return
     planned.effect_class = effect_class(uses, given)
-    action = registry.action(uses)
-    planned.does = action.plan(registry.fit(given, action.inputs))
+    planned.does = action.plan(inputs)
 
 
-def _run(node: Node, seen: _Seen, planned: Planned) -> None:
+def _run(node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
     spec = node.spec.run
     assert spec is not None
     given, why = _rendered(spec.with_, seen)
@@ -272,10 +330,10 @@ def _run(node: Node, seen: _Seen, planned: Planned) -> None:
     planned.does = f"runs {spec.workflow}" + (", and does not wait for it" if spec.detached else "")
     if why is not None:
         planned.why = planned.why or why
-        return
+        return None
     if seen.depth >= DEPTH_SHOWN:
         planned.why = "it lies too deep to be shown"
-        return
+        return None
     try:
         inner = _workflow(seen.state, seen.namespace, spec.workflow)
         inputs = complete(inner.inputs, stored(given))
@@ -283,9 +341,12 @@ def _run(node: Node, seen: _Seen, planned: Planned) -> None:
         raise Failed(f"{refusal.code}: {refusal.detail}") from refusal
     run = {**seen.variables["run"], "workflow": spec.workflow, "trigger": "run"}
     variables = {"inputs": inputs, "vars": {}, "now": seen.now, "run": run}
-    below = _Seen(seen.namespace, seen.state, seen.now, variables, set(), {}, seen.may, depth=seen.depth + 1)
-    whole = compiled(inner)
-    planned.steps = _block(whole, whole.root.nodes, below, planned.step, certain=planned.verdict == "runs")
+    below = _Seen(
+        seen.namespace, seen.state, seen.now, variables, set(), {}, seen.may, seen.rules, depth=seen.depth + 1
+    )
+    whole, certain = compiled(inner), planned.verdict == "runs"
+    planned.steps, failure = _block(whole, whole.root.nodes, below, planned.step, certain=certain)
+    return None if spec.detached else _later(failure)
 
 
 def _set(node: Node, seen: _Seen, planned: Planned) -> None:
@@ -317,7 +378,7 @@ def _wait(node: Node, seen: _Seen, planned: Planned) -> None:
         planned.does = f"waits for {spec.for_}"
 
 
-def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
+def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
     spec = node.spec.for_each
     assert spec is not None
     inner = node.blocks[""].nodes
@@ -331,50 +392,69 @@ def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
     except _Unknown as unknown:
         planned.why = planned.why or str(unknown)
         below = _below(seen, names, {spec.as_, "index"}, {})
-        planned.steps = _block(plan, inner, below, f"{planned.step}[...]", certain=False)
-        return
+        planned.steps, _ = _block(plan, inner, below, f"{planned.step}[...]", certain=False)
+        return None
     if not isinstance(items, list):
         raise Failed(f"for_each: {spec.items} gives {items!r}, no list")
     planned.items = len(items)
     planned.does = f"{len(items)} items, {min(spec.max_parallel, max(1, len(items)))} at the same time"
+    failures = 0
+    failure: _Failure | None = None
     for index, item in enumerate(items[:ITEMS_SHOWN]):
         below = _below(seen, names, set(), {spec.as_: item, "index": index})
         key = item if isinstance(item, str) else index
         address = f"{planned.step}[{key}]"
-        steps = _block(plan, inner, below, address, certain=planned.verdict == "runs")
+        if failure is not None and spec.max_parallel == 1:
+            why = f"step {failure.step} fails before it"
+            planned.steps.append(Planned(step=address, form="item", verdict="skipped", inputs=item, why=why))
+            continue
+        steps, own = _block(plan, inner, below, address, certain=planned.verdict == "runs")
         planned.steps.append(Planned(step=address, form="item", verdict=planned.verdict, inputs=item, steps=steps))
+        failures += own is not None
+        if failures > tolerated(spec.max_failures, len(items)):
+            failure = _later(failure or own)
+    return failure
 
 
 def _below(seen: _Seen, names: tuple[str, ...], unknown: set[str], known: dict[str, Any]) -> _Seen:
     """What is known within an item: what is found out there is not known outside."""
-    return _Seen(
-        seen.namespace, seen.state, seen.now, {**seen.variables, **known}, seen.unknown | unknown, dict(seen.steps),
-        seen.may, tuple(name for name in names if name not in VARIABLES), seen.depth,
+    return msgspec.structs.replace(
+        seen, variables={**seen.variables, **known}, unknown=seen.unknown | unknown, steps=dict(seen.steps),
+        names=tuple(name for name in names if name not in VARIABLES),
     )  # fmt: skip
 
 
-def _holding(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
+def _holding(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
     """A step that holds others."""
     certain = planned.verdict == "runs"
     if node.spec.switch is not None:
-        _switch(plan, node, seen, planned)
-        return
-    planned.steps = _block(plan, node.blocks[""].nodes, seen, planned.step, certain=certain)
-    for name in ("catch", "finally"):
-        if name in node.blocks:
-            below = _below(seen, seen.names, set(), {})
-            steps = _block(plan, node.blocks[name].nodes, below, planned.step, certain=certain and name == "finally")
-            why = "if a step before it fails" if name == "catch" else None
-            planned.steps.append(
-                Planned(
-                    step=f"{planned.step}/{name}", form=name, why=why, steps=steps,
-                    verdict=planned.verdict if name == "finally" else "may run",
-                )
-            )  # fmt: skip
+        return _switch(plan, node, seen, planned)
+    through = _branches if node.form == "parallel" else _block
+    planned.steps, failure = through(plan, node.blocks[""].nodes, seen, planned.step, certain=certain)
+    if "catch" in node.blocks:
+        caught = failure is not None
+        why = f"step {failure.step} fails" if failure is not None else "if a step before it fails"
+        own = _rest(plan, node, "catch", seen, planned, certain=certain and caught, why=why)
+        failure = own if caught else None
+    if "finally" in node.blocks:
+        own = _rest(plan, node, "finally", seen, planned, certain=certain, why=None)
+        failure = failure or own
+    return _later(failure)
 
 
-def _switch(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
-    certain = planned.verdict == "runs"
+def _rest(
+    plan: Plan, node: Node, name: str, seen: _Seen, planned: Planned, *, certain: bool, why: str | None
+) -> _Failure | None:
+    """What a `try` does after its steps. Gives what in it is sure to fail it."""
+    below = _below(seen, seen.names, set(), {})
+    steps, failure = _block(plan, node.blocks[name].nodes, below, planned.step, certain=certain)
+    verdict: Verdict = "runs" if certain else "may run"
+    planned.steps.append(Planned(step=f"{planned.step}/{name}", form=name, why=why, steps=steps, verdict=verdict))
+    return failure
+
+
+def _switch(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+    certain, known = planned.verdict == "runs", True
     for number, case in enumerate(node.spec.switch or ()):
         verdict: Verdict = "runs" if certain else "may run"
         why = None
@@ -384,11 +464,12 @@ def _switch(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
                 if not holds(case.when, _scope(seen)):
                     continue
         except _Unknown as unknown:
-            verdict, why, certain = "may run", str(unknown), False
-        steps = _block(plan, node.blocks[str(number)].nodes, seen, planned.step, certain=verdict == "runs")
+            verdict, why, certain, known = "may run", str(unknown), False, False
+        steps, failure = _block(plan, node.blocks[str(number)].nodes, seen, planned.step, certain=verdict == "runs")
         when = case.when or "otherwise"
         planned.steps.append(
             Planned(step=f"{planned.step}/{number}", form="case", verdict=verdict, why=why, does=when, steps=steps)
         )
-        if verdict == "runs" or case.when is None:
-            return
+        if known or case.when is None:
+            return _later(failure) if known else None
+    return None

@@ -145,9 +145,9 @@ class _Replay:
         event = events.decode(record.body)
         if event.type == "oncue.engine.started":
             self._versions[msgspec.json.decode(event.data, type=Started).engine] = None
-        namespace, origin, actor = open_envelope(record.envelope)
+        of = open_envelope(record.envelope)
         try:
-            derived, _ = engine.process(event, record.body, namespace, origin, actor, at, batch)
+            derived, _ = engine.process(event, record.body, of.namespace, of.origin, of.actor, at, batch, of.person)
         except Poison as poison:
             return f"replay cannot handle the input: {poison}"
         self._expected = deque(derived)

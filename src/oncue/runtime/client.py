@@ -24,6 +24,8 @@ UNSENT_BYTES: Final = 64 * 1024 * 1024
 READ_BYTES: Final = 1024 * 1024
 GATHERED_EVENTS: Final = 128
 """Of one origin and one turn of the loop that make one unit."""
+_Sender = tuple[str, str, str | None, str | None]
+"""(namespace, origin, actor, person)."""
 Said = frames.Answer | frames.HealthReport | Refusal
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
@@ -49,7 +51,7 @@ class EngineClient:
         self._connected = asyncio.Event()
         self._hello: list[frames.Frame] = []
         self._outgoing: list[bytes] = []
-        self._gathered: dict[tuple[str, str, str | None], _Gathered] = {}
+        self._gathered: dict[_Sender, _Gathered] = {}
 
     def greet(self, frame: frames.Frame) -> None:
         """Send this frame whenever a connection is made: `Watch`, `Lease`."""
@@ -177,11 +179,14 @@ class EngineClient:
         urgent: bool,
         side: list[frames.SideWrite] | None,
         outlines: Sequence[Outline] | None,
+        person: str | None,
     ) -> frames.Submit:
         if self._intake is None:
             raise Refusal("engine.unavailable", "the engine is not on the line")
         seq = next(self._seq)
-        return self._intake.unit(seq, namespace, origin, actor, bodies, outlines=outlines, urgent=urgent, side=side)
+        return self._intake.unit(
+            seq, namespace, origin, actor, bodies, outlines=outlines, urgent=urgent, side=side, person=person
+        )
 
     async def submit(
         self,
@@ -193,13 +198,15 @@ class EngineClient:
         urgent: bool = False,
         side: list[frames.SideWrite] | None = None,
         outlines: Sequence[Outline] | None = None,
+        person: str | None = None,
     ) -> frames.Answer:
-        """Journal these events; returns after the commit. Whoever has read them gives their `outlines`.
+        """Journal these events; returns after the commit. Whoever has read them gives their `outlines`. Of the `person` who
+        sent them, `user:name`, they say so.
 
         Raises `Refusal`: store.unavailable, ingest.overloaded (both with `retry_after_s` in `more`),
         engine.unavailable.
         """
-        return _checked(await self._ask(self._unit(bodies, namespace, origin, actor, urgent, side, outlines)))
+        return _checked(await self._ask(self._unit(bodies, namespace, origin, actor, urgent, side, outlines, person)))
 
     def submit_then(
         self,
@@ -210,6 +217,7 @@ class EngineClient:
         namespace: str,
         origin: str,
         actor: str | None = None,
+        person: str | None = None,
     ) -> None:
         """`submit` for who has no task to wait in: `done` is called after the commit, or with what `submit` would raise.
 
@@ -217,7 +225,7 @@ class EngineClient:
         than each of them would alone. Raises `Refusal` if nothing can be taken at present.
         """
         self._check()
-        key = (namespace, origin, actor)
+        key = (namespace, origin, actor, person)
         gathered = self._gathered.get(key)
         if gathered is None or len(gathered.bodies) + len(bodies) > GATHERED_EVENTS:
             gathered = self._gathered[key] = _Gathered()
@@ -226,13 +234,14 @@ class EngineClient:
         gathered.outlines += outlines
         gathered.shares.append((len(bodies), done))
 
-    def _tell_gathered(self, key: tuple[str, str, str | None], gathered: "_Gathered") -> None:
+    def _tell_gathered(self, key: "_Sender", gathered: "_Gathered") -> None:
         if self._gathered.get(key) is gathered:
             del self._gathered[key]
-        namespace, origin, actor = key
+        namespace, origin, actor, person = key
         try:
             self._tell(
-                self._unit(gathered.bodies, namespace, origin, actor, False, None, gathered.outlines), gathered.told
+                self._unit(gathered.bodies, namespace, origin, actor, False, None, gathered.outlines, person),
+                gathered.told,
             )
         except Refusal as refusal:
             gathered.told(refusal)

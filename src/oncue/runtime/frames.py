@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core.normalise import Outlines
-from oncue.store.journal import Laid, seal_envelope
+from oncue.store.journal import Laid, seal_input
 
 SOCKET_NAME: Final = "engine.sock"
 FRAME_LIMIT: Final = 64 * 1024 * 1024
@@ -61,7 +61,7 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     sizes: bytes
     """Per event 4 bytes: of its document. `intake.py` makes this and what follows."""
     text: bytes
-    """The events as `Laid` has them, behind the envelope of (namespace, origin, actor)."""
+    """The events as `Laid` has them, behind the envelope of (namespace, origin, actor, person)."""
     numbers: bytes
     """Per event 8 bytes: what stands for its id."""
     marks: bytes
@@ -72,6 +72,8 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
     urgent: bool = False
     """Commands, results and ticks outrank ingest."""
     side: list[SideWrite] = []
+    person: str | None = None
+    """Who sent it, `user:name`, with a token of theirs or without: runs that it leads to they have asked for."""
 
     def __len__(self) -> int:
         """How many events."""
@@ -79,7 +81,8 @@ class Submit(msgspec.Struct, array_like=True, tag="submit"):
 
     def laid(self) -> Laid:
         """The events' documents."""
-        return Laid(seal_envelope((self.namespace, self.origin, self.actor)), array("I", self.sizes), self.text)
+        envelope = seal_input(self.namespace, self.origin, self.actor, self.person)
+        return Laid(envelope, array("I", self.sizes), self.text)
 
 
 class Dead(msgspec.Struct, array_like=True, tag="dead"):

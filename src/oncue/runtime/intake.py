@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.core.normalise import UNREADABLE, Kind, Outline, Outlines, outline_of
 from oncue.runtime.frames import SideWrite, Submit
-from oncue.store.journal import digests, seal_envelope
+from oncue.store.journal import digests, seal_input
 
 _NO_NUMBER: Final = bytes(8)
 
@@ -31,11 +31,12 @@ class Intake:
     def unit(
         self, seq: int, namespace: str, origin: str, actor: str | None, bodies: list[bytes], *,
         outlines: Sequence[Outline | None] | None = None, urgent: bool = False, side: list[SideWrite] | None = None,
+        person: str | None = None,
     ) -> Submit:  # fmt: skip
         """A unit of these events, to be accepted or refused as a whole. Whoever has read them gives their `outlines`."""
         if outlines is None:
             outlines = [_outline(body) for body in bodies]
-        envelope = seal_envelope((namespace, origin, actor))
+        envelope = seal_input(namespace, origin, actor, person)
         numbers: list[bytes] = []
         kinds: dict[Kind, int] = {}
         kind: list[int] = []
@@ -64,7 +65,7 @@ class Intake:
         return Submit(
             seq, namespace, origin, actor, array("I", map(len, bodies)).tobytes(),
             b"".join((envelope, envelope.join(bodies))), b"".join(numbers), marks, contents,
-            Outlines(list(kinds), kind, fingerprints), urgent, side or [],
+            Outlines(list(kinds), kind, fingerprints), urgent, side or [], person,
         )  # fmt: skip
 
 

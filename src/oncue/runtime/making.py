@@ -27,7 +27,18 @@ from oncue.runtime.dedup import Dedup
 from oncue.runtime.intake import Intake
 from oncue.runtime.rows import entity_row, fact_row, hot_row, input_fact_row, sample_rows, sealed_hot
 from oncue.store import schema
-from oncue.store.journal import CONFLICT, DERIVED, INPUT, REJECTED, Laid, OpenSegment, Segment, digest, seal_envelope
+from oncue.store.journal import (
+    CONFLICT,
+    DERIVED,
+    INPUT,
+    REJECTED,
+    Laid,
+    OpenSegment,
+    Segment,
+    digest,
+    seal_envelope,
+    seal_input,
+)
 from oncue.store.step_log import size_of
 from oncue.store.writer import Rows
 
@@ -67,6 +78,7 @@ class Input(msgspec.Struct, gc=False):
     """Of events that name none."""
     origin: str
     actor: str | None
+    person: str | None
     number: int
     mark: int
     content: bytes
@@ -152,8 +164,8 @@ class Making:
                     index += done
                     continue
             one = Input(
-                laid[index], laid.envelope, unit.namespace, unit.origin, unit.actor, numbers[index], marks[index],
-                unit.contents[32 * index : 32 * index + 32],
+                laid[index], laid.envelope, unit.namespace, unit.origin, unit.actor, unit.person, numbers[index],
+                marks[index], unit.contents[32 * index : 32 * index + 32],
             )  # fmt: skip
             if kind == UNREADABLE or (event := _readable(one.body)) is None:
                 self._unreadable(unit, index, one.body, now, answer)
@@ -246,14 +258,14 @@ class Making:
         )
         self._input(events.decode(body), self._own("default", "clock", None, body), now)
 
-    def _own(self, namespace: str, origin: str, actor: str | None, body: bytes) -> Input:
+    def _own(self, namespace: str, origin: str, actor: str | None, body: bytes, person: str | None = None) -> Input:
         """An input that did not come in a unit. It counts as seen from now on."""
-        unit = self._intake.unit(0, namespace, origin, actor, [body])
+        unit = self._intake.unit(0, namespace, origin, actor, [body], person=person)
         numbers, marks = array("Q", unit.numbers), array("I", unit.marks)
         if self._dedup.judge(numbers, marks) is None:
             self._fresh += numbers
-        envelope = seal_envelope((namespace, origin, actor))
-        return Input(body, envelope, namespace, origin, actor, numbers[0], marks[0], unit.contents)
+        envelope = seal_input(namespace, origin, actor, person)
+        return Input(body, envelope, namespace, origin, actor, person, numbers[0], marks[0], unit.contents)
 
     def _input(self, event: events.Event, one: Input, now: int) -> tuple[Reply | None, str | None]:
         """Have the engine handle an input: the reply if it is a command, and why it could not be handled."""
@@ -264,7 +276,9 @@ class Making:
             now = microseconds(at)
         where = event.namespace or one.namespace
         try:
-            derived, reply = self._engine.process(event, body, one.namespace, one.origin, one.actor, at, self._batch)
+            derived, reply = self._engine.process(
+                event, body, one.namespace, one.origin, one.actor, at, self._batch, one.person
+            )
         except Poison as poison:
             self._add(one, state.position, now, REJECTED, event.type, where)
             self._rows.letters.append((where, one.origin, "event.poison", str(poison), now, state.position, body))
@@ -337,7 +351,7 @@ class Making:
         if row.position is None and again.type.startswith("oncue."):
             # Refused at the edge because only OnCue may say this. What it would do nobody has been permitted to do.
             return Reply("event.type_reserved", f"type: {again.type[:100]}")
-        _, poison = self._input(again, self._own(row.namespace, row.origin, one.actor, row.body), now)
+        _, poison = self._input(again, self._own(row.namespace, row.origin, one.actor, row.body, one.person), now)
         self._rows.redriven.append((now, row.id))
         self._redriving.add(row.id)
         if poison is not None:

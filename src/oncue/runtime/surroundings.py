@@ -10,13 +10,14 @@ import msgspec
 
 from oncue.access.action_links import Claim, link_key, sign
 from oncue.access.secrets import SecretStore
-from oncue.config import Config
+from oncue.config import Actions, Config
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, OutboundAllowSpec
 from oncue.runtime.objectives import Objectives
 from oncue.sdk import (
     ActionError,
     Allow,
+    Allowed,
     AnsibleRules,
     Budget,
     Context,
@@ -37,6 +38,16 @@ LANDSCAPE: Final = frozenset({"SAPSystem"})
 """Kinds that say what there is to watch: plugins may read them."""
 
 
+def allowed(actions: Actions) -> Allowed:
+    """What the configuration allows actions that reach into this machine."""
+    directory = None if actions.ansible.directory is None else Path(actions.ansible.directory)
+    return Allowed(
+        ShellRules(actions.shell.enabled, tuple(actions.shell.allow)),
+        PythonRules(actions.python.enabled),
+        AnsibleRules(actions.ansible.enabled, directory, actions.ansible.inline),
+    )
+
+
 class Surroundings:
     """Makes a `Context` for each piece of work. Secrets are read when they are used, never kept."""
 
@@ -46,11 +57,7 @@ class Surroundings:
         """Where people and consumers find this server."""
         self._database = database
         self._mailer = Mailer(config.smtp.url, config.smtp.sender, config.data)
-        self._shell = ShellRules(config.actions.shell.enabled, tuple(config.actions.shell.allow))
-        self._python = PythonRules(config.actions.python.enabled)
-        ansible = config.actions.ansible
-        directory = None if ansible.directory is None else Path(ansible.directory)
-        self._ansible = AnsibleRules(ansible.enabled, directory, ansible.inline)
+        self._allowed = allowed(config.actions)
         self._secrets = SecretStore(config.data, self._secret_row)
         self._allows: dict[str, list[Allow]] = {}
         self._landscape: dict[tuple[str, str, str], Any] = {}
@@ -99,9 +106,9 @@ class Surroundings:
             log=self._log,
             resolve=self._resolve,
             base_url=self.base_url,
-            shell=self._shell,
-            python=self._python,
-            ansible=self._ansible,
+            shell=self._allowed.shell,
+            python=self._allowed.python,
+            ansible=self._allowed.ansible,
             asked_at=asked_at,
             redelivered=redelivered,
             itself=self._itself if namespace == OWN_NAMESPACE else None,

@@ -4,8 +4,8 @@ from oncue.core.alert import Crossing
 from oncue.core.effect import EffectClass
 from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
 from oncue.core.objective import Budget, Burn
-from oncue.sdk.action import Action
-from oncue.sdk.context import AnsibleRules, Context, Log, PythonRules, SecretRef, ShellRules
+from oncue.sdk.action import Action, Permitted
+from oncue.sdk.context import Allowed, AnsibleRules, Context, Log, PythonRules, Rules, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.http import Fetched, fetch
 from oncue.sdk.itself import Itself
@@ -21,6 +21,7 @@ __all__ = [
     "Action",
     "ActionError",
     "Allow",
+    "Allowed",
     "AnsibleRules",
     "Budget",
     "Burn",
@@ -42,9 +43,11 @@ __all__ = [
     "Monitor",
     "Notification",
     "Notifier",
+    "Permitted",
     "Probe",
     "PythonRules",
     "Reading",
+    "Rules",
     "SAPDatabase",
     "SAPInstance",
     "SAPSystemSpec",

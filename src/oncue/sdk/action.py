@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 
 from oncue.core.effect import EffectClass
-from oncue.sdk.context import Context
+from oncue.sdk.context import Context, Rules
 from oncue.sdk.errors import ErrorDoc
 
 
@@ -50,4 +50,16 @@ class Action(Protocol):
 
     async def run(self, inputs: Any, context: Context) -> msgspec.Struct:
         """The thing is done. Raises `ActionError` with a code of `errors`."""
+        ...
+
+
+@runtime_checkable
+class Permitted(Protocol):
+    """An action that does nothing unless the operator allows it. `run` asks that first; a dry run asks it alone."""
+
+    def permit(self, inputs: Any, rules: Rules) -> None:
+        """Whether it may be done; of inputs that are not known yet, which are None, whether anything may. Touches nothing.
+
+        Raises `ActionError` with a code of `errors`.
+        """
         ...

@@ -79,6 +79,25 @@ class AnsibleRules(msgspec.Struct, frozen=True):
     """Whether a step may bring its own."""
 
 
+class Rules(Protocol):
+    """What the operator allows actions that reach into this machine. A `Context` has it, too."""
+
+    @property
+    def shell(self) -> ShellRules: ...
+    @property
+    def python(self) -> PythonRules: ...
+    @property
+    def ansible(self) -> AnsibleRules: ...
+
+
+class Allowed(msgspec.Struct, frozen=True):
+    """`Rules` by themselves."""
+
+    shell: ShellRules
+    python: PythonRules
+    ansible: AnsibleRules
+
+
 NO_SHELL: Final = ShellRules()
 NO_PYTHON: Final = PythonRules()
 NO_ANSIBLE: Final = AnsibleRules()

@@ -231,6 +231,8 @@ class Request(msgspec.Struct, kw_only=True):
     body: bytes = b""
     namespace: str = "default"
     actor: str | None = None
+    person: str | None = None
+    """Who sends it, `user:name`, where a person does, with a token of theirs or without."""
 
     def header(self, name: bytes) -> str:
         """The first header of this lower-case name; empty if there is none."""
@@ -252,7 +254,9 @@ class Ingest(Protocol):
     Raises `Refusal` when nothing was taken: ingest.overloaded, store.unavailable, engine.unavailable.
     """
 
-    def __call__(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> Awaitable[object]: ...
+    def __call__(
+        self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None, person: str | None = None
+    ) -> Awaitable[object]: ...
 
 
 class Command(Protocol):
@@ -262,7 +266,7 @@ class Command(Protocol):
     """
 
     def __call__(
-        self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None
+        self, type: str, data: dict[str, Any], *, namespace: str, actor: str | None, person: str | None = None
     ) -> Awaitable[dict[str, Any]]: ...
 
 

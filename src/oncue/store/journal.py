@@ -1,6 +1,7 @@
 """The journal's form: records in segments, one per committed batch, under one Merkle root each.
 
-A record is an envelope (namespace, origin, actor) and the stored bytes of a CloudEvent. Its digest is
+A record is an envelope (namespace, origin, actor, and the person behind it where there is one) and the stored bytes of a
+CloudEvent. Its digest is
 SHA-256(length-prefixed envelope | stored bytes). Each `LEAF_RECORDS` records of a batch, from its first on, make a leaf:
 SHA-256(0x00 | position of the first | instants they were recorded at | their flags | their digests). The batch's root is
 that of RFC 6962, section 2.1, over the leaves; the chain row hashes it onto its predecessor.
@@ -68,23 +69,43 @@ class Record(NamedTuple):
     @property
     def namespace(self) -> str:
         """Of events that name none themselves."""
-        return open_envelope(self.envelope)[0]
+        return open_envelope(self.envelope).namespace
 
     @property
     def origin(self) -> str:
         """Through which it came."""
-        return open_envelope(self.envelope)[1]
+        return open_envelope(self.envelope).origin
 
     @property
     def actor(self) -> str | None:
         """Who did it, for commands."""
-        return open_envelope(self.envelope)[2]
+        return open_envelope(self.envelope).actor
+
+    @property
+    def person(self) -> str | None:
+        """The person who sent it, with a token of theirs or without."""
+        return open_envelope(self.envelope).person
+
+
+class Envelope(msgspec.Struct, array_like=True, frozen=True):
+    """What the journal knows of a record besides its bytes."""
+
+    namespace: str
+    origin: str
+    actor: str | None
+    person: str | None = None
 
 
 seal_envelope: Final = msgspec.msgpack.Encoder().encode
 """(namespace, origin, actor) to an envelope."""
 
-open_envelope: Final = msgspec.msgpack.Decoder(tuple[str, str, str | None]).decode
+open_envelope: Final = msgspec.msgpack.Decoder(Envelope).decode
+
+
+def seal_input(namespace: str, origin: str, actor: str | None, person: str | None) -> bytes:
+    """The envelope of an input. One that no person sent is as short as those of facts."""
+    return seal_envelope((namespace, origin, actor) if person is None else (namespace, origin, actor, person))
+
 
 _sha256: Final = hashlib.sha256
 _pack_length: Final = _LENGTH.pack

@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, and_, select
 
+from oncue.core.approval import Approval
 from oncue.core.effect import Effect
 from oncue.core.run import ACTIVE, Definition, Run, Step
 from oncue.store.schema import entity
@@ -18,6 +19,7 @@ ACTIVE_LIMIT: Final = 20
 _step: Final = msgspec.json.Decoder(Step).decode
 _definition: Final = msgspec.json.Decoder(Definition).decode
 _effect: Final = msgspec.json.Decoder(Effect).decode
+_approval: Final = msgspec.json.Decoder(Approval).decode
 
 
 def steps_of(connection: Connection, run: str, after: str = "", limit: int = STEPS_LIMIT) -> list[Step]:
@@ -69,3 +71,11 @@ def effects_of(connection: Connection, ids: Sequence[str]) -> dict[str, Effect]:
         select(entity.c.body).where(and_(entity.c.kind == "effect", entity.c.id.in_(list(ids)[:STEPS_LIMIT])))
     ).scalars()
     return {one.id: one for one in map(_effect, rows)}
+
+
+def approvals_of(connection: Connection, ids: Sequence[str]) -> dict[str, Approval]:
+    """These approvals, by id."""
+    rows = connection.execute(
+        select(entity.c.body).where(and_(entity.c.kind == "approval", entity.c.id.in_(list(ids)[:STEPS_LIMIT])))
+    ).scalars()
+    return {one.id: one for one in map(_approval, rows)}

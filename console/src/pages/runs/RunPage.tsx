@@ -24,7 +24,7 @@ import { RunControls, StepControls } from "./Controls";
 import { EraseLog, LogView } from "./LogView";
 import { standings } from "./steps";
 import { Steps, type LogReading } from "./Steps";
-import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf, timesOf } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
@@ -180,7 +180,7 @@ function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) =>
 
 function Wait({ wait, choose }: { wait: Waits; choose: (address: string) => void }) {
   const now = useNow();
-  const times = [wait.since && `for ${duration(now - Date.parse(wait.since))}`, wait.until && `next ${relative(wait.until, now)}`].filter(Boolean).join(", ");
+  const times = timesOf(wait, now);
   return (
     <li className="stack" style={{ gap: 2 }}>
       <span className="med wrap">{wait.what.charAt(0).toUpperCase() + wait.what.slice(1)}</span>

@@ -31,7 +31,7 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding | None:
         near_miss(tx, policy, seen, "key_not_expected", f"{key} is none of keys")
         return None
     window = window_of(tx, policy, key)
-    keep(tx, policy, key, carrying(Window(since=tx.now), seen, data=False))
+    keep(tx, policy, key, carrying(tx, Window(since=tx.now), seen, data=False))
     if window is None or window.fired or policy.varies:
         tx.timer_after(f"window.absent/{window_key(policy.id, key)}", policy.absent_s)
     if window is not None and window.fired:

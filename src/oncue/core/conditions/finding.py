@@ -122,10 +122,13 @@ def keep(tx: Tx, policy: Policy, key: str, window: Window | None) -> None:
     tx.cell("window", cell, window)
 
 
-def carrying(window: Window, seen: Seen, *, data: bool = True) -> Window:
-    """The window with what a timer needs to speak of the event: the event, or, without `data`, its attributes."""
+def carrying(tx: Tx, window: Window, seen: Seen, *, data: bool = True) -> Window:
+    """The window with what a timer needs to speak of the event: the event, or, without `data`, its attributes, and who sent
+    it."""
     body = seen.body if data and seen.view_override is None else sketch(seen, data)
-    return msgspec.structs.replace(window, event=body, origin=seen.origin, event_position=seen.position)
+    return msgspec.structs.replace(
+        window, event=body, origin=seen.origin, event_position=seen.position, requester=tx.cause.requester
+    )
 
 
 def sketch(seen: Seen, data: bool) -> bytes:

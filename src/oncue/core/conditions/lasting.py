@@ -20,7 +20,7 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
             return Finding(policy, "met", key, window)
     if window is not None:
         return Finding(policy, "held" if window.fired else "waiting", key, window)
-    window = carrying(Window(since=tx.now, fingerprint=seen.fingerprint), seen)
+    window = carrying(tx, Window(since=tx.now, fingerprint=seen.fingerprint), seen)
     keep(tx, policy, key, window)
     cell = window_key(policy.id, key)
     held = (seen.namespace, seen.fingerprint)

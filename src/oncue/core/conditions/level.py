@@ -44,7 +44,7 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
     since = window.since if window is not None and window.since is not None else tx.now
     window = msgspec.structs.replace(window or Window(), since=since, value=value, limit=limit_of(condition))
     if policy.for_s and tx.now < since + timedelta(seconds=policy.for_s):
-        keep(tx, policy, key, carrying(window, seen))
+        keep(tx, policy, key, carrying(tx, window, seen))
         if began or policy.varies:
             tx.timer(timer, since + timedelta(seconds=policy.for_s))
         detail = f"{value:g} is {limit_said(condition)}, not yet for {policy.for_s:g} s"

@@ -145,7 +145,7 @@ def _without(tx: Tx, policy: Policy, seen: Seen, key: str, hits: list[bool]) -> 
     starts = instants(window.times) if window is not None else [0] * (steps - 1)
     after, complete = _advanced(starts, hits[:-1], now, within)
     if complete:
-        waits = carrying(Window(since=tx.now), seen)
+        waits = carrying(tx, Window(since=tx.now), seen)
         keep(tx, policy, key, waits)
         _set_timer(tx, policy, key, now + within, move=True)
         near_miss(tx, policy, seen, "window_not_met", f"waits {policy.within_s:g} s for the last step")

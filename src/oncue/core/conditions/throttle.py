@@ -24,7 +24,7 @@ def judge(tx: Tx, policy: Policy, seen: Seen, key: str) -> Finding:
         tx.cancel(f"window.throttle/{cell}")
         keep(tx, policy, key, None)
         return Finding(policy, "met", key, msgspec.structs.replace(window, limit=float(condition.accumulate)))
-    keep(tx, policy, key, carrying(window, seen) if condition.once_after is not None else window)
+    keep(tx, policy, key, carrying(tx, window, seen) if condition.once_after is not None else window)
     if there is None:
         tx.timer_after(f"window.throttle/{cell}", length_s)
     if condition.first is not None and count <= condition.first:

@@ -19,7 +19,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
-from oncue.sdk import ActionError, AnsibleRules, Context, EffectClass, ErrorDoc, SecretRef
+from oncue.sdk import ActionError, AnsibleRules, Context, EffectClass, ErrorDoc, Rules, SecretRef
 
 PROGRAM: Final = Path(sysconfig.get_path("scripts"), "ansible-playbook")
 """Where the extra `oncue[ansible]` puts it. Ansible finds its answerer of password prompts beside it."""
@@ -156,10 +156,16 @@ class AnsiblePlaybook:
         lines = len((inputs.text or "").splitlines())
         return processes.shown(["ansible-playbook", *_options(inputs), inputs.playbook or f"a text of {lines} lines"])
 
+    def permit(self, inputs: Inputs | None, rules: Rules) -> None:
+        """Raises `ActionError` action.disabled, inputs.invalid."""
+        if not rules.ansible.enabled:
+            raise ActionError("action.disabled", "ansible.playbook is off; an administrator can allow it in oncue.toml")
+        if inputs is not None:
+            check(inputs, rules.ansible)
+
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """Every task is done on every host, or was rescued."""
-        rules = context.ansible
-        check(inputs, rules)
+        self.permit(inputs, context)
         if not PROGRAM.is_file():
             raise ActionError("action.needs", "it needs Ansible: install oncue[ansible]")
         with (
@@ -170,7 +176,7 @@ class AnsiblePlaybook:
             arguments = _write(inputs, context, directory)
             done = await processes.execute(
                 [sys.executable, "-I", str(PROGRAM), *_options(inputs), *arguments],
-                env=_environment(directory, rules, inputs) | {"ONCUE_ANSIBLE_EVENTS": str(events.fileno())},
+                env=_environment(directory, context.ansible, inputs) | {"ONCUE_ANSIBLE_EVENTS": str(events.fileno())},
                 cwd=name,
                 context=context,
                 keep=SHORT_OUTPUT,
@@ -181,8 +187,6 @@ class AnsiblePlaybook:
 
 def check(inputs: Inputs, rules: AnsibleRules) -> None:
     """Raises `ActionError` action.disabled, inputs.invalid if this may not be run, or not as it is."""
-    if not rules.enabled:
-        raise ActionError("action.disabled", "ansible.playbook is off; an administrator can allow it in oncue.toml")
     if (inputs.playbook is None) == (inputs.text is None):
         raise ActionError("inputs.invalid", "give playbook or text")
     if inputs.text is not None and not rules.inline:

@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef
 
 RESULT_LIMIT: Final = 12 * 1024
 """Bytes of the result's JSON: what a run keeps of a step is bounded."""
@@ -86,10 +86,14 @@ class PythonScript:
         lines = len(inputs.script.splitlines())
         return f"a Python script of {lines} lines, with {', '.join(sorted(inputs.inputs)) or 'no inputs'}"
 
+    def permit(self, inputs: Inputs | None, rules: Rules) -> None:
+        """Raises `ActionError` action.disabled."""
+        if not rules.python.enabled:
+            raise ActionError("action.disabled", "python.script is off; an administrator can allow it in oncue.toml")
+
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """`main` returned."""
-        if not context.python.enabled:
-            raise ActionError("action.disabled", "python.script is off; an administrator can allow it in oncue.toml")
+        self.permit(inputs, context)
         private = {name: context.secret(reference) for name, reference in inputs.secret_env.items()}
         processes.check_environment(private)
         limits = processes.Limits(memory=inputs.memory_mb * 1024**2, file_size=FILE_LIMIT, cpu_s=inputs.cpu_s)

@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import Ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules
 
 
 class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -55,15 +55,18 @@ class ShellCommand:
         """The command, quoted for reading."""
         return processes.shown(inputs.argv)
 
-    async def run(self, inputs: Inputs, context: Context) -> Ended:
-        """The program ended with an exit code that counts as success."""
-        rules = context.shell
-        if not rules.enabled:
+    def permit(self, inputs: Inputs | None, rules: Rules) -> None:
+        """Raises `ActionError` action.disabled, shell.not_allowed."""
+        if not rules.shell.enabled:
             raise ActionError("action.disabled", "shell.command is off; an administrator can allow it in oncue.toml")
-        if not permitted(inputs.argv, rules.allow):
+        if inputs is not None and not permitted(inputs.argv, rules.shell.allow):
             raise ActionError(
                 "shell.not_allowed", f"{shlex.join(inputs.argv)} is not on the list of actions.shell.allow"
             )
+
+    async def run(self, inputs: Inputs, context: Context) -> Ended:
+        """The program ended with an exit code that counts as success."""
+        self.permit(inputs, context)
         check(inputs)
         done = await processes.execute(
             inputs.argv, env=inputs.env, cwd=inputs.cwd, stdin=inputs.stdin or "", context=context

@@ -45,7 +45,9 @@ QuerySilences = Callable[[str], Awaitable[list[Silence]]]
 class HandOver(Protocol):
     """Gives all that was parsed to the engine, and sees to the answer; False, with nothing done, if it cannot."""
 
-    def __call__(self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None) -> bool: ...
+    def __call__(
+        self, parsed: Parsed, *, namespace: str, origin: str, actor: str | None, person: str | None = None
+    ) -> bool: ...
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -168,7 +170,9 @@ class AlertmanagerEndpoint:
         _must_be_json(request)
         parsed, faults = parse_alerts(request.body, self._clock(), self._resolve_timeout)
         if parsed.events or parsed.rejected:
-            await self._ingest(parsed, namespace=request.namespace, origin=ORIGIN, actor=request.actor)
+            await self._ingest(
+                parsed, namespace=request.namespace, origin=ORIGIN, actor=request.actor, person=request.person
+            )
         return _json("; ".join(faults), 400) if faults else Reply(status=200)
 
     def at_once(self, request: Request, hand_over: HandOver) -> bool:
@@ -183,7 +187,9 @@ class AlertmanagerEndpoint:
             parsed, faults = parse_alerts(request.body, self._clock(), self._resolve_timeout)
         except Unacceptable:
             return False  # the long way says why
-        return not faults and hand_over(parsed, namespace=request.namespace, origin=ORIGIN, actor=request.actor)
+        return not faults and hand_over(
+            parsed, namespace=request.namespace, origin=ORIGIN, actor=request.actor, person=request.person
+        )
 
     async def _alerts(self, request: Request) -> list[dict[str, Any]]:
         asked = _asked(request)
@@ -246,6 +252,7 @@ class AlertmanagerEndpoint:
             {"silence": id.lower()},
             namespace=request.namespace,
             actor=request.actor,
+            person=request.person,
         )
         if reply.get("code") == "silence.not_found" and await self._known_silence(request.namespace, id) is not None:
             return Reply(status=200)  # it has expired already
@@ -263,7 +270,7 @@ class AlertmanagerEndpoint:
             if known is not None and known.state == "expired":
                 del asked["id"]  # what has ended is not revived: a new one takes its place
         reply = await self._command(
-            "oncue.command.silence.set", asked, namespace=request.namespace, actor=request.actor
+            "oncue.command.silence.set", asked, namespace=request.namespace, actor=request.actor, person=request.person
         )
         _raise_refused(reply)
         return _json({"silenceID": reply["data"]["id"]})
