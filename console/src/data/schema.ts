@@ -6053,6 +6053,13 @@ export interface components {
             timeout: string;
             retry?: components["schemas"]["Retry"];
         };
+        /** Room */
+        Room: {
+            limit: number;
+            by: string[];
+            under_way: string[];
+            queued: number;
+        };
         /** Run */
         Run: {
             id: string;
@@ -7081,6 +7088,10 @@ export interface components {
             effect?: string | null;
             approval?: string | null;
             run?: string | null;
+            then?: string | null;
+            /** @default [] */
+            types: string[];
+            resource?: string | null;
         };
         /** Why */
         Why: {
@@ -7088,6 +7099,7 @@ export interface components {
             state: string;
             moving: boolean;
             waits: components["schemas"]["Waits"][];
+            room?: components["schemas"]["Room"] | null;
         };
         /** WindowPreview */
         WindowPreview: {

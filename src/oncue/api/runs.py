@@ -22,7 +22,8 @@ from oncue.core.manifest import Manifest
 from oncue.core.plan import Plan, plan_of
 from oncue.core.run import OVER, Run, Step
 from oncue.core.state import Identity, State
-from oncue.core.workflow_spec import WorkflowSpec
+from oncue.core.waiting import EventWait
+from oncue.core.workflow_spec import StepSpec, WorkflowSpec
 from oncue.rehearsal.dry_run import DryRun
 from oncue.rehearsal.dry_run import dry_run as rehearsed
 from oncue.store import runs as reading
@@ -88,6 +89,26 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     effect: str | None = None
     approval: str | None = None
     run: str | None = None
+    then: str | None = None
+    """What happens at `until`: `the step fails`."""
+    types: tuple[str, ...] = ()
+    """Of a wait for an event: the types that it takes."""
+    resource: str | None = None
+    """What the event has to be about; absent for anything."""
+
+
+class Room(msgspec.Struct, kw_only=True):
+    """How many runs of the workflow may be under way together, and how many are."""
+
+    limit: int
+    """As the version that the run pins has it."""
+    by: list[str]
+    """The values by which they are counted apart, one for each expression of `concurrency.by`; empty if all runs count
+    together."""
+    under_way: list[str]
+    """The runs that have the room."""
+    queued: int
+    """How many wait for it."""
 
 
 class Why(msgspec.Struct, kw_only=True):
@@ -98,6 +119,8 @@ class Why(msgspec.Struct, kw_only=True):
     moving: bool
     """Whether something is being done for it right now, as far as is known here."""
     waits: list[Waits]
+    room: Room | None = None
+    """What limits how many runs go beside each other; None if nothing does."""
 
 
 @get("/runs", opt={"permission": "run:read"})
@@ -317,10 +340,47 @@ def why(connection: Connection, run: Run) -> Why:
     effects = reading.effects_of(connection, [one.effect for one in steps if one.effect is not None])
     waits += [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
     moving = any(one.code in ("action", "validation") for one in waits) or not waits
-    return Why(run=run.id, state=run.state, moving=moving, waits=waits)
+    plan = _plan(connection, run)
+    _complete(waits, steps, reading.event_waits_of(connection, steps), plan)
+    return Why(run=run.id, state=run.state, moving=moving, waits=waits, room=_room(connection, run, plan))
 
 
 _HOLDING = frozenset({"steps", "parallel", "switch", "try", "for_each", "item"})
+
+
+def _plan(connection: Connection, run: Run) -> Plan | None:
+    known = reading.definition_of(connection, run)
+    return plan_of(known.id, known.spec) if known is not None else None
+
+
+def _complete(waits: list[Waits], steps: list[Step], events: dict[str, EventWait], plan: Plan | None) -> None:
+    """Add to what is waited for what the workflow and the engine's own notes say of it."""
+    by_address = {one.address: one for one in steps}
+    for said in waits:
+        step = by_address.get(said.step or "")
+        if step is None:
+            continue
+        if (event := events.get(step.id)) is not None:
+            said.types, said.resource = event.types, event.resource
+        if said.until is not None and plan is not None:
+            said.then = _then(said.code, plan.nodes[step.node].spec)
+
+
+def _then(code: str, spec: StepSpec) -> str | None:
+    """What the timer of a step brings about."""
+    if code == "event":
+        goes_on = spec.wait is not None and spec.wait.on_timeout == "continue"
+        return "the run goes on without it" if goes_on else "the step fails"
+    return {"time": "the run goes on", "retry": "it is tried again", "validation": "it is looked again"}.get(code)
+
+
+def _room(connection: Connection, run: Run, plan: Plan | None) -> Room | None:
+    how = plan.spec.concurrency if plan is not None else None
+    gate = reading.gate_of(connection, run)
+    if how is None or gate is None or run.gate is None:
+        return None
+    by = run.gate.partition("|")[2].split("|") if how.by else []
+    return Room(limit=how.limit, by=by, under_way=list(gate.runs), queued=len(gate.queued))
 
 
 def _waits(step: Step, effect: Effect | None) -> Waits:

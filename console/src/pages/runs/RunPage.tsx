@@ -6,7 +6,7 @@ import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { Approval, Fact, RunDetail, Step, Waits, Why } from "../../data/types";
+import type { Approval, Fact, RunDetail, Step } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { flowOf, type FlowStep } from "../../parts/flow";
@@ -24,6 +24,7 @@ import { RunControls, StepControls } from "./Controls";
 import { EraseLog, LogView } from "./LogView";
 import { standings } from "./steps";
 import { Steps, type LogReading } from "./Steps";
+import { WhyCard } from "./WhyCard";
 import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
 
 export default function RunPage() {
@@ -159,37 +160,6 @@ function EndCard({ run, choose }: { run: RunDetail; choose: (address: string) =>
         <Pairs entries={ending.pairs.map(([term, value]) => [term, term === "Step" ? <button key="step" type="button" className="as-link mono" onClick={() => choose(value)}>{value}</button> : value])} />
       </div>
     </Card>
-  );
-}
-
-function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
-  const why = useDetail<Why>("runs", run.id, "why");
-  return (
-    <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
-      <Loaded query={why} what="what it waits for">
-        {({ waits }) => (
-          <ul className="card-body stack">
-            {waits.length === 0 && <li>It goes on with the next input.</li>}
-            {waits.map((each) => <Wait key={`${each.code} ${each.step ?? ""}`} wait={each} choose={choose} />)}
-          </ul>
-        )}
-      </Loaded>
-    </Card>
-  );
-}
-
-function Wait({ wait, choose }: { wait: Waits; choose: (address: string) => void }) {
-  const now = useNow();
-  const times = [wait.since && `for ${duration(now - Date.parse(wait.since))}`, wait.until && `next ${relative(wait.until, now)}`].filter(Boolean).join(", ");
-  return (
-    <li className="stack" style={{ gap: 2 }}>
-      <span className="med wrap">{wait.what.charAt(0).toUpperCase() + wait.what.slice(1)}</span>
-      <span className="row wrapping t12 dim3">
-        {wait.step && <button type="button" className="as-link mono" onClick={() => choose(wait.step ?? "")}>{wait.step}</button>}
-        {times !== "" && <span>{times}</span>}
-        {wait.run && <Link className="link" to="/runs/$id" params={{ id: wait.run }}>that run</Link>}
-      </span>
-    </li>
   );
 }
 

@@ -1,0 +1,77 @@
+/** Why a run is not moving: the answer in a sentence, then what it waits for, what comes next, and what limits it. */
+import { Link } from "@tanstack/react-router";
+import { useQueries } from "@tanstack/react-query";
+
+import { detailOf, useInbox } from "../../data/approvals";
+import { useDetail } from "../../data/lists";
+import type { Approval, RunDetail, Waits, Why } from "../../data/types";
+import { Card, Pairs } from "../../parts/Card";
+import { capital, clock, duration, exact, relative } from "../../parts/format";
+import { Loaded } from "../../parts/states";
+import { Clock, useNow } from "../../parts/time";
+import { headline, ifItFails, limits, nextTimer, waitingOn, type Say } from "./why";
+
+export function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
+  const why = useDetail<Why>("runs", run.id, "why");
+  return (
+    <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
+      <Loaded query={why} what="what it waits for">{(found) => <Answer run={run} why={found} choose={choose} />}</Loaded>
+    </Card>
+  );
+}
+
+function Answer({ run, why, choose }: { run: RunDetail; why: Why; choose: (address: string) => void }) {
+  const ids = why.waits.flatMap((wait) => (wait.approval ? [wait.approval] : []));
+  const approvals = useQueries({ queries: ids.map(detailOf) }).flatMap(({ data }) => (data ? [data] : []));
+  const inbox = useInbox(ids.length > 0).data;
+  const sayOn = (id: string | null | undefined): Say => (inbox?.items.some((one) => one.id === id) ? "counts" : inbox?.own.some((one) => one.id === id) ? "barred" : "none");
+  const others = why.room?.under_way.filter((id) => id !== run.id) ?? [];
+  return (
+    <div className="card-body stack">
+      {why.waits.length === 0 && <p className="med">It goes on with the next input.</p>}
+      <ul className="stack" aria-label="What it waits for">
+        {why.waits.map((wait) => {
+          const approval = approvals.find((one) => one.id === wait.approval);
+          return <Wait key={`${wait.code} ${wait.step ?? ""}`} run={run} wait={wait} approval={approval} say={sayOn(wait.approval)} choose={choose} />;
+        })}
+      </ul>
+      {why.room && (
+        <Pairs
+          entries={[
+            ["Limits", <span key="l">{limits(run, why.room)}</span>],
+            ["Under way", run.state === "queued" && others.length > 0 ? others.slice(0, 3).map((id) => <Link key={id} className="link mono" to="/runs/$id" params={{ id }} style={{ display: "block" }}>{id}</Link>) : null],
+          ]}
+        />
+      )}
+    </div>
+  );
+}
+
+interface WaitProps {
+  run: RunDetail;
+  wait: Waits;
+  approval: Approval | undefined;
+  say: Say;
+  choose: (address: string) => void;
+}
+
+function Wait({ run, wait, approval, say, choose }: WaitProps) {
+  const now = useNow();
+  const step = (run.steps ?? []).find((one) => one.address === wait.step);
+  const next = nextTimer(wait, approval, run);
+  const on = waitingOn(wait, approval);
+  return (
+    <li className="stack" style={{ gap: 8 }}>
+      <p className="med wrap">{headline(wait, approval, say)}</p>
+      <Pairs
+        entries={[
+          ["Waiting on", wait.step === null ? null : <><button key="s" type="button" className="as-link mono" onClick={() => choose(wait.step ?? "")}>{wait.step}</button>{on !== "" && <span className="wrap">: {on}</span>}</>],
+          ["Run", wait.run && <Link key="r" className="link mono" to="/runs/$id" params={{ id: wait.run }}>{wait.run}</Link>],
+          ["Since", wait.since && <><Clock at={wait.since} />, <b className="med">{duration(now - Date.parse(wait.since))}</b></>],
+          ["Next timer", next && <><time dateTime={next.at} title={exact(next.at)}>{clock(next.at)}</time> <span className="dim">{relative(next.at, now)}</span>{next.then !== "" && `, ${next.then}`}</>],
+          ["If it fails", step && capital(ifItFails(run, step))],
+        ]}
+      />
+    </li>
+  );
+}
