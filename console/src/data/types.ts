@@ -91,6 +91,8 @@ export type Waits = Sparse<"Waits", "step" | "what" | "code">;
 /** Why a run is not moving. */
 export type Why = Omit<Schemas["Why"], "waits"> & { waits: Waits[] };
 export type Approval = Pick<Schemas["Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["Approval"]>;
+/** An approval with those whose word it waits for. */
+export type ApprovalDetail = Approval & { may_decide: string[] };
 export type Decided = Schemas["Decided"];
 /** A stage of an approval, as a workflow has it written. */
 export type ApprovalSpec = Sparse<"ApprovalSpec", "by">;
@@ -105,6 +107,8 @@ export type ScheduleSpec = Partial<Schemas["ScheduleSpec"]>;
 export type ScheduleView = Whole<"ScheduleView", { spec: ScheduleSpec }>;
 /** A step as far as it is known before the run. */
 export type PlannedStep = Omit<Schemas["rehearsal_dry_run_Planned"], "steps"> & { steps?: PlannedStep[] };
+/** What a run would do from here on. */
+export type Ahead = Omit<Schemas["Ahead"], "steps"> & { steps: PlannedStep[] };
 export type DryRun = Omit<Schemas["DryRun"], "steps"> & { steps: PlannedStep[] };
 
 export type Matcher = Whole<"Matcher">;

@@ -20,11 +20,11 @@ from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.plan import Plan, plan_of
-from oncue.core.run import OVER, Run, Step
+from oncue.core.run import OVER, UNDOING, Run, Step
 from oncue.core.state import Identity, State
 from oncue.core.waiting import EventWait
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
-from oncue.rehearsal.dry_run import DryRun
+from oncue.rehearsal.dry_run import Ahead, DryRun, ahead
 from oncue.rehearsal.dry_run import dry_run as rehearsed
 from oncue.store import runs as reading
 from oncue.store.queries import entities, entity_body, manifests
@@ -161,6 +161,17 @@ async def get_run_why(ctx: Ctx, who: Who, run_id: str) -> Response[Why]:
     return json_response(msgspec.json.encode(await ctx.queries.run(partial(why, run=run))))
 
 
+@get("/runs/{run_id:str}/ahead", opt={"permission": "run:read"})
+async def get_run_ahead(ctx: Ctx, who: Who, run_id: str) -> Response[Ahead]:
+    """What a run would do from here on, if what it waits for comes and people agree: a dry run of the steps to come, with
+    what the others came to. Nothing is begun, and nothing outside is asked."""
+    run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
+    known = await ctx.queries.run(partial(_under_way, run=run))
+    if known is None:
+        return json_response(msgspec.json.encode(Ahead(steps=[], fails=[], unknown=0)))
+    return json_response(msgspec.json.encode(await asyncio.to_thread(_ahead, run, *known)))
+
+
 @post("/runs", status_code=201, opt={"permission": "run:start"})
 async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[RunDetail]:
     """Start a workflow by hand."""
@@ -183,22 +194,12 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
     named, _, name = data.workflow.rpartition("/")
     namespace = data.namespace or named or who.home
     require(who, "run:start", namespace)
-    kinds = ("Workflow", "Lookup", "Service", "Team")
-
-    def known(connection: Connection) -> list[Manifest]:
-        return [
-            msgspec.json.decode(body, type=Manifest)
-            for kind in kinds
-            for body in manifests(connection, kind, frozenset({namespace}))
-        ]
 
     def shown(given: list[Manifest]) -> DryRun:
-        state = State(Identity("dry-run"))
-        state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
         may = tuple(rights(who, namespace))
-        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may)
+        return rehearsed(_state(given), namespace, name, data.inputs, datetime.now(UTC), who.person, may)
 
-    found = await asyncio.to_thread(shown, await ctx.queries.run(known))
+    found = await asyncio.to_thread(shown, await ctx.queries.run(partial(_asked_of, namespace=namespace)))
     return json_response(msgspec.json.encode(found))
 
 
@@ -249,6 +250,39 @@ async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[R
         "steps": msgspec.to_builtins(steps),
     }  # fmt: skip
     return await _new(ctx, await ctx.command("oncue.command.run.fork", given, who=who, namespace=namespace))
+
+
+def _asked_of(connection: Connection, namespace: str) -> list[Manifest]:
+    """The configuration that a dry run asks."""
+    return [
+        msgspec.json.decode(body, type=Manifest)
+        for kind in ("Workflow", "Lookup", "Service", "Team")
+        for body in manifests(connection, kind, frozenset({namespace}))
+    ]
+
+
+def _state(given: list[Manifest]) -> State:
+    state = State(Identity("dry-run"))
+    state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
+    return state
+
+
+def _under_way(connection: Connection, run: Run) -> tuple[Plan, dict[str, Step], list[Manifest], dict[str, Any]] | None:
+    """What is known of a run that goes on: its plan, its steps by address, the configuration, and what it is about."""
+    plan = _plan(connection, run)
+    if plan is None or run.state in OVER | UNDOING:
+        return None
+    steps = [*reading.steps_of(connection, run.id), *reading.outermost_of(connection, run.id)]
+    about = {} if "event_view" not in run.trigger else {"event": run.trigger["event_view"]}
+    for kind, id in (("alert", run.alert), ("incident", run.incident)):
+        row = entity_body(connection, kind, id) if id is not None else None
+        if row is not None:
+            about[kind] = {name: one for name, one in msgspec.json.decode(row[1]).items() if one is not None}
+    return plan, {one.address: one for one in steps}, _asked_of(connection, run.namespace), about
+
+
+def _ahead(run: Run, plan: Plan, steps: dict[str, Step], given: list[Manifest], about: dict[str, Any]) -> Ahead:
+    return ahead(_state(given), run, plan, steps, datetime.now(UTC), about)
 
 
 def _reason(data: Reason | None) -> dict[str, Any]:
@@ -419,6 +453,7 @@ HANDLERS = [
     list_run_steps,
     get_run_timeline,
     get_run_why,
+    get_run_ahead,
     start_run,
     dry_run,
     cancel_run,

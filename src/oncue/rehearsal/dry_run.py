@@ -1,15 +1,17 @@
 """What a run would do, without doing it: everything is evaluated that can be before anything has happened, and each action
 says what it would do.
 
-What depends on the outcome of a step is not known: such a step may run, and shows what it waits to be told.
+What depends on the outcome of a step is not known: such a step may run, and shows what it waits to be told. Of a run that
+is under way, `ahead` says the same of the steps to come, with what the others came to.
 """
 
+import re
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core import run_acts
+from oncue.core import run_acts, run_scope
 from oncue.core.asking import Asked
 from oncue.core.effect_classes import effect_class
 from oncue.core.errors import Refusal
@@ -28,6 +30,7 @@ from oncue.core.expression import (
 )
 from oncue.core.inputs import complete
 from oncue.core.plan import Node, Plan, compiled, mentions
+from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.sdk import ActionError, registry
@@ -38,6 +41,8 @@ DEPTH_SHOWN: Final = 8
 """How many runs within each other are gone through."""
 _OUTCOMES: Final = frozenset({"error", "result", "outputs"})
 """What expressions speak of that is not known before it has happened."""
+_OF_STEP: Final = re.compile(r"\bsteps(\.\w+)+")
+"""What is said of a step, whose `result` and `outputs` are its own."""
 
 Verdict = Literal["runs", "may run", "skipped", "fails"]
 
@@ -82,6 +87,17 @@ class DryRun(msgspec.Struct, kw_only=True):
     """How many steps depend on what others come to."""
 
 
+class Ahead(msgspec.Struct, kw_only=True):
+    """What a run would do from here on, if what it waits for comes and people agree."""
+
+    steps: list[Planned]
+    """Those that have not begun, in the order of the workflow, within those that hold them."""
+    fails: list[str]
+    """Addresses of the steps that would fail as it is."""
+    unknown: int
+    """How many steps depend on what others come to."""
+
+
 class _Unknown(Exception):
     """It depends on something that has not happened."""
 
@@ -101,6 +117,8 @@ class _Seen(msgspec.Struct):
     may: tuple[str, ...] | None
     names: tuple[str, ...] = ()
     depth: int = 0
+    agreed: frozenset[str] = frozenset()
+    """Steps that ask people, who are taken to agree: what they come to is known, and not who they are."""
 
 
 def dry_run(
@@ -123,6 +141,63 @@ def dry_run(
     return DryRun(
         workflow=name, inputs=given, steps=steps, fails=fails, unknown=sum(one.verdict == "may run" for one in found)
     )
+
+
+def ahead(state: State, run: Run, plan: Plan, steps: dict[str, Step], now: datetime, about: dict[str, Any]) -> Ahead:
+    """Go on with a run of which these steps have begun, by address. `about` is what else its expressions see: `event`,
+    `alert`, `incident`."""
+    said = {"id": run.id, "workflow": run.workflow, "namespace": run.namespace, "requester": run.requester or "",
+            "started_at": stored(run.started_at or run.created_at), "trigger": run.trigger.get("kind", "")}  # fmt: skip
+    variables = {"inputs": run.inputs, "vars": run.variables, "now": now, "run": said, **about}
+    known = {one.node: run_scope.outcome(one) for one in steps.values() if _is_told(one, plan)}
+    asking = frozenset(one.node for one in steps.values() if one.uses == "approval" and one.state in ACTIVE)
+    known |= {id: {"state": "approved", "outputs": {}, "attempt": 0} for id in asking}
+    seen = _Seen(run.namespace, state, now, variables, set(), known, run.may, agreed=asking)
+    rest = _rest(plan, plan.root.nodes, seen, "", steps)
+    found = list(_all(rest))
+    return Ahead(
+        steps=rest, fails=[one.step for one in found if one.verdict == "fails"],
+        unknown=sum(one.verdict == "may run" for one in found),
+    )  # fmt: skip
+
+
+def _is_told(step: Step, plan: Plan) -> bool:
+    """Whether all steps to come may know what it came to: what lies in an item is that item's, and items are not laid out."""
+    return (
+        step.state not in ACTIVE and not any(sign in step.address for sign in "[~") and not plan.nodes[step.node].items
+    )
+
+
+def _rest(plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, steps: dict[str, Step]) -> list[Planned]:
+    """Of these steps, those that have not begun, and what is left of those that hold others."""
+    found = []
+    for node in nodes:
+        address = f"{above}/{node.id}" if above else node.id
+        step = steps.get(address)
+        if step is None:
+            found.append(_step(plan, node, seen, above, certain=True))
+        elif step.state in ACTIVE and node.blocks and (inner := _left(plan, node, seen, step, steps)):
+            found.append(Planned(step=address, title=node.spec.title, form=_form(node), verdict="runs", steps=inner))
+    return found
+
+
+def _left(plan: Plan, node: Node, seen: _Seen, step: Step, steps: dict[str, Step]) -> list[Planned]:
+    """What is left of a step that holds others and has begun."""
+    if not node.items:
+        inner = _rest(plan, node.blocks[step.block].nodes, seen, step.address, steps)
+        return inner if step.block else [*inner, *_closing(plan, node, seen, step.address, "runs")]
+    found = []
+    for item in steps.values():
+        if item.uses != "item" or item.node != node.id or item.state not in ACTIVE:
+            continue
+        spec = node.spec.for_each
+        assert spec is not None
+        below = _below(seen, tuple(dict.fromkeys(node.names)), set(), {spec.as_: item.item, "index": item.index})
+        inside = [one for one in steps.values() if one.address.startswith(f"{item.address}/")]
+        below.steps |= {one.node: run_scope.outcome(one) for one in inside if one.state not in ACTIVE}
+        if inner := _rest(plan, node.blocks[""].nodes, below, item.address, steps):
+            found.append(Planned(step=item.address, form="item", verdict="runs", inputs=item.item, steps=inner))
+    return found
 
 
 def _all(steps: list[Planned]) -> Any:
@@ -155,7 +230,10 @@ def _depends(text: str, seen: _Seen) -> None:
     if waits:
         what = "other steps" if waits == ["*"] else f"{'step' if len(waits) == 1 else 'steps'} {', '.join(waits)}"
         raise _Unknown(f"depends on {what}: {text}")
-    others = sorted((said.words & (_OUTCOMES | seen.unknown)) - {"vars"})
+    if any(re.search(rf"\bsteps\.{id}\.(?!state\b)", text) for id in said.steps & seen.agreed):
+        raise _Unknown(f"depends on who agrees: {text}")
+    words = mentions([_OF_STEP.sub("steps", text)]).words
+    others = sorted((words & (_OUTCOMES | seen.unknown)) - {"vars"})
     if others:
         raise _Unknown(f"depends on {', '.join(others)}: {text}")
 
@@ -349,7 +427,7 @@ def _below(seen: _Seen, names: tuple[str, ...], unknown: set[str], known: dict[s
     """What is known within an item: what is found out there is not known outside."""
     return _Seen(
         seen.namespace, seen.state, seen.now, {**seen.variables, **known}, seen.unknown | unknown, dict(seen.steps),
-        seen.may, tuple(name for name in names if name not in VARIABLES), seen.depth,
+        seen.may, tuple(name for name in names if name not in VARIABLES), seen.depth, seen.agreed,
     )  # fmt: skip
 
 
@@ -359,18 +437,28 @@ def _holding(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
     if node.spec.switch is not None:
         _switch(plan, node, seen, planned)
         return
-    planned.steps = _block(plan, node.blocks[""].nodes, seen, planned.step, certain=certain)
+    planned.steps = [
+        *_block(plan, node.blocks[""].nodes, seen, planned.step, certain=certain),
+        *_closing(plan, node, seen, planned.step, planned.verdict),
+    ]
+
+
+def _closing(plan: Plan, node: Node, seen: _Seen, address: str, verdict: Verdict) -> list[Planned]:
+    """What follows a `try`."""
+    found = []
     for name in ("catch", "finally"):
         if name in node.blocks:
             below = _below(seen, seen.names, set(), {})
-            steps = _block(plan, node.blocks[name].nodes, below, planned.step, certain=certain and name == "finally")
+            certain = verdict == "runs" and name == "finally"
+            steps = _block(plan, node.blocks[name].nodes, below, address, certain=certain)
             why = "if a step before it fails" if name == "catch" else None
-            planned.steps.append(
+            found.append(
                 Planned(
-                    step=f"{planned.step}/{name}", form=name, why=why, steps=steps,
-                    verdict=planned.verdict if name == "finally" else "may run",
+                    step=f"{address}/{name}", form=name, why=why, steps=steps,
+                    verdict=verdict if name == "finally" else "may run",
                 )
             )  # fmt: skip
+    return found
 
 
 def _switch(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:

@@ -6,7 +6,7 @@ import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { Approval, Fact, RunDetail, Step } from "../../data/types";
+import type { ApprovalDetail, Fact, RunDetail, Step } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { flowOf, type FlowStep } from "../../parts/flow";
@@ -170,6 +170,6 @@ function Approvals({ run }: { run: RunDetail }) {
 }
 
 function One({ id }: { id: string }) {
-  const query = useDetail<Approval>("approvals", id);
+  const query = useDetail<ApprovalDetail>("approvals", id);
   return query.data ? <Deciding approval={query.data} onRun /> : null;
 }

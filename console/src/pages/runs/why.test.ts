@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Approval, RunDetail, Step, Waits } from "../../data/types";
-import { headline, ifItFails, limits, nextTimer, undoable, waitingOn } from "./why";
+import { headline, ifItFails, limits, mayFail, nextTimer, undoable, waitingOn } from "./why";
 
 const step = (address: string, fields: Partial<Step> = {}): Step => ({
   id: `run-1/${address}`, run: "run-1", namespace: "default", address, node: address.replace(/^.*\//, "").replace(/[[~].*$/, ""), uses: "http.request", state: "succeeded", ...fields,
@@ -54,6 +54,10 @@ describe("if it fails", () => {
     expect(ifItFails(run(two, { steps: done.slice(0, 1) }), step("ask"))).toBe("the run fails; first is not undone");
     expect(ifItFails(run(two, {}, { on_failure: { rollback: "all" } }), step("ask"))).toBe("the run fails; nothing was done so far that can be undone");
     expect(ifItFails(run(two, { steps: done }, { on_failure: { pause: true } }), step("ask"))).toBe("the run stands still until a person decides");
+  });
+  it("is nothing where it cannot", () => {
+    const wait: Waits = { step: "a", what: "", code: "event", then: "the step fails" };
+    expect([wait, { ...wait, then: "the run goes on without it" }, { ...wait, code: "time" }, asking].map(mayFail)).toEqual([true, false, false, true]);
   });
   it("the run goes on where the workflow bears it", () => {
     expect(ifItFails(run([{ id: "ask", on_failure: "continue" }]), step("ask"))).toBe("the run goes on without it");

@@ -46,6 +46,9 @@ export function nextTimer(wait: Waits, approval: Approval | undefined, run: RunD
   return found[0] ?? null;
 }
 
+/** Whether what is waited for can turn out badly at all. */
+export const mayFail = (wait: Waits): boolean => wait.code !== "time" && !(wait.code === "event" && wait.then !== "the step fails");
+
 /** Steps that a rollback would undo now, the last that ended first. */
 export function undoable(run: RunDetail): string[] {
   return (run.steps ?? [])
@@ -109,8 +112,7 @@ function bearing({ step, list }: Way): string {
 }
 
 /** `1 of 1 for host web-2, this run`; what limits how many of the workflow's runs go beside each other. */
-export function limits(run: RunDetail, room: Why["room"]): string {
-  if (!room) return "none";
+export function limits(run: RunDetail, room: NonNullable<Why["room"]>): string {
   const by = run.definition?.concurrency?.by ?? [];
   const names = by.length === room.by.length ? by.map((text) => /^inputs\.(\w+)$/.exec(text)?.[1] ?? "") : [];
   const values = room.by.map((value, index) => [names[index] ?? "", value].filter(Boolean).join(" ")).join(", ");
