@@ -22,7 +22,7 @@ import { useFilters } from "../../shell/filters";
 import { Deciding } from "../approvals/Deciding";
 import { RunControls, StepControls } from "./Controls";
 import { EraseLog, LogView } from "./LogView";
-import { standings } from "./steps";
+import { legendOf, standings, type Sign } from "./steps";
 import { Steps, type LogReading } from "./Steps";
 import { WhyCard } from "./WhyCard";
 import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
@@ -98,8 +98,8 @@ function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: read
   return (
     <>
       {flow.length > 0 && (
-        <Card title="Workflow" scope={progress(run)} end={<Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link>} className="clip">
-          <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} chosen={chosen?.node ?? null} choose={ofNode} />
+        <Card title="Workflow" scope={progress(run)} end={<span className="row"><Legend signs={legendOf(flow, standing, isOver(run))} /><Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link></span>} className="clip">
+          <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} absent={isOver(run) ? "not reached" : undefined} chosen={chosen?.node ?? null} choose={ofNode} />
         </Card>
       )}
       <Card title="Steps" scope={flow.length > 0 ? undefined : progress(run)} end={`${isOver(run) ? "took " : ""}${duration(lengthOf(run, now))}`} className="clip">
@@ -112,6 +112,10 @@ function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: read
       </div>
     </>
   );
+}
+
+function Legend({ signs }: { signs: readonly Sign[] }) {
+  return <ul className="legend-signs" aria-label="What the marks mean">{signs.map((sign) => <li key={sign.words} className={`state ${sign.tone}`}><Icon name={sign.icon} size="s" />{sign.words}</li>)}</ul>;
 }
 
 function Head({ run }: { run: RunDetail }) {

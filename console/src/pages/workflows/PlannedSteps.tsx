@@ -18,7 +18,9 @@ function Planned({ step, brief }: { step: PlannedStep; brief: boolean }) {
   return (
     <li className={step.verdict === "skipped" ? "faint" : undefined}>
       <div className="row wrapping" style={{ alignItems: "baseline" }}>
-        <span className={`state ${tone}`}><Icon name={icon} />{brief && step.verdict === "runs" ? <span className="sr">{words}</span> : words}</span>
+        {brief && step.verdict === "runs"
+          ? <span className="state"><Icon name="resolved" /><span className="sr">{words}</span></span>
+          : <span className={`state ${tone}`}><Icon name={icon} />{words}</span>}
         <b className="mono wrap">{nameOf(step)}</b>
         {step.form !== "item" && step.form !== "case" && <span className="dim3 t12">{step.form.replaceAll("_", " ")}</span>}
         {step.title && <span className="dim wrap">{step.title}</span>}
