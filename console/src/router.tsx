@@ -84,11 +84,14 @@ const adminHome = createRoute({
 });
 const admin = createRoute({ getParentRoute: () => shell, path: "/admin/$tab", component: lazyRouteComponent(() => import("./pages/admin/AdminPage")) });
 
+/** Any other address: the frame stays, so that one finds the way from there. */
+const unknown = createRoute({ getParentRoute: () => shell, path: "$", component: NotFound });
+
 const tree = root.addChildren([
   signIn,
   shell.addChildren([
     now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, newWorkflow, workflow, runs, run, approvals, selfServiceHome, selfService,
-    tickets.addChildren([ticket]), changes.addChildren([changeRecord]), problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin,
+    tickets.addChildren([ticket]), changes.addChildren([changeRecord]), problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin, unknown,
   ]),
 ]);
 

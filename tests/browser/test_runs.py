@@ -40,6 +40,18 @@ spec:
 ---
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {name: one-at-a-time}
+spec:
+  inputs: {type: object, required: [host], properties: {host: {type: string}}}
+  concurrency: {by: [inputs.host]}
+  steps:
+    - {id: settle, wait: {event: {types: [org.example.one]}, timeout: 1h}}
+    - {id: tell, title: Tell who asked, set: {told: true}}
+  triggers: [{id: nightly, schedule: {cron: "0 3 * * *"}, with: {host: erp-9}}]
+  on_failure: {rollback: all}
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {name: stops-for-a-person}
 spec:
   steps:
@@ -101,12 +113,31 @@ def test_a_run_that_asks_people_says_so_and_is_approved_on_its_page(workflows: S
     expect(page.get_by_role("region", name="Step both/measure")).to_contain_text("org.example.measure")
     expect(page.get_by_role("link", name=re.compile("^Approvals [1-9]"))).to_be_visible()
     expect(page.get_by_role("button", name="Reject")).to_be_disabled()
+    expect(page.get_by_text("It needs one approval. Yours counts.")).to_be_visible()
+    expect(page.get_by_role("list", name="Steps that follow")).to_contain_text("extend")
+    expect(page.get_by_text("you", exact=True)).to_be_visible()
+    assert not axe(page)
     page.get_by_label("Reason, kept in the journal with your name").fill("There is room")
     page.get_by_role("button", name="Approve", exact=True).click()
     expect(page.locator(".page-head").get_by_text("Succeeded", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Cancel run")).to_have_count(0)
     expect(graph.get_by_role("button", name=re.compile("^extend Succeeded"))).to_be_visible()
     assert not axe(page)
+
+
+def test_steps_to_come_are_listed_with_what_limits_the_run(workflows: Server, open_page: Open) -> None:
+    first = _started(workflows, "one-at-a-time", "running", host="erp-1")
+    second = _started(workflows, "one-at-a-time", "queued", host="erp-1")
+    page = open_page(workflows, f"/runs/{first}", dark=True)
+    steps = page.get_by_role("group", name="Steps", exact=True)
+    expect(steps.locator(".coming")).to_have_text(["tellTo come Tell who asked"])
+    expect(page.get_by_role("list", name="What the marks mean")).to_have_text("WaitingTo come")
+    expect(page.get_by_text("1 of 1 for host erp-1, this run; 1 other run waits")).to_be_visible()
+    expect(page.get_by_text("The run fails; nothing was done so far that can be undone")).to_be_visible()
+    assert not axe(page)
+    page.goto(f"/runs/{second}")
+    page.get_by_role("link", name=first).click()
+    expect(page).to_have_url(re.compile(first))
 
 
 def test_an_approval_is_found_in_the_inbox_and_rejected_with_a_reason(workflows: Server, open_page: Open) -> None:
@@ -142,6 +173,7 @@ def test_many_items_are_counts_until_they_are_asked_for(workflows: Server, open_
     page = open_page(workflows, f"/runs/{run}")
     expect(page.get_by_text("Waiting for an event", exact=True)).to_be_visible()
     expect(page.get_by_text("It waits for event org.example.settled")).to_be_visible()
+    expect(page.get_by_text("org.example.settled about anything")).to_be_visible()
     tree = page.get_by_role("group", name="Steps", exact=True)
     expect(tree.get_by_text("40 of 40 begun, 1 failed")).to_be_visible()
     expect(tree.get_by_role("button", name=re.compile("^h7 Failed"))).to_have_count(0)
@@ -187,7 +219,7 @@ def test_a_run_is_run_anew_from_a_step_with_other_inputs(workflows: Server, open
     form.get_by_role("button", name="Start another run").click()
     expect(page.get_by_text("anew from another run")).to_be_visible()
     expect(page.get_by_role("region", name="Inputs of the run")).to_contain_text("erp-4")
-    expect(page.get_by_text("You asked for this run")).to_be_visible()
+    expect(page.get_by_text("Yours does not count: you asked for this run.")).to_be_visible()
 
 
 def test_a_workflow_is_written_beside_its_graph_which_follows_the_text(workflows: Server, open_page: Open) -> None:
@@ -218,3 +250,38 @@ def test_the_catalogue_says_how_the_last_runs_went(workflows: Server, open_page:
     page = open_page(workflows, "/workflows")
     expect(page.get_by_role("row").filter(has_text="stops-for-a-person")).to_contain_text("Paused")
     expect(page.get_by_role("link", name="New workflow")).to_be_visible()
+
+
+def test_the_catalogue_says_what_starts_each(workflows: Server, open_page: Open) -> None:
+    page = open_page(workflows, "/workflows")
+    expect(page.get_by_role("row").filter(has_text="note-it")).to_contain_text("Policy stalled-log")
+    expect(page.get_by_role("row").filter(has_text="one-at-a-time")).to_contain_text("Every day at 03:00")
+    expect(page.get_by_role("row").filter(has_text="many-hosts")).to_contain_text("people alone")
+    assert not axe(page)
+
+
+def test_runs_that_were_rolled_back_are_one_choice_away(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "cannot-be-undone", "rollback_failed")
+    page = open_page(workflows, "/runs")
+    page.get_by_role("group", name="State").get_by_role("button", name="Rolled back").click()
+    expect(page.get_by_role("link", name="cannot-be-undone").first).to_have_attribute("href", f"/runs/{run}")
+    expect(page.get_by_role("link", name="stops-for-a-person")).to_have_count(0)
+
+
+def test_a_problem_leads_to_its_line(workflows: Server, open_page: Open) -> None:
+    page = open_page(workflows, "/workflows/new")
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    page.keyboard.type("    - {id: odd, uses: no.such}")
+    page.keyboard.press("Control+Home")
+    page.get_by_role("button", name=re.compile(r"^\d+:\d+.*no\.such")).click()
+    expect(page.locator(".cm-activeLine")).to_contain_text("no.such")
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_an_unknown_address_keeps_the_way_back(workflows: Server, open_page: Open, phone: bool) -> None:
+    page = open_page(workflows, "/nowhere/at-all", phone=phone)
+    expect(page.get_by_text("There is no such page")).to_be_visible()
+    assert not axe(page)
+    page.locator(".page").get_by_role("link", name="Runs").click()
+    expect(page).to_have_url(re.compile("/runs$"))

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from oncue.core import steps as stepping
 from oncue.core.errors import Refusal
-from oncue.rehearsal.dry_run import DryRun, Planned, dry_run
+from oncue.rehearsal.dry_run import Ahead, DryRun, Planned, ahead, dry_run
 from oncue.sdk import Allowed, AnsibleRules, PythonRules, ShellRules
+from tests.unit.runs import answer, run
 from tests.unit.story import Story
 
 AT = datetime(2026, 3, 1, 3, 0, tzinfo=UTC)
@@ -223,3 +225,61 @@ def test_an_action_that_the_operator_has_switched_off_fails(uses: str, with_: di
 def test_a_command_that_is_not_on_the_list_fails() -> None:
     found = planned({"id": "act", "uses": "shell.command", "with": {"argv": ["/bin/rm", "x"]}}, rules=ON)
     assert "shell.not_allowed" in (found.steps[0].why or "")
+
+
+def rest(story: Story, id: str) -> Ahead:
+    under_way = story.state.runs[id]
+    begun = dict(story.state.steps_of[id])
+    return ahead(story.state, under_way, stepping.plan(story.state, under_way), begun, AT, {})
+
+
+ASK = {"id": "ask", "approvals": [{"by": ["user:basis-2"]}]}
+
+
+def test_a_run_under_way_shows_what_follows_with_what_its_steps_came_to() -> None:
+    story = Story()
+    id = run(
+        story,
+        {"id": "look", **GET, "outputs": {"next": "result.next"}},
+        {"id": "never", "if": "inputs.host == 'other'", **GET},
+        ASK,
+        {"id": "move", "if": "steps.ask.state == 'approved'", "uses": "http.request",
+         "with": {"url": "http://127.0.0.1/${steps.look.outputs.next}", "method": "POST"},
+         "rollback": {"uses": "http.request", "with": {"url": "http://127.0.0.1/"}}},
+        {"id": "skipped_too", "if": "steps.never.state != 'skipped'", **GET},
+        {"id": "name", "set": {"by": "${steps.ask.outputs.by}"}},
+        inputs={"host": "web-1"},
+    )  # fmt: skip
+    answer(story, "look", result={"next": "fabric-b"})
+    found = rest(story, id)
+    assert flat(found.steps) == [("move", "runs"), ("skipped_too", "skipped"), ("name", "runs")]
+    assert "POST http://127.0.0.1/fabric-b" in (found.steps[0].does or "")
+    assert found.steps[0].undo == "http.request"
+    assert found.steps[2].why == "depends on who agrees: steps.ask.outputs.by"
+    assert found.fails == []
+
+
+def test_what_is_left_of_steps_that_hold_others_is_shown_within_them() -> None:
+    story = Story()
+    id = run(
+        story,
+        {"id": "guard", "try": [ASK, {"id": "close", **GET}], "finally": [{"id": "tidy", **GET}]},
+        {"id": "last", **GET},
+        inputs={"host": "web-1"},
+    )
+    assert flat(rest(story, id).steps) == [
+        ("guard", "runs"), ("guard/close", "runs"), ("guard/finally", "runs"), ("guard/tidy", "runs"), ("last", "runs"),
+    ]  # fmt: skip
+
+
+def test_an_item_under_way_shows_its_own_steps_with_its_own_values() -> None:
+    story = Story()
+    each = {"id": "each", "for_each": {"items": "['a', 'b']", "as": "one"},
+            "steps": [{"id": "look", "uses": "http.request", "with": {"url": "http://127.0.0.1/${one}"}}, ASK,
+                      {"id": "close", "uses": "http.request",
+                       "with": {"url": "http://127.0.0.1/${one}/${steps.look.result.id}"}}]}  # fmt: skip
+    id = run(story, each)
+    answer(story, "each[a]/look", result={"id": "7"})
+    found = rest(story, id)
+    assert flat(found.steps) == [("each", "runs"), ("each[a]", "runs"), ("each[a]/close", "runs")]
+    assert found.steps[0].steps[0].steps[0].inputs == {"url": "http://127.0.0.1/a/7"}

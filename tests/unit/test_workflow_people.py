@@ -305,6 +305,15 @@ def test_what_undoes_a_step_may_need_what_the_step_came_to(story: Story) -> None
     assert effect.payload["url"] == "http://127.0.0.1/v7"
 
 
+def test_what_oncue_did_itself_is_undone_too(story: Story) -> None:
+    drain = step("drain", uses="event.emit", rollback=UNDO, **{"with": {"type": "node.drained"}})
+    run(story, drain, act("b"), on_failure={"rollback": "all"})
+    failed(story, "b")
+    assert waiting(story) == ["drain~rollback"]
+    answer(story, "drain~rollback")
+    assert ended(story)[0] == "rolled_back"
+
+
 def test_a_rollback_that_fails_is_the_loudest_alert_and_waits_for_a_person(story: Story) -> None:
     id = run(story, act("a", rollback={**UNDO, "retry": {"attempts": 1}}), act("b"), on_failure={"rollback": "all"})
     answer(story, "a")

@@ -16,6 +16,12 @@ export function useInbox(enabled = true) {
   return useQuery({ queryKey: ["approvals", "inbox"], queryFn: ({ signal }) => get<Inbox>("/approvals/inbox", {}, signal), refetchInterval: 60_000, enabled });
 }
 
+/** One approval, for where several are read at once; the same as `useDetail` reads. */
+export const detailOf = (id: string) => ({
+  queryKey: ["approvals", "detail", id, "", {}],
+  queryFn: ({ signal }: { signal: AbortSignal }) => get<Approval>(`/approvals/${encodeURIComponent(id)}`, {}, signal),
+});
+
 const at = (id: string, verb: string): string => `/approvals/${encodeURIComponent(id)}/${verb}`;
 const TOUCHED = ["approvals", "runs"];
 

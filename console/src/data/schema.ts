@@ -1791,6 +1791,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/ahead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRunAhead
+         * @description What a run would do from here on, if what it waits for comes and people agree: a dry run of the steps to come, with
+         *     what the others came to. Nothing is begun, and nothing outside is asked.
+         */
+        get: operations["get_run_ahead"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/dry-run": {
         parameters: {
             query?: never;
@@ -2106,7 +2127,7 @@ export interface paths {
         };
         /**
          * GetApproval
-         * @description One approval, with what was said.
+         * @description One approval, with what was said, and who may still say something.
          */
         get: operations["get_approval"];
         put?: never;
@@ -3930,6 +3951,12 @@ export interface components {
             way: string;
             fails: boolean;
         };
+        /** Ahead */
+        Ahead: {
+            steps: components["schemas"]["rehearsal_dry_run_Planned"][];
+            fails: string[];
+            unknown: number;
+        };
         /** Alert */
         Alert: {
             id: string;
@@ -4025,6 +4052,38 @@ export interface components {
             ended_at?: string | null;
             /** @default  */
             position: string;
+        };
+        /** ApprovalDetail */
+        ApprovalDetail: {
+            id: string;
+            namespace: string;
+            run?: string | null;
+            step?: string | null;
+            request?: string | null;
+            workflow: string;
+            ask: string;
+            /** @enum {string} */
+            state: "pending" | "approved" | "rejected" | "expired" | "cancelled";
+            reason?: string | null;
+            stages: components["schemas"]["Stage"][];
+            /** @default 0 */
+            at: number;
+            /** @default [] */
+            barred: string[];
+            /** @default [] */
+            decisions: components["schemas"]["Decided"][];
+            /** @default [] */
+            delegations: components["schemas"]["Delegated"][];
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            ended_at?: string | null;
+            /** @default  */
+            position: string;
+            may_decide?: string[];
         };
         /** ApprovalSpec */
         ApprovalSpec: {
@@ -6053,6 +6112,13 @@ export interface components {
             timeout: string;
             retry?: components["schemas"]["Retry"];
         };
+        /** Room */
+        Room: {
+            limit: number;
+            by: string[];
+            under_way: string[];
+            queued: number;
+        };
         /** Run */
         Run: {
             id: string;
@@ -7081,6 +7147,10 @@ export interface components {
             effect?: string | null;
             approval?: string | null;
             run?: string | null;
+            then?: string | null;
+            /** @default [] */
+            types: string[];
+            resource?: string | null;
         };
         /** Why */
         Why: {
@@ -7088,6 +7158,7 @@ export interface components {
             state: string;
             moving: boolean;
             waits: components["schemas"]["Waits"][];
+            room?: components["schemas"]["Room"] | null;
         };
         /** WindowPreview */
         WindowPreview: {
@@ -11041,6 +11112,33 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_run_ahead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ahead"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     dry_run: {
         parameters: {
             query?: never;
@@ -11626,7 +11724,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Approval"];
+                    "application/json": components["schemas"]["ApprovalDetail"];
                 };
             };
             400: components["responses"]["Malformed"];

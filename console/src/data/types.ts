@@ -73,6 +73,8 @@ type Sparse<Name extends keyof Schemas, Given extends keyof Schemas[Name]> = Pic
 /** What a step may use: its name, and the schemas of what it takes and gives. */
 export type ActionView = Schemas["ActionView"];
 export type WorkflowSpec = Schemas["WorkflowSpec"];
+/** What a workflow does when a run of it has failed. */
+export type OnFailure = Schemas["OnFailure"];
 /** A step as a workflow has it written. */
 export type StepSpec = Sparse<"StepSpec", "id">;
 export type Step = Sparse<"Step", "id" | "run" | "namespace" | "address" | "node" | "uses" | "state">;
@@ -85,10 +87,12 @@ export type RunDetail = Run & { definition?: WorkflowSpec; steps?: Step[]; more_
 export type RunLogPart = Schemas["RunLog"];
 export type LogLine = Schemas["LogLine"];
 export type StepProgress = Schemas["StepProgress"];
-export type Waits = Schemas["Waits"];
+export type Waits = Sparse<"Waits", "step" | "what" | "code">;
 /** Why a run is not moving. */
-export type Why = Schemas["Why"];
+export type Why = Omit<Schemas["Why"], "waits"> & { waits: Waits[] };
 export type Approval = Pick<Schemas["Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["Approval"]>;
+/** An approval with those whose word it waits for. */
+export type ApprovalDetail = Approval & { may_decide: string[] };
 export type Decided = Schemas["Decided"];
 /** A stage of an approval, as a workflow has it written. */
 export type ApprovalSpec = Sparse<"ApprovalSpec", "by">;
@@ -103,6 +107,8 @@ export type ScheduleSpec = Partial<Schemas["ScheduleSpec"]>;
 export type ScheduleView = Whole<"ScheduleView", { spec: ScheduleSpec }>;
 /** A step as far as it is known before the run. */
 export type PlannedStep = Omit<Schemas["rehearsal_dry_run_Planned"], "steps"> & { steps?: PlannedStep[] };
+/** What a run would do from here on. */
+export type Ahead = Omit<Schemas["Ahead"], "steps"> & { steps: PlannedStep[] };
 export type DryRun = Omit<Schemas["DryRun"], "steps"> & { steps: PlannedStep[] };
 
 export type Matcher = Whole<"Matcher">;

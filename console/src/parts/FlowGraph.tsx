@@ -27,6 +27,8 @@ interface Props {
   steps: readonly FlowStep[];
   /** How steps stand in a run, by their id; without, it is the plan of a workflow. */
   standing?: ReadonlyMap<string, Standing>;
+  /** What is said of steps that do not stand yet. */
+  absent?: string;
   chosen?: string | null;
   choose?: (id: string) => void;
   /** Steps can be dragged, and dropped before or after others. */
@@ -80,18 +82,18 @@ function classOf(stands: Standing | undefined, { standing }: Passed): string {
   return stands === undefined ? "to-come" : `${stands.tone} is-${stands.state}`;
 }
 
-function Box({ step, className, stands, standing, chosen, choose, drop }: { step: FlowStep; className: string; stands: Standing | undefined } & Passed) {
+function Box({ step, className, stands, standing, absent = "to come", chosen, choose, drop }: { step: FlowStep; className: string; stands: Standing | undefined } & Passed) {
   const about = stands?.note ?? step.about;
-  const said = [step.title || step.id, standing === undefined ? "" : stands ? sentence(stands.state) : "to come", about, step.condition && `if ${step.condition}`].filter(Boolean).join(", ");
+  const said = [step.title || step.id, standing === undefined ? "" : stands ? sentence(stands.state) : absent, about, step.condition && `if ${step.condition}`].filter(Boolean).join(", ");
   const inside = (
     <>
       <span className="name">
         <Icon name={stands?.icon ?? (standing === undefined ? ICONS[step.form] : "resolved")} size="s" />
-        <span className="cut mono">{step.id}</span>{standing !== undefined && <span className="sr">{stands ? sentence(stands.state) : "to come"}</span>}
+        <span className={step.title === "" ? "cut mono" : "cut"}>{step.title || step.id}</span>{standing !== undefined && <span className="sr">{stands ? sentence(stands.state) : absent}</span>}
         {step.undone && <span className="end dim3"><Icon name="undo" size="s" /></span>}
         {step.irreversible && <span className="end dim3"><Icon name="lock" size="s" /></span>}
       </span>
-      <span className="about">{about}</span>
+      <span className="about">{step.title !== "" && <><span className="mono">{step.id}</span> </>}{about}</span>
       {step.condition !== "" && <span className="about mono">if {step.condition}</span>}
     </>
   );

@@ -18,6 +18,8 @@ export interface EditorHand {
   apply: (before: string, changes: ChangeSet) => boolean;
   undo: () => void;
   redo: () => void;
+  /** Puts the cursor there, both counted from 1, and shows it. */
+  goTo: (line: number, column: number) => void;
 }
 
 interface Props {
@@ -63,6 +65,13 @@ export default function YamlEditor({ hand, label, text, version, schema, faults,
     },
     undo: () => void (view.current && undo(view.current)),
     redo: () => void (view.current && redo(view.current)),
+    goTo: (number, column) => {
+      const editor = view.current;
+      if (editor === null || number > editor.state.doc.lines) return;
+      const line = editor.state.doc.line(number);
+      editor.dispatch({ selection: { anchor: Math.min(line.to, line.from + Math.max(0, column - 1)) }, effects: EditorView.scrollIntoView(line.from, { y: "center" }) });
+      editor.focus();
+    },
   }), []);
 
   useEffect(() => {

@@ -271,11 +271,12 @@ function MeMenu({ showShortcuts }: { showShortcuts: () => void }) {
 }
 
 export function NotFound() {
+  const near = ["/", "/incidents", "/alerts", "/runs"].flatMap((to) => PLACES.filter((place) => place.to === to));
   return (
     <div className="page">
       <EmptyState title="There is no such page">
-        <p>The address may be mistyped, or the thing may be gone. Ctrl K finds everything there is.</p>
-        <Link className="btn" to="/">Go to Now</Link>
+        <p>The address may be mistyped, or what it named may be gone. Ctrl K finds everything there is.</p>
+        <div className="row wrapping" style={{ justifyContent: "center" }}>{near.map((place) => <Link key={place.to} className="btn" to={place.to}><Icon name={place.icon} size="m" />{place.label}</Link>)}</div>
       </EmptyState>
     </div>
   );

@@ -44,6 +44,14 @@ class Inbox(msgspec.Struct):
     """Those about what they asked for themselves, which others must decide."""
 
 
+class ApprovalDetail(Approval, kw_only=True):
+    """An approval with those whose word it waits for."""
+
+    may_decide: list[str] = msgspec.field(default_factory=list)
+    """`user:name` of those whom the present stage still asks, by name or by a team, and who may decide there; empty when it
+    is over."""
+
+
 @get("/approvals", opt={"permission": "approval:read"})
 async def list_approvals(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Approval]]:
     """Approvals, the last changed first; those that are over, too, without `state`."""
@@ -94,9 +102,35 @@ def _named(approval: Approval, person: str, members: dict[tuple[str, str], list[
 
 
 @get("/approvals/{approval_id:str}", opt={"permission": "approval:read"})
-async def get_approval(ctx: Ctx, who: Who, approval_id: str) -> Response[Approval]:
-    """One approval, with what was said."""
-    return json_response(await found(ctx, who, "approval", approval_id, "approval:read"))
+async def get_approval(ctx: Ctx, who: Who, approval_id: str) -> Response[ApprovalDetail]:
+    """One approval, with what was said, and who may still say something."""
+    body = await found(ctx, who, "approval", approval_id, "approval:read")
+    approval = msgspec.json.decode(body, type=ApprovalDetail)
+    if approval.state == "pending":
+        teams = await ctx.queries.run(
+            partial(queries.manifests, kind="Team", namespaces=frozenset({approval.namespace}))
+        )
+        members = _teams([msgspec.json.decode(one, type=Manifest) for one in teams])
+        approval.may_decide = [one for one in _candidates(approval, members) if _decides(ctx, approval, one, members)]
+    return json_response(msgspec.json.encode(approval))
+
+
+def _candidates(approval: Approval, members: dict[tuple[str, str], list[str]]) -> list[str]:
+    """All whom the present stage names, by name or by a team, and who take the place of another; each once."""
+    found: list[str] = []
+    for one in approval.stages[approval.at].by:
+        kind, _, name = one.partition(":")
+        found += [one] if kind == "user" else [f"user:{name}" for name in members.get((approval.namespace, name), ())]
+    return list(dict.fromkeys([*found, *(one.to for one in approval.delegations)]))
+
+
+def _decides(ctx: Context, approval: Approval, person: str, members: dict[tuple[str, str], list[str]]) -> bool:
+    known = ctx.access.person(person.removeprefix("user:"))
+    return (
+        person not in approval.barred
+        and _asks(approval, person, members)
+        and allowed(known, "approval:decide", approval.namespace)
+    )
 
 
 @get("/approvals/{approval_id:str}/timeline", opt={"permission": "approval:read"})

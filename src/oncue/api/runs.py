@@ -20,12 +20,14 @@ from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.plan import Plan, plan_of
-from oncue.core.run import OVER, Run, Step
+from oncue.core.run import OVER, UNDOING, Run, Step
 from oncue.core.state import Identity, State
-from oncue.core.workflow_spec import WorkflowSpec
-from oncue.rehearsal.dry_run import DryRun
+from oncue.core.waiting import EventWait
+from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.rehearsal.dry_run import Ahead, DryRun, ahead
 from oncue.rehearsal.dry_run import dry_run as rehearsed
 from oncue.runtime.surroundings import allowed
+from oncue.sdk import Rules
 from oncue.store import runs as reading
 from oncue.store.queries import entities, entity_body, manifests
 
@@ -89,6 +91,26 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     effect: str | None = None
     approval: str | None = None
     run: str | None = None
+    then: str | None = None
+    """What happens at `until`: `the step fails`."""
+    types: tuple[str, ...] = ()
+    """Of a wait for an event: the types that it takes."""
+    resource: str | None = None
+    """What the event has to be about; absent for anything."""
+
+
+class Room(msgspec.Struct, kw_only=True):
+    """How many runs of the workflow may be under way together, and how many are."""
+
+    limit: int
+    """As the version that the run pins has it."""
+    by: list[str]
+    """The values by which they are counted apart, one for each expression of `concurrency.by`; empty if all runs count
+    together."""
+    under_way: list[str]
+    """The runs that have the room."""
+    queued: int
+    """How many wait for it."""
 
 
 class Why(msgspec.Struct, kw_only=True):
@@ -99,6 +121,8 @@ class Why(msgspec.Struct, kw_only=True):
     moving: bool
     """Whether something is being done for it right now, as far as is known here."""
     waits: list[Waits]
+    room: Room | None = None
+    """What limits how many runs go beside each other; None if nothing does."""
 
 
 @get("/runs", opt={"permission": "run:read"})
@@ -139,6 +163,18 @@ async def get_run_why(ctx: Ctx, who: Who, run_id: str) -> Response[Why]:
     return json_response(msgspec.json.encode(await ctx.queries.run(partial(why, run=run))))
 
 
+@get("/runs/{run_id:str}/ahead", opt={"permission": "run:read"})
+async def get_run_ahead(ctx: Ctx, who: Who, run_id: str) -> Response[Ahead]:
+    """What a run would do from here on, if what it waits for comes and people agree: a dry run of the steps to come, with
+    what the others came to. Nothing is begun, and nothing outside is asked."""
+    run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
+    known = await ctx.queries.run(partial(_under_way, run=run))
+    if known is None:
+        return json_response(msgspec.json.encode(Ahead(steps=[], fails=[], unknown=0)))
+    rules = allowed(ctx.config.actions)
+    return json_response(msgspec.json.encode(await asyncio.to_thread(_ahead, run, *known, rules)))
+
+
 @post("/runs", status_code=201, opt={"permission": "run:start"})
 async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[RunDetail]:
     """Start a workflow by hand."""
@@ -161,23 +197,13 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
     named, _, name = data.workflow.rpartition("/")
     namespace = data.namespace or named or who.home
     require(who, "run:start", namespace)
-    kinds = ("Workflow", "Lookup", "Service", "Team")
-
-    def known(connection: Connection) -> list[Manifest]:
-        return [
-            msgspec.json.decode(body, type=Manifest)
-            for kind in kinds
-            for body in manifests(connection, kind, frozenset({namespace}))
-        ]
 
     def shown(given: list[Manifest]) -> DryRun:
-        state = State(Identity("dry-run"))
-        state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
         may = tuple(rights(who, namespace))
         rules = allowed(ctx.config.actions)
-        return rehearsed(state, namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
+        return rehearsed(_state(given), namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
 
-    found = await asyncio.to_thread(shown, await ctx.queries.run(known))
+    found = await asyncio.to_thread(shown, await ctx.queries.run(partial(_asked_of, namespace=namespace)))
     return json_response(msgspec.json.encode(found))
 
 
@@ -228,6 +254,41 @@ async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[R
         "steps": msgspec.to_builtins(steps),
     }  # fmt: skip
     return await _new(ctx, await ctx.command("oncue.command.run.fork", given, who=who, namespace=namespace))
+
+
+def _asked_of(connection: Connection, namespace: str) -> list[Manifest]:
+    """The configuration that a dry run asks."""
+    return [
+        msgspec.json.decode(body, type=Manifest)
+        for kind in ("Workflow", "Lookup", "Service", "Team")
+        for body in manifests(connection, kind, frozenset({namespace}))
+    ]
+
+
+def _state(given: list[Manifest]) -> State:
+    state = State(Identity("dry-run"))
+    state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
+    return state
+
+
+def _under_way(connection: Connection, run: Run) -> tuple[Plan, dict[str, Step], list[Manifest], dict[str, Any]] | None:
+    """What is known of a run that goes on: its plan, its steps by address, the configuration, and what it is about."""
+    plan = _plan(connection, run)
+    if plan is None or run.state in OVER | UNDOING:
+        return None
+    steps = [*reading.steps_of(connection, run.id), *reading.outermost_of(connection, run.id)]
+    about = {} if "event_view" not in run.trigger else {"event": run.trigger["event_view"]}
+    for kind, id in (("alert", run.alert), ("incident", run.incident)):
+        row = entity_body(connection, kind, id) if id is not None else None
+        if row is not None:
+            about[kind] = {name: one for name, one in msgspec.json.decode(row[1]).items() if one is not None}
+    return plan, {one.address: one for one in steps}, _asked_of(connection, run.namespace), about
+
+
+def _ahead(
+    run: Run, plan: Plan, steps: dict[str, Step], given: list[Manifest], about: dict[str, Any], rules: Rules
+) -> Ahead:
+    return ahead(_state(given), run, plan, steps, datetime.now(UTC), about, rules)
 
 
 def _reason(data: Reason | None) -> dict[str, Any]:
@@ -324,10 +385,47 @@ def why(connection: Connection, run: Run) -> Why:
             one.until = approvals[one.approval].expires_at.isoformat()
     waits += found
     moving = any(one.code in ("action", "validation") for one in waits) or not waits
-    return Why(run=run.id, state=run.state, moving=moving, waits=waits)
+    plan = _plan(connection, run)
+    _complete(waits, steps, reading.event_waits_of(connection, steps), plan)
+    return Why(run=run.id, state=run.state, moving=moving, waits=waits, room=_room(connection, run, plan))
 
 
 _HOLDING = frozenset({"steps", "parallel", "switch", "try", "for_each", "item"})
+
+
+def _plan(connection: Connection, run: Run) -> Plan | None:
+    known = reading.definition_of(connection, run)
+    return plan_of(known.id, known.spec) if known is not None else None
+
+
+def _complete(waits: list[Waits], steps: list[Step], events: dict[str, EventWait], plan: Plan | None) -> None:
+    """Add to what is waited for what the workflow and the engine's own notes say of it."""
+    by_address = {one.address: one for one in steps}
+    for said in waits:
+        step = by_address.get(said.step or "")
+        if step is None:
+            continue
+        if (event := events.get(step.id)) is not None:
+            said.types, said.resource = event.types, event.resource
+        if said.until is not None and plan is not None:
+            said.then = _then(said.code, plan.nodes[step.node].spec)
+
+
+def _then(code: str, spec: StepSpec) -> str | None:
+    """What the timer of a step brings about."""
+    if code == "event":
+        goes_on = spec.wait is not None and spec.wait.on_timeout == "continue"
+        return "the run goes on without it" if goes_on else "the step fails"
+    return {"time": "the run goes on", "retry": "it is tried again", "validation": "it is looked again"}.get(code)
+
+
+def _room(connection: Connection, run: Run, plan: Plan | None) -> Room | None:
+    how = plan.spec.concurrency if plan is not None else None
+    gate = reading.gate_of(connection, run)
+    if how is None or gate is None or run.gate is None:
+        return None
+    by = run.gate.partition("|")[2].split("|") if how.by else []
+    return Room(limit=how.limit, by=by, under_way=list(gate.runs), queued=len(gate.queued))
 
 
 def _waits(step: Step, effect: Effect | None) -> Waits:
@@ -366,6 +464,7 @@ HANDLERS = [
     list_run_steps,
     get_run_timeline,
     get_run_why,
+    get_run_ahead,
     start_run,
     dry_run,
     cancel_run,

@@ -19,20 +19,10 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     if spec.uses is None:
         raise AssertionError(address)
     inputs = kept(render(spec.with_, scope), "with")
+    undoing = _compensation(node, scope)
+    step = steps.begin(tx, run, address, node.id, spec.uses, "running", inputs=inputs, attempt=1, compensation=undoing)
     if spec.uses in run_acts.ACTS:
-        step = steps.begin(tx, run, address, node.id, spec.uses, "running", inputs=inputs, attempt=1)
         return _act(tx, run, node, step, spec.uses)
-    step = steps.begin(
-        tx,
-        run,
-        address,
-        node.id,
-        spec.uses,
-        "running",
-        inputs=inputs,
-        attempt=1,
-        compensation=_compensation(node, scope),
-    )
     retry = spec.retry or outbox.NO_RETRY
     step.effect = action_calls.ask(
         tx, run, address, spec.uses, inputs, seconds(spec.timeout), retry,

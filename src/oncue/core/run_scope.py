@@ -118,12 +118,18 @@ def _steps(tx: Tx, run: Run, plan: Plan, address: str, wanted: frozenset[str]) -
     return found
 
 
-def _view(tx: Tx, run: Run, node: Node, step: Step) -> dict[str, Any]:
+def outcome(step: Step) -> dict[str, Any]:
+    """What other steps see of it, its items apart."""
     view: dict[str, Any] = {"state": step.state, "outputs": step.outputs, "attempt": step.attempt}
     if step.result is not None:
         view["result"] = step.result
     if step.error_code is not None:
         view["error"] = {"code": step.error_code, "detail": step.reason or ""}
+    return view
+
+
+def _view(tx: Tx, run: Run, node: Node, step: Step) -> dict[str, Any]:
+    view = outcome(step)
     if node.items:
         view["total"] = step.total
         view["failures"] = step.failures

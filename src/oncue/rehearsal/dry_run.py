@@ -4,12 +4,13 @@ says what it would do.
 What depends on the outcome of a step is not known: such a step may run, and shows what it waits to be told.
 """
 
+import re
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core import run_acts
+from oncue.core import run_acts, run_scope
 from oncue.core.asking import Asked
 from oncue.core.effect_classes import effect_class
 from oncue.core.errors import Refusal
@@ -28,6 +29,7 @@ from oncue.core.expression import (
 )
 from oncue.core.inputs import complete
 from oncue.core.plan import Node, Plan, compiled, mentions
+from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.running import tolerated
 from oncue.core.state import State
 from oncue.core.workflow_spec import WorkflowSpec
@@ -39,6 +41,8 @@ DEPTH_SHOWN: Final = 8
 """How many runs within each other are gone through."""
 _OUTCOMES: Final = frozenset({"error", "result", "outputs"})
 """What expressions speak of that is not known before it has happened."""
+_OF_STEP: Final = re.compile(r"\bsteps(\.\w+)+")
+"""What is said of a step, whose `result` and `outputs` are its own."""
 
 Verdict = Literal["runs", "may run", "skipped", "fails"]
 
@@ -83,6 +87,17 @@ class DryRun(msgspec.Struct, kw_only=True):
     """How many steps depend on what others come to."""
 
 
+class Ahead(msgspec.Struct, kw_only=True):
+    """What a run would do from here on, if what it waits for comes and people agree."""
+
+    steps: list[Planned]
+    """Those that have not begun, in the order of the workflow, within those that hold them."""
+    fails: list[str]
+    """Addresses of the steps that would fail as it is."""
+    unknown: int
+    """How many steps depend on what others come to."""
+
+
 class _Unknown(Exception):
     """It depends on something that has not happened."""
 
@@ -104,6 +119,8 @@ class _Seen(msgspec.Struct):
     """What the operator of this server allows; None if that is not asked."""
     names: tuple[str, ...] = ()
     depth: int = 0
+    agreed: frozenset[str] = frozenset()
+    """Steps that ask people, who are taken to agree: what they come to is known, and not who they are."""
 
 
 def dry_run(
@@ -126,6 +143,90 @@ def dry_run(
     return DryRun(
         workflow=name, inputs=given, steps=steps, fails=fails, unknown=sum(one.verdict == "may run" for one in found)
     )
+
+
+def ahead(
+    state: State, run: Run, plan: Plan, steps: dict[str, Step], now: datetime, about: dict[str, Any],
+    rules: Rules | None = None,
+) -> Ahead:  # fmt: skip
+    """Go on with a run of which these steps have begun, by address. `about` is what else its expressions see: `event`,
+    `alert`, `incident`; `rules` are what the operator of this server allows."""
+    said = {"id": run.id, "workflow": run.workflow, "namespace": run.namespace, "requester": run.requester or "",
+            "started_at": stored(run.started_at or run.created_at), "trigger": run.trigger.get("kind", "")}  # fmt: skip
+    variables = {"inputs": run.inputs, "vars": run.variables, "now": now, "run": said, **about}
+    known = {one.node: run_scope.outcome(one) for one in steps.values() if _is_told(one, plan)}
+    asking = frozenset(one.node for one in steps.values() if one.uses == "approval" and one.state in ACTIVE)
+    known |= {id: {"state": "approved", "outputs": {}, "attempt": 0} for id in asking}
+    seen = _Seen(run.namespace, state, now, variables, set(), known, run.may, rules, agreed=asking)
+    rest, _ = _left(plan, plan.root.nodes, seen, "", steps)
+    found = list(_all(rest))
+    return Ahead(
+        steps=rest, fails=[one.step for one in found if one.verdict == "fails"],
+        unknown=sum(one.verdict == "may run" for one in found),
+    )  # fmt: skip
+
+
+def _is_told(step: Step, plan: Plan) -> bool:
+    """Whether all steps to come may know what it came to: what lies in an item is that item's, and items are not laid out."""
+    return (
+        step.state not in ACTIVE and not any(sign in step.address for sign in "[~") and not plan.nodes[step.node].items
+    )
+
+
+def _left(
+    plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, steps: dict[str, Step]
+) -> tuple[list[Planned], "_Failure | None"]:
+    """Of these steps, those that have not begun, and what is left of those that hold others."""
+    found: list[Planned] = []
+    failure = None
+    for node in nodes:
+        address = f"{above}/{node.id}" if above else node.id
+        step = steps.get(address)
+        if step is None and failure is not None:
+            found.append(_never(node, above, failure))
+        elif step is None:
+            one, failure = _step(plan, node, seen, above, certain=True)
+            found.append(one)
+        elif step.state in ACTIVE and node.blocks:
+            one = Planned(step=address, title=node.spec.title, form=_form(node), verdict="runs")
+            own = _left_within(plan, node, seen, step, steps, one)
+            failure = own if node.spec.on_failure == "fail" else None
+            if one.steps:
+                found.append(one)
+    return found, failure
+
+
+def _left_within(
+    plan: Plan, node: Node, seen: _Seen, step: Step, steps: dict[str, Step], planned: Planned
+) -> "_Failure | None":
+    """What is left of a step that holds others and has begun. Gives what in it is sure to fail it."""
+    if node.items:
+        planned.steps = _left_items(plan, node, seen, step, steps)
+        return None
+    planned.steps, failure = _left(plan, node.blocks[step.block].nodes, seen, step.address, steps)
+    if step.block == "":
+        return _closing(plan, node, seen, planned, failure)
+    if step.block == "catch" and "finally" in node.blocks:
+        own = _after(plan, node, "finally", seen, planned, certain=True, why=None)
+        failure = failure or own
+    return _later(failure)
+
+
+def _left_items(plan: Plan, node: Node, seen: _Seen, step: Step, steps: dict[str, Step]) -> list[Planned]:
+    """What is left of the items that have begun."""
+    found = []
+    for item in steps.values():
+        if item.uses != "item" or item.node != node.id or item.state not in ACTIVE:
+            continue
+        spec = node.spec.for_each
+        assert spec is not None
+        below = _below(seen, tuple(dict.fromkeys(node.names)), set(), {spec.as_: item.item, "index": item.index})
+        inside = [one for one in steps.values() if one.address.startswith(f"{item.address}/")]
+        below.steps |= {one.node: run_scope.outcome(one) for one in inside if one.state not in ACTIVE}
+        inner, _ = _left(plan, node.blocks[""].nodes, below, item.address, steps)
+        if inner:
+            found.append(Planned(step=item.address, form="item", verdict="runs", inputs=item.item, steps=inner))
+    return found
 
 
 def _all(steps: list[Planned]) -> Any:
@@ -158,7 +259,10 @@ def _depends(text: str, seen: _Seen) -> None:
     if waits:
         what = "other steps" if waits == ["*"] else f"{'step' if len(waits) == 1 else 'steps'} {', '.join(waits)}"
         raise _Unknown(f"depends on {what}: {text}")
-    others = sorted((said.words & (_OUTCOMES | seen.unknown)) - {"vars"})
+    if any(re.search(rf"\bsteps\.{id}\.(?!state\b)", text) for id in said.steps & seen.agreed):
+        raise _Unknown(f"depends on who agrees: {text}")
+    words = mentions([_OF_STEP.sub("steps", text)]).words
+    others = sorted((words & (_OUTCOMES | seen.unknown)) - {"vars"})
     if others:
         raise _Unknown(f"depends on {', '.join(others)}: {text}")
 
@@ -431,21 +535,27 @@ def _holding(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure 
         return _switch(plan, node, seen, planned)
     through = _branches if node.form == "parallel" else _block
     planned.steps, failure = through(plan, node.blocks[""].nodes, seen, planned.step, certain=certain)
+    return _closing(plan, node, seen, planned, failure)
+
+
+def _closing(plan: Plan, node: Node, seen: _Seen, planned: Planned, failure: _Failure | None) -> _Failure | None:
+    """What a `try` does after its steps, of which one is sure to fail or none. Gives what is sure to fail it itself."""
+    certain = planned.verdict == "runs"
     if "catch" in node.blocks:
         caught = failure is not None
         why = f"step {failure.step} fails" if failure is not None else "if a step before it fails"
-        own = _rest(plan, node, "catch", seen, planned, certain=certain and caught, why=why)
+        own = _after(plan, node, "catch", seen, planned, certain=certain and caught, why=why)
         failure = own if caught else None
     if "finally" in node.blocks:
-        own = _rest(plan, node, "finally", seen, planned, certain=certain, why=None)
+        own = _after(plan, node, "finally", seen, planned, certain=certain, why=None)
         failure = failure or own
     return _later(failure)
 
 
-def _rest(
+def _after(
     plan: Plan, node: Node, name: str, seen: _Seen, planned: Planned, *, certain: bool, why: str | None
 ) -> _Failure | None:
-    """What a `try` does after its steps. Gives what in it is sure to fail it."""
+    """A block of a `try` that follows others. Gives what in it is sure to fail it."""
     below = _below(seen, seen.names, set(), {})
     steps, failure = _block(plan, node.blocks[name].nodes, below, planned.step, certain=certain)
     verdict: Verdict = "runs" if certain else "may run"

@@ -8,7 +8,10 @@ from sqlalchemy import Connection, and_, select
 
 from oncue.core.approval import Approval
 from oncue.core.effect import Effect
+from oncue.core.gate import Gate
 from oncue.core.run import ACTIVE, Definition, Run, Step
+from oncue.core.waiting import EventWait
+from oncue.store.queries import cells
 from oncue.store.schema import entity
 
 STEPS_LIMIT: Final = 1_000
@@ -18,6 +21,8 @@ ACTIVE_LIMIT: Final = 20
 
 _step: Final = msgspec.json.Decoder(Step).decode
 _definition: Final = msgspec.json.Decoder(Definition).decode
+_gate: Final = msgspec.msgpack.Decoder(Gate).decode
+_event_wait: Final = msgspec.msgpack.Decoder(EventWait).decode
 _effect: Final = msgspec.json.Decoder(Effect).decode
 _approval: Final = msgspec.json.Decoder(Approval).decode
 
@@ -63,6 +68,20 @@ def definition_of(connection: Connection, run: Run) -> Definition | None:
         select(entity.c.body).where(entity.c.kind == "definition", entity.c.id == run.version)
     ).scalar_one_or_none()
     return _definition(body) if body is not None else None
+
+
+def gate_of(connection: Connection, run: Run) -> Gate | None:
+    """The runs that count together with this one; None where nothing limits it, or it is over."""
+    if run.gate is None:
+        return None
+    body = cells(connection, "gate", [run.gate]).get(run.gate)
+    return _gate(body) if body is not None else None
+
+
+def event_waits_of(connection: Connection, steps: Sequence[Step]) -> dict[str, EventWait]:
+    """The events that these steps wait for, by the step's id."""
+    keys = [one.id for one in steps if one.uses == "wait" and one.awaits != "time"]
+    return {key: _event_wait(body) for key, body in cells(connection, "wait", keys).items()} if keys else {}
 
 
 def effects_of(connection: Connection, ids: Sequence[str]) -> dict[str, Effect]:

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 
 import { useInbox } from "../../data/approvals";
 import { useDetail, useShort } from "../../data/lists";
-import type { Approval } from "../../data/types";
+import type { Approval, ApprovalDetail } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { plural } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
@@ -47,7 +47,7 @@ export default function ApprovalsPage() {
 }
 
 function Shown({ id }: { id: string }) {
-  const query = useDetail<Approval>("approvals", id);
+  const query = useDetail<ApprovalDetail>("approvals", id);
   return <Loaded query={query} what={id}>{(approval) => <Deciding approval={approval} />}</Loaded>;
 }
 

@@ -4,8 +4,8 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import { useDecide, useDelegate, useInbox } from "../../data/approvals";
-import { nameOf, useMay } from "../../data/me";
-import type { Approval } from "../../data/types";
+import { nameOf, useMay, useMe } from "../../data/me";
+import type { Approval, ApprovalDetail } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card, Pairs } from "../../parts/Card";
 import { exact, relative, sentence } from "../../parts/format";
@@ -13,11 +13,13 @@ import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
 import { ErrorState } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
-import { onExpiry, stagesOf } from "./view";
+import { mayApprove, onExpiry, short, stagesOf } from "./view";
+import { WhatFollows } from "./WhatFollows";
 
-export function Deciding({ approval, onRun = false }: { approval: Approval; onRun?: boolean }) {
+export function Deciding({ approval, onRun = false }: { approval: ApprovalDetail; onRun?: boolean }) {
   const now = useNow();
   const may = useMay();
+  const me = useMe().data?.user ?? null;
   const pending = approval.state === "pending";
   const inbox = useInbox(pending);
   const mine = pending && may("approval:decide", approval.namespace) && (inbox.data?.items.some((one) => one.id === approval.id) ?? false);
@@ -30,15 +32,18 @@ export function Deciding({ approval, onRun = false }: { approval: Approval; onRu
       <div className="card-body stack">
         <p className="wrap question">{approval.ask}</p>
         <Stages approval={approval} />
+        {pending && short(approval) !== "" && <div className="notice critical"><Icon name="incident" /><span className="wrap">{short(approval)}</span></div>}
+        {pending && approval.run && <WhatFollows run={approval.run} />}
         <Pairs
           entries={[
-            ["Workflow", <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
+            ["May approve", pending ? mayApprove(approval.may_decide, me) : null],
+            ["Do not count", (approval.barred ?? []).map(nameOf).join(", ")],
+            ["If nobody decides", pending ? onExpiry(approval) : null],
+            ["Asked", onRun ? null : <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
+            ["Workflow", onRun ? null : <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
             ["Request", approval.request ? <Link key="q" className="link mono" to="/self-service/$tab" params={{ tab: "requests" }} search={{ show: approval.request }}>{approval.request}</Link> : null],
             ["Run", onRun || !approval.run ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step ?? undefined }}>{approval.run}</Link>],
-            ["Step", approval.step ? <span key="s" className="mono">{approval.step}</span> : null],
-            ["Asked", <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
-            ["If nobody decides", pending ? onExpiry(approval) : null],
-            ["Do not count", (approval.barred ?? []).map(nameOf).join(", ")],
+            ["Step", approval.step && !onRun ? <span key="s" className="mono">{approval.step}</span> : null],
             ["Decide for others", (approval.delegations ?? []).map((one) => `${nameOf(one.to)} for ${nameOf(one.by)}`).join(", ")],
             ["Reason", approval.reason],
           ]}

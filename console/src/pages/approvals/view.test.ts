@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { Approval } from "../../data/types";
-import { onExpiry, stagesOf } from "./view";
+import type { Approval, RunDetail } from "../../data/types";
+import { ifItFailsLater, mayApprove, onExpiry, short, stagesOf } from "./view";
 
 const stage = (name: string, quorum = 1) => ({ stage: name, by: ["team:basis", "user:basis-2"], quorum, expires_s: 3600, on_expiry: "fail" });
 const approval = (fields: Partial<Approval>): Approval => ({
@@ -28,5 +28,27 @@ describe("an approval's stages", () => {
     expect(onExpiry(approval({}))).toBe("then the step fails");
     expect(onExpiry(approval({ stages: [{ ...stage("own"), on_expiry: "reject" }] }))).toBe("then it counts as rejected");
     expect(onExpiry(approval({ run: null, request: "REQ-1" }))).toBe("then the request ends");
+  });
+});
+
+describe("who may approve", () => {
+  it("are people, whoever looks first among them", () => {
+    expect(mayApprove(["user:basis-1", "user:basis-2"], "basis-2")).toBe("you, basis-1");
+    expect(mayApprove(["user:basis-1"], "basis-2")).toBe("basis-1");
+  });
+  it("are too few where fewer may decide than must agree", () => {
+    expect(short({ ...approval({}), may_decide: ["user:basis-1"] })).toMatch(/^It cannot be approved as it is: only basis-1 may decide, and 2 must agree/);
+    expect(short({ ...approval({ decisions: [said("basis-3", "approve")] }), may_decide: ["user:basis-1"] })).toBe("");
+    expect(short({ ...approval({ at: 1 }), may_decide: [] })).toMatch(/nobody who is asked may decide, and 1 must agree/);
+  });
+});
+
+describe("what a failure after an approval undoes", () => {
+  const run = (on_failure: object): RunDetail => ({ definition: { on_failure } }) as unknown as RunDetail;
+  it("is what was done, the last thing first, if the workflow says so", () => {
+    expect(ifItFailsLater(run({ rollback: "all" }), ["open"], ["move", "grow"])).toBe("undone, as far as it came: grow, move, open");
+    expect(ifItFailsLater(run({ rollback: "all" }), [], [])).toBe("nothing of it can be undone");
+    expect(ifItFailsLater(run({}), ["open"], [])).toBe("what was done stays done");
+    expect(ifItFailsLater(run({ pause: true }), ["open"], [])).toBe("the run stands still until a person decides");
   });
 });

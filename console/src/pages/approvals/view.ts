@@ -1,5 +1,5 @@
 /** An approval in words: how far it is, and who is meant. */
-import type { Approval } from "../../data/types";
+import type { Approval, ApprovalDetail, RunDetail } from "../../data/types";
 import { nameOf } from "../../data/me";
 
 /** Who is asked: `team basis`, `basis-1`. */
@@ -34,4 +34,31 @@ export function stagesOf(approval: Approval): StageLine[] {
 export function onExpiry(approval: Approval): string {
   if (approval.request) return "then the request ends";
   return approval.stages[approval.at ?? 0]?.on_expiry === "reject" ? "then it counts as rejected" : "then the step fails";
+}
+
+/** Who may still say something, whoever looks first: `you, basis-2`. */
+export function mayApprove(people: readonly string[], me: string | null): string {
+  const names = people.map(nameOf);
+  const others = names.filter((name) => name !== me);
+  return [...(others.length < names.length ? ["you"] : []), ...others].join(", ");
+}
+
+/** That it cannot be approved as it is: fewer people may decide than must agree. Empty while there are enough. */
+export function short(approval: ApprovalDetail): string {
+  const stage = approval.stages[approval.at ?? 0];
+  if (stage === undefined) return "";
+  const agreed = (approval.decisions ?? []).filter((one) => one.stage === stage.stage && one.decision === "approve").length;
+  const missing = stage.quorum - agreed;
+  if (approval.may_decide.length >= missing) return "";
+  const able = approval.may_decide.length === 0 ? "nobody who is asked may decide" : `only ${mayApprove(approval.may_decide, null)} may decide`;
+  return `It cannot be approved as it is: ${able}, and ${String(missing)} must agree. Change the team, or have one who is asked hand it on.`;
+}
+
+/** What comes of a failure after it was approved: what was done before and can be undone, and what of the steps to come. */
+export function ifItFailsLater(run: RunDetail, done: readonly string[], toCome: readonly string[]): string {
+  const { rollback = "none", pause = false } = run.definition?.on_failure ?? {};
+  if (pause) return "the run stands still until a person decides";
+  if (rollback !== "all") return "what was done stays done";
+  const steps = [...toCome.toReversed(), ...done];
+  return steps.length === 0 ? "nothing of it can be undone" : `undone, as far as it came: ${steps.join(", ")}`;
 }

@@ -106,7 +106,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
               <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
             </Suspense>
           </Card>
-          <Problems faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
+          <Problems goTo={(line, column) => editor.current?.goTo(line, column)} faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
         </div>
         <div>
           {children({ text, name, ready, hand })}
@@ -119,7 +119,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
   );
 }
 
-function Problems({ faults, refusal, error }: { faults: readonly Fault[]; refusal: Problem | null; error: Error | null }) {
+function Problems({ goTo, faults, refusal, error }: { goTo: (line: number, column: number) => void; faults: readonly Fault[]; refusal: Problem | null; error: Error | null }) {
   const shown: readonly Fault[] = faults.length > 0 || refusal === null ? faults : [{ code: refusal.code, detail: refusal.detail || refusal.title }];
   return (
     <Card title="Problems" className={shown.length > 0 ? "problems" : ""} scope={shown.length > 0 ? plural(shown.length, "problem") : "checked by the server as you type"}>
@@ -129,8 +129,9 @@ function Problems({ faults, refusal, error }: { faults: readonly Fault[]; refusa
         <div key={`${String(fault.line)}:${String(fault.column)} ${fault.detail}`} className="moving-row">
           <span className="row wrapping">
             <SeverityShape severity={fault.level === "warning" ? "minor" : "critical"} small />
-            {(fault.line ?? 0) > 0 && <span className="mono dim3">{fault.line}:{fault.column}</span>}
-            <span className="wrap grow">{fault.detail}</span><span className="reason">{fault.code}</span>
+            {(fault.line ?? 0) > 0
+              ? <button type="button" className="as-link row grow" style={{ textAlign: "left" }} onClick={() => goTo(fault.line ?? 1, fault.column ?? 1)}><span className="mono dim3">{fault.line}:{fault.column}</span><span className="wrap">{fault.detail}</span></button>
+              : <span className="wrap grow">{fault.detail}</span>}<span className="reason">{fault.code}</span>
           </span>
         </div>
       ))}

@@ -6,7 +6,7 @@ import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { Approval, Fact, RunDetail, Step, Waits, Why } from "../../data/types";
+import type { ApprovalDetail, Fact, RunDetail, Step } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { flowOf, type FlowStep } from "../../parts/flow";
@@ -22,9 +22,10 @@ import { useFilters } from "../../shell/filters";
 import { Deciding } from "../approvals/Deciding";
 import { RunControls, StepControls } from "./Controls";
 import { EraseLog, LogView } from "./LogView";
-import { standings } from "./steps";
+import { legendOf, standings, type Sign } from "./steps";
 import { Steps, type LogReading } from "./Steps";
-import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf, timesOf } from "./view";
+import { WhyCard } from "./WhyCard";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
@@ -97,8 +98,8 @@ function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: read
   return (
     <>
       {flow.length > 0 && (
-        <Card title="Workflow" scope={progress(run)} end={<Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link>} className="clip">
-          <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} chosen={chosen?.node ?? null} choose={ofNode} />
+        <Card title="Workflow" scope={progress(run)} end={<span className="row"><Legend signs={legendOf(flow, standing, isOver(run))} /><Link className="link" to="/workflows/$namespace/$name" params={{ namespace: run.namespace, name: run.workflow }} title={`Pinned: ${run.version}`}>as of {run.version.slice(0, 8)}</Link></span>} className="clip">
+          <FlowGraph label={`The steps of ${run.workflow}`} steps={flow} standing={standing} absent={isOver(run) ? "not reached" : undefined} chosen={chosen?.node ?? null} choose={ofNode} />
         </Card>
       )}
       <Card title="Steps" scope={flow.length > 0 ? undefined : progress(run)} end={`${isOver(run) ? "took " : ""}${duration(lengthOf(run, now))}`} className="clip">
@@ -111,6 +112,10 @@ function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: read
       </div>
     </>
   );
+}
+
+function Legend({ signs }: { signs: readonly Sign[] }) {
+  return <ul className="legend-signs" aria-label="What the marks mean">{signs.map((sign) => <li key={sign.words} className={`state ${sign.tone}`}><Icon name={sign.icon} size="s" />{sign.words}</li>)}</ul>;
 }
 
 function Head({ run }: { run: RunDetail }) {
@@ -162,37 +167,6 @@ function EndCard({ run, choose }: { run: RunDetail; choose: (address: string) =>
   );
 }
 
-function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
-  const why = useDetail<Why>("runs", run.id, "why");
-  return (
-    <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
-      <Loaded query={why} what="what it waits for">
-        {({ waits }) => (
-          <ul className="card-body stack">
-            {waits.length === 0 && <li>It goes on with the next input.</li>}
-            {waits.map((each) => <Wait key={`${each.code} ${each.step ?? ""}`} wait={each} choose={choose} />)}
-          </ul>
-        )}
-      </Loaded>
-    </Card>
-  );
-}
-
-function Wait({ wait, choose }: { wait: Waits; choose: (address: string) => void }) {
-  const now = useNow();
-  const times = timesOf(wait, now);
-  return (
-    <li className="stack" style={{ gap: 2 }}>
-      <span className="med wrap">{wait.what.charAt(0).toUpperCase() + wait.what.slice(1)}</span>
-      <span className="row wrapping t12 dim3">
-        {wait.step && <button type="button" className="as-link mono" onClick={() => choose(wait.step ?? "")}>{wait.step}</button>}
-        {times !== "" && <span>{times}</span>}
-        {wait.run && <Link className="link" to="/runs/$id" params={{ id: wait.run }}>that run</Link>}
-      </span>
-    </li>
-  );
-}
-
 /** The approvals that the run asks for now, to be decided here. */
 function Approvals({ run }: { run: RunDetail }) {
   const wanted = (run.steps ?? []).filter((step) => step.uses === "approval" && step.awaits?.startsWith("approval ")).slice(0, 5).map((step) => step.awaits?.slice(9) ?? "");
@@ -200,6 +174,6 @@ function Approvals({ run }: { run: RunDetail }) {
 }
 
 function One({ id }: { id: string }) {
-  const query = useDetail<Approval>("approvals", id);
+  const query = useDetail<ApprovalDetail>("approvals", id);
   return query.data ? <Deciding approval={query.data} onRun /> : null;
 }

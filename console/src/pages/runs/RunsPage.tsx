@@ -49,7 +49,7 @@ export default function RunsPage() {
       <div className="page-head"><div><h1 className="place">Runs</h1>{filters["type"] && <p className="dim">Of <span className="mono">{filters["type"]}</span> alone</p>}</div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
       <div className="filters">
         <SearchField label="Search ids" />
-        <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "paused", label: "Paused" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }]} />
+        <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "paused", label: "Paused" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }, { value: "queued", label: "Queued" }, { value: "rolling_back,rolled_back,rollback_failed", label: "Rolled back" }]} />
         <MoreFilters names={["range"]}><Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} /></MoreFilters>
         <ClearFilters names={["q", "type", "state", "range"]} />
         <Announce resource="runs" one="run" />

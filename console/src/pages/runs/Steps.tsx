@@ -6,7 +6,7 @@ import type { RunLog } from "../../data/run-log";
 import type { RunDetail, Step, StepProgress } from "../../data/types";
 import { Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
-import type { FlowStep } from "../../parts/flow";
+import { found, type FlowStep } from "../../parts/flow";
 import { count, duration } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
@@ -15,8 +15,8 @@ import { Clock, RelativeTime, useNow } from "../../parts/time";
 import { StepControls } from "./Controls";
 import { progressOf, tells } from "./log";
 import { LogView } from "./LogView";
-import { itemsOf, nameIn, rowsOf, saysOf, type Row } from "./steps";
-import { barOf, isBad, STEP_WORDS, TONES } from "./view";
+import { itemsOf, linesOf, nameIn, rowsOf, saysOf, type Row } from "./steps";
+import { barOf, isBad, isOver, STEP_WORDS, TONES } from "./view";
 
 interface Choosing {
   run: RunDetail;
@@ -34,13 +34,13 @@ export interface LogReading {
 export function Steps({ run, flow, chosen, choose, log }: Choosing & { flow: readonly FlowStep[]; log: LogReading }) {
   return (
     <div className="run-body">
-      <Tree run={run} chosen={chosen} choose={choose} />
+      <Tree run={run} flow={flow} chosen={chosen} choose={choose} />
       {chosen ? <StepPanel key={chosen.address} step={chosen} run={run} flow={flow} choose={choose} log={log} /> : <EmptyState title="No step has begun" />}
     </div>
   );
 }
 
-function Tree({ run, chosen, choose }: Choosing) {
+function Tree({ run, flow, chosen, choose }: Choosing & { flow: readonly FlowStep[] }) {
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
   const now = useNow();
   const turn = (address: string): void => {
@@ -48,24 +48,44 @@ function Tree({ run, chosen, choose }: Choosing) {
     if (!next.delete(address)) next.add(address);
     setTurned(next);
   };
+  const rows = rowsOf(run.steps ?? [], turned);
+  const lines = run.more_steps ? rows.map((row) => ({ row })) : linesOf(rows, flow);
+  const over = isOver(run);
   return (
     <div className="step-list" role="group" aria-label="Steps">
-      {rowsOf(run.steps ?? [], turned).map((row) => (
-        <div key={row.step.address} className="step-row" style={{ paddingLeft: `${String(Math.min(row.depth, 6) * 14)}px` }}>
-          {row.folds
-            ? <button type="button" className="fold" aria-expanded={row.open} aria-label={`${row.open ? "Close" : "Open"} ${row.step.address}`} onClick={() => turn(row.step.address)}><Icon name={row.open ? "down" : "right"} size="s" /></button>
+      {lines.map((line) => ("coming" in line ? <Coming key={line.address} {...line} over={over} /> : (
+        <div key={line.row.step.address} className="step-row" style={{ paddingLeft: indent(line.row.depth) }}>
+          {line.row.folds
+            ? <button type="button" className="fold" aria-expanded={line.row.open} aria-label={`${line.row.open ? "Close" : "Open"} ${line.row.step.address}`} onClick={() => turn(line.row.step.address)}><Icon name={line.row.open ? "down" : "right"} size="s" /></button>
             : <span className="fold" />}
-          <StepRow row={row} run={run} now={now} chosen={row.step === chosen} choose={choose} />
+          <StepRow row={line.row} title={found(flow, line.row.step.node)?.title ?? ""} run={run} now={now} chosen={line.row.step === chosen} choose={choose} />
         </div>
-      ))}
+      )))}
       {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. The API has all of them under <span className="mono">/runs/{run.id}/steps</span>.</p>}
+    </div>
+  );
+}
+
+const indent = (depth: number): string => `${String(Math.min(depth, 6) * 14)}px`;
+
+/** A step that has not begun: there is nothing to choose about it yet. */
+function Coming({ coming, depth, over }: { coming: FlowStep; depth: number; over: boolean }) {
+  const word = over ? "Not reached" : "To come";
+  return (
+    <div className="step-row coming" style={{ paddingLeft: indent(depth) }}>
+      <span className="fold" />
+      <div className="step-line" title={`${coming.id}: ${word.toLowerCase()}`}>
+        <StateMark state="pending" text="" />
+        <span className="cut"><span className="mono">{coming.id}</span><span className="sr">{word}</span>{coming.title !== "" && <span className="t12"> {coming.title}</span>}</span>
+        <span className="gantt" aria-hidden="true" /><span />
+      </div>
     </div>
   );
 }
 
 const timeOf = (step: Step, now: number): string => (step.started_at ? duration((step.ended_at ? Date.parse(step.ended_at) : now) - Date.parse(step.started_at)) : "");
 
-function StepRow({ row: { step }, run, now, chosen, choose }: { row: Row; run: RunDetail; now: number; chosen: boolean; choose: (address: string) => void }) {
+function StepRow({ row: { step }, title, run, now, chosen, choose }: { row: Row; title: string; run: RunDetail; now: number; chosen: boolean; choose: (address: string) => void }) {
   const bar = barOf(step, run, now);
   const word = STEP_WORDS[step.state];
   return (
@@ -73,6 +93,7 @@ function StepRow({ row: { step }, run, now, chosen, choose }: { row: Row; run: R
       <StateMark state={step.state} text="" />
       <span className="cut">
         <span className="mono">{nameIn(step.address)}</span><span className="sr">{word}</span>
+        {title !== "" && !step.address.endsWith("]") && !step.address.includes("~") && <span className="t12 dim3"> {title}</span>}
         {step.uses === "for_each" && <span className="t12 dim3"> {itemsOf(step)}</span>}
         {step.undone && <span className="t12 dim3"> undone</span>}
       </span>

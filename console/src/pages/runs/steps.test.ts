@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { RunDetail, Step } from "../../data/types";
 import { flowOf } from "../../parts/flow";
-import { above, actsOf, depthOf, itemsOf, nameIn, rowsOf, standings } from "./steps";
+import { above, actsOf, depthOf, itemsOf, legendOf, linesOf, nameIn, rowsOf, standings } from "./steps";
 
 const step = (address: string, fields: Partial<Step> = {}): Step => ({
   id: `run-1/${address}`, run: "run-1", namespace: "default", address, node: address.replace(/^.*\//, "").replace(/[[~].*$/, ""), uses: "http.request", state: "succeeded", ...fields,
@@ -35,6 +35,27 @@ describe("the tree", () => {
     expect(rowsOf(all, new Set()).map((row) => row.step.address)).toEqual(["others", "after"]);
     expect(rowsOf(all, new Set(["others"])).map((row) => row.step.address)).toEqual(["others", "others[a]", "after"]);
     expect(itemsOf(many)).toBe("7 of 4,000 begun, 2 under way, 1 failed");
+  });
+});
+
+describe("the steps to come", () => {
+  const flow = flowOf([
+    { id: "look", uses: "a" }, { id: "guard", try: [{ id: "ask", approvals: [{ by: ["user:a"] }] }, { id: "close", uses: "a" }], catch: [{ id: "mend", uses: "a" }] },
+    { id: "each", for_each: { items: "x" }, steps: [{ id: "check", uses: "a" }] }, { id: "last", uses: "a", rollback: { uses: "a" } },
+  ]);
+  const shown = (steps: Step[]): string[] => linesOf(rowsOf(steps, new Set()), flow).map((line) => ("coming" in line ? `${line.address} to come` : line.row.step.address));
+  it("stand among the others in the workflow's order", () => {
+    const under = [step("look"), step("guard", { uses: "try", state: "running" }), step("guard/ask", { uses: "approval", state: "waiting" })];
+    expect(shown(under)).toEqual(["look", "guard", "guard/ask", "guard/close to come", "each to come", "last to come"]);
+    expect(shown([])).toEqual(["look to come", "guard to come", "each to come", "last to come"]);
+  });
+  it("lose nothing that has begun", () => {
+    const under = [step("look", { undone: true }), step("look~rollback"), step("guard", { uses: "try" }), step("guard/ask"), step("each", { uses: "for_each", state: "running", total: 2, at: 1 }), step("each[a]", { uses: "item", state: "running" }), step("each[a]/check", { state: "running" })];
+    expect(shown(under)).toEqual(["look", "look~rollback", "guard", "guard/ask", "each", "each[a]", "each[a]/check", "last to come"]);
+  });
+  it("are in the legend with what else is on the graph", () => {
+    expect(legendOf(flow, standings([step("look"), step("guard/ask", { state: "waiting" })]), false).map((one) => one.words)).toEqual(["Done", "Waiting", "To come", "Rollback"]);
+    expect(legendOf(flow.slice(0, 1), standings([step("look", { state: "skipped" })]), true).map((one) => one.words)).toEqual(["Skipped"]);
   });
 });
 

@@ -56,6 +56,30 @@ export function rowsOf(steps: readonly Step[], turned: ReadonlySet<string>): Row
   return rows;
 }
 
+/** A line of the list: a step that has begun, or one to come. */
+export type Line = { row: Row } | { coming: FlowStep; address: string; depth: number };
+
+/** The rows with the steps to come among them, in the workflow's order; what lies in a step to come is left to the graph. */
+export function linesOf(rows: readonly Row[], flow: readonly FlowStep[]): Line[] {
+  const left = new Map(rows.map((row) => [row.step.address, row]));
+  const take = (row: Row): Line => {
+    left.delete(row.step.address);
+    return { row };
+  };
+  /** What else is shown of a step: items, what looks at it, what undoes it. */
+  const below = (address: string): Line[] => [...left.values()].filter((row) => row.step.address.startsWith(address) && "/[~".includes(row.step.address.charAt(address.length))).map(take);
+  const walk = (steps: readonly FlowStep[], outer: string): Line[] => steps.flatMap((step): Line[] => {
+    const address = `${outer}${step.id}`;
+    const row = left.get(address);
+    if (row === undefined) return [{ coming: step, address, depth: depthOf(address) }];
+    const own = take(row);
+    const goesOn = row.open && isActive(row.step) && step.form !== "for_each";
+    const lanes = goesOn ? step.lanes.filter((lane) => lane.steps.some((one) => left.has(`${address}/${one.id}`))) : [];
+    return [own, ...lanes.flatMap((lane) => walk(lane.steps, `${address}/`)), ...below(address)];
+  });
+  return [...walk(flow, ""), ...[...left.values()].map(take)];
+}
+
 /** What went well needs no reading; many items are counts. */
 function opensItself(step: Step): boolean {
   if (isManyItems(step)) return false;
@@ -95,6 +119,30 @@ export function standings(steps: readonly Step[]): Map<string, Standing> {
   }
   return found;
 }
+
+export interface Sign {
+  words: string;
+  icon: IconName;
+  tone: string;
+}
+
+/** What the marks on the graph mean, of those that are on it. */
+export function legendOf(flow: readonly FlowStep[], standing: ReadonlyMap<string, Standing>, over: boolean): Sign[] {
+  const all = allOf(flow);
+  const is = (...states: Step["state"][]): boolean => all.some((step) => states.includes(standing.get(step.id)?.state as Step["state"]));
+  const signs: [boolean, Sign][] = [
+    [is("succeeded", "approved", "timed_out"), { words: "Done", icon: "check", tone: "done" }],
+    [is("running", "validating"), { words: "Running", icon: "running", tone: "moving" }],
+    [is("waiting"), { words: "Waiting", icon: "waiting", tone: "moving" }],
+    [is("failed", "rejected", "failed_validation", "unknown"), { words: "Failed", icon: "failed", tone: "failed" }],
+    [all.some((step) => !standing.has(step.id)), { words: over ? "Not reached" : "To come", icon: "resolved", tone: "" }],
+    [is("skipped"), { words: "Skipped", icon: "skipped", tone: "" }],
+    [all.some((step) => step.undone), { words: "Rollback", icon: "undo", tone: "" }],
+  ];
+  return signs.filter(([shown]) => shown).map(([, sign]) => sign);
+}
+
+const allOf = (flow: readonly FlowStep[]): FlowStep[] => flow.flatMap((step) => [step, ...step.lanes.flatMap((lane) => allOf(lane.steps))]);
 
 function noteOf(those: readonly Step[], state: Step["state"]): string {
   const [first] = those;

@@ -2,7 +2,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 
 import { useSchedules } from "../../data/schedules";
-import type { ScheduleView } from "../../data/types";
+import type { Run, ScheduleView } from "../../data/types";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { capital, exact, moment } from "../../parts/format";
 import { HelpLink } from "../../parts/HelpLink";
@@ -13,12 +13,13 @@ import { RelativeTime, useNow } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
 import { Example } from "../quiet/Example";
+import { RUN_WORDS } from "../runs/view";
 import { inZone, scheduleText, trouble } from "./triggers";
 
 const EXAMPLE = `  triggers:
     - {id: nightly, schedule: {cron: "0 3 * * MON-FRI", zone: Europe/Berlin}}`;
 
-export function Schedules() {
+export function Schedules({ runs }: { runs: readonly Run[] }) {
   const [filters] = useFilters();
   const navigate = useNavigate();
   const query = useSchedules();
@@ -27,7 +28,7 @@ export function Schedules() {
     { id: "next", head: "Next", width: "24%", cell: (row) => <Next row={row} /> },
     { id: "workflow", head: "Workflow", cell: (row) => <><Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.workflow }} hash="triggers" className="title">{row.workflow}</Link><span className="second">{row.namespace}, trigger {row.trigger}</span></> },
     { id: "rule", head: "When", width: "24%", cell: (row) => <>{capital(scheduleText(row.spec))}<span className="second">{row.spec.zone ?? "UTC"}</span></> },
-    { id: "last", head: "Last time", width: "26%", cell: (row) => <Last row={row} /> },
+    { id: "last", head: "Last time", width: "26%", cell: (row) => <Last row={row} run={runs.find((one) => one.id === row.run)} /> },
   ];
   return (
     <section className="card fill" aria-label="Schedules">
@@ -65,12 +66,13 @@ function Next({ row }: { row: ScheduleView }) {
   return <><time dateTime={next} title={exact(next)}>{moment(next, now)}</time> <span className="dim3"><RelativeTime at={next} /></span>{there && <>{" "}<span className="second">{there} there</span></>}</>;
 }
 
-function Last({ row }: { row: ScheduleView }) {
+/** `run` is the last one, if it is among the newest. */
+function Last({ row, run }: { row: ScheduleView; run: Run | undefined }) {
   const wrong = trouble(row);
   if (row.planned_at === null) return <span className="dim3">not yet</span>;
   return (
     <>
-      {wrong === null ? <RelativeTime at={row.planned_at} suffix=" ago" /> : <StateMark state="failed" text={row.fault === null ? "Passed over" : "Not started"} />}
+      {wrong === null ? <span className="row">{run && <StateMark state={run.state} text={RUN_WORDS[run.state]} />}<span className="dim"><RelativeTime at={row.planned_at} suffix=" ago" /></span></span> : <StateMark state="failed" text={row.fault === null ? "Passed over" : "Not started"} />}
       {wrong !== null ? <span className="second" title={wrong}>{wrong}</span>
         : row.run && <Link className="second mono" to="/runs/$id" params={{ id: row.run }}>{row.run}</Link>}
     </>

@@ -4,11 +4,11 @@ import { useMemo } from "react";
 
 import { useShort } from "../../data/lists";
 import { useMay } from "../../data/me";
-import type { Manifest, Run } from "../../data/types";
+import type { Manifest, Policy, Run } from "../../data/types";
 import { useWorkflows } from "../../data/workflows";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { ClearFilters, SearchField, Segments } from "../../parts/Filters";
-import { plural } from "../../parts/format";
+import { capital, plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
 import { EmptyState, Loaded } from "../../parts/states";
@@ -17,6 +17,7 @@ import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
 import { RUN_WORDS } from "../runs/view";
 import { Schedules } from "./Schedules";
+import { startsOf } from "./triggers";
 import { describe, lastRuns, stepsOf, takes } from "./view";
 
 /** How many of the last runs show how they went. */
@@ -36,6 +37,15 @@ function LastRuns({ runs }: { runs: readonly Run[] }) {
   );
 }
 
+const NONE: readonly Policy[] = [];
+
+/** The first in full, the others counted; people with the right to may start any. */
+function Starts({ those, row }: { those: readonly string[]; row: Manifest }) {
+  const [first, ...others] = those;
+  if (first === undefined) return <span className="dim3">people alone</span>;
+  return <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} hash="triggers" title={those.join("\n")}>{capital(first)}<span className="second">{others.join(", ")}</span></Link>;
+}
+
 export default function WorkflowsPage() {
   const [filters] = useFilters();
   const navigate = useNavigate();
@@ -44,6 +54,7 @@ export default function WorkflowsPage() {
   const query = useWorkflows();
   const newest = useShort<Run>("runs", { limit: 500, namespace: filters["namespace"] });
   const runs = useMemo(() => lastRuns(newest.data?.items ?? [], PIPS), [newest.data]);
+  const policies = useShort<Policy>("policies", { limit: 500 }, { enabled: may("manifest:read") && !schedules }).data?.items ?? NONE;
   const wanted = (filters["q"] ?? "").toLowerCase();
   const rows = useMemo(
     () => inNamespace(query.data?.items ?? [], filters["namespace"]).filter((each) => `${each.name} ${describe(each)}`.toLowerCase().includes(wanted)),
@@ -60,7 +71,8 @@ export default function WorkflowsPage() {
         </>
       ),
     },
-    { id: "steps", head: "Steps", width: "22%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
+    { id: "starts", head: "What starts it", width: "20%", cell: (row) => <Starts those={startsOf(row, policies, query.data?.items ?? [])} row={row} /> },
+    { id: "steps", head: "Steps", width: "18%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
     { id: "runs", head: "Last runs", width: "132px", cell: (row) => <LastRuns runs={runs.get(`${row.namespace}/${row.name}`) ?? []} /> },
     { id: "namespace", head: "Namespace, owner", width: "150px", cell: (row) => <><span className="dim">{row.namespace}</span><span className="second">{row.owner ?? "no owner"}</span></> },
     { id: "changed", head: "Changed", width: "92px", num: true, cell: (row) => <RelativeTime at={row.updated_at} /> },
@@ -79,7 +91,7 @@ export default function WorkflowsPage() {
         <Segments name="view" label="Which" options={[{ value: "", label: "Workflows" }, { value: "schedules", label: "Schedules" }]} />
         {!schedules && <ClearFilters names={["q"]} />}
       </div>
-      {schedules ? <Schedules /> : (
+      {schedules ? <Schedules runs={newest.data?.items ?? []} /> : (
         <section className="card fill" aria-label="Workflows">
           <Loaded query={query} what="workflows">
             {() => (
@@ -93,7 +105,7 @@ export default function WorkflowsPage() {
                   <Link to="/workflows/$namespace/$name" params={{ namespace: row.namespace, name: row.name }} className="card-row">
                     <span className="title">{row.name}</span>
                     {describe(row) !== "" && <span className="t12 dim3 wrap">{describe(row)}</span>}
-                    <span className="row t12 dim"><span>{plural(stepsOf(row).length, "step")}</span><span className="cut end dim3">{takes(row)}</span></span>
+                    <span className="row t12 dim"><span className="nowrap">{plural(stepsOf(row).length, "step")}</span><span className="cut end dim3">{startsOf(row, policies, query.data?.items ?? []).join(", ") || takes(row)}</span></span>
                   </Link>
                 )}
               />

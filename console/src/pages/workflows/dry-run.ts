@@ -1,5 +1,6 @@
 /** What a run would do, in words: how many steps, what of each is known, and what is not. */
 import type { DryRun, PlannedStep } from "../../data/types";
+import { found, type FlowStep } from "../../parts/flow";
 import { capital, count, plural } from "../../parts/format";
 import type { IconName } from "../../parts/Icon";
 
@@ -70,3 +71,16 @@ export function takesOf(step: PlannedStep): unknown {
 export function left(step: PlannedStep): number {
   return step.items ? Math.max(0, step.items - (step.steps ?? []).filter((one) => one.form === "item").length) : 0;
 }
+
+/** Those of the steps that run, or may, which something undoes, by address. */
+export function undone(steps: readonly PlannedStep[]): string[] {
+  return acting(steps).filter((step) => step.undo && step.verdict !== "skipped").map((step) => step.step);
+}
+
+/** Those of the steps that run, or may, which nothing can undo. */
+export function irreversible(steps: readonly PlannedStep[], flow: readonly FlowStep[]): string[] {
+  return acting(steps).filter((step) => step.verdict !== "skipped" && found(flow, idOf(step))?.irreversible).map((step) => step.step);
+}
+
+/** The id of a step in its workflow. */
+const idOf = (step: PlannedStep): string => step.step.slice(step.step.lastIndexOf("/") + 1).replace(/\[.*$/, "");

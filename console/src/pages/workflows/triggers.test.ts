@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Run } from "../../data/types";
-import { catchUpText, cronText, inZone, lastOf, offeredTo, scheduleText, triggersOf, trouble } from "./triggers";
+import { catchUpText, cronText, inZone, lastOf, offeredTo, scheduleText, startsOf, triggersOf, trouble } from "./triggers";
 
 const spec = (given: object) => ({ zone: "UTC", catch_up: "latest" as const, catch_up_within: "24h", ...given });
 
@@ -50,5 +50,16 @@ describe("what starts a workflow", () => {
   it("is whoever it is offered to, too", () => {
     expect(offeredTo({ spec: { self_service: { by: ["anyone", "team:shop", "user:shop-1"] } } })).toBe("everyone in the namespace, team shop, shop-1");
     expect(offeredTo({ spec: {} })).toBe("");
+  });
+});
+
+describe("what starts a workflow", () => {
+  const workflow = { namespace: "default", name: "grow", spec: { triggers: [{ id: "lost", event: { types: ["path.lost"] } }, { id: "nightly", schedule: { cron: "0 3 * * *" } }], self_service: { by: ["anyone"] } } };
+  const policy = (name: string, namespace: string, run: string) => ({ name, namespace, spec: { respond: [{ ticket: {} }, { run: { workflow: run } }] } });
+  it("is policies of its namespace that name it, its triggers, and who may ask", () => {
+    const policies = [policy("latency", "default", "grow"), policy("elsewhere", "other", "grow"), policy("another", "default", "shrink")];
+    const above = { namespace: "default", name: "nightly-round", spec: { steps: [{ id: "each", for_each: { items: "x" }, steps: [{ id: "call", run: { workflow: "grow" } }] }] } };
+    expect(startsOf(workflow, policies, [above, { ...above, namespace: "other" }])).toEqual(["policy latency", `event ${triggersOf(workflow)[0]?.event ?? ""}`, "every day at 03:00", "self-service", "workflow nightly-round"]);
+    expect(startsOf({ ...workflow, spec: {} }, [], [])).toEqual([]);
   });
 });

@@ -1,5 +1,6 @@
 /** What starts a workflow by itself, in words: events, and instants on the wall clock of a zone. */
 import type { Manifest, Run, ScheduleSpec, ScheduleView } from "../../data/types";
+import { flowOf, type FlowStep } from "../../parts/flow";
 import { plural } from "../../parts/format";
 import { selects } from "../policies/view";
 import { ruleText } from "../quiet/view";
@@ -103,4 +104,23 @@ const NAMES: Record<string, string> = { anyone: "everyone in the namespace" };
 export function offeredTo(workflow: Pick<Manifest, "spec">): string {
   const how = workflow.spec["self_service"] as { by?: string[] } | undefined;
   return (how?.by ?? []).map((one) => NAMES[one] ?? one.replace(/^team:/, "team ").replace(/^user:/, "")).join(", ");
+}
+
+type Named = Pick<Manifest, "namespace" | "name" | "spec">;
+
+/** What starts a workflow besides people with the right to: `policy latency`, `event storage.path.lost`, `every day at 03:00`. */
+export function startsOf(workflow: Named, policies: readonly Named[], workflows: readonly Named[]): string[] {
+  const near = (one: Named): boolean => one.namespace === workflow.namespace;
+  const names = (policy: Named): boolean => ((policy.spec["respond"] ?? []) as { run?: { workflow?: string } }[]).some((one) => one.run?.workflow === workflow.name);
+  return [
+    ...policies.filter((one) => near(one) && names(one)).map((one) => `policy ${one.name}`),
+    ...triggersOf(workflow).map((one) => (one.schedule === null ? `event ${one.event ?? ""}` : scheduleText(one.schedule))),
+    ...(offeredTo(workflow) === "" ? [] : ["self-service"]),
+    ...workflows.filter((one) => near(one) && runs(flowOf(one.spec["steps"]), workflow.name)).map((one) => `workflow ${one.name}`),
+  ];
+}
+
+/** Whether one of the steps runs the workflow of this name. */
+function runs(steps: readonly FlowStep[], name: string): boolean {
+  return steps.some((step) => (step.form === "run" && step.about === `run ${name}`) || step.lanes.some((lane) => runs(lane.steps, name)));
 }

@@ -1,0 +1,92 @@
+"""Runs over HTTP: why one does not move, and what comes next."""
+
+from typing import Any
+
+import pytest
+
+from tests.server import Server, eventually
+
+WORKFLOWS = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: settle}
+spec:
+  inputs: {type: object, required: [host], properties: {host: {type: string}}}
+  concurrency: {by: [inputs.host]}
+  steps:
+    - id: both
+      parallel:
+        - {id: fails, wait: {event: {types: [a.b, a.c], resource: "${inputs.host}"}, timeout: 1h}}
+        - {id: bears, wait: {event: {types: [a.d]}, timeout: 1h, on_timeout: continue}}
+        - {id: rests, wait: {for: 1h}}
+---
+apiVersion: oncue/v1
+kind: Team
+metadata: {name: storage}
+spec: {members: [basis-1, basis-2, guest-1, long-gone]}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: asks}
+spec:
+  inputs: {type: object, required: [host], properties: {host: {type: string}}}
+  steps:
+    - {id: look, set: {seen: "${inputs.host}"}}
+    - {id: ask, approvals: [{by: ["team:storage", "user:basis-3"]}]}
+    - {id: extend, uses: http.request, with: {url: "http://127.0.0.1/${vars.seen}", method: POST}}
+"""
+PEOPLE = {"basis-1": "operator", "basis-2": "operator", "basis-3": "approver", "guest-1": "viewer"}
+
+
+@pytest.fixture(scope="module")
+def server(oncue_server: Server) -> Server:
+    """A server with the workflows of these tests."""
+    applied = oncue_server.client.post("/api/v1/manifests", content=WORKFLOWS)
+    assert applied.status_code == 200, applied.text
+    for name, role in PEOPLE.items():
+        person = {"name": name, "bindings": [{"role": role, "namespace": "default"}]}
+        assert oncue_server.client.post("/api/v1/users", json=person).status_code == 201
+    return oncue_server
+
+
+def started(server: Server, workflow: str, state: str, **inputs: Any) -> str:
+    """The id of a new run that has come to this state."""
+    answer = server.client.post("/api/v1/runs", json={"workflow": workflow, "inputs": inputs})
+    assert answer.status_code == 201, answer.text
+    run = str(answer.json()["id"])
+    eventually(lambda: server.client.get(f"/api/v1/runs/{run}").json()["state"] == state, what=f"{workflow} {state}")
+    return run
+
+
+def test_why_says_what_is_waited_for_and_what_comes_of_it(server: Server) -> None:
+    first = started(server, "settle", "running", host="web-1")
+    second = started(server, "settle", "queued", host="web-1")
+    why = server.client.get(f"/api/v1/runs/{first}/why").json()
+    waits = {one["step"]: one for one in why["waits"]}
+    assert (waits["both/fails"]["types"], waits["both/fails"]["resource"]) == (["a.b", "a.c"], "web-1")
+    assert "resource" not in waits["both/bears"]
+    assert [waits[f"both/{id}"]["then"] for id in ("fails", "bears", "rests")] == [
+        "the step fails", "the run goes on without it", "the run goes on",
+    ]  # fmt: skip
+    assert why["room"] == {"limit": 1, "by": ["web-1"], "under_way": [first], "queued": 1}
+    assert server.client.get(f"/api/v1/runs/{second}/why").json()["room"] == why["room"]
+
+
+def test_the_steps_to_come_say_what_they_would_do_with_what_is_known_by_now(server: Server) -> None:
+    run = started(server, "asks", "running", host="web-7")
+    ahead = server.client.get(f"/api/v1/runs/{run}/ahead").json()
+    (step,) = ahead["steps"]
+    assert (step["step"], step["verdict"]) == ("extend", "runs")
+    assert "POST http://127.0.0.1/web-7" in step["does"]
+    assert (ahead["fails"], ahead["unknown"]) == ([], 0)
+    server.client.post(f"/api/v1/runs/{run}/cancel")
+    assert server.client.get(f"/api/v1/runs/{run}/ahead").json()["steps"] == []
+
+
+def test_an_approval_names_those_whose_word_it_waits_for_and_who_may_say_it(server: Server) -> None:
+    run = started(server, "asks", "running", host="web-8")
+    (wait,) = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+    path = f"/api/v1/approvals/{wait['approval']}"
+    assert server.client.get(path).json()["may_decide"] == ["user:basis-1", "user:basis-2", "user:basis-3"]
+    server.client.post(f"/api/v1/runs/{run}/cancel")
+    assert server.client.get(path).json()["may_decide"] == []
