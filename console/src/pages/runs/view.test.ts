@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { RunDetail, Step } from "../../data/types";
-import { barOf, endingOf, lengthOf, progress, startedBy, stateOf, timesOf } from "./view";
+import { barOf, endingOf, lengthOf, progress, startedBy, stateOf } from "./view";
 
 const now = Date.parse("2026-11-20T10:01:00Z");
 const step = (fields: Partial<Step>): Step => ({
@@ -63,14 +63,5 @@ describe("a run's figures", () => {
     expect(startedBy(run({ trigger: { kind: "event", trigger: "resized" } }))).toBe("trigger resized");
     expect(startedBy(run({ trigger: { kind: "schedule", trigger: "nightly" } }))).toBe("schedule nightly");
     expect(startedBy(run({ trigger: { kind: "request", request: "REQ-7", actor: "user:shop-1" } }))).toBe("user:shop-1");
-  });
-});
-
-describe("what a run waits for", () => {
-  it("says since when, and when an approval expires", () => {
-    const wait = { step: "ask", what: "people must agree", since: "2026-11-20T10:00:00Z", until: "2026-11-20T12:01:00Z" };
-    expect(timesOf({ ...wait, code: "approval" }, now)).toBe("for 1 m, expires in 2 h");
-    expect(timesOf({ ...wait, code: "retry" }, now)).toBe("for 1 m, next in 2 h");
-    expect(timesOf({ step: "hold", what: "it waits for an event", code: "event" }, now)).toBe("");
   });
 });

@@ -1,6 +1,6 @@
 /** A run in words: where it stands, what started it, and how it ended. */
-import type { Run, RunDetail, RunState, Step, StepState, Waits } from "../../data/types";
-import { duration, plural, relative, without } from "../../parts/format";
+import type { Run, RunDetail, RunState, Step, StepState } from "../../data/types";
+import { plural, without } from "../../parts/format";
 
 const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back"]);
 const ACTIVE: ReadonlySet<StepState> = new Set(["running", "waiting", "validating"]);
@@ -36,13 +36,6 @@ export const TONES: Record<StepState, string> = {
   running: "active-tone", waiting: "active-tone", validating: "active-tone", succeeded: "clear", approved: "clear", timed_out: "neutral",
   skipped: "neutral", failed: "critical", rejected: "critical", failed_validation: "critical", unknown: "critical", cancelled: "neutral",
 };
-
-/** Since when a run waits for something, and until when: `for 5 m, expires in 2 h`. */
-export function timesOf(wait: Waits, now: number): string {
-  const since = wait.since ? `for ${duration(now - Date.parse(wait.since))}` : "";
-  const until = wait.until ? `${wait.code === "approval" ? "expires" : "next"} ${relative(wait.until, now)}` : "";
-  return [since, until].filter(Boolean).join(", ");
-}
 
 export interface Ending {
   sentence: string;
