@@ -118,8 +118,8 @@ def test_who_may_start_nothing_has_run_what_is_offered_and_sees_what_came_of_it(
         ("asker", "clean", {"host": "web-1", "force": True}, "workflow.inputs_invalid"),
         ("approver", "clean", {"host": "web-1"}, "self_service.not_yours"),
         ("stranger", "extend", {}, "self_service.not_yours"),
-        ("asker", "hidden", {}, "workflow.not_found"),
-        ("asker", "nothing", {}, "workflow.not_found"),
+        ("asker", "hidden", {}, "self_service.not_offered"),
+        ("asker", "nothing", {}, "self_service.not_offered"),
     ],
 )
 def test_what_is_not_offered_is_refused(

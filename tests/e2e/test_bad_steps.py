@@ -342,7 +342,7 @@ def test_of_two_who_try_a_step_again_one_is_told_that_it_is_under_way(server: Se
             continue  # the first try had failed again by then, and the run waited once more
         assert codes == [200, 409], [one.text for one in answers]
         (late,) = [one.json() for one in answers if one.status_code == 409]
-        assert late["code"] == "request.conflict"
+        assert late["code"] == "step.state"
         assert "fails" in late["detail"] and "running" in late["detail"]
         return
     pytest.fail("the two never met")

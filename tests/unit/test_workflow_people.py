@@ -185,7 +185,7 @@ def test_a_pause_lets_what_is_under_way_end_and_begins_nothing(story: Story) -> 
     assert waiting(story) == []
     story.wait("2h")
     assert story.state.runs[id].state == "paused", "the time that it is paused does not count"
-    assert story.refused("oncue.command.run.pause", {"run": id}) == "request.conflict"
+    assert story.refused("oncue.command.run.pause", {"run": id}) == "run.state"
     story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
     assert waiting(story) == ["b"]
     answer(story, "b")
@@ -197,8 +197,8 @@ def test_a_failure_can_wait_for_a_person_who_tries_again(story: Story) -> None:
     answer(story, "group/a")
     failed(story, "group/b")
     assert story.state.runs[id].state == "paused"
-    assert story.refused("oncue.command.run.resume", {"run": id}) == "request.conflict"
-    assert story.refused("oncue.command.run.retry", {"run": id, "step": "group/a"}) == "request.conflict"
+    assert story.refused("oncue.command.run.resume", {"run": id}) == "run.state"
+    assert story.refused("oncue.command.run.retry", {"run": id, "step": "group/a"}) == "step.state"
     story.send("oncue.command.run.retry", {"run": id, "step": "group/b"}, actor="user:basis-1")
     assert waiting(story) == ["group/b"]
     answer(story, "group/b")
@@ -348,7 +348,7 @@ def test_a_run_is_cancelled_with_what_it_did(story: Story) -> None:
     story.send("oncue.command.run.cancel", {"run": id, "rollback": True}, actor="user:basis-1")
     assert story.of("effect.cancelled")
     assert waiting(story) == ["a~rollback"]
-    assert story.refused("oncue.command.run.cancel", {"run": id}) == "request.conflict"
+    assert story.refused("oncue.command.run.cancel", {"run": id}) == "run.state"
     answer(story, "a~rollback")
     assert ended(story)[0] == "rolled_back"
 
@@ -595,6 +595,6 @@ def test_what_lies_in_a_step_that_was_passed_over_stays_as_it_is() -> None:
     for verb in ("retry", "skip"):
         for address in ("all[1]", "all[1]/one"):
             asked = {"run": id, "step": address, "reason": "again"}
-            assert story.refused(f"oncue.command.run.{verb}", asked) == "request.conflict"
+            assert story.refused(f"oncue.command.run.{verb}", asked) == "step.state"
     story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-2")
     assert waiting(story) == ["after"]

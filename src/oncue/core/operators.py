@@ -72,23 +72,23 @@ class Fork(msgspec.Struct):
 
 
 def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
-    """It begins nothing more; what is under way ends. Raises `Refusal` run.not_found, request.conflict."""
+    """It begins nothing more; what is under way ends. Raises `Refusal` run.not_found, run.state."""
     run = _run(tx, seen, asked.run)
     if run.state != "running":
-        raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}; only what runs can be paused")
+        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}; only what runs can be paused")
     run_life.hold(tx, run, tx.actor, asked.reason or "paused by hand")
     return run
 
 
 def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
     """It goes on. If a step has failed, it is tried again or passed over first. Raises `Refusal` run.not_found,
-    request.conflict."""
+    run.state."""
     run = _run(tx, seen, asked.run)
     if run.state != "paused":
-        raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}, not paused")
+        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}, not paused")
     if run.failed_at is not None:
         raise Refusal(
-            "request.conflict", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run"
+            "run.state", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run"
         )
     run_life.let_go(tx, run)
     running.go(tx, run, "")
@@ -96,10 +96,10 @@ def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
 
 
 def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
-    """It is over, or undone first. Raises `Refusal` run.not_found, request.conflict."""
+    """It is over, or undone first. Raises `Refusal` run.not_found, run.state."""
     run = _run(tx, seen, asked.run)
     if run.state == "rolling_back":
-        raise Refusal("request.conflict", f"{run.id} is being rolled back; wait for that to end")
+        raise Refusal("run.state", f"{run.id} is being rolled back; wait for that to end")
     if run.state == "rollback_failed":
         run_life.loudest(tx, run, "clear", f"{run.workflow}: the rollback was given up by {tx.actor}")
         run_life.finish(tx, run, "failed", f"the rollback was given up by {tx.actor}: {asked.reason}; {run.reason}")
@@ -110,14 +110,14 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
 
 def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     """A step that failed is tried again; of steps that hold others, those in it that failed; of a rollback that stopped, what
-    it stopped at. Raises `Refusal` run.not_found, step.not_found, request.conflict."""
+    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state."""
     run = _run(tx, seen, asked.run)
     if run.state == "rollback_failed":
         rollback.again(tx, run)
         return run
     step = steps.find(tx.state, run, asked.step)
     if step.state in ACTIVE or step.state in WELL or run.state != "paused":
-        raise Refusal("request.conflict", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
+        raise Refusal("step.state", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
                       " in a run that is paused can be tried again")  # fmt: skip
     _refuse_within(tx, run, step)
     failed = _failed_in(tx, run, step)
@@ -131,13 +131,13 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
 
 def _refuse_within(tx: Tx, run: Run, step: Step) -> None:
     """What lies in a step that is over and well, or was passed over, stays as it is: what follows that has begun already.
-    Raises `Refusal` request.conflict."""
+    Raises `Refusal` step.state."""
     at = plans.parent(step.address)
     while at:
         above = steps.find(tx.state, run, at)
         if above.state in WELL:
             raise Refusal(
-                "request.conflict", f"step {above.address}, in which {step.address} lies, is {above.state} already"
+                "step.state", f"step {above.address}, in which {step.address} lies, is {above.state} already"
             )
         at = plans.parent(at)
 
@@ -161,19 +161,19 @@ def _forget(tx: Tx, run: Run, address: str) -> None:
 
 
 def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
-    """The step is passed over: one that waits, failed, or could not be undone. Raises `Refusal` as `retry` does."""
+    """The step is passed over: one that waits, failed, or could not be undone. Raises `Refusal` as `retry` does, run.state."""
     run = _run(tx, seen, asked.run)
     step = steps.find(tx.state, run, asked.step)
     why = f"{asked.reason} ({tx.actor})"
     if run.state == "rollback_failed":
         if step.address != run.undoing:
-            raise Refusal("request.conflict", f"the rollback stopped at step {run.undoing}, not at {step.address}")
+            raise Refusal("step.state", f"the rollback stopped at step {run.undoing}, not at {step.address}")
         rollback.settled(tx, run, step, f"step {step.address} was settled by hand: {why}")
         return run
     if run.state not in ("running", "paused"):
-        raise Refusal("request.conflict", f"{run.id} is {run.state.replace('_', ' ')}")
+        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}")
     if step.state in WELL:
-        raise Refusal("request.conflict", f"step {step.address} is {step.state} already")
+        raise Refusal("step.state", f"step {step.address} is {step.state} already")
     _refuse_within(tx, run, step)
     asking = _approval_in(tx, run, step)
     if asking is not None:

@@ -44,7 +44,7 @@ class Withdraw(msgspec.Struct):
 def ask(tx: Tx, seen: Seen, asked: Ask) -> Request:
     """Someone asks. It runs at once, or when those who must agree have. A refused request leaves nothing behind.
 
-    Raises `Refusal` workflow.not_found, self_service.person, self_service.not_yours, self_service.beyond_rights,
+    Raises `Refusal` self_service.not_offered, self_service.person, self_service.not_yours, self_service.beyond_rights,
     self_service.too_often, workflow.inputs_invalid, and as `workflow.start` does.
     """
     namespace, person = seen.namespace, tx.actor
@@ -178,7 +178,7 @@ def _offered(tx: Tx, namespace: str, name: str) -> tuple[Manifest, WorkflowSpec,
     manifest = tx.state.manifests.get(f"Workflow/{namespace}/{name}")
     spec = msgspec.convert(manifest.spec, WorkflowSpec) if manifest is not None else None
     if manifest is None or spec is None or spec.self_service is None:
-        raise Refusal("workflow.not_found", f"{name} in {namespace} is offered to nobody")
+        raise Refusal("self_service.not_offered", f"{name} in {namespace}")
     return manifest, spec, spec.self_service
 
 
