@@ -57,9 +57,14 @@ spec:
 
 @pytest.fixture(scope="module")
 def people(oncue_server: Server) -> Iterator[dict[str, httpx.Client]]:
-    """Signed-in people: who asks, who agrees, and one who has a role elsewhere only."""
-    names = {role: f"{role}-{secrets.token_hex(3)}" for role in ("asker", "approver", "stranger")}
-    bound = {"asker": ("viewer", "desk"), "approver": ("approver", "desk"), "stranger": ("operator", "elsewhere")}
+    """Signed-in people: who asks, who agrees, who may in their place, and one who has a role elsewhere only."""
+    names = {role: f"{role}-{secrets.token_hex(3)}" for role in ("asker", "approver", "deputy", "stranger")}
+    bound = {
+        "asker": ("viewer", "desk"),
+        "approver": ("approver", "desk"),
+        "deputy": ("approver", "desk"),
+        "stranger": ("operator", "elsewhere"),
+    }
     applied = oncue_server.client.post("/api/v1/manifests", content=WORKFLOWS % names)
     assert applied.status_code == 200, applied.text
     clients = {}
@@ -151,12 +156,12 @@ def test_what_someone_decides_in_the_place_of_another_leaves_their_inbox_with_th
         return [one["id"] for one in people[who].get("/approvals/inbox").json()["items"] if one["run"] == run]
 
     (approval,) = waits("approver")
-    deputy = people["asker"].get("/me").json()["user"]
+    deputy = people["deputy"].get("/me").json()["user"]
     delegated = people["approver"].post(f"/approvals/{approval}/delegate", json={"to": f"user:{deputy}"})
     assert delegated.status_code == 200, delegated.text
-    assert waits("asker") == [approval]
+    assert waits("deputy") == [approval]
     people["approver"].post(f"/approvals/{approval}/decide", json={"decision": "approve"})
-    assert waits("asker") == []
+    assert waits("deputy") == []
 
 
 def test_a_request_is_its_askers_to_see_and_to_withdraw(people: dict[str, httpx.Client]) -> None:

@@ -3,7 +3,6 @@
 Its few statements are compiled once, by SQLAlchemy for the database at hand, and run through the driver's `executemany`.
 """
 
-import contextlib
 import os
 import shutil
 import sqlite3
@@ -107,16 +106,20 @@ class SQLiteDriver:
         self._beside = ThreadPoolExecutor(1, "log")
         self._moving: Future[None] | None = None
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._mover = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        """Only moves the log. Open all the time: there may be no more files to be had when it is needed."""
         self._connection.execute("PRAGMA busy_timeout = 5000")
         mode = self._connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        self._connection.execute("PRAGMA synchronous = FULL")
+        for connection in (self._connection, self._mover):
+            connection.execute("PRAGMA synchronous = FULL")
         synchronous = self._connection.execute("PRAGMA synchronous").fetchone()[0]
         if mode != "wal" or synchronous != 2:
             raise Unavailable(f"SQLite gives journal_mode={mode}, synchronous={synchronous}; it must be wal and 2")
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         self._connection.execute("PRAGMA cache_size = -16384")
         self._connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
-        self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
+        for connection in (self._connection, self._mover):
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
         self._reserved = self._wanted = WAL_RESERVED
         """Bytes of log that the file has been given, and that it should have."""
         self._reserve(self._reserved)
@@ -165,7 +168,7 @@ class SQLiteDriver:
             self._reserve(self._reserved)
         if self._moving is None:
             if self._pages >= pages:
-                self._moving = self._beside.submit(_move_log, self._path)
+                self._moving = self._beside.submit(_move_log, self._mover)
         elif self._moving.done():
             moving, self._moving = self._moving, None
             moving.result()
@@ -177,15 +180,14 @@ class SQLiteDriver:
 
     def close(self) -> None:
         self._beside.shutdown()
+        self._mover.close()
         self._connection.close()
 
 
-def _move_log(path: Path) -> None:
+def _move_log(connection: sqlite3.Connection) -> None:
     """Twice: the second time it is what was committed during the first. Raises `SyncFailed`."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = FULL")
-        for _ in range(2):
-            _move(connection)
+    for _ in range(2):
+        _move(connection)
 
 
 def _move(connection: sqlite3.Connection) -> int:
