@@ -87,9 +87,7 @@ def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
     if run.state != "paused":
         raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}, not paused")
     if run.failed_at is not None:
-        raise Refusal(
-            "run.state", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run"
-        )
+        raise Refusal("run.state", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run")
     run_life.let_go(tx, run)
     running.go(tx, run, "")
     return run
@@ -136,9 +134,7 @@ def _refuse_within(tx: Tx, run: Run, step: Step) -> None:
     while at:
         above = steps.find(tx.state, run, at)
         if above.state in WELL:
-            raise Refusal(
-                "step.state", f"step {above.address}, in which {step.address} lies, is {above.state} already"
-            )
+            raise Refusal("step.state", f"step {above.address}, in which {step.address} lies, is {above.state} already")
         at = plans.parent(at)
 
 
