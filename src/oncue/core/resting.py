@@ -249,7 +249,7 @@ class Runs(MutableMapping[str, Run]):
 
     def wake_next(self, until: datetime, timer: Timer | None) -> bool:
         """Wake the one whose timer fires next, if it is due by then and fires before `timer`. Gives whether there was one."""
-        if not self._first():
+        if not self._due or self._due[0][:8] > _instant(until) or not self._first():
             return False
         entry = self._due[0]
         if entry[:8] > _instant(until) or (timer is not None and entry[:_RANK] > _rank(timer)):

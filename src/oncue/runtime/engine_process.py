@@ -44,8 +44,6 @@ ANNOUNCE_EVERY_S: Final = 0.01
 """How long watchers may wait for the news of a commit that changed neither access nor configuration, while there are many."""
 ANNOUNCE_AT_ONCE: Final = 10
 """Commits of which they are told without waiting, if there were not many before."""
-
-
 NEWS_FACTS: Final = 64
 NEWS_BYTES: Final = 64 * 1024
 """How many facts, and of which size, watchers are given with the news of commits; more they read themselves."""
@@ -327,6 +325,7 @@ class EngineProcess:
             "lag_seconds": max(0.0, (self._clock.now() - microseconds(state.now)) / 1e6),
             "live": {kind: len(rows) for kind, rows in state.entities.items()},
             "runs_resting": state.runs.resting,
+            "runs_resting_bytes": state.runs.resting_bytes,
             "timers": len(state.timers.by_key),
             "windows": len(state.windows),
             "effects_pending": self._dispatcher.pending,
