@@ -403,7 +403,7 @@ def _openapi() -> dict[str, Any]:
 
     with TemporaryDirectory() as directory:
         process = Process(config.load({"data": Path(directory)}, {}))
-        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(process.app.document))
+        document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(process.app.document()))
         process.queries.close()
         return document
 

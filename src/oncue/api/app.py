@@ -178,9 +178,8 @@ class Front:
         self.protocols = Protocols(ctx, self.ingest, catalogue)
         self.health = Health(ctx, self.ingest)
         self.litestar = _litestar(ctx, self.ingest, catalogue, landscape)
-        self.document = openapi.build(self.litestar, OUTSIDE)
-        self._document = msgspec.json.encode(self.document)
-        self._methods = Methods(self.document["paths"])
+        self._methods = Methods(openapi.addresses(self.litestar, OUTSIDE))
+        self._document: asyncio.Future[bytes] | None = None
         self._console = console
         self._handbook = handbook.Handbook()
         self._action_links = action_links.ActionLinks(ctx)
@@ -298,9 +297,19 @@ class Front:
         elif scope["method"] == "GET" and (consumed := _CONSUMED(scope["path"])):
             await guarded(self._consume(scope, receive, send, *consumed.groups()), send)
         elif scope["path"] == "/api/v1/openapi.json" and scope["method"] == "GET":
-            await answer(send, 200, JSON, self._document)
+            await answer(send, 200, JSON, await self._described())
         else:
             await guarded(self._litestar(scope, receive, send), send)
+
+    async def _described(self) -> bytes:
+        """The OpenAPI document, made when it is first asked for: that takes a second, which no start should."""
+        if self._document is None:
+            self._document = asyncio.ensure_future(asyncio.to_thread(lambda: msgspec.json.encode(self.document())))
+        return await asyncio.shield(self._document)
+
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return openapi.build(self.litestar, OUTSIDE)
 
     async def _litestar(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._methods.require(scope["method"], scope["path"])

@@ -4,8 +4,8 @@ OPTIONS is not among them. A browser asks by it whether a page of another site m
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from typing import Final
 
 from oncue.core.errors import Refusal
 
@@ -13,9 +13,9 @@ KNOWN: Final = ("get", "put", "post", "delete", "patch")
 
 
 class Methods:
-    """By the OpenAPI document. Where several paths fit an address, the one with the fewest parameters stands for it."""
+    """By the paths of the OpenAPI document. Where several paths fit an address, the one with the fewest parameters stands for it."""
 
-    def __init__(self, paths: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, paths: Mapping[str, Collection[str]]) -> None:
         by_parameters = sorted(paths, key=lambda path: (path.count("{"), path))
         self._routes = [
             (_pattern(path).fullmatch, ", ".join(method.upper() for method in KNOWN if method in paths[path]))

@@ -6,6 +6,7 @@ from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
 from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
 
 from oncue.api.encoding import TAKEN
 from oncue.api.problems import MEDIA_TYPE, Problem
@@ -84,6 +85,18 @@ class Readiness(msgspec.Struct):
     engine: dict[str, Any] | None
 
 
+def addresses(app: Litestar, outside: list[tuple[str, str, str, str]]) -> dict[str, set[str]]:
+    """The paths of the document, each with its methods in small letters."""
+    found: dict[str, set[str]] = {}
+    for path, handler in _handlers(app):
+        found.setdefault(path, set()).update(method.lower() for method in handler.http_methods)
+    for method, path, _, _ in outside:
+        for inner, methods in _protocol(path):
+            if methods is None or method in methods:
+                found.setdefault(inner, set()).add(method.lower())
+    return found
+
+
 def build(app: Litestar, outside: list[tuple[str, str, str, str]]) -> dict[str, Any]:
     """The document. `outside` are the routes outside Litestar: (method, path, permission, what it does)."""
     document = app.openapi_schema.to_schema()
@@ -128,16 +141,20 @@ def _refuse(operation: dict[str, Any], *statuses: int) -> None:
 # Litestar's routes
 
 
-def _describe_own(app: Litestar, document: dict[str, Any]) -> None:
-    closed: list[type[msgspec.Struct]] = []
+def _handlers(app: Litestar) -> Iterator[tuple[str, HTTPRouteHandler]]:
     for route in app.routes:
         path = re.sub(r"{(\w+):\w+}", r"{\1}", route.path)
         for handler in getattr(route, "route_handlers", ()):
-            if "permission" not in handler.opt:
-                continue  # Litestar's own, as for OPTIONS
-            for method in handler.http_methods:
-                _describe(document["paths"][path][method.lower()], method, path, handler.opt["permission"])
-            closed += _closed(get_type_hints(handler.fn, include_extras=True).get("data"))
+            if "permission" in handler.opt:  # else it is Litestar's own, as for OPTIONS
+                yield path, handler
+
+
+def _describe_own(app: Litestar, document: dict[str, Any]) -> None:
+    closed: list[type[msgspec.Struct]] = []
+    for path, handler in _handlers(app):
+        for method in handler.http_methods:
+            _describe(document["paths"][path][method.lower()], method, path, handler.opt["permission"])
+        closed += _closed(get_type_hints(handler.fn, include_extras=True).get("data"))
     _, exact = msgspec.json.schema_components(closed, ref_template="#/components/schemas/{name}")
     for kind in closed:
         # msgspec knows every bound inside a body, and that what a struct does not know is refused.

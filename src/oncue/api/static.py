@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import mimetypes
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -32,18 +33,22 @@ _COMPRESSED: Final = ("text/", "application/javascript", "application/json", "im
 
 
 class File:
-    """A file, compressed beforehand if that helps."""
+    """A file; when it is first asked for, it is compressed if that helps."""
 
     def __init__(self, path: Path, name: str) -> None:
         self.body = path.read_bytes()
         self.type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
         if self.type == "text/javascript":
             self.type = "application/javascript"
-        packed = gzip.compress(self.body, 6) if self.type.startswith(_COMPRESSED) and len(self.body) > 1_024 else b""
-        self.packed = packed if packed and len(packed) < len(self.body) else None
         self.etag = f'"{hashlib.sha256(self.body).hexdigest()[:20]}"'.encode()
         # The build puts a hash of the content into the names below assets/.
         self.cache = b"public, max-age=31536000, immutable" if name.startswith("assets/") else b"no-cache"
+
+    @cached_property
+    def packed(self) -> bytes | None:
+        """The compressed content; None if it is no smaller."""
+        packed = gzip.compress(self.body, 6) if self.type.startswith(_COMPRESSED) and len(self.body) > 1_024 else b""
+        return packed if packed and len(packed) < len(self.body) else None
 
 
 class Console:
