@@ -20,8 +20,10 @@ import msgspec
 import psutil
 import pytest
 
-from oncue.store.database import FILE_NAME, reading_engine
-from oncue.store.journal import JournalReader, Record
+from oncue.store.database import reading_engine
+from oncue.store.journal import Record
+from oncue.store.journal_reader import JournalReader
+from oncue.store.revision import FILE_NAME
 from tests.receiver import Receiver
 from tests.server import Server, eventually
 from tests.soak.load import Load

@@ -17,8 +17,8 @@ from oncue.api.availability import ServiceAvailability, availability
 from oncue.core.errors import Refusal
 from oncue.store import standing
 from oncue.store.availability import course_of
-from oncue.store.database import FILE_NAME
 from oncue.store.queries import Queries, instant
+from oncue.store.revision import FILE_NAME
 from tests.contract.writing import START_US, Writing
 
 MINUTE = 60

@@ -10,8 +10,10 @@ from sqlalchemy import Engine, func, select
 
 from oncue.replay.verify import verify as replay
 from oncue.store import compaction, schema
-from oncue.store.database import FILE_NAME, reading_engine
-from oncue.store.journal import JournalReader, OpenSegment, Record, digest, seal_envelope
+from oncue.store.database import reading_engine
+from oncue.store.journal import OpenSegment, Record, digest, seal_envelope
+from oncue.store.journal_reader import JournalReader
+from oncue.store.revision import FILE_NAME
 from oncue.store.verify import check_proof, prove, verify
 from oncue.store.writer import Rows, Writer
 from tests.contract.test_store import reader, store, writer

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from oncue.store.condition import Condition, condition
-from oncue.store.database import FILE_NAME, open_writer
+from oncue.store.database import open_writer
 from oncue.store.queries import Queries
+from oncue.store.revision import FILE_NAME
 
 HOUR = 3_600_000_000
 NOW = 1_800_000_000_000_000

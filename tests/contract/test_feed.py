@@ -11,9 +11,9 @@ import pytest
 from oncue.core.manifest import Manifest
 from oncue.runtime import feed as feeding
 from oncue.runtime.feed import Feed, Filter, Item, Reader
-from oncue.store.database import FILE_NAME
 from oncue.store.following import position_before
 from oncue.store.queries import Queries
+from oncue.store.revision import FILE_NAME
 from tests.contract.writing import START_US, Writing
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

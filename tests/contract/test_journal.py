@@ -15,8 +15,8 @@ from sqlalchemy import func, select
 from oncue.replay.verify import verify as replay
 from oncue.runtime import frames
 from oncue.store import queries, schema
-from oncue.store.database import FILE_NAME
 from oncue.store.journal import LEAF_RECORDS, Segment
+from oncue.store.revision import FILE_NAME
 from oncue.store.verify import check_proof, checkpoint, prove, verify
 from oncue.store.writer import Rows, SyncFailed, Unavailable
 from tests.contract.writing import Writing, decompressed

@@ -17,8 +17,8 @@ from oncue.runtime.sensing import Watch
 from oncue.runtime.surroundings import Surroundings
 from oncue.sdk import registry
 from oncue.sdk.testing import QuietLog, check_monitor
-from oncue.store.database import FILE_NAME
 from oncue.store.queries import Queries, instant
+from oncue.store.revision import FILE_NAME
 from tests.contract.writing import Writing
 from tests.server import ROOT
 from tests.unit.test_monitor_sensing import Outgoing

@@ -34,7 +34,6 @@ from oncue.store.journal import (
     GENESIS,
     INPUT,
     REJECTED,
-    JournalReader,
     OpenSegment,
     Record,
     Segment,
@@ -43,6 +42,7 @@ from oncue.store.journal import (
     digests,
     seal_envelope,
 )
+from oncue.store.journal_reader import JournalReader
 from oncue.store.queries import Filters
 from oncue.store.writer import WAL_RESERVED, Rows, SQLiteDriver, SyncFailed, Unavailable, Writer
 

@@ -17,8 +17,10 @@ from oncue.runtime.keys import signing_key
 from oncue.runtime.maintenance import Maintenance
 from oncue.runtime.recovery import load_behind, load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
-from oncue.store.database import FILE_NAME, open_writer, reading_engine
-from oncue.store.journal import JournalReader, Record
+from oncue.store.database import open_writer, reading_engine
+from oncue.store.journal import Record
+from oncue.store.journal_reader import JournalReader
+from oncue.store.revision import FILE_NAME
 
 START_US = 1_800_000_000_000_000
 

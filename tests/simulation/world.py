@@ -28,7 +28,7 @@ from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.dispatch import Dispatcher, lost
 from oncue.runtime.making import After
-from oncue.store.database import FILE_NAME
+from oncue.store.revision import FILE_NAME
 from oncue.store.writer import Driver, SyncFailed
 from tests.contract.writing import START_US, Writing
 
@@ -643,7 +643,7 @@ class World:
 
     def records(self) -> list[Any]:
         """The whole journal."""
-        from oncue.store.journal import JournalReader
+        from oncue.store.journal_reader import JournalReader
 
         with self.life.reading.connect() as connection:
             return list(JournalReader(connection).records(1))

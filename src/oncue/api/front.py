@@ -41,8 +41,8 @@ from oncue.runtime import frames
 from oncue.runtime.client import EngineClient
 from oncue.runtime.logs import configure
 from oncue.runtime.parent import die_with_parent
-from oncue.store.database import FILE_NAME
 from oncue.store.queries import Queries, access_rows, heads, manifests
+from oncue.store.revision import FILE_NAME
 
 USED_EVERY_S = 60.0
 DRAIN_S = 5

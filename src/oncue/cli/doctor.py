@@ -15,7 +15,7 @@ from oncue.cli import doctor_data, doctor_machine, doctor_manifests, doctor_outs
 from oncue.cli.doctor_finding import Finding
 from oncue.core.errors import Refusal
 from oncue.runtime.running import running
-from oncue.store.database import FILE_NAME
+from oncue.store.revision import FILE_NAME
 
 
 def doctor(

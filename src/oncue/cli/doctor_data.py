@@ -19,9 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 from oncue import config
 from oncue.cli.doctor_finding import Finding, State, some
 from oncue.core.errors import Refusal
-from oncue.store.database import FILE_NAME
 from oncue.store.journal import chain_hash
-from oncue.store.migrate import HEAD, check
+from oncue.store.revision import FILE_NAME, HEAD, check
 
 GIB: Final = 1024**3
 SPACE_FAIL: Final = GIB // 4

@@ -18,7 +18,7 @@ from oncue.core.manifest import Manifest
 from oncue.runtime.certificates import days_left
 from oncue.runtime.inspection import references
 from oncue.runtime.surroundings import exception_of
-from oncue.store.database import FILE_NAME
+from oncue.store.revision import FILE_NAME
 
 EXPIRES_SOON: Final = timedelta(days=7)
 BEGIN: Final = timedelta(seconds=30)

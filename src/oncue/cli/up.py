@@ -24,8 +24,7 @@ def up(
     from oncue import config
     from oncue.core.errors import Refusal
     from oncue.runtime import supervisor
-    from oncue.store.database import FILE_NAME
-    from oncue.store.migrate import check
+    from oncue.store.revision import FILE_NAME, check
 
     loaded = config.load({"data": data, "port": port, "host": host, "first_start_apply": first_start_apply})
     if loaded.first_start_apply is not None:

@@ -23,9 +23,10 @@ from oncue.core.tx import Batch, Derived
 from oncue.runtime.clock import instant
 from oncue.runtime.recovery import read_state
 from oncue.store import schema
-from oncue.store.database import FILE_NAME, Origin, hold, read_origin, reading_engine
-from oncue.store.journal import JournalReader, Record, open_envelope, seal_envelope
-from oncue.store.migrate import check
+from oncue.store.database import Origin, hold, read_origin, reading_engine
+from oncue.store.journal import Record, open_envelope, seal_envelope
+from oncue.store.journal_reader import JournalReader
+from oncue.store.revision import FILE_NAME, check
 
 EXIT: Final = {"reproduced": 0, "differs": 1, "erased": 2, "other_version": 3}
 

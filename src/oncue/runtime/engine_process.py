@@ -36,7 +36,8 @@ from oncue.runtime.making import After
 from oncue.runtime.parent import die_with_parent
 from oncue.runtime.recovery import load_behind, load_dedup, load_state
 from oncue.runtime.writing import WriterLoop
-from oncue.store.database import FILE_NAME, open_writer, reading_engine
+from oncue.store.database import open_writer, reading_engine
+from oncue.store.revision import FILE_NAME
 
 log = structlog.get_logger()
 

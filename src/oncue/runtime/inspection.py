@@ -22,8 +22,8 @@ from oncue.runtime.pulse import Pulse
 from oncue.sdk import ActionError, Itself
 from oncue.store import queries
 from oncue.store.condition import Condition, condition
-from oncue.store.database import FILE_NAME
 from oncue.store.queries import Queries
+from oncue.store.revision import FILE_NAME
 
 DAY_US: Final = 86_400_000_000
 COUNTED: Final = ("oncue.effect.unknown", "oncue.effect.failed", "oncue.policy.failed", "oncue.engine.started")

@@ -19,8 +19,6 @@ from oncue.store.hot import HotRow, hot_rows
 from oncue.store.journal import GENESIS
 from oncue.store.writer import PostgreSQLDriver, SQLiteDriver, Writer
 
-FILE_NAME: Final = "oncue.db"
-
 
 def is_postgresql(url: str) -> bool:
     """Whether a store's address is a PostgreSQL URL; otherwise it is the path of a SQLite file."""

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from oncue.core.event import Event, decode
 from oncue.core.policy import PolicyStats
-from oncue.store.journal import JournalReader, Record
+from oncue.store.journal import Record
+from oncue.store.journal_reader import JournalReader
 from oncue.store.queries import FactRow, Filters, cells, cursor_of, fact_at, facts_where, instant, micros, position_of
 from oncue.store.schema import fact
 

@@ -11,7 +11,6 @@ body's size of 4, flags of 1. Columns, and what a leaf has of them, are little-e
 """
 
 import hashlib
-import json
 import struct
 import sys
 from array import array
@@ -21,9 +20,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, select
-
-from oncue.store.schema import segment
 
 INPUT: Final = 0
 DERIVED: Final = 1
@@ -403,64 +399,3 @@ def unpack(first_position: int, head: bytes, body: bytes) -> Iterator[Record]:
         at = end
     if at < len(text):
         raise ValueError("a segment is longer than its head says")
-
-
-class JournalReader:
-    """Reads the journal over a SQLAlchemy connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def records(self, first: int, last: int | None = None) -> Iterator[Record]:
-        """Records from `first` to `last`, both included, in order; those past retention are left out."""
-        query = (
-            select(segment.c.first_position, segment.c.head, segment.c.body)
-            .where(segment.c.last_position >= first)
-            .order_by(segment.c.first_position)
-        )
-        if last is not None:
-            query = query.where(segment.c.first_position <= last)
-        for row in self._connection.execute(query).yield_per(16):
-            for record in unpack(row.first_position, row.head, row.body):
-                if record.position >= first and (last is None or record.position <= last):
-                    yield record
-
-    def record(self, position: int) -> Record | None:
-        """The record at this position; None if there is none, or it is past retention."""
-        return next(self.records(position, position), None)
-
-    def backwards(
-        self,
-        before: int | None = None,
-        *,
-        types: set[str] | None = None,
-        namespaces: set[str] | None = None,
-        since: int | None = None,
-        until: int | None = None,
-    ) -> Iterator[Record]:
-        """Records from the newest, or from just before `before`, downwards.
-
-        Segments that hold no event of `types` (exact names) or `namespaces`, or lie outside [`since`, `until`] in
-        microseconds, are passed over; records in the others are not filtered.
-        """
-        columns = (segment.c.first_position, segment.c.types, segment.c.namespaces, segment.c.batch)
-        query = select(*columns).order_by(segment.c.first_position.desc())
-        if before is not None:
-            query = query.where(segment.c.first_position < before)
-        if since is not None:
-            query = query.where(segment.c.last_recorded_at >= since)
-        if until is not None:
-            query = query.where(segment.c.first_recorded_at <= until)
-        for row in self._connection.execute(query).yield_per(64):
-            if types is not None and types.isdisjoint(json.loads(row.types)):
-                continue
-            if namespaces is not None and namespaces.isdisjoint(json.loads(row.namespaces)):
-                continue
-            content = self._connection.execute(
-                select(segment.c.head, segment.c.body).where(segment.c.batch == row.batch)
-            ).first()
-            if content is None:
-                continue
-            for record in reversed(list(unpack(row.first_position, content.head, content.body))):
-                if before is None or record.position < before:
-                    yield record

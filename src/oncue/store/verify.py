@@ -20,11 +20,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from oncue.core.errors import Refusal
 from oncue.store import schema
-from oncue.store.database import FILE_NAME, hold, read_origin, reading_engine
+from oncue.store.database import hold, read_origin, reading_engine
 from oncue.store.journal import (
     GENESIS,
     LEAF_RECORDS,
-    JournalReader,
     Record,
     Stamps,
     chain_hash,
@@ -37,7 +36,8 @@ from oncue.store.journal import (
     stamps,
     unpack,
 )
-from oncue.store.migrate import check
+from oncue.store.journal_reader import JournalReader
+from oncue.store.revision import FILE_NAME, check
 
 EXIT: Final = {"intact": 0, "tampered": 1, "cannot_tell": 2}
 
