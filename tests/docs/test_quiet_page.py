@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from oncue.core import maintenance
+from oncue.core import period
 from oncue.core.alert import QuietReason
 from oncue.core.manifest import MaintenanceWindowSpec
 from oncue.core.silence import Matcher
@@ -51,7 +51,7 @@ def test_the_table_of_changing_clocks_is_true() -> None:
         )  # fmt: skip
         noon = datetime.fromisoformat(f"{day}T12:00:00+00:00")
         at_night = noon if int(at[:2]) > 12 else noon - timedelta(hours=16)
-        found = next(one for one in maintenance.occurrences(spec, at_night) if one[0] > at_night)
+        found = next(one for one in period.occurrences(spec, at_night) if one[0] > at_night)
         wanted = tuple(datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (opens, closes))
         assert found == wanted, (at, day)
 

@@ -16,7 +16,7 @@ from oncue.api.entities import entity_of, found
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, asked_instant, json_response, page_response, visible
 from oncue.api.work import Instant, Named, Text
-from oncue.core import maintenance
+from oncue.core import period
 from oncue.core.alert import Alert
 from oncue.core.change_record import ChangeRecord
 from oncue.core.handover import Handover
@@ -324,8 +324,8 @@ def _windows(connection: Connection, namespace: str, now: datetime, until: datet
     for body in manifests(connection, "MaintenanceWindow", frozenset({namespace})):
         manifest = msgspec.json.decode(body, type=Manifest)
         spec = msgspec.convert(manifest.spec, MaintenanceWindowSpec)
-        open_, _ = maintenance.at(spec, now)
-        later = (one for one in maintenance.occurrences(spec, now) if one[0] > now)
+        open_, _ = period.at(spec, now)
+        later = (one for one in period.occurrences(spec, now) if one[0] > now)
         coming = [("open", open_)] if open_ is not None else []
         coming += [("coming", one) for one in islice(later, 10) if one[0] < until]
         title = spec.description or manifest.description or manifest.name

@@ -13,7 +13,7 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
 from oncue.api.matching import Matching, matching
 from oncue.api.params import Listing, json_response, listing
-from oncue.core import maintenance
+from oncue.core import maintenance, period
 from oncue.core.errors import Refusal
 from oncue.core.manifest import MaintenanceWindowSpec, Manifest
 from oncue.store.queries import entity_body, manifests
@@ -106,8 +106,8 @@ async def _preview(
 
 
 def _times(spec: MaintenanceWindowSpec, now: datetime) -> tuple[str, Occurrence | None, list[Occurrence]]:
-    open_, _ = maintenance.at(spec, now)
-    later = (one for one in maintenance.occurrences(spec, now) if one[0] > now)
+    open_, _ = period.at(spec, now)
+    later = (one for one in period.occurrences(spec, now) if one[0] > now)
     following = [Occurrence(*one) for one in islice(later, NEXT_SHOWN)]
     state = "open" if open_ is not None else "coming" if following else "over"
     return state, Occurrence(*open_) if open_ is not None else None, following

@@ -76,6 +76,10 @@ LISTS: Final[dict[str, Kind]] = {
         *_fields("id", "state", "title", "service", "assignee"), ("incidents", lambda item: item["incidents_total"]),
         _age("last_seen_at", "seen"),
     ]),
+    "changes": Kind("changes", [
+        *_fields("id", "type", "state", "title"), ("targets", lambda item: len([name for wave in (item["plan"] or {"waves": []})["waves"] for name in wave["targets"]])),
+        ("begins", lambda item: show.instant(item["starts_at"]) if item["starts_at"] else "-"), *_fields("requester"),
+    ]),
     "change-records": Kind("change-records", [
         *_fields("id", "state", "kind", "title"),
         ("where", lambda item: [*item["resources"], *item["services"]]), *_fields("by"), _age("started_at"),

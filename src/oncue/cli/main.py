@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "incident": ("oncue.cli.work", "app"),
     "task": ("oncue.cli.work", "tasks"),
     "problem": ("oncue.cli.problem", "app"),
+    "change": ("oncue.cli.change", "app"),
     "change-record": ("oncue.cli.change_record", "app"),
     "handover": ("oncue.cli.handover", "app"),
     "bulk": ("oncue.cli.bulk", "app"),

@@ -75,6 +75,8 @@ class Approval(msgspec.Struct, kw_only=True):
     """Address of the step of the run that asks; None if a request asks."""
     request: str | None = None
     """The request that is to be approved before it runs."""
+    change: str | None = None
+    """The change whose plan is to be approved."""
     workflow: str
     ask: str
     state: ApprovalState

@@ -35,7 +35,7 @@ class Delegate(msgspec.Struct):
 
 
 class About(msgspec.Struct, frozen=True):
-    """What is to be approved: a step of a run, or a request."""
+    """What is to be approved: a step of a run, a request, or a change."""
 
     namespace: str
     workflow: str
@@ -44,18 +44,20 @@ class About(msgspec.Struct, frozen=True):
     run: str | None = None
     step: str | None = None
     request: str | None = None
+    change: str | None = None
 
 
 def of_step(run: Run, step: Step) -> About:
-    """What a step asks for: whoever asked for the run has no say."""
-    return About(run.namespace, run.workflow, (run.requester, run.trigger.get("actor")), run.id, step.address)
+    """What a step asks for: whoever asked for the run, or had a hand in the change that it carries out, has no say."""
+    barred = (run.requester, run.trigger.get("actor"), *run.trigger.get("hands", ()))
+    return About(run.namespace, run.workflow, barred, run.id, step.address)
 
 
 def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> Approval:
     """It is asked for, and those who may decide are told."""
     stages = tuple(Stage(one.stage, tuple(one.by), one.quorum, seconds(one.expires), one.on_expiry) for one in wanted)
     approval = Approval(
-        id=f"APR-{tx.count('approval')}", namespace=about.namespace, run=about.run, step=about.step, request=about.request,
+        id=f"APR-{tx.count('approval')}", namespace=about.namespace, run=about.run, step=about.step, request=about.request, change=about.change,
         workflow=about.workflow, ask=ask[:2000], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
         barred=tuple(dict.fromkeys(one for one in about.barred if one is not None)),
         expires_at=tx.now + timedelta(seconds=stages[0].expires_s),
@@ -77,6 +79,8 @@ def _ask(tx: Tx, approval: Approval) -> None:
 
 
 def _origin(approval: Approval) -> list[list[str]]:
+    if approval.change is not None:
+        return [["Change", approval.change]]
     if approval.request is not None:
         return [["Workflow", approval.workflow], ["Request", approval.request]]
     return [["Workflow", approval.workflow], ["Run", approval.run or ""]]
@@ -174,7 +178,9 @@ def _end(tx: Tx, approval: Approval, state: Literal["approved", "rejected", "exp
     approval.ended_at = tx.now
     tx.cancel(f"approval.expire/{approval.id}")
     _fact(tx, approval, state)
-    if approval.request is not None:
+    if approval.change is not None:
+        tx.timer(f"run.authorised/{approval.change}", tx.now)
+    elif approval.request is not None:
         tx.timer(f"run.requested/{approval.request}", tx.now)
     else:
         tx.timer(f"run.decided/{approval.run}/{approval.step}", tx.now)
@@ -210,7 +216,7 @@ def _asked(state: State, approval: Approval, actor: str) -> bool:
 
 def _fact(tx: Tx, approval: Approval, what: str, live: bool = True) -> None:
     approval.updated_at = tx.now
-    refs = (("run", approval.run), ("request", approval.request))
+    refs = (("run", approval.run), ("request", approval.request), ("change", approval.change))
     tx.fact(
         f"oncue.approval.{what}", "approval", approval, refs=tuple((kind, id) for kind, id in refs if id is not None)
     )

@@ -4,7 +4,7 @@ An expression sees the event; the functions here see what OnCue knows besides. T
 that it is given, and fail where there is none: of what is judged outside the engine, nothing is known.
 """
 
-from oncue.core import recent_changes
+from oncue.core import changed_alerts, recent_changes
 from oncue.core.state import State
 
 
@@ -20,6 +20,11 @@ class Asked:
     def change_running_on(self, resource: str) -> bool:
         """Whether a change runs on what goes by this name."""
         return recent_changes.running_on(self._state, self._namespace, resource)
+
+    def change_alerts(self, change: str) -> int:
+        """How many alerts fire where the change was made, or on what needs that, which began since it did, and which it
+        does not expect. Raises `ValueError` if there is no such change."""
+        return changed_alerts.many(self._state, self._namespace, change)
 
     def lookup(self, table: str, key: str) -> dict[str, str]:
         """The row of a key, empty if there is none. Raises `ValueError` if there is no such table."""

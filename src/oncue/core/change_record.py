@@ -85,6 +85,10 @@ class ChangeRecord(msgspec.Struct, kw_only=True):
     updated_at: datetime
     expecting: bool
     """Whether what it expects is quiet now."""
+    here: bool = False
+    """Whether it expects alerts of its own places alone."""
+    at_most_s: float | None = None
+    """How long an alert that it expects may last before it is heard."""
     incidents: tuple[str, ...] = ()
     """Incidents that began on or behind what it changed, soon after; the newest last, not more than 100."""
     position: str = ""

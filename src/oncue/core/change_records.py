@@ -49,6 +49,10 @@ class Wanted(msgspec.Struct, kw_only=True):
     outcome: Outcome = "succeeded"
     """How it ended, if it did."""
     source: str = ""
+    here: bool = False
+    """Whether only alerts of these resources and services are expected."""
+    at_most_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
+    """How long each of them may last."""
 
 
 class Finish(msgspec.Struct, kw_only=True):
@@ -93,7 +97,7 @@ def _new(tx: Tx, namespace: str, wanted: Wanted, began: datetime) -> ChangeRecor
         by=wanted.by or tx.actor, source=wanted.source or tx.actor, resources=_unique(wanted.resources),
         services=_unique(wanted.services), links=tuple(wanted.links), expects=tuple(wanted.expects),
         grace_s=wanted.grace_s, started_at=began, until=max(began, tx.now) + timedelta(seconds=wanted.lasts_s),
-        ended_at=None, updated_at=tx.now, expecting=bool(wanted.expects),
+        ended_at=None, updated_at=tx.now, expecting=bool(wanted.expects), here=wanted.here, at_most_s=wanted.at_most_s,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from oncue.core import (
     approvals,
+    changes,
     configure,
     correlate,
     enrichment,
@@ -442,6 +443,7 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.subscription.test": (subscriptions.OnSubscription, subscriptions.test),
     subscriptions.PROGRESSED: (subscriptions.Reports, subscriptions.progressed),
     "oncue.config.applied": (configure.Changes, _configure),
+    **changes.COMMANDS,
     **work.COMMANDS,
 }
 """Type of the event -> (its data, what it does)."""

@@ -10,6 +10,9 @@ from typing import Any, Final, Literal
 import msgspec
 
 from oncue.core import (
+    change_calendar,
+    change_drafts,
+    change_plan,
     concurrency,
     delivery,
     detect,
@@ -31,6 +34,7 @@ from oncue.core import (
     unreached,
     wall_clock,
 )
+from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec
 from oncue.core.contact import EscalationPolicySpec, PersonSpec
 from oncue.core.errors import Refusal
 from oncue.core.lookup import LookupSpec
@@ -166,6 +170,10 @@ def _check_whole(change: Change, read: Spec) -> None:
         inhibition.check(read)
     elif isinstance(read, LookupSpec):
         lookup.check(read)
+    elif isinstance(read, ChangeTemplateSpec):
+        change_plan.check(read)
+    elif isinstance(read, ChangeCalendarSpec):
+        change_calendar.check(read)
     elif isinstance(read, SubscriptionSpec):
         subscriptions.check(read)
 
@@ -298,6 +306,8 @@ def _took(tx: Tx, manifest: Manifest, before: Any) -> None:
         tx.afterwards(manifest.id, _retrigger)
         tx.state.policies.put_triggers(manifest)
         schedules.expect(tx, manifest, before)
+    elif manifest.kind == "Change":
+        change_drafts.applied(tx, manifest)
     elif manifest.kind == "MaintenanceWindow":
         maintenances.expect(tx, manifest)
     elif manifest.kind == subscriptions.KIND:
@@ -330,6 +340,8 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
         tx.afterwards(manifest.id, _retrigger)
         tx.state.policies.drop_triggers(manifest.namespace, manifest.name)
         schedules.forget(tx, manifest)
+    elif manifest.kind == "Change":
+        change_drafts.deleted(tx, manifest.namespace, manifest.name)
     elif manifest.kind == "MaintenanceWindow":
         maintenances.forget(tx, id)
     elif manifest.kind == "Channel":

@@ -102,7 +102,9 @@ def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
     return found
 
 
-_CHANGING: Final = frozenset(("vars", "steps", "alert", "incident", "error", "now", "lookup", "change_running_on"))
+_CHANGING: Final = frozenset(
+    ("vars", "steps", "alert", "incident", "error", "now", "lookup", "change_alerts", "change_running_on")
+)
 """What a condition may speak of that may be otherwise when the run has reached the wait."""
 
 

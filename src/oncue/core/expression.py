@@ -66,6 +66,9 @@ class World(Protocol):
     def change_running_on(self, resource: str) -> bool:
         """Whether a change runs on what goes by this name."""
 
+    def change_alerts(self, change: str) -> int:
+        """How many alerts have begun to fire where a change is made, since it began, that it does not expect."""
+
     def lookup(self, table: str, key: str) -> dict[str, str]:
         """The row of a key, empty if there is none. Raises `ValueError` if there is no such table."""
 
@@ -82,6 +85,10 @@ def _asked() -> World:
 
 def _change_running_on(resource: str) -> bool:
     return _asked().change_running_on(resource)
+
+
+def _change_alerts(change: str) -> int:
+    return _asked().change_alerts(change)
 
 
 def _lookup(table: str, key: str) -> dict[str, str]:
@@ -138,6 +145,8 @@ FUNCTIONS: Final = {
     "in_cidr": "in_cidr(address, network): whether an IP address lies in a network",
     "lookup": "lookup(table, key): the row of a Lookup table, empty if it has no such key; "
     "lookup(table, key, column): a cell of it, or ''",
+    "change_alerts": "change_alerts(id): how many alerts fire on the targets of a change, or on what needs those, that began "
+    "since it did and that it does not expect",
     "change_running_on": "change_running_on(resource): whether a change record says that the resource is being changed",
 }
 """OnCue's functions, beside CEL's own, its string, math and optional extensions."""
@@ -151,6 +160,7 @@ def _environment(variables: dict[str, Any]) -> Any:
             _function("regex_extract", [_T.STRING, _T.STRING], _T.STRING, _regex_extract),
             _function("glob", [_T.STRING, _T.STRING], _T.BOOL, _glob),
             _function("in_cidr", [_T.STRING, _T.STRING], _T.BOOL, _in_cidr),
+            _function("change_alerts", [_T.STRING], _T.INT, _change_alerts),
             _function("change_running_on", [_T.STRING], _T.BOOL, _change_running_on),
             _lookups(),
             *_metered(),

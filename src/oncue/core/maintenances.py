@@ -2,7 +2,7 @@
 
 import msgspec
 
-from oncue.core import maintenance, reminders, suppress
+from oncue.core import period, reminders, suppress
 from oncue.core.maintenance import Window
 from oncue.core.manifest import MaintenanceWindowSpec, Manifest
 from oncue.core.tx import Tx
@@ -25,7 +25,7 @@ def turn(tx: Tx, id: str) -> None:
     if manifest is None:
         return
     spec = msgspec.convert(manifest.spec, MaintenanceWindowSpec)
-    open_, look_at = maintenance.at(spec, tx.now)
+    open_, look_at = period.at(spec, tx.now)
     if look_at is not None:
         tx.timer(f"maintenance.turn/{id}", look_at)
     else:

@@ -234,7 +234,7 @@ OVERLOADS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Functions that only changed trees call; no expression can name them."""
 CHARGED: Final = frozenset({"regex_extract", "glob", "in_cidr"})
-ASKING: Final = {"change_running_on": 20_000.0, "lookup": 60_000.0}
+ASKING: Final = {"change_alerts": 2_000_000.0, "change_running_on": 20_000.0, "lookup": 60_000.0}
 """Functions that ask what is not in the scope's variables, and nanoseconds that an answer takes."""
 _ANSWER: Final = Amount(fixed=8192.0)
 """OnCue's own functions, which spend from the budget when they are called."""

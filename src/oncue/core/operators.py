@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from oncue.core import change_clear, rollback, run_life, running, steps, workflow
 from oncue.core import plan as plans
-from oncue.core import rollback, run_life, running, steps, workflow
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
 from oncue.core.plan import Node
@@ -88,6 +88,7 @@ def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
         raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}, not paused")
     if run.failed_at is not None:
         raise Refusal("run.state", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run")
+    change_clear.require(tx, run)
     run_life.let_go(tx, run)
     running.go(tx, run, "")
     return run

@@ -13,7 +13,7 @@ import msgspec
 
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
-from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.core.workflow_spec import StepSpec, Validate, WorkflowSpec
 
 FORMS: Final = ("uses", "run", "steps", "parallel", "switch", "try_", "wait", "approvals", "emit", "set_")
 """Members of which a step has one."""
@@ -165,8 +165,10 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if spec.if_ is not None:
         yield ("if",), spec.if_
     yield from _of_form(spec)
-    if spec.validate is not None:
-        yield ("validate", "that"), spec.validate.that
+    for path, validate in _validations(spec):
+        yield (*path, "that"), validate.that
+        if validate.inconclusive is not None:
+            yield (*path, "inconclusive"), validate.inconclusive
     for name, text in spec.outputs.items():
         yield ("outputs", name), text
     templates: list[tuple[tuple[str | int, ...], Any]] = [
@@ -180,11 +182,18 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
         templates.append((("for_each", "items"), spec.for_each.items))
     if spec.wait is not None and spec.wait.event is not None:
         templates.append((("wait", "event", "resource"), spec.wait.event.resource))
-    if spec.validate is not None:
-        templates.append((("validate", "with"), spec.validate.with_))
+    templates += [((*path, "with"), validate.with_) for path, validate in _validations(spec)]
     for place, value in templates:
         for text in _expressions(value):
             yield place, text
+
+
+def _validations(spec: StepSpec) -> Iterator[tuple[tuple[str, ...], Validate]]:
+    """What must hold after the step, and after what undoes it."""
+    if spec.validate is not None:
+        yield ("validate",), spec.validate
+    if spec.rollback is not None and spec.rollback.validate is not None:
+        yield ("rollback", "validate"), spec.rollback.validate
 
 
 def _of_form(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -233,6 +242,11 @@ def mentions(found: Any) -> Mentions:
         words.update(_WORDS.findall(text))
         everything = everything or _ANY.search(text) is not None
     return Mentions(frozenset({"*"}) if everything else frozenset(steps), frozenset(words))
+
+
+def tolerated(limit: int | str, total: int) -> int:
+    """How many of so many items may fail."""
+    return limit if isinstance(limit, int) else int(limit[:-1]) * total // 100
 
 
 def child(address: str, id: str) -> str:

@@ -49,7 +49,20 @@ def running_on(state: State, namespace: str, resource: str) -> bool:
 def expected_by(state: State, alert: Alert) -> list[ChangeRecord]:
     """Changes that expect the alert, in the order in which they were written down."""
     found = [state.change_records[id] for id in state.changed.expecting.candidates(alert)]
-    return [record for record in found if all_match(record.expects, alert)]
+    return [
+        record
+        for record in found
+        if all_match(record.expects, alert) and (not record.here or _at(state, record, alert))
+    ]
+
+
+def _at(state: State, record: ChangeRecord, alert: Alert) -> bool:
+    """Whether the alert is about what is changed."""
+    node = state.topology.node_for(alert.namespace, alert.resource, alert.service)
+    places = {(alert.namespace, "resource", alert.resource), *(_places(node) if node is not None else ())}
+    if alert.service is not None:
+        places.add((alert.namespace, "service", alert.service))
+    return not places.isdisjoint(record.places)
 
 
 def near(tx: Tx, alert: Alert, node: Node | None) -> list[Near]:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core.approval import ApprovalSpec
+from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.contact import ChannelSpec, EscalationLevel, EscalationPolicySpec, PersonSpec, TeamSpec
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
@@ -32,7 +33,19 @@ from oncue.core.spec import Spec
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
 
-TARGETS: Final = frozenset({"Lookup", "Workflow", "Team", "Channel", "Person", "EscalationPolicy", "Runbook"})
+TARGETS: Final = frozenset(
+    {
+        "ChangeCalendar",
+        "ChangeTemplate",
+        "Lookup",
+        "Workflow",
+        "Team",
+        "Channel",
+        "Person",
+        "EscalationPolicy",
+        "Runbook",
+    }
+)
 """Kinds that others need. A service may be named without being in the catalogue."""
 _NEEDING: Final = (
     "Service",
@@ -45,6 +58,7 @@ _NEEDING: Final = (
     "Runbook",
     "Monitor",
     "Workflow",
+    "ChangeTemplate",
 )
 """Kinds besides Policy that need others."""
 _TABLE: Final = re.compile(r"""\blookup\(\s*["']([^"']+)["']""")
@@ -55,6 +69,7 @@ _CEL: Final[frozenset[str | int]] = frozenset(
         "if",
         "when",
         "that",
+        "inconclusive",
         "until",
         "key",
         "items",
@@ -98,7 +113,7 @@ def references(spec: Spec, owner: str | None = None) -> Iterator[Reference]:
         yield from find(spec, owner)
 
 
-def _tables(spec: PolicySpec | WorkflowSpec, owner: str | None) -> Iterator[Reference]:
+def _tables(spec: PolicySpec | WorkflowSpec | ChangeTemplateSpec, owner: str | None) -> Iterator[Reference]:
     """Lookup tables that expressions name as constants."""
     if b"lookup(" not in msgspec.json.encode(spec):
         return
@@ -187,16 +202,7 @@ def _sensing(spec: MonitorSpec | SourceSpec, owner: str | None) -> Iterator[Refe
 
 def _workflow(spec: WorkflowSpec, owner: str | None) -> Iterator[Reference]:
     yield from _tables(spec, owner)
-    left: list[tuple[tuple[str | int, ...], StepSpec]] = [
-        (("spec", "steps", n), one) for n, one in enumerate(spec.steps)
-    ]
-    while left:
-        path, step = left.pop(0)
-        if step.run is not None:
-            yield Reference((*path, "run", "workflow"), "Workflow", step.run.workflow)
-        yield from _approvers(step.approvals or [], path)
-        for _, member, inner in blocks_of(step):
-            left += [((*path, *member, n), one) for n, one in enumerate(inner)]
+    yield from _of_steps(spec.steps)
     for index, addressee in enumerate(spec.on_failure.notify):
         yield _addressee(addressee, ("spec", "on_failure", "notify", index))
     if spec.self_service is not None:
@@ -206,11 +212,45 @@ def _workflow(spec: WorkflowSpec, owner: str | None) -> Iterator[Reference]:
         yield from _approvers(spec.self_service.approvals, ("spec", "self_service"))
 
 
-def _approvers(stages: list[ApprovalSpec], path: tuple[str | int, ...]) -> Iterator[Reference]:
+def _template(spec: ChangeTemplateSpec, owner: str | None) -> Iterator[Reference]:
+    yield from _tables(spec, owner)
+    yield from _of_steps(spec.steps)
+    yield from _approvers(spec.approvals, ("spec",))
+    yield from _approvers(spec.waves.gate, ("spec", "waves"), "gate")
+    for index, addressee in enumerate(spec.on_failure.notify):
+        yield _addressee(addressee, ("spec", "on_failure", "notify", index))
+    if spec.owner is not None:
+        yield _addressee(spec.owner, ("spec", "owner"))
+    if spec.window is not None:
+        yield Reference(("spec", "window", "calendar"), "ChangeCalendar", spec.window.calendar)
+
+
+def _change(spec: PlannedChangeSpec, owner: str | None) -> Iterator[Reference]:
+    if spec.template is not None:
+        yield Reference(("spec", "template"), "ChangeTemplate", spec.template)
+    if spec.plan is not None:
+        for one in _template(spec.plan, owner):
+            yield Reference(("spec", "plan", *one.path[1:]), one.kind, one.name)
+
+
+def _of_steps(steps: list[StepSpec]) -> Iterator[Reference]:
+    left: list[tuple[tuple[str | int, ...], StepSpec]] = [(("spec", "steps", n), one) for n, one in enumerate(steps)]
+    while left:
+        path, step = left.pop(0)
+        if step.run is not None:
+            yield Reference((*path, "run", "workflow"), "Workflow", step.run.workflow)
+        yield from _approvers(step.approvals or [], path)
+        for _, member, inner in blocks_of(step):
+            left += [((*path, *member, n), one) for n, one in enumerate(inner)]
+
+
+def _approvers(
+    stages: list[ApprovalSpec], path: tuple[str | int, ...], member: str = "approvals"
+) -> Iterator[Reference]:
     for number, stage in enumerate(stages):
         for index, addressee in enumerate(stage.by):
             if addressee.startswith("team:"):
-                yield _addressee(addressee, (*path, "approvals", number, "by", index))
+                yield _addressee(addressee, (*path, member, number, "by", index))
 
 
 def _steps(spec: RunbookSpec, owner: str | None) -> Iterator[Reference]:
@@ -253,6 +293,8 @@ _FIND: Final[dict[type[Any], Callable[[Any, str | None], Iterator[Reference]]]] 
     MonitorSpec: _sensing,
     SourceSpec: _sensing,
     RunbookSpec: _steps,
+    ChangeTemplateSpec: _template,
+    PlannedChangeSpec: _change,
 }
 
 

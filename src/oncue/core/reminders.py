@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import msgspec
 
-from oncue.core import maintenance, notify, suppress
+from oncue.core import notify, period, suppress
 from oncue.core.alert import Alert
 from oncue.core.duration import seconds_of
 from oncue.core.errors import Refusal
@@ -106,7 +106,7 @@ def _maintenance(tx: Tx, id: str) -> None:
     if window is None or manifest is None:
         return
     spec = msgspec.convert(manifest.spec, MaintenanceWindowSpec)
-    if maintenance.at(spec, window.until)[0] is not None:
+    if period.at(spec, window.until)[0] is not None:
         return  # it opens again before it closes
     firing = _kept_quiet(tx, "maintenance", id, window.namespace)
     owner = manifest.owner or ""

@@ -10,6 +10,7 @@ _VIEWER: Final = frozenset(
     for resource in (
         "alert",
         "approval",
+        "change",
         "change_record",
         "decision",
         "event",
@@ -47,6 +48,9 @@ _RESPONDER: Final = _VIEWER | {
     "ticket:comment",
 }
 _OPERATOR: Final = _RESPONDER | {
+    "change:override",
+    "change:start",
+    "change:write",
     "change_record:write",
     "dead_letter:read",
     "dead_letter:redrive",

@@ -6,15 +6,14 @@ that failed or of which nobody knows how they ended. What cannot be undone, and 
 
 from typing import Final
 
-from oncue.core import action_calls, run_life, steps
+from oncue.core import action_calls, run_life, steps, validation
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
 from oncue.core.run import ACTIVE, Run, Step, StepState
 from oncue.core.tx import Tx
 
-UNDO: Final = "~rollback"
-"""What stands behind the step's address in that of what undoes it."""
+UNDO: Final = validation.UNDO
 COVERED: Final = frozenset({"succeeded", "failed", "failed_validation", "unknown", "cancelled"})
 
 
@@ -57,6 +56,7 @@ def _next(tx: Tx, run: Run) -> Step | None:
         step
         for address, step in sorted(tx.state.steps_of[run.id].items())
         if step.state in COVERED and not step.undone and step.attempt and "~" not in address and step.copied_from is None
+        and (run.undo_within is None or address.startswith(f"{run.undo_within}/"))
         and (nodes[step.node].spec.rollback is not None or nodes[step.node].spec.irreversible)
     ]  # fmt: skip
     return max(done, key=lambda step: (step.ended_in, step.address), default=None)
@@ -66,12 +66,29 @@ def found(tx: Tx, run: Run, undoing: Step, effect: Effect) -> None:
     """What undoes a step has come to something."""
     step = steps.find(tx.state, run, undoing.address.removesuffix(UNDO))
     if effect.state == "succeeded":
-        steps.end(tx, run, undoing, "succeeded")
-        settled(tx, run, step, f"{undoing.uses} undid it")
+        node = steps.plan(tx.state, run).nodes[undoing.node]
+        if node.spec.rollback is not None and node.spec.rollback.validate is not None:
+            steps.change(tx, run, undoing, "validating", state="validating", reason=None, error_code=None)
+            validation.begin(tx, run, node, undoing)
+            looked(tx, run, undoing)
+        else:
+            steps.end(tx, run, undoing, "succeeded")
+            settled(tx, run, step, f"{undoing.uses} undid it")
         return
     state: StepState = "unknown" if effect.state == "unknown" else "failed"
     steps.end(tx, run, undoing, state, reason=effect.reason, error_code="rollback.failed")
     _ask(tx, run, step, f"undoing step {step.address} {state}: {effect.reason}")
+
+
+def looked(tx: Tx, run: Run, undoing: Step) -> None:
+    """It was looked whether what undoes a step brought about what it should."""
+    if undoing.state in ACTIVE or run.state != "rolling_back":
+        return
+    step = steps.find(tx.state, run, undoing.address.removesuffix(UNDO))
+    if undoing.state == "succeeded":
+        settled(tx, run, step, f"{undoing.uses} undid it")
+    else:
+        _ask(tx, run, step, f"undoing step {step.address} did not bring about what it should: {undoing.reason}")
 
 
 def settled(tx: Tx, run: Run, step: Step, how: str) -> None:

@@ -102,6 +102,10 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     # what follows it
     looks: int = 0
     """How often it was looked whether it brought about what it should."""
+    well: int = 0
+    """How many looks in a row found that it did."""
+    ill: int = 0
+    """How many looks found that it did not."""
     validate_until: datetime | None = None
     """Until when that may take."""
     holding_since: datetime | None = None
@@ -190,6 +194,8 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     """What becomes of it when it has been rolled back."""
     undoing: str | None = None
     """Address of the step that is being undone."""
+    undo_within: str | None = None
+    """Address of the item to which undoing is limited; None for all."""
     stuck: bool = False
     """Whether an alert says that it stands still."""
     position: str = ""

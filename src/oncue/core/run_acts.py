@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from oncue.core import act_inputs as asks
-from oncue.core import enrichment, handling, incidents, silences, snooze, tickets, verdicts
+from oncue.core import change_clear, change_plan, enrichment, handling, incidents, silences, snooze, tickets, verdicts
 from oncue.core.alert import Alert
 from oncue.core.duration import delta
 from oncue.core.errors import Refusal
@@ -282,6 +282,7 @@ ACTS: Final[dict[str, Act]] = {
     "alert.resolve": Act(asks.AlertResolve, _resolve_alert, "alert:resolve"),
     "alert.snooze": Act(asks.AlertSnooze, _snooze_alert, "alert:snooze"),
     "alert.unsnooze": Act(asks.AlertUnsnooze, _unsnooze_alert, "alert:snooze"),
+    change_plan.CLEAR: Act(change_clear.Wave, change_clear.asks, None),
     "event.emit": Act(asks.EventEmit, _emit, "event:write"),
     "incident.acknowledge": Act(asks.IncidentAcknowledge, _acknowledge_incident, "incident:acknowledge"),
     "incident.comment": Act(asks.IncidentComment, _comment_incident, "incident:comment"),

@@ -4,11 +4,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps
+from oncue.core import plan as plans
+from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
 from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story
 from oncue.core.tx import Tx
 
+INCONCLUSIVE: Final = "validation.inconclusive"
+"""Code of a step of which nobody can say whether it did what it should."""
 SWEEP: Final = 500
 """Rows of a run that is over that leave the live state within one input."""
 TIMERS: Final = ("run.wait", "run.look", "run.call", "run.joined", "run.decided")
@@ -37,12 +41,40 @@ def fail(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
     run.failed_at = failed_at
     how = steps.plan(tx.state, run).spec.on_failure
     _notify(tx, run, reason, failed_at)
-    if how.pause:
+    run.undo_within = _scope(how.rollback, failed_at)
+    if how.pause or _undecided(tx, run, failed_at):
         hold(tx, run, "oncue", reason)
-    elif how.rollback == "all":
+        if how.pause_for is not None and not _undecided(tx, run, failed_at):
+            tx.timer_after(f"run.patience/{run.id}", seconds(how.pause_for))
+    elif how.rollback != "none":
         undo(tx, run, "fail", reason)
     else:
         finish(tx, run, "failed", reason)
+
+
+def _scope(rollback: str, failed_at: str | None) -> str | None:
+    """The item to which undoing is limited."""
+    at, items = failed_at or "", []
+    while at:
+        if at.endswith("]"):
+            items.append(at)
+        at = plans.parent(at) or ""
+    if rollback not in ("item", "batch") or not items:
+        return None
+    return items[0] if rollback == "item" else items[-1]
+
+
+def _undecided(tx: Tx, run: Run, failed_at: str | None) -> bool:
+    """Whether it failed for that nobody can say whether a step did what it should."""
+    step = tx.state.step(run.id, failed_at) if failed_at is not None else None
+    return step is not None and step.error_code == INCONCLUSIVE
+
+
+def patience(tx: Tx, run: Run) -> None:
+    """Nobody has come to look at what failed: it is undone."""
+    if run.state == "paused" and run.failed_at is not None:
+        tx.go_on_telling(run.story, run.hops, run.requester)
+        undo(tx, run, "fail", run.reason or "")
 
 
 def _notify(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
@@ -69,6 +101,8 @@ def hold(tx: Tx, run: Run, by: str, reason: str) -> None:
 def let_go(tx: Tx, run: Run) -> None:
     """It goes on from now on, and has as much time left as it had."""
     tx.touch(run)
+    run.undo_within = None
+    tx.cancel(f"run.patience/{run.id}")
     if run.deadline_at is not None and run.paused_at is not None:
         run.deadline_at += tx.now - run.paused_at
         tx.timer(f"run.deadline/{run.id}", run.deadline_at)
@@ -86,6 +120,7 @@ def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
     run.reason = reason
     run.agenda = ()
     tx.cancel(f"run.deadline/{run.id}")
+    tx.cancel(f"run.patience/{run.id}")
     say(tx, run, "oncue.run.rolling_back")
     tx.timer(f"run.undo/{run.id}", tx.now)
 
@@ -93,6 +128,8 @@ def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
 def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
     """Stop the run: what it waits for is no longer wanted."""
     if rollback and run.state != "queued":
+        tx.touch(run)
+        run.undo_within = None
         undo(tx, run, "cancel", reason)
         return
     stop(tx, run, reason)
@@ -108,7 +145,7 @@ def give_up(tx: Tx, run: Run, reason: str) -> None:
     """It fails wherever it is, and is undone if the workflow says so."""
     stop(tx, run, reason)
     _notify(tx, run, reason, None)
-    if run.state != "queued" and steps.plan(tx.state, run).spec.on_failure.rollback == "all":
+    if run.state != "queued" and steps.plan(tx.state, run).spec.on_failure.rollback != "none":
         undo(tx, run, "fail", reason)
     else:
         finish(tx, run, "failed", reason)
@@ -148,7 +185,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     run.reason = reason
     run.ended_at = tx.now
     run.agenda = ()
-    for timer in ("deadline", "go", "undo", "stuck", "queue"):
+    for timer in ("deadline", "go", "undo", "stuck", "queue", "patience"):
         tx.cancel(f"run.{timer}/{run.id}")
     event_waits.forget(tx, run)
     if run.stuck:
@@ -164,6 +201,9 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
             tx, run.namespace, (run.requester,), f"{run.workflow} {state.replace('_', ' ')}", reason or "",
             [["Request", str(run.trigger["request"])], ["Run", run.id]], url_path=f"/self-service?show={run.trigger['request']}",
         )  # fmt: skip
+    if "change" in run.trigger:
+        tx.timer(f"run.change/{run.trigger['change']}", tx.now)
+        tx.cell("outcome", f"change/{run.trigger['change']}", Outcome(run.id, state, reason, run.outputs))
     if run.parent is not None:
         tx.timer(f"run.joined/{run.parent}", tx.now)
         tx.cell("outcome", run.parent, Outcome(run.id, state, reason, run.outputs))

@@ -95,6 +95,7 @@ def _sequence(tx: Tx, run: Run, plan: Plan, holder: Step | None, address: str, b
         if step.state in ACTIVE:
             return begun
         if not _runs(run):
+            agenda.append(address)  # what it began may have paused it: from here it goes on
             return begun
         if is_failure(node, step):
             _failed(tx, run, holder, step, agenda)
@@ -133,7 +134,7 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
     if spec is None:
         return 0
     cell: Items = tx.state.cells["items"][group.id]
-    enough = group.failures > tolerated(spec.max_failures, group.total)
+    enough = group.failures > plans.tolerated(spec.max_failures, group.total)
     at, begun = group.at, 0
     while not enough and at < group.total and group.under_way + begun < spec.max_parallel and begun < AT_ONCE:
         address = f"{group.address}[{cell.keys[at]}]"
@@ -169,11 +170,6 @@ def _last_failed(tx: Tx, run: Run, group: Step) -> Step:
 
 def _said(address: str, step: Step) -> str:
     return f"step {address} {step.state.replace('_', ' ')}: {step.reason or 'no reason given'}"
-
-
-def tolerated(limit: int | str, total: int) -> int:
-    """How many of so many items may fail."""
-    return limit if isinstance(limit, int) else int(limit[:-1]) * total // 100
 
 
 def _failed(tx: Tx, run: Run, holder: Step | None, step: Step, agenda: deque[str]) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from oncue.core.alert import Alert
 from oncue.core.approval import Approval
+from oncue.core.change import Change
 from oncue.core.change_record import Changed, ChangeRecord
 from oncue.core.channel import ChannelState
 from oncue.core.checklist import Checklist
@@ -74,6 +75,7 @@ ENTITIES: Final[dict[str, type[Any]]] = {
     "definition": Definition,
     "approval": Approval,
     "request": Request,
+    "change": Change,
 }
 """Entity kinds that are part of live state, in the order of a snapshot."""
 
@@ -265,6 +267,11 @@ class State:
     def change_records(self) -> MutableMapping[str, ChangeRecord]:
         """Changes that run, or were made not long ago, by id."""
         return self.entities["change_record"]
+
+    @property
+    def changes(self) -> MutableMapping[str, Change]:
+        """Changes that are not closed, by id."""
+        return self.entities["change"]
 
     @property
     def manifests(self) -> MutableMapping[str, Manifest]:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core import change_trail
 from oncue.core.errors import Refusal
 from oncue.core.plan import Plan, plan_of
 from oncue.core.run import ACTIVE, Run, Step, StepState
@@ -62,6 +63,8 @@ def end(tx: Tx, run: Run, step: Step, state: StepState, *, say: bool = True, **c
         tx, run, step, state if say else None, state=state, ended_at=tx.now, ended_in=tx.state.position, next_try_at=None,
         awaits=None, **changes,
     )  # fmt: skip
+    if "change" in run.trigger:
+        change_trail.ended(tx, run, step)
 
 
 def forget(tx: Tx, run: Run, step: Step) -> None:

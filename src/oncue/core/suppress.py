@@ -36,6 +36,8 @@ from oncue.core.tx import Tx
 
 KEPT: Final = ("flapping", "snoozed", "transient_wait", "late", "duplicate", "throttled")
 """Reasons that are kept on the alert, in the order in which they are shown."""
+TIMED: Final = (*KEPT, "expected_by_change")
+"""Reasons that may have an end of their own."""
 _WAITS: Final = ("flapping", "transient_wait", "late")
 """Those of them that end if nothing more is heard."""
 OPEN: Final = ("open", "acknowledged")
@@ -375,7 +377,11 @@ def look(tx: Tx, alert: Alert) -> bool:
     if (found := inhibition.inhibitor(tx, alert)) is not None:
         add(found.reason, found.by, None, found.detail)
     for record in recent_changes.expected_by(state, alert) if expecting else ():
-        add("expected_by_change", record.id, None, record.title)
+        until = None
+        if record.at_most_s is not None:
+            until = (alert.fired_at or tx.now) + timedelta(seconds=record.at_most_s)
+        if until is None or until > tx.now:
+            add("expected_by_change", record.id, until, record.title)
     if shut is not None and (policy := state.policies.by_id.get(shut)) is not None and policy.quietens:
         add("suppressed", shut, None, policy.spec.description or "")
     _become(tx, alert, (*now, *(reason for reason in alert.quiet if reason.reason in KEPT and _holds(state, reason))))
@@ -447,7 +453,7 @@ def _become(tx: Tx, alert: Alert, quiet: tuple[Quiet, ...]) -> None:
     tx.touch(alert)
     before, alert.quiet = alert.quiet, quiet
     inhibition.note(tx, alert, before)
-    due = min((one.until for one in quiet if one.reason in KEPT and one.until is not None), default=None)
+    due = min((one.until for one in quiet if one.reason in TIMED and one.until is not None), default=None)
     timer = f"quiet.end/{alert.id}"
     known = tx.state.timers.by_key.get(timer)
     if due is None:

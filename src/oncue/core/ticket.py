@@ -39,4 +39,5 @@ class Ticket(msgspec.Struct, kw_only=True, gc=False):
     closed_at: datetime | None = None
     incident: str | None = None
     run: str | None = None
+    change: str | None = None
     position: str = ""

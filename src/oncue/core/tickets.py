@@ -20,12 +20,13 @@ def create(
     resource: str | None = None,
     incident: str | None = None,
     run: str | None = None,
+    change: str | None = None,
 ) -> Ticket:
     """Write a ticket; an incident that it is about notes it."""
     ticket = Ticket(
         id=f"TCK-{tx.count('ticket')}", namespace=namespace, type=type, title=title, description=description,
         state="new", severity=severity, priority=priority, service=service, resource=resource, opened_by=opened_by,
-        opened_at=tx.now, updated_at=tx.now, incident=incident, run=run,
+        opened_at=tx.now, updated_at=tx.now, incident=incident, run=run, change=change,
     )  # fmt: skip
     _fact(tx, ticket, "oncue.ticket.created")
     return ticket
@@ -62,7 +63,7 @@ def assign(tx: Tx, ticket: Ticket, assignee: str | None) -> None:
 
 def _fact(tx: Tx, ticket: Ticket, type: str, live: bool = True) -> None:
     ticket.updated_at = tx.now
-    refs = [("incident", ticket.incident), ("run", ticket.run)]
+    refs = [("incident", ticket.incident), ("run", ticket.run), ("change", ticket.change)]
     tx.fact(
         type, "ticket", ticket, refs=tuple((kind, id) for kind, id in refs if id is not None),
         severity=ticket.severity, resource=ticket.resource, service=ticket.service,

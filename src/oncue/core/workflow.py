@@ -195,7 +195,9 @@ def _place(tx: Tx, id: str) -> tuple[Run, Step, Node] | None:
 def _went_on(tx: Tx, run: Run, step: Step) -> None:
     if run.stuck:
         run_life.moves(tx, run)
-    if step.state not in ACTIVE:
+    if step.address.endswith(rollback.UNDO):
+        rollback.looked(tx, run, step)
+    elif step.state not in ACTIVE:
         running.over(tx, run, step)
 
 

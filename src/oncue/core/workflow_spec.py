@@ -125,6 +125,12 @@ class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """How long it must hold without a break."""
     no_data: Literal["fail", "wait", "pass"] = "wait"
     """What a look counts as that could not be made: `wait` looks again."""
+    success_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
+    """How many looks in a row must find that it holds."""
+    failure_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    """With how many looks that find that it does not hold the validation has failed; without, it may take as long as `within`."""
+    inconclusive: str | None = None
+    """CEL, looked at where `that` does not hold: if this does, nobody can say, and the run pauses for a person."""
 
 
 class Rollback(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
@@ -138,6 +144,8 @@ class Rollback(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """Of one attempt."""
     retry: Retry = msgspec.field(default_factory=Retry)
     """How often and when to try again."""
+    validate: Validate | None = None
+    """What must hold after it; the step is not undone before it does."""
 
 
 class StepSpec(
@@ -211,10 +219,14 @@ class StepSpec(
 class OnFailure(Spec, kw_only=True, frozen=True):
     """What is done when the run has failed."""
 
-    rollback: Literal["none", "all"] = "none"
-    """`all` undoes what was done, the last thing first."""
+    rollback: Literal["none", "all", "item", "batch"] = "none"
+    """`all` undoes what was done, the last thing first; `item` what was done for the item of a `for_each` that the step lies in
+    that failed, `batch` what was done for the outermost item around it. Outside of items, those undo all."""
     pause: bool = False
     """Whether it waits for a person first, who retries, skips, rolls back or gives it up."""
+    pause_for: Duration | None = None
+    """With `pause`: how long it waits for a person; then it is undone as `rollback` says. Without, it waits until someone
+    comes."""
     notify: Annotated[list[Addressee], msgspec.Meta(max_length=20)] = []
     """Who is told."""
 

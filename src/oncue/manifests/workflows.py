@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from oncue.core import inputs, run_acts
 from oncue.core import plan as plans
+from oncue.core.duration import seconds
 from oncue.core.expression import VARIABLES
 from oncue.core.plan import FORMS, Node, Plan
-from oncue.core.workflow_spec import DEPTH_LIMIT, StepSpec, WorkflowSpec
+from oncue.core.workflow_spec import DEPTH_LIMIT, StepSpec, Validate, WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, positive_findings
@@ -107,12 +108,8 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
     around = tuple(name for one in node.above for name in ((one.spec.for_each.as_,) if one.spec.for_each else ()))
     for place, text in plans.placed(spec):
         inner = names if place[:2] == ("for_each", "key") else around
-        expected = "bool" if place[-1] in ("if", "when", "that", "where") else None
-        if place[0] in ("with", "set", "emit", "ask") or place[:2] in (
-            ("run", "with"),
-            ("rollback", "with"),
-            ("validate", "with"),
-        ):
+        expected = "bool" if place[-1] in ("if", "when", "that", "where", "inconclusive") else None
+        if place[0] in ("with", "set", "emit", "ask") or place[-1] == "with":
             continue
         yield from compiles(text, (*path, *place), expected, inner)
     for value, member in ((spec.with_, "with"), (spec.set_, "set"), (spec.emit, "emit"), (spec.ask, "ask")):
@@ -157,21 +154,22 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from uses(spec.rollback.uses, registry.ACTIONS, (), (*path, "rollback", "uses"), "action.unknown")
         yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
         yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
+        yield from _validation(plan, spec.rollback.validate, (*path, "rollback", "validate"), around)
         if spec.irreversible:
             yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
     yield from stages_findings(spec.approvals or [], path)
     act = "event.emit" if spec.emit is not None else spec.uses or ""
     if (lacking := run_acts.beyond(act, plan.spec.identity, None)) is not None:
         yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}")
-    yield from _validation(plan, node, around)
+    yield from _validation(plan, spec.validate, (*path, "validate"), around)
 
 
-def _validation(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
-    spec = node.spec.validate
-    path = (*node.place, "validate")
+def _validation(plan: Plan, spec: Validate | None, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
     if spec is None:
         return
     yield from positive_findings(spec.within, (*path, "within"))
+    if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
+        yield Finding((*path, "lasting"), f"it would have to hold for longer than it is looked, {spec.within}")
     if spec.repeat is not None and spec.uses is not None:
         yield Finding(path, "give repeat or uses, not both")
     if spec.repeat is not None:

@@ -28,9 +28,8 @@ from oncue.core.expression import (
     stored,
 )
 from oncue.core.inputs import complete
-from oncue.core.plan import Node, Plan, compiled, mentions
+from oncue.core.plan import Node, Plan, compiled, mentions, tolerated
 from oncue.core.run import ACTIVE, Run, Step
-from oncue.core.running import tolerated
 from oncue.core.state import State
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.sdk import ActionError, Permitted, Rules, registry

@@ -1,0 +1,171 @@
+"""`oncue change`: changes, from a draft to their review. Lists are `oncue get changes`."""
+
+from typing import Any
+
+import typer
+
+from oncue.cli import show
+from oncue.cli.runs import pairs
+from oncue.cli.server import Server
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Change the landscape under control: planned, agreed to, in waves, validated, undone if need be.",
+)
+
+ID = typer.Argument(help="The change's id, as CHG-7.")
+Reason = typer.Option(None, "--reason", "-r", help="Why.")
+
+
+@app.command()
+def new(
+    template: str = typer.Argument(help="The ChangeTemplate's name."),
+    reason: str = typer.Option(..., "--reason", "-r", help="What it is for; whoever agrees reads it."),
+    input: list[str] = typer.Option(
+        [], "--input", "-i", help="NAME=VALUE, the value as JSON or text; may be repeated."
+    ),
+    target: list[str] = typer.Option(
+        [], "--target", "-t", help="Only this one of the template's targets; may be repeated."
+    ),
+    title: str | None = typer.Option(None, "--title", help="What people call it."),
+    start_at: str | None = typer.Option(None, "--start-at", help="RFC 3339: not before it."),
+    deadline: str | None = typer.Option(None, "--deadline", help="RFC 3339: not begun by then, it is cancelled."),
+    draft: bool = typer.Option(False, "--draft", help="Do not submit it yet."),
+    namespace: str | None = typer.Option(None, "--namespace", "-n", help="In this namespace."),
+    output: show.Format = show.Output,
+) -> None:
+    """Draft a change by a template, and submit it. One with a plan of its own is applied as a manifest of the kind Change."""
+    body = {
+        "template": template, "reason": reason, "with": pairs(input), "targets": target, "title": title,
+        "start_at": start_at, "deadline": deadline, "submit": not draft, "namespace": namespace,
+    }  # fmt: skip
+    with Server() as server:
+        made = server.send("POST", "/changes", json={name: value for name, value in body.items() if value is not None})
+    _say(made, output)
+
+
+@app.command("show")
+def shown(id: str = ID, output: show.Format = show.Output) -> None:
+    """Show a change: its plan, where it is, and what its ticket says."""
+    with Server() as server:
+        change = server.get(server.path("changes", id))
+        if output is not show.Format.table:
+            show.document(change, output)
+            return
+        said = server.get(server.path("tickets", change["ticket"], "comments"))["items"] if change["ticket"] else []
+    typer.echo(f"{change['id']}  {_state(change)}")
+    plan = change["plan"]
+    lines = [
+        ("title", change["title"]), ("type", change["type"]), ("reason", change["reason"]), ("by", change["requester"]),
+        ("template", change["template"]), ("begins", show.instant(change["starts_at"]) if change["starts_at"] else None),
+        ("approval", change["approval"]), ("run", change["run"]), ("ticket", change["ticket"]),
+        ("plan", plan["hash"][:12] if plan else None),
+    ]  # fmt: skip
+    for name, value in lines:
+        if value:
+            typer.echo(f"  {name:<9} {value}")
+    for wave in plan["waves"] if plan else ():
+        typer.echo(f"  {wave['name']:<9} {', '.join(wave['targets'])}")
+    if said:
+        typer.echo("\nWhat its ticket says, the newest first:")
+    for one in said:
+        first, *rest = one["text"].splitlines()
+        typer.echo(f"  {show.instant(one['at'])}  {first}")
+        for line in rest:
+            typer.echo(f"    {line}")
+
+
+@app.command()
+def submit(id: str = ID, output: show.Format = show.Output) -> None:
+    """Have a draft planned, and put before those who must agree."""
+    _act(id, "submit", None, output)
+
+
+@app.command()
+def start(id: str = ID, output: show.Format = show.Output) -> None:
+    """Begin one that is agreed to, now."""
+    _act(id, "start", None, output)
+
+
+@app.command()
+def cancel(id: str = ID, reason: str | None = Reason, output: show.Format = show.Output) -> None:
+    """It is no longer wanted; one that runs is stopped and rolled back."""
+    _act(id, "cancel", {"reason": reason}, output)
+
+
+@app.command("break-glass")
+def break_glass(
+    id: str = ID,
+    reason: str = typer.Option(..., "--reason", "-r", help="Why it cannot wait."),
+    output: show.Format = show.Output,
+) -> None:
+    """Begin now, past windows, freezes and those who have not agreed, who are asked afterwards."""
+    _act(id, "break-glass", {"reason": reason}, output)
+
+
+@app.command()
+def review(
+    id: str = ID,
+    code: str = typer.Argument(help="successful, successful_with_issues, unsuccessful or backed_out."),
+    note: str = typer.Option("", "--note", help="What was learned."),
+    output: show.Format = show.Output,
+) -> None:
+    """Look back on one that is over, and close it."""
+    _act(id, "review", {"code": code, "note": note}, output)
+
+
+@app.command()
+def calendar(
+    since: str | None = typer.Option(None, "--since", help="RFC 3339. [default: now]"),
+    until: str | None = typer.Option(None, "--until", help="RFC 3339. [default: four weeks later]"),
+    namespace: str | None = typer.Option(None, "--namespace", "-n", help="Only this namespace."),
+    output: show.Format = show.Output,
+) -> None:
+    """The forward schedule: changes with their time, windows and freezes, by when they begin."""
+    with Server() as server:
+        found = server.get("/change-calendar", since=since, until=until, namespace=namespace)
+    if output is not show.Format.table:
+        show.document(found, output)
+        return
+    rows = [
+        ("change", one["starts_at"], one["ends_at"], f"{one['id']} {one['title']}", _clash(one))
+        for one in found["changes"]
+    ]
+    for what, member in (("window", "windows"), ("freeze", "freezes")):
+        rows += [
+            (what, one["starts_at"], one["ends_at"], f"{one['calendar']} {one['title']}", "") for one in found[member]
+        ]
+    if not rows:
+        typer.echo("Nothing is planned.")
+        return
+    shown = [
+        (what, show.instant(begins), show.instant(ends) if ends else "-", title, clash)
+        for what, begins, ends, title, clash in sorted(rows, key=lambda row: row[1])
+    ]
+    show.table(shown, ("what", "begins", "ends", "title", "state"))
+
+
+def _clash(change: dict[str, Any]) -> str:
+    return f"{change['state']}, with {', '.join(change['conflicts'])}" if change["conflicts"] else str(change["state"])
+
+
+def _act(id: str, verb: str, body: dict[str, Any] | None, output: show.Format) -> None:
+    with Server() as server:
+        made = server.send("POST", f"{server.path('changes', id)}/{verb}", json=body)
+    _say(made, output)
+
+
+def _say(change: dict[str, Any], output: show.Format) -> None:
+    if output is not show.Format.table:
+        show.document(change, output)
+    else:
+        show.done(f"{change['id']} {_state(change)}")
+
+
+def _state(change: dict[str, Any]) -> str:
+    state = str(change["state"])
+    if change["close_code"]:
+        state += f" ({change['close_code'].replace('_', ' ')})"
+    return f"{state}: {change['said']}" if change["said"] else state

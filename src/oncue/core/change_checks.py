@@ -1,0 +1,136 @@
+"""What speaks against a change: how its targets are, what else is being done to them, whether its plan still holds."""
+
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+from oncue.core import change_calendar, change_plan
+from oncue.core.asking import Asked
+from oncue.core.change import Change, Plan
+from oncue.core.changed_alerts import places_of
+from oncue.core.errors import Refusal
+from oncue.core.expression import Failed, activation, holds
+from oncue.core.state import State
+from oncue.core.topology import Node
+
+UPSTREAM: Final = 3
+"""How far upstream of a target incidents, and how far around it other changes, speak against changing it."""
+NAMED: Final = 5
+"""How many of what is alike are named."""
+
+
+def of_plan(state: State, change: Change, plan: Plan) -> list[str]:
+    """Why what was agreed to is no longer what would be done."""
+    try:
+        now = change_plan.made(state, change)
+    except Refusal as refusal:
+        return [f"{refusal.code}: {refusal.detail}"]
+    found = []
+    gone = [
+        name
+        for name in plan.targets
+        if name not in plan.unknown and state.topology.node(change.namespace, name) is None
+    ]
+    if gone:
+        found.append(f"{_named(gone)}: no longer in the catalogue")
+    found += [
+        f"the workflow {name} is not what it was when this was planned"
+        for name, version in plan.workflows.items()
+        if now.workflows.get(name) != version
+    ]
+    return found
+
+
+def of_calendar(state: State, change: Change, now: datetime) -> list[str]:
+    """Why it is not the time."""
+    window = change.spec.window
+    calendar = window.calendar if window is not None else None
+    frozen = change_calendar.freeze(state, change.namespace, calendar, now)
+    if frozen is not None:
+        return [frozen_by(frozen)]
+    opening = change_calendar.opening(state, change.namespace, calendar, now)
+    if opening is None:
+        return [f"the calendar {calendar} has no window within a year"]
+    if opening.starts_at > now:
+        return [f"the calendar {calendar} opens at {opening.starts_at:%Y-%m-%d %H:%M} UTC"]
+    return []
+
+
+def frozen_by(frozen: change_calendar.Frozen) -> str:
+    """A freeze in words."""
+    return f"{frozen.title} ({frozen.calendar}): nothing is changed before {frozen.ends_at:%Y-%m-%d %H:%M} UTC"
+
+
+def of_targets(state: State, change: Change, plan: Plan, targets: Iterable[str]) -> list[str]:
+    """Why these targets should not be changed now."""
+    wanted, found = change.spec.preconditions, list[str]()
+    targets = list(targets)
+    if wanted.healthy:
+        firing = [name for name in targets if any(True for _ in _firing(state, change, name))]
+        if firing:
+            found.append(f"alerts fire on {_named(firing)}")
+    if wanted.no_incidents:
+        ids = sorted({id for name in targets for id in _incidents(state, change, name, wanted.no_incidents)})
+        if ids:
+            found.append(f"{_named(ids)}: {' or '.join(wanted.no_incidents)}, on a target or on what it needs")
+    if wanted.alone:
+        others = sorted({id for name in targets for id in _others(state, change, name)})
+        if others:
+            found.append(f"{_named(others)} run there, or next to it")
+    if wanted.that is not None:
+        scope = activation({"inputs": {**change.inputs, "targets": list(plan.targets)}}, Asked(state, change.namespace))
+        try:
+            if not holds(wanted.that, scope):
+                found.append(f"{wanted.that} is false")
+        except Failed as failure:
+            found.append(str(failure))
+    return found
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _firing(state: State, change: Change, target: str) -> Iterator[str]:
+    """Incidents in which alerts fire on the target, that someone is called for."""
+    for where in places_of(state, change.namespace, target):
+        yield from state.failing.get(where, ())
+
+
+def _incidents(state: State, change: Change, target: str, priorities: Collection[str]) -> Iterator[str]:
+    def on(places: Iterable[str]) -> Iterator[str]:
+        for where in places:
+            for id in state.failing.get(where, ()):
+                if state.incidents[id].priority in priorities:
+                    yield id
+
+    yield from on(places_of(state, change.namespace, target))
+    node = state.topology.node(change.namespace, target)
+    if node is not None:
+        for step in state.topology.walk(node, up=True, hops=UPSTREAM):
+            yield from on(step.node.places)
+
+
+def _others(state: State, change: Change, target: str) -> Iterator[str]:
+    """Change records that run on the target or around it, but its own."""
+
+    def on(name: str, node: Node | None) -> Iterator[str]:
+        names = node.called if node is not None else (name,)
+        for called in names:
+            for kind in ("resource", "service"):
+                for id in state.changed.at((change.namespace, kind, called)):
+                    record = state.change_records[id]
+                    if record.state == "running" and record.key != change.id:
+                        yield (
+                            f"{record.key} ({record.title})"
+                            if record.key.startswith("CHG-")
+                            else f"{id} ({record.title})"
+                        )
+
+    node = state.topology.node(change.namespace, target)
+    yield from on(target, node)
+    if node is not None:
+        for up in (True, False):
+            for step in state.topology.walk(node, up=up, hops=1):
+                yield from on(step.node.name, step.node)

@@ -1,0 +1,81 @@
+"""Whether a change may go on: asked before each wave. If not, its run stands still until it may."""
+
+from typing import Any, Final
+
+import msgspec
+
+from oncue.core import change_calendar, change_checks, change_trail, run_life
+from oncue.core.change import Change
+from oncue.core.errors import Refusal
+from oncue.core.run import Run
+from oncue.core.tx import Tx
+
+AGAIN_S: Final = 60.0
+"""How long after it was not clear it is looked again."""
+
+
+class Wave(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Asks whether the next wave of a change may begin: its window is open, nothing is frozen, and its targets are as they should be. If it
+    may not, the run pauses until it may. Changes have this step by themselves. Gives `clear` and `against`."""
+
+    targets: list[str]
+
+
+def asks(tx: Tx, run: Run, asked: Wave) -> Any:
+    """The act. Raises `Refusal` change.not_found for a run that is no change's."""
+    change = of(tx, run)
+    if change is None:
+        raise Refusal("change.not_found", f"{run.id} is no run of a change")
+    why = against(tx, change, asked.targets)
+    if why:
+        stand(tx, change, run, "; ".join(why))
+    return {"clear": not why, "against": why}
+
+
+def of(tx: Tx, run: Run) -> Change | None:
+    """The change that the run carries out."""
+    return tx.state.changes.get(str(run.trigger.get("change"))) if "change" in run.trigger else None
+
+
+def against(tx: Tx, change: Change, targets: list[str]) -> list[str]:
+    """What speaks against changing these targets now."""
+    if change.plan is None:
+        return ["it has no plan"]
+    return [*_timely(tx, change), *change_checks.of_targets(tx.state, change, change.plan, targets)]
+
+
+def require(tx: Tx, run: Run) -> None:
+    """No hand passes over the calendar of a change. Raises `Refusal` change.not_clear."""
+    change = of(tx, run)
+    why = _timely(tx, change) if change is not None else []
+    if why:
+        raise Refusal("change.not_clear", "; ".join(why))
+
+
+def _timely(tx: Tx, change: Change) -> list[str]:
+    """Why it is not the time for it."""
+    if change.glass is not None:
+        return []
+    window = change.spec.window
+    if window is not None and window.on_close == "continue":
+        frozen = change_calendar.freeze(tx.state, change.namespace, window.calendar, tx.now)
+        return [change_checks.frozen_by(frozen)] if frozen is not None else []
+    return change_checks.of_calendar(tx.state, change, tx.now)
+
+
+def stand(tx: Tx, change: Change, run: Run, why: str) -> None:
+    """It stands still until nothing speaks against it."""
+    run_life.hold(tx, run, "oncue", why)
+    tx.touch(change)
+    change.said = why
+    tx.save("change", change)
+    change_trail.note(tx, change, f"Paused: {why}")
+    window = change.spec.window
+    opening = change_calendar.opening(
+        tx.state, change.namespace, window.calendar if window is not None else None, tx.now
+    )
+    at = opening.starts_at if opening is not None and opening.starts_at > tx.now else None
+    if at is not None:
+        tx.timer(f"change.clear/{change.id}", at)
+    else:
+        tx.timer_after(f"change.clear/{change.id}", AGAIN_S)

@@ -1,0 +1,196 @@
+"""Drafts of changes: written by people or by manifests, planned, and put before those who must agree.
+
+What is agreed to is the hash of a plan. Whatever makes another plan of it takes the agreement away.
+"""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from oncue.core import approvals, change_calendar, change_life, change_plan, change_trail, tickets
+from oncue.core.change import OPEN, Change
+from oncue.core.change_life import OnChange
+from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core.errors import Refusal
+from oncue.core.expression import stored
+from oncue.core.inputs import complete
+from oncue.core.manifest import Manifest
+from oncue.core.normalise import Seen
+from oncue.core.tx import Tx
+
+
+class Edit(msgspec.Struct):
+    """A change is to be otherwise."""
+
+    change: str
+    wanted: PlannedChangeSpec
+
+
+def create(tx: Tx, seen: Seen, asked: PlannedChangeSpec) -> Change:
+    """A change is wanted. Raises `Refusal` change.template, change.steps, change.targets, workflow.inputs_invalid,
+    request.invalid."""
+    return _drafted(tx, seen.namespace, None, asked)
+
+
+def _drafted(tx: Tx, namespace: str, name: str | None, wanted: PlannedChangeSpec) -> Change:
+    before = tx.savepoint()
+    try:
+        change = Change(
+            id=f"CHG-{tx.count('change')}", namespace=namespace, name=name, title="", type="normal", reason="", state="draft",
+            requester=next(iter(_person(tx)), tx.actor), spec=_spec(tx, namespace, wanted), created_at=tx.now, updated_at=tx.now,
+        )  # fmt: skip
+        _write(tx, change, wanted)
+        change.ticket = tickets.create(
+            tx, namespace=namespace, type="change", title=f"{change.id}: {change.title}"[:300], description=change.reason,
+            opened_by=tx.actor, change=change.id,
+        ).id  # fmt: skip
+        change_life.say(tx, change, "created")
+        if wanted.submit:
+            submitted(tx, change)
+    except Refusal:
+        tx.back_to(before)
+        raise
+    tx.go_on(before)
+    return change
+
+
+def _spec(tx: Tx, namespace: str, wanted: PlannedChangeSpec) -> ChangeTemplateSpec:
+    if (wanted.template is None) == (wanted.plan is None):
+        raise Refusal("change.template", "give template or plan, and not both")
+    if wanted.plan is not None:
+        change_plan.check(wanted.plan)
+        if wanted.plan.type == "standard":
+            raise Refusal("change.template", "a standard change is one that a template describes")
+        return wanted.plan
+    manifest = tx.state.manifests.get(f"ChangeTemplate/{namespace}/{wanted.template}")
+    if manifest is None:
+        raise Refusal("change.template", f"there is no ChangeTemplate {wanted.template} in {namespace}")
+    return msgspec.convert(manifest.spec, ChangeTemplateSpec)
+
+
+def _write(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> None:
+    spec = _spec(tx, change.namespace, wanted)
+    change.spec, change.template, change.type = spec, wanted.template, spec.type
+    change.title = wanted.title or spec.description or wanted.template or change.id
+    change.reason = wanted.reason
+    change.inputs = complete(spec.inputs, stored(wanted.with_))
+    change.wanted = tuple(wanted.targets)
+    change.not_before = _instant(wanted.start_at, "start_at")
+    change.deadline_at = _instant(wanted.deadline, "deadline")
+    change.hands = tuple(dict.fromkeys((*change.hands, *_person(tx))))
+
+
+def _person(tx: Tx) -> tuple[str, ...]:
+    those = (tx.actor, tx.cause.requester)
+    return tuple(one for one in those if one is not None and one.startswith(approvals.PERSON))
+
+
+def _instant(text: str | None, name: str) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Refusal("request.invalid", f"{name}: {text[:60]!r} is not an instant, as 2027-05-01T22:00:00Z") from error
+    if found.tzinfo is None or not 1971 <= found.year <= 9000:
+        raise Refusal("request.invalid", f"{name}: {text[:60]!r} needs an offset from UTC, as 2027-05-01T22:00:00Z")
+    return found.astimezone(UTC)
+
+
+def edit(tx: Tx, seen: Seen, asked: Edit) -> Change:
+    """It is otherwise; whoever agreed to it has agreed to something else. Raises `Refusal` as `create`, change.state."""
+    return _edited(tx, change_life.unbegun(tx, seen, asked.change), asked.wanted)
+
+
+def _edited(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> Change:
+    before = tx.savepoint()
+    try:
+        tx.touch(change)
+        was = change.plan
+        _write(tx, change, wanted)
+        change_life.unschedule(tx, change)
+        change_life.say(tx, change, "edited")
+        if change.state != "draft" or wanted.submit:
+            submitted(tx, change)
+        if was is not None and change.plan is not None and was.hash != change.plan.hash:
+            change_trail.note(tx, change, f"Edited by {tx.actor}: another plan, {change.plan.hash[:12]}")
+    except Refusal:
+        tx.back_to(before)
+        raise
+    tx.go_on(before)
+    return change
+
+
+def applied(tx: Tx, manifest: Manifest) -> None:
+    """A manifest `Change` was applied. Raises `Refusal` as `create` and `edit`."""
+    wanted = msgspec.convert(manifest.spec, PlannedChangeSpec)
+    known = [
+        one for one in tx.state.changes.values() if (one.namespace, one.name) == (manifest.namespace, manifest.name)
+    ]
+    if not known:
+        _drafted(tx, manifest.namespace, manifest.name, wanted)
+        return
+    (change,) = known
+    if change.state not in OPEN:
+        raise Refusal(
+            "change.state",
+            f"{change.id}, which {manifest.name} brought, is in {change.state}; call the next one otherwise",
+        )
+    _edited(tx, change, wanted)
+
+
+def deleted(tx: Tx, namespace: str, name: str) -> None:
+    """A manifest `Change` was deleted: what has not begun is cancelled."""
+    for change in [one for one in tx.state.changes.values() if (one.namespace, one.name) == (namespace, name)]:
+        if change.state in OPEN:
+            tx.touch(change)
+            change_life.drop(tx, change, f"its manifest was deleted by {tx.actor}")
+
+
+def submit(tx: Tx, seen: Seen, asked: OnChange) -> Change:
+    """It is planned, and agreed to by those who must. Raises `Refusal` change.not_found, change.state, change.targets."""
+    change = change_life.unbegun(tx, seen, asked.change)
+    if change.state not in ("draft", "assess"):
+        raise Refusal("change.state", f"{change.id} is in {change.state} already")
+    tx.touch(change)
+    submitted(tx, change)
+    return change
+
+
+def submitted(tx: Tx, change: Change) -> None:
+    """It is planned; it waits for agreement, or for its time. It was touched. Raises `Refusal` as `submit`."""
+    plan = change_plan.made(tx.state, change)
+    change.plan = plan
+    change_life.withdraw(tx, change, "it is planned anew")
+    if change.approved != plan.hash:
+        change.approved = None
+    window = change.spec.window
+    calendar = window.calendar if window is not None else None
+    after = max(tx.now, change.not_before or tx.now)
+    opening = change_calendar.opening(tx.state, change.namespace, calendar, after)
+    if opening is None:
+        change_life.become(
+            tx, change, "assess", f"the calendar {calendar} has no window within a year that is not frozen"
+        )
+    elif change.deadline_at is not None and opening.starts_at >= change.deadline_at:
+        change_life.become(
+            tx, change, "assess", f"it could begin at {change_life.spoken(opening.starts_at)}, after its deadline"
+        )
+    elif change.type == "standard" or change.approved == plan.hash:
+        change_life.schedule(tx, change)
+    else:
+        ask(tx, change)
+
+
+def ask(tx: Tx, change: Change) -> None:
+    """Those who must agree are asked. It was touched."""
+    plan = change.plan
+    if plan is None:
+        raise AssertionError(change.id)
+    about = approvals.About(
+        change.namespace, change.template or change.id, (change.requester, *change.hands), change=change.id
+    )
+    many = len(plan.targets)
+    ask = f"{change.id} ({change.type}): {change.title}, on {many} target{'s' if many > 1 else ''} in {len(plan.waves)} wave{'s' if len(plan.waves) > 1 else ''}. {change.reason}"
+    change.approval = approvals.request(tx, about, change.spec.approvals, ask[:2000]).id
+    change_life.become(tx, change, "authorise", f"{change.approval} asks for plan {plan.hash[:12]}")

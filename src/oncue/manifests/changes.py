@@ -1,0 +1,64 @@
+"""What a schema cannot say of changes: their steps hold together as a workflow's do, and name what is there."""
+
+from collections.abc import Iterator
+
+from oncue.core import change_calendar, change_plan
+from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core.errors import Refusal
+from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
+from oncue.manifests.document import Path_
+from oncue.manifests.expressions import compiles
+from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.self_service import stages_findings
+from oncue.manifests.workflows import workflow_findings
+
+_WITHIN: Path_ = ("steps", 0, "steps")
+"""Where the steps stand in the workflow that is checked in their place."""
+
+
+def template_findings(spec: ChangeTemplateSpec) -> Iterator[Finding]:
+    """Everything in a template that does not hold together by itself."""
+    try:
+        change_plan.check(spec)
+    except Refusal as refusal:
+        yield Finding((), refusal.detail, refusal.code)
+    each = StepSpec(id="targets", steps=spec.steps, for_each=ForEach(items=["target"], as_="target"))
+    for found in workflow_findings(WorkflowSpec(inputs=spec.inputs, timeout=spec.timeout, steps=[each])):
+        path = found.path
+        if path[: len(_WITHIN)] == _WITHIN:
+            path = ("steps", *path[len(_WITHIN) :])
+        yield Finding(path, found.detail, found.code, found.level)
+    yield from stages_findings(spec.approvals, ())
+    yield from positive_findings(spec.bake, ("bake",))
+    yield from positive_findings(spec.waves.bake, ("waves", "bake"))
+    for index, one in enumerate(spec.expects):
+        yield from positive_findings(one.at_most, ("expects", index, "at_most"))
+    if spec.preconditions.that is not None:
+        yield from compiles(spec.preconditions.that, ("preconditions", "that"), "bool")
+    whole = all(step.uses is None or step.rollback is not None or step.irreversible for step in spec.steps)
+    if spec.on_failure.rollback != "none" and not whole:
+        names = ", ".join(
+            step.id for step in spec.steps if step.uses and step.rollback is None and not step.irreversible
+        )
+        yield Finding(
+            ("steps",), f"{names}: nothing undoes it; give `rollback`, or say `irreversible: true`", level="warning"
+        )
+
+
+def change_findings(spec: PlannedChangeSpec) -> Iterator[Finding]:
+    """Everything in a change that does not hold together by itself."""
+    if (spec.template is None) == (spec.plan is None):
+        yield Finding((), "give template or plan, and not both", "change.template")
+    if spec.plan is not None:
+        for found in template_findings(spec.plan):
+            yield Finding(("plan", *found.path), found.detail, found.code, found.level)
+
+
+def calendar_findings(spec: ChangeCalendarSpec) -> Iterator[Finding]:
+    """Windows and freezes that never are, or cost too much to follow."""
+    for member, times in (("windows", spec.windows), ("freezes", spec.freezes)):
+        for index, one in enumerate(times):
+            try:
+                change_calendar.check(ChangeCalendarSpec(windows=[one]))
+            except Refusal as refusal:
+                yield Finding((member, index), refusal.detail, refusal.code)

@@ -1,0 +1,339 @@
+"""Changes, from a draft to their review: planned, agreed to, made in waves, validated, undone."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.runs import answer, waiting
+from tests.unit.story import Story
+
+HOSTS = ("web-1", "web-2", "web-3", "web-4")
+UPGRADE: dict[str, Any] = {
+    "id": "upgrade", "uses": "http.request", "with": {"url": "http://127.0.0.1/${target}"},
+    "rollback": {"uses": "http.request", "with": {"url": "http://127.0.0.1/${target}/back"}},
+}  # fmt: skip
+TEMPLATE: dict[str, Any] = {
+    "description": "Upgrade the web servers",
+    "targets": {"labels": {"role": ["web"]}},
+    "waves": {"canary": 1, "then": "50%"},
+    "steps": [UPGRADE],
+    "approvals": [{"by": ["team:cab"]}],
+}
+
+
+@pytest.fixture
+def story() -> Story:
+    found = Story()
+    found.apply("Team", "cab", {"members": ["cab-1", "cab-2", "basis-1"], "channels": []})
+    for name in HOSTS:
+        found.apply("Resource", name, {"type": "host", "labels": {"role": "web"}})
+    return found
+
+
+def template(story: Story, **more: Any) -> None:
+    story.apply("ChangeTemplate", "upgrade", {**TEMPLATE, **more})
+
+
+def want(story: Story, who: str = "user:basis-1", **more: Any) -> dict[str, Any]:
+    """A change by the template. Gives it."""
+    data = {"template": "upgrade", "reason": "A hole is closed", **more}
+    found: dict[str, Any] = story.send("oncue.command.change.create", data, actor=who)
+    return found
+
+
+def say(story: Story, what: str, who: str = "user:basis-1", **data: Any) -> str | None:
+    """A command about the change. Gives the code if it is refused."""
+    try:
+        story.send(
+            f"oncue.command.{what}", {"change": "CHG-1", **data} if what.startswith("change.") else data, actor=who
+        )
+    except AssertionError as refused:
+        return str(refused).partition(":")[0]
+    return None
+
+
+def approve(story: Story, who: str = "user:cab-1", approval: str = "APR-1", decision: str = "approve") -> str | None:
+    return say(story, "approval.decide", who, approval=approval, decision=decision)
+
+
+def now(story: Story) -> Any:
+    """The change as it is, or as it was closed."""
+    found = [fact for fact in story.facts if fact.type.startswith("oncue.change.")]
+    return story.of(found[-1].type.removeprefix("oncue."))[-1]
+
+
+def trail(story: Story) -> list[str]:
+    """What its ticket says."""
+    return [str(one["text"]) for one in story.of("ticket.commented")]
+
+
+def made(story: Story, *targets: str, outcome: str = "succeeded", step: str = "upgrade", **more: Any) -> None:
+    """What is being done to these targets comes to something."""
+    for name in targets:
+        (address,) = [one for one in waiting(story) if one.endswith(f"[{name}]/{step}")]
+        answer(story, address, outcome, **more)
+
+
+def begun(story: Story, **more: Any) -> None:
+    """A change that was agreed to and begun."""
+    template(story, **more)
+    want(story)
+    assert approve(story) is None
+    assert say(story, "change.start") is None
+
+
+def test_it_is_planned_agreed_to_made_in_waves_and_closed_with_its_ticket(story: Story) -> None:
+    template(story)
+    change = want(story)
+    assert (change["id"], change["state"], change["ticket"]) == ("CHG-1", "authorise", "TCK-1")
+    waves = [(one["name"], list(one["targets"])) for one in change["plan"]["waves"]]
+    assert waves == [("canary", ["web-1"]), ("wave-1", ["web-2", "web-3"]), ("wave-2", ["web-4"])]
+    assert say(story, "change.start") == "change.state"
+    assert approve(story) is None
+    assert now(story)["state"] == "scheduled"
+    assert say(story, "change.start") is None
+    assert now(story)["state"] == "implement"
+    assert waiting(story) == ["waves[canary]/targets[web-1]/upgrade"]
+    made(story, "web-1")
+    assert len(waiting(story)) == 2
+    made(story, "web-2", "web-3")
+    made(story, "web-4")
+    story.wait("1s")
+    closed = now(story)
+    assert (closed["state"], closed["close_code"]) == ("closed", "successful")
+    assert not story.state.changes
+    (ticket,) = story.of("ticket.created")
+    assert (ticket["type"], ticket["change"]) == ("change", "CHG-1")
+    assert story.of("ticket.updated")[-1]["state"] == "closed"
+    said = "\n".join(trail(story))
+    for words in (
+        "APR-1 approved: user:cab-1",
+        "canary, web-1: succeeded",
+        "- upgrade (http.request): succeeded",
+        "wave-1 succeeded, 2 of 2",
+        "Done: successful",
+    ):
+        assert words in said
+
+
+def test_whoever_wants_it_or_edited_it_does_not_agree_to_it(story: Story) -> None:
+    template(story)
+    want(story)
+    assert approve(story, "user:basis-1") == "approval.own"
+    wanted = {"template": "upgrade", "reason": "Two holes are closed"}
+    assert say(story, "change.edit", "user:cab-2", wanted=wanted) is None
+    assert approve(story, "user:cab-2", "APR-1") == "approval.not_found"
+    assert approve(story, "user:cab-2", "APR-2") == "approval.own"
+    assert approve(story, "user:cab-1", "APR-2") is None
+
+
+def test_an_edit_after_the_approval_takes_it_away_if_the_plan_is_another(story: Story) -> None:
+    template(story)
+    want(story)
+    approve(story)
+    wanted = {"template": "upgrade", "reason": "Fewer", "targets": ["web-1"]}
+    assert say(story, "change.edit", wanted=wanted) is None
+    assert now(story)["state"] == "authorise"
+    assert say(story, "change.start") == "change.state"
+    assert approve(story, approval="APR-2") is None
+    assert say(story, "change.edit", wanted={**wanted, "reason": "The same in other words"}) is None
+    assert now(story)["state"] == "scheduled"
+
+
+def test_a_failure_in_the_second_wave_undoes_all_that_was_done_the_last_first(story: Story) -> None:
+    begun(story, on_failure={"pause": True, "rollback": "all", "notify": ["team:cab"]})
+    made(story, "web-1")
+    made(story, "web-2")
+    made(story, "web-3", outcome="failed", error_code="http.status", detail="500")
+    story.wait("2s")
+    for name in ("web-3", "web-2", "web-1"):
+        assert [one.rpartition("/")[2] for one in waiting(story)] == ["upgrade~rollback"]
+        made(story, name, step="upgrade~rollback")
+        story.wait("1s")
+    change = now(story)
+    assert (change["state"], change["close_code"]) == ("review", "backed_out")
+    assert "run.paused" in story.types()
+    assert say(story, "change.review", "user:cab-1", code="backed_out", note="Wrong build") is None
+    assert now(story)["state"] == "closed"
+    said = "\n".join(trail(story))
+    assert "Rollback of wave-1, web-3: upgrade: succeeded" in said
+    assert "Reviewed by user:cab-1: backed out. Wrong build" in said
+
+
+@pytest.mark.parametrize(("scope", "undone"), [("target", ["web-3"]), ("wave", ["web-3", "web-2"])])
+def test_only_as_much_is_undone_as_the_change_says(story: Story, scope: str, undone: list[str]) -> None:
+    begun(story, on_failure={"rollback": scope})
+    made(story, "web-1")
+    made(story, "web-2")
+    made(story, "web-3", outcome="failed", error_code="http.status", detail="500")
+    for name in undone:
+        story.wait("1s")
+        made(story, name, step="upgrade~rollback")
+    story.wait("1s")
+    assert not waiting(story)
+    assert now(story)["close_code"] == "backed_out"
+
+
+def test_a_rollback_that_does_not_bring_about_what_it_should_stops_and_is_as_loud_as_can_be(story: Story) -> None:
+    looks = {
+        "uses": "http.request",
+        "with": {"url": "http://127.0.0.1/"},
+        "that": "result.version == 1",
+        "within": "1s",
+        "every": "1s",
+    }
+    undo = {**UPGRADE["rollback"], "validate": looks}
+    begun(story, steps=[{**UPGRADE, "rollback": undo}])
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    story.wait("1s")
+    made(story, "web-1", step="upgrade~rollback")
+    made(story, "web-1", step="upgrade~rollback~validate", result={"version": 2})
+    story.wait("1s")
+    made(story, "web-1", step="upgrade~rollback~validate", result={"version": 2})
+    (run,) = story.state.runs.values()
+    assert run.state == "rollback_failed"
+    assert [alert.severity for alert in story.state.alerts.values()] == ["critical"]
+    assert say(story, "run.retry", run=run.id, step=str(run.undoing)) is None
+    story.wait("1s")
+    made(story, "web-1", step="upgrade~rollback")
+    made(story, "web-1", step="upgrade~rollback~validate", result={"version": 1})
+    story.wait("1s")
+    assert now(story)["close_code"] == "backed_out"
+
+
+def test_it_waits_for_its_window_pauses_when_that_closes_and_goes_on_in_the_next(story: Story) -> None:
+    story.apply(
+        "ChangeCalendar",
+        "night",
+        {"windows": [{"starts_at": "2026-03-01T22:00", "duration": "2h", "rrule": "FREQ=DAILY"}]},
+    )
+    template(story, window={"calendar": "night"})
+    want(story)
+    approve(story)
+    assert now(story)["starts_at"] == "2026-03-01T22:00:00Z"
+    assert say(story, "change.start") == "change.not_clear"
+    story.wait("19h")
+    assert now(story)["state"] == "implement"
+    made(story, "web-1")
+    story.wait("2h")
+    made(story, "web-2", "web-3")
+    assert not waiting(story)
+    (run,) = story.state.runs.values()
+    assert run.state == "paused"
+    assert say(story, "run.resume", run=run.id) == "change.not_clear"
+    story.wait("22h")
+    assert run.state == "running"
+    made(story, "web-4")
+    story.wait("1s")
+    assert now(story)["close_code"] == "successful"
+
+
+def test_no_approval_passes_over_a_freeze_but_broken_glass_does_and_is_approved_afterwards(story: Story) -> None:
+    frozen = {"title": "Year end", "starts_at": "2026-03-01T00:00", "ends_at": "2026-03-03T00:00"}
+    story.apply("ChangeCalendar", "close", {"for_all": True, "freezes": [frozen]})
+    template(story)
+    want(story)
+    assert say(story, "change.break_glass", "user:basis-2", reason="The hole is being used") is None
+    change = now(story)
+    assert (change["state"], change["glass"]["by"]) == ("implement", "user:basis-2")
+    for names in (["web-1"], ["web-2", "web-3"], ["web-4"]):
+        made(story, *names)
+    story.wait("1s")
+    assert now(story)["state"] == "review"
+    assert say(story, "change.review", code="successful") == "change.unapproved"
+    approval = str(now(story)["approval"])
+    assert approve(story, "user:basis-2", approval) in ("approval.own", "approval.not_asked")
+    assert approve(story, "user:cab-1", approval) is None
+    assert say(story, "change.review", code="successful") is None
+
+
+def test_what_it_expects_calls_nobody_and_what_it_does_not_fails_the_bake(story: Story) -> None:
+    begun(story, waves={"canary": 1, "bake": "10m"}, expects=[{"types": ["host.down"], "at_most": "5m"}])
+    story.problem(type="host.down", resource="web-1")
+    (alert,) = story.state.alerts.values()
+    assert [one.reason for one in alert.quiet] == ["expected_by_change"]
+    made(story, "web-1")
+    story.clear(type="host.down", resource="web-1")
+    story.wait("2m")
+    story.problem(type="disk.full", resource="web-1")
+    story.wait("1m")
+    story.wait("1m")
+    assert [one.rpartition("/")[2] for one in waiting(story)] == ["upgrade~rollback"]
+    assert any("Bake of canary" in text for text in trail(story))
+
+
+def test_an_expected_alert_that_outlives_what_was_said_calls_people(story: Story) -> None:
+    begun(story, expects=[{"types": ["host.down"], "at_most": "5m"}])
+    story.problem(type="host.down", resource="web-1")
+    story.wait("6m")
+    (alert,) = story.state.alerts.values()
+    assert not alert.quiet
+
+
+def test_it_does_not_begin_where_something_fires_or_another_change_runs(story: Story) -> None:
+    template(story)
+    want(story)
+    approve(story)
+    story.problem(resource="web-2", severity="critical")
+    assert say(story, "change.start") == "change.not_clear"
+    story.clear(resource="web-2")
+    story.wait("1s")
+    assert say(story, "change.start") is None
+    want(story)
+    approve(story, approval="APR-2")
+    assert story.refused("oncue.command.change.start", {"change": "CHG-2"}) == "change.not_clear"
+
+
+def test_a_target_that_vanished_takes_the_agreement_away(story: Story) -> None:
+    template(story)
+    want(story, start_at="2026-03-02T00:00:00Z")
+    approve(story)
+    story.send(
+        "oncue.config.applied",
+        {"changes": [{"op": "delete", "kind": "Resource", "namespace": "default", "name": "web-3"}]},
+    )
+    story.wait("22h")
+    change = now(story)
+    assert change["state"] == "assess"
+    assert "web-3" in change["said"]
+
+
+def test_a_standard_change_needs_no_approval_and_a_manifest_brings_one(story: Story) -> None:
+    template(story, type="standard", approvals=[])
+    story.apply("Change", "upgrade-march", {"template": "upgrade", "reason": "Monthly"})
+    (change,) = story.state.changes.values()
+    assert (change.name, change.state) == ("upgrade-march", "scheduled")
+    story.apply("Change", "upgrade-march", {"template": "upgrade", "reason": "Monthly", "targets": ["web-4"]})
+    assert change.plan is not None
+    assert change.plan.targets == ("web-4",)
+
+
+def test_a_rejected_change_goes_back_and_a_cancelled_one_is_over(story: Story) -> None:
+    template(story)
+    want(story)
+    approve(story, decision="reject")
+    assert now(story)["state"] == "assess"
+    assert say(story, "change.submit") is None
+    assert now(story)["state"] == "authorise"
+    assert say(story, "change.cancel", reason="Not now") is None
+    assert now(story)["state"] == "cancelled"
+    assert not story.state.approvals
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        ({"template": "none", "reason": "r"}, "change.template"),
+        ({"reason": "r"}, "change.template"),
+        ({"template": "upgrade", "reason": "r", "targets": ["db-1"]}, "change.targets"),
+        ({"template": "upgrade", "reason": "r", "start_at": "soon"}, "request.invalid"),
+        ({"plan": {**TEMPLATE, "type": "standard"}, "reason": "r"}, "change.template"),
+        ({"plan": {**TEMPLATE, "approvals": []}, "reason": "r"}, "change.steps"),
+        ({"plan": {**TEMPLATE, "steps": [{**UPGRADE, "id": "waves"}]}, "reason": "r"}, "change.steps"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(story: Story, wanted: dict[str, Any], code: str) -> None:
+    template(story)
+    assert story.refused("oncue.command.change.create", wanted) == code
+    assert not story.state.changes
+    assert not story.state.tickets
