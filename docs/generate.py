@@ -20,6 +20,7 @@ from oncue.cli.main import COMMANDS, EPILOG, load
 from oncue.core import expression
 from oncue.core.alert import Alert
 from oncue.core.approval import Approval
+from oncue.core.change import Change
 from oncue.core.change_record import ChangeRecord
 from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect, EffectResult
@@ -98,6 +99,13 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     ("oncue.problem", ProblemRecord, "A problem, as it is from now on.", {
         "created": "It was written.", "updated": "Its text, state or matchers changed.",
         "recurred": "An incident comes from it.",
+    }),
+    ("oncue.change", Change, "A change, as it is from now on.", {
+        "created": "It was drafted.", "edited": "It is otherwise, and planned anew.", "assess": "Something speaks against its plan: `said`.",
+        "authorise": "Those who must agree are asked.", "scheduled": "It waits for its time, or for someone to start it.",
+        "held": "Its time has come, and something speaks against beginning: `said`.", "implement": "It began.",
+        "updated": "More is known of one that runs.", "review": "It is over; someone looks back on it.", "closed": "It is closed.",
+        "cancelled": "It is not made.",
     }),
     ("oncue.change_record", ChangeRecord, "What was changed in the landscape, as it is known from now on.", {
         "started": "A change began.", "updated": "More is known of one that runs.",
@@ -244,6 +252,13 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.problem.transition": "{problem, state}",
     "oncue.command.problem.put": "{problem, incident}: the incident comes from it",
     "oncue.command.problem.take": "{problem, incident}: it does not",
+    "oncue.command.change.create": "{template | plan, reason, title?, with?, targets?, start_at?, deadline?, submit?}",
+    "oncue.command.change.edit": "{change, wanted}: as create has it",
+    "oncue.command.change.submit": "{change}: it is planned, and put before those who must agree",
+    "oncue.command.change.start": "{change}: it begins now",
+    "oncue.command.change.break_glass": "{change, reason}: it begins now, past windows, freezes and those who have not agreed",
+    "oncue.command.change.cancel": "{change, reason?}",
+    "oncue.command.change.review": "{change, code, note?}: it is closed",
     "oncue.command.change_record.start": "{title, resources?, services?, key?, kind?, by?, links?, expects?, grace_s?, lasts_s?, started_at?, ended_at?, outcome?}",
     "oncue.command.change_record.finish": "{change_record, outcome?}: by its id or its key",
     "oncue.command.review.begin": "{incident, title, service, priority, drawn}",

@@ -35,6 +35,12 @@ class Row(NamedTuple):
     """`thing`: of one namespace, in path or body. `list`: shows only what one may read. `none`: of no namespace."""
 
 
+ORDER: dict[str, Any] = {
+    "type": "emergency", "targets": {"names": ["x"]}, "approvals": [{"by": ["user:nobody"]}],
+    "steps": [{"id": "nothing", "set": {"done": True}}],
+}  # fmt: skip
+"""A plan of a change."""
+
 # `{ns}` is a namespace; the other names are things that `things` has put into it.
 MATRIX: dict[str, Row] = {
     "list_alerts": Row("GET", "/alerts?namespace={ns}", READ),
@@ -109,6 +115,17 @@ MATRIX: dict[str, Row] = {
     "transition_problem": Row("POST", "/problems/{problem}/transition", RESPOND, {"state": "open"}),
     "put_incident_to_problem": Row("POST", "/problems/{problem}/incidents/{incident}", RESPOND),
     "take_incident_from_problem": Row("DELETE", "/problems/{problem}/incidents/{incident}", RESPOND),
+    "list_changes": Row("GET", "/changes?namespace={ns}", READ),
+    "get_change": Row("GET", "/changes/{order}", READ),
+    "get_change_timeline": Row("GET", "/changes/{order}/timeline", READ),
+    "create_change": Row("POST", "/changes", OPERATE, {"reason": "matrix", "plan": ORDER, "namespace": "{ns}"}),
+    "edit_change": Row("PUT", "/changes/{order}", OPERATE, {"reason": "matrix", "plan": ORDER}),
+    "submit_change": Row("POST", "/changes/{order}/submit", OPERATE),
+    "start_change": Row("POST", "/changes/{order}/start", OPERATE),
+    "cancel_change": Row("POST", "/changes/{order}/cancel", OPERATE, {}),
+    "break_glass": Row("POST", "/changes/{order}/break-glass", OPERATE, {"reason": "matrix"}),
+    "review_change": Row("POST", "/changes/{order}/review", OPERATE, {"code": "successful"}),
+    "get_change_calendar": Row("GET", "/change-calendar?namespace={ns}", READ),
     "list_change_records": Row("GET", "/change-records?namespace={ns}", READ),
     "get_change_record": Row("GET", "/change-records/{change}", READ),
     "get_change_record_timeline": Row("GET", "/change-records/{change}/timeline", READ),
@@ -424,6 +441,7 @@ def things(server: Server, namespace: str) -> dict[str, str]:
         "checklist": made(f"/incidents/{incident}/checklists", {"runbook": "look"})["id"],
         "problem": made("/problems", {"title": "It recurs", **only})["id"],
         "handover": made("/handovers", only)["id"],
+        "order": made("/changes", {"reason": "Matrix", "plan": ORDER, "submit": False, **only})["id"],
         "change": made("/change-records", {"title": "New disks", "resources": ["x"], **only})["id"],
         "event": server.items("events", **only, type="org.example.disk.full")[0]["position"],
         "run": made("/runs", {"workflow": "note", **only})["id"],

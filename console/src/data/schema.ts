@@ -1060,6 +1060,194 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListChanges
+         * @description Changes, the last changed first.
+         */
+        get: operations["list_changes"];
+        put?: never;
+        /**
+         * CreateChange
+         * @description Draft a change, and submit it unless it says otherwise.
+         */
+        post: operations["create_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChange
+         * @description One change.
+         */
+        get: operations["get_change"];
+        /**
+         * EditChange
+         * @description Make it otherwise, as long as it has not begun. Another plan needs another approval.
+         */
+        put: operations["edit_change"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChangeTimeline
+         * @description What happened to a change, newest first.
+         */
+        get: operations["get_change_timeline"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/submit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SubmitChange
+         * @description Have it planned, and put before those who must agree.
+         */
+        post: operations["submit_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * StartChange
+         * @description Begin one that is agreed to, now.
+         */
+        post: operations["start_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CancelChange
+         * @description It is no longer wanted; one that runs is stopped and rolled back.
+         */
+        post: operations["cancel_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/break-glass": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BreakGlass
+         * @description Begin now, past windows, freezes and those who have not agreed: they are asked afterwards, and it is not closed before.
+         */
+        post: operations["break_glass"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReviewChange
+         * @description Look back on one that is over, and close it.
+         */
+        post: operations["review_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/change-calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChangeCalendar
+         * @description Windows, freezes and changes between `since`, by default now, and `until`, by default four weeks later.
+         */
+        get: operations["get_change_calendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reviews": {
         parameters: {
             query?: never;
@@ -4029,6 +4217,7 @@ export interface components {
             run?: string | null;
             step?: string | null;
             request?: string | null;
+            change?: string | null;
             workflow: string;
             ask: string;
             /** @enum {string} */
@@ -4060,6 +4249,7 @@ export interface components {
             run?: string | null;
             step?: string | null;
             request?: string | null;
+            change?: string | null;
             workflow: string;
             ask: string;
             /** @enum {string} */
@@ -4198,6 +4388,12 @@ export interface components {
             over: string;
             rate: number;
         };
+        /** Calendar */
+        Calendar: {
+            windows: components["schemas"]["Slot"][];
+            freezes: components["schemas"]["Slot"][];
+            changes: components["schemas"]["api_changes_Planned"][];
+        };
         /**
          * Calling
          * @description Whom to call; without `to`, the next level of what is under way.
@@ -4279,8 +4475,61 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             expecting: boolean;
+            /** @default false */
+            here: boolean;
+            at_most_s?: number | null;
             /** @default [] */
             incidents: string[];
+            /** @default  */
+            position: string;
+        };
+        /** ChangeView */
+        ChangeView: {
+            id: string;
+            namespace: string;
+            name?: string | null;
+            template?: string | null;
+            title: string;
+            /** @enum {string} */
+            type: "standard" | "normal" | "emergency";
+            reason: string;
+            /** @enum {string} */
+            state: "draft" | "assess" | "authorise" | "scheduled" | "implement" | "review" | "closed" | "cancelled";
+            said?: string | null;
+            requester: string;
+            /** @default [] */
+            hands: string[];
+            spec: {
+                [key: string]: unknown;
+            };
+            inputs?: {
+                [key: string]: unknown;
+            };
+            /** @default [] */
+            wanted: string[];
+            plan?: components["schemas"]["Plan"] | null;
+            approval?: string | null;
+            approved?: string | null;
+            not_before?: string | null;
+            deadline_at?: string | null;
+            starts_at?: string | null;
+            window_until?: string | null;
+            glass?: components["schemas"]["core_change_Glass"] | null;
+            run?: string | null;
+            ticket?: string | null;
+            record?: string | null;
+            /** @default false */
+            closing: boolean;
+            /** @enum {null|string} */
+            close_code?: "successful" | "successful_with_issues" | "unsuccessful" | "backed_out" | null;
+            close_note?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            began_at?: string | null;
+            ended_at?: string | null;
+            closed_at?: string | null;
             /** @default  */
             position: string;
         };
@@ -5016,6 +5265,11 @@ export interface components {
             connections: number;
             lost: number;
         };
+        /** Listing[ChangeView] */
+        ChangeViewList: {
+            items: components["schemas"]["ChangeView"][];
+            next: string | null;
+        };
         /** Listing[WindowView] */
         WindowViewList: {
             items: components["schemas"]["WindowView"][];
@@ -5203,7 +5457,7 @@ export interface components {
         };
         /** Listing[Review] */
         ReviewList: {
-            items: components["schemas"]["Review"][];
+            items: components["schemas"]["core_review_Review"][];
             next: string | null;
         };
         /** Listing[Run] */
@@ -5474,6 +5728,22 @@ export interface components {
             detail: string;
         };
         /**
+         * NewChange
+         * @description A change that is wanted.
+         */
+        NewChange: {
+            title?: string | null;
+            reason: string;
+            template?: string | null;
+            plan?: Record<string, never> | null;
+            with?: Record<string, never>;
+            targets?: string[];
+            start_at?: string | null;
+            deadline?: string | null;
+            submit?: boolean;
+            namespace?: string | null;
+        };
+        /**
          * NewChangeRecord
          * @description A change that begins, or with `ended_at` one that has been made.
          */
@@ -5700,9 +5970,11 @@ export interface components {
              * @default none
              * @enum {string}
              */
-            rollback: "none" | "all";
+            rollback: "none" | "all" | "item" | "batch";
             /** @default false */
             pause: boolean;
+            /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
+            pause_for?: string | null;
             notify?: string[];
         };
         /**
@@ -5790,6 +6062,16 @@ export interface components {
             next: string | null;
             total: number;
             missing: number;
+        };
+        /** Plan */
+        Plan: {
+            hash: string;
+            waves: components["schemas"]["Wave"][];
+            /** @default [] */
+            unknown: string[];
+            workflows?: {
+                [key: string]: string;
+            };
         };
         /** PlannedDelivery */
         PlannedDelivery: {
@@ -6069,36 +6351,6 @@ export interface components {
             jitter: boolean;
             errors?: string[];
         };
-        /** Review */
-        Review: {
-            id: string;
-            namespace: string;
-            incident: string;
-            title: string;
-            service: string | null;
-            priority: string;
-            /** @enum {string} */
-            state: "draft" | "published";
-            drawn: {
-                [key: string]: unknown;
-            };
-            summary: string;
-            impact: string;
-            causes: string;
-            went_well: string;
-            went_badly: string;
-            lessons: string;
-            actions: string[];
-            created_by: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            published_by?: string | null;
-            published_at?: string | null;
-            /** @default  */
-            position: string;
-        };
         /** Rollback */
         Rollback: {
             uses: string;
@@ -6111,6 +6363,7 @@ export interface components {
              */
             timeout: string;
             retry?: components["schemas"]["Retry"];
+            validate?: components["schemas"]["Validate"] | null;
         };
         /** Room */
         Room: {
@@ -6175,6 +6428,7 @@ export interface components {
              */
             wants: "" | "cancel" | "fail";
             undoing?: string | null;
+            undo_within?: string | null;
             /** @default false */
             stuck: boolean;
             /** @default  */
@@ -6251,6 +6505,7 @@ export interface components {
              */
             wants: "" | "cancel" | "fail";
             undoing?: string | null;
+            undo_within?: string | null;
             /** @default false */
             stuck: boolean;
             /** @default  */
@@ -6534,6 +6789,16 @@ export interface components {
             score: number;
             reasons: string[];
         };
+        /** Slot */
+        Slot: {
+            calendar: string;
+            namespace: string;
+            title: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
+        };
         /**
          * Snooze
          * @description Until when nobody is told of it, and why.
@@ -6663,6 +6928,10 @@ export interface components {
             failed_at?: string | null;
             /** @default 0 */
             looks: number;
+            /** @default 0 */
+            well: number;
+            /** @default 0 */
+            ill: number;
             validate_until?: string | null;
             holding_since?: string | null;
             compensation?: components["schemas"]["Compensation"] | null;
@@ -6925,6 +7194,7 @@ export interface components {
             closed_at?: string | null;
             incident?: string | null;
             run?: string | null;
+            change?: string | null;
             /** @default  */
             position: string;
         };
@@ -7106,6 +7376,10 @@ export interface components {
              * @enum {string}
              */
             no_data: "fail" | "wait" | "pass";
+            /** @default 1 */
+            success_limit: number;
+            failure_limit?: number | null;
+            inconclusive?: string | null;
         };
         /** Version */
         Version: {
@@ -7152,13 +7426,25 @@ export interface components {
             types: string[];
             resource?: string | null;
         };
-        /** Why */
-        Why: {
-            run: string;
-            state: string;
-            moving: boolean;
-            waits: components["schemas"]["Waits"][];
-            room?: components["schemas"]["Room"] | null;
+        /**
+         * WantedChange
+         * @description A change as it is wanted, as the spec of a manifest `Change` has it. Give `template`, or `plan`.
+         */
+        WantedChange: {
+            title?: string | null;
+            reason: string;
+            template?: string | null;
+            plan?: Record<string, never> | null;
+            with?: Record<string, never>;
+            targets?: string[];
+            start_at?: string | null;
+            deadline?: string | null;
+            submit?: boolean;
+        };
+        /** Wave */
+        Wave: {
+            name: string;
+            targets: string[];
         };
         /** WindowPreview */
         WindowPreview: {
@@ -7223,6 +7509,30 @@ export interface components {
              */
             stuck_after: string;
         };
+        /** Glass */
+        api_changes_Glass: {
+            reason: string;
+        };
+        /** Planned */
+        api_changes_Planned: {
+            id: string;
+            namespace: string;
+            title: string;
+            type: string;
+            state: string;
+            /** Format: date-time */
+            starts_at: string;
+            ends_at: string | null;
+            targets: number;
+            conflicts: string[];
+        };
+        /** Review */
+        api_changes_Review: {
+            /** @enum {string} */
+            code: "successful" | "successful_with_issues" | "unsuccessful" | "backed_out";
+            /** @default  */
+            note: string;
+        };
         /** Planned */
         api_maintenance_Planned: {
             spec: {
@@ -7238,6 +7548,10 @@ export interface components {
             generation: number | null;
             diff?: string[];
         };
+        /** Why */
+        changes_Why: {
+            reason?: string | null;
+        };
         /** Part */
         conditions_contents_Part: {
             what: string;
@@ -7248,6 +7562,43 @@ export interface components {
             /** @default 1 */
             count: number;
             figure?: number | null;
+        };
+        /** Glass */
+        core_change_Glass: {
+            by: string;
+            reason: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** Review */
+        core_review_Review: {
+            id: string;
+            namespace: string;
+            incident: string;
+            title: string;
+            service: string | null;
+            priority: string;
+            /** @enum {string} */
+            state: "draft" | "published";
+            drawn: {
+                [key: string]: unknown;
+            };
+            summary: string;
+            impact: string;
+            causes: string;
+            went_well: string;
+            went_badly: string;
+            lessons: string;
+            actions: string[];
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            published_by?: string | null;
+            published_at?: string | null;
+            /** @default  */
+            position: string;
         };
         /** Planned */
         rehearsal_dry_run_Planned: {
@@ -7264,6 +7615,14 @@ export interface components {
             validate?: string | null;
             items?: number | null;
             steps?: components["schemas"]["rehearsal_dry_run_Planned"][];
+        };
+        /** Why */
+        runs_Why: {
+            run: string;
+            state: string;
+            moving: boolean;
+            waits: components["schemas"]["Waits"][];
+            room?: components["schemas"]["Room"] | null;
         };
         /** Change */
         store_life_Change: {
@@ -7294,7 +7653,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.not_clear" | "change.not_found" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -7339,6 +7698,29 @@ export interface components {
         Readiness: {
             ready: boolean;
             engine: Record<string, never> | null;
+        };
+        /**
+         * Why
+         * @description Why, if that needs saying.
+         */
+        Why: {
+            reason?: string | null;
+        };
+        /**
+         * Glass
+         * @description Why it cannot wait.
+         */
+        Glass: {
+            reason: string;
+        };
+        /**
+         * Review
+         * @description What came of it.
+         */
+        Review: {
+            /** @enum {unknown} */
+            code: "backed_out" | "successful" | "successful_with_issues" | "unsuccessful";
+            note?: string;
         };
         /**
          * Planned
@@ -9649,6 +10031,406 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    list_changes: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                /** @description Any of these templates */
+                template?: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    create_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewChange"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    edit_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WantedChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change_timeline: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    submit_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    start_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    cancel_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["changes_Why"] | null;
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    break_glass: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api_changes_Glass"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    review_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api_changes_Review"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change_calendar: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendar"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_reviews: {
         parameters: {
             query?: {
@@ -9752,7 +10534,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Review"];
+                    "application/json": components["schemas"]["core_review_Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -9779,7 +10561,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Review"];
+                    "application/json": components["schemas"]["core_review_Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -9815,7 +10597,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Review"];
+                    "application/json": components["schemas"]["core_review_Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -9847,7 +10629,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Review"];
+                    "application/json": components["schemas"]["core_review_Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -9879,7 +10661,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Review"];
+                    "application/json": components["schemas"]["core_review_Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -11102,7 +11884,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Why"];
+                    "application/json": components["schemas"]["runs_Why"];
                 };
             };
             400: components["responses"]["Malformed"];

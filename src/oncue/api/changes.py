@@ -16,10 +16,11 @@ from oncue.api.entities import commanded, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.shapes import Fact
+from oncue.api.work import Instant, Named, Title
 from oncue.core import period
 from oncue.core.change import Change, CloseCode
 from oncue.core.change_calendar import KIND
-from oncue.core.change_spec import ChangeCalendarSpec, PlannedChangeSpec, Times
+from oncue.core.change_spec import TARGETS_LIMIT, ChangeCalendarSpec, PlannedChangeSpec, Times
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.manifests.changes import change_findings
@@ -35,10 +36,40 @@ LONGEST: Final = timedelta(days=400)
 Reason = Annotated[str, msgspec.Meta(min_length=1, max_length=5000)]
 
 
-class NewChange(PlannedChangeSpec, kw_only=True, frozen=True, rename={"with_": "with"}):
+class WantedChange(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, rename={"with_": "with"}):
+    """A change as it is wanted, as the spec of a manifest `Change` has it. Give `template`, or `plan`."""
+
+    title: Title | None = None
+    """By default the template's description, or its name."""
+    reason: Reason
+    """Why it is wanted."""
+    template: Annotated[str, msgspec.Meta(min_length=1, max_length=63)] | None = None
+    """A `ChangeTemplate` of the namespace."""
+    plan: dict[str, Any] | None = None
+    """How it is made, if there is no template for it: as the spec of a `ChangeTemplate`."""
+    with_: dict[str, Any] = {}
+    """Its inputs."""
+    targets: Annotated[list[Named], msgspec.Meta(max_length=TARGETS_LIMIT)] = []
+    """Fewer targets than the template has."""
+    start_at: Instant | None = None
+    """Not before this instant."""
+    deadline: Instant | None = None
+    """If it has not begun by this instant, it is cancelled."""
+    submit: bool = True
+    """Whether it is submitted at once."""
+
+
+class NewChange(WantedChange, forbid_unknown_fields=True, kw_only=True, rename={"with_": "with"}):
     """A change that is wanted."""
 
     namespace: str | None = None
+
+
+class ChangeView(Change, kw_only=True):
+    """A change."""
+
+    spec: dict[str, Any]  # type: ignore[assignment]
+    """How it is made: as the spec of a `ChangeTemplate`."""
 
 
 class Why(msgspec.Struct, forbid_unknown_fields=True):
@@ -100,7 +131,7 @@ async def list_changes(
     who: Who,
     narrowing: Narrowing,
     template: Annotated[list[str] | None, QueryParameter(description="Any of these templates")] = None,
-) -> Response[Listing[Change]]:
+) -> Response[Listing[ChangeView]]:
     """Changes, the last changed first."""
     shown = visible(narrowing, who, "change:read")
     conditions = [json_text(entity.c.body, "template").in_(template)] if template else []
@@ -112,7 +143,7 @@ def _page(connection: Connection, filters: Filters, conditions: list[Any]) -> Pa
 
 
 @get("/changes/{change_id:str}", opt={"permission": "change:read"})
-async def get_change(ctx: Ctx, who: Who, change_id: str) -> Response[Change]:
+async def get_change(ctx: Ctx, who: Who, change_id: str) -> Response[ChangeView]:
     """One change."""
     return json_response(await found(ctx, who, "change", change_id, "change:read"))
 
@@ -125,60 +156,65 @@ async def get_change_timeline(ctx: Ctx, who: Who, change_id: str, narrowing: Nar
 
 
 @post("/changes", status_code=201, opt={"permission": "change:write"})
-async def create_change(ctx: Ctx, who: Who, data: NewChange) -> Response[Change]:
+async def create_change(ctx: Ctx, who: Who, data: NewChange) -> Response[ChangeView]:
     """Draft a change, and submit it unless it says otherwise."""
     namespace = data.namespace or who.home
     require(who, "change:write", namespace)
-    given = msgspec.to_builtins(data)
-    given.pop("namespace", None)
-    _sound(given)
+    given = _sound(data)
     made = await ctx.command("oncue.command.change.create", given, who=who, namespace=namespace)
     return json_response(msgspec.json.encode(made), 201)
 
 
 @put("/changes/{change_id:str}", opt={"permission": "change:write"})
-async def edit_change(ctx: Ctx, who: Who, change_id: str, data: PlannedChangeSpec) -> Response[Change]:
+async def edit_change(ctx: Ctx, who: Who, change_id: str, data: WantedChange) -> Response[ChangeView]:
     """Make it otherwise, as long as it has not begun. Another plan needs another approval."""
-    given = msgspec.to_builtins(data)
-    _sound(given)
+    given = _sound(data)
     return await commanded(ctx, who, "change", change_id, "edit", "change:write", {"wanted": given})
 
 
-def _sound(given: dict[str, Any]) -> None:
-    """Raises `Refusal` manifest.invalid for a plan of its own that does not hold together."""
-    for one in change_findings(msgspec.convert(given, PlannedChangeSpec)):
+def _sound(wanted: WantedChange) -> dict[str, Any]:
+    """What is wanted, for the engine. Raises `Refusal` manifest.invalid, change.template, change.steps for a plan of its own
+    that does not hold together."""
+    given = {name: value for name, value in msgspec.to_builtins(wanted).items() if value is not None}
+    given.pop("namespace", None)
+    try:
+        spec = msgspec.convert(given, PlannedChangeSpec)
+    except msgspec.ValidationError as error:
+        raise Refusal("manifest.invalid", str(error)) from error
+    for one in change_findings(spec):
         if one.level == "error":
             where = ".".join(map(str, one.path))
             raise Refusal(one.code, f"{where}: {one.detail}" if where else one.detail)
+    return given
 
 
 @post("/changes/{change_id:str}/submit", status_code=200, opt={"permission": "change:write"})
-async def submit_change(ctx: Ctx, who: Who, change_id: str) -> Response[Change]:
+async def submit_change(ctx: Ctx, who: Who, change_id: str) -> Response[ChangeView]:
     """Have it planned, and put before those who must agree."""
     return await commanded(ctx, who, "change", change_id, "submit", "change:write", {})
 
 
 @post("/changes/{change_id:str}/start", status_code=200, opt={"permission": "change:start"})
-async def start_change(ctx: Ctx, who: Who, change_id: str) -> Response[Change]:
+async def start_change(ctx: Ctx, who: Who, change_id: str) -> Response[ChangeView]:
     """Begin one that is agreed to, now."""
     return await commanded(ctx, who, "change", change_id, "start", "change:start", {})
 
 
 @post("/changes/{change_id:str}/cancel", status_code=200, opt={"permission": "change:write"})
-async def cancel_change(ctx: Ctx, who: Who, change_id: str, data: Why | None = None) -> Response[Change]:
+async def cancel_change(ctx: Ctx, who: Who, change_id: str, data: Why | None = None) -> Response[ChangeView]:
     """It is no longer wanted; one that runs is stopped and rolled back."""
     given = {"reason": data.reason} if data is not None else {}
     return await commanded(ctx, who, "change", change_id, "cancel", "change:write", given)
 
 
 @post("/changes/{change_id:str}/break-glass", status_code=200, opt={"permission": "change:override"})
-async def break_glass(ctx: Ctx, who: Who, change_id: str, data: Glass) -> Response[Change]:
+async def break_glass(ctx: Ctx, who: Who, change_id: str, data: Glass) -> Response[ChangeView]:
     """Begin now, past windows, freezes and those who have not agreed: they are asked afterwards, and it is not closed before."""
     return await commanded(ctx, who, "change", change_id, "break_glass", "change:override", {"reason": data.reason})
 
 
 @post("/changes/{change_id:str}/review", status_code=200, opt={"permission": "change:write"})
-async def review_change(ctx: Ctx, who: Who, change_id: str, data: Review) -> Response[Change]:
+async def review_change(ctx: Ctx, who: Who, change_id: str, data: Review) -> Response[ChangeView]:
     """Look back on one that is over, and close it."""
     given = {"code": data.code, "note": data.note}
     return await commanded(ctx, who, "change", change_id, "review", "change:write", given)

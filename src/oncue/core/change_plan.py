@@ -10,7 +10,7 @@ import msgspec
 
 from oncue.core import plan as plans
 from oncue.core.change import Change, Plan, Wave
-from oncue.core.change_spec import RESERVED, ChangeTemplateSpec, Targets, Waves
+from oncue.core.change_spec import RESERVED, ChangeTargets, ChangeTemplateSpec, Waves
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.inputs import complete
@@ -57,7 +57,7 @@ def _targets(state: State, change: Change) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _fitting(state: State, namespace: str, wanted: Targets) -> list[str]:
+def _fitting(state: State, namespace: str, wanted: ChangeTargets) -> list[str]:
     if not wanted.labels and wanted.type is None and wanted.service is None:
         return []
     found = []

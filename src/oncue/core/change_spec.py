@@ -25,7 +25,7 @@ RESERVED: Final = frozenset({"waves", "gate", "clear", "targets", "bake", "bake_
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 
 
-class Targets(Spec, kw_only=True, frozen=True):
+class ChangeTargets(Spec, kw_only=True, frozen=True):
     """What is changed: what is named, and every resource that fits all of the rest. It is looked up when the change is
     submitted, and stays as it was found."""
 
@@ -143,12 +143,12 @@ class ChangeTemplateSpec(Spec, kw_only=True, frozen=True):
     """How it is agreed to."""
     inputs: dict[str, Any] = {}
     """JSON Schema of what whoever wants it gives, as for a workflow."""
-    targets: Targets = Targets()
+    targets: ChangeTargets = msgspec.field(default_factory=ChangeTargets)
     """What may be changed by it. A change may name fewer."""
     steps: Annotated[list[StepSpec], msgspec.Meta(min_length=1, max_length=200)]
     """What is done to each target, which expressions call `target`. As in a workflow: with `validate` and `rollback`."""
-    waves: Waves = Waves()
-    preconditions: Preconditions = Preconditions()
+    waves: Waves = msgspec.field(default_factory=Waves)
+    preconditions: Preconditions = msgspec.field(default_factory=Preconditions)
     window: ChangeWindow | None = None
     """When it may be made; without it, at any time."""
     approvals: Annotated[list[ApprovalSpec], msgspec.Meta(max_length=10)] = []
@@ -157,7 +157,7 @@ class ChangeTemplateSpec(Spec, kw_only=True, frozen=True):
     """How long all targets must stay well at the end."""
     expects: Annotated[list[Expected], msgspec.Meta(max_length=20)] = []
     """Alerts that it may cause."""
-    on_failure: ChangeFailure = ChangeFailure()
+    on_failure: ChangeFailure = msgspec.field(default_factory=ChangeFailure)
     timeout: Duration = "8h"
     """Of the whole, waits and approvals included; a pause does not count."""
     review: Literal["always", "on_failure", "never"] = "on_failure"

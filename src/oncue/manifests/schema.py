@@ -61,6 +61,7 @@ def _structs() -> dict[str, type[msgspec.Struct]]:
     """Every struct of the manifests' schemas, by name."""
     from oncue.core import (
         approval,
+        change_spec,
         condition,
         contact,
         export,
@@ -74,7 +75,7 @@ def _structs() -> dict[str, type[msgspec.Struct]]:
     )
 
     modules = (
-        condition, override, shaped, contact, export, subscription, approval, trigger, self_service, workflow_spec, manifest,
+        condition, override, shaped, contact, export, subscription, approval, trigger, self_service, workflow_spec, change_spec, manifest,
     )  # fmt: skip
     return {
         name: thing
