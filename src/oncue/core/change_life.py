@@ -66,7 +66,7 @@ def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None
     """It is in this state now; `said` is why. It was touched."""
     change.said = said
     was, change.state = change.state, state
-    if was != state:
+    if state not in (was, "review"):
         change_trail.note(tx, change, f"{state}{f': {said}' if said else ''}")
     ticket = tx.state.tickets.get(change.ticket or "")
     if state == "implement" and ticket is not None and ticket.state == "new":

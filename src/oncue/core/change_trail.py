@@ -1,6 +1,8 @@
 """The trail of a change: its ticket writes itself, what was done, when, by what means, and what came of it."""
 
-from typing import Final
+from typing import Any, Final
+
+import msgspec
 
 from oncue.core import plan as plans
 from oncue.core import tickets
@@ -23,7 +25,7 @@ def note(tx: Tx, change: Change, text: str) -> None:
 
 def ended(tx: Tx, run: Run, step: Step) -> None:
     """A step of a change is over."""
-    change = tx.state.changes.get(str(run.trigger.get("change")))
+    change = _of(tx, run)
     if change is None:
         return
     if step.address.endswith("~rollback"):
@@ -34,6 +36,47 @@ def ended(tx: Tx, run: Run, step: Step) -> None:
         note(tx, change, f"Gate before {_wave(step.address)}: {_said(step)}")
     elif step.node.startswith("bake"):
         note(tx, change, f"Bake of {_wave(step.address) or 'all targets'}: {_said(step)}")
+
+
+def failed(tx: Tx, run: Run, at: str | None) -> None:
+    """The run of a change has failed at a step, and has not been undone yet."""
+    change, step = _of(tx, run), tx.state.step(run.id, at or "")
+    if change is None:
+        return
+    tx.touch(change)
+    change.said = run.reason
+    if step is not None:
+        change.said = f"{where(step.address)} {step.state.replace('_', ' ')}: {step.reason or 'no reason given'}"
+    tx.save("change", change)
+    note(tx, change, f"{'Paused' if run.state == 'paused' else 'Failed'}: {change.said}")
+
+
+def undoing(tx: Tx, run: Run) -> None:
+    """What the run of a change did is being undone."""
+    change = _of(tx, run)
+    if change is not None:
+        of = f" of {where(run.undo_within)}" if run.undo_within is not None else ""
+        note(tx, change, f"Rolling back what was done{of}, the last thing first")
+
+
+def stopped(tx: Tx, run: Run, step: Step, why: str, undo: tuple[str, Any] | None) -> None:
+    """The rollback of a change cannot go on: what a person has to do now."""
+    change = _of(tx, run)
+    if change is None:
+        return
+    tx.touch(change)
+    change.said = why
+    tx.save("change", change)
+    lines = [f"ROLLBACK STOPPED at {where(step.address)}: {why}"]
+    if undo is not None:
+        lines.append(f"- by hand: {undo[0]} with {msgspec.json.encode(undo[1]).decode()[:2000]}")
+    lines.append(f"- when that is done: oncue runs skip {run.id} '{step.address}' --reason 'done by hand'")
+    lines.append(f"- to try it again: oncue runs retry {run.id} '{step.address}'")
+    note(tx, change, "\n".join(lines))
+
+
+def _of(tx: Tx, run: Run) -> Change | None:
+    return tx.state.changes.get(str(run.trigger.get("change"))) if "change" in run.trigger else None
 
 
 def _item(tx: Tx, run: Run, change: Change, step: Step) -> None:

@@ -299,13 +299,10 @@ def _ran(tx: Tx, change: Change, outcome: Outcome) -> None:
     if record is not None and record.state == "running":
         how = change_records.Finish(change_record=record.id, outcome="succeeded" if well else "failed")
         change_records.finish(tx, change.namespace, how)
-    change_life.become(tx, change, "review", outcome.reason if not well else None)
-    change_trail.note(
-        tx, change, f"Done: {change_life.words(change.close_code)}{f'. {outcome.reason}' if outcome.reason else ''}"
-    )
-    change_life.tell(
-        tx, change, f"{change.id} {change_life.words(change.close_code)}: {change.title}", outcome.reason or ""
-    )
+    said = (change.said or outcome.reason) if not well else None
+    change_life.become(tx, change, "review", said)
+    change_trail.note(tx, change, f"Done: {change_life.words(change.close_code)}{f'. {said}' if said else ''}")
+    change_life.tell(tx, change, f"{change.id} {change_life.words(change.close_code)}: {change.title}", said or "")
     _reviewed_by_itself(tx, change)
 
 

@@ -6,7 +6,7 @@ that failed or of which nobody knows how they ended. What cannot be undone, and 
 
 from typing import Final
 
-from oncue.core import action_calls, run_life, steps, validation
+from oncue.core import action_calls, change_trail, run_life, steps, validation
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
@@ -133,6 +133,9 @@ def _ask(tx: Tx, run: Run, step: Step, why: str) -> None:
     run.reason = why
     run_life.say(tx, run, "oncue.run.rollback_failed")
     run_life.loudest(tx, run, "critical", f"The rollback of {run.workflow} has stopped: {why}")
+    spec = steps.plan(tx.state, run).nodes[step.node].spec.rollback
+    known = step.compensation.inputs if step.compensation is not None else None
+    change_trail.stopped(tx, run, step, why, (spec.uses, known) if spec is not None else None)
 
 
 def _undone(tx: Tx, run: Run) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps
+from oncue.core import approvals, change_trail, event_waits, gates, notify, outbox, run_scope, steps
 from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -44,11 +44,14 @@ def fail(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
     run.undo_within = _scope(how.rollback, failed_at)
     if how.pause or _undecided(tx, run, failed_at):
         hold(tx, run, "oncue", reason)
+        change_trail.failed(tx, run, failed_at)
         if how.pause_for is not None and not _undecided(tx, run, failed_at):
             tx.timer_after(f"run.patience/{run.id}", seconds(how.pause_for))
     elif how.rollback != "none":
+        change_trail.failed(tx, run, failed_at)
         undo(tx, run, "fail", reason)
     else:
+        change_trail.failed(tx, run, failed_at)
         finish(tx, run, "failed", reason)
 
 
@@ -122,6 +125,7 @@ def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
     tx.cancel(f"run.deadline/{run.id}")
     tx.cancel(f"run.patience/{run.id}")
     say(tx, run, "oncue.run.rolling_back")
+    change_trail.undoing(tx, run)
     tx.timer(f"run.undo/{run.id}", tx.now)
 
 

@@ -14,15 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from importlib.resources import files
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 import msgspec
 
-from oncue import manifests
-from oncue.core.errors import Refusal
 from oncue.demo import mail
 from oncue.demo.sap_system import Call, SapSystem
+from oncue.demo.telling import Api, Missing, Telling
 
 LIMIT_MS: Final = 2000
 NORMAL_MS: Final = 620
@@ -30,35 +28,8 @@ RISE_MS: Final = (900, 1400, 1900, 2600, 3400, 4200)
 FALL_MS: Final = (2900, 1500, NORMAL_MS)
 DIAGNOSIS: Final = ("ABAPGetWPTable", "GetQueueStatistic", "ABAPReadSyslog", "EnqGetLockTable")
 """What the workflow asks, by this demonstration's manifests."""
-WITHIN_S: Final = 15.0
-"""How long each step may take."""
 STEP_S: Final = 1.5
 DELETED_FIRST: Final = ("Monitor", "SAPSystem", "Policy", "Workflow", "Service", "Team", "Channel", "OutboundAllow")
-
-T = TypeVar("T")
-
-
-class Missing(Exception):
-    """Something that must have happened did not."""
-
-
-class Api(Protocol):
-    """What the story needs of the server's API."""
-
-    url: str
-
-    def get(self, path: str, **params: Any) -> Any:
-        """The JSON at a path."""
-        ...
-
-    def send(self, method: str, path: str, *, json: Any = None, params: dict[str, Any] | None = None) -> Any:
-        """The answer to a request."""
-        ...
-
-    @staticmethod
-    def path(*parts: str) -> str:
-        """A path of these parts."""
-        ...
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,18 +60,15 @@ class Mailed(msgspec.Struct, frozen=True):
         return str(part.get_content()) if part is not None else ""
 
 
-class Story:
-    """One telling. `tell` prints a line."""
+class Story(Telling):
+    """One telling."""
 
     def __init__(self, api: Api, options: Options, tell: Callable[[str], None]) -> None:
-        self._api = api
+        super().__init__(api, options.namespace, tell)
         self._options = options
-        self._tell = tell
         self._sid = f"D{secrets.token_hex(1).upper()}"
         self.name = f"demo-threshold-{self._sid.lower()}"
         """Of the manifests; each telling has its own, and its own SAP system."""
-        self._applied: list[tuple[str, str]] = []
-        self._secret = False
         self._tap: mail.Tap | None = None
 
     def run(self) -> None:
@@ -116,7 +84,7 @@ class Story:
             incident = self._rise(system)
             self._respond(system, incident)
             self._fall(system, incident)
-        self._tell("Everything happened, and was seen from outside.")
+        self.tell("Everything happened, and was seen from outside.")
 
     def _opened_tap(self, smtp: tuple[str, int]) -> mail.Tap:
         tap = mail.Tap(*smtp)
@@ -131,10 +99,9 @@ class Story:
     def _set_up(self, system: SapSystem) -> None:
         ascs, primary = system.instances[1], system.primary
         said = ", ".join(f"{one.host} {one.number} ({one.kind}) on port {one.port}" for one in system.instances)
-        self._tell(f"A simulated SAP system {system.sid} speaks SAPControl: {said}.")
+        self.tell(f"A simulated SAP system {system.sid} speaks SAPControl: {said}.")
         relay = f"smtp://127.0.0.1:{self._tap.port}" if self._tap is not None else "mailbox:"
-        self._api.send("PUT", self._api.path("secrets", self._options.namespace, self.name), json={"value": relay})
-        self._secret = True
+        self.secret(self.name, relay)
         given = {
             "NAME": self.name,
             "SID": system.sid,
@@ -148,26 +115,18 @@ class Story:
             "SYSTEM": system.sid.lower(),
             "INSTANCES": json.dumps([{"host": one.host, "number": one.number} for one in system.instances]),
         }
-        documents = self._documents(given)
-        self._api.send("POST", "/manifests", json=documents)
-        self._applied = [(one["kind"], one["metadata"]["name"]) for one in documents]
-        kinds = ", ".join(f"{kind} {name}" for kind, name in self._applied if kind in ("Monitor", "Policy", "Workflow"))
-        self._tell(f"Applied into the namespace {self._options.namespace}: {kinds}.")
+        self.apply(self._documents(given))
+        kinds = self.said("Monitor", "Policy", "Workflow")
+        self.tell(f"Applied into the namespace {self._options.namespace}: {kinds}.")
         if self._options.smtp is not None:
-            self._tell(f"Mail goes to {self._options.to} at {self._options.smtp[0]}:{self._options.smtp[1]}.")
+            self.tell(f"Mail goes to {self._options.to} at {self._options.smtp[0]}:{self._options.smtp[1]}.")
         else:
-            self._tell(
-                f"Mail to {self._options.to} goes into OnCue's own mailbox: {self._link('integrations', 'mailbox')}"
+            self.tell(
+                f"Mail to {self._options.to} goes into OnCue's own mailbox: {self.link('integrations', 'mailbox')}"
             )
 
     def _documents(self, given: dict[str, str]) -> list[dict[str, Any]]:
-        text = (files("oncue.demo") / "threshold.yaml").read_text("utf-8")
-        for name, value in given.items():
-            text = text.replace(f"@{name}@", value)
-        documents, problems = manifests.load(manifests.parse_yaml(text, "threshold.yaml"))
-        if problems:
-            raise Missing(f"the demonstration's own manifests: {problems[0]}")
-        found = [document.source.value for document in documents]
+        found = self.documents("threshold.yaml", given)
         if self._tap is not None:
             found.insert(0, {
                 "apiVersion": "oncue/v1",
@@ -175,29 +134,12 @@ class Story:
                 "metadata": {"name": f"{self.name}-mail"},
                 "spec": {"host": "127.0.0.1", "port": self._tap.port, "reason": "The demonstration's mail"},
             })  # fmt: skip
-        for one in found:
-            one["metadata"]["namespace"] = self._options.namespace
         return found
 
     def _tidy(self) -> None:
-        """Take away what was applied: with `keep`, only what watches a system that is no longer there.
-
-        What cannot be taken away is told, and does not keep the rest.
-        """
+        """Take away what was applied: with `keep`, only what watches a system that is no longer there."""
         gone = ("Monitor", "OutboundAllow") if self._options.keep else DELETED_FIRST
-        wanted = sorted((one for one in self._applied if one[0] in gone), key=lambda one: DELETED_FIRST.index(one[0]))
-        paths = [self._api.path("manifests", kind, self._options.namespace, name) for kind, name in wanted]
-        if self._secret and not self._options.keep:
-            paths.append(self._api.path("secrets", self._options.namespace, self.name))
-        left = 0
-        for path in paths:
-            try:
-                self._api.send("DELETE", path, params={"force": "true"} if path.startswith("/manifests") else None)
-            except Refusal as refusal:
-                left += 1
-                self._tell(f"Not removed: {path}: {refusal}")
-        kept = "; the others stay" if self._options.keep else ""
-        self._tell(f"{len(paths) - left} manifests and secrets removed{kept}.")
+        self.tidy(gone, secrets=not self._options.keep)
 
     # the story
 
@@ -206,11 +148,11 @@ class Story:
             asked = {call.method for call in _ours(system)}
             return {"GetAlertTree", "GetSystemInstanceList"} <= asked
 
-        self._wait(
+        self.wait(
             watched,
             "SOAP calls of the monitors at the SAP system, on this machine's loopback where the server must run, too",
         )
-        self._tell(f"The monitors ask the system: response time {NORMAL_MS} ms, limit {LIMIT_MS} ms.")
+        self.tell(f"The monitors ask the system: response time {NORMAL_MS} ms, limit {LIMIT_MS} ms.")
 
     def _rise(self, system: SapSystem) -> dict[str, Any]:
         system.enqueue("VBAK", "100000004711", "CLERK-1", datetime.now().astimezone())
@@ -219,21 +161,21 @@ class Story:
             system.response_ms = step
             if step > LIMIT_MS and crossed_at is None:
                 crossed_at = datetime.now(UTC)
-            self._tell(f"Dialog response time {step} ms" + (" - above its limit" if step > LIMIT_MS else "") + ".")
+            self.tell(f"Dialog response time {step} ms" + (" - above its limit" if step > LIMIT_MS else "") + ".")
             if step > LIMIT_MS and step - 800 <= LIMIT_MS:
                 system.log("R49", "RED", "Work processes are all busy with Z_OPEN_ORDERS")
             time.sleep(STEP_S)
-        alert = self._wait(self._alert, "an alert on the response time")
+        alert = self.wait(self._alert, "an alert on the response time")
         crossing = alert.get("crossing") or {}
         value, limit, since = crossing.get("value"), crossing.get("limit"), crossing.get("since")
         if not (value and limit == LIMIT_MS and value > limit and since and crossing.get("unit") == "ms"):
             raise Missing(f"the alert says what crossed, by how much and since when; it says {crossing}")
         if value not in RISE_MS or crossed_at is None or not _soon(crossed_at, datetime.fromisoformat(since)):
             raise Missing(f"the alert says what the system did: above the limit since {crossed_at}; it says {crossing}")
-        self._tell(f"Alert: {alert['title']}")
-        self._tell(f"  crossed by {value - limit:g} ms, since {since}: {self._link('alerts', alert['id'])}")
-        incident = self._wait(self._incident, "an incident of the service")
-        self._tell(f"Incident {incident['id']} {incident['priority']}: {self._link('incidents', incident['id'])}")
+        self.tell(f"Alert: {alert['title']}")
+        self.tell(f"  crossed by {value - limit:g} ms, since {since}: {self.link('alerts', alert['id'])}")
+        incident = self.wait(self._incident, "an incident of the service")
+        self.tell(f"Incident {incident['id']} {incident['priority']}: {self.link('incidents', incident['id'])}")
         return incident
 
     def _respond(self, system: SapSystem, incident: dict[str, Any]) -> None:
@@ -241,58 +183,46 @@ class Story:
             calls = [call for call in _ours(system) if call.method in DIAGNOSIS and not call.refused]
             return calls if {call.method for call in calls} >= set(DIAGNOSIS) else []
 
-        calls = self._wait(diagnosed, f"SOAP calls of the diagnosis ({', '.join(DIAGNOSIS)}) at the SAP system")
-        self._tell(
-            "The SAP system was asked: " + ", ".join(f"{call.method} at {call.instance}" for call in calls) + "."
-        )
-        run = self._wait(lambda: self._run("look"), "a run of the diagnostic workflow that succeeded")
-        remark = self._wait(lambda: self._remark(incident), "what the run found, on the incident")
-        self._tell(f"Diagnosis ({self._link('runs', run['id'])}):")
-        self._tell(f"  {remark}")
+        calls = self.wait(diagnosed, f"SOAP calls of the diagnosis ({', '.join(DIAGNOSIS)}) at the SAP system")
+        self.tell("The SAP system was asked: " + ", ".join(f"{call.method} at {call.instance}" for call in calls) + ".")
+        run = self.wait(lambda: self._run("look"), "a run of the diagnostic workflow that succeeded")
+        remark = self.wait(lambda: self._remark(incident), "what the run found, on the incident")
+        self.tell(f"Diagnosis ({self.link('runs', run['id'])}):")
+        self.tell(f"  {remark}")
         if "Z_OPEN_ORDERS" not in remark or "locks held: 1" not in remark:
             raise Missing(f"the diagnosis says what the system said; it says {remark!r}")
-        ticket = self._wait(lambda: self._ticket(incident), "a ticket")
-        self._tell(f"Ticket {ticket['id']}: {ticket['title']}: {self._link('tickets', ticket['id'])}")
-        sent = self._wait(lambda: self._mail(incident, resolved=False), "a mail about the incident")
-        self._tell(f"Mail, {sent.size} bytes {sent.where}: {sent.subject}")
+        ticket = self.wait(lambda: self._ticket(incident), "a ticket")
+        self.tell(f"Ticket {ticket['id']}: {ticket['title']}: {self.link('tickets', ticket['id'])}")
+        sent = self.wait(lambda: self._mail(incident, resolved=False), "a mail about the incident")
+        self.tell(f"Mail, {sent.size} bytes {sent.where}: {sent.subject}")
         for part in (f"limit {LIMIT_MS} ms", "Since:", system.primary.host, self.name):
             if part not in sent.text:
                 raise Missing(f"the mail says {part!r}; it says:\n{sent.text}")
         for line in sent.text.splitlines():
             if line.startswith(("Value:", "Since:", "Service:", "Resource:")):
-                self._tell(f"  {line}")
+                self.tell(f"  {line}")
 
     def _fall(self, system: SapSystem, incident: dict[str, Any]) -> None:
         for step in FALL_MS:
             system.response_ms = step
-            self._tell(f"Dialog response time {step} ms.")
+            self.tell(f"Dialog response time {step} ms.")
             time.sleep(STEP_S)
-        self._wait(lambda: self._alert("resolved"), "the end of the alert")
-        over = self._wait(lambda: self._incident("resolved"), "the end of the incident")
-        self._tell(f"Alert and incident {over['id']} are resolved.")
-        ticket = self._wait(lambda: self._ticket(incident, "resolved"), "the end of the ticket")
-        self._tell(f"Ticket {ticket['id']} is resolved.")
-        sent = self._wait(lambda: self._mail(incident, resolved=True), "a mail about the end")
-        self._tell(f"Mail, {sent.size} bytes {sent.where}: {sent.subject}")
+        self.wait(lambda: self._alert("resolved"), "the end of the alert")
+        over = self.wait(lambda: self._incident("resolved"), "the end of the incident")
+        self.tell(f"Alert and incident {over['id']} are resolved.")
+        ticket = self.wait(lambda: self._ticket(incident, "resolved"), "the end of the ticket")
+        self.tell(f"Ticket {ticket['id']} is resolved.")
+        sent = self.wait(lambda: self._mail(incident, resolved=True), "a mail about the end")
+        self.tell(f"Mail, {sent.size} bytes {sent.where}: {sent.subject}")
         total = _ours(system)
-        self._tell(
+        self.tell(
             f"The SAP system received {len(total)} SOAP calls of OnCue, {sum(one.refused for one in total)} refused."
         )
 
     # what is looked at
 
-    def _wait(self, look: Callable[[], T | None], what: str) -> T:
-        deadline = time.monotonic() + WITHIN_S
-        while True:
-            found = look()
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                raise Missing(f"{what}: not seen within {WITHIN_S:g} s")
-            time.sleep(0.1)
-
     def _alert(self, state: str = "firing") -> dict[str, Any] | None:
-        mine = (one for one in self._items("alerts") if one["service"] == self.name)
+        mine = (one for one in self.items("alerts") if one["service"] == self.name)
         return next(
             (
                 one
@@ -303,25 +233,21 @@ class Story:
         )
 
     def _incident(self, state: str = "open") -> dict[str, Any] | None:
-        mine = (one for one in self._items("incidents") if one["service"] == self.name)
+        mine = (one for one in self.items("incidents") if one["service"] == self.name)
         return next((one for one in mine if one["state"] == state), None)
 
     def _run(self, workflow: str) -> dict[str, Any] | None:
-        mine = (one for one in self._items("runs") if one["workflow"] == f"{self.name}-{workflow}")
+        mine = (one for one in self.items("runs") if one["workflow"] == f"{self.name}-{workflow}")
         return next((one for one in mine if one["state"] == "succeeded"), None)
 
     def _ticket(self, incident: dict[str, Any], state: str = "new") -> dict[str, Any] | None:
-        mine = (one for one in self._items("tickets") if one["incident"] == incident["id"])
+        mine = (one for one in self.items("tickets") if one["incident"] == incident["id"])
         return next((one for one in mine if one["state"] == state), None)
 
     def _remark(self, incident: dict[str, Any]) -> str | None:
-        found = self._api.get(self._api.path("incidents", incident["id"], "comments"))["items"]
+        found = self.api.get(self.api.path("incidents", incident["id"], "comments"))["items"]
         texts = [str(one["text"]) for one in found if str(one["by"]).startswith("run:")]
         return texts[0] if texts else None
-
-    def _items(self, path: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._api.get(f"/{path}", namespace=self._options.namespace, limit=200)["items"]
-        return found
 
     def _mail(self, incident: dict[str, Any], *, resolved: bool) -> Mailed | None:
         for found in self._tapped() if self._tap is not None else self._kept(incident):
@@ -337,7 +263,7 @@ class Story:
             yield Mailed(_parsed(seen.content), len(seen.content), f"taken by the SMTP server ({seen.answer})")
 
     def _kept(self, incident: dict[str, Any]) -> Iterator[Mailed]:
-        for listed in self._api.get("/mailbox")["items"]:
+        for listed in self.api.get("/mailbox")["items"]:
             if f"({incident['id']})" in listed["subject"]:
                 content = mail.on_disk(listed["id"])
                 if content is None:
@@ -345,9 +271,6 @@ class Story:
                         f"the bytes of the mail {listed['id']} on this machine: run this where the server runs, as its user"
                     )
                 yield Mailed(_parsed(content), len(content), "in the mailbox")
-
-    def _link(self, *parts: str) -> str:
-        return self._api.url.rstrip("/") + self._api.path(*parts)
 
 
 def _ours(system: SapSystem) -> list[Call]:
@@ -357,7 +280,7 @@ def _ours(system: SapSystem) -> list[Call]:
 
 def _soon(happened: datetime, noticed: datetime) -> bool:
     """Whether it was noticed after it happened, and within the time that each step may take."""
-    return 0 <= (noticed - happened).total_seconds() <= WITHIN_S
+    return 0 <= (noticed - happened).total_seconds() <= Telling.WITHIN_S
 
 
 def _parsed(content: bytes) -> EmailMessage:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from oncue.core import change_calendar, change_plan
-from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core import plan as plans
+from oncue.core.change_spec import ChangeCalendarSpec, ChangeFailure, ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.errors import Refusal
 from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
 from oncue.manifests.document import Path_
@@ -35,14 +36,11 @@ def template_findings(spec: ChangeTemplateSpec) -> Iterator[Finding]:
         yield from positive_findings(one.at_most, ("expects", index, "at_most"))
     if spec.preconditions.that is not None:
         yield from compiles(spec.preconditions.that, ("preconditions", "that"), "bool")
-    whole = all(step.uses is None or step.rollback is not None or step.irreversible for step in spec.steps)
-    if spec.on_failure.rollback != "none" and not whole:
-        names = ", ".join(
-            step.id for step in spec.steps if step.uses and step.rollback is None and not step.irreversible
-        )
-        yield Finding(
-            ("steps",), f"{names}: nothing undoes it; give `rollback`, or say `irreversible: true`", level="warning"
-        )
+    nodes = plans.compiled(WorkflowSpec(steps=spec.steps)).nodes.values()
+    acts = [node for node in nodes if node.spec.uses is not None and not node.spec.irreversible]
+    if spec.on_failure.rollback != "none" and acts and all(node.spec.rollback is None for node in acts):
+        said = f"nothing undoes {', '.join(node.id for node in acts)}; give `rollback`, or say `irreversible: true`"
+        yield Finding(("on_failure",) if spec.on_failure != ChangeFailure() else ("steps",), said, level="warning")
 
 
 def change_findings(spec: PlannedChangeSpec) -> Iterator[Finding]:
