@@ -4,7 +4,7 @@ import hashlib
 import random
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
@@ -14,10 +14,10 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, inspect, select
 
 from oncue.runtime.clock import instant
-from oncue.store import database, queries, schema
+from oncue.store import database, migrate, queries, schema
 from oncue.store.database import (
     Origin,
     is_postgresql,
@@ -44,6 +44,7 @@ from oncue.store.journal import (
 )
 from oncue.store.journal_reader import JournalReader
 from oncue.store.queries import Filters
+from oncue.store.revision import HEAD
 from oncue.store.writer import WAL_RESERVED, Rows, SQLiteDriver, SyncFailed, Unavailable, Writer
 
 T0 = 1_750_000_000_000_000
@@ -134,12 +135,16 @@ def entity(kind: str, id: str, position: int, **more: Any) -> tuple[Any, ...]:
 # Migrations
 
 
-def test_the_migrations_lead_to_the_schema(address: str, writer: Writer) -> None:
+@pytest.mark.parametrize("way", [migrate.migrate, migrate.upgrade])
+def test_a_new_database_and_the_migrations_lead_to_the_schema(address: str, way: Callable[[Engine], None]) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
     engine = writing_engine(address)
+    way(engine)
+    migrate.migrate(engine)
     with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == HEAD
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = compare_metadata(context, schema.metadata)
         tables = (
@@ -152,6 +157,24 @@ def test_the_migrations_lead_to_the_schema(address: str, writer: Writer) -> None
     assert all(
         "WITHOUT ROWID" in tables[name] for name in ("entity", "alert_hot", "cell", "sample", "access") if tables
     )
+
+
+def test_a_database_that_is_being_made_is_there_whole_or_not_at_all(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = writing_engine(address)
+
+    def crash(*_: object) -> None:
+        raise SystemExit("killed")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(migrate.versions, "create", crash)
+        with pytest.raises(SystemExit):
+            migrate.migrate(engine)
+    with engine.connect() as connection:
+        assert inspect(connection).get_table_names() == []
+    migrate.migrate(engine)
+    open_writer(address)[0].driver.close()
 
 
 # The journal

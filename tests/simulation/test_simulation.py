@@ -26,7 +26,7 @@ from oncue.store import schema
 from oncue.store.verify import verify
 from tests.simulation.world import Op, World, plan, prepare
 
-SEEDS = 200
+SEEDS = 120
 LANES = 4
 """How many tests the seeds are spread over."""
 
