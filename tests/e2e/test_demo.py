@@ -113,6 +113,21 @@ def test_a_mail_server_that_is_not_there_is_told_before_anything_is_done(server:
     assert manifests(server) == before
 
 
+def test_a_change_fails_in_its_second_wave_is_undone_and_another_succeeds(server: Server) -> None:
+    done = server.cli("demo", "change", "--namespace", "fleet")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "seen from outside" in done.stdout
+    first, second = sorted(server.items("changes"), key=lambda one: one["id"])
+    assert (first["state"], first["close_code"]) == ("closed", "backed_out")
+    assert (second["state"], second["close_code"]) == ("closed", "successful")
+    run = server.client.get(f"/api/v1/runs/{first['run']}").json()
+    assert run["state"] == "rolled_back"
+    tickets = {one["change"]: one for one in server.items("tickets") if one["change"]}
+    assert {tickets[one["id"]]["state"] for one in (first, second)} == {"closed"}
+    left = [one["id"] for kind in ("ChangeTemplate", "Resource", "Lookup") for one in server.items(f"manifests/{kind}")]
+    assert left == []
+
+
 def test_a_server_that_is_not_there_is_told_as_such() -> None:
     variables = {"ONCUE_SERVER": f"http://127.0.0.1:{free_port()}", "ONCUE_TOKEN": ADMIN_TOKEN}
     assert run_cli("demo", "threshold", variables=variables).returncode == 3

@@ -41,6 +41,15 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
                 made["retry"] = {"attempts": 2, "jitter": choice.random() < 0.5}
             if choice.random() < 0.4:
                 made["rollback"] = {"uses": "http.request", "with": {"url": "https://a.example/${result.x}"}}
+                if choice.random() < 0.4:
+                    looked = {
+                        "uses": "http.request",
+                        "with": URL,
+                        "that": "result.x == 1",
+                        "every": "10s",
+                        "within": "15s",
+                    }
+                    made["rollback"]["validate"] = looked
             elif choice.random() < 0.1:
                 made["irreversible"] = True
             if choice.random() < 0.3:
@@ -50,6 +59,9 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
                     "that": "result.x == 1",
                     "every": "10s",
                     "within": "25s",
+                    **choice.choice(
+                        ({}, {"failure_limit": 2}, {"success_limit": 2}, {"inconclusive": "result.x == 2"})
+                    ),
                 }
                 made["on_failed_validation"] = choice.choice(("fail", "continue"))
             return made
@@ -92,7 +104,12 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
         "steps": some(0, 2),
         "timeout": "2h",
     }
-    spec["on_failure"] = choice.choice(({}, {"rollback": "all"}, {"pause": True}))
+    spec["on_failure"] = choice.choice(
+        (
+            {}, {"rollback": "all"}, {"pause": True}, {"rollback": "item"}, {"rollback": "batch"},
+            {"pause": True, "pause_for": "1m", "rollback": "all"},
+        )
+    )  # fmt: skip
     if choice.random() < 0.4:
         spec["concurrency"] = {"limit": choice.randrange(1, 3), "when_busy": choice.choice(("queue", "restart", "reject")), "max_queued": 2,
                                "by": choice.choice(([], ["inputs.n"]))}  # fmt: skip

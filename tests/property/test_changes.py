@@ -1,0 +1,199 @@
+"""Random changes and random lives of theirs: restarts change nothing, nothing hangs, and none is done without agreement."""
+
+import random
+from typing import Any
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oncue.core.change import ENDED
+from tests.property.test_determinism import bytes_of, restart_from_dump, restart_from_rows
+from tests.property.test_runs import result, say, steer, wakes
+from tests.unit.story import Story
+
+URL = {"url": "https://a.example"}
+HOSTS = [f"web-{number}" for number in range(1, 6)]
+SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def template(choice: random.Random) -> dict[str, Any]:
+    """How a change is made, at random."""
+
+    def step(number: int) -> dict[str, Any]:
+        made: dict[str, Any] = {"id": f"s{number}", "uses": "http.request", "with": URL}
+        looks = {"uses": "http.request", "with": URL, "that": "result.x == 1", "every": "10s", "within": "25s"}
+        if choice.random() < 0.5:
+            made["validate"] = {**looks, **choice.choice(({}, {"failure_limit": 1}, {"inconclusive": "result.x == 2"}))}
+        if choice.random() < 0.7:
+            made["rollback"] = {"uses": "http.request", "with": URL}
+            if choice.random() < 0.5:
+                made["rollback"]["validate"] = looks
+        return made
+
+    kind = choice.choice(("standard", "normal", "normal", "emergency"))
+    spec: dict[str, Any] = {
+        "type": kind,
+        "targets": {"labels": {"role": ["web"]}},
+        "steps": [step(number) for number in range(choice.randrange(1, 3))],
+        "waves": {
+            "canary": choice.randrange(2),
+            "then": choice.choice((1, 2, "50%")),
+            "max_failures": choice.randrange(2),
+        },
+        "on_failure": {"rollback": choice.choice(("none", "target", "wave", "all")), "pause": choice.random() < 0.5},
+        "approvals": [] if kind == "standard" else [{"by": ["user:cab-1", "user:cab-2"], "expires": "10m"}],
+        "review": choice.choice(("always", "on_failure", "never")),
+        "preconditions": {"healthy": choice.random() < 0.5, "alone": choice.random() < 0.5},
+    }
+    if choice.random() < 0.4:
+        spec["waves"]["bake"] = "30s"
+    if choice.random() < 0.3:
+        spec["waves"]["gate"] = [{"by": ["user:cab-1"]}]
+    if choice.random() < 0.4:
+        closing = choice.choice(("finish_wave_then_pause", "pause", "rollback", "continue"))
+        spec["window"] = {"calendar": "nights", "on_close": closing}
+    if choice.random() < 0.4:
+        spec["expects"] = [{"types": ["disk.full"], "at_most": "5m"}]
+    return spec
+
+
+def setting(choice: random.Random) -> Story:
+    story = Story()
+    windows = [{"starts_at": "2026-03-01T00:00", "duration": "20m", "rrule": "FREQ=DAILY;BYHOUR=0,2,3,4,5,6,12,18"}]
+    freezes = [{"starts_at": "2026-03-01T04:10", "duration": "5m"}]
+    story.apply("ChangeCalendar", "nights", {"windows": windows, "freezes": freezes, "for_all": choice.random() < 0.5})
+    for name in HOSTS:
+        story.apply("Resource", name, {"labels": {"role": "web"}})
+    for number in range(2):
+        story.apply("ChangeTemplate", f"t{number}", template(choice))
+    return story
+
+
+def happen(story: Story, choice: random.Random) -> None:
+    """One thing that happens."""
+    what, state = choice.randrange(16), story.state
+    who = choice.choice(("user:basis-1", "user:cab-1", "user:cab-2"))
+    if what < 2:
+        wanted = {"template": choice.choice(("t0", "t1")), "reason": "r", "submit": choice.random() < 0.8}
+        if choice.random() < 0.3:
+            wanted["targets"] = choice.sample(HOSTS, 2)
+        if state.changes and choice.random() < 0.4:
+            say(story, "change.edit", {"change": choice.choice(sorted(state.changes)), "wanted": wanted}, who)
+        else:
+            say(story, "change.create", wanted, who)
+    elif what < 7 and state.effects:
+        result(story, choice)
+    elif what < 9:
+        story.wait(choice.choice(("1s", "10s", "40s", "6m", "30m")))
+    elif what == 9:
+        (story.problem if choice.random() < 0.5 else story.clear)(resource=choice.choice(HOSTS))
+    elif what == 10 and state.approvals:
+        decision = choice.choice(("approve", "approve", "approve", "reject"))
+        say(story, "approval.decide", {"approval": choice.choice(sorted(state.approvals)), "decision": decision}, who)
+    elif what < 13 and state.changes:
+        verb = choice.choice(("submit", "start", "start", "start", "cancel", "break_glass", "review"))
+        data: dict[str, Any] = {"change": choice.choice(sorted(state.changes))}
+        if verb in ("cancel", "break_glass"):
+            data["reason"] = "r"
+        if verb == "review":
+            data["code"] = "successful"
+        say(story, f"change.{verb}", data, who)
+    elif what == 13 and state.runs:
+        steer(story, choice)
+
+
+def told(seed: int, steps: int = 80, between: Any = None) -> Story:
+    """A random life."""
+    choice, other = random.Random(seed), random.Random(seed + 1)
+    story = setting(choice)
+    for _ in range(steps):
+        happen(story, choice)
+        if between is not None:
+            between(story, other)
+    return story
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_restarts_at_random_boundaries_change_nothing(seed: int) -> None:
+    straight = told(seed)
+    assert "oncue.timer.failed" not in {fact.type for fact in straight.facts}
+    for restart in (restart_from_dump, restart_from_rows):
+        broken = told(seed, between=restart)
+        assert bytes_of(broken) == bytes_of(straight)
+        assert broken.state.dump() == straight.state.dump()
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> None:
+    def look(story: Story, choice: random.Random) -> None:
+        for change in story.state.changes.values():
+            assert change.state not in ENDED
+            if change.state == "implement":
+                assert change.plan is not None
+                agreed = change.type == "standard" or change.approved == change.plan.hash
+                assert agreed or change.glass is not None, change
+                run = story.state.runs[change.run or ""]
+                assert run.version == change.plan.hash
+                assert wakes(story, run) or f"change.clear/{change.id}" in story.state.timers.by_key, run
+            elif change.state == "scheduled" and change.starts_at is not None:
+                assert f"change.start/{change.id}" in story.state.timers.by_key
+            elif change.state == "authorise":
+                assert change.approval in story.state.approvals
+            for decision in (one for approval in story.state.approvals.values() for one in approval.decisions):
+                assert decision.by not in change.hands or change.approval is None
+
+    told(seed, 100, look)
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_a_batch_that_is_rolled_back_leaves_no_trace(seed: int) -> None:
+    story, choice = told(seed, 40), random.Random(seed)
+    before, position, now = story.state.dump(), story.state.position, story.state.now
+    story.batch.undo.clear()
+    for _ in range(15):
+        happen(story, choice)
+    story.batch.rollback(story.state)
+    story.state.position, story.state.now = position, now
+    assert story.state.dump() == before
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_when_all_is_over_nothing_is_left(seed: int) -> None:
+    story, choice = told(seed, 60), random.Random(seed)
+    for turn in range(600):
+        if not story.state.changes:
+            break
+        for id in sorted(story.state.changes):
+            change = story.state.changes.get(id)
+            if change is None:
+                continue
+            if change.state == "review":
+                say(story, "change.review", {"change": id, "code": "successful"}, "user:cab-2")
+            elif change.state != "implement":
+                say(story, "change.cancel", {"change": id, "reason": "r"}, "user:basis-1")
+            elif change.run in story.state.runs and (
+                turn > 300 or story.state.runs[change.run].state in ("paused", "rollback_failed")
+            ):  # a gate may ask only those who had a hand in it
+                say(story, "run.cancel", {"run": change.run, "rollback": False}, "user:basis-1")
+        for effect in sorted(story.state.effects):
+            if effect in story.state.effects:
+                story.result("succeeded", effect=effect, result={"x": choice.choice((1, 2))})
+        for approval in sorted(story.state.approvals):
+            for who in ("user:cab-1", "user:cab-2"):
+                say(story, "approval.decide", {"approval": approval, "decision": "approve"}, who)
+        story.wait("40s")
+    state = story.state
+    left = {id: (one.state, one.said) for id, one in state.changes.items()}
+    assert all(found[0] == "review" for found in left.values()), left
+    assert not state.runs
+    assert not state.cells["outcome"]
+    live = [one for one in state.tickets.values() if one.change not in state.changes]
+    assert not live
+    kept = ("change.start", "change.late", "change.clear", "change.window", "run.")
+    assert not [key for key in state.timers.by_key if key.startswith(kept)], state.timers.by_key
+    msgspec.json.encode(left)
