@@ -130,8 +130,11 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     }),
     ("oncue.ticket", Ticket, "A ticket, as it is from now on.", {
         "created": "It was written.", "updated": "Its state, assignee or text changed.",
+        "linked": "It has to do with something else.", "unlinked": "A link was taken away.",
     }),
-    ("oncue.ticket", Comment, "A remark on a ticket.", {"commented": "Someone remarked on it."}),
+    ("oncue.ticket", Comment, "A remark on a ticket.", {
+        "commented": "Someone remarked on it, or it noted what became of its incident (`incident:ID`) or of a run (`run:ID`).",
+    }),
     ("oncue.silence", Silence, "A silence, as it is from now on.", {
         "created": "It was set.", "updated": "It was changed.", "activated": "Its time came.",
         "expired": "Its time is over, or someone ended it.",
@@ -258,9 +261,11 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.pause.end": "{everywhere?}",
     "oncue.command.channel.test": "{channel}: send a message to see whether it works",
     "oncue.command.link.use": "{incident, effect, action, expires_at}: by a link in a message",
-    "oncue.command.ticket.create": "{type, title, description, severity?, priority?, service?, resource?, incident?}",
+    "oncue.command.ticket.create": "{type, title, description, severity?, priority?, service?, resource?, incident?, change?}",
     "oncue.command.ticket.comment": "{ticket, text}",
-    "oncue.command.ticket.transition": "{ticket, state}",
+    "oncue.command.ticket.transition": "{ticket, state, close_code?, resolution?}",
+    "oncue.command.ticket.link": "{ticket, target, title?}",
+    "oncue.command.ticket.unlink": "{ticket, target}",
     "oncue.command.ticket.assign": "{ticket, assignee}",
     "oncue.command.silence.set": "{id?, matchers, starts_at, ends_at, comment, created_by, remind_before_s?}",
     "oncue.command.silence.expire": "{silence}",

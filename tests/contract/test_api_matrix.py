@@ -174,6 +174,8 @@ MATRIX: dict[str, Row] = {
     "create_ticket": Row("POST", "/tickets", OPERATE, {"title": "More disks", "namespace": "{ns}"}),
     "transition_ticket": Row("POST", "/tickets/{ticket}/transition", OPERATE, {"state": "in_progress"}),
     "assign_ticket": Row("POST", "/tickets/{ticket}/assign", OPERATE, {"assignee": "someone"}),
+    "link_ticket": Row("POST", "/tickets/{ticket}/links", RESPOND, {"target": "INC-1"}),
+    "unlink_ticket": Row("DELETE", "/tickets/{ticket}/links?target=INC-9", RESPOND),
     "comment_ticket": Row("POST", "/tickets/{ticket}/comments", RESPOND, {"text": "seen"}),
     "list_silences": Row("GET", "/silences?namespace={ns}", READ),
     "get_silence": Row("GET", "/silences/{silence}", READ),

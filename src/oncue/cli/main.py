@@ -31,6 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "alert": ("oncue.cli.alert", "app"),
     "incident": ("oncue.cli.work", "app"),
     "task": ("oncue.cli.work", "tasks"),
+    "ticket": ("oncue.cli.ticket", "app"),
     "problem": ("oncue.cli.problem", "app"),
     "change-record": ("oncue.cli.change_record", "app"),
     "handover": ("oncue.cli.handover", "app"),

@@ -88,6 +88,7 @@ CODES: Final = _table(
     ("handover.not_found", "No such handover", 404, "List handovers to find it; a confirmed one does not change any more."),
     ("handover.own", "Nobody confirms a handover to themselves", 409, "Have someone of the next shift confirm it."),
     ("ticket.not_found", "No such ticket", 404, "List tickets to find it."),
+    ("ticket.full", "The ticket has all the links that it can have", 409, "Take one away first."),
     ("ticket.state", "The ticket cannot go there from here", 409, "The detail lists the states it can go to."),
     ("run.not_found", "No such run", 404, "List runs to find it."),
     ("run.ended", "The run has ended", 409, "Start a new one."),

@@ -22,6 +22,7 @@ from oncue.core.shaped import Links, ShapeSet
 from oncue.core.silence import Matcher
 from oncue.core.spec import Name, Spec
 from oncue.core.subscription import SubscriptionSpec
+from oncue.core.ticket import TicketType
 from oncue.core.workflow_spec import WorkflowSpec
 
 API_VERSION: Final = "oncue/v1"
@@ -113,7 +114,7 @@ class TicketSpec(Spec, kw_only=True, frozen=True):
     """A ticket to write. Strings may hold `${CEL}`. A policy has one for each incident: what fires again while it is not
     closed is a comment on it, and what returns opens it again."""
 
-    type: Literal["incident", "change", "request", "problem"] = "incident"
+    type: TicketType = "incident"
     title: str | None = None
     """By default the alert's."""
     description: str | None = None

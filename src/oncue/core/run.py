@@ -192,6 +192,8 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     """Address of the step that is being undone."""
     stuck: bool = False
     """Whether an alert says that it stands still."""
+    tickets: tuple[str, ...] = ()
+    """Tickets that it wrote, which note how it ends."""
     position: str = ""
 
 

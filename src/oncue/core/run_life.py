@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps
+from oncue.core import approvals, event_waits, gates, notify, outbox, run_scope, steps, ticket_notes
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
 from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story
@@ -154,6 +154,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     if run.stuck:
         moves(tx, run)
     say(tx, run, f"oncue.run.{state}", live=False)
+    ticket_notes.run_ended(tx, run)
     _unpin(tx, run)
     _over(tx, run)
     gates.leave(tx, run)

@@ -34,7 +34,7 @@ ENGINE_ACTIONS: Final = (
     "incident.acknowledge", "incident.comment", "incident.escalate", "incident.open", "incident.resolve", "incident.update",
     "notify.send",
     "silence.expire", "silence.set",
-    "ticket.comment", "ticket.create", "ticket.get", "ticket.transition",
+    "ticket.assign", "ticket.comment", "ticket.create", "ticket.get", "ticket.link", "ticket.transition",
 )  # fmt: skip
 """Actions that touch nothing outside: the engine does them itself, in the transaction of their step."""
 
