@@ -29,6 +29,8 @@ from oncue.core.handover import Handover
 from oncue.core.incident import Comment, Incident, Membership
 from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import KINDS, Manifest, Metadata
+from oncue.core.mirror import Mirrored
+from oncue.core.mirrors import Skipped as MirrorSkipped
 from oncue.core.monitor import MonitorState
 from oncue.core.normalise import Sample
 from oncue.core.pause import Pause
@@ -135,6 +137,15 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     ("oncue.ticket", Comment, "A remark on a ticket.", {
         "commented": "Someone remarked on it, or it noted what became of its incident (`incident:ID`) or of a run (`run:ID`).",
     }),
+    ("oncue.ticket_mirror", Mirrored, "What a ticket has in another system, as it is from now on.", {
+        "created": "The ticket is to be there as well.", "updated": "The system knows what it is to know, or a part of it.",
+        "retrying": "It could not be told, and will be again at `next_try_at`.",
+        "failing": "It could not be told several times in a row; it is still tried.",
+        "ended": "The ticket is closed there as well, or the mirror is gone.",
+    }),
+    ("oncue.ticket_mirror", MirrorSkipped, "That a ticket is not mirrored.", {
+        "skipped": "The mirror's `when` fails for it; `reason` says why.",
+    }),
     ("oncue.silence", Silence, "A silence, as it is from now on.", {
         "created": "It was set.", "updated": "It was changed.", "activated": "Its time came.",
         "expired": "Its time is over, or someone ended it.",
@@ -206,6 +217,8 @@ OTHER_FACTS: Final[dict[str, str]] = {
     "oncue.event.limited": "Facts of an input caused nothing more, because of a bound; `data` has the bound and their number.",
     "oncue.channel.failing": "A channel cannot be reached: an event like one from outside, which makes an alert.",
     "oncue.channel.recovered": "The channel can be reached again.",
+    "oncue.mirror.failing": "A ticket mirror fails persistently: an event like one from outside, which makes an alert.",
+    "oncue.mirror.recovered": "The ticket mirror works again.",
     "oncue.notification.skipped": "Nobody was told, and `data` says why.",
 }
 
@@ -264,6 +277,8 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.ticket.create": "{type, title, description, severity?, priority?, service?, resource?, incident?, change?}",
     "oncue.command.ticket.comment": "{ticket, text}",
     "oncue.command.ticket.transition": "{ticket, state, close_code?, resolution?}",
+    "oncue.command.mirror.retry": "{mirror?, ticket?}: try now what waits for another try",
+    "oncue.mirror.changed": "{mirror}: something changed in its system, which is asked soon",
     "oncue.command.ticket.link": "{ticket, target, title?}",
     "oncue.command.ticket.unlink": "{ticket, target}",
     "oncue.command.ticket.assign": "{ticket, assignee}",
@@ -312,6 +327,7 @@ def pages() -> dict[str, str]:
         "monitors.md": _monitors(),
         "notifiers.md": _notifiers(),
         "sources.md": _sources(),
+        "itsm.md": _itsm(),
         "expressions.md": _expressions(),
         "errors.md": _errors(),
     }
@@ -595,6 +611,19 @@ def _notifiers() -> str:
     for name in registry.names(registry.NOTIFIERS):
         found = registry.notifier(name)
         parts.append(f"## {name}\n\n{_doc(found)}\n\n### with\n\n{_struct(found.settings)}")
+        parts.append(_plugin_errors(found.errors))
+    return "\n".join(parts) + _common()
+
+
+def _itsm() -> str:
+    parts = [
+        "# Ticket systems\n",
+        "The `system` of a [TicketMirror](kinds.md). How to set up each is said in the [guides](../how-to/itsm/README.md).\n",
+    ]
+    for name in registry.names(registry.ITSM):
+        found = registry.itsm(name)
+        module = inspect.cleandoc(sys.modules[type(found).__module__].__doc__ or "")
+        parts.append(f"## {name}\n\n{_doc(found)}\n\n{module}\n\n### with\n\n{_struct(found.settings)}")
         parts.append(_plugin_errors(found.errors))
     return "\n".join(parts) + _common()
 

@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "incident": ("oncue.cli.work", "app"),
     "task": ("oncue.cli.work", "tasks"),
     "ticket": ("oncue.cli.ticket", "app"),
+    "mirror": ("oncue.cli.mirror", "app"),
     "problem": ("oncue.cli.problem", "app"),
     "change-record": ("oncue.cli.change_record", "app"),
     "handover": ("oncue.cli.handover", "app"),

@@ -87,6 +87,7 @@ CODES: Final = _table(
     ("review.state", "The review is not in a state for this", 409, "The detail says which state it is in."),
     ("handover.not_found", "No such handover", 404, "List handovers to find it; a confirmed one does not change any more."),
     ("handover.own", "Nobody confirms a handover to themselves", 409, "Have someone of the next shift confirm it."),
+    ("mirror.not_found", "Nothing of it is mirrored", 404, "See `oncue get ticket-mirrors`; what is closed is mirrored no more."),
     ("ticket.not_found", "No such ticket", 404, "List tickets to find it."),
     ("ticket.full", "The ticket has all the links that it can have", 409, "Take one away first."),
     ("ticket.state", "The ticket cannot go there from here", 409, "The detail lists the states it can go to."),

@@ -15,6 +15,7 @@ from oncue.core.contact import Addressee, ChannelSpec, EscalationPolicySpec, Per
 from oncue.core.duration import Duration
 from oncue.core.export import ExportSpec
 from oncue.core.lookup import LookupSpec
+from oncue.core.mirror import TicketMirrorSpec
 from oncue.core.objective import Objective
 from oncue.core.override import Override
 from oncue.core.prioritise import Priority, PriorityMatrixSpec
@@ -515,6 +516,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "PriorityMatrix": PriorityMatrixSpec,
     "Export": ExportSpec,
     "Subscription": SubscriptionSpec,
+    "TicketMirror": TicketMirrorSpec,
     "OutboundAllow": OutboundAllowSpec,
     "SAPSystem": SAPSystemSpec,
 }

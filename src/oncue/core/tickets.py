@@ -4,6 +4,7 @@ themselves.
 
 from typing import Final
 
+from oncue.core import mirrors
 from oncue.core.errors import Refusal
 from oncue.core.incident import Comment, Link
 from oncue.core.ticket import TRANSITIONS, CloseCode, Ticket, TicketState
@@ -38,13 +39,14 @@ def create(
     return ticket
 
 
-def comment(tx: Tx, ticket: Ticket, text: str, by: str) -> Comment:
-    """Add a remark. Raises `Refusal` ticket.state if it is closed."""
+def comment(tx: Tx, ticket: Ticket, text: str, by: str, but: str | None = None) -> Comment:
+    """Add a remark. Its mirrors get it, except the one `but` that it came from."""
     remark = Comment(
         id=tx.new_id("co"), namespace=ticket.namespace, on_kind="ticket", on_id=ticket.id, by=by, text=text, at=tx.now
     )
     tx.fact("oncue.ticket.commented", "comment", remark, refs=(("ticket", ticket.id),), service=ticket.service)
     tx.save("comment", remark)
+    mirrors.commented(tx, ticket, remark, but)
     return remark
 
 
@@ -133,3 +135,4 @@ def _fact(tx: Tx, ticket: Ticket, type: str, live: bool = True) -> None:
         severity=ticket.severity, resource=ticket.resource, service=ticket.service,
     )  # fmt: skip
     tx.save("ticket", ticket, live)
+    mirrors.ticket_changed(tx, ticket)
