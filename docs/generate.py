@@ -278,7 +278,6 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.ticket.comment": "{ticket, text}",
     "oncue.command.ticket.transition": "{ticket, state, close_code?, resolution?}",
     "oncue.command.mirror.retry": "{mirror?, ticket?}: try now what waits for another try",
-    "oncue.mirror.changed": "{mirror}: something changed in its system, which is asked soon",
     "oncue.command.ticket.link": "{ticket, target, title?}",
     "oncue.command.ticket.unlink": "{ticket, target}",
     "oncue.command.ticket.assign": "{ticket, assignee}",

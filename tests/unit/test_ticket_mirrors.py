@@ -335,11 +335,43 @@ def test_a_system_that_cannot_be_asked_is_an_alert_and_asked_again() -> None:
     assert len(story.of("alert.resolved")) == 1
 
 
-def test_word_of_a_change_has_it_asked_soon() -> None:
-    story = inbound(poll="10m")
+@pytest.mark.parametrize(("type", "soon"), [("desk.issue.closed", True), ("desk.push", False)])
+def test_an_event_that_it_hears_has_it_asked_soon(type: str, soon: bool) -> None:
+    story = inbound(poll="10m", hears=["desk.issue*"])
     news(story)
     story.wait("1m")
     assert under_way(story, "pull") == []
-    story.send("oncue.mirror.changed", {"mirror": "desk"})
+    story.send(type)
+    story.send(type)
     story.wait("6s")
-    assert len(under_way(story, "pull")) == 1
+    assert len(under_way(story, "pull")) == soon
+
+
+def test_a_system_that_fails_is_not_asked_more_often_for_what_it_says() -> None:
+    story = inbound(poll="10m", hears=["desk.*"])
+    story.result("failed", effect=effect(story, "pull"), error_code="itsm.busy", retry_after_s=600.0)
+    story.send("desk.issue.closed")
+    story.wait("1m")
+    assert under_way(story, "pull") == []
+
+
+def test_what_was_over_and_is_open_again_there_goes_on_here() -> None:
+    story = inbound()
+    news(story, {"state": "6", "means": "resolved"})
+    story.wait("2m")
+    news(story, {"state": "1", "means": "new"})
+    assert story.state.tickets["TCK-1"].state == "in_progress"
+    (push,) = under_way(story) or [None]
+    assert push is None
+
+
+def test_more_remarks_than_can_wait_are_counted_and_said() -> None:
+    story = mirrored()
+    for number in range(520):
+        story.send(COMMENT, {"ticket": "TCK-1", "text": f"remark {number}"})
+    got: list[str] = []
+    while under_way(story):
+        got += [remark["text"] for remark in under_way(story)[0]["remarks"]]
+        arrives(story)
+    assert (len(got), got[499]) == (501, "remark 499")
+    assert got[-1] == "20 more remarks were made meanwhile; they are in OnCue."

@@ -56,6 +56,9 @@ class TicketMirrorSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}
     """Our state for each of the system's, where it is not the usual one."""
     poll: Duration = "1m"
     """How often the system is asked what is new; with `inbound`."""
+    hears: Annotated[list[Mapped], msgspec.Meta(max_length=20)] = []
+    """Types of events of the namespace after which it is asked within seconds, as `github.issue*`; `*` stands for any
+    text. A Source receives them."""
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,10 +1,11 @@
-"""What comes back from systems that tickets are mirrored in: their states and remarks, asked for from time to time, or at
-once when the system says that something changed.
+"""What comes back from systems that tickets are mirrored in: their states and remarks, asked for from time to time, and
+within seconds of an event that says that something changed there.
 
 What we sent ourselves is no news: a state counts only if it is not the one that we know the system to have, and remarks of
 ours are left out by the plugin. Where both sides changed a state, the newer one stands, and the other is remarked.
 """
 
+from datetime import timedelta
 from typing import Final
 
 import msgspec
@@ -13,25 +14,17 @@ from oncue.core import event as events
 from oncue.core import mirrors, tickets
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect, EffectResult
+from oncue.core.expression import glob
 from oncue.core.manifest import Manifest
 from oncue.core.mirror import CELL, KIND, ROW, Mirrored, News, Pull, Pulled
 from oncue.core.normalise import Seen
 from oncue.core.ticket import TRANSITIONS, Ticket
 from oncue.core.tx import Tx
 
-CHANGED: Final = "oncue.mirror.changed"
-"""A source says that something changed in the system of a mirror."""
 SHORTEST_S: Final = 5.0
 """The least time between two questions."""
 TAKEN: Final = 200
 """Ids of remarks that are kept of each ticket, to know them again."""
-
-
-class Changed(msgspec.Struct):
-    """The data of `oncue.mirror.changed`."""
-
-    mirror: str
-    """Its name, in the namespace of the event."""
 
 
 def expect(tx: Tx, manifest: Manifest) -> None:
@@ -48,15 +41,16 @@ def expect(tx: Tx, manifest: Manifest) -> None:
         tx.timer_after(f"mirror.poll/{name}", SHORTEST_S)
 
 
-def changed(tx: Tx, seen: Seen, asked: Changed) -> object:
-    """The system says that something changed: it is asked soon."""
-    name = f"{seen.namespace}/{asked.mirror}"
-    manifest = tx.state.manifests.get(f"{KIND}/{name}")
-    if manifest is not None and mirrors.spec_of(manifest).inbound and mirrors.known(tx, name).vain == 0:
+def heard(tx: Tx, seen: Seen) -> None:
+    """An event came: mirrors of the namespace that hear it are asked soon. One that fails keeps to its pauses."""
+    for id in tx.state.mirrors[seen.namespace]:
+        spec = mirrors.spec_of(tx.state.manifests[id])
+        if not spec.inbound or not any(glob(one).fullmatch(seen.type) for one in spec.hears):
+            continue
+        name = id.partition("/")[2]
         due = tx.state.timers.by_key.get(f"mirror.poll/{name}")
-        if due is not None and (due.due_at - tx.now).total_seconds() > SHORTEST_S:
+        if due is not None and not mirrors.known(tx, name).vain and due.due_at > tx.now + timedelta(seconds=SHORTEST_S):
             tx.timer_after(f"mirror.poll/{name}", SHORTEST_S)
-    return {"mirror": name}
 
 
 def due(tx: Tx, name: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core import outbox
+from oncue.core.asking import Asked
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, holds, naming, stored
@@ -124,8 +125,10 @@ def _wants(tx: Tx, manifest: Manifest, ticket: Ticket) -> bool:
         return False
     if spec.when is None:
         return True
+    world = Asked(tx.state, ticket.namespace)
+    scope = naming(NAMES).activation({"ticket": stored(ticket)}, world)
     try:
-        return holds(spec.when, naming(NAMES).activation({"ticket": stored(ticket)}))
+        return holds(spec.when, scope)
     except Failed as failure:
         name = f"{manifest.namespace}/{manifest.name}"
         skipped = Skipped(id=f"{ticket.id}/{name}", namespace=ticket.namespace, mirror=name, reason=f"when: {failure}")
