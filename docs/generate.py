@@ -30,6 +30,8 @@ from oncue.core.handover import Handover
 from oncue.core.incident import Comment, Incident, Membership
 from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import KINDS, Manifest, Metadata
+from oncue.core.mirror import Mirrored
+from oncue.core.mirrors import Skipped as MirrorSkipped
 from oncue.core.monitor import MonitorState
 from oncue.core.normalise import Sample
 from oncue.core.pause import Pause
@@ -138,8 +140,20 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
     }),
     ("oncue.ticket", Ticket, "A ticket, as it is from now on.", {
         "created": "It was written.", "updated": "Its state, assignee or text changed.",
+        "linked": "It has to do with something else.", "unlinked": "A link was taken away.",
     }),
-    ("oncue.ticket", Comment, "A remark on a ticket.", {"commented": "Someone remarked on it."}),
+    ("oncue.ticket", Comment, "A remark on a ticket.", {
+        "commented": "Someone remarked on it, or it noted what became of its incident (`incident:ID`) or of a run (`run:ID`).",
+    }),
+    ("oncue.ticket_mirror", Mirrored, "What a ticket has in another system, as it is from now on.", {
+        "created": "The ticket is to be there as well.", "updated": "The system knows what it is to know, or a part of it.",
+        "retrying": "It could not be told, and will be again at `next_try_at`.",
+        "failing": "It could not be told several times in a row; it is still tried.",
+        "ended": "The ticket is closed there as well, or the mirror is gone.",
+    }),
+    ("oncue.ticket_mirror", MirrorSkipped, "That a ticket is not mirrored.", {
+        "skipped": "The mirror's `when` fails for it; `reason` says why.",
+    }),
     ("oncue.silence", Silence, "A silence, as it is from now on.", {
         "created": "It was set.", "updated": "It was changed.", "activated": "Its time came.",
         "expired": "Its time is over, or someone ended it.",
@@ -211,6 +225,8 @@ OTHER_FACTS: Final[dict[str, str]] = {
     "oncue.event.limited": "Facts of an input caused nothing more, because of a bound; `data` has the bound and their number.",
     "oncue.channel.failing": "A channel cannot be reached: an event like one from outside, which makes an alert.",
     "oncue.channel.recovered": "The channel can be reached again.",
+    "oncue.mirror.failing": "A ticket mirror fails persistently: an event like one from outside, which makes an alert.",
+    "oncue.mirror.recovered": "The ticket mirror works again.",
     "oncue.notification.skipped": "Nobody was told, and `data` says why.",
 }
 
@@ -273,9 +289,12 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.pause.end": "{everywhere?}",
     "oncue.command.channel.test": "{channel}: send a message to see whether it works",
     "oncue.command.link.use": "{incident, effect, action, expires_at}: by a link in a message",
-    "oncue.command.ticket.create": "{type, title, description, severity?, priority?, service?, resource?, incident?}",
+    "oncue.command.ticket.create": "{type, title, description, severity?, priority?, service?, resource?, incident?, change?}",
     "oncue.command.ticket.comment": "{ticket, text}",
-    "oncue.command.ticket.transition": "{ticket, state}",
+    "oncue.command.ticket.transition": "{ticket, state, close_code?, resolution?}",
+    "oncue.command.mirror.retry": "{mirror?, ticket?}: try now what waits for another try",
+    "oncue.command.ticket.link": "{ticket, target, title?}",
+    "oncue.command.ticket.unlink": "{ticket, target}",
     "oncue.command.ticket.assign": "{ticket, assignee}",
     "oncue.command.silence.set": "{id?, matchers, starts_at, ends_at, comment, created_by, remind_before_s?}",
     "oncue.command.silence.expire": "{silence}",
@@ -322,6 +341,7 @@ def pages() -> dict[str, str]:
         "monitors.md": _monitors(),
         "notifiers.md": _notifiers(),
         "sources.md": _sources(),
+        "itsm.md": _itsm(),
         "expressions.md": _expressions(),
         "errors.md": _errors(),
     }
@@ -605,6 +625,19 @@ def _notifiers() -> str:
     for name in registry.names(registry.NOTIFIERS):
         found = registry.notifier(name)
         parts.append(f"## {name}\n\n{_doc(found)}\n\n### with\n\n{_struct(found.settings)}")
+        parts.append(_plugin_errors(found.errors))
+    return "\n".join(parts) + _common()
+
+
+def _itsm() -> str:
+    parts = [
+        "# Ticket systems\n",
+        "The `system` of a [TicketMirror](kinds.md). How to set up each is said in the [guides](../how-to/itsm/README.md).\n",
+    ]
+    for name in registry.names(registry.ITSM):
+        found = registry.itsm(name)
+        module = inspect.cleandoc(sys.modules[type(found).__module__].__doc__ or "")
+        parts.append(f"## {name}\n\n{_doc(found)}\n\n{module}\n\n### with\n\n{_struct(found.settings)}")
         parts.append(_plugin_errors(found.errors))
     return "\n".join(parts) + _common()
 

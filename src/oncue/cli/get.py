@@ -69,6 +69,11 @@ LISTS: Final[dict[str, Kind]] = {
         ("last", lambda item: item["run"] or "-"), ("fault", lambda item: item["fault"] or "-"),
     ]),
     "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
+    "ticket-mirrors": Kind("ticket-mirrors", [
+        *_fields("ticket", "mirror", "state", "number"), ("waits", lambda item: len(item["waiting"])),
+        ("next try", lambda item: show.instant(item["next_try_at"]) if item["next_try_at"] else "-"),
+        ("error", lambda item: f"{item['error_code']}: {item['error']}" if item["error_code"] else "-"),
+    ]),
     "tasks": Kind("tasks", [
         *_fields("id", "kind", "state", "title", "incident", "assignee"), ("due", lambda item: show.instant(item["due_at"])),
     ]),

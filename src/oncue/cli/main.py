@@ -31,6 +31,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "alert": ("oncue.cli.alert", "app"),
     "incident": ("oncue.cli.work", "app"),
     "task": ("oncue.cli.work", "tasks"),
+    "ticket": ("oncue.cli.ticket", "app"),
+    "mirror": ("oncue.cli.mirror", "app"),
     "problem": ("oncue.cli.problem", "app"),
     "change": ("oncue.cli.change", "app"),
     "change-record": ("oncue.cli.change_record", "app"),

@@ -161,6 +161,7 @@ def _faults(one: Any) -> list[str]:
 
     load: dict[str, Callable[[str], object]] = {
         "action": registry.action, "monitor": registry.monitor, "notifier": registry.notifier, "source": registry.source,
+        "itsm": registry.itsm,
     }  # fmt: skip
     try:
         testing.check_plugin(load[one.kind](one.name))

@@ -3,7 +3,7 @@
 What is left out is the run's own: its alert, its incident.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -15,12 +15,11 @@ from oncue.core.incident import CauseOf
 from oncue.core.prioritise import Priority
 from oncue.core.severity import Severity as EventSeverity
 from oncue.core.silence import MATCHERS_LIMIT, Matcher
-from oncue.core.ticket import TicketState
+from oncue.core.ticket import CloseCode, Target, TicketState, TicketType
 
 Title = Annotated[str, msgspec.Meta(min_length=1, max_length=300)]
 Text = Annotated[str, msgspec.Meta(max_length=20_000)]
 Reason = Annotated[str, msgspec.Meta(max_length=1000)]
-TicketType = Literal["incident", "change", "request", "problem"]
 
 
 class OnAlert(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -242,3 +241,27 @@ class TicketTransition(msgspec.Struct, kw_only=True, forbid_unknown_fields=True)
     """Where it is to go."""
     comment: str | None = None
     """Remarked on it before."""
+    close_code: CloseCode | None = None
+    """How the work ended; for `resolved` and `closed`."""
+    resolution: Text = ""
+    """The same in words."""
+
+
+class TicketAssign(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Gives a ticket to someone. Gives `ticket` and `assignee`."""
+
+    ticket: str
+    """Its id, as `TCK-12`."""
+    assignee: str | None = None
+    """Whom; nobody if it is left out."""
+
+
+class TicketLink(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """Notes what a ticket has to do with. Gives `ticket`."""
+
+    ticket: str
+    """Its id, as `TCK-12`."""
+    target: Target
+    """An address, or the id of a ticket, incident, alert, run, problem or change."""
+    title: Annotated[str, msgspec.Meta(max_length=300)] = ""
+    """What it is."""

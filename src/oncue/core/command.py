@@ -14,6 +14,7 @@ from oncue.core import (
     expression,
     incidents,
     link,
+    mirrors,
     notify,
     operators,
     pauses,
@@ -32,6 +33,7 @@ from oncue.core.errors import Refusal
 from oncue.core.incident import CauseOf, Incident
 from oncue.core.normalise import Seen
 from oncue.core.severity import RANK
+from oncue.core.ticket import CloseCode, Target, TicketState, TicketType
 from oncue.core.tx import Tx
 
 
@@ -131,20 +133,38 @@ class NewTicket(msgspec.Struct):
     """A ticket is to be written."""
 
     title: str
-    type: Literal["incident", "change", "request", "problem"] = "incident"
+    type: TicketType = "incident"
     description: str = ""
     severity: Literal["info", "warning", "minor", "major", "critical"] | None = None
     priority: Literal["P1", "P2", "P3", "P4", "P5"] | None = None
     service: str | None = None
     resource: str | None = None
     incident: str | None = None
+    change: str | None = None
 
 
 class Move(msgspec.Struct):
-    """A ticket is to go on."""
+    """A ticket is to go on; with `close_code` and `resolution` it says how it ended."""
 
     ticket: str
-    state: Literal["new", "in_progress", "resolved", "closed"]
+    state: TicketState
+    close_code: CloseCode | None = None
+    resolution: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
+
+
+class LinkTicket(msgspec.Struct):
+    """A ticket has to do with something."""
+
+    ticket: str
+    target: Target
+    title: Annotated[str, msgspec.Meta(max_length=300)] = ""
+
+
+class UnlinkTicket(msgspec.Struct):
+    """A ticket's link is to go."""
+
+    ticket: str
+    target: str
 
 
 class EndSilence(msgspec.Struct):
@@ -336,7 +356,7 @@ def _create_ticket(tx: Tx, seen: Seen, asked: NewTicket) -> Any:
     ticket = tickets.create(
         tx, namespace=seen.namespace, type=asked.type, title=asked.title, description=asked.description,
         opened_by=tx.actor, severity=asked.severity, priority=asked.priority, service=asked.service,
-        resource=asked.resource, incident=asked.incident,
+        resource=asked.resource, incident=asked.incident, change=asked.change,
     )  # fmt: skip
     if incident is not None:
         incidents.link(tx, incident, ticket=ticket.id)
@@ -349,7 +369,19 @@ def _comment_ticket(tx: Tx, seen: Seen, asked: Remark) -> Any:
 
 def _move_ticket(tx: Tx, seen: Seen, asked: Move) -> Any:
     ticket = _ticket(tx, seen, asked.ticket)
-    tickets.transition(tx, ticket, asked.state)
+    tickets.transition(tx, ticket, asked.state, asked.close_code, asked.resolution)
+    return ticket
+
+
+def _link_ticket(tx: Tx, seen: Seen, asked: LinkTicket) -> Any:
+    ticket = _ticket(tx, seen, asked.ticket)
+    tickets.link(tx, ticket, asked.target, asked.title)
+    return ticket
+
+
+def _unlink_ticket(tx: Tx, seen: Seen, asked: UnlinkTicket) -> Any:
+    ticket = _ticket(tx, seen, asked.ticket)
+    tickets.unlink(tx, ticket, asked.target)
     return ticket
 
 
@@ -416,6 +448,9 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.ticket.comment": (Remark, _comment_ticket),
     "oncue.command.ticket.transition": (Move, _move_ticket),
     "oncue.command.ticket.assign": (Assign, _assign_ticket),
+    "oncue.command.ticket.link": (LinkTicket, _link_ticket),
+    "oncue.command.ticket.unlink": (UnlinkTicket, _unlink_ticket),
+    "oncue.command.mirror.retry": (mirrors.Retry, mirrors.retry),
     "oncue.command.silence.set": (silences.Wanted, _set_silence),
     "oncue.command.silence.expire": (EndSilence, _expire_silence),
     "oncue.command.run.start": (StartRun, _start_run),

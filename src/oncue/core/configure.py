@@ -23,6 +23,9 @@ from oncue.core import (
     lookup,
     maintenance,
     maintenances,
+    mirror,
+    mirror_news,
+    mirrors,
     monitors,
     prioritise,
     recursion,
@@ -176,6 +179,8 @@ def _check_whole(change: Change, read: Spec) -> None:
         change_calendar.check(read)
     elif isinstance(read, SubscriptionSpec):
         subscriptions.check(read)
+    elif isinstance(read, mirror.TicketMirrorSpec):
+        mirrors.check(read)
 
 
 def _hours_of(spec: Spec) -> list[str]:
@@ -312,6 +317,9 @@ def _took(tx: Tx, manifest: Manifest, before: Any) -> None:
         maintenances.expect(tx, manifest)
     elif manifest.kind == subscriptions.KIND:
         subscriptions.expect(tx, manifest)
+    elif manifest.kind == mirror.KIND:
+        mirrors.expect(tx, manifest)
+        mirror_news.expect(tx, manifest)
     elif manifest.kind == "Monitor":
         monitors.expect(tx, manifest)
         if msgspec.convert(manifest.spec, MonitorSpec).uses == "heartbeat":
@@ -348,6 +356,8 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
         delivery.forget(tx, id)
     elif manifest.kind == subscriptions.KIND:
         subscriptions.forget(tx, id)
+    elif manifest.kind == mirror.KIND:
+        mirrors.forget(tx, id)
     elif manifest.kind == "Monitor":
         monitors.forget(tx, id)
         heartbeats.forget(tx, id)
@@ -416,10 +426,15 @@ def _regroup(state: State, manifest_id: str) -> None:
     state.groupings.rebuild(state)
 
 
+def _remirror(state: State, manifest_id: str) -> None:
+    state.file_mirrors()
+
+
 _REBUILT: Final[dict[str, Callable[[State, str], None]]] = {
     "Service": _recatalogue,
     prioritise.KIND: _rank,
     grouping.KIND: _regroup,
     export.KIND: _reexport,
+    mirror.KIND: _remirror,
 }
 """Kinds of which a look-up is built from all manifests, and by what."""

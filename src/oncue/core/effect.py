@@ -21,11 +21,12 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     id: str
     """Idempotency key, the same for every attempt."""
     namespace: str
-    kind: Literal["action", "notify"]
+    kind: Literal["action", "notify", "itsm"]
     uses: str
-    """The action (`http.request`) or notifier (`email`, `webhook`, `apprise`)."""
+    """The action (`http.request`), notifier (`email`, `webhook`, `apprise`), or system of a ticket mirror (`jira`)."""
     payload: dict[str, Any]
-    """For an action its resolved `with`; for a notifier `{channel, with, message}`. Secrets are references."""
+    """For an action its resolved `with`; for a notifier `{channel, with, message}`; for a ticket mirror a `Push` or `Pull`,
+    and which in `do`. Secrets are references."""
     effect_class: EffectClass
     state: EffectState
     attempt: int
@@ -71,6 +72,8 @@ class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     detail: str | None = None
     transient: bool = False
     """Whether another try may help."""
+    retry_after_s: float | None = None
+    """The pause that whom it asked named."""
     duration_ms: float = 0.0
     worker: str = ""
     late: bool = False

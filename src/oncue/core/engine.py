@@ -20,6 +20,8 @@ from oncue.core import (
     due,
     expression,
     heartbeats,
+    mirror_news,
+    mirrors,
     monitors,
     normalise,
     outbox,
@@ -333,6 +335,8 @@ class Engine:
         final = outbox.settle(tx, effect, result)
         if effect.kind == "notify":
             delivery.settled(tx, effect, final=final)
+        elif effect.kind == "itsm":
+            (mirrors if effect.payload["do"] == "push" else mirror_news).settled(tx, effect, result)
         if effect.run is not None:
             workflow.on_result(tx, effect, result, final)
 

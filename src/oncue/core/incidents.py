@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from oncue.core import checklists, escalations, place, problems, recent_changes, targets, tasks
+from oncue.core import checklists, escalations, place, problems, recent_changes, targets, tasks, ticket_notes
 from oncue.core.alert import Alert
 from oncue.core.errors import Refusal
 from oncue.core.incident import CauseOf, Comment, Incident, Membership, Resolution, Role, subject
@@ -554,6 +554,7 @@ def report(tx: Tx, incident: Incident, type: str, live: bool = True, refs: tuple
         service=incident.service, refs=refs,
     )  # fmt: skip
     tx.save("incident", incident, live)
+    ticket_notes.incident_changed(tx, incident, type)
 
 
 def age(incident: Incident) -> tuple[bool, object, int, str]:

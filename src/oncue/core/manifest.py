@@ -16,6 +16,7 @@ from oncue.core.contact import Addressee, ChannelSpec, EscalationPolicySpec, Per
 from oncue.core.duration import Duration
 from oncue.core.export import ExportSpec
 from oncue.core.lookup import LookupSpec
+from oncue.core.mirror import TicketMirrorSpec
 from oncue.core.objective import Objective
 from oncue.core.override import Override
 from oncue.core.prioritise import Priority, PriorityMatrixSpec
@@ -23,6 +24,7 @@ from oncue.core.shaped import Links, ShapeSet
 from oncue.core.silence import Matcher
 from oncue.core.spec import Name, Spec
 from oncue.core.subscription import SubscriptionSpec
+from oncue.core.ticket import TicketType
 from oncue.core.workflow_spec import WorkflowSpec
 
 API_VERSION: Final = "oncue/v1"
@@ -114,7 +116,7 @@ class TicketSpec(Spec, kw_only=True, frozen=True):
     """A ticket to write. Strings may hold `${CEL}`. A policy has one for each incident: what fires again while it is not
     closed is a comment on it, and what returns opens it again."""
 
-    type: Literal["incident", "change", "request", "problem"] = "incident"
+    type: TicketType = "incident"
     title: str | None = None
     """By default the alert's."""
     description: str | None = None
@@ -515,6 +517,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "PriorityMatrix": PriorityMatrixSpec,
     "Export": ExportSpec,
     "Subscription": SubscriptionSpec,
+    "TicketMirror": TicketMirrorSpec,
     "OutboundAllow": OutboundAllowSpec,
     "SAPSystem": SAPSystemSpec,
     "ChangeTemplate": ChangeTemplateSpec,

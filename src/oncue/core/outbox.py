@@ -19,7 +19,7 @@ def request(
     tx: Tx,
     *,
     namespace: str,
-    kind: Literal["action", "notify"],
+    kind: Literal["action", "notify", "itsm"],
     uses: str,
     payload: dict[str, Any],
     effect_class: EffectClass,

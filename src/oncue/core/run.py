@@ -198,6 +198,8 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     """Address of the item to which undoing is limited; None for all."""
     stuck: bool = False
     """Whether an alert says that it stands still."""
+    tickets: tuple[str, ...] = ()
+    """Tickets that it wrote, which note how it ends."""
     position: str = ""
 
 

@@ -227,6 +227,9 @@ def _create_ticket(tx: Tx, run: Run, asked: asks.TicketCreate) -> Any:
     )  # fmt: skip
     if incident is not None:
         incidents.link(tx, incident, ticket=ticket.id)
+    tx.touch(run)
+    run.tickets = (*run.tickets, ticket.id)
+    tx.save("run", run)
     return {"ticket": ticket.id}
 
 
@@ -244,8 +247,21 @@ def _move_ticket(tx: Tx, run: Run, asked: asks.TicketTransition) -> Any:
     if asked.comment:
         tickets.comment(tx, ticket, asked.comment, tx.actor)
     if ticket.state != asked.state:
-        tickets.transition(tx, ticket, asked.state)
+        tickets.transition(tx, ticket, asked.state, asked.close_code, asked.resolution)
     return {"ticket": ticket.id, "state": ticket.state}
+
+
+def _link_ticket(tx: Tx, run: Run, asked: asks.TicketLink) -> Any:
+    ticket = _ticket(tx, run, asked.ticket)
+    tickets.link(tx, ticket, asked.target, asked.title)
+    return {"ticket": ticket.id}
+
+
+def _assign_ticket(tx: Tx, run: Run, asked: asks.TicketAssign) -> Any:
+    ticket = _ticket(tx, run, asked.ticket)
+    if ticket.assignee != (asked.assignee or None):
+        tickets.assign(tx, ticket, asked.assignee)
+    return {"ticket": ticket.id, "assignee": ticket.assignee}
 
 
 # events
@@ -293,9 +309,11 @@ ACTS: Final[dict[str, Act]] = {
     "notify.send": Act(asks.NotifySend, told_by_run, None),
     "silence.expire": Act(asks.SilenceExpire, _expire_silence, "silence:write"),
     "silence.set": Act(asks.SilenceSet, _set_silence, "silence:write"),
+    "ticket.assign": Act(asks.TicketAssign, _assign_ticket, "ticket:assign"),
     "ticket.comment": Act(asks.TicketComment, _comment_ticket, "ticket:comment"),
     "ticket.create": Act(asks.TicketCreate, _create_ticket, "ticket:create"),
     "ticket.get": Act(asks.TicketGet, _read_ticket, "ticket:read"),
+    "ticket.link": Act(asks.TicketLink, _link_ticket, "ticket:comment"),
     "ticket.transition": Act(asks.TicketTransition, _move_ticket, "ticket:transition"),
 }
 """By the action's name."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from oncue.core import approvals, change_trail, event_waits, gates, notify, outbox, run_scope, steps
+from oncue.core import approvals, change_trail, event_waits, gates, notify, outbox, run_scope, steps, ticket_notes
 from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -195,6 +195,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     if run.stuck:
         moves(tx, run)
     say(tx, run, f"oncue.run.{state}", live=False)
+    ticket_notes.run_ended(tx, run)
     _unpin(tx, run)
     _over(tx, run)
     gates.leave(tx, run)

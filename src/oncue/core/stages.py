@@ -11,6 +11,7 @@ from oncue.core import (
     deduplicate,
     detect,
     incidents,
+    mirror_news,
     monitors,
     respond,
     shape,
@@ -31,6 +32,8 @@ def event(tx: Tx, seen: Seen) -> None:
     change_events.take(tx, seen)
     if (seen.namespace, seen.type) in tx.state.waits:
         workflow.event_came(tx, seen)
+    if seen.namespace in tx.state.mirrors:
+        mirror_news.heard(tx, seen)
     repeated = _heard(tx, shaping.shaped(tx, seen))
     if seen.namespace in tx.state.exports.by_home:
         for there in tx.state.exports.abroad(tx.state, seen):

@@ -31,6 +31,8 @@ from oncue.core.lane import Lane
 from oncue.core.lookup import Tables
 from oncue.core.maintenance import Window as MaintenanceWindow
 from oncue.core.manifest import Manifest
+from oncue.core.mirror import KIND as TICKET_MIRROR
+from oncue.core.mirror import Mirrored, MirrorState
 from oncue.core.monitor import MonitorState
 from oncue.core.pause import Pause
 from oncue.core.plan import plan_of
@@ -76,6 +78,7 @@ ENTITIES: Final[dict[str, type[Any]]] = {
     "approval": Approval,
     "request": Request,
     "change": Change,
+    "ticket_mirror": Mirrored,
 }
 """Entity kinds that are part of live state, in the order of a snapshot."""
 
@@ -97,6 +100,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "story": Story,
     "wait": EventWait,
     "schedule": Schedule,
+    "mirror": MirrorState,
 }
 
 
@@ -129,6 +133,8 @@ class State:
         """Namespaces that have a priority matrix of their own."""
         self.groupings = Groupings()
         """Correlation rules of the configuration."""
+        self.mirrors: dict[str, tuple[str, ...]] = {}
+        """Namespace -> ids of the ticket mirrors in force there."""
         self.exports = Exports()
         """What namespaces share with others."""
         self.silencing = Filed()
@@ -232,6 +238,11 @@ class State:
     def tickets(self) -> MutableMapping[str, Ticket]:
         """Tickets that are not closed, by id."""
         return self.entities["ticket"]
+
+    @property
+    def ticket_mirrors(self) -> MutableMapping[str, Mirrored]:
+        """Counterparts of tickets in other systems that have not ended, by id."""
+        return self.entities["ticket_mirror"]
 
     @property
     def silences(self) -> MutableMapping[str, Silence]:
@@ -341,9 +352,17 @@ class State:
         self.groupings.rebuild(self)
         self.matrices = matrices(self)
         self.exports.rebuild(self)
+        self.file_mirrors()
         self.file_quiet()
         self.file_problems()
         self.file_changes()
+
+    def file_mirrors(self) -> None:
+        """Find the ticket mirrors in force among the manifests."""
+        self.mirrors = {}
+        for id in sorted(one.id for one in self.manifests.values() if one.kind == TICKET_MIRROR):
+            namespace = self.manifests[id].namespace
+            self.mirrors[namespace] = (*self.mirrors.get(namespace, ()), id)
 
     def _index_manifests(self) -> None:
         for id in sorted(self.manifests):

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from oncue.core import change_records, grouping, lookup, maintenance, objective
+from oncue.core import change_records, grouping, lookup, maintenance, mirrors, objective
 from oncue.core.change_record import ChangeSpec
 from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.condition import Condition
@@ -39,6 +39,7 @@ from oncue.core.manifest import (
     StatusTemplateSpec,
     Threshold,
 )
+from oncue.core.mirror import TicketMirrorSpec
 from oncue.core.prioritise import NAME as PRIORITY_MATRIX
 from oncue.core.prioritise import PriorityMatrixSpec
 from oncue.core.silence import check_matchers
@@ -202,6 +203,16 @@ def _channel(spec: ChannelSpec) -> Iterator[Finding]:
     yield from uses(spec.type, registry.NOTIFIERS, (), ("type",), "manifest.invalid")
     yield from fits(spec.type, registry.NOTIFIERS, spec.with_, ("with",))
     yield from credentials(spec.with_, ("with",))
+
+
+def _ticket_mirror(spec: TicketMirrorSpec) -> Iterator[Finding]:
+    yield from uses(spec.system, registry.ITSM, (), ("system",), "manifest.invalid")
+    yield from fits(spec.system, registry.ITSM, spec.with_, ("with",))
+    yield from credentials(spec.with_, ("with",))
+    yield from compiles(spec.when, ("when",), "bool", mirrors.NAMES)
+    yield from positive_findings(spec.poll, ("poll",))
+    if spec.inbound_states and not spec.inbound:
+        yield Finding(("inbound_states",), "they say nothing without `inbound: true`")
 
 
 def _monitor(spec: MonitorSpec) -> Iterator[Finding]:
@@ -372,6 +383,7 @@ _CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
     TeamSpec: _team,
     StatusTemplateSpec: _status_template,
     ChannelSpec: _channel,
+    TicketMirrorSpec: _ticket_mirror,
     PersonSpec: person_findings,
     EscalationPolicySpec: escalation_findings,
     MonitorSpec: _monitor,

@@ -38,6 +38,8 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
         struct = registry.action(name).inputs
     elif group == registry.NOTIFIERS:
         struct = registry.notifier(name).settings
+    elif group == registry.ITSM:
+        struct = registry.itsm(name).settings
     elif group == registry.SOURCES:
         struct = registry.source_settings(name)
     else:

@@ -219,12 +219,20 @@ class World:
                 outcome = Outcome(error="channel.unreachable", transient=True)
             else:
                 self._hear(id, payload)
+        elif effect.kind == "itsm":
+            outcome = Outcome(result=self._mirrored(effect.payload))
         else:
             outcome = self._outcome(effect)
         result: dict[str, Any] = {"effect": id, "attempt": attempt, "outcome": "succeeded", "result": outcome.result}
         if outcome.error is not None:
             result |= {"outcome": "failed", "error_code": outcome.error, "transient": outcome.transient}
         self._feed("oncue.effect.result", result, source="/oncue/worker", origin="worker")
+
+    def _mirrored(self, payload: dict[str, Any]) -> dict[str, Any]:
+        """What a system would answer that takes everything, and where nothing changes by itself."""
+        if payload["do"] == "pull":
+            return {"news": [], "cursor": payload["cursor"], "more": False}
+        return {"remote": payload["key"]}
 
     def _hear(self, id: str, payload: dict[str, Any]) -> None:
         self.seen["notification"].setdefault(

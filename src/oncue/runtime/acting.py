@@ -20,7 +20,7 @@ import msgspec
 from oncue.core.bounds import too_deep
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import Refusal
-from oncue.runtime import frames
+from oncue.runtime import frames, mirroring
 from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
 from oncue.runtime.surroundings import Surroundings
@@ -302,6 +302,8 @@ async def _act(effect: Effect, context: Context) -> Any:
         notification = registry.fit(effect.payload, Notification)
         notifier = registry.notifier(effect.uses)
         return await notifier.send(registry.fit(notification.with_, notifier.settings), notification, context)
+    if effect.kind == "itsm":
+        return await mirroring.act(effect, context)
     action = registry.action(effect.uses)
     return await action.run(registry.fit(effect.payload, action.inputs), context)
 
@@ -323,6 +325,7 @@ def _failed(work: _Work, context: Context, error: ActionError) -> EffectResult:
         error_code=error.code,
         detail=context.mask.text(error.detail)[:DETAIL_LIMIT],
         transient=error.transient and not unknown,
+        retry_after_s=error.retry_after_s,
     )
 
 

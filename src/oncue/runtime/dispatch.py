@@ -24,9 +24,10 @@ from oncue.runtime.clock import Clock, microseconds
 GRACE_S: Final = 30.0
 LOSSES: Final = 5
 """Workers that one attempt may lose."""
-SHARES: Final = {"action": 2, "notifier": 4, "channel": 16}
-"""What part of a worker's slots may be taken by all actions, by all that one notifier sends, and by one channel: a half, a
-quarter, a sixteenth; one slot at the least."""
+SHARES: Final = {"action": 2, "notifier": 4, "channel": 16, "itsm": 8, "mirror": 16}
+"""What part of a worker's slots may be taken by all actions, by all that one notifier sends, by one channel, by all ticket
+mirrors of one kind of system, and by one of them: a half, a quarter, a sixteenth, an eighth, a sixteenth; one slot at the
+least."""
 ACTIONS: Final = ("action", "")
 """The lane of all actions."""
 
@@ -62,6 +63,8 @@ def _uses(effect: Effect) -> tuple[tuple[str, str], ...]:
     """What an effect takes a share of: rows of `SHARES`, and of which; the last one names its lane."""
     if effect.kind == "action":
         return (ACTIONS,)
+    if effect.kind == "itsm":
+        return (("itsm", effect.uses), ("mirror", str(effect.payload.get("mirror"))))
     return (("notifier", effect.uses), ("channel", str(effect.payload.get("channel"))))
 
 

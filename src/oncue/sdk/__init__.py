@@ -4,11 +4,13 @@ from oncue.core.alert import Crossing
 from oncue.core.effect import EffectClass
 from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
 from oncue.core.objective import Budget, Burn
+from oncue.core.prioritise import Priority
 from oncue.sdk.action import Action, Permitted
 from oncue.sdk.context import Allowed, AnsibleRules, Context, Log, PythonRules, Rules, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.http import Fetched, fetch
 from oncue.sdk.itself import Itself
+from oncue.sdk.itsm import News, Pull, Pulled, Push, Pushed, Remark, System, TicketState, View
 from oncue.sdk.mail import Mailer, address_of
 from oncue.sdk.mask import Mask
 from oncue.sdk.monitor import Fault, Happening, MetricDoc, Monitor, Probe, Reading
@@ -41,12 +43,19 @@ __all__ = [
     "Message",
     "MetricDoc",
     "Monitor",
+    "News",
     "Notification",
     "Notifier",
     "Permitted",
+    "Priority",
     "Probe",
+    "Pull",
+    "Pulled",
+    "Push",
+    "Pushed",
     "PythonRules",
     "Reading",
+    "Remark",
     "Rules",
     "SAPDatabase",
     "SAPInstance",
@@ -54,8 +63,11 @@ __all__ = [
     "SecretRef",
     "ShellRules",
     "Stream",
+    "System",
     "Tell",
+    "TicketState",
     "Told",
+    "View",
     "address_of",
     "fetch",
 ]

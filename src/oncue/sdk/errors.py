@@ -9,15 +9,20 @@ class ActionError(Exception):
     """A foreseeable failure of an action, notifier or monitor.
 
     `code` is dotted and stable (`http.status`, `smtp.refused`, `timeout`); `transient` says whether another try may
-    help. `unknown` says that it may have been done all the same: only at-most-once work reports it.
+    help. `unknown` says that it may have been done all the same: only at-most-once work reports it. `retry_after_s` is
+    the pause that the other side asked for; ticket mirrors keep to it.
     """
 
-    def __init__(self, code: str, detail: str, *, transient: bool = False, unknown: bool = False) -> None:
+    def __init__(
+        self, code: str, detail: str, *, transient: bool = False, unknown: bool = False,
+        retry_after_s: float | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.transient = transient
         self.unknown = unknown
+        self.retry_after_s = retry_after_s
 
 
 class ErrorDoc(msgspec.Struct, frozen=True):

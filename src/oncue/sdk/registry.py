@@ -12,6 +12,7 @@ import msgspec
 from oncue.core.effect import EffectClass
 from oncue.sdk.action import Action
 from oncue.sdk.errors import ActionError
+from oncue.sdk.itsm import System
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
 from oncue.sdk.source import NoSettings, Source
@@ -20,8 +21,9 @@ ACTIONS: Final = "oncue.actions"
 NOTIFIERS: Final = "oncue.notifiers"
 MONITORS: Final = "oncue.monitors"
 SOURCES: Final = "oncue.sources"
+ITSM: Final = "oncue.itsm"
 
-GROUPS: Final = {"action": ACTIONS, "monitor": MONITORS, "notifier": NOTIFIERS, "source": SOURCES}
+GROUPS: Final = {"action": ACTIONS, "monitor": MONITORS, "notifier": NOTIFIERS, "source": SOURCES, "itsm": ITSM}
 """The group of each kind of plugin."""
 OWN: Final = "oncue"
 """The package of the built-in ones."""
@@ -34,7 +36,7 @@ ENGINE_ACTIONS: Final = (
     "incident.acknowledge", "incident.comment", "incident.escalate", "incident.open", "incident.resolve", "incident.update",
     "notify.send",
     "silence.expire", "silence.set",
-    "ticket.comment", "ticket.create", "ticket.get", "ticket.transition",
+    "ticket.assign", "ticket.comment", "ticket.create", "ticket.get", "ticket.link", "ticket.transition",
 )  # fmt: skip
 """Actions that touch nothing outside: the engine does them itself, in the transaction of their step."""
 
@@ -43,7 +45,7 @@ class Installed(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin that is installed, whether it works or not."""
 
     kind: str
-    """`action`, `monitor`, `notifier`, `source`."""
+    """`action`, `monitor`, `notifier`, `source`, `itsm`."""
     name: str
     package: str
     version: str
@@ -97,6 +99,12 @@ def notifier(name: str) -> Notifier:
     return cast(Notifier, _load(NOTIFIERS, name))
 
 
+@cache
+def itsm(name: str) -> System:
+    """The system for ticket mirrors of this name. Raises `ActionError` action.unknown, plugin.broken."""
+    return cast(System, _load(ITSM, name))
+
+
 def monitor(name: str) -> Monitor:
     """A new monitor of this name. Raises `ActionError` action.unknown, plugin.broken."""
     return cast(Monitor, _load(MONITORS, name))
@@ -134,6 +142,7 @@ def forget() -> None:
     problem.cache_clear()
     action.cache_clear()
     notifier.cache_clear()
+    itsm.cache_clear()
     source.cache_clear()
 
 

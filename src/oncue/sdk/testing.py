@@ -20,6 +20,7 @@ from oncue.sdk.action import Action
 from oncue.sdk.context import NO_ANSIBLE, NO_PYTHON, NO_SHELL, AnsibleRules, Context, Log, PythonRules, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
 from oncue.sdk.itself import Itself
+from oncue.sdk.itsm import System
 from oncue.sdk.mail import Mailer
 from oncue.sdk.monitor import Monitor
 from oncue.sdk.notifier import Notifier
@@ -197,13 +198,13 @@ async def check_cancellation(
 def check_plugin(plugin: Any) -> None:
     """A plugin of any kind is whole, by what can be seen without inputs that fit."""
     _check_common(plugin, getattr(plugin, "errors", ()))
-    kinds = (Action, Notifier, Monitor, Source)
+    kinds = (Action, Notifier, Monitor, Source, System)
     assert isinstance(plugin, kinds), f"{plugin.name}: it lacks a member of what it should be"
     for member in ("inputs", "outputs", "settings"):
         struct = getattr(plugin, member, None)
         if struct is not None:
             _check_schema(plugin.name, struct)
-    for member in ("run", "send", "probe"):
+    for member in ("run", "send", "probe", "push", "pull"):
         does = getattr(plugin, member, None)
         assert does is None or inspect.iscoroutinefunction(does), f"{plugin.name}: {member} is not a coroutine function"
 
