@@ -107,7 +107,7 @@ def move(
     state: str = typer.Argument(help=f"{States}. A resolved one that goes to in_progress is reopened."),
     code: str | None = typer.Option(
         None, "--code", help="How it ended: solved, workaround, by_itself, no_fault, duplicate, not_done, or for a change "
-        "successful, successful_with_issues, unsuccessful.",
+        "successful, successful_with_issues, unsuccessful, backed_out.",
     ),
     resolution: str = typer.Option("", "--resolution", "-r", help="How it ended, in words."),
 ) -> None:  # fmt: skip

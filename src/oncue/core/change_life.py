@@ -58,8 +58,8 @@ def drop(tx: Tx, change: Change, why: str) -> None:
     change_trail.note(tx, change, f"Cancelled: {why}")
     become(tx, change, "cancelled", why)
     ticket = tx.state.tickets.get(change.ticket or "")
-    if ticket is not None:
-        tickets.transition(tx, ticket, "closed")
+    if ticket is not None and ticket.state != "closed":
+        tickets.transition(tx, ticket, "closed", "not_done", why)
 
 
 def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None:

@@ -343,10 +343,8 @@ def _close(tx: Tx, change: Change) -> None:
     change.closed_at = tx.now
     change_life.become(tx, change, "closed", change.said)
     ticket = tx.state.tickets.get(change.ticket or "")
-    if ticket is not None and ticket.state != "resolved":
-        tickets.transition(tx, ticket, "resolved")
-    if ticket is not None:
-        tickets.transition(tx, ticket, "closed")
+    if ticket is not None and ticket.state != "closed":
+        tickets.transition(tx, ticket, "closed", change.close_code, change.close_note or change.said or "")
 
 
 def cancel(tx: Tx, seen: Seen, asked: OnChange) -> Change:

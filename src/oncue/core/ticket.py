@@ -13,9 +13,9 @@ TicketState = Literal["new", "in_progress", "resolved", "closed"]
 
 CloseCode = Literal[
     "solved", "workaround", "by_itself", "no_fault", "duplicate", "not_done",
-    "successful", "successful_with_issues", "unsuccessful",
+    "successful", "successful_with_issues", "unsuccessful", "backed_out",
 ]  # fmt: skip
-"""How the work ended; the last three are those of changes."""
+"""How the work ended; the last four are those of changes."""
 
 Target = Annotated[
     str,
