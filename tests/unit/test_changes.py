@@ -308,6 +308,42 @@ def test_a_standard_change_needs_no_approval_and_a_manifest_brings_one(story: St
     assert change.plan.targets == ("web-4",)
 
 
+def test_its_risk_is_reckoned_from_what_is_known_and_each_factor_says_why(story: Story) -> None:
+    story.apply("Service", "shop", {"criticality": "critical", "depends_on": ["web-1", "web-2"]})
+    template(story, waves={})
+    risk = want(story)["risk"]
+    found = {one["name"]: (one["points"], one["said"]) for one in risk["factors"]}
+    assert found["criticality"] == (25, "shop is of critical criticality")
+    assert found["reach"] == (3, "one thing needs what is changed")
+    assert found["waves"] == (15, "4 of 4 targets are changed at once, before anything is known")
+    assert set(found) == {"criticality", "reach", "waves", "undoing", "history"}
+    assert risk["score"] == sum(points for points, _ in found.values())
+    assert risk["level"] == "high"
+    approve(story)
+    say(story, "change.start")
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    made(story, "web-2", "web-3", "web-4")
+    for name in ("web-4", "web-3", "web-2", "web-1"):
+        story.wait("1s")
+        made(story, name, step="upgrade~rollback")
+    story.wait("1s")
+    assert say(story, "change.review", code="backed_out") is None
+    later = {one["name"]: one["said"] for one in want(story)["risk"]["factors"]}
+    assert later["history"] == "1 of the last 1 by upgrade were not successful"
+    assert later["targets"] == "the last change of web-1, web-2, web-3 and 1 more was not successful"
+
+
+def test_what_is_too_risky_or_cannot_be_agreed_to_goes_back(story: Story) -> None:
+    story.apply("Service", "shop", {"criticality": "critical", "depends_on": ["web-1"]})
+    template(story, max_risk="low", waves={})
+    assert want(story)["said"].startswith("its risk is high")
+    story.apply("Team", "small", {"members": ["basis-1"], "channels": []})
+    template(story, approvals=[{"by": ["team:small"]}])
+    change = want(story)
+    assert change["state"] == "assess"
+    assert change["said"] == "stage approve asks team:small for 1; nobody had no hand in it and may agree"
+
+
 def test_a_rejected_change_goes_back_and_a_cancelled_one_is_over(story: Story) -> None:
     template(story)
     want(story)

@@ -4593,6 +4593,7 @@ export interface components {
             /** @default [] */
             wanted: string[];
             plan?: components["schemas"]["Plan"] | null;
+            risk?: components["schemas"]["Risk"] | null;
             approval?: string | null;
             approved?: string | null;
             not_before?: string | null;
@@ -5022,6 +5023,12 @@ export interface components {
             event: {
                 [key: string]: unknown;
             };
+        };
+        /** Factor */
+        Factor: {
+            name: string;
+            points: number;
+            said: string;
         };
         /** FailedPolicy */
         FailedPolicy: {
@@ -6462,6 +6469,13 @@ export interface components {
         Responding: {
             name: string;
             role?: ("commander" | "communications" | "responder" | "scribe") | null;
+        };
+        /** Risk */
+        Risk: {
+            score: number;
+            /** @enum {string} */
+            level: "low" | "medium" | "high" | "very_high";
+            factors: components["schemas"]["Factor"][];
         };
         /** Rollback */
         Rollback: {

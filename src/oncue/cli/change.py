@@ -62,10 +62,13 @@ def shown(id: str = ID, output: show.Format = show.Output) -> None:
         ("template", change["template"]), ("begins", show.instant(change["starts_at"]) if change["starts_at"] else None),
         ("approval", change["approval"]), ("run", change["run"]), ("ticket", change["ticket"]),
         ("plan", plan["hash"][:12] if plan else None),
+        ("risk", f"{change['risk']['level'].replace('_', ' ')} ({change['risk']['score']})" if change["risk"] else None),
     ]  # fmt: skip
     for name, value in lines:
         if value:
             typer.echo(f"  {name:<9} {value}")
+    for factor in change["risk"]["factors"] if change["risk"] else ():
+        typer.echo(f"            +{factor['points']} {factor['name']}: {factor['said']}")
     for wave in plan["waves"] if plan else ():
         typer.echo(f"  {wave['name']:<9} {', '.join(wave['targets'])}")
     if said:

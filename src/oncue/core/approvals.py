@@ -53,6 +53,25 @@ def of_step(run: Run, step: Step) -> About:
     return About(run.namespace, run.workflow, barred, run.id, step.address)
 
 
+def unattainable(state: State, about: About, wanted: Sequence[ApprovalSpec]) -> str | None:
+    """Why those who are asked can never agree; None if they can."""
+    for one in wanted:
+        people = {name for by in one.by for name in _people(state, about.namespace, by)} - set(about.barred)
+        if len(people) < one.quorum:
+            who = ", ".join(sorted(people)) or "nobody"
+            return f"stage {one.stage} asks {', '.join(one.by)} for {one.quorum}; {who} had no hand in it and may agree"
+    return None
+
+
+def _people(state: State, namespace: str, by: str) -> list[str]:
+    kind, _, name = by.partition(":")
+    if kind != "team":
+        return [by]
+    team = state.manifests.get(f"Team/{namespace}/{name}")
+    members = msgspec.convert(team.spec, TeamSpec).members if team is not None else []
+    return [f"{PERSON}{member}" for member in members]
+
+
 def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> Approval:
     """It is asked for, and those who may decide are told."""
     stages = tuple(Stage(one.stage, tuple(one.by), one.quorum, seconds(one.expires), one.on_expiry) for one in wanted)

@@ -43,6 +43,31 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(name for wave in self.waves for name in wave.targets)
 
 
+class Factor(msgspec.Struct, frozen=True):
+    """One thing that makes a change risky."""
+
+    name: str
+    points: int
+    said: str
+    """Why."""
+
+
+class Risk(msgspec.Struct, frozen=True):
+    """How risky a change is, from 0 to 100, and why."""
+
+    score: int
+    level: Literal["low", "medium", "high", "very_high"]
+    factors: tuple[Factor, ...]
+    """What weighs most first."""
+
+
+class History(msgspec.Struct, frozen=True):
+    """What became of the last changes: a cell by `template/NAMESPACE/NAME` or `target/NAMESPACE/NAME`."""
+
+    outcomes: str
+    """A letter each, the newest last: `s` for successful, `i` with issues, `u` unsuccessful, `b` backed out."""
+
+
 class Glass(msgspec.Struct, frozen=True):
     """That someone passed over windows, freezes and approvals."""
 
@@ -77,6 +102,8 @@ class Change(msgspec.Struct, kw_only=True):
     """Targets that it names, of those that the template has."""
     plan: Plan | None = None
     """None until it is submitted."""
+    risk: Risk | None = None
+    """As it was reckoned with the plan."""
     approval: str | None = None
     approved: str | None = None
     """The plan's hash that was agreed to."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from oncue.core import approvals, change_calendar, change_life, change_plan, change_trail, tickets
+from oncue.core import approvals, change_calendar, change_life, change_plan, change_risk, change_trail, tickets
 from oncue.core.change import OPEN, Change
 from oncue.core.change_life import OnChange
 from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
@@ -166,20 +166,30 @@ def submitted(tx: Tx, change: Change) -> None:
         change.approved = None
     window = change.spec.window
     calendar = window.calendar if window is not None else None
-    after = max(tx.now, change.not_before or tx.now)
-    opening = change_calendar.opening(tx.state, change.namespace, calendar, after)
+    opening = change_calendar.opening(tx.state, change.namespace, calendar, max(tx.now, change.not_before or tx.now))
+    at = opening.starts_at if opening is not None else tx.now
+    change.risk = change_risk.of(tx.state, change, plan, at)
+    agreed = change.type == "standard" or change.approved == plan.hash
+    why = None
     if opening is None:
-        change_life.become(
-            tx, change, "assess", f"the calendar {calendar} has no window within a year that is not frozen"
-        )
-    elif change.deadline_at is not None and opening.starts_at >= change.deadline_at:
-        change_life.become(
-            tx, change, "assess", f"it could begin at {change_life.spoken(opening.starts_at)}, after its deadline"
-        )
-    elif change.type == "standard" or change.approved == plan.hash:
+        why = f"the calendar {calendar} has no window within a year that is not frozen"
+    elif change.deadline_at is not None and at >= change.deadline_at:
+        why = f"it could begin at {change_life.spoken(at)}, after its deadline"
+    elif change_risk.ORDER.index(change.risk.level) > change_risk.ORDER.index(change.spec.max_risk):
+        why = f"its risk is {change.risk.level.replace('_', ' ')} ({change.risk.score}); at most {change.spec.max_risk} is taken"
+    elif not agreed:
+        why = approvals.unattainable(tx.state, _about(change), change.spec.approvals)
+    if why is not None:
+        change_life.become(tx, change, "assess", why)
+    elif agreed:
         change_life.schedule(tx, change)
     else:
         ask(tx, change)
+
+
+def _about(change: Change) -> approvals.About:
+    barred = (change.requester, *change.hands)
+    return approvals.About(change.namespace, change.template or change.id, barred, change=change.id)
 
 
 def ask(tx: Tx, change: Change) -> None:
@@ -187,10 +197,12 @@ def ask(tx: Tx, change: Change) -> None:
     plan = change.plan
     if plan is None:
         raise AssertionError(change.id)
-    about = approvals.About(
-        change.namespace, change.template or change.id, (change.requester, *change.hands), change=change.id
-    )
-    many = len(plan.targets)
-    ask = f"{change.id} ({change.type}): {change.title}, on {many} target{'s' if many > 1 else ''} in {len(plan.waves)} wave{'s' if len(plan.waves) > 1 else ''}. {change.reason}"
-    change.approval = approvals.request(tx, about, change.spec.approvals, ask[:2000]).id
+    targets, waves = _counted(len(plan.targets), "target"), _counted(len(plan.waves), "wave")
+    risk = f"; risk {change.risk.level.replace('_', ' ')} ({change.risk.score})" if change.risk is not None else ""
+    text = f"{change.id} ({change.type}): {change.title}, on {targets} in {waves}{risk}. {change.reason}"
+    change.approval = approvals.request(tx, _about(change), change.spec.approvals, text).id
     change_life.become(tx, change, "authorise", f"{change.approval} asks for plan {plan.hash[:12]}")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

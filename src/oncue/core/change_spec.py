@@ -162,6 +162,8 @@ class ChangeTemplateSpec(Spec, kw_only=True, frozen=True):
     """Of the whole, waits and approvals included; a pause does not count."""
     review: Literal["always", "on_failure", "never"] = "on_failure"
     """When a person looks back on it before it is closed. An emergency change always is."""
+    max_risk: Literal["low", "medium", "high", "very_high"] = "very_high"
+    """A change that is riskier than this goes back to whoever wants it."""
     owner: Addressee | None = None
     """Who is told what becomes of it."""
 

@@ -13,6 +13,7 @@ from oncue.core import (
     change_life,
     change_plan,
     change_records,
+    change_risk,
     change_trail,
     operators,
     run_life,
@@ -340,6 +341,7 @@ def review(tx: Tx, seen: Seen, asked: Look) -> Change:
 
 
 def _close(tx: Tx, change: Change) -> None:
+    change_risk.remember(tx, change)
     change.closed_at = tx.now
     change_life.become(tx, change, "closed", change.said)
     ticket = tx.state.tickets.get(change.ticket or "")

@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.core.alert import Alert
 from oncue.core.approval import Approval
-from oncue.core.change import Change
+from oncue.core.change import Change, History
 from oncue.core.change_record import Changed, ChangeRecord
 from oncue.core.channel import ChannelState
 from oncue.core.checklist import Checklist
@@ -100,6 +100,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "story": Story,
     "wait": EventWait,
     "schedule": Schedule,
+    "change_history": History,
     "mirror": MirrorState,
 }
 
