@@ -1,5 +1,6 @@
 """`oncue change`: changes, from a draft to their review. Lists are `oncue get changes`."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import typer
@@ -148,6 +149,38 @@ def calendar(
         for what, begins, ends, title, clash in sorted(rows, key=lambda row: row[1])
     ]
     show.table(shown, ("what", "begins", "ends", "title", "state"))
+
+
+@app.command()
+def agenda(
+    namespace: str | None = typer.Option(None, "--namespace", "-n", help="Only this namespace."),
+    days: int = typer.Option(7, "--days", min=1, max=90, help="How far back and ahead."),
+    output: show.Format = show.Output,
+) -> None:
+    """The agenda of a meeting about changes: what waits for agreement, what comes, what went wrong, and what broke the glass."""
+    now = datetime.now(UTC)
+    first, last = (now - timedelta(days=days)).isoformat(), (now + timedelta(days=days)).isoformat()
+    with Server() as server:
+        found = list(server.items("/changes", 1_000, namespace=namespace, since=first))
+    ill = ("unsuccessful", "backed_out", "successful_with_issues")
+    parts: dict[str, list[dict[str, Any]]] = {
+        "To be agreed to": [one for one in found if one["state"] in ("assess", "authorise")],
+        "Coming": [one for one in found if one["state"] == "scheduled" and (one["starts_at"] or last) <= last],
+        "Under way": [one for one in found if one["state"] == "implement"],
+        "To be looked back on": [one for one in found if one["state"] == "review"],
+        "Went wrong": [one for one in found if one["state"] == "closed" and one["close_code"] in ill],
+        "By broken glass": [one for one in found if one["glass"]],
+    }
+    if output is not show.Format.table:
+        show.document(parts, output)
+        return
+    for title, changes in parts.items():
+        typer.echo(f"{title}: {len(changes) or 'none'}")
+        for one in changes:
+            risk = f", risk {one['risk']['level'].replace('_', ' ')} ({one['risk']['score']})" if one["risk"] else ""
+            typer.echo(f"  {one['id']}  {one['title']} ({one['type']}{risk}), {one['requester']}")
+            if one["said"]:
+                typer.echo(f"      {one['said']}")
 
 
 def _clash(change: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ def _drafted(tx: Tx, namespace: str, name: str | None, wanted: PlannedChangeSpec
     try:
         change = Change(
             id=f"CHG-{tx.count('change')}", namespace=namespace, name=name, title="", type="normal", reason="", state="draft",
-            requester=next(iter(_person(tx)), tx.actor), spec=_spec(tx, namespace, wanted), created_at=tx.now, updated_at=tx.now,
+            requester=next(iter(people(tx)), tx.actor), spec=_spec(tx, namespace, wanted), created_at=tx.now, updated_at=tx.now,
         )  # fmt: skip
         _write(tx, change, wanted)
         change.ticket = tickets.create(
@@ -77,10 +77,11 @@ def _write(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> None:
     change.wanted = tuple(wanted.targets)
     change.not_before = _instant(wanted.start_at, "start_at")
     change.deadline_at = _instant(wanted.deadline, "deadline")
-    change.hands = tuple(dict.fromkeys((*change.hands, *_person(tx))))
+    change.hands = tuple(dict.fromkeys((*change.hands, *people(tx))))
 
 
-def _person(tx: Tx) -> tuple[str, ...]:
+def people(tx: Tx) -> tuple[str, ...]:
+    """Whoever acts, as a person: by name, or by a token of their own."""
     those = (tx.actor, tx.cause.requester)
     return tuple(one for one in those if one is not None and one.startswith(approvals.PERSON))
 

