@@ -2251,7 +2251,7 @@ export interface paths {
         };
         /**
          * ListTickets
-         * @description Tickets, the last changed first; without `state` the closed ones, too.
+         * @description Tickets, the last changed first; without `state` the closed ones, too. An empty `assignee` is nobody.
          */
         get: operations["list_tickets"];
         put?: never;
@@ -2341,7 +2341,7 @@ export interface paths {
         put?: never;
         /**
          * TransitionTicket
-         * @description Move it on.
+         * @description Move it on. A resolved one that goes to `in_progress` is reopened.
          */
         post: operations["transition_ticket"];
         delete?: never;
@@ -2364,6 +2364,91 @@ export interface paths {
          * @description Give it to someone.
          */
         post: operations["assign_ticket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * LinkTicket
+         * @description Link it to an address, or to a ticket, incident, alert, run, problem or change. Another ticket is linked back.
+         */
+        post: operations["link_ticket"];
+        /**
+         * UnlinkTicket
+         * @description Take a link away.
+         */
+        delete: operations["unlink_ticket"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ticket-mirrors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTicketMirrors
+         * @description What tickets have in other systems, the last changed first; those of closed tickets, too, without `state`. `mirror`
+         *     is `namespace/name`.
+         */
+        get: operations["list_ticket_mirrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticket_id}/mirrors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListMirrorsOfTicket
+         * @description What a ticket has in other systems.
+         */
+        get: operations["list_mirrors_of_ticket"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ticket-mirrors/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RetryTicketMirrors
+         * @description Try now what waits for another try.
+         */
+        post: operations["retry_ticket_mirrors"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4485,7 +4570,7 @@ export interface components {
             id: string;
             namespace: string;
             /** @enum {string} */
-            kind: "action" | "notify";
+            kind: "action" | "notify" | "itsm";
             uses: string;
             payload: {
                 [key: string]: unknown;
@@ -5191,6 +5276,11 @@ export interface components {
             items: components["schemas"]["Manifest"][];
             next: string | null;
         };
+        /** Listing[Mirrored] */
+        MirroredList: {
+            items: components["schemas"]["Mirrored"][];
+            next: string | null;
+        };
         /** Listing[Pause] */
         PauseList: {
             items: components["schemas"]["Pause"][];
@@ -5420,6 +5510,46 @@ export interface components {
             label: string;
             unit: string;
         };
+        /** Mirrored */
+        Mirrored: {
+            id: string;
+            namespace: string;
+            ticket: string;
+            mirror: string;
+            system: string;
+            /** @enum {string} */
+            state: "pending" | "in_step" | "failing" | "ended";
+            key: string;
+            remote?: string | null;
+            number?: string | null;
+            url?: string | null;
+            remote_state?: string | null;
+            wanted: components["schemas"]["View"];
+            /** Format: date-time */
+            wanted_at: string;
+            sent?: components["schemas"]["View"] | null;
+            /** @default [] */
+            waiting: components["schemas"]["core_mirror_Remark"][];
+            /** @default 0 */
+            dropped: number;
+            /** @default [] */
+            taken: string[];
+            effect?: string | null;
+            /** @default 0 */
+            settled_in: number;
+            /** @default 0 */
+            failures: number;
+            failing_since?: string | null;
+            error_code?: string | null;
+            error?: string | null;
+            next_try_at?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            /** @default  */
+            position: string;
+        };
         /** MissingLink */
         MissingLink: {
             of: string;
@@ -5602,7 +5732,16 @@ export interface components {
             service?: string | null;
             resource?: string | null;
             incident?: string | null;
+            change?: string | null;
             namespace?: string | null;
+        };
+        /**
+         * NewTicketLink
+         * @description What a ticket has to do with.
+         */
+        NewTicketLink: {
+            target: string;
+            title?: string;
         };
         /**
          * NewToken
@@ -5960,13 +6099,6 @@ export interface components {
             redriven: number;
             waiting: number;
         };
-        /**
-         * Remark
-         * @description A remark.
-         */
-        Remark: {
-            text: string;
-        };
         /** RequestDetail */
         RequestDetail: {
             id: string;
@@ -6049,26 +6181,6 @@ export interface components {
             name: string;
             role?: ("commander" | "communications" | "responder" | "scribe") | null;
         };
-        /** Retry */
-        Retry: {
-            /** @default 3 */
-            attempts: number;
-            /**
-             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
-             * @default 2s
-             */
-            initial: string;
-            /** @default 2 */
-            factor: number;
-            /**
-             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
-             * @default 5m
-             */
-            max_delay: string;
-            /** @default false */
-            jitter: boolean;
-            errors?: string[];
-        };
         /** Review */
         Review: {
             id: string;
@@ -6110,7 +6222,7 @@ export interface components {
              * @default 5m
              */
             timeout: string;
-            retry?: components["schemas"]["Retry"];
+            retry?: components["schemas"]["core_workflow_spec_Retry"];
         };
         /** Room */
         Room: {
@@ -6177,6 +6289,8 @@ export interface components {
             undoing?: string | null;
             /** @default false */
             stuck: boolean;
+            /** @default [] */
+            tickets: string[];
             /** @default  */
             position: string;
         };
@@ -6253,6 +6367,8 @@ export interface components {
             undoing?: string | null;
             /** @default false */
             stuck: boolean;
+            /** @default [] */
+            tickets: string[];
             /** @default  */
             position: string;
             definition?: components["schemas"]["WorkflowSpec"] | null;
@@ -6734,7 +6850,7 @@ export interface components {
             start_within?: string | null;
             /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
             heartbeat?: string | null;
-            retry?: components["schemas"]["Retry"] | null;
+            retry?: components["schemas"]["core_workflow_spec_Retry"] | null;
             validate?: components["schemas"]["Validate"] | null;
             /**
              * @default fail
@@ -6925,6 +7041,16 @@ export interface components {
             closed_at?: string | null;
             incident?: string | null;
             run?: string | null;
+            change?: string | null;
+            /** @default [] */
+            links: components["schemas"]["Link"][];
+            /** @enum {null|string} */
+            close_code?: "solved" | "workaround" | "by_itself" | "no_fault" | "duplicate" | "not_done" | "successful" | "successful_with_issues" | "unsuccessful" | null;
+            /** @default  */
+            resolution: string;
+            resolved_by?: string | null;
+            /** @default 0 */
+            reopened: number;
             /** @default  */
             position: string;
         };
@@ -6962,11 +7088,13 @@ export interface components {
         };
         /**
          * Transition
-         * @description Where it goes.
+         * @description Where it goes, and how it ended if that is its end.
          */
         Transition: {
             /** @enum {unknown} */
             state: "closed" | "in_progress" | "new" | "resolved";
+            close_code?: ("by_itself" | "duplicate" | "no_fault" | "not_done" | "solved" | "successful" | "successful_with_issues" | "unsuccessful" | "workaround") | null;
+            resolution?: string;
         };
         /** Trial */
         Trial: {
@@ -6976,12 +7104,6 @@ export interface components {
             notifications: components["schemas"]["Told"][];
             runs: string[];
             tickets: string[];
-        };
-        /** Tried */
-        Tried: {
-            id: string;
-            position: string;
-            event_id: string;
         };
         /** TriedOn */
         TriedOn: {
@@ -7117,6 +7239,31 @@ export interface components {
             position: string;
             manifest: components["schemas"]["Manifest"];
         };
+        /** View */
+        View: {
+            id: string;
+            /** @enum {string} */
+            type: "incident" | "change" | "request" | "problem";
+            title: string;
+            description: string;
+            /** @enum {string} */
+            state: "new" | "in_progress" | "resolved" | "closed";
+            severity?: string | null;
+            /** @enum {null|string} */
+            priority?: "P1" | "P2" | "P3" | "P4" | "P5" | null;
+            service?: string | null;
+            resource?: string | null;
+            assignee?: string | null;
+            incident?: string | null;
+            change?: string | null;
+            close_code?: string | null;
+            /** @default  */
+            resolution: string;
+            /** @default  */
+            opened_by: string;
+            /** Format: date-time */
+            opened_at: string;
+        };
         /** Wait */
         Wait: {
             /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
@@ -7223,11 +7370,21 @@ export interface components {
              */
             stuck_after: string;
         };
+        /** Remark */
+        api_incidents_Remark: {
+            text: string;
+        };
         /** Planned */
         api_maintenance_Planned: {
             spec: {
                 [key: string]: unknown;
             };
+            namespace?: string | null;
+        };
+        /** Retry */
+        api_mirrors_Retry: {
+            ticket?: string | null;
+            mirror?: string | null;
             namespace?: string | null;
         };
         /** Change */
@@ -7248,6 +7405,38 @@ export interface components {
             /** @default 1 */
             count: number;
             figure?: number | null;
+        };
+        /** Remark */
+        core_mirror_Remark: {
+            id: string;
+            by: string;
+            /** Format: date-time */
+            at: string;
+            text: string;
+        };
+        /** Retry */
+        core_workflow_spec_Retry: {
+            /** @default 3 */
+            attempts: number;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 2s
+             */
+            initial: string;
+            /** @default 2 */
+            factor: number;
+            /**
+             * @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m
+             * @default 5m
+             */
+            max_delay: string;
+            /** @default false */
+            jitter: boolean;
+            errors?: string[];
+        };
+        /** Tried */
+        mirrors_Tried: {
+            tried: number;
         };
         /** Planned */
         rehearsal_dry_run_Planned: {
@@ -7278,6 +7467,12 @@ export interface components {
             unit: string | null;
             title: string;
         };
+        /** Tried */
+        subscriptions_Tried: {
+            id: string;
+            position: string;
+            event_id: string;
+        };
         /** Part */
         suspects_Part: {
             /** @enum {string} */
@@ -7294,7 +7489,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -7339,6 +7534,22 @@ export interface components {
         Readiness: {
             ready: boolean;
             engine: Record<string, never> | null;
+        };
+        /**
+         * Remark
+         * @description A remark.
+         */
+        Remark: {
+            text: string;
+        };
+        /**
+         * Retry
+         * @description What is to be tried now: of one ticket, of one mirror, or both; else all that waits.
+         */
+        Retry: {
+            ticket?: string | null;
+            mirror?: string | null;
+            namespace?: string | null;
         };
         /**
          * Planned
@@ -8263,7 +8474,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Remark"];
+                "application/json": components["schemas"]["api_incidents_Remark"];
             };
         };
         responses: {
@@ -11960,6 +12171,11 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before */
                 cursor?: string;
+                assignee?: string;
+                incident?: string;
+                change?: string;
+                /** @description A part of title, description, resolution or id */
+                text?: string;
             };
             header?: never;
             path?: never;
@@ -12126,7 +12342,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Remark"];
+                "application/json": components["schemas"]["api_incidents_Remark"];
             };
         };
         responses: {
@@ -12209,6 +12425,181 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    link_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTicketLink"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    unlink_ticket: {
+        parameters: {
+            query: {
+                target: string;
+            };
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_ticket_mirrors: {
+        parameters: {
+            query?: {
+                /** @description Any of these; repeat it or separate with commas */
+                state?: string[];
+                /** @description Any of these; `*` at the end matches the rest */
+                type?: string[];
+                severity?: string[];
+                namespace?: string[];
+                resource?: string[];
+                service?: string[];
+                /** @description RFC 3339; changed at or after it */
+                since?: string;
+                /** @description RFC 3339; begun at or before it */
+                until?: string;
+                /** @description A part of the title or the id */
+                q?: string;
+                limit?: number;
+                /** @description `next` of the page before */
+                cursor?: string;
+                ticket?: string;
+                mirror?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MirroredList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_mirrors_of_ticket: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticket_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MirroredList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    retry_ticket_mirrors: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["api_mirrors_Retry"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["mirrors_Tried"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -13151,7 +13542,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Tried"];
+                    "application/json": components["schemas"]["subscriptions_Tried"];
                 };
             };
             400: components["responses"]["Malformed"];

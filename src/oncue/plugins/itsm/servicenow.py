@@ -36,6 +36,7 @@ CODES: Final = {
     "solved": "Solution provided", "workaround": "Workaround provided", "by_itself": "No resolution provided",
     "no_fault": "User error", "duplicate": "Duplicate", "not_done": "No resolution provided",
 }  # fmt: skip
+CHANGE_CODES: Final = {"successful_with_issues": "successful_issues", "unsuccessful": "unsuccessful"}
 _FIELDS: Final = "sys_id,number,state,sys_updated_on,sys_updated_by,correlation_id"
 _FORM: Final = "%Y-%m-%d %H:%M:%S"
 
@@ -217,7 +218,7 @@ def _code(settings: Settings, view: View, table: str) -> str:
     if code in settings.close_codes:
         return settings.close_codes[code]
     if table == "change_request":
-        return code if code.startswith(("successful", "unsuccessful")) else "successful"
+        return CHANGE_CODES.get(code, "successful")
     return CODES.get(code, CODES["solved"])
 
 
