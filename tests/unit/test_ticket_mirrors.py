@@ -1,10 +1,13 @@
 """A ticket's counterpart elsewhere: one, in step, whatever is away in between; what comes back is taken once."""
 
+import itertools
 from typing import Any
 
+import msgspec
 import pytest
 
 from oncue.core.mirror import Mirrored
+from oncue.core.state import ENTITIES
 from tests.unit.story import Story
 
 CREATE = "oncue.command.ticket.create"
@@ -178,6 +181,38 @@ def test_a_mirror_that_fails_persistently_is_an_alert_until_the_last_ticket_is_i
     arrives(story)
     assert [one["resource"] for one in story.of("alert.resolved")] == ["ticket-mirror/default/desk"]
     assert story.state.cells["mirror"]["default/desk"].failing == 0
+
+
+def test_the_alert_stands_as_long_as_one_of_several_tickets_fails() -> None:
+    story = mirrored()
+    story.send(CREATE, {"title": "Slow as well", "type": "incident"})
+    for _ in range(3):
+        for id in [id for id, one in story.state.effects.items() if one.kind == "itsm"]:
+            story.result("failed", effect=id, error_code="itsm.unavailable", transient=True)
+        story.wait("15m")
+    assert len(story.of("alert.fired")) == 1
+    first, second = [id for id, one in story.state.effects.items() if one.kind == "itsm"]
+    story.result(effect=first, result={"remote": "abc"})
+    assert story.of("alert.resolved") == []
+    story.result(effect=second, result={"remote": "def"})
+    assert len(story.of("alert.resolved")) == 1
+
+
+def test_what_was_on_its_way_when_the_state_is_read_back_goes_on() -> None:
+    story = mirrored(inbound=True)
+    story.send(COMMENT, {"ticket": "TCK-1", "text": "waits"})
+    again = Story()
+    rows, cells = story.batch.entities.items(), story.batch.cells.items()
+    again.state.load(
+        [(kind, id, msgspec.json.encode(one)) for (kind, id), (one, live) in rows if live and kind in ENTITIES],
+        [(kind, key, msgspec.msgpack.encode(one)) for (kind, key), one in cells if one is not None],
+    )
+    again.now, again.state.position = story.now, story.state.position
+    for one in (story, again):
+        one._ids = itertools.count(100)
+        arrives(one)
+    assert [fact.body for fact in again.newest] == [fact.body for fact in story.newest]
+    assert [one["remarks"][0]["text"] for one in under_way(again)] == ["waits"]
 
 
 def test_a_person_may_have_it_tried_at_once() -> None:
