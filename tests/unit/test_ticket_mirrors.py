@@ -271,7 +271,7 @@ def inbound(**spec: Any) -> Story:
 
 def test_it_is_asked_what_is_new_from_where_it_was() -> None:
     story = inbound()
-    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T03:00:00Z"
+    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T02:55:00Z"
     news(story, cursor="later", more=True)
     story.wait("6s")
     assert under_way(story, "pull")[0]["cursor"] == "later"
@@ -307,7 +307,7 @@ def test_our_own_change_is_no_news() -> None:
     news(story, {})  # asked before ours arrived: it still says 1
     assert story.state.tickets["TCK-1"].state == "resolved"
     story.wait("6s")
-    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T03:00:00Z"
+    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T02:55:00Z"
     news(story, {"state": "6", "means": "resolved"})
     assert (len(story.of("ticket.updated")), remarks(story)) == (1, [])
 
@@ -380,6 +380,17 @@ def test_an_event_that_it_hears_has_it_asked_soon(type: str, soon: bool) -> None
     story.send(type)
     story.wait("6s")
     assert len(under_way(story, "pull")) == soon
+
+
+def test_an_event_that_comes_while_it_is_asked_has_it_asked_again() -> None:
+    story = inbound(poll="10m", hears=["desk.issue*"])
+    story.send("desk.issue.closed")
+    news(story)
+    story.wait("6s")
+    assert len(under_way(story, "pull")) == 1
+    news(story)
+    story.wait("1m")
+    assert under_way(story, "pull") == []
 
 
 def test_a_system_that_fails_is_not_asked_more_often_for_what_it_says() -> None:
