@@ -61,7 +61,7 @@ apiVersion: oncue/v1
 kind: Policy
 metadata: {{name: full}}
 spec:
-  match: {{types: [disk.full]}}
+  match: {{types: [disk.full], severities: [major]}}
   respond: [{{ticket: {{}}}}]
 """
 
