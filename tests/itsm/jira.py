@@ -1,5 +1,6 @@
 """Jira's REST API, version 2, as far as tickets need it: issues of one project, transitions, comments and JQL searches."""
 
+import base64
 import itertools
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,8 @@ class Jira(System):
         """Whether searches go on by tokens, as in the cloud."""
 
     def answer(self, request: Request) -> Response:
-        if request.headers.get("authorization") != f"Bearer {TOKEN}":
+        basic = base64.b64encode(f"basis-1@example.com:{TOKEN}".encode()).decode()
+        if request.headers.get("authorization") not in (f"Bearer {TOKEN}", f"Basic {basic}"):
             return Response(401, "Client must be authenticated to access this resource.")
         rest = request.path.removeprefix("/rest/api/2/").strip("/").split("/")
         match request.method, rest:

@@ -15,6 +15,7 @@ FAILURES: Final[list[tuple[int, Any, dict[str, str], str, bool, float | None]]] 
     (500, HTML, {}, "itsm.unavailable", True, None),
     (503, HTML, {}, "itsm.unavailable", True, None),
     (503, HTML, {"Retry-After": "120"}, "itsm.busy", True, 120.0),
+    (302, "", {"Location": "https://sign-in.example.com/"}, "itsm.nonsense", True, None),
     (200, HTML, {}, "itsm.nonsense", True, None),
     (200, {"surprise": 1}, {}, "itsm.nonsense", True, None),
     (200, [1], {}, "itsm.nonsense", True, None),

@@ -222,6 +222,20 @@ async def test_a_cloud_that_pages_by_tokens_is_read_to_its_end(workflow: jira.Ji
     assert len(seen) == 130
 
 
+@pytest.mark.parametrize(("user", "member"), [(None, "name"), ("basis-1@example.com", "accountId")])
+async def test_an_assignee_is_named_as_the_site_names_people(
+    workflow: jira.Jira, tmp_path: Path, user: str | None, member: str
+) -> None:
+    more = {"user": user} if user is not None else {}
+    desk = Desk(JiraPlugin(), workflow, tmp_path, {"t": jira.TOKEN}, token="secret://t", project="OPS", **more)
+    desk.spec = {"assignees": {"basis-1": "5b10"}}
+    await desk.push(view(assignee="basis-1"))
+    await desk.push(view())
+    (issue,) = workflow.issues.values()
+    assert workflow.asked("POST", "/rest/api/2/issue")[0].body["fields"]["assignee"] == {member: "5b10"}
+    assert issue["fields"]["assignee"] is None, "who had it has it no more"
+
+
 async def test_an_issue_has_the_key_in_a_property(workflow: jira.Jira, tmp_path: Path) -> None:
     desk = Desk(JiraPlugin(), workflow, tmp_path, {"t": jira.TOKEN}, token="secret://t", project="OPS")
     await desk.push(view())

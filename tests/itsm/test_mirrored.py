@@ -1,17 +1,21 @@
 """A whole server and a ServiceNow beside it: one record for each ticket, whoever is killed or away."""
 
-import time
+import hashlib
+import hmac
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from tests.itsm.github import REPOSITORY, TOKEN, GitHub
 from tests.itsm.servicenow import PASSWORD, USER, ServiceNow
 from tests.itsm.system import Request
 from tests.server import Server, event, eventually
 
+HOOK = "hook-key-91d2"
 MANIFESTS = f"""
 apiVersion: oncue/v1
 kind: OutboundAllow
@@ -30,6 +34,25 @@ spec:
   poll: 5s
 ---
 apiVersion: oncue/v1
+kind: TicketMirror
+metadata: {{name: forge}}
+spec:
+  system: github
+  url: FORGE
+  with: {{repository: {REPOSITORY}, token: "secret://forge"}}
+  types: [problem]
+  inbound: true
+  poll: 1h
+  hears: ["github.issue*"]
+---
+apiVersion: oncue/v1
+kind: Source
+metadata: {{name: forge}}
+spec:
+  type: github
+  with: {{secret: "secret://forge-hook"}}
+---
+apiVersion: oncue/v1
 kind: Service
 metadata: {{name: shop}}
 spec: {{description: Sells, resources: ["db-*"]}}
@@ -38,7 +61,7 @@ apiVersion: oncue/v1
 kind: Policy
 metadata: {{name: full}}
 spec:
-  match: {{types: [disk.full]}}
+  match: {{types: [disk.full], severities: [major]}}
   respond: [{{ticket: {{}}}}]
 """
 
@@ -46,17 +69,26 @@ spec:
 @pytest.fixture(scope="module")
 def system() -> Iterator[ServiceNow]:
     with ServiceNow() as running:
+        running.now = datetime.now(UTC).replace(microsecond=0)
         yield running
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, system: ServiceNow) -> Iterator[Server]:
+def forge() -> Iterator[GitHub]:
+    with GitHub() as running:
+        running.now = datetime.now(UTC).replace(microsecond=0)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, system: ServiceNow, forge: GitHub) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("mirrored")
     with Server(home / "data") as running:
-        done = running.cli("secret", "set", "sn", stdin=PASSWORD)
-        assert done.returncode == 0, done.stderr
+        for name, value in (("sn", PASSWORD), ("forge", TOKEN), ("forge-hook", HOOK)):
+            done = running.cli("secret", "set", name, stdin=value)
+            assert done.returncode == 0, done.stderr
         file = Path(home / "mirror.yaml")
-        file.write_text(MANIFESTS.replace("URL", system.url))
+        file.write_text(MANIFESTS.replace("URL", system.url).replace("FORGE", forge.url))
         applied = running.cli("apply", "-f", str(file))
         assert applied.returncode == 0, applied.stderr
         yield running
@@ -73,8 +105,8 @@ def in_step(server: Server, ticket: str) -> dict[str, Any]:
     return eventually(lambda: row if (row := mirrored(server, ticket))["state"] == "in_step" else None)
 
 
-def written(server: Server, title: str) -> str:
-    answer = server.client.post("/api/v1/tickets", json={"title": title, "type": "incident"})
+def written(server: Server, title: str, type: str = "incident") -> str:
+    answer = server.client.post("/api/v1/tickets", json={"title": title, "type": type})
     assert answer.status_code == 201, answer.text
     id: str = answer.json()["id"]
     return id
@@ -100,12 +132,28 @@ def test_an_incidents_ticket_lives_there_as_it_does_here(server: Server, system:
 def test_what_people_do_there_comes_here(server: Server, system: ServiceNow) -> None:
     ticket = written(server, "Inbound")
     row = in_step(server, ticket)
-    system.now = max(system.now, _now())
     system.change("incident", row["remote"], {"state": "2", "work_notes": "I look into it."}, "basis-2")
     eventually(lambda: server.client.get(f"/api/v1/tickets/{ticket}").json()["state"] == "in_progress")
     comments = server.client.get(f"/api/v1/tickets/{ticket}/comments").json()["items"]
     assert [(one["by"], one["text"]) for one in comments] == [("servicenow:basis-2", "I look into it.")]
     assert len(of(system, "Inbound")) == 1
+
+
+def test_what_a_signed_word_of_theirs_says_is_looked_at_within_seconds(server: Server, forge: GitHub) -> None:
+    ticket = written(server, "Known error", "problem")
+    row = in_step(server, ticket)
+    forge.remark(row["remote"], "Mended.", "basis-2")
+    forge.end(row["remote"], "basis-2")
+    body = b'{"action":"closed","issue":{"number":1},"repository":{"full_name":"basis/landscape"}}'
+    for key, status in ((b"forged", 401), (HOOK.encode(), 200)):
+        signature = "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()
+        headers = {"X-GitHub-Event": "issues", "X-Hub-Signature-256": signature, "Content-Type": "application/json"}
+        answer = server.client.post("/in/forge", content=body, headers=headers)
+        assert answer.status_code == status, answer.text
+    eventually(lambda: server.client.get(f"/api/v1/tickets/{ticket}").json()["state"] == "resolved", within_s=30)
+    comments = server.client.get(f"/api/v1/tickets/{ticket}/comments").json()["items"]
+    assert [(one["by"], one["text"]) for one in comments] == [("github:basis-2", "Mended.")]
+    assert len(forge.issues) == 1
 
 
 def test_a_worker_that_is_killed_between_their_record_and_our_note_of_it_leaves_one_record(
@@ -168,9 +216,3 @@ def test_what_was_said_while_the_system_was_away_arrives_in_order_once_it_is_bac
     in_step(server, ticket)
     said = [note.splitlines()[1] for note in system.notes() if "remark " in note]
     assert said == ["remark 0", "remark 1", "remark 2"]
-
-
-def _now() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(time.time() // 1, UTC)

@@ -62,6 +62,16 @@ async def test_what_ends_says_how(system: ServiceNow, desk: Desk) -> None:
     assert (record["close_code"], record["close_notes"]) == ("Workaround provided", "Moved.")
 
 
+@pytest.mark.parametrize(
+    ("code", "there"),
+    [("successful", "successful"), ("successful_with_issues", "successful_issues"), ("unsuccessful", "unsuccessful")],
+)
+async def test_a_change_ends_in_the_words_of_changes(system: ServiceNow, desk: Desk, code: str, there: str) -> None:
+    await desk.push(view(type="change"))
+    await desk.push(view(type="change", state="resolved", close_code=code))
+    assert [one["close_code"] for one in system.records("change_request")] == [there]
+
+
 async def test_only_what_changed_is_written(system: ServiceNow, desk: Desk) -> None:
     await desk.push(view())
     await desk.push(view(title="Very slow"))

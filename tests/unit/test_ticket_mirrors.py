@@ -1,10 +1,13 @@
 """A ticket's counterpart elsewhere: one, in step, whatever is away in between; what comes back is taken once."""
 
+import itertools
 from typing import Any
 
+import msgspec
 import pytest
 
 from oncue.core.mirror import Mirrored
+from oncue.core.state import ENTITIES
 from tests.unit.story import Story
 
 CREATE = "oncue.command.ticket.create"
@@ -180,6 +183,38 @@ def test_a_mirror_that_fails_persistently_is_an_alert_until_the_last_ticket_is_i
     assert story.state.cells["mirror"]["default/desk"].failing == 0
 
 
+def test_the_alert_stands_as_long_as_one_of_several_tickets_fails() -> None:
+    story = mirrored()
+    story.send(CREATE, {"title": "Slow as well", "type": "incident"})
+    for _ in range(3):
+        for id in [id for id, one in story.state.effects.items() if one.kind == "itsm"]:
+            story.result("failed", effect=id, error_code="itsm.unavailable", transient=True)
+        story.wait("15m")
+    assert len(story.of("alert.fired")) == 1
+    first, second = [id for id, one in story.state.effects.items() if one.kind == "itsm"]
+    story.result(effect=first, result={"remote": "abc"})
+    assert story.of("alert.resolved") == []
+    story.result(effect=second, result={"remote": "def"})
+    assert len(story.of("alert.resolved")) == 1
+
+
+def test_what_was_on_its_way_when_the_state_is_read_back_goes_on() -> None:
+    story = mirrored(inbound=True)
+    story.send(COMMENT, {"ticket": "TCK-1", "text": "waits"})
+    again = Story()
+    rows, cells = story.batch.entities.items(), story.batch.cells.items()
+    again.state.load(
+        [(kind, id, msgspec.json.encode(one)) for (kind, id), (one, live) in rows if live and kind in ENTITIES],
+        [(kind, key, msgspec.msgpack.encode(one)) for (kind, key), one in cells if one is not None],
+    )
+    again.now, again.state.position = story.now, story.state.position
+    for one in (story, again):
+        one._ids = itertools.count(100)
+        arrives(one)
+    assert [fact.body for fact in again.newest] == [fact.body for fact in story.newest]
+    assert [one["remarks"][0]["text"] for one in under_way(again)] == ["waits"]
+
+
 def test_a_person_may_have_it_tried_at_once() -> None:
     story = mirrored()
     fails(story)
@@ -236,7 +271,7 @@ def inbound(**spec: Any) -> Story:
 
 def test_it_is_asked_what_is_new_from_where_it_was() -> None:
     story = inbound()
-    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T03:00:00Z"
+    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T02:55:00Z"
     news(story, cursor="later", more=True)
     story.wait("6s")
     assert under_way(story, "pull")[0]["cursor"] == "later"
@@ -272,7 +307,7 @@ def test_our_own_change_is_no_news() -> None:
     news(story, {})  # asked before ours arrived: it still says 1
     assert story.state.tickets["TCK-1"].state == "resolved"
     story.wait("6s")
-    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T03:00:00Z"
+    assert under_way(story, "pull")[0]["cursor"] == "2026-03-01T02:55:00Z"
     news(story, {"state": "6", "means": "resolved"})
     assert (len(story.of("ticket.updated")), remarks(story)) == (1, [])
 
@@ -345,6 +380,17 @@ def test_an_event_that_it_hears_has_it_asked_soon(type: str, soon: bool) -> None
     story.send(type)
     story.wait("6s")
     assert len(under_way(story, "pull")) == soon
+
+
+def test_an_event_that_comes_while_it_is_asked_has_it_asked_again() -> None:
+    story = inbound(poll="10m", hears=["desk.issue*"])
+    story.send("desk.issue.closed")
+    news(story)
+    story.wait("6s")
+    assert len(under_way(story, "pull")) == 1
+    news(story)
+    story.wait("1m")
+    assert under_way(story, "pull") == []
 
 
 def test_a_system_that_fails_is_not_asked_more_often_for_what_it_says() -> None:

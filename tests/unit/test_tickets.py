@@ -14,7 +14,9 @@ def ticketed() -> Story:
     """A story in which a policy has written a ticket for an incident."""
     story = Story()
     owned(story)
-    story.apply("Policy", "full", {"match": {"types": ["disk.full"]}, "respond": [{"ticket": {}}]})
+    story.apply(
+        "Policy", "full", {"match": {"types": ["disk.full"], "severities": ["major"]}, "respond": [{"ticket": {}}]}
+    )
     story.problem(service="shop")
     return story
 
@@ -89,6 +91,7 @@ def test_a_policys_ticket_follows_its_incident_and_says_so() -> None:
         ("incident:INC-1", "INC-1 was acknowledged by user:basis-1."),
         ("incident:INC-1", "INC-1 is over: nothing of it fires any more."),
     ]
+    assert len(story.of("ticket.created")) == 1
 
 
 def test_how_a_person_resolved_the_incident_is_how_its_ticket_ends() -> None:

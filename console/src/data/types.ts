@@ -65,6 +65,7 @@ export type Handover = Whole<"Handover", { drawn: HandedOver }>;
 export type Priority = Incident["priority"];
 
 export type Ticket = Whole<"Ticket", { severity: Severity | null; priority: Priority | null }>;
+export type Mirrored = Whole<"Mirrored">;
 export type TicketState = Ticket["state"];
 
 /** An answer that leaves out what is at its default. */

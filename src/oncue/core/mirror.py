@@ -165,6 +165,8 @@ class MirrorState(msgspec.Struct, frozen=True):
     """How far news was taken, as the system's plugin writes it."""
     asking: str | None = None
     """The effect that asks for news."""
+    heard: bool = False
+    """Whether something changed there while it was being asked, so that it is asked again at once."""
     vain: int = 0
     """How often in a row it was asked in vain."""
 

@@ -23,6 +23,8 @@ from oncue.core.tx import Tx
 
 SHORTEST_S: Final = 5.0
 """The least time between two questions."""
+SKEW: Final = timedelta(minutes=5)
+"""How far behind ours the system's clock may be: the first question goes back so far. All others go by its own clock."""
 TAKEN: Final = 200
 """Ids of remarks that are kept of each ticket, to know them again."""
 
@@ -36,7 +38,7 @@ def expect(tx: Tx, manifest: Manifest) -> None:
         mirrors.turned(tx, name, vain=0)
         return
     if state.cursor is None:
-        tx.cell(CELL, name, msgspec.structs.replace(state, cursor=events.said(tx.now)))
+        tx.cell(CELL, name, msgspec.structs.replace(state, cursor=events.said(tx.now - SKEW)))
     if state.asking is None:
         tx.timer_after(f"mirror.poll/{name}", SHORTEST_S)
 
@@ -48,8 +50,11 @@ def heard(tx: Tx, seen: Seen) -> None:
         if not spec.inbound or not any(glob(one).fullmatch(seen.type) for one in spec.hears):
             continue
         name = id.partition("/")[2]
+        state = mirrors.known(tx, name)
         due = tx.state.timers.by_key.get(f"mirror.poll/{name}")
-        if due is not None and not mirrors.known(tx, name).vain and due.due_at > tx.now + timedelta(seconds=SHORTEST_S):
+        if state.asking is not None:
+            tx.cell(CELL, name, msgspec.structs.replace(state, heard=True))
+        elif due is not None and not state.vain and due.due_at > tx.now + timedelta(seconds=SHORTEST_S):
             tx.timer_after(f"mirror.poll/{name}", SHORTEST_S)
 
 
@@ -78,7 +83,7 @@ def settled(tx: Tx, effect: Effect, result: EffectResult) -> None:
     state = mirrors.known(tx, name)
     if manifest is None or state.asking != effect.id:
         return
-    tx.cell(CELL, name, msgspec.structs.replace(state, asking=None))
+    tx.cell(CELL, name, msgspec.structs.replace(state, asking=None, heard=False))
     if effect.state != "succeeded":
         vain = state.vain + 1
         error = f"{result.error_code or 'unknown'}: {result.detail or ''}"
@@ -91,7 +96,7 @@ def settled(tx: Tx, effect: Effect, result: EffectResult) -> None:
     if whole:
         tx.cell(CELL, name, msgspec.structs.replace(mirrors.known(tx, name), cursor=pulled.cursor))
     every_s = max(seconds(mirrors.spec_of(manifest).poll), SHORTEST_S)
-    tx.timer_after(f"mirror.poll/{name}", every_s if whole and not pulled.more else SHORTEST_S)
+    tx.timer_after(f"mirror.poll/{name}", every_s if whole and not pulled.more and not state.heard else SHORTEST_S)
 
 
 def _take_all(tx: Tx, name: str, effect: Effect, pulled: Pulled) -> bool:

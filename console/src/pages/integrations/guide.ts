@@ -48,6 +48,7 @@ const KNOWN: Record<string, Known> = {
   },
   heartbeat: { label: "Heartbeats", door: { origin: "heartbeat", path: "/heartbeat" }, where: "At the end of the job that must not stay away; MONITOR is a Monitor that uses heartbeat" },
   jenkins: { label: "Jenkins", where: "As an endpoint of the Notification plugin: format JSON, protocol HTTP, event All", sender: (url) => [`${url}?token=TOKEN`] },
+  jira: { label: "Jira", where: "In Jira's administration: a webhook for issues and comments, with a secret", sender: (url) => [`${url}?token=TOKEN`] },
   json: {
     label: "Any JSON", settings: { mapping: { severity: "body.status", resource: "body.host", check: "body.job", title: "body.job + ' on ' + body.host + ' is ' + body.status" }, severities: { ok: "clear", failed: "major" } },
     where: "Change the mapping to what your sender posts; to try it",

@@ -72,7 +72,7 @@ describe("charts", () => {
 });
 
 describe("the guide to a source", () => {
-  const types = ["alertmanager", "alertmanager_webhook", "argocd", "aws_sns", "azure_monitor", "cloudevents", "flux", "gcp_monitoring", "github", "gitlab", "grafana", "jenkins", "json", "kubernetes", "nagios", "otlp_logs", "pagerduty", "sap_alert_notification", "syslog", "zabbix", "of_a_plugin"];
+  const types = ["alertmanager", "alertmanager_webhook", "argocd", "aws_sns", "azure_monitor", "cloudevents", "flux", "gcp_monitoring", "github", "gitlab", "grafana", "jenkins", "jira", "json", "kubernetes", "nagios", "otlp_logs", "pagerduty", "sap_alert_notification", "syslog", "zabbix", "of_a_plugin"];
   it("names this server, the source and a place for the token, whatever the type", () => {
     for (const type of types) {
       const guide = guideOf(type, "mine", "team-a", "https://oncue.example:8480");

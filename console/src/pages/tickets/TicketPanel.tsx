@@ -1,12 +1,12 @@
 /** One ticket: what is to be done, by whom, and what was said. */
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
-import { useCallback, useState } from "react";
+import { type ReactNode, useCallback, useState } from "react";
 
 import { useAssign, useTransition } from "../../data/commands";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Fact, Ticket } from "../../data/types";
+import type { Fact, Mirrored, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
 import { sentence } from "../../parts/format";
@@ -17,7 +17,7 @@ import { RelativeTime } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { useFilters } from "../../shell/filters";
 import { CommentBox } from "../incidents/IncidentPage";
-import { NEXT, verb } from "./view";
+import { NEXT, verb, waits } from "./view";
 
 export default function TicketPanel() {
   const { id = "" } = useParams({ strict: false });
@@ -62,15 +62,20 @@ function Body({ ticket }: { ticket: Ticket }) {
             ["Assigned to", nameOf(ticket.assignee) || "nobody yet"],
             ["Incident", ticket.incident ? <Link key="i" className="link mono" to="/incidents/$id" params={{ id: ticket.incident }}>{ticket.incident}</Link> : null],
             ["Run", ticket.run ? <Link key="r" className="link mono" to="/runs/$id" params={{ id: ticket.run }}>{ticket.run}</Link> : null],
+            ["Change", ticket.change],
             ["Service", ticket.service],
             ["Resource", ticket.resource],
             ["Opened", <span key="o"><RelativeTime at={ticket.opened_at} suffix=" ago" /> by {nameOf(ticket.opened_by)}</span>],
             ["Resolved", ticket.resolved_at ? <RelativeTime key="v" at={ticket.resolved_at} suffix=" ago" /> : null],
             ["Closed", ticket.closed_at ? <RelativeTime key="c" at={ticket.closed_at} suffix=" ago" /> : null],
+            ["Ended", ticket.close_code ? sentence(ticket.close_code) : null],
+            ["Resolution", ticket.resolution || null],
             ["Namespace", ticket.namespace],
+            ...ticket.links.map((one): [string, ReactNode] => ["Link", <Target key={one.target} target={one.target} title={one.title} />]),
           ]}
         />
       </div>
+      <Mirrors ticket={ticket} />
       {may("ticket:comment", ticket.namespace) && <CommentBox resource="tickets" id={ticket.id} />}
       <h2 className="heading panel-title">Timeline</h2>
       <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
@@ -79,5 +84,36 @@ function Body({ ticket }: { ticket: Ticket }) {
         field={{ label: "Name", required: true }} run={(assignee) => assign.mutateAsync({ id: ticket.id, assignee })}
       />
     </>
+  );
+}
+
+/** A link of the ticket: an address leads there, anything else is named. */
+function Target({ target, title }: { target: string; title: string }) {
+  if (!target.startsWith("http")) return <span className="wrap"><span className="mono">{target}</span>{title !== target && ` ${title}`}</span>;
+  return <a className="link wrap" href={target} target="_blank" rel="noreferrer">{title}</a>;
+}
+
+/** What the ticket has in other systems, and whether it is in step; nothing if it is mirrored nowhere. */
+function Mirrors({ ticket }: { ticket: Ticket }) {
+  const query = useDetail<Page<Mirrored>>("tickets", ticket.id, "mirrors");
+  const items = query.data?.items ?? [];
+  if (items.length === 0) return query.error ? <ErrorState error={query.error} /> : null;
+  return (
+    <div className="panel-section">
+      <h2 className="heading">In other systems</h2>
+      <Pairs
+        entries={items.map((one) => [
+          one.mirror.split("/")[1] ?? one.mirror,
+          <span key={one.id} className="stack">
+            <span className="row wrapping">
+              <StateMark state={one.state} />
+              {one.url ? <a className="link mono" href={one.url} target="_blank" rel="noreferrer">{one.number ?? one.remote}</a> : <span className="mono">{one.number ?? one.remote ?? "not there yet"}</span>}
+            </span>
+            {waits(one) !== "" && <span className="wrap">{waits(one)}</span>}
+            {one.next_try_at && <span>Next try <RelativeTime at={one.next_try_at} /></span>}
+          </span>,
+        ])}
+      />
+    </div>
   );
 }

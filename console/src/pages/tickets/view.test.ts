@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { NEXT, verb } from "./view";
+import { NEXT, verb, waits } from "./view";
 
 describe("a ticket's way", () => {
   it("ends in closed", () => {
@@ -10,5 +10,14 @@ describe("a ticket's way", () => {
     expect(NEXT.resolved).toContain("in_progress");
     expect(verb("resolved", "in_progress")).toBe("Reopen");
     expect(verb("new", "in_progress")).toBe("Begin work");
+  });
+});
+
+describe("what another system lacks", () => {
+  it("is said with the reason", () => {
+    const comment = { id: "co-1", by: "basis-1", at: "2026-03-01T03:00:00Z", text: "Seen." };
+    expect(waits({ waiting: [], error_code: null, error: null })).toBe("");
+    expect(waits({ waiting: [comment], error_code: "itsm.unavailable", error: "status 503" })).toBe("1 comment waits; itsm.unavailable: status 503");
+    expect(waits({ waiting: [comment, comment], error_code: null, error: null })).toBe("2 comments wait");
   });
 });

@@ -1,5 +1,5 @@
 /** What can be done with a ticket in each state; the engine holds the same table and decides. */
-import type { TicketState } from "../../data/types";
+import type { Mirrored, TicketState } from "../../data/types";
 
 export const NEXT: Record<TicketState, readonly TicketState[]> = {
   new: ["in_progress", "resolved", "closed"],
@@ -13,4 +13,11 @@ export const VERBS: Record<TicketState, string> = { new: "Put back", in_progress
 /** The word on the button that leads from one state to another. */
 export function verb(from: TicketState, to: TicketState): string {
   return from === "resolved" && to === "in_progress" ? "Reopen" : VERBS[to];
+}
+
+/** What another system lacks of the ticket, and why; empty where it lacks nothing. */
+export function waits(one: Pick<Mirrored, "waiting" | "error" | "error_code">): string {
+  const comments = one.waiting?.length ?? 0;
+  const parts = [comments > 0 ? `${comments} ${comments === 1 ? "comment waits" : "comments wait"}` : "", one.error_code ? `${one.error_code}: ${one.error ?? ""}` : ""];
+  return parts.filter((part) => part !== "").join("; ");
 }

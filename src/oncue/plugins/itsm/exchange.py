@@ -103,6 +103,8 @@ def shaped(value: Any, shape: Any, what: str) -> Any:
 def _failure(method: str, path: str, answer: Fetched) -> ActionError:
     detail = f"{method} {path} gave status {answer.status}: {' '.join(answer.text.split())[:SHOWN]}"
     status, pause_s = answer.status, _pause_s(answer)
+    if 300 <= status < 400:
+        return nonsense(f"{detail}; it leads to {answer.headers.get('location', 'nowhere')}")
     if status == 401:
         return ActionError("itsm.unauthorised", detail)
     if status == 429 or (status in (403, 503) and pause_s is not None):

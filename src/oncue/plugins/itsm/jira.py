@@ -84,7 +84,7 @@ class Jira:
                 made = shaped((await exchange.ask("POST", "/rest/api/2/issue", body=_new(settings, push, context))).body,
                               _Made, "the new issue")  # fmt: skip
                 remote = made.id
-            elif push.ticket != push.before and (changes := _changes(push, context)):
+            elif push.ticket != push.before and (changes := _changes(settings, push, context)):
                 await exchange.ask("PUT", f"/rest/api/2/issue/{remote}", body={"fields": changes})
             issue = await _read(exchange, remote)
             before = push.before
@@ -128,12 +128,12 @@ def _new(settings: Settings, push: Push, context: Context) -> dict[str, Any]:
     labels = [words.LABEL, words.label(push.key)]
     fields = {
         "project": {"key": settings.project}, "issuetype": {"name": kind}, "labels": labels, **push.fields,
-        **_changes(push, context),
+        **_changes(settings, push, context),
     }  # fmt: skip
     return {"fields": fields, "properties": [{"key": PROPERTY, "value": {"key": push.key}}]}
 
 
-def _changes(push: Push, context: Context) -> dict[str, Any]:
+def _changes(settings: Settings, push: Push, context: Context) -> dict[str, Any]:
     """The fields that the issue is to have, of those that are not as they were."""
     view, before = push.ticket, push.before
     found: dict[str, Any] = {}
@@ -146,7 +146,8 @@ def _changes(push: Push, context: Context) -> dict[str, Any]:
         found["priority"] = {"name": push.priorities[view.priority]}
     if before is None or view.assignee != before.assignee:
         if view.assignee in push.assignees:
-            found["assignee"] = {"id": push.assignees[view.assignee], "name": push.assignees[view.assignee]}
+            member = "accountId" if settings.user is not None else "name"
+            found["assignee"] = {member: push.assignees[view.assignee]}
         elif view.assignee is None and before is not None:
             found["assignee"] = None
     return found

@@ -36,12 +36,12 @@ CODES: Final = {
     "solved": "Solution provided", "workaround": "Workaround provided", "by_itself": "No resolution provided",
     "no_fault": "User error", "duplicate": "Duplicate", "not_done": "No resolution provided",
 }  # fmt: skip
-_FIELDS: Final = "sys_id,number,state,sys_updated_on,sys_updated_by,correlation_id"
-_CHANGE_CODES: Final = {
+CHANGE_CODES: Final = {
     "successful_with_issues": "successful_issues", "unsuccessful": "unsuccessful", "backed_out": "unsuccessful",
     "not_done": "unsuccessful",
 }  # fmt: skip
 """How ServiceNow calls the end of a change; every other one is successful."""
+_FIELDS: Final = "sys_id,number,state,sys_updated_on,sys_updated_by,correlation_id"
 _FORM: Final = "%Y-%m-%d %H:%M:%S"
 
 
@@ -222,7 +222,7 @@ def _code(settings: Settings, view: View, table: str) -> str:
     if code in settings.close_codes:
         return settings.close_codes[code]
     if table == "change_request":
-        return _CHANGE_CODES.get(code, "successful")
+        return CHANGE_CODES.get(code, "successful")
     return CODES.get(code, CODES["solved"])
 
 
