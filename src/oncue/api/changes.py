@@ -1,5 +1,6 @@
 """Changes: list, detail, timeline; draft, edit, submit, start, cancel, break the glass, review. And the calendar of them."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,15 +16,19 @@ from oncue.api.context import Ctx, Who
 from oncue.api.entities import commanded, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
+from oncue.api.runs import asked_of, state_of
 from oncue.api.shapes import Fact
 from oncue.api.work import Instant, Named, Title
 from oncue.core import period
 from oncue.core.change import Change, CloseCode
 from oncue.core.change_calendar import KIND
+from oncue.core.change_plan import workflow_of
 from oncue.core.change_spec import TARGETS_LIMIT, ChangeCalendarSpec, PlannedChangeSpec, Times
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.manifests.changes import change_findings
+from oncue.rehearsal.dry_run import DryRun, dry_run
+from oncue.runtime.surroundings import allowed as permitted
 from oncue.store import queries
 from oncue.store.json_text import json_text
 from oncue.store.queries import Filters, Page, entities
@@ -153,6 +158,31 @@ async def get_change_timeline(ctx: Ctx, who: Who, change_id: str, narrowing: Nar
     """What happened to a change, newest first."""
     await found(ctx, who, "change", change_id, "change:read")
     return await timeline_response(ctx, "change", change_id, narrowing)
+
+
+@get("/changes/{change_id:str}/plan", opt={"permission": "change:read"})
+async def get_change_plan(ctx: Ctx, who: Who, change_id: str) -> Response[DryRun]:
+    """What a change that was planned would do, target by target: a dry run of what people agree to. Nothing is done, and
+    nothing outside is asked."""
+    change = msgspec.json.decode(await found(ctx, who, "change", change_id, "change:read"), type=Change)
+    if change.plan is None:
+        raise Refusal("change.state", f"{change.id} is a draft; it is planned when it is submitted")
+    waves = change.plan.waves
+
+    def shown(given: list[Manifest]) -> DryRun:
+        does = msgspec.to_builtins(workflow_of(change, waves))
+        manifest = Manifest(
+            id=f"Workflow/{change.namespace}/{change.id}", kind="Workflow", namespace=change.namespace, name=change.id,
+            generation=1, hash="", labels={}, owner=None, review_by=None, description=change.title, spec=does,
+            applied_by=change.requester, updated_at=change.updated_at,
+        )  # fmt: skip
+        now, rules = datetime.now(UTC), permitted(ctx.config.actions)
+        return dry_run(
+            state_of([*given, manifest]), change.namespace, change.id, change.inputs, now, change.requester, None, rules
+        )
+
+    given = await ctx.queries.run(partial(asked_of, namespace=change.namespace))
+    return json_response(msgspec.json.encode(await asyncio.to_thread(shown, given)))
 
 
 @post("/changes", status_code=201, opt={"permission": "change:write"})
@@ -292,6 +322,7 @@ HANDLERS = [
     list_changes,
     get_change,
     get_change_timeline,
+    get_change_plan,
     create_change,
     edit_change,
     submit_change,

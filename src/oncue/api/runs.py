@@ -201,9 +201,9 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
     def shown(given: list[Manifest]) -> DryRun:
         may = tuple(rights(who, namespace))
         rules = allowed(ctx.config.actions)
-        return rehearsed(_state(given), namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
+        return rehearsed(state_of(given), namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
 
-    found = await asyncio.to_thread(shown, await ctx.queries.run(partial(_asked_of, namespace=namespace)))
+    found = await asyncio.to_thread(shown, await ctx.queries.run(partial(asked_of, namespace=namespace)))
     return json_response(msgspec.json.encode(found))
 
 
@@ -256,7 +256,7 @@ async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[R
     return await _new(ctx, await ctx.command("oncue.command.run.fork", given, who=who, namespace=namespace))
 
 
-def _asked_of(connection: Connection, namespace: str) -> list[Manifest]:
+def asked_of(connection: Connection, namespace: str) -> list[Manifest]:
     """The configuration that a dry run asks."""
     return [
         msgspec.json.decode(body, type=Manifest)
@@ -265,7 +265,7 @@ def _asked_of(connection: Connection, namespace: str) -> list[Manifest]:
     ]
 
 
-def _state(given: list[Manifest]) -> State:
+def state_of(given: list[Manifest]) -> State:
     state = State(Identity("dry-run"))
     state.load([("manifest", one.id, msgspec.json.encode(one)) for one in given], [])
     return state
@@ -282,13 +282,13 @@ def _under_way(connection: Connection, run: Run) -> tuple[Plan, dict[str, Step],
         row = entity_body(connection, kind, id) if id is not None else None
         if row is not None:
             about[kind] = {name: one for name, one in msgspec.json.decode(row[1]).items() if one is not None}
-    return plan, {one.address: one for one in steps}, _asked_of(connection, run.namespace), about
+    return plan, {one.address: one for one in steps}, asked_of(connection, run.namespace), about
 
 
 def _ahead(
     run: Run, plan: Plan, steps: dict[str, Step], given: list[Manifest], about: dict[str, Any], rules: Rules
 ) -> Ahead:
-    return ahead(_state(given), run, plan, steps, datetime.now(UTC), about, rules)
+    return ahead(state_of(given), run, plan, steps, datetime.now(UTC), about, rules)
 
 
 def _reason(data: Reason | None) -> dict[str, Any]:

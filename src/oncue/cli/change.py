@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from oncue.cli import show
+from oncue.cli import dry_run, show
 from oncue.cli.runs import pairs
 from oncue.cli.server import Server
 
@@ -79,6 +79,13 @@ def shown(id: str = ID, output: show.Format = show.Output) -> None:
         typer.echo(f"  {show.instant(one['at'])}  {first}")
         for line in rest:
             typer.echo(f"    {line}")
+
+
+@app.command()
+def plan(id: str = ID, output: show.Format = show.Output) -> None:
+    """What it would do, target by target: a dry run of what people agree to."""
+    with Server() as server:
+        dry_run.shown(server.get(server.path("changes", id, "plan")), output)
 
 
 @app.command()

@@ -12,7 +12,11 @@ _MARKS = {"runs": "+", "may run": "?", "skipped": "-", "fails": "!"}
 
 def dry_run(server: Server, body: dict[str, Any], output: show.Format) -> None:
     """Show it; ends with 1 if a step would fail as it is."""
-    found = server.send("POST", "/runs/dry-run", json=body)
+    shown(server.send("POST", "/runs/dry-run", json=body), output)
+
+
+def shown(found: dict[str, Any], output: show.Format) -> None:
+    """Show what the server says that would be done; ends with 1 if a step would fail as it is."""
     if output is not show.Format.table:
         show.document(found, output)
     else:
