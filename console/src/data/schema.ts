@@ -4441,6 +4441,13 @@ export interface components {
             priorities: string[];
             during?: string | null;
         };
+        /**
+         * BreakGlass
+         * @description Why it cannot wait.
+         */
+        BreakGlass: {
+            reason: string;
+        };
         /** Bucket */
         Bucket: {
             /** Format: date-time */
@@ -4494,11 +4501,28 @@ export interface components {
             over: string;
             rate: number;
         };
-        /** Calendar */
-        Calendar: {
-            windows: components["schemas"]["Slot"][];
-            freezes: components["schemas"]["Slot"][];
-            changes: components["schemas"]["api_changes_Planned"][];
+        /** CalendarChange */
+        CalendarChange: {
+            id: string;
+            namespace: string;
+            title: string;
+            type: string;
+            state: string;
+            /** Format: date-time */
+            starts_at: string;
+            ends_at: string | null;
+            targets: number;
+            conflicts: string[];
+        };
+        /** CalendarSlot */
+        CalendarSlot: {
+            calendar: string;
+            namespace: string;
+            title: string;
+            /** Format: date-time */
+            starts_at: string;
+            /** Format: date-time */
+            ends_at: string;
         };
         /**
          * Calling
@@ -4517,6 +4541,13 @@ export interface components {
                 [key: string]: unknown;
             };
             ended_at: string | null;
+        };
+        /**
+         * CancelChange
+         * @description Why, if that needs saying.
+         */
+        CancelChange: {
+            reason?: string | null;
         };
         /**
          * Cancelling
@@ -4556,6 +4587,16 @@ export interface components {
         ChangeLink: {
             url: string;
             title?: string;
+        };
+        /** ChangePlan */
+        ChangePlan: {
+            hash: string;
+            waves: components["schemas"]["Wave"][];
+            /** @default [] */
+            unknown: string[];
+            workflows?: {
+                [key: string]: string;
+            };
         };
         /** ChangeRecord */
         ChangeRecord: {
@@ -4613,7 +4654,7 @@ export interface components {
             };
             /** @default [] */
             wanted: string[];
-            plan?: components["schemas"]["Plan"] | null;
+            plan?: components["schemas"]["ChangePlan"] | null;
             risk?: components["schemas"]["Risk"] | null;
             approval?: string | null;
             approved?: string | null;
@@ -4621,7 +4662,7 @@ export interface components {
             deadline_at?: string | null;
             starts_at?: string | null;
             window_until?: string | null;
-            glass?: components["schemas"]["core_change_Glass"] | null;
+            glass?: components["schemas"]["Glass"] | null;
             run?: string | null;
             ticket?: string | null;
             record?: string | null;
@@ -5090,6 +5131,12 @@ export interface components {
             inputs?: Record<string, never> | null;
             reason?: string | null;
         };
+        /** ForwardSchedule */
+        ForwardSchedule: {
+            windows: components["schemas"]["CalendarSlot"][];
+            freezes: components["schemas"]["CalendarSlot"][];
+            changes: components["schemas"]["CalendarChange"][];
+        };
         /** Funnel */
         Funnel: {
             events: number;
@@ -5104,6 +5151,13 @@ export interface components {
             /** Format: date-time */
             at: string;
             beneath?: string | null;
+        };
+        /** Glass */
+        Glass: {
+            by: string;
+            reason: string;
+            /** Format: date-time */
+            at: string;
         };
         /**
          * Grant
@@ -5575,7 +5629,7 @@ export interface components {
         };
         /** Listing[Review] */
         ReviewList: {
-            items: components["schemas"]["core_review_Review"][];
+            items: components["schemas"]["Review"][];
             next: string | null;
         };
         /** Listing[Run] */
@@ -6230,16 +6284,6 @@ export interface components {
             total: number;
             missing: number;
         };
-        /** Plan */
-        Plan: {
-            hash: string;
-            waves: components["schemas"]["Wave"][];
-            /** @default [] */
-            unknown: string[];
-            workflows?: {
-                [key: string]: string;
-            };
-        };
         /** PlannedDelivery */
         PlannedDelivery: {
             channel: string;
@@ -6490,6 +6534,45 @@ export interface components {
         Responding: {
             name: string;
             role?: ("commander" | "communications" | "responder" | "scribe") | null;
+        };
+        /** Review */
+        Review: {
+            id: string;
+            namespace: string;
+            incident: string;
+            title: string;
+            service: string | null;
+            priority: string;
+            /** @enum {string} */
+            state: "draft" | "published";
+            drawn: {
+                [key: string]: unknown;
+            };
+            summary: string;
+            impact: string;
+            causes: string;
+            went_well: string;
+            went_badly: string;
+            lessons: string;
+            actions: string[];
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            updated_at: string;
+            published_by?: string | null;
+            published_at?: string | null;
+            /** @default  */
+            position: string;
+        };
+        /**
+         * ReviewChange
+         * @description What came of it.
+         */
+        ReviewChange: {
+            /** @enum {unknown} */
+            code: "backed_out" | "successful" | "successful_with_issues" | "unsuccessful";
+            note?: string;
         };
         /** Risk */
         Risk: {
@@ -6939,16 +7022,6 @@ export interface components {
             known_errors: string[];
             score: number;
             reasons: string[];
-        };
-        /** Slot */
-        Slot: {
-            calendar: string;
-            namespace: string;
-            title: string;
-            /** Format: date-time */
-            starts_at: string;
-            /** Format: date-time */
-            ends_at: string;
         };
         /**
          * Snooze
@@ -7627,6 +7700,14 @@ export interface components {
             name: string;
             targets: string[];
         };
+        /** Why */
+        Why: {
+            run: string;
+            state: string;
+            moving: boolean;
+            waits: components["schemas"]["Waits"][];
+            room?: components["schemas"]["Room"] | null;
+        };
         /** WindowPreview */
         WindowPreview: {
             matching: number;
@@ -7690,30 +7771,6 @@ export interface components {
              */
             stuck_after: string;
         };
-        /** Glass */
-        api_changes_Glass: {
-            reason: string;
-        };
-        /** Planned */
-        api_changes_Planned: {
-            id: string;
-            namespace: string;
-            title: string;
-            type: string;
-            state: string;
-            /** Format: date-time */
-            starts_at: string;
-            ends_at: string | null;
-            targets: number;
-            conflicts: string[];
-        };
-        /** Review */
-        api_changes_Review: {
-            /** @enum {string} */
-            code: "successful" | "successful_with_issues" | "unsuccessful" | "backed_out";
-            /** @default  */
-            note: string;
-        };
         /** Remark */
         api_incidents_Remark: {
             text: string;
@@ -7739,10 +7796,6 @@ export interface components {
             generation: number | null;
             diff?: string[];
         };
-        /** Why */
-        changes_Why: {
-            reason?: string | null;
-        };
         /** Part */
         conditions_contents_Part: {
             what: string;
@@ -7754,13 +7807,6 @@ export interface components {
             count: number;
             figure?: number | null;
         };
-        /** Glass */
-        core_change_Glass: {
-            by: string;
-            reason: string;
-            /** Format: date-time */
-            at: string;
-        };
         /** Remark */
         core_mirror_Remark: {
             id: string;
@@ -7768,36 +7814,6 @@ export interface components {
             /** Format: date-time */
             at: string;
             text: string;
-        };
-        /** Review */
-        core_review_Review: {
-            id: string;
-            namespace: string;
-            incident: string;
-            title: string;
-            service: string | null;
-            priority: string;
-            /** @enum {string} */
-            state: "draft" | "published";
-            drawn: {
-                [key: string]: unknown;
-            };
-            summary: string;
-            impact: string;
-            causes: string;
-            went_well: string;
-            went_badly: string;
-            lessons: string;
-            actions: string[];
-            created_by: string;
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            updated_at: string;
-            published_by?: string | null;
-            published_at?: string | null;
-            /** @default  */
-            position: string;
         };
         /** Retry */
         core_workflow_spec_Retry: {
@@ -7838,14 +7854,6 @@ export interface components {
             validate?: string | null;
             items?: number | null;
             steps?: components["schemas"]["rehearsal_dry_run_Planned"][];
-        };
-        /** Why */
-        runs_Why: {
-            run: string;
-            state: string;
-            moving: boolean;
-            waits: components["schemas"]["Waits"][];
-            room?: components["schemas"]["Room"] | null;
         };
         /** Change */
         store_life_Change: {
@@ -7934,29 +7942,6 @@ export interface components {
          */
         Remark: {
             text: string;
-        };
-        /**
-         * Why
-         * @description Why, if that needs saying.
-         */
-        Why: {
-            reason?: string | null;
-        };
-        /**
-         * Glass
-         * @description Why it cannot wait.
-         */
-        Glass: {
-            reason: string;
-        };
-        /**
-         * Review
-         * @description What came of it.
-         */
-        Review: {
-            /** @enum {unknown} */
-            code: "backed_out" | "successful" | "successful_with_issues" | "unsuccessful";
-            note?: string;
         };
         /**
          * Retry
@@ -10564,7 +10549,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["changes_Why"] | null;
+                "application/json": components["schemas"]["CancelChange"] | null;
             };
         };
         responses: {
@@ -10600,7 +10585,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api_changes_Glass"];
+                "application/json": components["schemas"]["BreakGlass"];
             };
         };
         responses: {
@@ -10636,7 +10621,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["api_changes_Review"];
+                "application/json": components["schemas"]["ReviewChange"];
             };
         };
         responses: {
@@ -10694,7 +10679,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Calendar"];
+                    "application/json": components["schemas"]["ForwardSchedule"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -10806,7 +10791,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["core_review_Review"];
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -10833,7 +10818,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["core_review_Review"];
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -10869,7 +10854,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["core_review_Review"];
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -10901,7 +10886,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["core_review_Review"];
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -10933,7 +10918,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["core_review_Review"];
+                    "application/json": components["schemas"]["Review"];
                 };
             };
             400: components["responses"]["Malformed"];
@@ -12156,7 +12141,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["runs_Why"];
+                    "application/json": components["schemas"]["Why"];
                 };
             };
             400: components["responses"]["Malformed"];

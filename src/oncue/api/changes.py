@@ -77,26 +77,26 @@ class ChangeView(Change, kw_only=True):
     """How it is made: as the spec of a `ChangeTemplate`."""
 
 
-class Why(msgspec.Struct, forbid_unknown_fields=True):
+class CancelChange(msgspec.Struct, forbid_unknown_fields=True):
     """Why, if that needs saying."""
 
     reason: Annotated[str, msgspec.Meta(max_length=5000)] | None = None
 
 
-class Glass(msgspec.Struct, forbid_unknown_fields=True):
+class BreakGlass(msgspec.Struct, forbid_unknown_fields=True):
     """Why it cannot wait."""
 
     reason: Reason
 
 
-class Review(msgspec.Struct, forbid_unknown_fields=True):
+class ReviewChange(msgspec.Struct, forbid_unknown_fields=True):
     """What came of it."""
 
     code: CloseCode
     note: Annotated[str, msgspec.Meta(max_length=20_000)] = ""
 
 
-class Slot(msgspec.Struct, kw_only=True):
+class CalendarSlot(msgspec.Struct, kw_only=True):
     """A time in a calendar."""
 
     calendar: str
@@ -106,7 +106,7 @@ class Slot(msgspec.Struct, kw_only=True):
     ends_at: datetime
 
 
-class Planned(msgspec.Struct, kw_only=True):
+class CalendarChange(msgspec.Struct, kw_only=True):
     """A change in a calendar."""
 
     id: str
@@ -122,12 +122,12 @@ class Planned(msgspec.Struct, kw_only=True):
     """Other changes at that time that share a target."""
 
 
-class Calendar(msgspec.Struct, kw_only=True):
+class ForwardSchedule(msgspec.Struct, kw_only=True):
     """What is planned, and when nothing may be."""
 
-    windows: list[Slot]
-    freezes: list[Slot]
-    changes: list[Planned]
+    windows: list[CalendarSlot]
+    freezes: list[CalendarSlot]
+    changes: list[CalendarChange]
 
 
 @get("/changes", opt={"permission": "change:read"})
@@ -231,27 +231,27 @@ async def start_change(ctx: Ctx, who: Who, change_id: str) -> Response[ChangeVie
 
 
 @post("/changes/{change_id:str}/cancel", status_code=200, opt={"permission": "change:write"})
-async def cancel_change(ctx: Ctx, who: Who, change_id: str, data: Why | None = None) -> Response[ChangeView]:
+async def cancel_change(ctx: Ctx, who: Who, change_id: str, data: CancelChange | None = None) -> Response[ChangeView]:
     """It is no longer wanted; one that runs is stopped and rolled back."""
     given = {"reason": data.reason} if data is not None else {}
     return await commanded(ctx, who, "change", change_id, "cancel", "change:write", given)
 
 
 @post("/changes/{change_id:str}/break-glass", status_code=200, opt={"permission": "change:override"})
-async def break_glass(ctx: Ctx, who: Who, change_id: str, data: Glass) -> Response[ChangeView]:
+async def break_glass(ctx: Ctx, who: Who, change_id: str, data: BreakGlass) -> Response[ChangeView]:
     """Begin now, past windows, freezes and those who have not agreed: they are asked afterwards, and it is not closed before."""
     return await commanded(ctx, who, "change", change_id, "break_glass", "change:override", {"reason": data.reason})
 
 
 @post("/changes/{change_id:str}/review", status_code=200, opt={"permission": "change:write"})
-async def review_change(ctx: Ctx, who: Who, change_id: str, data: Review) -> Response[ChangeView]:
+async def review_change(ctx: Ctx, who: Who, change_id: str, data: ReviewChange) -> Response[ChangeView]:
     """Look back on one that is over, and close it."""
     given = {"code": data.code, "note": data.note}
     return await commanded(ctx, who, "change", change_id, "review", "change:write", given)
 
 
 @get("/change-calendar", opt={"permission": "change:read"})
-async def get_change_calendar(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Calendar]:
+async def get_change_calendar(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[ForwardSchedule]:
     """Windows, freezes and changes between `since`, by default now, and `until`, by default four weeks later."""
     first = narrowing.since or datetime.now(UTC)
     last = narrowing.until or first + timedelta(days=28)
@@ -259,8 +259,8 @@ async def get_change_calendar(ctx: Ctx, who: Who, narrowing: Narrowing) -> Respo
         raise Refusal("request.invalid", f"until: after since, and at most {LONGEST.days} days")
     shown = visible(msgspec.structs.replace(narrowing, since=None, until=None, limit=MOST), who, "change:read")
     bodies = await ctx.queries.run(partial(queries.manifests))
-    windows: list[Slot] = []
-    freezes: list[Slot] = []
+    windows: list[CalendarSlot] = []
+    freezes: list[CalendarSlot] = []
     for one in (msgspec.json.decode(body, type=Manifest) for body in bodies):
         if one.kind == KIND and (shown.visible is None or one.namespace in shown.visible):
             spec = msgspec.convert(one.spec, ChangeCalendarSpec)
@@ -270,13 +270,17 @@ async def get_change_calendar(ctx: Ctx, who: Who, narrowing: Narrowing) -> Respo
     rows = [msgspec.json.decode(body, type=Change) for body in page.items]
     within = [one for one in rows if one.state != "cancelled" and _within(one, first, last)]
     changes = [_planned(one, within) for one in sorted(within, key=lambda one: (_from(one), one.id))]
-    return json_response(msgspec.json.encode(Calendar(windows=windows[:MOST], freezes=freezes[:MOST], changes=changes)))
+    return json_response(
+        msgspec.json.encode(ForwardSchedule(windows=windows[:MOST], freezes=freezes[:MOST], changes=changes))
+    )
 
 
-def _slots(calendar: Manifest, times: list[Times], first: datetime, last: datetime) -> list[Slot]:
+def _slots(calendar: Manifest, times: list[Times], first: datetime, last: datetime) -> list[CalendarSlot]:
     found = (one for each in times for one in _occurring(each, first, last))
     return [
-        Slot(calendar=calendar.name, namespace=calendar.namespace, title=title, starts_at=starts_at, ends_at=ends_at)
+        CalendarSlot(
+            calendar=calendar.name, namespace=calendar.namespace, title=title, starts_at=starts_at, ends_at=ends_at
+        )
         for title, starts_at, ends_at in found
     ]
 
@@ -301,7 +305,7 @@ def _within(change: Change, first: datetime, last: datetime) -> bool:
     return timed and _from(change) < last and (_to(change) or last) > first
 
 
-def _planned(change: Change, others: list[Change]) -> Planned:
+def _planned(change: Change, others: list[Change]) -> CalendarChange:
     targets = set(change.plan.targets) if change.plan is not None else set[str]()
 
     def meets(other: Change) -> bool:
@@ -311,7 +315,7 @@ def _planned(change: Change, others: list[Change]) -> Planned:
         apart = (ends is not None and ends <= _from(other)) or (_to(other) or begins) < begins
         return not apart and not targets.isdisjoint(other.plan.targets)
 
-    return Planned(
+    return CalendarChange(
         id=change.id, namespace=change.namespace, title=change.title, type=change.type, state=change.state,
         starts_at=_from(change), ends_at=_to(change), targets=len(targets),
         conflicts=[other.id for other in others if meets(other)],

@@ -25,7 +25,7 @@ class Wave(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
 
 
-class Plan(msgspec.Struct, frozen=True):
+class ChangePlan(msgspec.Struct, frozen=True):
     """What is agreed to, and will be done: targets and steps as they were when it was made."""
 
     hash: str
@@ -100,7 +100,7 @@ class Change(msgspec.Struct, kw_only=True):
     inputs: dict[str, Any] = {}
     wanted: tuple[str, ...] = ()
     """Targets that it names, of those that the template has."""
-    plan: Plan | None = None
+    plan: ChangePlan | None = None
     """None until it is submitted."""
     risk: Risk | None = None
     """As it was reckoned with the plan."""

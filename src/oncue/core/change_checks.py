@@ -6,7 +6,7 @@ from typing import Final
 
 from oncue.core import change_calendar, change_plan
 from oncue.core.asking import Asked
-from oncue.core.change import Change, Plan
+from oncue.core.change import Change, ChangePlan
 from oncue.core.changed_alerts import places_of
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, activation, holds
@@ -19,7 +19,7 @@ NAMED: Final = 5
 """How many of what is alike are named."""
 
 
-def of_plan(state: State, change: Change, plan: Plan) -> list[str]:
+def of_plan(state: State, change: Change, plan: ChangePlan) -> list[str]:
     """Why what was agreed to is no longer what would be done."""
     try:
         now = change_plan.made(state, change)
@@ -61,7 +61,7 @@ def frozen_by(frozen: change_calendar.Frozen) -> str:
     return f"{frozen.title} ({frozen.calendar}): nothing is changed before {frozen.ends_at:%Y-%m-%d %H:%M} UTC"
 
 
-def of_targets(state: State, change: Change, plan: Plan, targets: Iterable[str]) -> list[str]:
+def of_targets(state: State, change: Change, plan: ChangePlan, targets: Iterable[str]) -> list[str]:
     """Why these targets should not be changed now."""
     wanted, found = change.spec.preconditions, list[str]()
     targets = list(targets)

@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core import plan as plans
-from oncue.core.change import Change, Plan, Wave
+from oncue.core.change import Change, ChangePlan, Wave
 from oncue.core.change_spec import RESERVED, ChangeTargets, ChangeTemplateSpec, Waves
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -25,7 +25,7 @@ BAKE_EVERY_S: Final = 10.0
 _SCOPES: Final = {"none": "none", "target": "item", "wave": "batch", "all": "all"}
 
 
-def made(state: State, change: Change) -> Plan:
+def made(state: State, change: Change) -> ChangePlan:
     """The plan as it would be made now. Raises `Refusal` change.targets, change.steps, workflow.inputs_invalid."""
     spec = change.spec
     complete(spec.inputs, change.inputs)
@@ -35,7 +35,7 @@ def made(state: State, change: Change) -> Plan:
     does = msgspec.to_builtins(workflow_of(change, waves))
     agreed = [does, change.inputs, change.type, msgspec.to_builtins([spec.window, spec.approvals]), workflows]
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
-    return Plan(content_hash(agreed), waves, unknown, workflows)
+    return ChangePlan(content_hash(agreed), waves, unknown, workflows)
 
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:

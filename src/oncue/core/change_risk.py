@@ -7,7 +7,7 @@ import msgspec
 
 from oncue.core import plan as plans
 from oncue.core import recurrence
-from oncue.core.change import Change, CloseCode, Factor, History, Plan, Risk
+from oncue.core.change import Change, ChangePlan, CloseCode, Factor, History, Risk
 from oncue.core.change_calendar import KIND
 from oncue.core.change_spec import ChangeCalendarSpec
 from oncue.core.state import State
@@ -30,7 +30,7 @@ WORKING: Final = range(8, 18)
 """Hours of a working day."""
 
 
-def of(state: State, change: Change, plan: Plan, at: datetime) -> Risk:
+def of(state: State, change: Change, plan: ChangePlan, at: datetime) -> Risk:
     """The risk of making it at this time."""
     found = [
         _criticality(state, change, plan),
@@ -48,7 +48,7 @@ def of(state: State, change: Change, plan: Plan, at: datetime) -> Risk:
     return Risk(score, next(level for least, level in LEVELS if score >= least), factors)
 
 
-def _criticality(state: State, change: Change, plan: Plan) -> Factor | None:
+def _criticality(state: State, change: Change, plan: ChangePlan) -> Factor | None:
     worst, where = 0, ""
     for name in plan.targets:
         node = state.topology.node(change.namespace, name)
@@ -62,7 +62,7 @@ def _criticality(state: State, change: Change, plan: Plan) -> Factor | None:
     return Factor("criticality", worst, where) if worst else None
 
 
-def _reach(state: State, change: Change, plan: Plan) -> Factor | None:
+def _reach(state: State, change: Change, plan: ChangePlan) -> Factor | None:
     reached: set[str] = set()
     for name in plan.targets:
         node = state.topology.node(change.namespace, name)
@@ -75,7 +75,7 @@ def _reach(state: State, change: Change, plan: Plan) -> Factor | None:
     return Factor("reach", min(MOST, 2 + many), said)
 
 
-def _waves(plan: Plan) -> Factor | None:
+def _waves(plan: ChangePlan) -> Factor | None:
     many, first = len(plan.targets), len(plan.waves[0].targets)
     if many < 2 or first * 5 <= many:
         return None
@@ -115,7 +115,7 @@ def _template(state: State, change: Change) -> Factor | None:
     )
 
 
-def _targets(state: State, change: Change, plan: Plan) -> Factor | None:
+def _targets(state: State, change: Change, plan: ChangePlan) -> Factor | None:
     rows = state.cells["change_history"]
     ill = [
         name
