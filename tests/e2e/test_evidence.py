@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import html
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +16,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
-from oncue.evidence import bundle
+from oncue.evidence import bundle, gather
 from oncue.evidence.check import verify
 from oncue.evidence.facts import Facts
 from oncue.evidence.story import told
 from oncue.store import signed_note
+from oncue.store.database import reading_engine
 from oncue.store.journal import Record
+from oncue.store.revision import FILE_NAME
 from tests.server import Server, event, eventually, run_cli
 
 MANIFESTS = """
@@ -68,7 +72,7 @@ def made(answer: httpx.Response) -> dict[str, Any]:
 
 def changed(server: Server, *targets: str) -> str:
     """The id of a change that was agreed to, made and closed."""
-    body = {"template": "restart", "reason": "It leaks memory", "targets": list(targets)}
+    body = {"template": "restart", "reason": "It leaks <b>memory</b>", "targets": list(targets)}
     change = made(server.client.post("/api/v1/changes", json=body))
     headers = {"Authorization": f"Bearer {server.board}"}  # type: ignore[attr-defined]
     made(
@@ -261,9 +265,8 @@ def without(document: Any, path: tuple[Any, ...], make: Callable[[Any], Any] | N
     return whole
 
 
-@pytest.mark.parametrize("which", ["well", "undone"])
-def test_whatever_is_changed_in_a_bundle_is_found(bundles: dict[str, bytes], which: str) -> None:
-    document = json.loads(bundles[which])
+def test_whatever_is_changed_in_a_bundle_is_found(bundles: dict[str, bytes]) -> None:
+    document = json.loads(bundles["well"])
     for path in kinds(document):
         for make in (bent, None):
             found = verify(json.dumps(without(document, path, make)).encode())
@@ -380,6 +383,62 @@ def test_the_command_line_takes_verifies_and_names_what_was_changed(
     assert verified().stdout.startswith("tampered at records[")
     file.write_text("what else")
     assert verified().returncode == 2
+
+
+def test_the_page_is_for_reading_alone(server: Server, bundles: dict[str, bytes], tmp_path: Path) -> None:
+    file = tmp_path / "bundle.json"
+    file.write_bytes(bundles["undone"])
+    assert run_cli("evidence", "render", str(file)).returncode == 0
+    rendered = file.with_suffix(".html").read_text("utf-8")
+    served = server.client.get("/api/v1/changes/CHG-2/evidence", params={"format": "html"})
+    assert served.headers["content-type"].startswith("text/html")
+    assert "script" not in served.headers["content-security-policy"]
+    for page in (rendered, served.text):
+        assert not re.search(r"<script|<img|<link|\bsrc=|\bhref=|\bon[a-z]+=|url\(", page)
+        assert "It leaks &lt;b&gt;memory&lt;/b&gt;" in page
+        for words in (
+            "backed out",
+            "user:board-1",
+            "Try again on Sunday",
+            "wave-1 app-3",
+            "undone",
+            "secret://app",
+            "TCK-2",
+        ):
+            assert words in page
+    seal = signed_note.opened(json.loads(bundles["undone"])["seal"]).lines[-1]
+    assert html.escape(seal) in rendered
+    file.write_bytes(bundles["undone"].replace(b"Try again on Sunday", b"Never try again"))
+    refused = run_cli("evidence", "render", str(file), "-o", str(tmp_path / "other.html"))
+    assert (refused.returncode, "error evidence.bent" in refused.stderr) == (1, True)
+    assert not (tmp_path / "other.html").exists()
+
+
+def test_where_the_chain_is_long_it_is_given_in_pieces(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each up to the next checkpoint. One that was kept and lies between is not found again, and nothing else is said of it."""
+    body = {"template": "restart", "reason": "Later", "submit": False, "targets": ["app-1"]}
+    id = made(server.client.post("/api/v1/changes", json=body))["id"]
+    taken(server, id)  # by which it signs
+    for number in range(3):
+        server.emit(event(resource=f"between-{number}"))
+    between = taken(server, made(server.client.post("/api/v1/changes", json=body))["id"])
+    server.emit(event(resource="after"))
+    made(server.client.post(f"/api/v1/changes/{id}/cancel", json={"reason": "not needed"}))
+    document = json.loads(taken(server, id))
+    assert len(document["evidence"]["chain"]) == 1
+    monkeypatch.setattr(gather, "LINKS_LIMIT", 1)
+    engine = reading_engine(str(server.data / FILE_NAME), 1)
+    with engine.connect() as connection:
+        pieces = gather.chain(connection, sorted({one["batch"] for one in document["evidence"]["leaves"]}))
+    engine.dispose()
+    assert len(pieces) == 2
+    document["evidence"]["chain"] = msgspec.to_builtins(pieces)
+    found = verify(resealed(server, document))
+    assert (found.result, found.checkpoints) == ("intact", 2)
+    kept = json.loads(between)["evidence"]["chain"][-1]["checkpoint"]
+    assert verify(resealed(server, document), None, kept).result == "cannot_tell"
+    gone = without(document, ("evidence", "chain", 0, "links", 0), None)
+    assert verify(resealed(server, gone)).result == "tampered"
 
 
 def test_there_is_no_evidence_of_what_is_not_there(server: Server) -> None:

@@ -25,7 +25,7 @@ from oncue.core.change import Change
 from oncue.core.errors import Refusal
 from oncue.core.spec import content_hash
 from oncue.evidence import bundle, gather
-from oncue.evidence.bundle import BYTES_LIMIT, FORM, Bundle, Evidence, Item, Leaf, Made
+from oncue.evidence.bundle import BYTES_LIMIT, FORM, Bundle, Evidence, Leaf, Made, Proven
 from oncue.evidence.facts import Facts, instant
 from oncue.evidence.html import page
 from oncue.evidence.story import told
@@ -40,7 +40,10 @@ PERMISSIONS: Final = ("change:read", "run:read", "ticket:read", "alert:read", "i
 _one_at_a_time: Final = asyncio.Lock()
 
 
-@get("/changes/{change_id:str}/evidence", opt={"permission": "change:read"})
+@get(
+    "/changes/{change_id:str}/evidence",
+    opt={"permission": "change:read", "refuses": (410, 422), "gives": ("text/html",)},
+)
 async def get_change_evidence(
     ctx: Ctx,
     who: Who,
@@ -73,7 +76,7 @@ def _readable(content: bytes) -> bytes:
 async def _sealed(ctx: Context, who: Principal, change: Change) -> bytes:
     """The bundle. Raises `Refusal` evidence.too_large, evidence.erased, engine.unavailable, store.unavailable."""
     concerned = await ctx.queries.run(partial(gather.concerned, change=change), READ_S)
-    items: list[Item] = []
+    items: list[Proven] = []
     records: list[Record] = []
     leaves: list[Leaf] = []
     left, size = concerned.positions, 0

@@ -59,7 +59,7 @@ def verify(
     checkpoint: Path | None = typer.Option(
         None, "--checkpoint", exists=True, dir_okay=False, readable=True, help="A checkpoint that was kept elsewhere."
     ),
-    output: show.Format = typer.Option(show.Format.table, "--output", help="How to print the result."),
+    output: show.Format = show.Output,
 ) -> None:
     """Check a bundle without a server: every digest, the chain, the signatures, and that what it tells is what its records say.
 

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.evidence.story import Story
+from oncue.evidence.story import Account
 
 FORM: Final = "oncue.evidence/1"
 
@@ -23,7 +23,7 @@ LINKS_LIMIT: Final = 50_000
 each record is proven up to the next checkpoint after it, of which one is signed a minute."""
 
 
-class Item(msgspec.Struct, forbid_unknown_fields=True):
+class Proven(msgspec.Struct, forbid_unknown_fields=True):
     """A record of the journal."""
 
     position: int
@@ -72,10 +72,10 @@ class Evidence(msgspec.Struct, forbid_unknown_fields=True):
 
     form: str
     made: Made
-    story: Story
+    story: Account
     agreed: Any
     """What the plan's hash is of; None if this version would plan it otherwise."""
-    records: list[Item]
+    records: list[Proven]
     leaves: list[Leaf]
     chain: list[Stretch]
 

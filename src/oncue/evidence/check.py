@@ -21,7 +21,7 @@ from oncue.core.spec import content_hash
 from oncue.evidence import bundle
 from oncue.evidence.bundle import FORM, Bundle, Evidence, Leaf, Stretch
 from oncue.evidence.facts import Facts
-from oncue.evidence.story import Story, told
+from oncue.evidence.story import Account, told
 from oncue.store import signed_note
 from oncue.store.journal import GENESIS, LEAF_RECORDS, Record, chain_hash, digest, leaf, stamps
 
@@ -294,7 +294,7 @@ def _facts_hold(document: dict[str, Any], evidence: Evidence, records: list[Reco
         raise _Bent("agreed", "it is not what the plan's hash is of")
 
 
-def _story(records: list[Record]) -> Story:
+def _story(records: list[Record]) -> Account:
     try:
         return told(Facts(records))
     except (ValueError, LookupError, TypeError, AttributeError) as error:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Select, and_, or_, select, tuple_, union
 from oncue.core.change import Change
 from oncue.core.change_record import ChangeRecord
 from oncue.core.errors import Refusal
-from oncue.evidence.bundle import LINKS_LIMIT, RECORDS_LIMIT, Item, Leaf, Stretch
+from oncue.evidence.bundle import LINKS_LIMIT, RECORDS_LIMIT, Leaf, Proven, Stretch
 from oncue.store import schema
 from oncue.store.journal import LEAF_RECORDS, Record, leaves, merkle_path, stamp, stamps
 from oncue.store.journal_reader import JournalReader
@@ -184,7 +184,7 @@ def _pieces(names: Sequence[Any]) -> Iterable[Sequence[Any]]:
 class Read(NamedTuple):
     """Some of the records, with their leaves."""
 
-    items: list[Item]
+    items: list[Proven]
     records: list[Record]
     leaves: list[Leaf]
     left: list[int]
@@ -220,7 +220,7 @@ def records(connection: Connection, positions: list[int]) -> Read:
         for position in wanted:
             record = known[position]
             found.records.append(record)
-            found.items.append(Item(position, base64.b64encode(record.envelope).decode(), record.body.decode()))
+            found.items.append(Proven(position, base64.b64encode(record.envelope).decode(), record.body.decode()))
     return found
 
 

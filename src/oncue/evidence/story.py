@@ -31,7 +31,7 @@ class Moment(msgspec.Struct, forbid_unknown_fields=True):
     """Who sent the command that led to it; None for what followed by itself."""
 
 
-class Decision(msgspec.Struct, forbid_unknown_fields=True):
+class Vote(msgspec.Struct, forbid_unknown_fields=True):
     """What one person said."""
 
     by: str
@@ -57,7 +57,7 @@ class Agreement(msgspec.Struct, forbid_unknown_fields=True):
     reason: str | None
     stages: list[Any]
     barred: list[str]
-    decisions: list[Decision]
+    decisions: list[Vote]
     created_at: str
     ended_at: str | None
     position: int
@@ -118,7 +118,7 @@ class Ran(msgspec.Struct, forbid_unknown_fields=True):
     position: int
 
 
-class Remark(msgspec.Struct, forbid_unknown_fields=True):
+class Noted(msgspec.Struct, forbid_unknown_fields=True):
     """A remark on the ticket."""
 
     position: int
@@ -127,7 +127,7 @@ class Remark(msgspec.Struct, forbid_unknown_fields=True):
     text: str
 
 
-class Ticket(msgspec.Struct, forbid_unknown_fields=True):
+class Trail(msgspec.Struct, forbid_unknown_fields=True):
     """The change's ticket, with its trail."""
 
     id: str
@@ -136,7 +136,7 @@ class Ticket(msgspec.Struct, forbid_unknown_fields=True):
     opened_by: str
     opened_at: str
     closed_at: str | None
-    remarks: list[Remark]
+    remarks: list[Noted]
     position: int
 
 
@@ -156,7 +156,7 @@ class Followed(msgspec.Struct, forbid_unknown_fields=True):
     position: int
 
 
-class Story(msgspec.Struct, forbid_unknown_fields=True):
+class Account(msgspec.Struct, forbid_unknown_fields=True):
     """What happened."""
 
     change: dict[str, Any]
@@ -165,18 +165,18 @@ class Story(msgspec.Struct, forbid_unknown_fields=True):
     approvals: list[Agreement]
     runs: list[Ran]
     steps: list[Done]
-    ticket: Ticket | None
+    ticket: Trail | None
     followed: list[Followed]
     gaps: list[str]
     """What these records name, and what is not among them."""
 
 
-def told(facts: Facts) -> Story:
+def told(facts: Facts) -> Account:
     """The story of the change. Raises `ValueError` if no record is a fact of one."""
     change = facts.last("change")
     if change is None:
         raise ValueError("no record is a fact of the change")
-    return Story(
+    return Account(
         change=change.data,
         history=[_moment(facts, one) for one in facts.of("change")],
         approvals=[_agreement(facts, many) for many in facts.by_id("approval").values()],
@@ -203,7 +203,7 @@ def _agreement(facts: Facts, many: list[Fact]) -> Agreement:
         first = next(fact for fact in many if len(fact.data["decisions"]) > number)
         cause = facts.cause(first)
         decisions.append(
-            Decision(
+            Vote(
                 one["by"], one["stage"], one["decision"], one["at"], one.get("reason"), one.get("instead_of"), first.position,
                 cause.position if cause is not None else None, cause.actor if cause is not None else None,
             )
@@ -251,9 +251,7 @@ def _steps(facts: Facts) -> list[Done]:
         known[-1].append(fact)
     results = _results(facts)
     found = [
-        _step(facts, life, _between(many, life, results.get(id, [])))
-        for id, many in lives.items()
-        for life in many
+        _step(facts, life, _between(many, life, results.get(id, []))) for id, many in lives.items() for life in many
     ]
     return sorted(found, key=lambda one: one.positions[0])
 
@@ -301,14 +299,14 @@ def _results(facts: Facts) -> dict[str, list[tuple[bool, Attempt]]]:
     return found
 
 
-def _ticket(facts: Facts) -> Ticket | None:
+def _ticket(facts: Facts) -> Trail | None:
     last = facts.last("ticket")
     if last is None:
         return None
     data = last.data
-    return Ticket(
+    return Trail(
         data["id"], data["title"], data["state"], data["opened_by"], data["opened_at"], data["closed_at"],
-        [Remark(one.position, one.at, one.data["by"], one.data["text"]) for one in facts.of("comment")], last.position,
+        [Noted(one.position, one.at, one.data["by"], one.data["text"]) for one in facts.of("comment")], last.position,
     )  # fmt: skip
 
 
