@@ -5,8 +5,8 @@ import hashlib
 import html
 import json
 import re
+import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
+from oncue.core.change import Change
+from oncue.core.errors import Refusal
 from oncue.evidence import bundle, gather
 from oncue.evidence.check import verify
 from oncue.evidence.facts import Facts
@@ -24,6 +26,7 @@ from oncue.store import signed_note
 from oncue.store.database import reading_engine
 from oncue.store.journal import Record
 from oncue.store.revision import FILE_NAME
+from tests.bending import bent, kinds, without
 from tests.server import Server, event, eventually, run_cli
 
 MANIFESTS = """
@@ -214,66 +217,6 @@ def test_a_kept_checkpoint_is_found_again_and_another_is_not(server: Server, bun
     assert verify(bundles["undone"], None, "\n".join(["oncue/another", batch, root, *rest])).result == "cannot_tell"
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Where the values are in a JSON document, and where its lists and objects are."""
-    if path:
-        yield path
-    for name, inner in (
-        value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    ):
-        yield from places(inner, (*path, name))
-
-
-def kinds(document: Any) -> list[tuple[Any, ...]]:
-    """A place of each kind, the first and the last: list indexes aside, `records[3].body` is as `records[7].body`."""
-    first: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    last: dict[tuple[Any, ...], tuple[Any, ...]] = {}
-    for path in places(document):
-        kind = tuple("#" if isinstance(part, int) else part for part in path)
-        first.setdefault(kind, path)
-        last[kind] = path
-    return sorted({*first.values(), *last.values()}, key=repr)
-
-
-def bent(value: Any) -> Any:
-    """Another value of the same type."""
-    match value:
-        case bool():
-            return not value
-        case int() | float():
-            return value + 1
-        case str():
-            return value[:-1] + ("0" if value[-1:] != "0" else "1") if value else "x"
-        case None:
-            return "x"
-        case list():
-            return [*value[:-1]] if value else ["x"]
-        case _:
-            return {**value, "x": 1}
-
-
-def without(document: Any, path: tuple[Any, ...], make: Callable[[Any], Any] | None) -> Any:
-    """The document with another value at a place, or, if `make` is None, without what is there."""
-    whole = json.loads(json.dumps(document))
-    inner = whole
-    for part in path[:-1]:
-        inner = inner[part]
-    if make is None:
-        del inner[path[-1]]
-    else:
-        inner[path[-1]] = make(inner[path[-1]])
-    return whole
-
-
-def test_whatever_is_changed_in_a_bundle_is_found(bundles: dict[str, bytes]) -> None:
-    document = json.loads(bundles["well"])
-    for path in kinds(document):
-        for make in (bent, None):
-            found = verify(json.dumps(without(document, path, make)).encode())
-            assert found.exit_code != 0, (path, make)
-            assert found.result == "tampered" or path in {("evidence",), ("evidence", "form")}, (path, found)
-
-
 CLAIMS = ("at", "by", "version", "left_out")
 """What nothing but the seal vouches for."""
 
@@ -454,3 +397,19 @@ def test_a_change_that_is_not_over_has_evidence_so_far(server: Server) -> None:
     content = taken(server, change["id"])
     assert verify(content).result == "intact"
     assert story(content)["change"]["state"] == "draft"
+
+
+def test_evidence_is_refused_when_its_beginning_is_past_retention(server: Server, tmp_path: Path) -> None:
+    id = changed(server, "app-1")
+    taken(server, id)
+    change = msgspec.convert(made(server.client.get(f"/api/v1/changes/{id}")), Change)
+    with sqlite3.connect(server.data / FILE_NAME) as there, sqlite3.connect(tmp_path / FILE_NAME) as here:
+        there.backup(here)
+        (first,) = here.execute("SELECT min(position) FROM fact WHERE kind = 'change' AND id = ?", [id]).fetchone()
+        for table in ("fact", "fact_ref"):
+            here.execute(f"DELETE FROM {table} WHERE position <= ?", [first])
+    engine = reading_engine(str(tmp_path / FILE_NAME), 1)
+    with engine.connect() as connection, pytest.raises(Refusal, match="past retention") as refused:
+        gather.concerned(connection, change)
+    engine.dispose()
+    assert refused.value.code == "evidence.erased"

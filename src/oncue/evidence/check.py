@@ -171,11 +171,12 @@ def _walked(stretch: Stretch, where: str, heads: dict[int, bytes]) -> bytes:
     """The hash at its end."""
     head = _hash(stretch.previous, f"{where}.previous")
     before: tuple[int, int] | None = None
+    last_batch = max(heads, default=0)
     for number, (batch, first, last, root) in enumerate(stretch.links):
         at = f"{where}.links[{number}]"
         if before is not None and (batch, first) != (before[0] + 1, before[1] + 1):
             raise _Bent(at, f"batch {batch} does not follow the one before")
-        if batch in heads or (heads and batch < max(heads)) or last < first:
+        if batch <= last_batch or last < first:
             raise _Bent(at, f"batch {batch} is out of order")
         try:
             head = chain_hash(batch, first, last, _hash(root, at), head)

@@ -5,6 +5,7 @@ Each function is a query of its own, short enough for one transaction; what a ch
 
 import base64
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -26,6 +27,10 @@ FOLLOWED_LIMIT: Final = 1_000
 """Facts of alerts, and of incidents, that are given."""
 RUNS_LIMIT: Final = 2_000
 """Runs that a change's run has begun."""
+ALERTS: Final = tuple(
+    f"oncue.alert.{what}" for what in ("fired", "reopened", "severity_changed", "quieted", "audible", "resolved")
+)
+"""Facts of alerts that are given."""
 INPUTS: Final = ("oncue.effect.result",)
 COMMANDS: Final = (
     "oncue.command.change.",
@@ -149,14 +154,13 @@ def _followed(connection: Connection, change: Change) -> tuple[set[int], list[st
     """Facts of alerts on its targets from its beginning until an hour after its end, and of the incidents that name it."""
     if change.began_at is None or change.plan is None:
         return set(), []
-    until = micros(change.ended_at) + FOLLOWING_S * 1_000_000 if change.ended_at is not None else None
-    since = [_fact.namespace == change.namespace, _fact.recorded_at >= micros(change.began_at)]
-    if until is not None:
-        since.append(_fact.recorded_at <= until)
+    when = _while(connection, change.began_at, change.ended_at)
     left_out = []
     alerts: set[int] = set()
     for some in _pieces(change.plan.targets):
-        about = select(_fact.position).where(_fact.type.startswith("oncue.alert."), _fact.resource.in_(some), *since)
+        about = select(_fact.position).where(
+            _fact.type.in_(ALERTS), when, _fact.namespace == change.namespace, _fact.resource.in_(some)
+        )
         alerts |= _bounded(connection, about)
     if len(alerts) > FOLLOWED_LIMIT:
         alerts = set(sorted(alerts)[:FOLLOWED_LIMIT])
@@ -171,6 +175,27 @@ def _followed(connection: Connection, change: Change) -> tuple[set[int], list[st
         incidents = set(sorted(incidents)[:FOLLOWED_LIMIT])
         left_out.append(f"facts about incidents beyond the first {FOLLOWED_LIMIT}")
     return alerts | incidents, left_out
+
+
+def _while(connection: Connection, began: datetime, ended: datetime | None) -> Any:
+    """SQL: a fact of the time from one instant until an hour after the other. Positions are what it is found by."""
+    since = connection.execute(
+        select(_segment.first_position)
+        .where(_segment.last_recorded_at >= micros(began))
+        .order_by(_segment.last_recorded_at)
+        .limit(1)
+    ).scalar()
+    found = and_(_fact.position >= (since or 0), _fact.recorded_at >= micros(began))
+    if ended is None:
+        return found
+    at = micros(ended) + FOLLOWING_S * 1_000_000
+    until = connection.execute(
+        select(_segment.last_position)
+        .where(_segment.last_recorded_at >= at)
+        .order_by(_segment.last_recorded_at)
+        .limit(1)
+    ).scalar()
+    return and_(found, _fact.recorded_at <= at, *([] if until is None else [_fact.position <= until]))
 
 
 def _bounded(connection: Connection, about: Select[Any]) -> set[int]:

@@ -6,6 +6,7 @@ fact names the input that caused it.
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -183,7 +184,7 @@ def told(facts: Facts) -> Account:
         runs=[_ran(many[-1]) for many in facts.by_id("run").values()],
         steps=_steps(facts),
         ticket=_ticket(facts),
-        followed=_followed(facts, change.data.get("record")),
+        followed=_followed(facts, change.data),
         gaps=gaps.found(facts),
     )
 
@@ -310,9 +311,17 @@ def _ticket(facts: Facts) -> Trail | None:
     )  # fmt: skip
 
 
-def _followed(facts: Facts, record: str | None) -> list[Followed]:
-    found = [*_each(facts, "alert", record), *_each(facts, "incident", record)]
-    return sorted(found, key=lambda one: (one.began_at or "", one.position))
+def _followed(facts: Facts, change: dict[str, Any]) -> list[Followed]:
+    """What began before the change did is left out."""
+    found = [*_each(facts, "alert", change["record"]), *_each(facts, "incident", change["record"])]
+    since = _instant(change["began_at"])
+    return sorted(
+        (one for one in found if _instant(one.began_at) >= since), key=lambda one: (one.began_at or "", one.position)
+    )
+
+
+def _instant(text: str | None) -> datetime:
+    return datetime.fromisoformat(text) if text is not None else datetime.max.replace(tzinfo=UTC)
 
 
 def _each(facts: Facts, kind: str, record: str | None) -> Iterable[Followed]:
