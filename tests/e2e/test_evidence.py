@@ -399,6 +399,30 @@ def test_a_change_that_is_not_over_has_evidence_so_far(server: Server) -> None:
     assert story(content)["change"]["state"] == "draft"
 
 
+STANDARD = """
+apiVersion: oncue/v1
+kind: ChangeTemplate
+metadata: {name: greet, namespace: shop}
+spec:
+  type: standard
+  targets: {names: [shop-1]}
+  steps: [{id: greet, uses: shell.command, with: {argv: [/bin/echo, hello]}}]
+"""
+
+
+def test_a_change_of_another_namespace_has_all_of_its_evidence(server: Server) -> None:
+    made(server.client.post("/api/v1/manifests", content=STANDARD))
+    wanted = {"template": "greet", "reason": "It is polite", "namespace": "shop"}
+    path = f"/api/v1/changes/{made(server.client.post('/api/v1/changes', json=wanted))['id']}"
+    made(server.client.post(f"{path}/start"))
+    eventually(lambda: made(server.client.get(path))["state"] == "closed", what="it is closed")
+    content = taken(server, path.rpartition("/")[2])
+    assert verify(content).result == "intact"
+    (greeted,) = [one for one in story(content)["steps"] if one["uses"] == "shell.command"]
+    assert greeted["attempts"][0]["result"]["stdout"] == "hello\n"
+    assert story(content)["history"][0]["by"] == "token:preset-admin"
+
+
 def test_evidence_is_refused_when_its_beginning_is_past_retention(server: Server, tmp_path: Path) -> None:
     id = changed(server, "app-1")
     taken(server, id)

@@ -137,14 +137,15 @@ def _approvals(connection: Connection, change: Change, runs: Sequence[str]) -> l
 
 
 def _inputs(connection: Connection, namespace: str, positions: Iterable[int]) -> set[int]:
-    """Inputs that led to these facts, of which the whole concerns the change."""
+    """Inputs that led to these facts, of which the whole concerns the change. What the engine itself reports of a worker that
+    was lost is of no namespace."""
     found: set[int] = set()
-    kept = or_(_fact.type.in_(INPUTS), *(_fact.type.startswith(one) for one in COMMANDS))
+    commands = and_(_fact.namespace == namespace, or_(*(_fact.type.startswith(one) for one in COMMANDS)))
     for some in _pieces(sorted(positions)):
         inputs = select(_fact.input_position).where(_fact.position.in_(some)).distinct()
         found |= set(
             connection.execute(
-                select(_fact.position).where(_fact.position.in_(inputs), _fact.namespace == namespace, kept)
+                select(_fact.position).where(_fact.position.in_(inputs), or_(_fact.type.in_(INPUTS), commands))
             ).scalars()
         )
     return found
