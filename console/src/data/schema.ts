@@ -1269,6 +1269,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes/{change_id}/evidence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChangeEvidence
+         * @description The evidence of a change: what was planned, who agreed, what was done and what came of it, with each journaled record
+         *     of it and the proof that it is in the journal, up to a signed checkpoint, and sealed. `oncue evidence verify` checks it
+         *     without a server. Whoever asks may read changes, runs, tickets, alerts and incidents of the namespace.
+         */
+        get: operations["get_change_evidence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reviews": {
         parameters: {
             query?: never;
@@ -4196,6 +4218,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** Account */
+        Account: {
+            change: {
+                [key: string]: unknown;
+            };
+            history: components["schemas"]["Moment"][];
+            approvals: components["schemas"]["Agreement"][];
+            runs: components["schemas"]["Ran"][];
+            steps: components["schemas"]["Done"][];
+            ticket: components["schemas"]["Trail"] | null;
+            followed: components["schemas"]["Followed"][];
+            gaps: string[];
+        };
         /** Acked */
         Acked: {
             id: string;
@@ -4244,6 +4279,19 @@ export interface components {
             place: components["schemas"]["Place"];
             way: string;
             fails: boolean;
+        };
+        /** Agreement */
+        Agreement: {
+            id: string;
+            state: string;
+            ask: string;
+            reason: string | null;
+            stages: unknown[];
+            barred: string[];
+            decisions: components["schemas"]["Vote"][];
+            created_at: string;
+            ended_at: string | null;
+            position: number;
         };
         /** Ahead */
         Ahead: {
@@ -4419,6 +4467,17 @@ export interface components {
         Assignment: {
             assignee: string | null;
         };
+        /** Attempt */
+        Attempt: {
+            position: number;
+            at: string;
+            attempt: number;
+            outcome: string;
+            worker: string;
+            result: unknown;
+            error_code: string | null;
+            detail: string | null;
+        };
         /** AvailabilityDay */
         AvailabilityDay: {
             date: string;
@@ -4495,6 +4554,12 @@ export interface components {
             done: number;
             refused: number;
             left: number;
+        };
+        /** Bundle */
+        Bundle: {
+            evidence: components["schemas"]["Evidence"];
+            seal: string;
+            key: string;
         };
         /** Burn */
         Burn: {
@@ -4844,6 +4909,30 @@ export interface components {
         Delegation: {
             to: string;
         };
+        /** Done */
+        Done: {
+            run: string;
+            address: string;
+            uses: string;
+            wave: string | null;
+            target: string | null;
+            undoes: boolean;
+            state: string;
+            reason: string | null;
+            error_code: string | null;
+            attempt: number;
+            started_at: string | null;
+            ended_at: string | null;
+            inputs: unknown;
+            result: unknown;
+            outputs: unknown;
+            looks: number;
+            ill: number;
+            undone: boolean;
+            attempts: components["schemas"]["Attempt"][];
+            readings: components["schemas"]["Attempt"][];
+            positions: number[];
+        };
         /** DryRun */
         DryRun: {
             workflow: string;
@@ -5039,6 +5128,16 @@ export interface components {
                 [key: string]: unknown;
             };
         };
+        /** Evidence */
+        Evidence: {
+            form: string;
+            made: components["schemas"]["Made"];
+            story: components["schemas"]["Account"];
+            agreed: unknown;
+            records: components["schemas"]["Proven"][];
+            leaves: components["schemas"]["Leaf"][];
+            chain: components["schemas"]["Stretch"][];
+        };
         /** ExcerptNode */
         ExcerptNode: {
             place: components["schemas"]["Place"];
@@ -5107,6 +5206,19 @@ export interface components {
             missing: components["schemas"]["MissingLink"][];
             missing_total: number;
             circles: string[][];
+        };
+        /** Followed */
+        Followed: {
+            kind: string;
+            id: string;
+            title: string | null;
+            severity: string | null;
+            state: string;
+            resource: string | null;
+            began_at: string | null;
+            ended_at: string | null;
+            expected: boolean;
+            position: number;
         };
         /** ForEach */
         ForEach: {
@@ -5375,6 +5487,20 @@ export interface components {
         ItselfView: {
             outside: components["schemas"]["OutsideView"];
             monitors: components["schemas"]["MonitorView"][];
+        };
+        /** Leaf */
+        Leaf: {
+            batch: number;
+            first_position: number;
+            rows: [
+                number,
+                number,
+                string
+            ][];
+            path: [
+                "left" | "right",
+                string
+            ][];
         };
         /** Level */
         Level: {
@@ -5682,6 +5808,15 @@ export interface components {
             stream: string;
             text: string;
         };
+        /** Made */
+        Made: {
+            journal_id: string;
+            subject: string;
+            at: string;
+            by: string;
+            version: string;
+            left_out?: string[];
+        };
         /** Mail */
         Mail: {
             id: string;
@@ -5891,6 +6026,15 @@ export interface components {
             of: string;
             relation: string;
             target: string;
+        };
+        /** Moment */
+        Moment: {
+            position: number;
+            at: string;
+            what: string;
+            state: string;
+            said: string | null;
+            by: string | null;
         };
         /** MonitorState */
         MonitorState: {
@@ -6138,6 +6282,13 @@ export interface components {
             by: string;
             /** Format: date-time */
             at: string;
+        };
+        /** Noted */
+        Noted: {
+            position: number;
+            at: string;
+            by: string;
+            text: string;
         };
         /**
          * Notes
@@ -6407,6 +6558,12 @@ export interface components {
             /** @default  */
             position: string;
         };
+        /** Proven */
+        Proven: {
+            position: number;
+            envelope: string;
+            body: string;
+        };
         /** Quiet */
         Quiet: {
             reason: string;
@@ -6426,6 +6583,17 @@ export interface components {
             service: string | null;
             state: string;
             quiet: string[];
+        };
+        /** Ran */
+        Ran: {
+            id: string;
+            workflow: string;
+            parent: string | null;
+            state: string;
+            reason: string | null;
+            started_at: string | null;
+            ended_at: string | null;
+            position: number;
         };
         /** Reached */
         Reached: {
@@ -7274,6 +7442,17 @@ export interface components {
             detail?: string | null;
             severity?: string | null;
         };
+        /** Stretch */
+        Stretch: {
+            previous: string;
+            links: [
+                number,
+                number,
+                number,
+                string
+            ][];
+            checkpoint: string;
+        };
         /** SubRun */
         SubRun: {
             /** @description Lower-case letters, digits, dots and hyphens */
@@ -7463,6 +7642,17 @@ export interface components {
             edges_not_shown: number;
             elsewhere: number;
         };
+        /** Trail */
+        Trail: {
+            id: string;
+            title: string;
+            state: string;
+            opened_by: string;
+            opened_at: string;
+            closed_at: string | null;
+            remarks: components["schemas"]["Noted"][];
+            position: number;
+        };
         /**
          * Transition
          * @description Where it goes, and how it ended if that is its end.
@@ -7644,6 +7834,18 @@ export interface components {
             opened_by: string;
             /** Format: date-time */
             opened_at: string;
+        };
+        /** Vote */
+        Vote: {
+            by: string;
+            stage: string;
+            decision: string;
+            at: string;
+            reason: string | null;
+            instead_of: string | null;
+            position: number;
+            input: number | null;
+            actor: string | null;
         };
         /** Wait */
         Wait: {
@@ -7890,7 +8092,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.not_clear" | "change.not_found" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.not_clear" | "change.not_found" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -10685,6 +10887,39 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_change_evidence: {
+        parameters: {
+            query?: {
+                /** @description `json` can be verified, `html` can be read */
+                format?: "json" | "html";
+            };
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                    "text/html": string;
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            410: components["responses"]["Gone"];
+            422: components["responses"]["Unprocessable"];
             503: components["responses"]["Unavailable"];
         };
     };

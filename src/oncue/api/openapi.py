@@ -153,7 +153,11 @@ def _describe_own(app: Litestar, document: dict[str, Any]) -> None:
     closed: list[type[msgspec.Struct]] = []
     for path, handler in _handlers(app):
         for method in handler.http_methods:
-            _describe(document["paths"][path][method.lower()], method, path, handler.opt["permission"])
+            operation = document["paths"][path][method.lower()]
+            _describe(operation, method, path, handler.opt["permission"])
+            _refuse(operation, *handler.opt.get("refuses", ()))
+            for media in handler.opt.get("gives", ()):
+                operation["responses"]["200"]["content"][media] = {"schema": {"type": "string"}}
         closed += _closed(get_type_hints(handler.fn, include_extras=True).get("data"))
     _, exact = msgspec.json.schema_components(closed, ref_template="#/components/schemas/{name}")
     for kind in closed:

@@ -36,6 +36,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "problem": ("oncue.cli.problem", "app"),
     "change": ("oncue.cli.change", "app"),
     "change-record": ("oncue.cli.change_record", "app"),
+    "evidence": ("oncue.cli.evidence", "app"),
     "handover": ("oncue.cli.handover", "app"),
     "bulk": ("oncue.cli.bulk", "app"),
     "channel": ("oncue.cli.channel", "app"),

@@ -32,10 +32,15 @@ def made(state: State, change: Change) -> ChangePlan:
     found = _targets(state, change)
     waves = _waves(found, spec.waves, _spread(state, change.namespace, spec.waves.spread_by))
     workflows = _workflows(state, change)
-    does = msgspec.to_builtins(workflow_of(change, waves))
-    agreed = [does, change.inputs, change.type, msgspec.to_builtins([spec.window, spec.approvals]), workflows]
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
-    return ChangePlan(content_hash(agreed), waves, unknown, workflows)
+    return ChangePlan(content_hash(agreed(change, waves, workflows)), waves, unknown, workflows)
+
+
+def agreed(change: Change, waves: tuple[Wave, ...], workflows: dict[str, str]) -> list[Any]:
+    """What people agree to: the plan's hash is that of this."""
+    spec = change.spec
+    does = msgspec.to_builtins(workflow_of(change, waves))
+    return [does, change.inputs, change.type, msgspec.to_builtins([spec.window, spec.approvals]), workflows]
 
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:

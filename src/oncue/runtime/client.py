@@ -4,7 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Outline
@@ -14,6 +14,8 @@ from oncue.runtime.keys import journal_key
 
 ANSWER_S: Final = 15.0
 HEALTH_S: Final = 2.0
+CHECKPOINT_S: Final = 45.0
+"""A pause in which the engine signs may be some time in coming."""
 EXPIRE_EVERY_S: Final = 0.25
 STILL_S: Final = 1.0
 """Between two looks at who has waited too long, from which on this process stood still."""
@@ -26,7 +28,9 @@ GATHERED_EVENTS: Final = 128
 """Of one origin and one turn of the loop that make one unit."""
 _Sender = tuple[str, str, str | None, str | None]
 """(namespace, origin, actor, person)."""
-Said = frames.Answer | frames.HealthReport | Refusal
+_Question = frames.Submit | frames.Dead | frames.Health | frames.Checkpoint | frames.Seal
+_Reply = frames.Answer | frames.HealthReport | frames.Signed
+Said = _Reply | Refusal
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
 )
@@ -122,7 +126,7 @@ class EngineClient:
             await asyncio.sleep(AGAIN_S)  # an engine without file descriptors hangs up at once
 
     def _receive(self, frame: frames.Frame) -> None:
-        if isinstance(frame, frames.Answer | frames.HealthReport):
+        if isinstance(frame, _Reply):
             waiting = self._waiting.pop(frame.seq, None)
             if waiting is not None:
                 waiting[0](frame)
@@ -150,14 +154,14 @@ class EngineClient:
         if self._writer.transport.get_write_buffer_size() > UNSENT_BYTES:
             raise Refusal("ingest.overloaded", "the engine does not read what is sent to it", retry_after_s=5.0)
 
-    def _tell(self, frame: frames.Submit | frames.Dead | frames.Health, done: Callable[[Said], None]) -> None:
-        within_s = HEALTH_S if isinstance(frame, frames.Health) else ANSWER_S
+    def _tell(self, frame: _Question, done: Callable[[Said], None]) -> None:
+        within_s = _WITHIN_S.get(type(frame), ANSWER_S)
         self._check()
         self.send(frame)
         self._waiting[frame.seq] = (done, asyncio.get_running_loop().time() + within_s)
 
-    async def _ask(self, frame: frames.Submit | frames.Dead | frames.Health) -> frames.Answer | frames.HealthReport:
-        future: asyncio.Future[frames.Answer | frames.HealthReport] = asyncio.get_running_loop().create_future()
+    async def _ask(self, frame: _Question) -> _Reply:
+        future: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
 
         def done(said: Said) -> None:
             if future.done():
@@ -257,18 +261,37 @@ class EngineClient:
         assert isinstance(report, frames.HealthReport)
         return report
 
+    async def checkpoint(self) -> str:
+        """Have the head of the chain signed; gives the checkpoint, which is kept by then. Raises `Refusal` engine.unavailable,
+        store.unavailable."""
+        answer = await self._ask(frames.Checkpoint(next(self._seq)))
+        assert isinstance(answer, frames.Signed)
+        if answer.note is None:
+            raise Refusal("store.unavailable", "the checkpoint cannot be kept now", retry_after_s=5.0)
+        return answer.note
 
-def _answer(said: frames.Answer | frames.HealthReport) -> frames.Answer:
+    async def seal(self, subject: str, digest: bytes) -> tuple[str, bytes]:
+        """The seal of evidence with this SHA-256, and the public key of who sealed it. Raises `Refusal` engine.unavailable."""
+        answer = await self._ask(frames.Seal(next(self._seq), subject, digest))
+        assert isinstance(answer, frames.Signed)
+        assert answer.note is not None
+        return answer.note, answer.key
+
+
+_WITHIN_S: Final[dict[type[Any], float]] = {frames.Health: HEALTH_S, frames.Checkpoint: CHECKPOINT_S}
+
+
+def _answer(said: _Reply) -> frames.Answer:
     assert isinstance(said, frames.Answer)
     return said
 
 
-def _refused(said: frames.Answer | frames.HealthReport) -> Refusal | None:
+def _refused(said: _Reply) -> Refusal | None:
     answer = _answer(said)
     return Refusal(*answer.error, retry_after_s=answer.retry_after_s) if answer.error is not None else None
 
 
-def _checked(said: frames.Answer | frames.HealthReport) -> frames.Answer:
+def _checked(said: _Reply) -> frames.Answer:
     refusal = _refused(said)
     if refusal is not None:
         raise refusal

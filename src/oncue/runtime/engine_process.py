@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from typing import Any, Final
 
@@ -316,6 +317,17 @@ class EngineProcess:
         elif isinstance(frame, frames.Health):
             ready = self._ready and self.loop.problem is None
             send(frames.HealthReport(frame.seq, ready, self._health()))
+        elif isinstance(frame, frames.Checkpoint):
+            self.loop.when_idle(partial(self._checkpoint, frame.seq, send))
+        elif isinstance(frame, frames.Seal):
+            note = self._maintenance.seal(frame.subject, frame.digest)
+            send(frames.Signed(frame.seq, note, self._maintenance.public_key))
+
+    def _checkpoint(self, seq: int, send: Callable[[frames.Frame], None]) -> None:
+        """In the writer's thread."""
+        signed = frames.Signed(seq, self._maintenance.checkpoint(), self._maintenance.public_key)
+        assert self._asyncio is not None
+        self._asyncio.call_soon_threadsafe(send, signed)
 
     def _health(self) -> dict[str, Any]:
         state = self.state

@@ -174,6 +174,34 @@ class HealthReport(msgspec.Struct, array_like=True, tag="health_report"):
     body: dict[str, Any]
 
 
-Frame = Submit | Dead | Sayings | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport
+class Checkpoint(msgspec.Struct, array_like=True, tag="checkpoint"):
+    """Ask the engine to sign the head of its chain now. It does so at the next pause."""
+
+    seq: int
+
+
+class Seal(msgspec.Struct, array_like=True, tag="seal"):
+    """Ask the engine to sign for evidence: its key does not leave its process, and it signs nothing but notes of its own form."""
+
+    seq: int
+    subject: str
+    """What the evidence is about: an id."""
+    digest: bytes
+    """SHA-256 of what is to be sealed."""
+
+
+class Signed(msgspec.Struct, array_like=True, tag="signed"):
+    """The answer to a `Checkpoint` or `Seal`."""
+
+    seq: int
+    note: str | None
+    """None if it could not be kept."""
+    key: bytes
+    """The public key, 32 bytes."""
+
+
+Frame = (
+    Submit | Dead | Sayings | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport | Checkpoint | Seal | Signed
+)  # fmt: skip
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(Frame).decode

@@ -6,8 +6,6 @@ A snapshot is the whole state at a position, the starting point for replay once 
 removes a segment younger than the oldest snapshot that stays, so replay always has a start.
 """
 
-import base64
-import hashlib
 import subprocess
 import sys
 import tempfile
@@ -20,7 +18,6 @@ import msgspec
 import structlog
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
@@ -29,7 +26,7 @@ from oncue import __version__
 from oncue.core.state import State
 from oncue.runtime import snapshot as snapshots
 from oncue.runtime.parent import environment_of_child
-from oncue.store import compaction, schema, standing, step_log
+from oncue.store import compaction, schema, signed_note, standing, step_log
 from oncue.store.database import is_postgresql
 from oncue.store.writer import Unavailable, Writer
 
@@ -42,16 +39,6 @@ DRAW_S: Final = 60.0
 SAYINGS_S: Final = 60.0
 """How long what work told may be more, or older, than it should."""
 SNAPSHOTS_KEPT: Final = 8
-
-
-def note(journal_id: str, batch: int, head: bytes, key: Ed25519PrivateKey) -> str:
-    """A signed checkpoint in C2SP form (tlog-checkpoint, signed-note): origin, size, root, signature."""
-    origin = f"oncue/{journal_id}"
-    text = f"{origin}\n{batch}\n{base64.b64encode(head).decode()}\n"
-    public = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-    hint = hashlib.sha256(f"{origin}\n".encode() + b"\x01" + public).digest()[:4]
-    signature = base64.b64encode(hint + key.sign(text.encode())).decode()
-    return f"{text}\n\u2014 {origin} {signature}\n"
 
 
 class Maintenance:
@@ -136,17 +123,28 @@ class Maintenance:
         progress = (standing.NAME, found.upto, known.first_position, known.first_at)
         return self._write((standing.INSERT, found.rows), (standing.MOVE_ON, [progress])) and found.more
 
-    def checkpoint(self) -> None:
-        """Sign the head of the chain."""
+    def checkpoint(self) -> str | None:
+        """Sign the head of the chain. Gives the note; None if there is nothing to sign, or it cannot be kept now."""
         writer = self._writer
         if writer.batch == 0:
-            return
-        signed = note(self._state.identity.journal_id, writer.batch, writer.head, self._key)
+            return None
+        signed = signed_note.checkpoint(self._state.identity.journal_id, writer.batch, writer.head, self._key)
         if self._run(
             "INSERT INTO checkpoint (batch, position, at, note) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             [(writer.batch, self._state.position, self._now_us(), signed)],
         ):
             self._checkpointed = writer.batch
+            return signed
+        return None
+
+    def seal(self, subject: str, digest: bytes) -> str:
+        """Sign for evidence about the subject: what has this SHA-256 was put together here. May be asked in any thread."""
+        return signed_note.seal(self._state.identity.journal_id, subject, digest, self._key)
+
+    @property
+    def public_key(self) -> bytes:
+        """Of what signs, 32 bytes."""
+        return signed_note.raw_key(self._key.public_key())
 
     def snapshot_if_due(self) -> None:
         """A snapshot a day, and one at each version of the engine."""
