@@ -28,6 +28,7 @@ export type PersonSpec = Schemas["PersonSpec"];
 export type Effect = Whole<"Effect">;
 export type Task = Whole<"Task">;
 export type Checklist = Whole<"Checklist", { items: Whole<"Item">[] }>;
+export type Comment = Whole<"Comment">;
 export type StatusUpdate = Whole<"StatusUpdate">;
 export type ProblemRecord = Whole<"ProblemRecord", { matchers: Matcher[] }>;
 export type Similar = Whole<"Similar">;
@@ -43,7 +44,7 @@ export interface Drawn {
   timeline: { at: string; position: string; type: string; about: string; said: string }[];
   timeline_cut: boolean;
 }
-export type Review = Whole<"Review", { drawn: Drawn }>;
+export type Review = Whole<"core_review_Review", { drawn: Drawn }>;
 /** How available a service was. */
 export type Availability = Whole<"ServiceAvailability">;
 /** How many alerts have each value of a field, over all that filters find. */
@@ -51,6 +52,33 @@ export type Facet = Whole<"Facet">;
 export type Facets = Whole<"Facets">;
 /** That policies start no runs in a namespace, or in all. */
 export type Pause = Whole<"Pause">;
+/** Something that is to be changed, from a draft to its review. */
+export type Change = Whole<"ChangeView", { spec: ChangeSpec; plan: Whole<"Plan"> | null }>;
+export type ChangeState = Change["state"];
+export type CloseCode = NonNullable<Change["close_code"]>;
+/** How a change is made, as it is written: what is at its default is left out. */
+export interface ChangeSpec {
+  description?: string;
+  type?: Change["type"];
+  inputs?: unknown;
+  targets?: { names?: string[]; labels?: Record<string, string[]>; type?: string; service?: string; at_most?: number };
+  steps?: unknown;
+  waves?: { canary?: number; then?: number | string; growth?: number; spread_by?: string; max_parallel?: number; max_failures?: number | string; gate?: ApprovalSpec[]; bake?: string };
+  preconditions?: { healthy?: boolean; no_incidents?: string[]; alone?: boolean; that?: string };
+  window?: { calendar: string; on_close?: string };
+  approvals?: ApprovalSpec[];
+  bake?: string;
+  expects?: { types: string[]; at_most?: string }[];
+  on_failure?: { rollback?: "none" | "target" | "wave" | "all"; pause?: boolean; notify?: string[] };
+  timeout?: string;
+  review?: "always" | "on_failure" | "never";
+  owner?: string;
+}
+export type ChangeTemplate = Omit<Manifest, "spec"> & { spec: ChangeSpec };
+/** When changes may be made, when not, and which are planned. */
+export type ChangeCalendar = Whole<"Calendar">;
+export type ChangeSlot = Whole<"Slot">;
+export type PlannedChange = ChangeCalendar["changes"][number];
 /** Something that is, or was, changed in the landscape. */
 export type ChangeRecord = Whole<"ChangeRecord", { expects: Matcher[] }>;
 export type HandoverLine = Whole<"Line">;
@@ -89,7 +117,7 @@ export type LogLine = Schemas["LogLine"];
 export type StepProgress = Schemas["StepProgress"];
 export type Waits = Sparse<"Waits", "step" | "what" | "code">;
 /** Why a run is not moving. */
-export type Why = Omit<Schemas["Why"], "waits"> & { waits: Waits[] };
+export type Why = Omit<Schemas["runs_Why"], "waits"> & { waits: Waits[] };
 export type Approval = Pick<Schemas["Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["Approval"]>;
 /** An approval with those whose word it waits for. */
 export type ApprovalDetail = Approval & { may_decide: string[] };
