@@ -12,7 +12,7 @@ import { EmptyState, Loaded } from "../../parts/states";
 import { useNow } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { Example } from "../quiet/Example";
-import { dayKey, daysOf, isEmpty, later, mondayOf, nextFreeze, WEEKS, type Day, type Held } from "./calendar";
+import { dayKey, daysOf, isEmpty, isShut, later, listed, mondayOf, nextFreeze, WEEKS, type Day, type Held } from "./calendar";
 import { ChangeTabs } from "./ChangeTabs";
 import { STATE_WORDS } from "./view";
 
@@ -69,10 +69,10 @@ function Calendar({ calendar, from, now }: { calendar: ChangeCalendar; from: Dat
   if (bare) {
     return <section className="card" aria-label="Calendar"><EmptyState title="Nothing is planned in these weeks"><p>Changes stand here once they have a time. A <span className="mono">ChangeCalendar</span> says when they may be made, and when nothing is changed:</p><Example text={EXAMPLE} /></EmptyState></section>;
   }
-  return phone ? <Days days={days} /> : <Weeks days={days} />;
+  return phone ? <Days days={days} freezes={calendar.freezes} /> : <Weeks days={days} freezes={calendar.freezes} />;
 }
 
-function Weeks({ days }: { days: readonly Day[] }) {
+function Weeks({ days, freezes }: { days: readonly Day[]; freezes: readonly ChangeSlot[] }) {
   const weeks = Array.from({ length: WEEKS }, (_, index) => days.slice(index * 7, index * 7 + 7));
   return (
     <div className="card clip">
@@ -84,7 +84,7 @@ function Weeks({ days }: { days: readonly Day[] }) {
               {week.map((day) => (
                 <td key={day.key} className={[day.today ? "today" : "", day.past ? "gone-by" : "", day.freezes.length > 0 ? "frozen" : ""].filter(Boolean).join(" ")}>
                   <time dateTime={day.key} className="day-number">{day.today ? `Today, ${SHORT_DAY.format(day.at)}` : SHORT_DAY.format(day.at)}</time>
-                  <Entries day={day} />
+                  <Entries day={day} freezes={freezes} />
                 </td>
               ))}
             </tr>
@@ -95,30 +95,36 @@ function Weeks({ days }: { days: readonly Day[] }) {
   );
 }
 
-function Days({ days }: { days: readonly Day[] }) {
-  const shown = days.filter((day) => !isEmpty(day) && !day.past);
+function Days({ days, freezes }: { days: readonly Day[]; freezes: readonly ChangeSlot[] }) {
+  const shown = listed(days);
   if (shown.length === 0) return <section className="card" aria-label="Calendar"><EmptyState title="Nothing is ahead in these weeks" /></section>;
   return (
     <ol className="card clip day-list" aria-label="Calendar of changes">
       {shown.map((day) => (
         <li key={day.key} className={day.freezes.length > 0 ? "frozen" : undefined}>
           <h2 className="heading"><time dateTime={day.key}>{day.today ? "Today" : dayName(day.at.toISOString())}</time></h2>
-          <Entries day={day} />
+          <Entries day={day} freezes={freezes} whole />
         </li>
       ))}
     </ol>
   );
 }
 
-function Entries({ day }: { day: Day }) {
+/** `whole` says of a freeze from when to when it is, rather than what of it lies on the day. */
+function Entries({ day, freezes, whole = false }: { day: Day; freezes: readonly ChangeSlot[]; whole?: boolean }) {
   if (isEmpty(day)) return null;
   return (
     <ul>
-      {day.freezes.map((held) => <li key={`f${held.item.calendar}${held.item.starts_at}`} className="slot freeze" title={spanOf(held)}><Icon name="lock" size="s" /><span><b className="med">Frozen</b> {held.when}<br />{held.item.title || held.item.calendar}</span></li>)}
+      {day.freezes.map((held) => <li key={`f${held.item.calendar}${held.item.starts_at}`} className="slot freeze" title={spanOf(held)}><Icon name="lock" size="s" /><span><b className="med">Frozen</b> {whole ? <Span slot={held.item} /> : held.when}<br />{held.item.title || held.item.calendar}</span></li>)}
       {day.changes.map((held) => <li key={held.item.id}><Planned held={held} /></li>)}
-      {day.windows.map((held) => <li key={`w${held.item.calendar}${held.item.starts_at}`} className="slot window" title={spanOf(held)}><Icon name="clock" size="s" /><span>{held.item.title || held.item.calendar}<br />{held.when}</span></li>)}
+      {day.windows.map((held) => <li key={`w${held.item.calendar}${held.item.starts_at}`} className={isShut(held.item, freezes) ? "slot window shut" : "slot window"} title={spanOf(held)}><Icon name="clock" size="s" /><span>{held.item.title || held.item.calendar}{isShut(held.item, freezes) && ", but frozen"}<br />{held.when}</span></li>)}
     </ul>
   );
+}
+
+function Span({ slot }: { slot: ChangeSlot }) {
+  const now = useNow();
+  return <>{moment(slot.starts_at, now)} to {moment(slot.ends_at, now)}</>;
 }
 
 const spanOf = ({ item }: Held<ChangeSlot>): string => `${item.calendar}\n${exact(item.starts_at)}\n${exact(item.ends_at)}`;

@@ -79,7 +79,7 @@ function List() {
             )}
             card={(row) => (
               <Link to="/changes/$id" params={{ id: row.id }} className="card-row">
-                <span className="row"><span className="mono">{row.id}</span><Mark change={row} /><span className="end dim3 t12"><When change={row} /></span></span>
+                <span className="row"><span className="mono">{row.id}</span><Mark change={row} /><span className="end dim3 t12"><When change={row} inline /></span></span>
                 <span className="title">{row.title}</span>
                 <span className="t12 dim wrap">{sentence(row.type)} · {targetsOf(row)} · {nameOf(row.requester)}</span>
               </Link>
@@ -96,8 +96,9 @@ function Mark({ change }: { change: Change }) {
   return <StateMark state={mark} text={words} />;
 }
 
-function When({ change }: { change: Change }) {
+function When({ change, inline = false }: { change: Change; inline?: boolean }) {
   const { what, at } = whenOf(change);
   if (at === null) return <span className="dim3">{what}</span>;
+  if (inline) return <span title={exact(at)}>{what} <RelativeTime at={at} /></span>;
   return <span title={exact(at)}><RelativeTime at={at} /><span className="second">{what}</span></span>;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { ChangeCalendar } from "../../data/types";
-import { dayKey, daysOf, later, mondayOf, nextFreeze, onDay } from "./calendar";
+import { dayKey, daysOf, isShut, later, listed, mondayOf, nextFreeze, onDay } from "./calendar";
 
 /** Instants of the viewer's own day, whatever zone the tests run in. */
 const local = (day: number, hour = 0, minute = 0): Date => new Date(2026, 10, day, hour, minute);
@@ -37,6 +37,19 @@ describe("what is on a day", () => {
     const days = daysOf(calendar({ freezes: [slot("Closing", local(26), local(28))], windows: [slot("Night", local(25, 22), local(26, 4))], changes: [change] }), local(23), 1, NOW);
     expect(days.map((day) => [day.freezes.length, day.windows.length, day.changes.length])).toEqual([[0, 0, 0], [0, 0, 0], [0, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 0]]);
     expect(days.map((day) => (day.today ? "today" : day.past ? "past" : "ahead"))).toEqual(["past", "past", "today", "ahead", "ahead", "ahead", "ahead"]);
+  });
+});
+
+describe("a list of days", () => {
+  it("has a freeze once, where it begins, or where it holds today", () => {
+    const days = daysOf(calendar({ freezes: [slot("Now", local(24), local(27)), slot("Later", local(28, 18), local(30))], windows: [slot("Night", local(29, 22), local(30, 4))] }), local(23), 1, NOW);
+    expect(listed(days).map((day) => [day.key.slice(-2), day.freezes.map((one) => one.item.title), day.windows.length])).toEqual([["25", ["Now"], 0], ["28", ["Later"], 0], ["29", [], 1]]);
+  });
+  it("says of a window that it is frozen by a freeze of its own calendar", () => {
+    const night = slot("Night", local(29, 22), local(30, 4));
+    expect(isShut(night, [slot("Closing", local(29, 23), local(30))])).toBe(true);
+    expect(isShut(night, [{ ...slot("Closing", local(29, 23), local(30)), calendar: "other" }])).toBe(false);
+    expect(isShut(night, [slot("Closing", local(28), local(29))])).toBe(false);
   });
 });
 

@@ -65,6 +65,17 @@ export function daysOf(calendar: ChangeCalendar, from: Date, weeks: number, now:
   });
 }
 
+/** Whether a freeze lies over all of a window, or a part of it. */
+export const isShut = (window: ChangeSlot, freezes: readonly ChangeSlot[]): boolean =>
+  freezes.some((freeze) => Date.parse(freeze.starts_at) < Date.parse(window.ends_at) && Date.parse(freeze.ends_at) > Date.parse(window.starts_at) && freeze.calendar === window.calendar && freeze.namespace === window.namespace);
+
+/** Days for a list: what is ahead, and of a freeze only the day that it begins, or the present one. */
+export function listed(days: readonly Day[]): Day[] {
+  return days.filter((day) => !day.past)
+    .map((day) => ({ ...day, freezes: day.freezes.filter(({ item }) => day.today || dayKey(new Date(item.starts_at)) === day.key) }))
+    .filter((day) => !isEmpty(day));
+}
+
 export const isEmpty = (day: Day): boolean => day.freezes.length + day.windows.length + day.changes.length === 0;
 
 /** The next freeze, or the one that holds now; null where none is known. */
