@@ -63,7 +63,17 @@ const selfService = createRoute({ getParentRoute: () => shell, path: "/self-serv
 const tickets = createRoute({ getParentRoute: () => shell, path: "/tickets", component: lazyRouteComponent(() => import("./pages/tickets/TicketsPage")) });
 const ticket = createRoute({ getParentRoute: () => tickets, path: "$id", component: lazyRouteComponent(() => import("./pages/tickets/TicketPanel")) });
 const changes = createRoute({ getParentRoute: () => shell, path: "/changes", component: lazyRouteComponent(() => import("./pages/changes/ChangesPage")) });
-const changeRecord = createRoute({ getParentRoute: () => changes, path: "$id", component: lazyRouteComponent(() => import("./pages/changes/ChangePanel")) });
+const changeCalendar = createRoute({ getParentRoute: () => shell, path: "/changes/calendar", component: lazyRouteComponent(() => import("./pages/changes/CalendarPage")) });
+const changeRecords = createRoute({ getParentRoute: () => shell, path: "/changes/reported", component: lazyRouteComponent(() => import("./pages/change-records/RecordsPage")) });
+const changeRecord = createRoute({ getParentRoute: () => changeRecords, path: "$id", component: lazyRouteComponent(() => import("./pages/change-records/RecordPanel")) });
+const change = createRoute({
+  getParentRoute: () => shell, path: "/changes/$id",
+  // What is on record was here before; messages and tickets that were written then still lead here.
+  beforeLoad: ({ params, search }: { params: { id: string }; search: Search }) => {
+    if (params.id.startsWith("CR-")) throw redirect({ to: "/changes/reported/$id", params, search });
+  },
+  component: lazyRouteComponent(() => import("./pages/changes/ChangePage")),
+});
 const problems = createRoute({ getParentRoute: () => shell, path: "/problems", component: lazyRouteComponent(() => import("./pages/problems/ProblemsPage")) });
 const handover = createRoute({ getParentRoute: () => shell, path: "/handover", component: lazyRouteComponent(() => import("./pages/handover/HandoverPage")) });
 const onCall = createRoute({ getParentRoute: () => shell, path: "/on-call", component: lazyRouteComponent(() => import("./pages/oncall/OnCallPage")) });
@@ -91,7 +101,7 @@ const tree = root.addChildren([
   signIn,
   shell.addChildren([
     now, incidents, incident, alerts.addChildren([alert]), services, place, events.addChildren([event]), story, quietHome, quiet, silences, policies, newPolicy, tryOn, policy, workflows, newWorkflow, workflow, runs, run, approvals, selfServiceHome, selfService,
-    tickets.addChildren([ticket]), changes.addChildren([changeRecord]), problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin, unknown,
+    tickets.addChildren([ticket]), changes, changeCalendar, changeRecords.addChildren([changeRecord]), change, problems, onCall, escalationPolicy, notifications, handover, integrationsHome, integrations, adminHome, admin, unknown,
   ]),
 ]);
 

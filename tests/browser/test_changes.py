@@ -55,7 +55,7 @@ def _state(server: Server, id: str) -> str:
 
 
 def test_a_change_is_begun_and_ended_by_hand(landscape: Server, open_page: Open) -> None:
-    page = open_page(landscape, "/changes")
+    page = open_page(landscape, "/changes/reported")
     page.get_by_role("button", name="A change begins").click()
     dialog = page.get_by_role("dialog")
     begin = dialog.get_by_role("button", name="It begins now")
@@ -108,18 +108,18 @@ def test_an_incident_leads_to_the_change_before_it_and_the_change_to_the_inciden
     here = page.get_by_role("region", name="Changes", exact=True)
     expect(here).to_contain_text("followed by 1 incident")
     here.get_by_role("link", name="All of them").click()
-    expect(page).to_have_url(re.compile(r"/changes\?.*resource=disk-array-1"))
+    expect(page).to_have_url(re.compile(r"/changes/reported\?.*resource=disk-array-1"))
     expect(page.get_by_role("table", name="Changes").get_by_role("row").filter(has_text=change)).to_be_visible()
 
 
 def test_changes_are_narrowed_by_what_is_in_the_address(landscape: Server, open_page: Open) -> None:
     _change(landscape, "Over long ago", resources=["narrow-1"], ended_at="2026-01-01T00:00:00Z")
     _change(landscape, "Runs still", services=["narrow"], resources=["narrow-2"])
-    page = open_page(landscape, "/changes?state=running&service=narrow")
+    page = open_page(landscape, "/changes/reported?state=running&service=narrow")
     table = page.get_by_role("table", name="Changes")
     expect(table.get_by_role("row").filter(has_text="Runs still")).to_be_visible()
     expect(table.get_by_role("row")).to_have_count(2)
-    page.goto("/changes?state=over&resource=narrow-1")
+    page.goto("/changes/reported?state=over&resource=narrow-1")
     expect(table.get_by_role("row").filter(has_text="Over long ago")).to_be_visible()
     page.get_by_role("button", name="Planned").click()
     planned = page.get_by_role("table", name="Planned work")
@@ -136,7 +136,7 @@ def test_an_alert_that_a_change_is_expected_to_cause_leads_to_it(landscape: Serv
     panel = page.get_by_role("complementary", name="Alert")
     expect(panel.get_by_text("A change is expected to cause it")).to_be_visible()
     panel.get_by_role("link", name="The change", exact=True).click()
-    expect(page).to_have_url(re.compile(f"/changes/{change}"))
+    expect(page).to_have_url(re.compile(f"/changes/reported/{change}"))
 
 
 def test_a_handover_names_the_changes_of_the_shift(landscape: Server, open_page: Open) -> None:
@@ -144,12 +144,12 @@ def test_a_handover_names_the_changes_of_the_shift(landscape: Server, open_page:
     page = open_page(landscape, "/handover")
     expect(page.get_by_role("heading", name="Changes, under way or made")).to_be_visible()
     page.get_by_role("link", name="Certificates renewed").click()
-    expect(page).to_have_url(re.compile(f"/changes/{change}"))
+    expect(page).to_have_url(re.compile(f"/changes/reported/{change}"))
 
 
 def test_changes_on_a_phone(landscape: Server, open_page: Open) -> None:
     _change(landscape, "On the go", resources=["phone-1"])
-    page = open_page(landscape, "/changes", phone=True, dark=True)
+    page = open_page(landscape, "/changes/reported", phone=True, dark=True)
     page.get_by_role("link", name="On the go").click()
     expect(page.get_by_role("heading", name="On the go")).to_be_visible()
     assert not axe(page)

@@ -26,6 +26,8 @@ PATHS = (
     "/services/default/service:orders",
     "/quiet/silences",
     "/changes",
+    "/changes/calendar",
+    "/changes/reported",
     "/quiet/windows",
     "/quiet/inhibitions",
     "/policies",

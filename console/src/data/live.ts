@@ -9,7 +9,7 @@ import { queryString, type Page } from "./http";
 import { openStream, type Connection, type Message } from "./stream";
 import type { Came, Run } from "./types";
 
-export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "change-records" | "pauses" | "approvals" | "requests" | "schedules";
+export type Resource = "alerts" | "incidents" | "tickets" | "runs" | "policies" | "workflows" | "silences" | "monitors" | "quiet" | "tasks" | "problems" | "handovers" | "escalations" | "changes" | "change-records" | "pauses" | "approvals" | "requests" | "schedules";
 
 /** What a fact changes: an entity, carried whole or not, and the details of others that show it. */
 export interface Change {
@@ -35,6 +35,7 @@ const RESOURCES: Record<string, Resource> = {
   problem: "problems",
   handover: "handovers",
   escalation: "escalations",
+  change: "changes",
   change_record: "change-records",
   pause: "pauses",
   approval: "approvals",
@@ -46,7 +47,7 @@ const RESOURCES: Record<string, Resource> = {
 const SPARSE: ReadonlySet<Resource> = new Set(["runs", "approvals"]);
 
 /** Kinds of manifests that pages read apart from the policies. */
-const MANIFESTS: Record<string, Resource> = { Workflow: "workflows", MaintenanceWindow: "quiet", Inhibition: "quiet" };
+const MANIFESTS: Record<string, Resource> = { Workflow: "workflows", MaintenanceWindow: "quiet", Inhibition: "quiet", ChangeTemplate: "changes", ChangeCalendar: "changes" };
 
 /** The fields of a fact's data that name something else. */
 const REFERENCES: readonly (readonly [string, Resource])[] = [["incident", "incidents"], ["alert", "alerts"], ["run", "runs"], ["ticket", "tickets"]];

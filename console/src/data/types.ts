@@ -28,6 +28,7 @@ export type PersonSpec = Schemas["PersonSpec"];
 export type Effect = Whole<"Effect">;
 export type Task = Whole<"Task">;
 export type Checklist = Whole<"Checklist", { items: Whole<"Item">[] }>;
+export type Comment = Whole<"Comment">;
 export type StatusUpdate = Whole<"StatusUpdate">;
 export type ProblemRecord = Whole<"ProblemRecord", { matchers: Matcher[] }>;
 export type Similar = Whole<"Similar">;
@@ -51,6 +52,34 @@ export type Facet = Whole<"Facet">;
 export type Facets = Whole<"Facets">;
 /** That policies start no runs in a namespace, or in all. */
 export type Pause = Whole<"Pause">;
+/** Something that is to be changed, from a draft to its review. */
+export type Change = Whole<"ChangeView", { spec: ChangeSpec; plan: Whole<"ChangePlan"> | null }>;
+export type ChangeState = Change["state"];
+export type CloseCode = NonNullable<Change["close_code"]>;
+/** How a change is made, as it is written: what is at its default is left out. */
+export interface ChangeSpec {
+  description?: string;
+  type?: Change["type"];
+  inputs?: unknown;
+  targets?: { names?: string[]; labels?: Record<string, string[]>; type?: string; service?: string; at_most?: number };
+  steps?: unknown;
+  waves?: { canary?: number; then?: number | string; growth?: number; spread_by?: string; max_parallel?: number; max_failures?: number | string; gate?: ApprovalSpec[]; bake?: string };
+  preconditions?: { healthy?: boolean; no_incidents?: string[]; alone?: boolean; that?: string };
+  window?: { calendar: string; on_close?: string };
+  approvals?: ApprovalSpec[];
+  bake?: string;
+  expects?: { types: string[]; at_most?: string }[];
+  on_failure?: { rollback?: "none" | "target" | "wave" | "all"; pause?: boolean; notify?: string[] };
+  timeout?: string;
+  review?: "always" | "on_failure" | "never";
+  max_risk?: "low" | "medium" | "high" | "very_high";
+  owner?: string;
+}
+export type ChangeTemplate = Omit<Manifest, "spec"> & { spec: ChangeSpec };
+/** When changes may be made, when not, and which are planned. */
+export type ChangeCalendar = Whole<"ForwardSchedule">;
+export type ChangeSlot = Whole<"CalendarSlot">;
+export type PlannedChange = ChangeCalendar["changes"][number];
 /** Something that is, or was, changed in the landscape. */
 export type ChangeRecord = Whole<"ChangeRecord", { expects: Matcher[] }>;
 export type HandoverLine = Whole<"Line">;

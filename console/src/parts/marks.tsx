@@ -73,6 +73,12 @@ const STATES: Record<string, { icon: IconName; tone: string }> = {
   active: { icon: "open", tone: "strong-state" },
   observe: { icon: "quiet", tone: "" },
   expired: { icon: "resolved", tone: "faint" },
+  draft: { icon: "form", tone: "faint" },
+  assess: { icon: "problem", tone: "moving" },
+  authorise: { icon: "waiting", tone: "moving" },
+  scheduled: { icon: "clock", tone: "" },
+  implement: { icon: "running", tone: "moving" },
+  review: { icon: "acknowledged", tone: "moving" },
 };
 
 export function StateMark({ state, text }: { state: string; text?: string }) {

@@ -215,6 +215,10 @@ function checklistEntry(verb: string, data: Data): Partial<Entry> {
   return { text: `${text(last["title"])}: ${verb}`, icon: verb === "ticked" ? "check" : "skipped", detail: [`by ${nameOf(text(last["by"]))}`, text(last["reason"])].filter(Boolean).join(", "), milestone: true, not: verb === "skipped" };
 }
 
+const PLANNED: Record<string, string> = {
+  created: "is wanted", edited: "was edited", updated: "was brought up to date", assess: "needs another look", authorise: "asks for agreement", scheduled: "is scheduled", held: "cannot begin yet",
+  implement: "began", review: "is over", closed: "is closed", cancelled: "is cancelled",
+};
 const CHANGED: Record<string, string> = { started: "began", finished: "is over", lapsed: "lapsed", settled: "is looked at no more by what it expected", updated: "was brought up to date" };
 
 /** What one event says, own fact or not. */
@@ -248,6 +252,7 @@ export function entryOf(event: CloudEvent): Entry {
     case "task": return { ...base, ...taskEntry(verb, data) };
     case "checklist": return { ...base, ...checklistEntry(verb, data) };
     case "pause": return { ...base, text: `Automatic runs ${verb === "began" ? "paused" : "resumed"} ${data["id"] === "*" ? "everywhere" : `in ${text(data["id"])}`}`, icon: "pause", detail: [`by ${nameOf(text(data["by"]))}`, text(data["reason"])].filter(Boolean).join(", "), milestone: true };
+    case "change": return { ...base, text: `${text(data["id"])} ${PLANNED[verb] ?? verb}: ${text(data["title"])}`, icon: "change", detail: text(data["said"]), milestone: verb !== "updated" && verb !== "edited" };
     case "change_record": return { ...base, text: `${text(data["id"])} ${CHANGED[verb] ?? verb}: ${text(data["title"])}`, icon: "change", detail: verb === "finished" ? text(data["state"]) : "", milestone: verb === "started" || verb === "finished" };
     case "problem": return { ...base, text: verb === "recurred" ? `Known error ${text(data["id"])}: ${text(data["title"])}` : `Problem ${text(data["id"])} ${verb}: ${text(data["title"])}`, icon: "incident", detail: text(data["workaround"]), milestone: verb === "recurred" };
     case "review": return { ...base, text: `Review ${verb}`, icon: "event", milestone: verb === "published" };

@@ -17,12 +17,13 @@ export interface Command {
   effect: Effect;
 }
 
-const ID = /^(inc|tck|cr|apr|req)-?(\d+)$/i;
+const ID = /^(inc|tck|chg|cr|apr|req)-?(\d+)$/i;
 /** What an id names, by its letters, its icon, and where it is opened. */
 const OPENED: Record<string, (name: string) => Pick<Command, "hint" | "icon" | "effect">> = {
   inc: (name) => ({ hint: "incident", icon: "incident", effect: { kind: "go", to: `/incidents/${name}` } }),
   tck: (name) => ({ hint: "ticket", icon: "ticket", effect: { kind: "go", to: `/tickets/${name}` } }),
-  cr: (name) => ({ hint: "change", icon: "change", effect: { kind: "go", to: `/changes/${name}` } }),
+  chg: (name) => ({ hint: "change", icon: "change", effect: { kind: "go", to: `/changes/${name}` } }),
+  cr: (name) => ({ hint: "change on record", icon: "change", effect: { kind: "go", to: `/changes/reported/${name}` } }),
   apr: (name) => ({ hint: "approval", icon: "check", effect: { kind: "go", to: "/approvals", search: { show: name } } }),
   req: (name) => ({ hint: "request", icon: "form", effect: { kind: "go", to: "/self-service", search: { show: name } } }),
 };
@@ -47,8 +48,11 @@ function standing(may: (permission: string) => boolean): Command[] {
   if (may("pause:write")) {
     more.push({ id: "pause", group: "Do", label: "Pause automatic runs", hint: "", icon: "pause", effect: { kind: "go", to: "/runs", search: { pause: "1" } } });
   }
+  if (may("change:write")) {
+    more.push({ id: "plan-change", group: "Do", label: "Plan a change", hint: "", icon: "change", effect: { kind: "go", to: "/changes", search: { new: "1" } } });
+  }
   if (may("change_record:write")) {
-    more.push({ id: "new-change", group: "Do", label: "Write down that a change begins", hint: "", icon: "change", effect: { kind: "go", to: "/changes", search: { new: "1" } } });
+    more.push({ id: "new-change", group: "Do", label: "Write down that a change begins", hint: "", icon: "change", effect: { kind: "go", to: "/changes/reported", search: { new: "1" } } });
   }
   if (may("ticket:create")) {
     more.push({ id: "new-ticket", group: "Do", label: "Write a ticket", hint: "", icon: "ticket", effect: { kind: "go", to: "/tickets", search: { new: "1" } } });

@@ -71,7 +71,7 @@ function By({ quiet }: { quiet: Quiet }) {
     case "inhibited":
     case "downstream_of":
     case "duplicate": return <><Link className="link" to="/alerts/$id" params={{ id: quiet.by }}>That alert</Link>, </>;
-    case "expected_by_change": return <><Link className="link" to="/changes/$id" params={{ id: quiet.by }}>The change</Link>, </>;
+    case "expected_by_change": return <><Link className="link" to="/changes/reported/$id" params={{ id: quiet.by }}>The change</Link>, </>;
     case "throttled": return <>As <PolicyLink policy={quiet.by.split("|")[0] ?? quiet.by} /> says, </>;
     case "suppressed":
     case "transient_wait": return <>As <PolicyLink policy={quiet.by} /> says, </>;

@@ -26,7 +26,7 @@ export default function ApprovalsPage() {
   const known = new Set([...(inbox.data?.items ?? []), ...(inbox.data?.own ?? [])].map((one) => one.id));
   return (
     <div className="page">
-      <div className="page-head"><div><h1 className="place">Approvals</h1><p className="dim">Runs that wait until enough people agree. Nobody decides what they asked for</p></div></div>
+      <div className="page-head"><div><h1 className="place">Approvals</h1><p className="dim">Runs and changes that wait until enough people agree. Nobody decides what they asked for</p></div></div>
       <div className="columns wide-side start-first">
         <div>
           <Loaded query={inbox} what="what waits for you">
@@ -59,7 +59,7 @@ function List({ title, scope, approvals, shown, empty }: { title: string; scope?
         <Link key={one.id} to="/approvals" search={(old) => ({ ...old, show: one.id })} replace className="moving-row" aria-current={one.id === shown ? "true" : undefined}>
           <span className="row"><span className="med wrap grow">{one.ask}</span><span className="end"><StateMark state={one.state} /></span></span>
           <span className="row t12 dim3">
-            <span className="mono">{one.id}</span><span className="cut">{one.workflow}</span><Far approval={one} />
+            <span className="mono">{one.id}</span>{one.change ? <span className="mono">{one.change}</span> : <span className="cut">{one.workflow}</span>}<Far approval={one} />
             <span className="end nowrap">{one.state === "pending" ? <>ends <RelativeTime at={one.expires_at} /></> : <RelativeTime at={one.ended_at ?? one.updated_at} suffix=" ago" />}</span>
           </span>
         </Link>

@@ -8,6 +8,7 @@ import { nameOf, useMay, useMe } from "../../data/me";
 import type { Approval, ApprovalDetail } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card, Pairs } from "../../parts/Card";
+import { ChangeLink } from "../../parts/ChangeLink";
 import { exact, relative, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { StateMark } from "../../parts/marks";
@@ -16,7 +17,8 @@ import { RelativeTime, useNow } from "../../parts/time";
 import { mayApprove, onExpiry, short, stagesOf } from "./view";
 import { WhatFollows } from "./WhatFollows";
 
-export function Deciding({ approval, onRun = false }: { approval: ApprovalDetail; onRun?: boolean }) {
+/** `within` the page of the run or the change that it is about, that goes without saying. */
+export function Deciding({ approval, within = false }: { approval: ApprovalDetail; within?: boolean }) {
   const now = useNow();
   const may = useMay();
   const me = useMe().data?.user ?? null;
@@ -39,17 +41,18 @@ export function Deciding({ approval, onRun = false }: { approval: ApprovalDetail
             ["May approve", pending ? mayApprove(approval.may_decide, me) : null],
             ["Do not count", (approval.barred ?? []).map(nameOf).join(", ")],
             ["If nobody decides", pending ? onExpiry(approval) : null],
-            ["Asked", onRun ? null : <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
-            ["Workflow", onRun ? null : <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
+            ["Asked", within ? null : <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
+            ["Change", within || !approval.change ? null : <ChangeLink key="c" id={approval.change} />],
+            ["Workflow", within || approval.change ? null : <Link key="w" className="link" to="/workflows/$namespace/$name" params={{ namespace: approval.namespace, name: approval.workflow }}>{approval.workflow}</Link>],
             ["Request", approval.request ? <Link key="q" className="link mono" to="/self-service/$tab" params={{ tab: "requests" }} search={{ show: approval.request }}>{approval.request}</Link> : null],
-            ["Run", onRun || !approval.run ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step ?? undefined }}>{approval.run}</Link>],
-            ["Step", approval.step && !onRun ? <span key="s" className="mono">{approval.step}</span> : null],
+            ["Run", within || !approval.run ? null : <Link key="r" className="link mono" to="/runs/$id" params={{ id: approval.run }} search={{ step: approval.step ?? undefined }}>{approval.run}</Link>],
+            ["Step", approval.step && !within ? <span key="s" className="mono">{approval.step}</span> : null],
             ["Decide for others", (approval.delegations ?? []).map((one) => `${nameOf(one.to)} for ${nameOf(one.by)}`).join(", ")],
             ["Reason", approval.reason],
           ]}
         />
         {mine && <Answer approval={approval} />}
-        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request ? "it" : "this run"}: others decide, nobody approves what they asked for.` : "You are not asked, or have said what you think already."}</p>}
+        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request || approval.change ? "it" : "this run"}: others decide, nobody approves what they asked for.` : "You are not asked, or have said what you think already."}</p>}
       </div>
     </Card>
   );

@@ -28,6 +28,7 @@ describe("an approval's stages", () => {
     expect(onExpiry(approval({}))).toBe("then the step fails");
     expect(onExpiry(approval({ stages: [{ ...stage("own"), on_expiry: "reject" }] }))).toBe("then it counts as rejected");
     expect(onExpiry(approval({ run: null, request: "REQ-1" }))).toBe("then the request ends");
+    expect(onExpiry(approval({ run: null, change: "CHG-1" }))).toBe("then the change needs another look");
   });
 });
 

@@ -30,9 +30,10 @@ export function stagesOf(approval: Approval): StageLine[] {
   });
 }
 
-/** What happens to the run, or to what was asked for, if nobody decides in time. */
+/** What happens to the run, the change, or to what was asked for, if nobody decides in time. */
 export function onExpiry(approval: Approval): string {
   if (approval.request) return "then the request ends";
+  if (approval.change) return "then the change needs another look";
   return approval.stages[approval.at ?? 0]?.on_expiry === "reject" ? "then it counts as rejected" : "then the step fails";
 }
 

@@ -1,102 +1,148 @@
-/** A change written down by hand, before it is made: what, where, how long, and what it will cause. */
-import { Modal, Select, TextInput } from "@mantine/core";
-import { useDebouncedValue } from "@mantine/hooks";
+/** A new change by a template: what it is given, which targets, why, and when. */
+import { Checkbox, Modal, Select, Textarea, TextInput } from "@mantine/core";
+import { useNavigate } from "@tanstack/react-router";
 import { useState } from "react";
 
-import { useBeginChange } from "../../data/changes";
+import { useResources, useTemplates, useWantChange } from "../../data/changes";
 import { useMay } from "../../data/me";
-import type { ChangeRecord } from "../../data/types";
-import { ErrorState } from "../../parts/states";
-import { MatchPreview } from "../quiet/Matches";
-import { namesIn } from "./view";
-
-const LENGTHS = [
-  { value: "15m", label: "15 minutes" }, { value: "1h", label: "1 hour" }, { value: "2h", label: "2 hours" }, { value: "4h", label: "4 hours" },
-  { value: "12h", label: "12 hours" }, { value: "1d", label: "1 day" }, { value: "7d", label: "7 days" },
-];
-const KINDS = ["change", "deployment", "configuration", "patch", "transport"];
-
-/** Typing waits this long before the server is asked what the matcher is about. */
-const TYPING_MS = 300;
+import type { ChangeTemplate } from "../../data/types";
+import { Pairs } from "../../parts/Card";
+import { sentence } from "../../parts/format";
+import { EmptyState, Loaded } from "../../parts/states";
+import { useFilters } from "../../shell/filters";
+import { Example } from "../quiet/Example";
+import { agreeing } from "../self-service/view";
+import { InputsForm } from "../workflows/InputsForm";
+import { choosable, instantOf, planSteps, targetsText } from "./view";
 
 interface Props {
+  opened: boolean;
+  /** `namespace/template`, as the address has it. */
+  chosen: string | undefined;
+  choose: (chosen: string | undefined) => void;
   onClose: () => void;
-  namespace: string;
-  resources?: string;
-  services?: string;
-  onMade?: (change: ChangeRecord) => void;
 }
 
-export function NewChange({ opened, ...props }: Props & { opened: boolean }) {
+/** More than these are found by their names. */
+const MANY = 12;
+const EXAMPLE = `apiVersion: oncue/v1
+kind: ChangeTemplate
+metadata: {name: restart-web}
+spec:
+  type: standard
+  targets: {labels: {role: [web]}}
+  waves: {canary: 1, then: "50%", bake: 5m}
+  steps:
+    - id: restart
+      uses: ssh.command
+      with: {host: "\${target}", command: "systemctl restart web"}`;
+
+export function NewChange({ opened, ...props }: Props) {
+  return <Modal opened={opened} onClose={props.onClose} title="New change" size={640}>{opened && <Choosing {...props} />}</Modal>;
+}
+
+const keyOf = (template: ChangeTemplate): string => `${template.namespace}/${template.name}`;
+
+function Choosing({ chosen, choose, onClose }: Omit<Props, "opened">) {
+  const templates = useTemplates();
+  const may = useMay();
+  const [filters] = useFilters();
   return (
-    <Modal opened={opened} onClose={props.onClose} title="A change begins" size={560}>
-      {opened && <Form {...props} />}
-    </Modal>
+    <Loaded query={templates} what="templates">
+      {(page) => {
+        const usable = page.items.filter((one) => may("change:write", one.namespace) && (!filters["namespace"] || one.namespace === filters["namespace"]));
+        const template = usable.find((one) => keyOf(one) === chosen) ?? (usable.length === 1 ? usable[0] : undefined);
+        if (usable.length === 0) return <EmptyState title="There is no template yet"><p>A template says how a kind of change is made. Apply one; it is offered here then.</p><Example text={EXAMPLE} /></EmptyState>;
+        return (
+          <div className="stack">
+            <Select
+              label="Template" placeholder="How it is made" allowDeselect={false} searchable={usable.length > MANY} value={template ? keyOf(template) : null}
+              data={usable.map((one) => ({ value: keyOf(one), label: one.spec.description ? `${one.name}: ${one.spec.description}` : one.name }))}
+              onChange={(value) => choose(value ?? undefined)}
+            />
+            {template && <Form key={keyOf(template)} template={template} onClose={onClose} />}
+          </div>
+        );
+      }}
+    </Loaded>
   );
 }
 
-function Form({ onClose, namespace, resources: where = "", services: theirs = "", onMade }: Props) {
-  const begin = useBeginChange();
-  const may = useMay();
+function Form({ template, onClose }: { template: ChangeTemplate; onClose: () => void }) {
+  const want = useWantChange();
+  const navigate = useNavigate();
+  const { spec, namespace, name } = template;
   const [title, setTitle] = useState("");
-  const [kind, setKind] = useState("change");
-  const [resources, setResources] = useState(where);
-  const [services, setServices] = useState(theirs);
-  const [link, setLink] = useState("");
-  const [lasts, setLasts] = useState("1h");
-  const [name, setName] = useState("resource");
-  const [value, setValue] = useState("");
-  const expects = value.trim() === "" ? [] : [{ name, value: value.trim(), is_regex: false, is_equal: true }];
-  const [asked] = useDebouncedValue(expects, TYPING_MS);
-  const places = { resources: namesIn(resources), services: namesIn(services) };
-  const linkFits = link.trim() === "" || /^https?:\/\/\S+$/i.test(link.trim());
-  const valid = title.trim() !== "" && places.resources.length + places.services.length > 0 && linkFits;
+  const [reason, setReason] = useState("");
+  const [lacking, setLacking] = useState(false);
+  const [targets, setTargets] = useState<readonly string[]>([]);
+  const [startAt, setStartAt] = useState("");
+  const [deadline, setDeadline] = useState("");
+  const steps = planSteps(spec.steps);
+  const forGood = steps.filter((step) => step.acts && step.undoes === "").length;
+  const send = (submit: boolean) => (inputs: Record<string, unknown>): void => {
+    if (reason.trim() === "") return setLacking(true);
+    const [start_at, until] = [instantOf(startAt), instantOf(deadline)];
+    want.mutate(
+      { template: name, namespace, reason: reason.trim(), with: inputs, targets: [...targets], submit, ...(title.trim() ? { title: title.trim() } : {}), ...(start_at ? { start_at } : {}), ...(until ? { deadline: until } : {}) },
+      { onSuccess: (made) => { onClose(); void navigate({ to: "/changes/$id", params: { id: made.id } }); } },
+    );
+  };
   return (
-    <form
-      className="stack"
-      onSubmit={(event) => {
-        event.preventDefault();
-        begin.mutate(
-          { title: title.trim(), kind, ...places, lasts, namespace, expects, ...(link.trim() ? { links: [{ url: link.trim() }] } : {}) },
-          {
-            onSuccess: (made) => {
-              onMade?.(made);
-              onClose();
-            },
-          },
-        );
-      }}
-    >
-      <p className="dim">Incidents that begin where it is made, or behind that, will name it. Say when it is over.</p>
-      <TextInput label="What is changed" required withAsterisk={false} value={title} data-autofocus onChange={(event) => setTitle(event.currentTarget.value)} />
-      <div className="field-row">
-        <TextInput label="Resources" placeholder="db-1, db-2" value={resources} onChange={(event) => setResources(event.currentTarget.value)} />
-        <TextInput label="Services" placeholder="shop" value={services} onChange={(event) => setServices(event.currentTarget.value)} />
-      </div>
-      <div className="field-row">
-        <Select label="Kind" allowDeselect={false} data={KINDS} value={kind} onChange={(next) => setKind(next ?? "change")} />
-        <Select label="Over by itself after" allowDeselect={false} data={LENGTHS} value={lasts} onChange={(next) => setLasts(next ?? "1h")} />
-      </div>
-      <TextInput label="More about it" placeholder="https://" value={link} error={linkFits ? undefined : "An address that begins with http:// or https://"} onChange={(event) => setLink(event.currentTarget.value)} />
-      {may("silence:write", namespace) && (
-        <fieldset style={{ border: 0, padding: 0, margin: 0, display: "grid", gap: 6 }}>
-          <legend className="med" style={{ marginBottom: 4, padding: 0 }}>Alerts that it will cause <span className="dim3 t12">call nobody until 5 minutes after its end</span></legend>
-          <div className="row">
-            <select className="field" aria-label="Field of the alerts" value={name} onChange={(event) => setName(event.currentTarget.value)}>
-              {["resource", "service", "check", "type"].map((each) => <option key={each}>{each}</option>)}
-            </select>
-            <span className="dim3">=</span>
-            <input className="field grow" aria-label="Its value" placeholder="none" value={value} onChange={(event) => setValue(event.currentTarget.value)} />
+    <InputsForm
+      label={`New change by ${name}`} schema={spec.inputs} act={spec.type === "standard" ? "Plan it" : "Plan it, and ask"} busy={want.isPending} error={want.error} reset={want.reset} none="It is given nothing else."
+      send={send(true)} also={{ act: "Keep as a draft", send: send(false) }}
+      below={(
+        <>
+          <Targets template={template} chosen={targets} choose={setTargets} />
+          <Textarea
+            label="Reason" description="Whoever is to agree reads it; it is kept in the ticket" autosize minRows={2} maxRows={8} maxLength={5000} required value={reason} error={lacking && reason.trim() === "" ? "Say why it is wanted" : undefined}
+            onChange={(event) => setReason(event.currentTarget.value)}
+          />
+          <TextInput label="Title" placeholder={spec.description ?? name} maxLength={300} value={title} onChange={(event) => setTitle(event.currentTarget.value)} />
+          <div className="field-row">
+            <TextInput label="Not before" type="datetime-local" value={startAt} onChange={(event) => setStartAt(event.currentTarget.value)} />
+            <TextInput label="Cancelled unless begun by" type="datetime-local" value={deadline} onChange={(event) => setDeadline(event.currentTarget.value)} />
           </div>
-          {asked.length > 0 && <div className="aside" aria-live="polite"><MatchPreview matchers={asked} namespace={namespace} /></div>}
-        </fieldset>
+        </>
       )}
-      {begin.error && <ErrorState error={begin.error} />}
-      <div className="row">
-        <button type="submit" className="btn primary" disabled={!valid || begin.isPending}>It begins now</button>
-        <button type="button" className="btn" onClick={onClose}>Cancel</button>
-        <span className="dim3 t12 end">in {namespace}</span>
-      </div>
-    </form>
+    >
+      <Pairs
+        entries={[
+          ["Type", sentence(spec.type ?? "normal")],
+          ["Does", `${steps.map((step) => step.title).join(", then ")}${forGood > 0 ? `; nothing undoes ${forGood === steps.length ? "it" : `${String(forGood)} of the steps`}` : ""}`],
+          ["Must agree", agreeing(spec.approvals ?? []) || "nobody: it is a standard change"],
+          ["Begins", spec.window ? `in a window of ${spec.window.calendar}` : "at its time, or when someone starts it"],
+        ]}
+      />
+    </InputsForm>
+  );
+}
+
+/** All that the template may change, unless fewer are chosen. */
+function Targets({ template, chosen, choose }: { template: ChangeTemplate; chosen: readonly string[]; choose: (targets: readonly string[]) => void }) {
+  const may = useMay();
+  const reads = may("manifest:read", template.namespace);
+  const resources = useResources(reads);
+  const [words, setWords] = useState("");
+  const all = choosable(template.spec.targets, resources.data?.items ?? [], template.namespace);
+  const shown = all.filter((name) => name.includes(words.trim()));
+  if (!reads) return <p className="dim">Its targets: {targetsText(template.spec.targets)}.</p>;
+  return (
+    <fieldset className="bare-set">
+      <legend className="med">Targets <span className="dim3 t12">{chosen.length === 0 ? `all ${String(all.length)} that fit ${targetsText(template.spec.targets)}` : `${String(chosen.length)} of ${String(all.length)}`}</span></legend>
+      {all.length > MANY && <input className="field" type="search" aria-label="Find a target" placeholder="Find a target" value={words} onChange={(event) => setWords(event.currentTarget.value)} />}
+      <Loaded query={resources} what="targets">
+        {() => (all.length === 0
+          ? <p className="dim">Nothing in the catalogue fits {targetsText(template.spec.targets)}.</p>
+          : (
+            <div className="targets-list" tabIndex={0} role="group" aria-label="Targets to choose from">
+              {shown.map((name) => (
+                <Checkbox key={name} label={name} checked={chosen.includes(name)} onChange={(event) => choose(event.currentTarget.checked ? [...chosen, name] : chosen.filter((one) => one !== name))} />
+              ))}
+            </div>
+          ))}
+      </Loaded>
+    </fieldset>
   );
 }

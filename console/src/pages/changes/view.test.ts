@@ -1,32 +1,103 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import type { WindowView } from "../../data/types";
-import { comingWithin, lengthText, namesIn, pieces, whereText } from "./view";
+import type { Change, ChangeSpec } from "../../data/types";
+import { choosable, headline, instantOf, plain, planSteps, reachOf, standingOf, targetsOf, targetsText, termsOf, wayOf, whenOf } from "./view";
 
-describe("a change in words", () => {
-  const now = Date.parse("2026-05-01T12:00:00Z");
-  test("says where, and how many places more there are", () => {
-    expect(whereText({ services: ["shop"], resources: ["db-1"] })).toBe("shop, db-1");
-    expect(whereText({ services: [], resources: ["a", "b", "c", "d", "e"] })).toBe("a, b, c and 2 more");
+const change = (fields: Partial<Change>): Change => ({
+  id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", reason: "A hole", state: "draft", said: null, requester: "user:basis-1", hands: [], spec: {}, inputs: {}, wanted: [], plan: null,
+  close_code: null, close_note: null, began_at: null, ended_at: null, closed_at: null, starts_at: null, not_before: null, ...fields,
+} as unknown as Change);
+const planned = { plan: { hash: "ab", unknown: [], workflows: {}, waves: [{ name: "canary", targets: ["web-1"] }, { name: "wave-1", targets: ["web-2", "web-3", "web-4"] }] } };
+
+describe("the way of a change", () => {
+  const signs = (fields: Partial<Change>) => wayOf(change(fields)).map(({ state, is }) => `${state} ${is}`);
+  it("says what it has passed, where it is and what is to come", () => {
+    expect(signs({ state: "scheduled" })).toEqual(["draft passed", "assess passed", "authorise passed", "scheduled here", "implement coming", "review coming", "closed coming"]);
   });
-  test("says how long it runs, or ran", () => {
-    const began = { started_at: "2026-05-01T11:50:00Z", until: "2026-05-01T12:50:00Z" };
-    expect(lengthText({ ...began, ended_at: null }, now)).toMatch(/^for 10 m, until .* at the latest$/);
-    expect(lengthText({ ...began, ended_at: "2026-05-01T11:55:00Z" }, now)).toBe("took 5 m");
-    expect(lengthText({ ...began, ended_at: began.started_at }, now)).toBe("at once");
+  it("leaves out approval of a standard change", () => {
+    expect(signs({ state: "implement", type: "standard" })[2]).toBe("authorise left out");
   });
-  test("names are taken however they are written, each once", () => {
-    expect(namesIn(" db-1, db-2\napp-1;db-1 ")).toEqual(["db-1", "db-2", "app-1"]);
-    expect(namesIn("  ")).toEqual([]);
+  it("ends early when it is cancelled", () => {
+    expect(signs({ state: "cancelled" })).toEqual(["draft passed", "assess left out", "authorise left out", "scheduled left out", "implement left out", "review left out", "cancelled here"]);
   });
-  test("ids of changes in a sentence are found", () => {
-    expect(pieces("CR-12 was made there: New disks.")).toEqual([{ text: "CR-12", id: "CR-12" }, { text: " was made there: New disks.", id: null }]);
-    expect(pieces("Nothing was")).toEqual([{ text: "Nothing was", id: null }]);
-    expect(pieces("INCR-12 and CR-x")).toEqual([{ text: "INCR-12 and CR-x", id: null }]);
+});
+
+describe("where a change stands", () => {
+  it("is its state, and what came of it once it is over", () => {
+    expect(standingOf(change({ state: "authorise" }))).toEqual({ mark: "authorise", words: "Waits for approval" });
+    expect(standingOf(change({ state: "closed", close_code: "backed_out" }))).toEqual({ mark: "rolled_back", words: "Rolled back" });
+    expect(standingOf(change({ state: "review", close_code: "unsuccessful" })).words).toBe("Unsuccessful, to be reviewed");
   });
-  test("windows that open soon come in their order, each once", () => {
-    const window = (name: string, ...starts: string[]) => ({ name, next: starts.map((at) => ({ starts_at: at, ends_at: at })) }) as unknown as WindowView;
-    const found = comingWithin([window("late", "2026-05-03T00:00:00Z", "2026-05-04T00:00:00Z", "2026-05-20T00:00:00Z"), window("soon", "2026-04-30T00:00:00Z", "2026-05-02T00:00:00Z"), window("later", "2026-06-01T00:00:00Z")], 7, now);
-    expect(found.map((one) => [one.window.name, one.starts_at.slice(0, 10), one.again])).toEqual([["soon", "2026-05-02", 0], ["late", "2026-05-03", 1]]);
+  it("is what its run says while it is made", () => {
+    expect(standingOf(change({ state: "implement" }), { state: "paused" }).words).toBe("Paused");
+    expect(standingOf(change({ state: "implement" }), { state: "rolling_back" }).mark).toBe("rolling_back");
+    expect(standingOf(change({ state: "implement" }), { state: "running" }).words).toBe("Under way");
   });
+  it("comes with why, as a sentence, and with addresses as people say them", () => {
+    expect(headline(change({ state: "assess", said: "the calendar nights has no window" }), undefined)).toEqual({ title: "Something speaks against it", detail: "The calendar nights has no window." });
+    expect(headline(change({ state: "scheduled", starts_at: null, said: "it waits for someone to start it" }), undefined).title).toBe("It is agreed to, and waits to be started");
+    expect(headline(change({ state: "closed", close_code: "successful", close_note: "Quicker than thought" }), undefined)).toEqual({ title: "It succeeded", detail: "Quicker than thought" });
+    expect(plain("1 of 3 failed; step waves[wave-1]/targets[web-3]/upgrade failed validation: x; step waves[canary]/bake failed")).toBe("1 of 3 failed; web-3: upgrade failed validation: x; canary: bake failed");
+  });
+  it("has the instant that matters in its state", () => {
+    const at = "2026-11-24T21:00:00Z";
+    expect(whenOf(change({ state: "scheduled", starts_at: at }))).toEqual({ what: "begins", at });
+    expect(whenOf(change({ state: "scheduled" }))).toEqual({ what: "when started", at: null });
+    expect(whenOf(change({ state: "review", began_at: "x", ended_at: at }))).toEqual({ what: "done", at });
+    expect(whenOf(change({ state: "cancelled", closed_at: at, starts_at: "x" }))).toEqual({ what: "cancelled", at });
+  });
+});
+
+describe("what a change reaches", () => {
+  it("is what its plan found, or else what its template says", () => {
+    expect(reachOf(change(planned))).toBe("4 targets in 2 waves");
+    expect(targetsOf(change(planned))).toBe("web-1, web-2, web-3 and 1 more");
+    expect(reachOf(change({ wanted: ["web-1"] }))).toBe("1 target");
+    expect(targetsOf(change({ spec: { targets: { labels: { role: ["web", "app"] }, type: "host" } } }))).toBe("role web or app, type host");
+    expect(targetsText({ names: ["db-1"], service: "shop" })).toBe("db-1; service shop");
+  });
+  it("may be chosen from what fits in its namespace, and what is named", () => {
+    const resource = (name: string, labels: object, namespace = "default") => ({ name, namespace, spec: { type: "host", labels } });
+    const all = [resource("web-1", { role: "web" }), resource("db-1", { role: "db" }), resource("web-9", { role: "web" }, "other")];
+    expect(choosable({ labels: { role: ["web"] }, names: ["proxy"] }, all, "default")).toEqual(["proxy", "web-1"]);
+    expect(choosable({ type: "host" }, all, "default")).toEqual(["web-1", "db-1"]);
+    expect(choosable({ names: ["proxy"] }, all, "default")).toEqual(["proxy"]);
+  });
+});
+
+describe("the plan in words", () => {
+  const terms = (spec: ChangeSpec) => Object.fromEntries(termsOf(spec));
+  it("says what is at its default, too", () => {
+    expect(terms({ type: "standard" })).toMatchObject({
+      "Waves": "all in one, at most 10 at the same time", "At most may fail": "none of a wave", "If it fails": "all of it is rolled back", "Window": "at any time that is not frozen",
+      "Before each wave": "no alert that calls a person fires on a target; no P1 or P2 is open there, or behind it; no other change runs there", "Must agree": "nobody: it is a standard change", "Reviewed": "if it fails",
+    });
+  });
+  it("says what is written", () => {
+    expect(terms({
+      type: "emergency", waves: { canary: 1, then: "50%", growth: 2, spread_by: "zone", bake: "5m", max_failures: 1, gate: [{ by: ["team:cab"] }] }, preconditions: { healthy: false, no_incidents: [], alone: false },
+      window: { calendar: "nights", on_close: "rollback" }, expects: [{ types: ["web.down"] }], on_failure: { rollback: "wave", pause: true }, approvals: [{ by: ["user:cab-1"] }], bake: "1h",
+    })).toEqual({
+      "Waves": "1 target first, then 50% at a time, each 2 times as large, spread over zone, at most 10 at the same time", "At most may fail": "1 of a wave", "Before each wave": "team cab must agree",
+      "Must stay well": "5m after each wave, 1h at the end", "If it fails": "it pauses, then the wave is rolled back", "Window": "nights; when it closes: it is rolled back", "May cause": "web.down for at most 30m",
+      "Must agree": "cab-1", "Reviewed": "always", "Takes at most": "8h",
+    });
+  });
+  it("has each step with how it is validated and undone", () => {
+    const steps = [
+      { id: "restart", title: "Restart", uses: "ssh.command", validate: { uses: "http.request", that: "result.status == 200", every: "10s", within: "5m" }, rollback: { uses: "ssh.command" } },
+      { id: "settle", wait: { for: "3s" } },
+      { id: "drop", uses: "sql.query", irreversible: true },
+    ];
+    expect(planSteps(steps)).toEqual([
+      { id: "restart", title: "Restart", does: "ssh.command", looks: "http.request: result.status == 200, every 10s, within 5m", undoes: "ssh.command", irreversible: false, acts: true },
+      { id: "settle", title: "settle", does: "wait 3s", looks: "", undoes: "", irreversible: false, acts: false },
+      { id: "drop", title: "drop", does: "sql.query", looks: "", undoes: "", irreversible: true, acts: true },
+    ]);
+  });
+});
+
+it("an instant that was not typed is none", () => {
+  expect(instantOf("")).toBeUndefined();
+  expect(instantOf("2026-11-24T22:00")).toMatch(/^2026-11-2[345]T.*Z$/);
 });

@@ -107,7 +107,7 @@ const WHY_NOT: readonly Column<StoryNode>[] = [
 /** Where a node leads: the thing it is about, or its event. */
 function NodeDetail({ node }: { node: StoryNode }) {
   const navigate = useNavigate();
-  const places: Record<string, string> = { alert: "/alerts/", incident: "/incidents/", run: "/runs/", ticket: "/tickets/", policy: "/policies/", change_record: "/changes/" };
+  const places: Record<string, string> = { alert: "/alerts/", incident: "/incidents/", run: "/runs/", ticket: "/tickets/", policy: "/policies/", change: "/changes/", change_record: "/changes/reported/" };
   const place = node.about_kind ? places[node.about_kind] : undefined;
   const policy = node.about_kind === "decision" ? node.title.split("/") : [];
   return (

@@ -9,7 +9,7 @@ export interface PartView {
   /** What the instant of a line means. */
   when: When | "made";
   /** Where its lines lead, if to a page. */
-  to: "/incidents/$id" | "/alerts/$id" | "/runs/$id" | "/changes/$id" | null;
+  to: "/incidents/$id" | "/alerts/$id" | "/runs/$id" | "/changes/reported/$id" | null;
 }
 
 export const PARTS: readonly PartView[] = [
@@ -21,7 +21,7 @@ export const PARTS: readonly PartView[] = [
   { part: "snoozed", title: "Snoozed alerts", when: "until", to: "/alerts/$id" },
   { part: "silences", title: "Silences that end in the next shift", when: "until", to: null },
   { part: "maintenance", title: "Maintenance, open or coming", when: "from", to: null },
-  { part: "changes", title: "Changes, under way or made", when: "made", to: "/changes/$id" },
+  { part: "changes", title: "Changes, under way or made", when: "made", to: "/changes/reported/$id" },
   { part: "runs", title: "Runs under way", when: "since", to: "/runs/$id" },
   { part: "resolved", title: "Resolved since the shift began", when: "ended", to: "/incidents/$id" },
 ];

@@ -16,7 +16,7 @@ import { PriorityTag, SeverityMark, StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
-import { ChangedBefore } from "../changes/ChangesAt";
+import { ChangedBefore } from "../change-records/ChangesAt";
 import { NewProblem } from "../problems/NewProblem";
 import { NewTicket } from "../tickets/NewTicket";
 import { Called, GiveBack, Targets } from "./Called";

@@ -14,7 +14,7 @@ import { SeverityMark, SeverityShape } from "../../parts/marks";
 import { PlaceLink } from "../../parts/PlaceLink";
 import { EmptyState, Loaded, Loading } from "../../parts/states";
 import type { Dot } from "../../parts/dot";
-import { pieces } from "../changes/view";
+import { pieces } from "../change-records/view";
 import { causeOf, chainOf } from "./view";
 
 const Graph = lazy(() => import("../../parts/TopologyGraph"));

@@ -168,7 +168,7 @@ function Decisions({ policy }: { policy: Policy }) {
                 {decision.incident && <Link className="link mono" to="/incidents/$id" params={{ id: decision.incident }}>{decision.incident}</Link>}
                 {decision.runs.map((run) => <Link key={run} className="link" to="/runs/$id" params={{ id: run }}>run</Link>)}
                 {decision.tickets.map((ticket) => <Link key={ticket} className="link mono" to="/tickets/$id" params={{ id: ticket }}>{ticket}</Link>)}
-                {decision.change_records.map((id) => <Link key={id} className="link mono" to="/changes/$id" params={{ id }}>{id}</Link>)}
+                {decision.change_records.map((id) => <Link key={id} className="link mono" to="/changes/reported/$id" params={{ id }}>{id}</Link>)}
               </span>
             </div>
           ))}

@@ -6,8 +6,9 @@ import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { ApprovalDetail, Fact, RunDetail, Step } from "../../data/types";
+import type { Fact, RunDetail, Step } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
+import { ChangeLink } from "../../parts/ChangeLink";
 import { Json } from "../../parts/Code";
 import { flowOf, type FlowStep } from "../../parts/flow";
 import { FlowGraph } from "../../parts/FlowGraph";
@@ -19,7 +20,7 @@ import { Clock, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { PolicyLink } from "../../parts/PolicyLink";
 import { useFilters } from "../../shell/filters";
-import { Deciding } from "../approvals/Deciding";
+import { ApprovalsOfRun } from "../approvals/OfRun";
 import { RunControls, StepControls } from "./Controls";
 import { EraseLog, LogView } from "./LogView";
 import { legendOf, standings, type Sign } from "./steps";
@@ -74,7 +75,7 @@ function View({ run }: { run: RunDetail }) {
         <div>
           <div className="telling">
             {over ? <EndCard run={run} choose={choose} /> : run.state !== "rollback_failed" && <WhyCard run={run} choose={choose} />}
-            <Approvals run={run} />
+            <ApprovalsOfRun run={run} />
           </div>
           <Card title="Timeline" scope="from the journal">
             <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
@@ -132,6 +133,7 @@ function Head({ run }: { run: RunDetail }) {
       <span>{run.started_at ? "started" : "asked for"} <Clock at={run.started_at ?? run.created_at} /> by {policy ? <>policy <PolicyLink policy={policy} /></> : nameOf(by)}</span>
       {typeof run.trigger?.["request"] === "string" && <span>request <Link className="link mono" to="/self-service/$tab" params={{ tab: "requests" }} search={{ show: run.trigger["request"] }}>{run.trigger["request"]}</Link></span>}
       {run.requester && run.requester !== by && <span>asked for by {nameOf(run.requester)}</span>}
+      {typeof run.trigger?.["change"] === "string" && <span>carries out <ChangeLink id={run.trigger["change"]} /></span>}
       {run.parent && <span>a step of <Link className="link mono" to="/runs/$id" params={{ id: run.parent.split("/")[0] ?? "" }} search={{ step: run.parent.slice(run.parent.indexOf("/") + 1) }}>another run</Link></span>}
       {run.forked_from && <span>anew from <Link className="link mono" to="/runs/$id" params={{ id: run.forked_from }}>another run</Link></span>}
       {!isOver(run) && run.state !== "rollback_failed" && run.deadline_at && <span>ends at the latest <time dateTime={run.deadline_at}>{relative(run.deadline_at, now)}</time></span>}
@@ -165,15 +167,4 @@ function EndCard({ run, choose }: { run: RunDetail; choose: (address: string) =>
       </div>
     </Card>
   );
-}
-
-/** The approvals that the run asks for now, to be decided here. */
-function Approvals({ run }: { run: RunDetail }) {
-  const wanted = (run.steps ?? []).filter((step) => step.uses === "approval" && step.awaits?.startsWith("approval ")).slice(0, 5).map((step) => step.awaits?.slice(9) ?? "");
-  return <>{wanted.map((id) => <One key={id} id={id} />)}</>;
-}
-
-function One({ id }: { id: string }) {
-  const query = useDetail<ApprovalDetail>("approvals", id);
-  return query.data ? <Deciding approval={query.data} onRun /> : null;
 }

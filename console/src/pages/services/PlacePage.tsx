@@ -19,7 +19,7 @@ import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { crossingText } from "../../parts/story";
 import { RelativeTime, useNow } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
-import { ChangesAt } from "../changes/ChangesAt";
+import { ChangesAt } from "../change-records/ChangesAt";
 import { IncidentTable } from "../incidents/IncidentTable";
 import { whenText } from "../quiet/view";
 import { AvailabilityCard } from "./AvailabilityCard";

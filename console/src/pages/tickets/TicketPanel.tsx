@@ -9,6 +9,7 @@ import { nameOf, useMay, useMe } from "../../data/me";
 import type { Fact, Mirrored, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
+import { ChangeLink } from "../../parts/ChangeLink";
 import { sentence } from "../../parts/format";
 import { isSeverity, PriorityTag, SeverityMark, StateMark } from "../../parts/marks";
 import { SidePanel } from "../../parts/SidePanel";
@@ -62,7 +63,7 @@ function Body({ ticket }: { ticket: Ticket }) {
             ["Assigned to", nameOf(ticket.assignee) || "nobody yet"],
             ["Incident", ticket.incident ? <Link key="i" className="link mono" to="/incidents/$id" params={{ id: ticket.incident }}>{ticket.incident}</Link> : null],
             ["Run", ticket.run ? <Link key="r" className="link mono" to="/runs/$id" params={{ id: ticket.run }}>{ticket.run}</Link> : null],
-            ["Change", ticket.change],
+            ["Change", ticket.change ? <ChangeLink key="c" id={ticket.change} /> : null],
             ["Service", ticket.service],
             ["Resource", ticket.resource],
             ["Opened", <span key="o"><RelativeTime at={ticket.opened_at} suffix=" ago" /> by {nameOf(ticket.opened_by)}</span>],

@@ -32,7 +32,7 @@ export default function TicketsPage() {
       cell: (row) => (
         <>
           <Link to="/tickets/$id" params={{ id: row.id }} search={filters} className="title">{row.title}</Link>
-          <span className="second">{[sentence(row.type), row.service, row.incident].filter(Boolean).join(" · ")}</span>
+          <span className="second">{[sentence(row.type), row.service, row.incident, row.change].filter(Boolean).join(" · ")}</span>
         </>
       ),
     },
@@ -70,7 +70,7 @@ export default function TicketsPage() {
                     <Link to="/tickets/$id" params={{ id: row.id }} search={filters} className="card-row">
                       <span className="row"><span className="mono">{row.id}</span><StateMark state={row.state} /><span className="end dim3 t12"><RelativeTime at={row.opened_at} /></span></span>
                       <span className="title">{row.title}</span>
-                      <span className="t12 dim3">{[sentence(row.type), row.service, row.incident, nameOf(row.assignee)].filter(Boolean).join(" · ")}</span>
+                      <span className="t12 dim3">{[sentence(row.type), row.service, row.incident, row.change, nameOf(row.assignee)].filter(Boolean).join(" · ")}</span>
                     </Link>
                   )}
                 />

@@ -2,13 +2,14 @@
 import { Link, useNavigate, useParams } from "@tanstack/react-router";
 import { useCallback, useState } from "react";
 
-import { useFinishChange } from "../../data/changes";
+import { useFinishChange } from "../../data/change-records";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay } from "../../data/me";
 import type { ChangeRecord, Fact, Incident } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
+import { ChangeLink } from "../../parts/ChangeLink";
 import { duration, exact, moment, sentence } from "../../parts/format";
 import { PriorityTag, StateMark } from "../../parts/marks";
 import { SidePanel } from "../../parts/SidePanel";
@@ -30,12 +31,12 @@ type Outcome = keyof typeof OUTCOMES;
 /** Incidents that are shown at first, the newest. */
 const FIRST = 10;
 
-export default function ChangePanel() {
+export default function RecordPanel() {
   const { id = "" } = useParams({ strict: false });
   const [filters] = useFilters();
   const navigate = useNavigate();
   const query = useDetail<ChangeRecord>("change-records", id);
-  const close = useCallback(() => void navigate({ to: "/changes", search: { ...filters, full: undefined } }), [navigate, filters]);
+  const close = useCallback(() => void navigate({ to: "/changes/reported", search: { ...filters, full: undefined } }), [navigate, filters]);
   return (
     <SidePanel label="Change" onClose={close} title={<span className="row"><span className="mono">{id}</span>{query.data && <StateMark state={query.data.state} />}</span>}>
       <Loaded query={query} what="the change">{(change) => <Body change={change} />}</Loaded>
@@ -71,11 +72,12 @@ function Body({ change }: { change: ChangeRecord }) {
           entries={[
             ["Kind", sentence(change.kind)],
             ["Who", nameOf(change.by)],
-            ["Reported by", change.source === change.by ? null : <span key="o" className="mono wrap">{nameOf(change.source)}</span>],
+            ["Reported by", change.source === change.by || change.source.startsWith("change:") ? null : <span key="o" className="mono wrap">{nameOf(change.source)}</span>],
             ["Services", change.services.length > 0 ? <Places key="s" change={change} kind="service" /> : null],
             ["Resources", change.resources.length > 0 ? <Places key="r" change={change} kind="resource" /> : null],
             ["Began", <span key="b"><time dateTime={change.started_at} title={exact(change.started_at)}>{moment(change.started_at, now)}</time> <span className="dim3"><RelativeTime at={change.started_at} suffix=" ago" /></span></span>],
             ["Ended", change.ended_at ? <span key="e"><time dateTime={change.ended_at} title={exact(change.ended_at)}>{moment(change.ended_at, now)}</time> <span className="dim3"><RelativeTime at={change.ended_at} suffix=" ago" /></span></span> : null],
+            ["Carried out by", change.source.startsWith("change:") ? <ChangeLink key="x" id={change.source.slice(7)} /> : null],
             ["Key", change.key === change.id ? null : <span key="k" className="mono">{change.key}</span>],
             ["More", change.links.length > 0 ? <span key="l" className="stack" style={{ gap: 2 }}>{change.links.map((link) => <Out key={link.url} {...link} />)}</span> : null],
             ["Namespace", change.namespace],

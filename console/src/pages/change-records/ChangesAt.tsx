@@ -36,7 +36,7 @@ export function ChangesAt({ place }: { place: Pick<Place, "namespace" | "kind" |
   const asked = service ? { service: place.name } : { resource: [place.name, ...place.aliases] };
   const changes = useShort<ChangeRecord>("change-records", { ...asked, namespace: place.namespace, limit: 5 });
   return (
-    <Card id="changes" title="Changes" end={<Link to="/changes" search={{ ...by, namespace: place.namespace }}>All of them</Link>}>
+    <Card id="changes" title="Changes" end={<Link to="/changes/reported" search={{ ...by, namespace: place.namespace }}>All of them</Link>}>
       <Loaded query={changes} what="changes">
         {(page) => (page.items.length === 0
           ? <EmptyState title="No change is on record" />
@@ -48,7 +48,7 @@ export function ChangesAt({ place }: { place: Pick<Place, "namespace" | "kind" |
 
 function Row({ change, when, followed = false }: { change: ChangeRecord; when: ReactNode; followed?: boolean }) {
   return (
-    <Link to="/changes/$id" params={{ id: change.id }} className="moving-row">
+    <Link to="/changes/reported/$id" params={{ id: change.id }} className="moving-row">
       <span className="row"><span className="mono keep">{change.id}</span><span className="med cut grow">{change.title}</span><StateMark state={change.state} /></span>
       <span className="t12 dim3 wrap">{sentence(change.kind)} by {nameOf(change.by)}, {when} · {whereText(change)}{followed && change.incidents.length > 0 && ` · followed by ${plural(change.incidents.length, "incident")}`}</span>
     </Link>
