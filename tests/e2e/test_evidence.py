@@ -397,6 +397,8 @@ def test_a_change_that_is_not_over_has_evidence_so_far(server: Server) -> None:
     content = taken(server, change["id"])
     assert verify(content).result == "intact"
     assert story(content)["change"]["state"] == "draft"
+    page = server.client.get(f"/api/v1/changes/{change['id']}/evidence", params={"format": "html"})
+    assert "It was not planned." in page.text
 
 
 STANDARD = """
