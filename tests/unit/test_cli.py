@@ -192,7 +192,11 @@ def test_lists_are_found_by_singular_and_plural(word: str) -> None:
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_kinds_are_found_in_any_spelling(kind: str) -> None:
     for word in (kind, kind.lower(), kind.lower() + "s"):
-        assert get.kind_of(word) == kind
+        assert get.manifest_kind(word) == kind
+        if word != kind and f"{kind.lower()}s" in get.LISTS:
+            assert get.kind_of(word) is get.LISTS[f"{kind.lower()}s"]
+        else:
+            assert get.kind_of(word) == kind
     assert get.kind_of("policies") == "Policy"
     assert get.kind_of("outbound-allow") == "OutboundAllow"
 

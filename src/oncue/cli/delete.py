@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from oncue.cli import show
-from oncue.cli.get import kind_of
+from oncue.cli.get import kind_of, manifest_kind
 from oncue.cli.server import Server
 from oncue.cli.validate import accepted
 
@@ -26,8 +26,9 @@ def delete(
     if file:
         wanted = [(one.kind, one.namespace or namespace, one.name) for one in accepted(file)]
     else:
-        found = kind_of(kind or "")
-        if not isinstance(found, str):
+        found = manifest_kind(kind or "")
+        if found is None:
+            kind_of(kind or "")  # says what there is
             raise typer.BadParameter(f"{kind} cannot be deleted", param_hint="KIND")
         where, _, plain = (name or "").rpartition("/")
         wanted = [(found, where or namespace, plain)]

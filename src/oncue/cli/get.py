@@ -233,22 +233,32 @@ def _windows(policy: str | None, namespace: str | None, limit: int, output: show
 
 
 def kind_of(word: str) -> Kind | str:
-    """What a word on the command line means: a list of the API, or a kind of manifest.
+    """What a word on the command line means: a list of the API, or a kind of manifest. Changes are both: `Change`, as manifests
+    spell it, is the kind.
 
     Raises `Refusal` manifest.kind_unknown.
     """
     plain = word.lower().replace("_", "-")
-    for name, kind in LISTS.items():
-        if plain in (name, name.removesuffix("s")):
-            return kind
-    for name in KINDS:
-        small = name.lower()
-        if plain.replace("-", "") in (small, small + "s", small.removesuffix("y") + "ies"):
-            return name
+    if word not in KINDS:
+        for name, kind in LISTS.items():
+            if plain in (name, name.removesuffix("s")):
+                return kind
+    if (found := manifest_kind(word)) is not None:
+        return found
     from oncue.manifests.shape import near
 
     known = [*LISTS, "windows", *(name.lower() for name in KINDS)]
     raise Refusal("manifest.kind_unknown", f"{word}{near(plain, known)}; there are {', '.join(known)}")
+
+
+def manifest_kind(word: str) -> str | None:
+    """The kind of manifest that a word means, in any spelling; None if it means none."""
+    plain = word.lower().replace("_", "").replace("-", "")
+    for name in KINDS:
+        small = name.lower()
+        if plain in (small, small + "s", small.removesuffix("y") + "ies"):
+            return name
+    return None
 
 
 def as_document(manifest: dict[str, Any]) -> dict[str, Any]:
