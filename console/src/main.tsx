@@ -5,6 +5,7 @@ import "@mantine/core/styles.layer.css";
 import "./theme/tokens.css";
 import "./theme/shell.css";
 import "./theme/parts.css";
+import "./theme/changes.css";
 import "./theme/mantine.css";
 
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";

@@ -63,6 +63,10 @@ describe("entryOf", () => {
   it("names a change and what became of it", () => {
     expect(entryOf(fact("oncue.change_record.finished", { id: "CR-1", title: "New disks", state: "failed" }))).toMatchObject({ text: "CR-1 is over: New disks", detail: "failed", icon: "change" });
   });
+  it("names a change that is planned, and why it is where it is", () => {
+    expect(entryOf(fact("oncue.change.assess", { id: "CHG-7", title: "New disks", said: "no window" }))).toMatchObject({ text: "CHG-7 needs another look: New disks", detail: "no window", icon: "change", milestone: true });
+    expect(entryOf(fact("oncue.change.updated", { id: "CHG-7", title: "New disks" }))).toMatchObject({ milestone: false });
+  });
   it("says who decided about an approval, and quotes why", () => {
     const decided = { id: "APR-1", ask: "Extend it?", decisions: [{ by: "user:basis-1", decision: "reject", reason: "not tonight" }] };
     expect(entryOf(fact("oncue.approval.requested", { ...decided, decisions: undefined }))).toMatchObject({ text: "APR-1 asks people", detail: "Extend it?", said: null });

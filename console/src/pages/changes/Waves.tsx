@@ -10,10 +10,7 @@ import { clock } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ReasonChip } from "../../parts/marks";
 import { useNow } from "../../parts/time";
-import { rollingOf, type Cell, type Part, type Rolling, type Row, type WaveView } from "./waves";
-
-/** Targets of a wave that are shown before the others are asked for. */
-const FEW = 25;
+import { rollingOf, tellingRows, type Cell, type Part, type Rolling, type Row, type WaveView } from "./waves";
 
 export function Waves({ change, run }: { change: Change; run: RunDetail | undefined }) {
   const now = useNow();
@@ -54,7 +51,7 @@ function Matrix({ rolling, run, undoes }: { rolling: Rolling; run: RunDetail | u
 
 function Group({ wave, run, columns, undoes }: { wave: WaveView; run: RunDetail | undefined; columns: number; undoes: boolean }) {
   const [all, setAll] = useState(false);
-  const rows = all ? wave.rows : wave.rows.slice(0, FEW);
+  const rows = all ? wave.rows : tellingRows(wave);
   return (
     <tbody>
       <tr className="wave"><th scope="rowgroup" colSpan={columns}><WaveHead wave={wave} run={run} /></th></tr>
@@ -90,7 +87,7 @@ function Mark({ cell, run }: { cell: Cell; run: RunDetail | undefined }) {
 /** On a phone: a wave, and below it each target with what it came to. */
 function Listed({ wave, rolling, run }: { wave: WaveView; rolling: Rolling; run: RunDetail | undefined }) {
   const [all, setAll] = useState(false);
-  const rows = all ? wave.rows : wave.rows.slice(0, FEW);
+  const rows = all ? wave.rows : tellingRows(wave);
   return (
     <li className="wave-listed">
       <WaveHead wave={wave} run={run} />

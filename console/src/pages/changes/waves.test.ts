@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Change, RunDetail, Step } from "../../data/types";
-import { rescueOf, rollingOf } from "./waves";
+import { rescueOf, rollingOf, tellingRows, type Row } from "./waves";
 
 const NOW = Date.parse("2026-11-24T10:01:00Z");
 const at = (second: number): string => `2026-11-24T10:00:${String(second).padStart(2, "0")}Z`;
@@ -55,6 +55,21 @@ describe("waves as they roll", () => {
     expect(third?.rows[0]?.cells[0]?.words).toBe("Never begun");
     expect(rolling.undone).toBe(2);
     expect(rolling.undoing.map((part) => part.kind)).toEqual(["undoing", "undoing"]);
+  });
+});
+
+describe("of many targets", () => {
+  const rows = (many: number, failed = -1) => Array.from({ length: many }, (_, index): Row => ({
+    target: `web-${String(index)}`, address: "", known: true, undoing: null, cells: [{ address: "x", icon: "check", tone: index === failed ? "failed" : "done", text: "", words: "" }],
+  }));
+  it("few are shown of a wave that is to come or done, and all if they are few", () => {
+    expect(tellingRows({ is: "coming", rows: rows(40) }).map((row) => row.target)).toEqual(["web-0", "web-1", "web-2", "web-3", "web-4"]);
+    expect(tellingRows({ is: "done", rows: rows(6) })).toHaveLength(6);
+  });
+  it("those that failed are never left out", () => {
+    const shown = tellingRows({ is: "failed", rows: rows(200, 150) }).map((row) => row.target);
+    expect(shown).toHaveLength(25);
+    expect(shown.at(-1)).toBe("web-150");
   });
 });
 

@@ -134,6 +134,19 @@ export function rollingOf(change: Pick<Change, "plan" | "spec">, run: RunDetail 
   };
 }
 
+/** Targets that are shown before the others are asked for: of a wave that is worked on, or failed, and of any other. */
+const MANY = 25;
+const FEW = 5;
+
+/** The targets of a wave that say most, in their order: those that failed or are worked on before those that did well or are to come. */
+export function tellingRows(wave: Pick<WaveView, "is" | "rows">): Row[] {
+  const most = wave.is === "moving" || wave.is === "failed" ? MANY : FEW;
+  if (wave.rows.length <= most + 1) return wave.rows;
+  const telling = (row: Row): boolean => [...row.cells, row.undoing].some((cell) => cell?.tone === "failed" || cell?.tone === "moving");
+  const chosen = new Set([...wave.rows.filter(telling), ...wave.rows.filter((row) => !telling(row))].slice(0, most));
+  return wave.rows.filter((row) => chosen.has(row));
+}
+
 /** What failed in a wave, rather than that something did. */
 function codeOf(run: RunDetail | undefined, item: Step): string | null {
   const failed = (run?.steps ?? []).find((step) => step.address.startsWith(`${item.address}/`) && isBad(step) && !step.address.endsWith("]") && step.uses !== "for_each");
