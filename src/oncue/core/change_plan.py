@@ -33,7 +33,8 @@ def made(state: State, change: Change) -> Plan:
     waves = _waves(found, spec.waves, _spread(state, change.namespace, spec.waves.spread_by))
     workflows = _workflows(state, change)
     does = msgspec.to_builtins(workflow_of(change, waves))
-    agreed = [does, change.inputs, change.type, msgspec.to_builtins([spec.window, spec.approvals]), workflows]
+    rules = [spec.window, spec.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
+    agreed = [does, change.inputs, change.type, msgspec.to_builtins(rules), workflows]
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
     return Plan(content_hash(agreed), waves, unknown, workflows)
 

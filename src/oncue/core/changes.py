@@ -134,7 +134,9 @@ def late(tx: Tx, id: str) -> None:
         change_life.drop(
             tx,
             change,
-            f"it has not begun by its deadline, {change_life.spoken(tx.now)}: {change.said or ''}".rstrip(": "),
+            f"it has not begun by its deadline, {change_life.spoken(change.deadline_at or tx.now)}: {change.said or ''}".rstrip(
+                ": "
+            ),
         )
 
 
@@ -330,7 +332,7 @@ def review(tx: Tx, seen: Seen, asked: Look) -> Change:
     ):
         raise Refusal(
             "change.unapproved",
-            f"{change.id} began by broken glass; {change.approval or 'those who were asked'} did not agree to it afterwards",
+            f"{change.id} began by broken glass, and {change.approval or 'nobody'} has not agreed to it; submit it to ask again",
         )
     tx.touch(change)
     change.close_code, change.close_note = asked.code, asked.note or None
@@ -357,9 +359,10 @@ def cancel(tx: Tx, seen: Seen, asked: OnChange) -> Change:
         run = tx.state.runs.get(change.run or "")
         if run is None:
             raise Refusal("change.state", f"{change.id} is over already")
-        change_trail.note(
-            tx, change, f"Cancelled by {tx.actor}: {asked.reason or 'no reason given'}; it is rolled back"
-        )
+        if run.state == "rolling_back":
+            raise Refusal("change.state", f"{change.id} is being rolled back already; wait for that to end")
+        what = "its rollback is given up" if run.state == "rollback_failed" else "it is rolled back"
+        change_trail.note(tx, change, f"Cancelled by {tx.actor}: {asked.reason or 'no reason given'}; {what}")
         operators.cancel(tx, seen, operators.Cancel(run.id, asked.reason or "cancelled by hand", rollback=True))
         return change
     if change.state not in OPEN:
