@@ -10,13 +10,13 @@ from tests.unit.test_changes import TEMPLATE, approve, begun, made, now, say, st
 
 __all__ = ["story"]
 
-NIGHT = {"windows": [{"starts_at": "2026-03-01T03:00", "duration": "2h", "rrule": "FREQ=DAILY"}]}
+NIGHT: dict[str, Any] = {"windows": [{"starts_at": "2026-03-01T03:00", "duration": "2h", "rrule": "FREQ=DAILY"}]}
 
 
-def in_its_window(story: Story, **more: Any) -> Any:
+def in_its_window(story: Story, on_close: str = "pause", **more: Any) -> Any:
     """A change that runs in a window of two hours. Gives its run."""
     story.apply("ChangeCalendar", "night", NIGHT)
-    template(story, window={"calendar": "night", "on_close": "pause"}, **more)
+    template(story, window={"calendar": "night", "on_close": on_close}, **more)
     want(story)
     approve(story)
     story.wait("1s")
@@ -56,9 +56,8 @@ def test_a_calendar_that_is_deleted_while_a_change_waits_for_it_opens_nothing(st
     approve(story)
     gone = {"op": "delete", "kind": "ChangeCalendar", "namespace": "default", "name": "night"}
     story.send("oncue.config.applied", {"changes": [gone]})
-    assert say(story, "change.start") == "change.not_clear"
-    story.wait("20h")
-    assert now(story)["state"] == "scheduled"
+    assert now(story)["state"] == "assess"
+    assert say(story, "change.start") == "change.state"
     assert "there is no ChangeCalendar night" in now(story)["said"]
 
 
@@ -161,3 +160,60 @@ def test_a_record_that_others_report_under_its_name_is_not_taken_for_its_own(sto
     assert story.state.change_records[own].resources == ("web-1", "web-2", "web-3", "web-4")
     story.problem(type="host.down", resource="elsewhere-1")
     assert [alert.quiet for alert in story.state.alerts.values()] == [()]
+
+
+@pytest.mark.parametrize(("on_close", "state"), [("pause", "paused"), ("rollback", "rolling_back")])
+def test_a_window_that_closes_after_a_hand_let_it_go_on_is_seen_too(story: Story, on_close: str, state: str) -> None:
+    run = in_its_window(story, on_close=on_close)
+    assert say(story, "run.pause", run=run.id) is None
+    story.wait("2h")
+    assert say(story, "run.resume", run=run.id) == "change.not_clear"
+    story.wait("22h")
+    assert say(story, "run.resume", run=run.id) is None
+    story.wait("2h")
+    assert run.state == state
+
+
+def test_a_window_that_was_made_longer_meanwhile_does_not_end_it_at_the_old_time(story: Story) -> None:
+    run = in_its_window(story, on_close="rollback")
+    longer = {"windows": [{**NIGHT["windows"][0], "duration": "3h"}]}
+    story.apply("ChangeCalendar", "night", longer)
+    story.wait("2h")
+    assert run.state == "running"
+    story.wait("1h")
+    assert run.state == "rolling_back"
+
+
+def test_no_wave_begins_on_what_was_deleted_meanwhile(story: Story) -> None:
+    begun(story)
+    gone = {"op": "delete", "kind": "Resource", "namespace": "default", "name": "web-3"}
+    story.send("oncue.config.applied", {"changes": [gone]})
+    made(story, "web-1")
+    (run,) = story.state.runs.values()
+    assert (run.state, run.reason) == ("paused", "web-3: no longer in the catalogue")
+
+
+def test_waves_that_someone_passed_over_are_in_the_trail(story: Story) -> None:
+    begun(story)
+    (run,) = story.state.runs.values()
+    assert say(story, "run.skip", run=run.id, step="waves", reason="Done by hand") is None
+    assert "waves skipped in 0.0 s: Done by hand (user:basis-1)" in trail(story)
+
+
+def test_a_change_follows_its_calendar_when_that_is_edited(story: Story) -> None:
+    night = {"starts_at": "2026-03-01T22:00", "duration": "2h", "rrule": "FREQ=DAILY"}
+    story.apply("ChangeCalendar", "night", {"windows": [night]})
+    template(story, window={"calendar": "night", "on_close": "pause"})
+    want(story)
+    approve(story)
+    story.apply("ChangeCalendar", "night", {"windows": [{**night, "starts_at": "2026-03-01T10:00"}]})
+    assert now(story)["starts_at"] == "2026-03-01T10:00:00Z"
+    story.wait("7h")
+    (run,) = story.state.runs.values()
+    frozen = {"starts_at": "2026-03-01T00:00", "ends_at": "2026-03-03T00:00"}
+    story.apply("ChangeCalendar", "close", {"for_all": True, "freezes": [frozen]})
+    story.wait("1s")
+    assert run.state == "paused"
+    story.apply("ChangeCalendar", "close", {"for_all": True, "freezes": []})
+    story.wait("1s")
+    assert run.state == "running"

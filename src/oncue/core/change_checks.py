@@ -26,15 +26,9 @@ def of_plan(state: State, change: Change, plan: Plan) -> list[str]:
         now = change_plan.made(state, change)
     except Refusal as refusal:
         return [f"{refusal.code}: {refusal.detail}"]
-    found = []
-    gone = [
-        name
-        for name in plan.targets
-        if name not in plan.unknown and state.topology.node(change.namespace, name) is None
-    ]
-    if gone:
-        found.append(f"{_named(gone)}: no longer in the catalogue")
-    left = [name for name in plan.targets if name not in now.targets and name not in gone]
+    found = gone(state, change, plan, plan.targets)
+    known = (name for name in plan.targets if state.topology.node(change.namespace, name) is not None)
+    left = [name for name in known if name not in now.targets]
     if left:
         found.append(f"{_named(left)}: no longer among the targets that it may have")
     found += [
@@ -43,6 +37,14 @@ def of_plan(state: State, change: Change, plan: Plan) -> list[str]:
         if now.workflows.get(name) != version
     ]
     return found
+
+
+def gone(state: State, change: Change, plan: Plan, targets: Iterable[str]) -> list[str]:
+    """Which of these targets the catalogue knew when this was planned, and does not know now."""
+    left = [
+        name for name in targets if name not in plan.unknown and state.topology.node(change.namespace, name) is None
+    ]
+    return [f"{_named(left)}: no longer in the catalogue"] if left else []
 
 
 def of_calendar(state: State, change: Change, now: datetime) -> list[str]:

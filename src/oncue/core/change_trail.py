@@ -34,6 +34,8 @@ def ended(tx: Tx, run: Run, step: Step) -> None:
         _item(tx, run, change, step)
     elif step.uses == "approval":
         note(tx, change, f"Gate before {_wave(step.address)}: {_said(step)}")
+    elif step.uses == "for_each" and step.state == "skipped":
+        note(tx, change, f"{where(step.address)} {_said(step)}")
     elif step.node.startswith("bake"):
         note(tx, change, f"Bake of {_wave(step.address) or 'all targets'}: {_said(step)}")
 

@@ -6,7 +6,6 @@ import msgspec
 
 from oncue.core import (
     approvals,
-    change_calendar,
     change_checks,
     change_clear,
     change_drafts,
@@ -230,6 +229,10 @@ def window_closes(tx: Tx, id: str) -> None:
     if change is None or run is None or window is None or change.state != "implement" or run.state != "running":
         return
     tx.touch(change)
+    if not change_checks.of_calendar(tx.state, change, tx.now):
+        change_clear.goes_on(tx, change)
+        tx.save("change", change)
+        return
     why = f"its window closed at {change_life.spoken(tx.now)}"
     if window.on_close == "rollback":
         change_trail.note(tx, change, f"{why}: it is rolled back")
@@ -258,14 +261,7 @@ def look_again(tx: Tx, id: str) -> None:
         tx.save("change", change)
         tx.timer_after(f"change.clear/{id}", AGAIN_S)
         return
-    change.said, change.closing = None, False
-    window = change.spec.window
-    opening = change_calendar.opening(
-        tx.state, change.namespace, window.calendar if window is not None else None, tx.now
-    )
-    change.window_until = opening.ends_at if window is not None and opening is not None else None
-    if change.window_until is not None:
-        tx.timer(f"change.window/{id}", change.window_until)
+    change_clear.goes_on(tx, change)
     change_trail.note(tx, change, "It goes on")
     change_life.say(tx, change, "updated")
     tx.go_on_telling(run.story, run.hops, run.requester)
