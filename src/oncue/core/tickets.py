@@ -61,7 +61,10 @@ def transition(
     """
     allowed = ways(tx, ticket)
     if to not in allowed:
-        raise Refusal("ticket.state", f"{ticket.id} is {ticket.state}; it can go to {', '.join(allowed) or 'no other'}")
+        rest = f"; {ticket.change} closes it" if to == "closed" and ticket.state != "closed" else ""
+        raise Refusal(
+            "ticket.state", f"{ticket.id} is {ticket.state}; it can go to {', '.join(allowed) or 'no other'}{rest}"
+        )
     over = to in ("resolved", "closed")
     if not over and (close_code is not None or resolution):
         raise Refusal("request.invalid", f"a close code and a resolution are for what is resolved or closed, not {to}")
