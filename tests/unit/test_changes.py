@@ -308,6 +308,18 @@ def test_a_standard_change_needs_no_approval_and_a_manifest_brings_one(story: St
     assert change.plan.targets == ("web-4",)
 
 
+def test_what_was_passed_over_by_hand_is_looked_back_on_and_nobody_else_ends_its_record(story: Story) -> None:
+    begun(story)
+    (run,) = story.state.runs.values()
+    assert story.refused("oncue.command.change_record.finish", {"change_record": "CR-1"}) == "change_record.over"
+    assert story.refused("oncue.command.change_record.finish", {"change_record": "CHG-1"}) == "change_record.not_found"
+    assert say(story, "run.skip", run=run.id, step="waves", reason="not now") is None
+    story.wait("1s")
+    change = now(story)
+    assert (change["state"], change["close_code"]) == ("review", "successful_with_issues")
+    assert any(text == "user:basis-1 passes over waves" for text in trail(story))
+
+
 def test_its_risk_is_reckoned_from_what_is_known_and_each_factor_says_why(story: Story) -> None:
     story.apply("Service", "shop", {"criticality": "critical", "depends_on": ["web-1", "web-2"]})
     template(story, waves={})

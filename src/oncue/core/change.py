@@ -29,8 +29,9 @@ class ChangePlan(msgspec.Struct, frozen=True):
     """What is agreed to, and will be done: targets and steps as they were when it was made."""
 
     hash: str
-    """SHA-256 over the canonical JSON of the steps, the targets in their waves, the inputs, the window, the approvals, and the
-    versions of the workflows and actions that the steps name."""
+    """SHA-256 over the canonical JSON of the steps, the targets in their waves, the inputs, the window, the approvals, the
+    preconditions, what it expects, who looks back on it, the instant before which it does not begin, and the versions of the
+    workflows that the steps name."""
     waves: tuple[Wave, ...]
     unknown: tuple[str, ...] = ()
     """Targets that the catalogue does not know."""

@@ -48,8 +48,10 @@ def freeze(state: State, namespace: str, calendar: str | None, now: datetime) ->
 
 def opening(state: State, namespace: str, calendar: str | None, now: datetime) -> Opening | None:
     """The window that is open now, or the next one that is not frozen from its beginning to its end; None if there is none
-    within a year. A freeze within it ends it."""
+    within a year, or no such calendar. A freeze within it ends it."""
     spec = _spec(state, namespace, calendar)
+    if calendar is not None and spec is None:
+        return None
     until = now + AHEAD
     freezes = sorted(_frozen(state, namespace, calendar, now, until), key=lambda one: (one.starts_at, one.ends_at))
     if spec is not None and spec.windows:
@@ -69,6 +71,13 @@ def opening(state: State, namespace: str, calendar: str | None, now: datetime) -
         if free_at < closes_at:
             return Opening(free_at, closes_at if closes_at < until else None)
     return None
+
+
+def never(state: State, namespace: str, calendar: str | None) -> str:
+    """Why there is no opening."""
+    if calendar is not None and _spec(state, namespace, calendar) is None:
+        return f"there is no ChangeCalendar {calendar}: apply it, or name another one"
+    return f"the calendar {calendar} has no window within a year that is not frozen"
 
 
 def _frozen(state: State, namespace: str, calendar: str | None, since: datetime, until: datetime) -> Iterator[Frozen]:

@@ -7,6 +7,7 @@ from typing import Final
 from oncue.core import change_calendar, change_plan
 from oncue.core.asking import Asked
 from oncue.core.change import Change, ChangePlan
+from oncue.core.change_record import ChangeRecord, number
 from oncue.core.changed_alerts import places_of
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, activation, holds
@@ -25,20 +26,25 @@ def of_plan(state: State, change: Change, plan: ChangePlan) -> list[str]:
         now = change_plan.made(state, change)
     except Refusal as refusal:
         return [f"{refusal.code}: {refusal.detail}"]
-    found = []
-    gone = [
-        name
-        for name in plan.targets
-        if name not in plan.unknown and state.topology.node(change.namespace, name) is None
-    ]
-    if gone:
-        found.append(f"{_named(gone)}: no longer in the catalogue")
+    found = gone(state, change, plan, plan.targets)
+    known = (name for name in plan.targets if state.topology.node(change.namespace, name) is not None)
+    left = [name for name in known if name not in now.targets]
+    if left:
+        found.append(f"{_named(left)}: no longer among the targets that it may have")
     found += [
         f"the workflow {name} is not what it was when this was planned"
         for name, version in plan.workflows.items()
         if now.workflows.get(name) != version
     ]
     return found
+
+
+def gone(state: State, change: Change, plan: ChangePlan, targets: Iterable[str]) -> list[str]:
+    """Which of these targets the catalogue knew when this was planned, and does not know now."""
+    left = [
+        name for name in targets if name not in plan.unknown and state.topology.node(change.namespace, name) is None
+    ]
+    return [f"{_named(left)}: no longer in the catalogue"] if left else []
 
 
 def of_calendar(state: State, change: Change, now: datetime) -> list[str]:
@@ -50,7 +56,7 @@ def of_calendar(state: State, change: Change, now: datetime) -> list[str]:
         return [frozen_by(frozen)]
     opening = change_calendar.opening(state, change.namespace, calendar, now)
     if opening is None:
-        return [f"the calendar {calendar} has no window within a year"]
+        return [change_calendar.never(state, change.namespace, calendar)]
     if opening.starts_at > now:
         return [f"the calendar {calendar} opens at {opening.starts_at:%Y-%m-%d %H:%M} UTC"]
     return []
@@ -76,7 +82,7 @@ def of_targets(state: State, change: Change, plan: ChangePlan, targets: Iterable
     if wanted.alone:
         others = sorted({id for name in targets for id in _others(state, change, name)})
         if others:
-            found.append(f"{_named(others)} run there, or next to it")
+            found.append(f"{_named(others)} {'runs' if len(others) == 1 else 'run'} there, or next to it")
     if wanted.that is not None:
         scope = activation({"inputs": {**change.inputs, "targets": list(plan.targets)}}, Asked(state, change.namespace))
         try:
@@ -112,8 +118,14 @@ def _incidents(state: State, change: Change, target: str, priorities: Collection
             yield from on(step.node.places)
 
 
+def _later(change: Change, record: ChangeRecord) -> bool:
+    """Whether it is of a change that began after this one did."""
+    return change.record is not None and record.here and number(record.id) > number(change.record)
+
+
 def _others(state: State, change: Change, target: str) -> Iterator[str]:
-    """Change records that run on the target or around it, but its own."""
+    """Change records that run on the target or around it, but its own. Of two changes that run, the one that began later
+    waits."""
 
     def on(name: str, node: Node | None) -> Iterator[str]:
         names = node.called if node is not None else (name,)
@@ -121,7 +133,7 @@ def _others(state: State, change: Change, target: str) -> Iterator[str]:
             for kind in ("resource", "service"):
                 for id in state.changed.at((change.namespace, kind, called)):
                     record = state.change_records[id]
-                    if record.state == "running" and record.key != change.id:
+                    if record.state == "running" and id != change.record and not _later(change, record):
                         yield (
                             f"{record.key} ({record.title})"
                             if record.key.startswith("CHG-")

@@ -1,10 +1,11 @@
 """Whether a change may go on: asked before each wave. If not, its run stands still until it may."""
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import msgspec
 
-from oncue.core import change_calendar, change_checks, change_trail, run_life
+from oncue.core import change_calendar, change_checks, change_life, change_trail, run_life
 from oncue.core.change import Change
 from oncue.core.errors import Refusal
 from oncue.core.run import Run
@@ -41,15 +42,34 @@ def against(tx: Tx, change: Change, targets: list[str]) -> list[str]:
     """What speaks against changing these targets now."""
     if change.plan is None:
         return ["it has no plan"]
-    return [*_timely(tx, change), *change_checks.of_targets(tx.state, change, change.plan, targets)]
+    gone = change_checks.gone(tx.state, change, change.plan, targets)
+    return [*_timely(tx, change), *gone, *change_checks.of_targets(tx.state, change, change.plan, targets)]
 
 
 def require(tx: Tx, run: Run) -> None:
-    """No hand passes over the calendar of a change. Raises `Refusal` change.not_clear."""
+    """Someone has the run go on. No hand passes over the calendar of a change. Raises `Refusal` change.not_clear."""
     change = of(tx, run)
-    why = _timely(tx, change) if change is not None else []
+    if change is None:
+        return
+    why = _timely(tx, change)
     if why:
         raise Refusal("change.not_clear", "; ".join(why))
+    tx.touch(change)
+    goes_on(tx, change)
+    tx.save("change", change)
+
+
+def goes_on(tx: Tx, change: Change) -> None:
+    """Nothing holds it any more, until the window closes in which it goes on. It was touched."""
+    change.said, change.closing, change.window_until = None, False, None
+    tx.cancel(f"change.clear/{change.id}")
+    window = change.spec.window
+    if window is None or change.glass is not None:
+        return
+    opening = change_calendar.opening(tx.state, change.namespace, window.calendar, tx.now)
+    change.window_until = opening.ends_at if opening is not None and opening.starts_at <= tx.now else None
+    if change.window_until is not None:
+        tx.timer(f"change.window/{change.id}", change.window_until)
 
 
 def _timely(tx: Tx, change: Change) -> list[str]:
@@ -79,3 +99,30 @@ def stand(tx: Tx, change: Change, run: Run, why: str) -> None:
         tx.timer(f"change.clear/{change.id}", at)
     else:
         tx.timer_after(f"change.clear/{change.id}", AGAIN_S)
+
+
+def calendars_changed(tx: Tx, namespaces: Collection[str]) -> None:
+    """Calendars are otherwise: what is scheduled gets its time anew, and what runs or stands still is looked at."""
+    for _, change in sorted(tx.state.changes.items()):
+        if change.namespace not in namespaces:
+            continue
+        run = tx.state.runs.get(change.run or "")
+        if change.state == "scheduled":
+            _timed_anew(tx, change)
+        elif run is not None and run.state == "running" and change.glass is None:
+            tx.timer(f"change.window/{change.id}", tx.now)
+        elif run is not None and run.state == "paused":
+            tx.timer(f"change.clear/{change.id}", tx.now)
+
+
+def _timed_anew(tx: Tx, change: Change) -> None:
+    if change.starts_at is None:
+        return
+    window = change.spec.window
+    calendar = window.calendar if window is not None else None
+    after = max(tx.now, change.not_before or tx.now)
+    opening = change_calendar.opening(tx.state, change.namespace, calendar, after)
+    if opening is None or (opening.starts_at, opening.ends_at) != (change.starts_at, change.window_until):
+        tx.touch(change)
+        change_life.unschedule(tx, change)
+        change_life.schedule(tx, change)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from oncue.core import approvals, change_calendar, change_life, change_plan, change_risk, change_trail, tickets
-from oncue.core.change import OPEN, Change
+from oncue.core.change import OPEN, Change, ChangePlan
 from oncue.core.change_life import OnChange
 from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.errors import Refusal
@@ -149,13 +149,27 @@ def deleted(tx: Tx, namespace: str, name: str) -> None:
 
 
 def submit(tx: Tx, seen: Seen, asked: OnChange) -> Change:
-    """It is planned, and agreed to by those who must. Raises `Refusal` change.not_found, change.state, change.targets."""
-    change = change_life.unbegun(tx, seen, asked.change)
+    """It is planned, and agreed to by those who must; if it began by broken glass and they did not agree, they are asked again.
+    Raises `Refusal` change.not_found, change.state, change.targets."""
+    change = change_life.found(tx, seen, asked.change)
+    if _unapproved(tx, change):
+        tx.touch(change)
+        _request(tx, change)
+        change_life.say(tx, change, "updated")
+        return change
     if change.state not in ("draft", "assess"):
         raise Refusal("change.state", f"{change.id} is in {change.state} already")
     tx.touch(change)
     submitted(tx, change)
     return change
+
+
+def _unapproved(tx: Tx, change: Change) -> bool:
+    """Whether it began by broken glass, and nobody is asked any more who could agree to it."""
+    approval = tx.state.approvals.get(change.approval or "")
+    begun = change.glass is not None and change.state in ("implement", "review") and change.type != "standard"
+    asked = approval is not None and approval.state == "pending"
+    return begun and not asked and change.plan is not None and change.approved != change.plan.hash
 
 
 def submitted(tx: Tx, change: Change) -> None:
@@ -173,7 +187,7 @@ def submitted(tx: Tx, change: Change) -> None:
     agreed = change.type == "standard" or change.approved == plan.hash
     why = None
     if opening is None:
-        why = f"the calendar {calendar} has no window within a year that is not frozen"
+        why = change_calendar.never(tx.state, change.namespace, calendar)
     elif change.deadline_at is not None and at >= change.deadline_at:
         why = f"it could begin at {change_life.spoken(at)}, after its deadline"
     elif change_risk.ORDER.index(change.risk.level) > change_risk.ORDER.index(change.spec.max_risk):
@@ -195,6 +209,11 @@ def _about(change: Change) -> approvals.About:
 
 def ask(tx: Tx, change: Change) -> None:
     """Those who must agree are asked. It was touched."""
+    plan = _request(tx, change)
+    change_life.become(tx, change, "authorise", f"{change.approval} asks for plan {plan.hash[:12]}")
+
+
+def _request(tx: Tx, change: Change) -> ChangePlan:
     plan = change.plan
     if plan is None:
         raise AssertionError(change.id)
@@ -202,7 +221,7 @@ def ask(tx: Tx, change: Change) -> None:
     risk = f"; risk {change.risk.level.replace('_', ' ')} ({change.risk.score})" if change.risk is not None else ""
     text = f"{change.id} ({change.type}): {change.title}, on {targets} in {waves}{risk}. {change.reason}"
     change.approval = approvals.request(tx, _about(change), change.spec.approvals, text).id
-    change_life.become(tx, change, "authorise", f"{change.approval} asks for plan {plan.hash[:12]}")
+    return plan
 
 
 def _counted(number: int, what: str) -> str:

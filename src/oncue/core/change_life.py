@@ -28,7 +28,7 @@ def schedule(tx: Tx, change: Change) -> None:
     after = max(tx.now, change.not_before or tx.now)
     opening = change_calendar.opening(tx.state, change.namespace, calendar, after)
     if opening is None:
-        become(tx, change, "assess", f"the calendar {calendar} has no window within a year that is not frozen")
+        become(tx, change, "assess", change_calendar.never(tx.state, change.namespace, calendar))
         return
     change.window_until = opening.ends_at if window is not None else None
     if window is None and change.not_before is None:
@@ -38,8 +38,6 @@ def schedule(tx: Tx, change: Change) -> None:
         change.starts_at = opening.starts_at
         tx.timer(f"change.start/{change.id}", opening.starts_at)
         said = f"it begins at {spoken(opening.starts_at)}"
-    if change.deadline_at is not None:
-        tx.timer(f"change.late/{change.id}", change.deadline_at)
     become(tx, change, "scheduled", said)
 
 
@@ -66,6 +64,8 @@ def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None
     """It is in this state now; `said` is why. It was touched."""
     change.said = said
     was, change.state = change.state, state
+    if state in OPEN and change.deadline_at is not None and change.deadline_at > tx.now:
+        tx.timer(f"change.late/{change.id}", change.deadline_at)
     if state not in (was, "review"):
         change_trail.note(tx, change, f"{state}{f': {said}' if said else ''}")
     ticket = tx.state.tickets.get(change.ticket or "")

@@ -40,7 +40,8 @@ def agreed(change: Change, waves: tuple[Wave, ...], workflows: dict[str, str]) -
     """What people agree to: the plan's hash is that of this."""
     spec = change.spec
     does = msgspec.to_builtins(workflow_of(change, waves))
-    return [does, change.inputs, change.type, msgspec.to_builtins([spec.window, spec.approvals]), workflows]
+    rules = [spec.window, spec.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
+    return [does, change.inputs, change.type, msgspec.to_builtins(rules), workflows]
 
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def start(tx: Tx, namespace: str, wanted: Wanted) -> ChangeRecord:
         check_matchers(tuple(wanted.expects))
     if not wanted.resources and not wanted.services:
         raise Refusal("request.invalid", "name what is changed: resources or services")
-    running = _running(tx, namespace, wanted.key)
+    running = _running(tx, namespace, wanted)
     expected = running is not None and running.expecting
     began = _past(tx, wanted.started_at)
     if running is None:
@@ -119,7 +119,7 @@ def reported(tx: Tx, namespace: str, wanted: Wanted, ended: bool) -> ChangeRecor
     What an event expects is not believed: whoever may send events could make alerts quiet.
     """
     wanted = msgspec.structs.replace(wanted, expects=[])
-    record = _running(tx, namespace, wanted.key) if ended else None
+    record = _running(tx, namespace, wanted) if ended else None
     if record is None:
         return start(tx, namespace, wanted)
     tx.touch(record)
@@ -209,9 +209,10 @@ def _refile(state: State, _: str) -> None:
     state.file_changes()
 
 
-def _running(tx: Tx, namespace: str, key: str | None) -> ChangeRecord | None:
-    record = _newest(tx, namespace, key) if key is not None else None
-    return record if record is not None and record.state == "running" else None
+def _running(tx: Tx, namespace: str, wanted: Wanted) -> ChangeRecord | None:
+    """The one that is brought up to date. Nobody else writes to the record of a planned change, nor that to another's."""
+    record = _newest(tx, namespace, wanted.key) if wanted.key is not None else None
+    return record if record is not None and record.state == "running" and record.here == wanted.here else None
 
 
 def _newest(tx: Tx, namespace: str, key: str) -> ChangeRecord | None:

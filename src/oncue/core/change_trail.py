@@ -34,8 +34,20 @@ def ended(tx: Tx, run: Run, step: Step) -> None:
         _item(tx, run, change, step)
     elif step.uses == "approval":
         note(tx, change, f"Gate before {_wave(step.address)}: {_said(step)}")
+    elif step.uses == "for_each" and step.state == "skipped":
+        note(tx, change, f"{where(step.address)} {_said(step)}")
     elif step.node.startswith("bake"):
         note(tx, change, f"Bake of {_wave(step.address) or 'all targets'}: {_said(step)}")
+
+
+def passed_over(tx: Tx, run: Run, step: Step) -> None:
+    """Someone skips a step of a change by hand: whatever comes of it, it is looked back on."""
+    change = _of(tx, run)
+    if change is not None:
+        tx.touch(change)
+        change.close_code = "successful_with_issues"
+        tx.save("change", change)
+        note(tx, change, f"{tx.actor} passes over {where(step.address)}")
 
 
 def failed(tx: Tx, run: Run, at: str | None) -> None:

@@ -6,7 +6,6 @@ import msgspec
 
 from oncue.core import (
     approvals,
-    change_calendar,
     change_checks,
     change_clear,
     change_drafts,
@@ -134,7 +133,9 @@ def late(tx: Tx, id: str) -> None:
         change_life.drop(
             tx,
             change,
-            f"it has not begun by its deadline, {change_life.spoken(tx.now)}: {change.said or ''}".rstrip(": "),
+            f"it has not begun by its deadline, {change_life.spoken(change.deadline_at or tx.now)}: {change.said or ''}".rstrip(
+                ": "
+            ),
         )
 
 
@@ -228,6 +229,10 @@ def window_closes(tx: Tx, id: str) -> None:
     if change is None or run is None or window is None or change.state != "implement" or run.state != "running":
         return
     tx.touch(change)
+    if not change_checks.of_calendar(tx.state, change, tx.now):
+        change_clear.goes_on(tx, change)
+        tx.save("change", change)
+        return
     why = f"its window closed at {change_life.spoken(tx.now)}"
     if window.on_close == "rollback":
         change_trail.note(tx, change, f"{why}: it is rolled back")
@@ -256,14 +261,7 @@ def look_again(tx: Tx, id: str) -> None:
         tx.save("change", change)
         tx.timer_after(f"change.clear/{id}", AGAIN_S)
         return
-    change.said, change.closing = None, False
-    window = change.spec.window
-    opening = change_calendar.opening(
-        tx.state, change.namespace, window.calendar if window is not None else None, tx.now
-    )
-    change.window_until = opening.ends_at if window is not None and opening is not None else None
-    if change.window_until is not None:
-        tx.timer(f"change.window/{id}", change.window_until)
+    change_clear.goes_on(tx, change)
     change_trail.note(tx, change, "It goes on")
     change_life.say(tx, change, "updated")
     tx.go_on_telling(run.story, run.hops, run.requester)
@@ -296,7 +294,16 @@ def _ran(tx: Tx, change: Change, outcome: Outcome) -> None:
     for timer in ("window", "clear"):
         tx.cancel(f"change.{timer}/{change.id}")
     well = outcome.state == "succeeded"
-    change.close_code = "successful" if well else "backed_out" if outcome.state == "rolled_back" else "unsuccessful"
+    passed_over = change.close_code is not None
+    change.close_code = (
+        change.close_code
+        if well and passed_over
+        else "successful"
+        if well
+        else "backed_out"
+        if outcome.state == "rolled_back"
+        else "unsuccessful"
+    )
     record = tx.state.change_records.get(change.record or "")
     if record is not None and record.state == "running":
         how = change_records.Finish(change_record=record.id, outcome="succeeded" if well else "failed")
@@ -330,7 +337,7 @@ def review(tx: Tx, seen: Seen, asked: Look) -> Change:
     ):
         raise Refusal(
             "change.unapproved",
-            f"{change.id} began by broken glass; {change.approval or 'those who were asked'} did not agree to it afterwards",
+            f"{change.id} began by broken glass, and {change.approval or 'nobody'} has not agreed to it; submit it to ask again",
         )
     tx.touch(change)
     change.close_code, change.close_note = asked.code, asked.note or None
@@ -357,9 +364,10 @@ def cancel(tx: Tx, seen: Seen, asked: OnChange) -> Change:
         run = tx.state.runs.get(change.run or "")
         if run is None:
             raise Refusal("change.state", f"{change.id} is over already")
-        change_trail.note(
-            tx, change, f"Cancelled by {tx.actor}: {asked.reason or 'no reason given'}; it is rolled back"
-        )
+        if run.state == "rolling_back":
+            raise Refusal("change.state", f"{change.id} is being rolled back already; wait for that to end")
+        what = "its rollback is given up" if run.state == "rollback_failed" else "it is rolled back"
+        change_trail.note(tx, change, f"Cancelled by {tx.actor}: {asked.reason or 'no reason given'}; {what}")
         operators.cancel(tx, seen, operators.Cancel(run.id, asked.reason or "cancelled by hand", rollback=True))
         return change
     if change.state not in OPEN:

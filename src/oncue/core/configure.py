@@ -11,6 +11,7 @@ import msgspec
 
 from oncue.core import (
     change_calendar,
+    change_clear,
     change_drafts,
     change_plan,
     concurrency,
@@ -123,6 +124,8 @@ def _look_again(tx: Tx, changes: list[Change]) -> None:
         inhibition.reconfigure(tx)
     for namespace in sorted(inhibiting):
         suppress.settle_all(tx, namespace)
+    if calendars := {one.namespace for one in changes if one.kind == change_calendar.KIND}:
+        change_clear.calendars_changed(tx, calendars)
     if saying := {one.namespace for one in changes if one.kind in unreached.SAYS}:
         unreached.look(tx, saying)
 

@@ -18,7 +18,7 @@ from oncue.core.expression import glob
 from oncue.core.manifest import Manifest
 from oncue.core.mirror import CELL, KIND, ROW, Mirrored, News, Pull, Pulled
 from oncue.core.normalise import Seen
-from oncue.core.ticket import TRANSITIONS, Ticket
+from oncue.core.ticket import Ticket
 from oncue.core.tx import Tx
 
 SHORTEST_S: Final = 5.0
@@ -146,7 +146,7 @@ def _state(tx: Tx, row: Mirrored, ticket: Ticket, news: News) -> None:
             tickets.comment(tx, ticket, f"{what}; {ours}, which is newer and stands.", by, but=row.id)
             return
         tickets.comment(tx, ticket, f"{ours}; {what}, which is newer and stands.", by, but=row.id)
-    if means not in TRANSITIONS[ticket.state]:
+    if means not in tickets.ways(tx, ticket):
         text = f"{what}, which is {means} here; from {ticket.state} that cannot be."
         tickets.comment(tx, ticket, text, by, but=row.id)
         return

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from oncue.core import change_clear, rollback, run_life, running, steps, workflow
+from oncue.core import change_clear, change_trail, rollback, run_life, running, steps, workflow
 from oncue.core import plan as plans
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
@@ -109,7 +109,7 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
 
 def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     """A step that failed is tried again; of steps that hold others, those in it that failed; of a rollback that stopped, what
-    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state."""
+    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state, change.not_clear."""
     run = _run(tx, seen, asked.run)
     if run.state == "rollback_failed":
         rollback.again(tx, run)
@@ -119,6 +119,7 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
         raise Refusal("step.state", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
                       " in a run that is paused can be tried again")  # fmt: skip
     _refuse_within(tx, run, step)
+    change_clear.require(tx, run)
     failed = _failed_in(tx, run, step)
     for one in failed:
         _reopen(tx, run, one)
@@ -175,6 +176,10 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     asking = _approval_in(tx, run, step)
     if asking is not None:
         raise Refusal("approval.unskippable", f"step {asking} asks people, who decide it; or cancel the run")
+    goes_on = run.state == "paused" and run.paused_by == "oncue"
+    if goes_on:
+        change_clear.require(tx, run)
+    change_trail.passed_over(tx, run, step)
     if step.state in ACTIVE:
         run_life.drop(tx, run, step)
         for address in sorted(tx.state.steps_of[run.id]):
@@ -186,7 +191,7 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     else:
         _reopen(tx, run, step)
         steps.end(tx, run, step, "skipped", reason=why)
-    if run.state == "paused" and run.failed_at is None and run.paused_by == "oncue":
+    if goes_on and run.failed_at is None:
         run_life.let_go(tx, run)
     running.over(tx, run, step)
     return run

@@ -318,6 +318,9 @@ ACTS: Final[dict[str, Act]] = {
 }
 """By the action's name."""
 
+OWN: Final = frozenset({change_plan.CLEAR})
+"""Those that changes have by themselves, and no manifest names."""
+
 
 def beyond(uses: str, identity: str, may: tuple[str, ...] | None) -> str | None:
     """The permission that the act needs and that a run of this identity lacks, or whoever asked for it; None if none."""

@@ -5,6 +5,7 @@ themselves.
 from typing import Final
 
 from oncue.core import mirrors
+from oncue.core.change import ENDED
 from oncue.core.errors import Refusal
 from oncue.core.incident import Comment, Link
 from oncue.core.ticket import TRANSITIONS, CloseCode, Ticket, TicketState
@@ -58,9 +59,12 @@ def transition(
 
     Raises `Refusal` ticket.state with the states it can go to, request.invalid for an end of what goes on.
     """
-    allowed = TRANSITIONS[ticket.state]
+    allowed = ways(tx, ticket)
     if to not in allowed:
-        raise Refusal("ticket.state", f"{ticket.id} is {ticket.state}; it can go to {', '.join(allowed) or 'no other'}")
+        rest = f"; {ticket.change} closes it" if to == "closed" and ticket.state != "closed" else ""
+        raise Refusal(
+            "ticket.state", f"{ticket.id} is {ticket.state}; it can go to {', '.join(allowed) or 'no other'}{rest}"
+        )
     over = to in ("resolved", "closed")
     if not over and (close_code is not None or resolution):
         raise Refusal("request.invalid", f"a close code and a resolution are for what is resolved or closed, not {to}")
@@ -77,6 +81,13 @@ def transition(
         ticket.resolution = ""
     ticket.state = to
     _fact(tx, ticket, "oncue.ticket.updated", live=to != "closed")
+
+
+def ways(tx: Tx, ticket: Ticket) -> tuple[str, ...]:
+    """The states that it can go to. A change writes to its ticket as long as it lasts, and closes it."""
+    change = tx.state.changes.get(ticket.change or "")
+    lasts = change is not None and change.state not in ENDED
+    return tuple(state for state in TRANSITIONS[ticket.state] if not (lasts and state == "closed"))
 
 
 def assign(tx: Tx, ticket: Ticket, assignee: str | None) -> None:

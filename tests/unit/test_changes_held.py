@@ -1,0 +1,219 @@
+"""What nobody gets a change to do: pass over what was agreed to, over its calendar, over its ticket."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.runs import waiting
+from tests.unit.story import Story
+from tests.unit.test_changes import TEMPLATE, approve, begun, made, now, say, story, template, trail, want
+
+__all__ = ["story"]
+
+NIGHT: dict[str, Any] = {"windows": [{"starts_at": "2026-03-01T03:00", "duration": "2h", "rrule": "FREQ=DAILY"}]}
+
+
+def in_its_window(story: Story, on_close: str = "pause", **more: Any) -> Any:
+    """A change that runs in a window of two hours. Gives its run."""
+    story.apply("ChangeCalendar", "night", NIGHT)
+    template(story, window={"calendar": "night", "on_close": on_close}, **more)
+    want(story)
+    approve(story)
+    story.wait("1s")
+    (run,) = story.state.runs.values()
+    return run
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"plan": {**TEMPLATE, "expects": [{"types": ["host.down"], "at_most": "10h"}]}},
+        {"plan": {**TEMPLATE, "preconditions": {"healthy": False, "alone": False, "no_incidents": []}}},
+        {"plan": {**TEMPLATE, "review": "never"}},
+        {"start_at": "2026-03-09T00:00:00Z"},
+    ],
+)
+def test_what_keeps_it_safe_is_agreed_to_as_well(story: Story, more: dict[str, Any]) -> None:
+    wanted = {"plan": TEMPLATE, "reason": "A hole is closed"}
+    story.send("oncue.command.change.create", wanted, actor="user:basis-1")
+    assert approve(story) is None
+    assert say(story, "change.edit", wanted={**wanted, **more}) is None
+    assert (now(story)["state"], now(story)["approved"]) == ("authorise", None)
+
+
+def test_a_calendar_that_is_not_there_opens_nothing(story: Story) -> None:
+    wanted = {"plan": {**TEMPLATE, "window": {"calendar": "nihgt"}}, "reason": "A hole is closed"}
+    change = story.send("oncue.command.change.create", wanted, actor="user:basis-1")
+    assert (change["state"], change["said"]) == (
+        "assess", "there is no ChangeCalendar nihgt: apply it, or name another one",
+    )  # fmt: skip
+
+
+def test_a_calendar_that_is_deleted_while_a_change_waits_for_it_opens_nothing(story: Story) -> None:
+    story.apply("ChangeCalendar", "night", {"windows": [{"starts_at": "2026-03-01T22:00", "duration": "2h"}]})
+    wanted = {"plan": {**TEMPLATE, "window": {"calendar": "night"}}, "reason": "A hole is closed"}
+    story.send("oncue.command.change.create", wanted, actor="user:basis-1")
+    approve(story)
+    gone = {"op": "delete", "kind": "ChangeCalendar", "namespace": "default", "name": "night"}
+    story.send("oncue.config.applied", {"changes": [gone]})
+    assert now(story)["state"] == "assess"
+    assert say(story, "change.start") == "change.state"
+    assert "there is no ChangeCalendar night" in now(story)["said"]
+
+
+def test_passing_over_a_step_does_not_take_a_change_past_the_end_of_its_window(story: Story) -> None:
+    run = in_its_window(story)
+    made(story, "web-1")
+    story.wait("2h")
+    assert run.state == "paused"
+    assert say(story, "run.skip", run=run.id, step=waiting(story)[0], reason="It hangs") == "change.not_clear"
+    assert run.state == "paused"
+
+
+def test_trying_a_step_again_does_not_take_a_change_past_the_end_of_its_window(story: Story) -> None:
+    run = in_its_window(story, on_failure={"pause": True, "rollback": "none"})
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    story.wait("2h")
+    assert say(story, "run.retry", run=run.id, step=run.failed_at) == "change.not_clear"
+    story.wait("22h")
+    assert say(story, "run.retry", run=run.id, step=run.failed_at) is None
+    assert run.state == "running"
+
+
+def test_a_change_that_nobody_agreed_to_by_its_deadline_is_cancelled(story: Story) -> None:
+    template(story)
+    want(story, deadline="2026-03-01T05:00:00Z")
+    story.wait("3h")
+    assert now(story)["state"] == "cancelled"
+    assert now(story)["said"].startswith("it has not begun by its deadline, 2026-03-01 05:00 UTC")
+    assert not story.state.approvals
+
+
+def test_who_did_not_agree_to_broken_glass_is_asked_again(story: Story) -> None:
+    template(story)
+    want(story)
+    assert say(story, "change.break_glass", "user:basis-2", reason="The hole is being used") is None
+    approve(story, "user:cab-1", now(story)["approval"], "reject")
+    for names in (["web-1"], ["web-2", "web-3"], ["web-4"]):
+        made(story, *names)
+    story.wait("1s")
+    assert say(story, "change.review", code="successful") == "change.unapproved"
+    assert say(story, "change.submit") is None
+    assert say(story, "change.submit") == "change.state"
+    again = now(story)["approval"]
+    assert approve(story, "user:basis-2", again) in ("approval.own", "approval.not_asked")
+    assert approve(story, "user:cab-1", again) is None
+    assert say(story, "change.review", code="successful") is None
+
+
+def test_a_target_that_has_become_something_else_takes_the_agreement_away(story: Story) -> None:
+    template(story)
+    want(story, start_at="2026-03-01T04:00:00Z")
+    approve(story)
+    story.apply("Resource", "web-3", {"type": "host", "labels": {"role": "db"}})
+    story.wait("2h")
+    assert now(story)["state"] == "assess"
+    assert "web-3: no longer among the targets that it may have" in now(story)["said"]
+
+
+def test_of_two_changes_on_the_same_targets_the_one_that_began_later_waits(story: Story) -> None:
+    begun(story)
+    made(story, "web-1")
+    second = want(story)
+    glass = {"change": second["id"], "reason": "The hole is being used"}
+    story.send("oncue.command.change.break_glass", glass, actor="user:basis-2")
+    for names in (["web-2", "web-3"], ["web-4"]):
+        made(story, *names)
+    story.wait("2m")
+    assert list(story.state.changes) == [second["id"]]
+    assert waiting(story) == ["waves[canary]/targets[web-1]/upgrade"]
+
+
+def test_its_ticket_is_not_closed_before_it_and_has_the_whole_trail(story: Story) -> None:
+    begun(story)
+    closing = {"ticket": "TCK-1", "state": "closed"}
+    assert story.refused("oncue.command.ticket.transition", closing) == "ticket.state"
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    story.wait("1s")
+    made(story, "web-1", step="upgrade~rollback")
+    assert "Rollback of canary, web-1: upgrade: succeeded" in "\n".join(trail(story))
+
+
+def test_cancelling_what_is_being_rolled_back_is_refused_and_leaves_no_word_in_its_ticket(story: Story) -> None:
+    begun(story)
+    assert say(story, "change.cancel", reason="Not now") is None
+    said = trail(story)
+    assert say(story, "change.cancel", "user:basis-2", reason="Stop it") == "change.state"
+    assert trail(story) == said
+
+
+def test_a_record_that_others_report_under_its_name_is_not_taken_for_its_own(story: Story) -> None:
+    template(story, expects=[{"types": ["host.down"], "at_most": "5m"}], preconditions={"alone": False})
+    change = want(story)
+    report = {"title": "A deployment", "key": change["id"], "resources": ["db-9"]}
+    theirs = story.send("oncue.command.change_record.start", report)["id"]
+    approve(story)
+    assert say(story, "change.start") is None
+    own = now(story)["record"]
+    assert own != theirs
+    story.send("oncue.command.change_record.start", {**report, "title": "Another"})
+    assert story.state.change_records[own].resources == ("web-1", "web-2", "web-3", "web-4")
+    story.problem(type="host.down", resource="elsewhere-1")
+    assert [alert.quiet for alert in story.state.alerts.values()] == [()]
+
+
+@pytest.mark.parametrize(("on_close", "state"), [("pause", "paused"), ("rollback", "rolling_back")])
+def test_a_window_that_closes_after_a_hand_let_it_go_on_is_seen_too(story: Story, on_close: str, state: str) -> None:
+    run = in_its_window(story, on_close=on_close)
+    assert say(story, "run.pause", run=run.id) is None
+    story.wait("2h")
+    assert say(story, "run.resume", run=run.id) == "change.not_clear"
+    story.wait("22h")
+    assert say(story, "run.resume", run=run.id) is None
+    story.wait("2h")
+    assert run.state == state
+
+
+def test_a_window_that_was_made_longer_meanwhile_does_not_end_it_at_the_old_time(story: Story) -> None:
+    run = in_its_window(story, on_close="rollback")
+    longer = {"windows": [{**NIGHT["windows"][0], "duration": "3h"}]}
+    story.apply("ChangeCalendar", "night", longer)
+    story.wait("2h")
+    assert run.state == "running"
+    story.wait("1h")
+    assert run.state == "rolling_back"
+
+
+def test_no_wave_begins_on_what_was_deleted_meanwhile(story: Story) -> None:
+    begun(story)
+    gone = {"op": "delete", "kind": "Resource", "namespace": "default", "name": "web-3"}
+    story.send("oncue.config.applied", {"changes": [gone]})
+    made(story, "web-1")
+    (run,) = story.state.runs.values()
+    assert (run.state, run.reason) == ("paused", "web-3: no longer in the catalogue")
+
+
+def test_waves_that_someone_passed_over_are_in_the_trail(story: Story) -> None:
+    begun(story)
+    (run,) = story.state.runs.values()
+    assert say(story, "run.skip", run=run.id, step="waves", reason="Done by hand") is None
+    assert "waves skipped in 0.0 s: Done by hand (user:basis-1)" in trail(story)
+
+
+def test_a_change_follows_its_calendar_when_that_is_edited(story: Story) -> None:
+    night = {"starts_at": "2026-03-01T22:00", "duration": "2h", "rrule": "FREQ=DAILY"}
+    story.apply("ChangeCalendar", "night", {"windows": [night]})
+    template(story, window={"calendar": "night", "on_close": "pause"})
+    want(story)
+    approve(story)
+    story.apply("ChangeCalendar", "night", {"windows": [{**night, "starts_at": "2026-03-01T10:00"}]})
+    assert now(story)["starts_at"] == "2026-03-01T10:00:00Z"
+    story.wait("7h")
+    (run,) = story.state.runs.values()
+    frozen = {"starts_at": "2026-03-01T00:00", "ends_at": "2026-03-03T00:00"}
+    story.apply("ChangeCalendar", "close", {"for_all": True, "freezes": [frozen]})
+    story.wait("1s")
+    assert run.state == "paused"
+    story.apply("ChangeCalendar", "close", {"for_all": True, "freezes": []})
+    story.wait("1s")
+    assert run.state == "running"
