@@ -24,6 +24,8 @@ LONGEST_S: Final = 7 * 86400.0
 GRACE_S: Final = 300.0
 """How long after its end what a change expects is quiet unless it says otherwise."""
 LONGEST_GRACE_S: Final = 86400.0
+OWN: Final = "change:"
+"""What the source of a record begins with that a `Change` keeps."""
 PLACES: Final = 100
 POINTERS: Final = 10
 
@@ -101,11 +103,15 @@ def _new(tx: Tx, namespace: str, wanted: Wanted, began: datetime) -> ChangeRecor
     )  # fmt: skip
 
 
-def finish(tx: Tx, namespace: str, asked: Finish) -> ChangeRecord:
-    """A change is over. Raises `Refusal` change_record.not_found, change_record.over."""
+def finish(tx: Tx, namespace: str, asked: Finish, *, own: bool = False) -> ChangeRecord:
+    """A change is over; that of a `Change` only that itself ends. Raises `Refusal` change_record.not_found, change_record.over."""
     record = tx.state.change_records.get(asked.change_record) or _newest(tx, namespace, asked.change_record)
     if record is None or record.namespace != namespace:
         raise Refusal("change_record.not_found", asked.change_record[:200])
+    if record.source.startswith(OWN) and not own:
+        raise Refusal(
+            "change_record.over", f"{record.id} is that of {record.key}, which ends it itself; cancel that change"
+        )
     if record.state not in ("running", "lapsed"):
         raise Refusal("change_record.over", f"{record.id} is {record.state}")
     tx.touch(record)

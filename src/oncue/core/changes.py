@@ -307,7 +307,7 @@ def _ran(tx: Tx, change: Change, outcome: Outcome) -> None:
     record = tx.state.change_records.get(change.record or "")
     if record is not None and record.state == "running":
         how = change_records.Finish(change_record=record.id, outcome="succeeded" if well else "failed")
-        change_records.finish(tx, change.namespace, how)
+        change_records.finish(tx, change.namespace, how, own=True)
     said = (change.said or outcome.reason) if not well else None
     change_life.become(tx, change, "review", said)
     change_trail.note(tx, change, f"Done: {change_life.words(change.close_code)}{f'. {said}' if said else ''}")
