@@ -67,7 +67,7 @@ def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None
     if state in OPEN and change.deadline_at is not None and change.deadline_at > tx.now:
         tx.timer(f"change.late/{change.id}", change.deadline_at)
     if state not in (was, "review"):
-        change_trail.note(tx, change, f"{state}{f': {said}' if said else ''}")
+        change_trail.note(tx, change, f"{state}{f': {said}' if said and state != 'closed' else ''}")
     ticket = tx.state.tickets.get(change.ticket or "")
     if state == "implement" and ticket is not None and ticket.state == "new":
         tickets.transition(tx, ticket, "in_progress")

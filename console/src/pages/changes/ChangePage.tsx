@@ -15,6 +15,7 @@ import { Deciding } from "../approvals/Deciding";
 import { ApprovalsOfRun } from "../approvals/OfRun";
 import { ChangeActs } from "./Acts";
 import { PlanCard } from "./PlanCard";
+import { RiskCard } from "./RiskCard";
 import { Trail } from "./Trail";
 import { headline, reachOf, standingOf, wayOf } from "./view";
 import { rescueOf } from "./waves";
@@ -48,6 +49,7 @@ function View({ change }: { change: Change }) {
             {change.approval && <Asked id={change.approval} />}
             {run && <ApprovalsOfRun run={run} />}
           </div>
+          {change.risk && <RiskCard risk={change.risk} />}
           <About change={change} />
           {change.ticket && <Trail ticket={change.ticket} namespace={change.namespace} />}
         </div>
@@ -137,6 +139,7 @@ function About({ change }: { change: Change }) {
             ["Note", change.close_note],
             ["Ticket", change.ticket && <Link key="t" className="link mono" to="/tickets/$id" params={{ id: change.ticket }}>{change.ticket}</Link>],
             ["Run", change.run && <Link key="u" className="link mono" to="/runs/$id" params={{ id: change.run }}>{change.run}</Link>],
+            ["Evidence", change.run && <a key="v" className="link" href={`/api/v1/changes/${change.id}/evidence?format=html`} target="_blank" rel="noreferrer">to read</a>],
             ["On record as", change.record && <ChangeLink key="o" id={change.record} />],
             ["Manifest", change.name && <span key="m" className="mono">{change.name}</span>],
             ["Namespace", change.namespace],
