@@ -247,6 +247,14 @@ def test_no_approval_passes_over_a_freeze_but_broken_glass_does_and_is_approved_
     assert say(story, "change.review", code="successful") is None
 
 
+def test_broken_glass_is_not_held_up_by_what_is_broken(story: Story) -> None:
+    template(story)
+    want(story)
+    story.problem(resource="web-1", severity="critical")
+    assert say(story, "change.break_glass", "user:basis-2", reason="It is down") is None
+    assert waiting(story) == ["waves[canary]/targets[web-1]/upgrade"]
+
+
 def test_what_it_expects_calls_nobody_and_what_it_does_not_fails_the_bake(story: Story) -> None:
     begun(story, waves={"canary": 1, "bake": "10m"}, expects=[{"types": ["host.down"], "at_most": "5m"}])
     story.problem(type="host.down", resource="web-1")

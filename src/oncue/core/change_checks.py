@@ -68,14 +68,14 @@ def frozen_by(frozen: change_calendar.Frozen) -> str:
 
 
 def of_targets(state: State, change: Change, plan: ChangePlan, targets: Iterable[str]) -> list[str]:
-    """Why these targets should not be changed now."""
+    """Why these targets should not be changed now. What is broken is why glass is: it then speaks against nothing."""
     wanted, found = change.spec.preconditions, list[str]()
-    targets = list(targets)
-    if wanted.healthy:
+    targets, broken = list(targets), change.glass is not None
+    if wanted.healthy and not broken:
         firing = [name for name in targets if any(True for _ in _firing(state, change, name))]
         if firing:
             found.append(f"alerts fire on {_named(firing)}")
-    if wanted.no_incidents:
+    if wanted.no_incidents and not broken:
         ids = sorted({id for name in targets for id in _incidents(state, change, name, wanted.no_incidents)})
         if ids:
             found.append(f"{_named(ids)}: {' or '.join(wanted.no_incidents)}, on a target or on what it needs")

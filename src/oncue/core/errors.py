@@ -86,7 +86,7 @@ CODES: Final = _table(
     ("change.template", "A change takes a template, or brings a plan", 400, "Name a ChangeTemplate of the namespace in `template`, or write `plan`."),
     ("change.steps", "The plan of the change does not hold together", 400, "The detail says what is wrong; the reference of ChangeTemplate says what fits."),
     ("change.targets", "The change has no targets that it may have", 400, "The detail names them; look at `targets` of the template, and at the catalogue."),
-    ("change.not_clear", "Something speaks against it now", 409, "The detail says what. It begins by itself when nothing does any more; in an emergency, break the glass."),
+    ("change.not_clear", "Something speaks against it now", 409, "The detail says what. One that has a time begins by itself when nothing does any more; in an emergency, break the glass."),
     ("change.unapproved", "It was done without agreement, and is not closed before", 409, "Have those who are asked decide; or submit a change that undoes it."),
     ("evidence.bent", "The bundle of evidence does not hold together", 422, "`oncue evidence verify` says what was changed, and where."),
     ("evidence.erased", "The beginning of the change is past retention", 410, "Take evidence before `retention.max_age_days` have passed, and keep it; of this change a backup may still have all."),
