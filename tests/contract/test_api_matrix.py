@@ -448,7 +448,7 @@ def things(server: Server, namespace: str) -> dict[str, str]:
         "checklist": made(f"/incidents/{incident}/checklists", {"runbook": "look"})["id"],
         "problem": made("/problems", {"title": "It recurs", **only})["id"],
         "handover": made("/handovers", only)["id"],
-        "order": made("/changes", {"reason": "Matrix", "plan": ORDER, "submit": False, **only})["id"],
+        "order": made("/changes", {"reason": "Matrix", "plan": ORDER, **only})["id"],
         "change": made("/change-records", {"title": "New disks", "resources": ["x"], **only})["id"],
         "event": server.items("events", **only, type="org.example.disk.full")[0]["position"],
         "run": made("/runs", {"workflow": "note", **only})["id"],
