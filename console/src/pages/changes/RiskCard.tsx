@@ -21,7 +21,7 @@ export function RiskCard({ risk }: { risk: NonNullable<Change["risk"]> }) {
                 <span className="med">{NAMES[one.name] ?? one.name}</span>
                 <span className="bar" aria-hidden><i style={{ width: `${String(Math.min(100, (one.points / MOST) * 100))}%` }} /></span>
                 <b className="points">{one.points}</b>
-                <span className="why dim wrap">{one.said}</span>
+                <span className="factor dim wrap">{one.said}</span>
               </li>
             ))}
           </ul>
