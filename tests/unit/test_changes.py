@@ -364,6 +364,21 @@ def test_what_is_too_risky_or_cannot_be_agreed_to_goes_back(story: Story) -> Non
     assert change["said"] == "stage approve asks team:small for 1; nobody had no hand in it and may agree"
 
 
+def test_manifests_with_a_change_that_cannot_be_planned_are_refused_whole(story: Story) -> None:
+    before = story.state.dump()
+    nothing = {**TEMPLATE, "type": "standard", "approvals": [], "targets": {"labels": {"role": ["none"]}}}
+    documents = [("Team", "late", {"members": ["cab-1"], "channels": []}), ("ChangeTemplate", "t", nothing),
+                 ("Change", "c", {"template": "t", "reason": "r"})]  # fmt: skip
+    applied = [
+        {"op": "apply", "kind": kind, "namespace": "default", "name": name, "spec": spec}
+        for kind, name, spec in documents
+    ]
+    assert story.refused("oncue.config.applied", {"changes": applied}) == "change.targets"
+    assert story.new() == []
+    assert len(story.state.manifests) == len(HOSTS) + 1
+    assert len(story.state.dump()) == len(before)
+
+
 def test_a_rejected_change_goes_back_and_a_cancelled_one_is_over(story: Story) -> None:
     template(story)
     want(story)

@@ -89,7 +89,7 @@ class Changes(msgspec.Struct):
 def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found,
     manifest.reference_unknown, manifest.in_use, manifest.changed_meanwhile, policy.keys_full, escalation.cyclic,
-    workflow.cyclic.
+    workflow.cyclic, and as `change_drafts.applied`.
     """
     specs = [_check(tx, change) for change in changes.changes]
     _check_references(tx, changes, specs)
@@ -97,7 +97,13 @@ def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     detect.check_room(
         tx, {f"{one.namespace}/{one.name}": spec for one, spec in applied if isinstance(spec, PolicySpec)}
     )
-    outcome = [_one(tx, change) for change in changes.changes]
+    before = tx.savepoint()
+    try:
+        outcome = [_one(tx, change) for change in changes.changes]
+    except Refusal:  # only what the others bring can say whether a change can be planned
+        tx.back_to(before)
+        raise
+    tx.go_on(before)
     for kind, rebuild in _REBUILT.items():
         if any(change.kind == kind for change in changes.changes):
             tx.afterwards("", rebuild)
