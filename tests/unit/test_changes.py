@@ -271,11 +271,14 @@ def test_what_it_expects_calls_nobody_and_what_it_does_not_fails_the_bake(story:
 
 
 def test_an_expected_alert_that_outlives_what_was_said_calls_people(story: Story) -> None:
-    begun(story, expects=[{"types": ["host.down"], "at_most": "5m"}])
+    begun(story, expects=[{"types": ["host.down"], "at_most": "5m"}, {"types": ["host.slow"], "at_most": "1h"}])
     story.problem(type="host.down", resource="web-1")
+    story.problem(type="host.slow", resource="web-1")
     story.wait("6m")
-    (alert,) = story.state.alerts.values()
-    assert not alert.quiet
+    assert {alert.type: bool(alert.quiet) for alert in story.state.alerts.values()} == {
+        "host.down": False,
+        "host.slow": True,
+    }
 
 
 def test_it_does_not_begin_where_something_fires_or_another_change_runs(story: Story) -> None:

@@ -4689,7 +4689,9 @@ export interface components {
             expecting: boolean;
             /** @default false */
             here: boolean;
-            at_most_s?: number | null;
+            at_most_s?: {
+                [key: string]: number;
+            };
             /** @default [] */
             incidents: string[];
             /** @default  */

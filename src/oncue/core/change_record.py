@@ -87,8 +87,8 @@ class ChangeRecord(msgspec.Struct, kw_only=True):
     """Whether what it expects is quiet now."""
     here: bool = False
     """Whether it expects alerts of its own places alone."""
-    at_most_s: float | None = None
-    """How long an alert that it expects may last before it is heard."""
+    at_most_s: dict[str, float] = {}
+    """How long an alert that it expects may last before it is heard, by its type; of others nothing is said."""
     incidents: tuple[str, ...] = ()
     """Incidents that began on or behind what it changed, soon after; the newest last, not more than 100."""
     position: str = ""

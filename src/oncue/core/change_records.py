@@ -53,8 +53,8 @@ class Wanted(msgspec.Struct, kw_only=True):
     source: str = ""
     here: bool = False
     """Whether only alerts of these resources and services are expected."""
-    at_most_s: Annotated[float, msgspec.Meta(gt=0)] | None = None
-    """How long each of them may last."""
+    at_most_s: dict[str, float] = {}
+    """How long each of them may last, by its type."""
 
 
 class Finish(msgspec.Struct, kw_only=True):

@@ -160,7 +160,7 @@ def _begin(tx: Tx, change: Change) -> None:
     change.record = change_records.start(tx, change.namespace, change_records.Wanted(
         title=f"{change.id}: {change.title}"[:300], key=change.id, kind="change", by=change.requester,
         resources=list(plan.targets), expects=_expected(change), here=True,
-        at_most_s=max((seconds(one.at_most) for one in spec.expects), default=None),
+        at_most_s={kind: seconds(one.at_most) for one in spec.expects for kind in one.types},
         grace_s=GRACE_S, lasts_s=change_records.LONGEST_S, source=f"change:{change.id}",
     )).id  # fmt: skip
     how = Manifest(

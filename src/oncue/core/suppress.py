@@ -378,8 +378,8 @@ def look(tx: Tx, alert: Alert) -> bool:
         add(found.reason, found.by, None, found.detail)
     for record in recent_changes.expected_by(state, alert) if expecting else ():
         until = None
-        if record.at_most_s is not None:
-            until = (alert.fired_at or tx.now) + timedelta(seconds=record.at_most_s)
+        if (at_most_s := record.at_most_s.get(alert.type)) is not None:
+            until = (alert.fired_at or tx.now) + timedelta(seconds=at_most_s)
         if until is None or until > tx.now:
             add("expected_by_change", record.id, until, record.title)
     if shut is not None and (policy := state.policies.by_id.get(shut)) is not None and policy.quietens:
