@@ -130,3 +130,8 @@ class Change(msgspec.Struct, kw_only=True):
     """When it was done, or undone."""
     closed_at: datetime | None = None
     position: str = ""
+
+    @property
+    def calendar(self) -> str | None:
+        """The calendar that it goes by, besides those that are for all."""
+        return self.spec.window.calendar if self.spec.window is not None else None

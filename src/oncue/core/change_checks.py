@@ -49,8 +49,7 @@ def gone(state: State, change: Change, plan: ChangePlan, targets: Iterable[str])
 
 def of_calendar(state: State, change: Change, now: datetime) -> list[str]:
     """Why it is not the time."""
-    window = change.spec.window
-    calendar = window.calendar if window is not None else None
+    calendar = change.calendar
     frozen = change_calendar.freeze(state, change.namespace, calendar, now)
     if frozen is not None:
         return [frozen_by(frozen)]

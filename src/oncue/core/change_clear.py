@@ -24,18 +24,13 @@ class Wave(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 def asks(tx: Tx, run: Run, asked: Wave) -> Any:
     """The act. Raises `Refusal` change.not_found for a run that is no change's."""
-    change = of(tx, run)
+    change = change_trail.of(tx, run)
     if change is None:
         raise Refusal("change.not_found", f"{run.id} is no run of a change")
     why = against(tx, change, asked.targets)
     if why:
         stand(tx, change, run, "; ".join(why))
     return {"clear": not why, "against": why}
-
-
-def of(tx: Tx, run: Run) -> Change | None:
-    """The change that the run carries out."""
-    return tx.state.changes.get(str(run.trigger.get("change"))) if "change" in run.trigger else None
 
 
 def against(tx: Tx, change: Change, targets: list[str]) -> list[str]:
@@ -48,7 +43,7 @@ def against(tx: Tx, change: Change, targets: list[str]) -> list[str]:
 
 def require(tx: Tx, run: Run) -> None:
     """Someone has the run go on. No hand passes over the calendar of a change. Raises `Refusal` change.not_clear."""
-    change = of(tx, run)
+    change = change_trail.of(tx, run)
     if change is None:
         return
     why = _timely(tx, change)
@@ -90,10 +85,7 @@ def stand(tx: Tx, change: Change, run: Run, why: str) -> None:
     change.said = why
     tx.save("change", change)
     change_trail.note(tx, change, f"Paused: {why}")
-    window = change.spec.window
-    opening = change_calendar.opening(
-        tx.state, change.namespace, window.calendar if window is not None else None, tx.now
-    )
+    opening = change_calendar.opening(tx.state, change.namespace, change.calendar, tx.now)
     at = opening.starts_at if opening is not None and opening.starts_at > tx.now else None
     if at is not None:
         tx.timer(f"change.clear/{change.id}", at)
@@ -118,10 +110,7 @@ def calendars_changed(tx: Tx, namespaces: Collection[str]) -> None:
 def _timed_anew(tx: Tx, change: Change) -> None:
     if change.starts_at is None:
         return
-    window = change.spec.window
-    calendar = window.calendar if window is not None else None
-    after = max(tx.now, change.not_before or tx.now)
-    opening = change_calendar.opening(tx.state, change.namespace, calendar, after)
+    opening = change_life.next_opening(tx, change)
     if opening is None or (opening.starts_at, opening.ends_at) != (change.starts_at, change.window_until):
         tx.touch(change)
         change_life.unschedule(tx, change)

@@ -179,9 +179,8 @@ def submitted(tx: Tx, change: Change) -> None:
     change_life.withdraw(tx, change, "it is planned anew")
     if change.approved != plan.hash:
         change.approved = None
-    window = change.spec.window
-    calendar = window.calendar if window is not None else None
-    opening = change_calendar.opening(tx.state, change.namespace, calendar, max(tx.now, change.not_before or tx.now))
+    calendar = change.calendar
+    opening = change_life.next_opening(tx, change)
     at = opening.starts_at if opening is not None else tx.now
     change.risk = change_risk.of(tx.state, change, plan, at)
     agreed = change.type == "standard" or change.approved == plan.hash

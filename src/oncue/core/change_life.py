@@ -8,6 +8,7 @@ import msgspec
 from oncue.core import approvals, change_calendar, change_trail, tickets
 from oncue.core.approval import Approval
 from oncue.core.change import ENDED, OPEN, Change, ChangeState, CloseCode
+from oncue.core.change_calendar import Opening
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
 from oncue.core.notify import message
@@ -23,15 +24,12 @@ class OnChange(msgspec.Struct):
 
 def schedule(tx: Tx, change: Change) -> None:
     """It begins with its window, or at its time, or when someone starts it."""
-    window = change.spec.window
-    calendar = window.calendar if window is not None else None
-    after = max(tx.now, change.not_before or tx.now)
-    opening = change_calendar.opening(tx.state, change.namespace, calendar, after)
+    opening = next_opening(tx, change)
     if opening is None:
-        become(tx, change, "assess", change_calendar.never(tx.state, change.namespace, calendar))
+        become(tx, change, "assess", change_calendar.never(tx.state, change.namespace, change.calendar))
         return
-    change.window_until = opening.ends_at if window is not None else None
-    if window is None and change.not_before is None:
+    change.window_until = opening.ends_at if change.calendar is not None else None
+    if change.calendar is None and change.not_before is None:
         change.starts_at = None
         said = "it waits for someone to start it"
     else:
@@ -39,6 +37,12 @@ def schedule(tx: Tx, change: Change) -> None:
         tx.timer(f"change.start/{change.id}", opening.starts_at)
         said = f"it begins at {spoken(opening.starts_at)}"
     become(tx, change, "scheduled", said)
+
+
+def next_opening(tx: Tx, change: Change) -> Opening | None:
+    """When it may be made next, and not before it is to be."""
+    after = max(tx.now, change.not_before or tx.now)
+    return change_calendar.opening(tx.state, change.namespace, change.calendar, after)
 
 
 def unschedule(tx: Tx, change: Change) -> None:
@@ -71,7 +75,7 @@ def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None
     ticket = tx.state.tickets.get(change.ticket or "")
     if state == "implement" and ticket is not None and ticket.state == "new":
         tickets.transition(tx, ticket, "in_progress")
-    say(tx, change, "scheduled" if state == "scheduled" else state)
+    say(tx, change, state)
     if state == "assess" and was != "assess":
         tell(tx, change, f"{change.id} needs another look: {change.title}", said or "")
 

@@ -25,7 +25,7 @@ def note(tx: Tx, change: Change, text: str) -> None:
 
 def ended(tx: Tx, run: Run, step: Step) -> None:
     """A step of a change is over."""
-    change = _of(tx, run)
+    change = of(tx, run)
     if change is None:
         return
     if step.address.endswith("~rollback"):
@@ -42,7 +42,7 @@ def ended(tx: Tx, run: Run, step: Step) -> None:
 
 def passed_over(tx: Tx, run: Run, step: Step) -> None:
     """Someone skips a step of a change by hand: whatever comes of it, it is looked back on."""
-    change = _of(tx, run)
+    change = of(tx, run)
     if change is not None:
         tx.touch(change)
         change.close_code = "successful_with_issues"
@@ -52,7 +52,7 @@ def passed_over(tx: Tx, run: Run, step: Step) -> None:
 
 def failed(tx: Tx, run: Run, at: str | None) -> None:
     """The run of a change has failed at a step, and has not been undone yet."""
-    change, step = _of(tx, run), tx.state.step(run.id, at or "")
+    change, step = of(tx, run), tx.state.step(run.id, at or "")
     if change is None:
         return
     tx.touch(change)
@@ -65,15 +65,15 @@ def failed(tx: Tx, run: Run, at: str | None) -> None:
 
 def undoing(tx: Tx, run: Run) -> None:
     """What the run of a change did is being undone."""
-    change = _of(tx, run)
+    change = of(tx, run)
     if change is not None:
-        of = f" of {where(run.undo_within)}" if run.undo_within is not None else ""
-        note(tx, change, f"Rolling back what was done{of}, the last thing first")
+        what = f" of {where(run.undo_within)}" if run.undo_within is not None else ""
+        note(tx, change, f"Rolling back what was done{what}, the last thing first")
 
 
 def stopped(tx: Tx, run: Run, step: Step, why: str, undo: tuple[str, Any] | None) -> None:
     """The rollback of a change cannot go on: what a person has to do now."""
-    change = _of(tx, run)
+    change = of(tx, run)
     if change is None:
         return
     tx.touch(change)
@@ -87,7 +87,8 @@ def stopped(tx: Tx, run: Run, step: Step, why: str, undo: tuple[str, Any] | None
     note(tx, change, "\n".join(lines))
 
 
-def _of(tx: Tx, run: Run) -> Change | None:
+def of(tx: Tx, run: Run) -> Change | None:
+    """The change that the run carries out."""
     return tx.state.changes.get(str(run.trigger.get("change"))) if "change" in run.trigger else None
 
 

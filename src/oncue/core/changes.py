@@ -294,16 +294,10 @@ def _ran(tx: Tx, change: Change, outcome: Outcome) -> None:
     for timer in ("window", "clear"):
         tx.cancel(f"change.{timer}/{change.id}")
     well = outcome.state == "succeeded"
-    passed_over = change.close_code is not None
-    change.close_code = (
-        change.close_code
-        if well and passed_over
-        else "successful"
-        if well
-        else "backed_out"
-        if outcome.state == "rolled_back"
-        else "unsuccessful"
-    )
+    if not well:
+        change.close_code = "backed_out" if outcome.state == "rolled_back" else "unsuccessful"
+    elif change.close_code is None:  # otherwise something was passed over by hand
+        change.close_code = "successful"
     record = tx.state.change_records.get(change.record or "")
     if record is not None and record.state == "running":
         how = change_records.Finish(change_record=record.id, outcome="succeeded" if well else "failed")
