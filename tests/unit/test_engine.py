@@ -23,6 +23,17 @@ def test_a_problem_fires_an_alert_and_opens_an_incident(story: Story) -> None:
     assert story.of("notification.skipped")[0]["reason"] == "no_addressee"
 
 
+def test_ids_sort_as_what_they_name_began(story: Story) -> None:
+    """They are keys of tables: what is written together lies together."""
+    for number in range(400):
+        story.problem(resource=f"host-{number}")
+    assert story.state.position > 32 * 32, "their positions have up to three digits"
+    began = list(story.state.alerts)
+    assert began == sorted(began)
+    assert len({len(id) for id in began}) == 1
+    assert len({id[8:] for id in began}) == len(began), "they are not their positions alone"
+
+
 def test_the_owner_of_the_service_is_told_once(story: Story) -> None:
     owned(story)
     story.problem(resource="db-1")
