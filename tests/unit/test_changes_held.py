@@ -217,3 +217,46 @@ def test_a_change_follows_its_calendar_when_that_is_edited(story: Story) -> None
     story.apply("ChangeCalendar", "close", {"for_all": True, "freezes": []})
     story.wait("1s")
     assert run.state == "running"
+
+
+@pytest.mark.parametrize(
+    ("comes", "well"),
+    [({"resource": "web-1"}, False), ({"resource": "shop"}, False), ({"resource": "db-1"}, True),
+     ({"resource": "web-1", "type": "host.down"}, True)],
+)  # fmt: skip
+def test_an_alert_that_comes_and_goes_between_two_looks_of_the_bake_is_seen(
+    story: Story, comes: dict[str, Any], well: bool
+) -> None:
+    story.apply("Resource", "shop", {"depends_on": ["web-1"]})
+    begun(story, waves={"canary": 1, "bake": "2m"}, expects=[{"types": ["host.down"]}])
+    made(story, "web-1")
+    story.wait("11s")
+    story.problem(**comes)
+    story.skip("2s")
+    story.clear(**comes)
+    story.wait("10s")
+    (run,) = story.state.runs.values()
+    assert run.state == ("running" if well else "rolling_back")
+
+
+def test_an_alert_that_came_and_went_before_the_bake_does_not_fail_it(story: Story) -> None:
+    begun(story, waves={"canary": 1, "bake": "1m"})
+    story.problem(resource="web-1")
+    story.wait("5s")
+    story.clear(resource="web-1")
+    made(story, "web-1")
+    for _ in range(8):
+        story.wait("10s")
+    assert len(waiting(story)) == 3
+
+
+def test_an_alert_of_the_bake_that_someone_silences_at_once_fails_it_all_the_same(story: Story) -> None:
+    begun(story, waves={"canary": 1, "bake": "2m"})
+    made(story, "web-1")
+    story.problem(resource="web-1")
+    times = {"starts_at": "2026-03-01T03:00:00Z", "ends_at": "2026-03-01T04:00:00Z"}
+    matchers = [{"name": "resource", "value": "web-1"}]
+    story.send("oncue.command.silence.set", {"matchers": matchers, "comment": "It is known", **times})
+    assert [alert.quiet[0].reason for alert in story.state.alerts.values()] == ["silenced"]
+    story.wait("10s")
+    assert [one.rpartition("/")[2] for one in waiting(story)] == ["upgrade~rollback"]
