@@ -1,13 +1,14 @@
 """Random changes and random lives of theirs: restarts change nothing, nothing hangs, and none is done without agreement."""
 
 import random
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncue.core.change import ENDED
+from oncue.core.change import ENDED, OPEN
 from tests.property.test_determinism import bytes_of, restart_from_dump, restart_from_rows
 from tests.property.test_runs import result, say, steer, wakes
 from tests.unit.story import Story
@@ -78,6 +79,8 @@ def happen(story: Story, choice: random.Random) -> None:
         wanted = {"template": choice.choice(("t0", "t1")), "reason": "r", "submit": choice.random() < 0.8}
         if choice.random() < 0.3:
             wanted["targets"] = choice.sample(HOSTS, 2)
+        if choice.random() < 0.3:
+            wanted["deadline"] = f"{story.now + timedelta(minutes=choice.choice((1, 20, 90))):%Y-%m-%dT%H:%M:%SZ}"
         if state.changes and choice.random() < 0.4:
             say(story, "change.edit", {"change": choice.choice(sorted(state.changes)), "wanted": wanted}, who)
         else:
@@ -131,6 +134,8 @@ def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> 
     def look(story: Story, choice: random.Random) -> None:
         for change in story.state.changes.values():
             assert change.state not in ENDED
+            bound = change.state in OPEN and change.deadline_at is not None
+            assert bound == (f"change.late/{change.id}" in story.state.timers.by_key)
             if change.state == "implement":
                 assert change.plan is not None
                 agreed = change.type == "standard" or change.approved == change.plan.hash

@@ -89,6 +89,40 @@ def test_a_change_that_nobody_agreed_to_by_its_deadline_is_cancelled(story: Stor
     assert not story.state.approvals
 
 
+def test_a_draft_that_nobody_submits_by_its_deadline_is_cancelled(story: Story) -> None:
+    template(story)
+    wanted = {"template": "upgrade", "reason": "A hole is closed", "submit": False}
+    want(story, **wanted, deadline="2026-03-01T04:00:00Z")
+    assert say(story, "change.edit", wanted={**wanted, "deadline": "2026-03-01T05:00:00Z"}) is None
+    story.wait("1h")
+    assert [one.state for one in story.state.changes.values()] == ["draft"]
+    story.wait("1h")
+    assert (now(story)["state"], now(story)["said"]) == (
+        "cancelled", "it has not begun by its deadline, 2026-03-01 05:00 UTC",
+    )  # fmt: skip
+    assert "Cancelled: it has not begun by its deadline, 2026-03-01 05:00 UTC" in trail(story)
+
+
+def test_a_deadline_that_was_taken_away_cancels_nothing(story: Story) -> None:
+    template(story)
+    wanted = {"template": "upgrade", "reason": "A hole is closed"}
+    want(story, **wanted, deadline="2026-03-01T04:00:00Z")
+    assert say(story, "change.edit", wanted=wanted) is None
+    story.wait("2h")
+    assert now(story)["state"] == "authorise"
+
+
+def test_a_deadline_that_has_passed_is_refused_but_cancels_what_a_manifest_brings(story: Story) -> None:
+    template(story)
+    wanted = {"template": "upgrade", "reason": "r", "deadline": "2026-03-01T03:00:00Z"}
+    assert story.refused("oncue.command.change.create", wanted) == "request.invalid"
+    want(story)
+    assert say(story, "change.edit", wanted=wanted) == "request.invalid"
+    story.apply("Change", "old", wanted)
+    story.wait("1s")
+    assert now(story)["state"] == "cancelled"
+
+
 def test_who_did_not_agree_to_broken_glass_is_asked_again(story: Story) -> None:
     template(story)
     want(story)

@@ -29,7 +29,14 @@ class Edit(msgspec.Struct):
 def create(tx: Tx, seen: Seen, asked: PlannedChangeSpec) -> Change:
     """A change is wanted. Raises `Refusal` change.template, change.steps, change.targets, workflow.inputs_invalid,
     request.invalid."""
+    _refuse_past(tx, asked)
     return _drafted(tx, seen.namespace, None, asked)
+
+
+def _refuse_past(tx: Tx, wanted: PlannedChangeSpec) -> None:
+    deadline = _instant(wanted.deadline, "deadline")
+    if deadline is not None and deadline <= tx.now:
+        raise Refusal("request.invalid", f"deadline: {change_life.spoken(deadline)} has passed")
 
 
 def _drafted(tx: Tx, namespace: str, name: str | None, wanted: PlannedChangeSpec) -> Change:
@@ -77,6 +84,7 @@ def _write(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> None:
     change.wanted = tuple(wanted.targets)
     change.not_before = _instant(wanted.start_at, "start_at")
     change.deadline_at = _instant(wanted.deadline, "deadline")
+    change_life.bound(tx, change)
     change.hands = tuple(dict.fromkeys((*change.hands, *people(tx))))
 
 
@@ -100,7 +108,9 @@ def _instant(text: str | None, name: str) -> datetime | None:
 
 def edit(tx: Tx, seen: Seen, asked: Edit) -> Change:
     """It is otherwise; whoever agreed to it has agreed to something else. Raises `Refusal` as `create`, change.state."""
-    return _edited(tx, change_life.unbegun(tx, seen, asked.change), asked.wanted)
+    change = change_life.unbegun(tx, seen, asked.change)
+    _refuse_past(tx, asked.wanted)
+    return _edited(tx, change, asked.wanted)
 
 
 def _edited(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> Change:

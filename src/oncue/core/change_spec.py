@@ -186,6 +186,7 @@ class PlannedChangeSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"
     start_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
     """Not before this instant, as 2027-05-01T22:00:00Z."""
     deadline: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    """If it has not begun by this instant, it is cancelled."""
+    """If it has not begun by this instant, it is cancelled, be it still a draft. One that a manifest brings after that is
+    cancelled at once."""
     submit: bool = True
     """Whether it is submitted at once; otherwise it stays a draft until someone does."""

@@ -153,8 +153,7 @@ def _begin(tx: Tx, change: Change) -> None:
     plan, spec = change.plan, change.spec
     if plan is None:
         raise AssertionError(change.id)
-    for timer in ("start", "late"):
-        tx.cancel(f"change.{timer}/{change.id}")
+    tx.cancel(f"change.start/{change.id}")
     does = change_plan.workflow_of(change, plan.waves)
     change.began_at, change.starts_at = tx.now, tx.now
     change.record = change_records.start(tx, change.namespace, change_records.Wanted(
