@@ -150,6 +150,27 @@ def test_a_target_that_has_become_something_else_takes_the_agreement_away(story:
     assert "web-3: no longer among the targets that it may have" in now(story)["said"]
 
 
+def test_what_fits_as_well_after_the_approval_is_no_target_however_many_that_are(story: Story) -> None:
+    template(story, targets={**TEMPLATE["targets"], "at_most": 4})
+    want(story)
+    approve(story)
+    story.apply("Resource", "web-5", {"type": "host", "labels": {"role": "web"}})
+    assert say(story, "change.start") is None
+    assert list(now(story)["plan"]["waves"][-1]["targets"]) == ["web-4"]
+    another = {"template": "upgrade", "reason": "Another"}
+    assert story.refused("oncue.command.change.create", another) == "change.targets"
+
+
+def test_broken_glass_makes_the_plan_that_was_agreed_to_whatever_fits_as_well_by_now(story: Story) -> None:
+    template(story)
+    agreed = want(story)["plan"]["hash"]
+    approve(story)
+    story.apply("Resource", "web-5", {"type": "host", "labels": {"role": "web"}})
+    assert say(story, "change.break_glass", "user:basis-2", reason="The hole is being used") is None
+    change = now(story)
+    assert (change["plan"]["hash"], change["approved"], change["approval"]) == (agreed, agreed, "APR-1")
+
+
 def test_of_two_changes_on_the_same_targets_the_one_that_began_later_waits(story: Story) -> None:
     begun(story)
     made(story, "web-1")

@@ -21,20 +21,20 @@ NAMED: Final = 5
 
 
 def of_plan(state: State, change: Change, plan: ChangePlan) -> list[str]:
-    """Why what was agreed to is no longer what would be done."""
+    """Why what was agreed to is no longer what would be done. Its targets are frozen: what fits as well by now is none."""
     try:
-        now = change_plan.made(state, change)
+        workflows = change_plan.workflows_of(state, change)
     except Refusal as refusal:
         return [f"{refusal.code}: {refusal.detail}"]
-    found = gone(state, change, plan, plan.targets)
+    found, fits = gone(state, change, plan, plan.targets), frozenset(change_plan.eligible(state, change))
     known = (name for name in plan.targets if state.topology.node(change.namespace, name) is not None)
-    left = [name for name in known if name not in now.targets]
+    left = [name for name in known if name not in fits]
     if left:
         found.append(f"{_named(left)}: no longer among the targets that it may have")
     found += [
         f"the workflow {name} is not what it was when this was planned"
         for name, version in plan.workflows.items()
-        if now.workflows.get(name) != version
+        if workflows.get(name) != version
     ]
     return found
 

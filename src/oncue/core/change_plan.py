@@ -31,7 +31,7 @@ def made(state: State, change: Change) -> ChangePlan:
     complete(spec.inputs, change.inputs)
     found = _targets(state, change)
     waves = _waves(found, spec.waves, _spread(state, change.namespace, spec.waves.spread_by))
-    workflows = _workflows(state, change)
+    workflows = workflows_of(state, change)
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
     return ChangePlan(content_hash(agreed(change, waves, workflows)), waves, unknown, workflows)
 
@@ -46,7 +46,7 @@ def agreed(change: Change, waves: tuple[Wave, ...], workflows: dict[str, str]) -
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:
     spec = change.spec.targets
-    found = list(dict.fromkeys([*spec.names, *_fitting(state, change.namespace, spec)]))
+    found = eligible(state, change)
     if change.wanted:
         beyond = [name for name in change.wanted if name not in found]
         if beyond:
@@ -61,6 +61,12 @@ def _targets(state: State, change: Change) -> tuple[str, ...]:
     if strange := [name for name in found if "${" in name]:
         raise Refusal("change.targets", f"{strange[0]!r} is no name of a target")
     return tuple(found)
+
+
+def eligible(state: State, change: Change) -> list[str]:
+    """What it may have for targets now, however many those are."""
+    spec = change.spec.targets
+    return list(dict.fromkeys([*spec.names, *_fitting(state, change.namespace, spec)]))
 
 
 def _fitting(state: State, namespace: str, wanted: ChangeTargets) -> list[str]:
@@ -116,7 +122,7 @@ def _in_turn(targets: tuple[str, ...], value_of: dict[str, str]) -> list[str]:
     return [names[turn] for turn in range(turns) for names in by_value.values() if turn < len(names)]
 
 
-def _workflows(state: State, change: Change) -> dict[str, str]:
+def workflows_of(state: State, change: Change) -> dict[str, str]:
     """What its steps run, and what that runs, each with its version. Raises `Refusal` change.steps."""
     found: dict[str, str] = {}
     left = [one.name for one in runs_of(WorkflowSpec(steps=change.spec.steps))]

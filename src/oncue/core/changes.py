@@ -203,7 +203,9 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
         tx.touch(change)
         change.glass = Glass(person, asked.reason, tx.now)
         change.hands = tuple(dict.fromkeys((*change.hands, person)))
-        plan = change_plan.made(tx.state, change)
+        plan = change.plan
+        if plan is None or change_checks.of_plan(tx.state, change, plan):
+            plan = change_plan.made(tx.state, change)
         agreed = change.approved == plan.hash or change.type == "standard"
         change.plan = plan
         change_life.unschedule(tx, change)
