@@ -8,6 +8,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from oncue.core import change_rules
 from oncue.core.change import ENDED, OPEN
 from tests.property.test_determinism import bytes_of, restart_from_dump, restart_from_rows
 from tests.property.test_runs import result, say, steer, wakes
@@ -68,7 +69,16 @@ def setting(choice: random.Random) -> Story:
         story.apply("Resource", name, {"labels": {"role": "web"}})
     for number in range(2):
         story.apply("ChangeTemplate", f"t{number}", template(choice))
+    if choice.random() < 0.5:
+        story.apply("ChangeRule", "cab", rule(choice))
     return story
+
+
+def rule(choice: random.Random) -> dict[str, Any]:
+    """Who must agree at least, at random."""
+    types = choice.choice((["normal", "emergency"], ["standard", "normal"], ["emergency"]))
+    by = choice.choice((["user:cab-1"], ["user:cab-2"], ["user:cab-1", "user:cab-2"]))
+    return {"types": types, "min_risk": choice.choice(("low", "medium")), "approvals": [{"by": by, "expires": "10m"}]}
 
 
 def happen(story: Story, choice: random.Random) -> None:
@@ -104,6 +114,8 @@ def happen(story: Story, choice: random.Random) -> None:
         say(story, f"change.{verb}", data, who)
     elif what == 13 and state.runs:
         steer(story, choice)
+    elif what == 14 and choice.random() < 0.3:
+        story.apply("ChangeRule", choice.choice(("cab", "basis")), rule(choice))
 
 
 def told(seed: int, steps: int = 80, between: Any = None) -> Story:
@@ -138,17 +150,19 @@ def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> 
             assert bound == (f"change.late/{change.id}" in story.state.timers.by_key)
             if change.state == "implement":
                 assert change.plan is not None
-                agreed = change.type == "standard" or change.approved == change.plan.hash
+                agreed = not change.plan.approvals or change.approved == change.plan.hash
                 assert agreed or change.glass is not None, change
                 run = story.state.runs[change.run or ""]
                 assert run.version == change.plan.hash
                 assert wakes(story, run) or f"change.clear/{change.id}" in story.state.timers.by_key, run
-            elif change.state == "scheduled" and change.starts_at is not None:
-                assert f"change.start/{change.id}" in story.state.timers.by_key
+            elif change.state == "scheduled":
+                assert change.agreed
+                assert not change_rules.unmet(story.state, change)
+                assert change.starts_at is None or f"change.start/{change.id}" in story.state.timers.by_key
             elif change.state == "authorise":
                 assert change.approval in story.state.approvals
-            for decision in (one for approval in story.state.approvals.values() for one in approval.decisions):
-                assert decision.by not in change.hands or change.approval is None
+            approval = story.state.approvals.get(change.approval or "")
+            assert not {one.by for one in (approval.decisions if approval is not None else ())} & set(change.hands)
 
     told(seed, 100, look)
 

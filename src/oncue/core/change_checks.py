@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from oncue.core import change_calendar, change_plan
+from oncue.core import change_calendar, change_plan, change_rules
 from oncue.core.asking import Asked
 from oncue.core.change import Change, ChangePlan
 from oncue.core.change_record import ChangeRecord, number
@@ -36,6 +36,8 @@ def of_plan(state: State, change: Change, plan: ChangePlan) -> list[str]:
         for name, version in plan.workflows.items()
         if workflows.get(name) != version
     ]
+    if more := change_rules.unmet(state, change):
+        found.append(f"rules of {change.namespace} ask for more by now: {change_rules.said(more)}")
     return found
 
 

@@ -4,12 +4,14 @@ There is no second engine: a change runs as a run of the workflow that is made h
 """
 
 import math
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
+from oncue.core import change_risk, change_rules
 from oncue.core import plan as plans
-from oncue.core.change import Change, ChangePlan, Wave
+from oncue.core.change import Change, ChangePlan, Risk, Wave
 from oncue.core.change_spec import RESERVED, ChangeTargets, ChangeTemplateSpec, Waves
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -25,23 +27,30 @@ BAKE_EVERY_S: Final = 10.0
 _SCOPES: Final = {"none": "none", "target": "item", "wave": "batch", "all": "all"}
 
 
-def made(state: State, change: Change) -> ChangePlan:
-    """The plan as it would be made now. Raises `Refusal` change.targets, change.steps, workflow.inputs_invalid."""
+def made(state: State, change: Change, at: datetime) -> tuple[ChangePlan, Risk]:
+    """The plan as it would be made now, and how risky it is to begin with it then. Raises `Refusal` change.targets, change.steps,
+    workflow.inputs_invalid."""
     spec = change.spec
     complete(spec.inputs, change.inputs)
     found = _targets(state, change)
     waves = _waves(found, spec.waves, _spread(state, change.namespace, spec.waves.spread_by))
     workflows = workflows_of(state, change)
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
-    return ChangePlan(content_hash(agreed(change, waves, workflows)), waves, unknown, workflows)
+    plan = ChangePlan("", waves, unknown, workflows)
+    risk = change_risk.of(state, change, plan, at)
+    plan = msgspec.structs.replace(plan, approvals=change_rules.stages(state, change, risk.level))
+    added = [one for one in plan.approvals if one not in spec.approvals]
+    if added:
+        risk = change_risk.with_rules(risk, change_rules.said(added))
+    return msgspec.structs.replace(plan, hash=content_hash(agreed(change, plan))), risk
 
 
-def agreed(change: Change, waves: tuple[Wave, ...], workflows: dict[str, str]) -> list[Any]:
+def agreed(change: Change, plan: ChangePlan) -> list[Any]:
     """What people agree to: the plan's hash is that of this."""
     spec = change.spec
-    does = msgspec.to_builtins(workflow_of(change, waves))
-    rules = [spec.window, spec.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
-    return [does, change.inputs, change.type, msgspec.to_builtins(rules), workflows]
+    does = msgspec.to_builtins(workflow_of(change, plan.waves))
+    rules = [spec.window, plan.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
+    return [does, change.inputs, change.type, msgspec.to_builtins(rules), plan.workflows]
 
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:

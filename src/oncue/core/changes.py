@@ -205,12 +205,11 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
         change.hands = tuple(dict.fromkeys((*change.hands, person)))
         plan = change.plan
         if plan is None or change_checks.of_plan(tx.state, change, plan):
-            plan = change_plan.made(tx.state, change)
-        agreed = change.approved == plan.hash or change.type == "standard"
+            plan, change.risk = change_plan.made(tx.state, change, tx.now)
         change.plan = plan
         change_life.unschedule(tx, change)
         change_trail.note(tx, change, f"Glass broken by {person}: {asked.reason}")
-        if not agreed:
+        if not change.agreed:
             change_life.withdraw(tx, change, "it began without")
             change_drafts.ask(tx, change)
         _begin(tx, change)
@@ -324,12 +323,7 @@ def review(tx: Tx, seen: Seen, asked: Look) -> Change:
     change = change_life.found(tx, seen, asked.change)
     if change.state != "review":
         raise Refusal("change.state", f"{change.id} is in {change.state}; what is over is looked back on")
-    if (
-        change.glass is not None
-        and change.type != "standard"
-        and change.plan is not None
-        and change.approved != change.plan.hash
-    ):
+    if change.glass is not None and not change.agreed:
         raise Refusal(
             "change.unapproved",
             f"{change.id} began by broken glass, and {change.approval or 'nobody'} has not agreed to it; submit it to ask again",
