@@ -315,3 +315,55 @@ def test_an_alert_of_the_bake_that_someone_silences_at_once_fails_it_all_the_sam
     assert [alert.quiet[0].reason for alert in story.state.alerts.values()] == ["silenced"]
     story.wait("10s")
     assert [one.rpartition("/")[2] for one in waiting(story)] == ["upgrade~rollback"]
+
+
+def by_token(story: Story, what: str, data: dict[str, Any], actor: str = "token:ci", owner: str = "user:cab-1") -> Any:
+    """A command by a token that a person answers for."""
+    return story.send(f"oncue.command.{what}", data, actor=actor, tokenowner=owner)
+
+
+def test_whoever_answers_for_a_token_does_not_agree_to_what_it_drafted_or_edited(story: Story) -> None:
+    template(story)
+    change = by_token(story, "change.create", {"template": "upgrade", "reason": "Monthly"})
+    assert (change["requester"], list(change["hands"])) == ("token:ci", ["token:ci", "user:cab-1"])
+    assert approve(story, "user:cab-1") == "approval.own"
+    assert approve(story, "user:cab-2") is None
+    want(story)
+    wanted = {"template": "upgrade", "reason": "Monthly"}
+    by_token(story, "change.edit", {"change": "CHG-2", "wanted": wanted}, owner="user:cab-2")
+    assert approve(story, "user:cab-2", now(story)["approval"]) == "approval.own"
+
+
+def test_whoever_answers_for_a_token_does_not_agree_to_what_it_applied(story: Story) -> None:
+    template(story)
+    spec = {"template": "upgrade", "reason": "Monthly"}
+    applied = {"op": "apply", "kind": "Change", "namespace": "default", "name": "monthly", "spec": spec}
+    story.send("oncue.config.applied", {"changes": [applied]}, actor="token:ci", tokenowner="user:cab-1")
+    assert approve(story, "user:cab-1") == "approval.own"
+
+
+def test_nor_does_their_service_account_agree_to_what_they_drafted_or_a_second_time(story: Story) -> None:
+    story.apply("Team", "cab", {"members": ["cab-1", "cab-2", "basis-1", "robot"], "channels": []})
+    template(story, approvals=[{"by": ["team:cab"], "quorum": 2}])
+    want(story)
+    decide = {"approval": "APR-1", "decision": "approve"}
+    with pytest.raises(AssertionError, match=r"approval\.own: user:basis-1, who answers for this token"):
+        by_token(story, "approval.decide", decide, "user:robot", "user:basis-1")
+    assert approve(story, "user:cab-1") is None
+    with pytest.raises(AssertionError, match=r"approval\.decided: user:cab-1 has decided"):
+        by_token(story, "approval.decide", decide, "user:robot", "user:cab-1")
+    by_token(story, "approval.decide", decide, "user:robot", "user:admin-1")
+    assert now(story)["state"] == "scheduled"
+
+
+def test_nobody_with_a_hand_in_a_change_agrees_within_what_its_steps_run(story: Story) -> None:
+    story.apply("Workflow", "asks", {"steps": [{"id": "ask", "approvals": [{"by": ["team:cab"]}]}]})
+    template(story, steps=[{"id": "asks", "run": {"workflow": "asks"}}])
+    by_token(story, "change.create", {"template": "upgrade", "reason": "Monthly"})
+    assert approve(story, "user:cab-2") is None
+    assert say(story, "change.start") is None
+    story.wait("1s")
+    asked = list(story.state.approvals)[-1]
+    assert approve(story, "user:cab-1", asked) == "approval.own"
+    assert approve(story, "user:basis-1", asked) == "approval.own"
+    assert approve(story, "user:cab-2", asked) is None

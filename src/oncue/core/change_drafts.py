@@ -86,13 +86,19 @@ def _write(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> None:
     change.not_before = _instant(wanted.start_at, "start_at")
     change.deadline_at = _instant(wanted.deadline, "deadline")
     change_life.bound(tx, change)
-    change.hands = tuple(dict.fromkeys((*change.hands, *people(tx))))
+    change.hands = tuple(dict.fromkeys((*change.hands, *hands(tx))))
 
 
 def people(tx: Tx) -> tuple[str, ...]:
     """Whoever acts, as a person: by name, or by a token of their own."""
     those = (tx.actor, tx.cause.requester)
     return tuple(one for one in those if one is not None and one.startswith(approvals.PERSON))
+
+
+def hands(tx: Tx) -> tuple[str, ...]:
+    """Whoever acts, the token that they act by, and who answers for that."""
+    those = (*people(tx), tx.actor if tx.actor.startswith("token:") else None, tx.owner)
+    return tuple(dict.fromkeys(one for one in those if one is not None))
 
 
 def _instant(text: str | None, name: str) -> datetime | None:

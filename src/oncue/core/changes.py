@@ -202,7 +202,7 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
     try:
         tx.touch(change)
         change.glass = Glass(person, asked.reason, tx.now)
-        change.hands = tuple(dict.fromkeys((*change.hands, person)))
+        change.hands = tuple(dict.fromkeys((*change.hands, *change_drafts.hands(tx))))
         plan = change.plan
         if plan is None or change_checks.of_plan(tx.state, change, plan):
             plan, change.risk = change_plan.made(tx.state, change, tx.now)

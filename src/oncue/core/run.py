@@ -155,7 +155,7 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     inputs: dict[str, Any] = {}
     trigger: dict[str, Any] = {}
     """`{kind: policy|event|schedule|manual|request|run|fork, policy?, trigger?, planned_at?, event?, alert?, actor?, request?, lane?,
-    run?, step?}`."""
+    run?, step?, hands?}`."""
     requester: str | None = None
     """Who asked for it, whatever started it in between: `user:name`. They never approve anything of it."""
     may: tuple[str, ...] | None = None

@@ -290,7 +290,9 @@ def call(tx: Tx, id: str) -> None:
     try:
         if spec is None or manifest is None:
             raise Refusal("workflow.not_found", f"{spec.workflow if spec is not None else ''} in {run.namespace}")
-        trigger = {"kind": "run", "run": run.id, "step": step.address}
+        trigger: dict[str, Any] = {"kind": "run", "run": run.id, "step": step.address}
+        if others := approvals.behind(run):
+            trigger["hands"] = list(others)
         child = start(
             tx, manifest, step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
             incident=tx.state.incidents.get(run.incident or ""),
