@@ -155,6 +155,9 @@ def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> 
                 run = story.state.runs[change.run or ""]
                 assert run.version == change.plan.hash
                 assert wakes(story, run) or f"change.clear/{change.id}" in story.state.timers.by_key, run
+                window = change.spec.window
+                if run.state == "paused" and window is not None and window.on_close == "rollback":
+                    assert change.window_until is None or f"change.window/{change.id}" in story.state.timers.by_key
             elif change.state == "scheduled":
                 assert change.agreed
                 assert not change_rules.unmet(story.state, change)

@@ -217,16 +217,70 @@ def test_a_record_that_others_report_under_its_name_is_not_taken_for_its_own(sto
     assert [alert.quiet for alert in story.state.alerts.values()] == [()]
 
 
-@pytest.mark.parametrize(("on_close", "state"), [("pause", "paused"), ("rollback", "rolling_back")])
-def test_a_window_that_closes_after_a_hand_let_it_go_on_is_seen_too(story: Story, on_close: str, state: str) -> None:
-    run = in_its_window(story, on_close=on_close)
+def test_a_window_that_closes_after_a_hand_let_it_go_on_is_seen_too(story: Story) -> None:
+    run = in_its_window(story)
     assert say(story, "run.pause", run=run.id) is None
     story.wait("2h")
     assert say(story, "run.resume", run=run.id) == "change.not_clear"
     story.wait("22h")
     assert say(story, "run.resume", run=run.id) is None
     story.wait("2h")
-    assert run.state == state
+    assert run.state == "paused"
+
+
+def test_what_is_to_be_back_when_its_window_closes_is_rolled_back_though_someone_paused_it(story: Story) -> None:
+    run = in_its_window(story, on_close="rollback")
+    made(story, "web-1")
+    assert say(story, "run.pause", run=run.id, reason="Let me look") is None
+    longer = {"windows": [{**NIGHT["windows"][0], "duration": "3h"}]}
+    story.apply("ChangeCalendar", "night", longer)
+    story.wait("2h")
+    assert (run.state, run.paused_by) == ("paused", "user:basis-1")
+    story.wait("1h")
+    assert run.state == "rolling_back"
+    assert "Paused by user:basis-1: Let me look" in trail(story)
+    assert (
+        "its window closed at 2026-03-01 06:00 UTC: it, which user:basis-1 had paused, is rolled back, as its plan says"
+        in trail(story)
+    )
+
+
+def test_what_waits_to_be_clear_is_rolled_back_when_its_window_closes(story: Story) -> None:
+    run = in_its_window(story, on_close="rollback", preconditions={"that": "!change_running_on('db-1')"})
+    story.send("oncue.command.change_record.start", {"title": "A deployment", "key": "D", "resources": ["db-1"]})
+    made(story, "web-1")
+    assert (run.state, run.paused_by) == ("paused", "oncue")
+    story.wait("2h")
+    assert run.state == "rolling_back"
+
+
+def test_what_oncue_has_paused_someone_may_pause_as_well_and_it_stays_so_until_they_resume_it(story: Story) -> None:
+    begun(story)
+    story.problem(resource="web-2", severity="critical")
+    made(story, "web-1")
+    (run,) = story.state.runs.values()
+    assert (run.state, run.paused_by) == ("paused", "oncue")
+    assert say(story, "run.pause", "user:basis-2", run=run.id, reason="I look at it") is None
+    assert run.paused_by == "user:basis-2"
+    assert str(run.reason).startswith("I look at it; before that: alerts fire on web-2")
+    assert say(story, "run.pause", "user:basis-1", run=run.id) == "run.state"
+    story.clear(resource="web-2")
+    story.wait("10m")
+    assert run.state == "paused"
+    assert say(story, "run.resume", "user:basis-2", run=run.id) is None
+    assert len(waiting(story)) == 2
+
+
+def test_what_has_failed_and_someone_paused_is_not_undone_before_they_have_looked(story: Story) -> None:
+    begun(story, on_failure={"pause": True, "rollback": "all"})
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    (run,) = story.state.runs.values()
+    assert say(story, "run.pause", run=run.id) is None
+    story.wait("10m")
+    assert run.state == "paused"
+    assert say(story, "change.cancel", reason="Back") is None
+    story.wait("1s")
+    assert waiting(story) == ["waves[canary]/targets[web-1]/upgrade~rollback"]
 
 
 def test_a_window_that_was_made_longer_meanwhile_does_not_end_it_at_the_old_time(story: Story) -> None:

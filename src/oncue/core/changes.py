@@ -222,20 +222,24 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
 
 
 def window_closes(tx: Tx, id: str) -> None:
-    """The window closes in which it runs."""
+    """The window closes in which it runs, or stands still. A pause says that it goes no further, and not that it may stay half
+    done: what is to be back when the window closes is rolled back then, whoever paused it."""
     change = tx.state.changes.get(id)
     run = tx.state.runs.get((change.run if change is not None else None) or "")
     window = change.spec.window if change is not None else None
-    if change is None or run is None or window is None or change.state != "implement" or run.state != "running":
+    if change is None or run is None or window is None or change.state != "implement":
+        return
+    if run.state != "running" and not (run.state == "paused" and window.on_close == "rollback"):
         return
     tx.touch(change)
     if not change_checks.of_calendar(tx.state, change, tx.now):
-        change_clear.goes_on(tx, change)
+        (change_clear.goes_on if run.state == "running" else change_clear.within_window)(tx, change)
         tx.save("change", change)
         return
     why = f"its window closed at {change_life.spoken(tx.now)}"
     if window.on_close == "rollback":
-        change_trail.note(tx, change, f"{why}: it is rolled back")
+        held = f", which {run.paused_by} had paused," if run.state == "paused" and run.paused_by != "oncue" else ""
+        change_trail.note(tx, change, f"{why}: it{held} is rolled back, as its plan says")
         run_life.cancel(tx, run, why, rollback=True)
     elif window.on_close == "pause":
         change_clear.stand(tx, change, run, why)

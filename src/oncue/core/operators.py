@@ -72,11 +72,17 @@ class Fork(msgspec.Struct):
 
 
 def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
-    """It begins nothing more; what is under way ends. Raises `Refusal` run.not_found, run.state."""
-    run = _run(tx, seen, asked.run)
-    if run.state != "running":
-        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}; only what runs can be paused")
-    run_life.hold(tx, run, tx.actor, asked.reason or "paused by hand")
+    """It begins nothing more; what is under way ends. If OnCue has paused it already, it stays so until someone resumes it.
+    Raises `Refusal` run.not_found, run.state."""
+    run, why = _run(tx, seen, asked.run), asked.reason or "paused by hand"
+    if run.state == "paused" and run.paused_by == "oncue":
+        run_life.keep_held(tx, run, tx.actor, why)
+    elif run.state == "running":
+        run_life.hold(tx, run, tx.actor, why)
+    else:
+        by = f" by {run.paused_by} already" if run.state == "paused" else ""
+        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}{by}; only what runs can be paused")
+    change_trail.paused(tx, run, tx.actor, why)
     return run
 
 
