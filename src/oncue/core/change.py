@@ -109,6 +109,7 @@ class Change(msgspec.Struct, kw_only=True):
     risk: Risk | None = None
     """As it was reckoned with the plan."""
     approval: str | None = None
+    """Who is asked, agreed, or said no; None when the plan is another one."""
     approved: str | None = None
     """The plan's hash that was agreed to."""
     not_before: datetime | None = None

@@ -198,7 +198,7 @@ def submitted(tx: Tx, change: Change) -> None:
     change.plan, change.risk = plan, risk
     change_life.withdraw(tx, change, "it is planned anew")
     if change.approved != plan.hash:
-        change.approved = None
+        change.approved = change.approval = None
     why = None
     if opening is None:
         why = change_calendar.never(tx.state, change.namespace, calendar)

@@ -93,7 +93,7 @@ def withdraw(tx: Tx, change: Change, why: str) -> None:
     approval: Approval | None = tx.state.approvals.get(change.approval or "")
     if approval is not None:
         approvals.withdraw(tx, approval, why)
-    change.approval = None
+        change.approval = None
 
 
 def tell(tx: Tx, change: Change, title: str, summary: str) -> None:

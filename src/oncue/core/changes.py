@@ -75,7 +75,6 @@ def decided(tx: Tx, id: str) -> None:
             change.approval = None
             change_life.say(tx, change, "updated")
     elif change.state == "authorise":
-        change.approval = None
         change_life.become(
             tx, change, "assess", f"{approval.id} {approval.state}: {approval.reason or 'no reason given'}"
         )
