@@ -55,6 +55,8 @@ def template(choice: random.Random) -> dict[str, Any]:
     if choice.random() < 0.4:
         closing = choice.choice(("finish_wave_then_pause", "pause", "rollback", "continue"))
         spec["window"] = {"calendar": "nights", "on_close": closing}
+    if choice.random() < 0.3:
+        spec["owner"] = "user:basis-1"
     if choice.random() < 0.4:
         spec["expects"] = [{"types": ["disk.full"], "at_most": "5m"}]
     return spec
@@ -67,6 +69,8 @@ def setting(choice: random.Random) -> Story:
     story.apply("ChangeCalendar", "nights", {"windows": windows, "freezes": freezes, "for_all": choice.random() < 0.5})
     for name in HOSTS:
         story.apply("Resource", name, {"labels": {"role": "web"}})
+    story.apply("Channel", "mail", {"type": "email", "with": {"to": ["basis@example.com"]}})
+    story.apply("Person", "basis-1", {"default": [{"channel": "mail"}]})
     for number in range(2):
         story.apply("ChangeTemplate", f"t{number}", template(choice))
     if choice.random() < 0.5:

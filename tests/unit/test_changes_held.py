@@ -184,6 +184,59 @@ def test_of_two_changes_on_the_same_targets_the_one_that_began_later_waits(story
     assert waiting(story) == ["waves[canary]/targets[web-1]/upgrade"]
 
 
+def owned(story: Story, name: str, target: str, owner: str, **more: Any) -> str:
+    """A change on one host that is agreed to. Gives its id."""
+    targets = {"names": [target]}
+    story.apply("Channel", "mail", {"type": "email", "with": {"to": ["basis@example.com"]}})
+    for person in ("basis-1", "basis-2"):
+        story.apply("Person", person, {"default": [{"channel": "mail"}]})
+    story.apply("ChangeTemplate", name, {**TEMPLATE, "targets": targets, "waves": {}, "owner": owner, **more})
+    change = want(story, template=name)
+    assert approve(story, approval=change["approval"]) is None
+    return str(change["id"])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "code"),
+    [
+        ("user:basis-2", "user:basis-2", "change.not_clear"),
+        ("user:basis-2", "user:basis-1", None),
+        ("team:cab", "team:cab", None),
+    ],
+    ids=["the same person", "another person", "a team"],
+)
+def test_a_person_who_owns_a_change_that_runs_is_busy_with_it(
+    story: Story, first: str, second: str, code: str | None
+) -> None:
+    for number, owner in enumerate((first, second)):
+        owned(story, f"t{number}", f"web-{number + 1}", owner)
+    assert say(story, "change.start") is None
+    assert say(story, "change.start", change="CHG-2") == code
+    made(story, "web-1")
+    story.wait("1s")
+    if code is not None:
+        assert say(story, "change.start", change="CHG-2") is None
+
+
+def test_whose_owner_is_busy_says_so_and_begins_when_they_are_free(story: Story) -> None:
+    story.apply("ChangeCalendar", "always", {})
+    for number in (1, 2):
+        owned(story, f"t{number}", f"web-{number}", "user:basis-2", window={"calendar": "always"})
+    story.wait("1s")
+    assert waiting(story) == ["waves[wave-1]/targets[web-1]/upgrade"]
+    assert story.state.changes["CHG-2"].said == "user:basis-2 is busy with CHG-1 (Upgrade the web servers)"
+    made(story, "web-1")
+    story.wait("2m")
+    assert waiting(story) == ["waves[wave-1]/targets[web-2]/upgrade"]
+
+
+def test_a_change_may_say_that_its_owner_can_look_after_several(story: Story) -> None:
+    for number in (1, 2):
+        owned(story, f"t{number}", f"web-{number}", "user:basis-2", preconditions={"owner_free": False})
+    assert say(story, "change.start") is None
+    assert say(story, "change.start", change="CHG-2") is None
+
+
 def test_its_ticket_is_not_closed_before_it_and_has_the_whole_trail(story: Story) -> None:
     begun(story)
     closing = {"ticket": "TCK-1", "state": "closed"}

@@ -49,7 +49,7 @@ def new(
 
 def _asked(plan: dict[str, Any] | None) -> str:
     """Who must agree, stage by stage."""
-    stages = plan["approvals"] if plan else ()
+    stages = plan.get("approvals", ()) if plan else ()
     return ", then ".join(f"{one.get('quorum', 1)} of {', '.join(one['by'])}" for one in stages)
 
 
@@ -197,7 +197,12 @@ def agenda(
 
 
 def _clash(change: dict[str, Any]) -> str:
-    return f"{change['state']}, with {', '.join(change['conflicts'])}" if change["conflicts"] else str(change["state"])
+    said = [str(change["state"])]
+    if change["conflicts"]:
+        said.append(f"with {', '.join(change['conflicts'])}")
+    if change["owner_busy"]:
+        said.append(f"its owner with {', '.join(change['owner_busy'])} as well")
+    return ", ".join(said)
 
 
 def _act(id: str, verb: str, body: dict[str, Any] | None, output: show.Format) -> None:

@@ -141,6 +141,12 @@ class Change(msgspec.Struct, kw_only=True):
         return self.plan is not None and (not self.plan.approvals or self.approved == self.plan.hash)
 
     @property
+    def keeper(self) -> str | None:
+        """The person who owns it, `user:name`; None if nobody does, or a team."""
+        owner = self.spec.owner
+        return owner if owner is not None and owner.startswith("user:") else None
+
+    @property
     def calendar(self) -> str | None:
         """The calendar that it goes by, besides those that are for all."""
         return self.spec.window.calendar if self.spec.window is not None else None

@@ -84,6 +84,8 @@ def of_targets(state: State, change: Change, plan: ChangePlan, targets: Iterable
         others = sorted({id for name in targets for id in _others(state, change, name)})
         if others:
             found.append(f"{_named(others)} {'runs' if len(others) == 1 else 'run'} there, or next to it")
+    if wanted.owner_free and not broken and (theirs := _busy_with(state, change)):
+        found.append(f"{change.keeper} is busy with {_named(theirs)}")
     if wanted.that is not None:
         scope = activation({"inputs": {**change.inputs, "targets": list(plan.targets)}}, Asked(state, change.namespace))
         try:
@@ -122,6 +124,17 @@ def _incidents(state: State, change: Change, target: str, priorities: Collection
 def _later(change: Change, record: ChangeRecord) -> bool:
     """Whether it is of a change that began after this one did."""
     return change.record is not None and record.here and number(record.id) > number(change.record)
+
+
+def _busy_with(state: State, change: Change) -> list[str]:
+    """Changes of the same person that run; of two that do, the one that began later waits."""
+    found = []
+    for _, other in sorted(state.changes.items()):
+        record = state.change_records.get(other.record or "")
+        same = change.keeper is not None and (other.keeper, other.namespace) == (change.keeper, change.namespace)
+        if same and other.state == "implement" and other is not change and record and not _later(change, record):
+            found.append(f"{other.id} ({other.title})")
+    return found
 
 
 def _others(state: State, change: Change, target: str) -> Iterator[str]:

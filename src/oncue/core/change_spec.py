@@ -127,6 +127,8 @@ class Preconditions(Spec, kw_only=True, frozen=True):
     """No incident of these priorities is open on a target, or on what it needs."""
     alone: bool = True
     """No other change runs on a target, or on what it needs or is needed by."""
+    owner_free: bool = True
+    """No other change runs whose `owner` is the same person. A team is never busy."""
     that: str | None = None
     """CEL over `targets` and `inputs`."""
 
@@ -182,7 +184,7 @@ class ChangeTemplateSpec(Spec, kw_only=True, frozen=True):
     max_risk: RiskLevel = "very_high"
     """A change that is riskier than this goes back to whoever wants it."""
     owner: Addressee | None = None
-    """Who is told what becomes of it."""
+    """Who is told what becomes of it. A person is busy with one change at a time: `preconditions.owner_free`."""
 
 
 class PlannedChangeSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
