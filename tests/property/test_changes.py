@@ -27,6 +27,13 @@ def template(choice: random.Random) -> dict[str, Any]:
         looks = {"uses": "http.request", "with": URL, "that": "result.x == 1", "every": "10s", "within": "25s"}
         if choice.random() < 0.5:
             made["validate"] = {**looks, **choice.choice(({}, {"failure_limit": 1}, {"inconclusive": "result.x == 2"}))}
+        if choice.random() < 0.3:
+            compared = {
+                **looks,
+                "that": "result.x >= baseline.x",
+                "when": choice.choice((["before", "after"], ["before", "during"])),
+            }
+            made["validate"] = [looks, compared, {**looks, "when": "before"}][choice.randrange(2) :]
         if choice.random() < 0.7:
             made["rollback"] = {"uses": "http.request", "with": URL}
             if choice.random() < 0.5:

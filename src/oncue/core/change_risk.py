@@ -93,7 +93,7 @@ def _undoing(change: Change) -> Factor | None:
         return Factor("undoing", MOST, f"{', '.join(final)} cannot be undone")
     if acts and all(node.spec.rollback is None for node in acts):
         return Factor("undoing", 12, "no step says what undoes it")
-    if acts and all(node.spec.validate is None for node in acts):
+    if acts and not any(plans.looks(node.spec, "after") for node in acts):
         return Factor("undoing", 6, "no step is validated, so a failure shows late")
     return None
 

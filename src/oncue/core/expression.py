@@ -33,6 +33,7 @@ VARIABLES: Final = {
     "steps": _T.DYN,
     "result": _T.DYN,
     "outputs": _T.DYN,
+    "baseline": _T.DYN,
     "vars": _T.DYN,
     "error": _T.DYN,
     "index": _T.INT,

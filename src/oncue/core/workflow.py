@@ -197,6 +197,10 @@ def _went_on(tx: Tx, run: Run, step: Step) -> None:
         run_life.moves(tx, run)
     if step.address.endswith(rollback.UNDO):
         rollback.looked(tx, run, step)
+    elif step.address.endswith(steps.DURING):
+        watched = tx.state.step(run.id, step.address.removesuffix(steps.DURING))
+        if watched is not None and watched.state not in ACTIVE:
+            running.over(tx, run, watched)
     elif step.state not in ACTIVE:
         running.over(tx, run, step)
 
