@@ -694,6 +694,7 @@ VARIABLES: Final = {
     "inputs": "of a workflow: what the run was started with",
     "steps": "of a workflow: the steps so far by id, with `state`, `outputs`, `result`, `error`, `attempt`",
     "result": "in `outputs`, `validate` and `rollback` of a step: what its action gave",
+    "baseline": "in `that` and `inconclusive` of a validation that is looked at before the step, too: what `result` was then; null if nothing was found",
     "outputs": "in `validate` and `rollback` of a step: its outputs, or those of the step that is repeated",
     "vars": "of a workflow: what `set` has set so far",
     "error": "in `catch` and `finally`: how `try` failed, with `step`, `code`, `detail`",

@@ -28,7 +28,7 @@ kind: Workflow
 metadata: {name: agreed, namespace: own}
 spec:
   inputs: {type: object, properties: {about: {type: string}}}
-  steps: [{id: ask, approvals: [{by: ["user:%(sender)s", "user:%(other)s"]}]}]
+  steps: [{id: ask, approvals: [{by: ["user:%(sender)s", "user:%(other)s", "user:%(maker)s"]}]}]
 """
 
 Send = Callable[[httpx.Client, str], httpx.Response]
@@ -62,11 +62,13 @@ class People:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.names = {who: f"{who}-{secrets.token_hex(3)}" for who in ("sender", "other")}
+        self.names = {who: f"{who}-{secrets.token_hex(3)}" for who in ("sender", "other", "maker")}
         self.signed_in = {who: self._sign_in(name) for who, name in self.names.items()}
 
     def _sign_in(self, name: str) -> httpx.Client:
-        bindings = [{"role": "operator", "namespace": "own"}, {"role": "approver", "namespace": "own"}]
+        bindings = [{"role": role, "namespace": "own"} for role in ("operator", "approver")]
+        if name.startswith("maker"):
+            bindings.append({"role": "admin", "namespace": "own"})
         body = {"name": name, "password": PASSWORD, "bindings": bindings}
         assert self.server.client.post("/api/v1/users", json=body).status_code == 201
         client = httpx.Client(base_url=self.server.url, trust_env=False, timeout=20)
@@ -139,3 +141,17 @@ def test_an_event_still_says_with_which_token_it_was_sent(people: People) -> Non
     people.run_about(about)
     items = people.server.client.get(f"/api/v1/events?resource={about}").json()["items"]
     assert [one["actor"][:8] for one in items if one["type"] == "org.example.wanted"] == ["token:t-"]
+
+
+def test_whoever_made_the_token_of_a_program_does_not_approve_what_that_asked_for(people: People) -> None:
+    made = {"name": "ci", "scope": "role", "role": "operator", "namespaces": ["own"]}
+    issued = people.signed_in["maker"].post("/api/v1/tokens", json=made)
+    assert issued.status_code == 201, issued.text
+    about = f"db-{secrets.token_hex(3)}"
+    program = {"Authorization": f"Bearer {issued.json()['token']}"}
+    asked = {"workflow": "agreed", "namespace": "own", "inputs": {"about": about}}
+    answer = httpx.post(f"{people.server.url}/api/v1/runs", json=asked, headers=program, trust_env=False, timeout=20)
+    assert answer.status_code == 201, answer.text
+    run = people.run_about(about)
+    assert people.decide("maker", run["approval"]) == "approval.own"
+    assert people.decide("other", run["approval"]) is None

@@ -21,7 +21,7 @@ def told(heading: str) -> set[str]:
 
 
 def test_the_workflow_of_the_page_does_what_its_test_says(tmp_path: Path) -> None:
-    manifests, _, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    manifests, _, _, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     (tmp_path / "roll-out.yaml").write_text(manifests)
     (tmp_path / "roll-out.test.yaml").write_text(story)
     variables = environment({})
@@ -37,7 +37,7 @@ def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_don
     fresh_server: Server, tmp_path: Path
 ) -> None:
     text = PAGE.read_text("utf-8")
-    _, triggered, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    _, _, triggered, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     applied = fresh_server.client.post("/api/v1/manifests", content=triggered)
     assert applied.status_code == 200, applied.text
     variables = environment({"ONCUE_SERVER": fresh_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
@@ -57,6 +57,19 @@ def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_don
     assert "patch_day" in schedules
     assert "note" in told_by("oncue run tidy-up --input volume=vol-1 --dry-run")
     assert fresh_server.items("runs") == []
+
+
+def test_what_must_hold_of_a_step_is_taken_as_the_page_has_it(tmp_path: Path) -> None:
+    manifests, held, _, _ = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    before, _, after = manifests.partition("          validate:")
+    rest = after.partition("          rollback:")[2]
+    inner = "".join(f"          {line}\n" for line in held.splitlines())
+    (tmp_path / "roll-out.yaml").write_text(f"{before}{inner}          rollback:{rest}")
+    done = subprocess.run(
+        ["oncue", "validate", "-f", "roll-out.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        env={**environment({}), "PATH": f"{ONCUE.parent}{os.pathsep}{os.environ['PATH']}"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_the_table_of_forms_has_each_of_them() -> None:

@@ -1,13 +1,15 @@
 """Random changes and random lives of theirs: restarts change nothing, nothing hangs, and none is done without agreement."""
 
 import random
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oncue.core.change import ENDED
+from oncue.core import change_rules
+from oncue.core.change import ENDED, OPEN
 from tests.property.test_determinism import bytes_of, restart_from_dump, restart_from_rows
 from tests.property.test_runs import result, say, steer, wakes
 from tests.unit.story import Story
@@ -25,6 +27,13 @@ def template(choice: random.Random) -> dict[str, Any]:
         looks = {"uses": "http.request", "with": URL, "that": "result.x == 1", "every": "10s", "within": "25s"}
         if choice.random() < 0.5:
             made["validate"] = {**looks, **choice.choice(({}, {"failure_limit": 1}, {"inconclusive": "result.x == 2"}))}
+        if choice.random() < 0.3:
+            compared = {
+                **looks,
+                "that": "result.x >= baseline.x",
+                "when": choice.choice((["before", "after"], ["before", "during"])),
+            }
+            made["validate"] = [looks, compared, {**looks, "when": "before"}][choice.randrange(2) :]
         if choice.random() < 0.7:
             made["rollback"] = {"uses": "http.request", "with": URL}
             if choice.random() < 0.5:
@@ -53,6 +62,8 @@ def template(choice: random.Random) -> dict[str, Any]:
     if choice.random() < 0.4:
         closing = choice.choice(("finish_wave_then_pause", "pause", "rollback", "continue"))
         spec["window"] = {"calendar": "nights", "on_close": closing}
+    if choice.random() < 0.3:
+        spec["owner"] = "user:basis-1"
     if choice.random() < 0.4:
         spec["expects"] = [{"types": ["disk.full"], "at_most": "5m"}]
     return spec
@@ -65,9 +76,20 @@ def setting(choice: random.Random) -> Story:
     story.apply("ChangeCalendar", "nights", {"windows": windows, "freezes": freezes, "for_all": choice.random() < 0.5})
     for name in HOSTS:
         story.apply("Resource", name, {"labels": {"role": "web"}})
+    story.apply("Channel", "mail", {"type": "email", "with": {"to": ["basis@example.com"]}})
+    story.apply("Person", "basis-1", {"default": [{"channel": "mail"}]})
     for number in range(2):
         story.apply("ChangeTemplate", f"t{number}", template(choice))
+    if choice.random() < 0.5:
+        story.apply("ChangeRule", "cab", rule(choice))
     return story
+
+
+def rule(choice: random.Random) -> dict[str, Any]:
+    """Who must agree at least, at random."""
+    types = choice.choice((["normal", "emergency"], ["standard", "normal"], ["emergency"]))
+    by = choice.choice((["user:cab-1"], ["user:cab-2"], ["user:cab-1", "user:cab-2"]))
+    return {"types": types, "min_risk": choice.choice(("low", "medium")), "approvals": [{"by": by, "expires": "10m"}]}
 
 
 def happen(story: Story, choice: random.Random) -> None:
@@ -78,6 +100,8 @@ def happen(story: Story, choice: random.Random) -> None:
         wanted = {"template": choice.choice(("t0", "t1")), "reason": "r", "submit": choice.random() < 0.8}
         if choice.random() < 0.3:
             wanted["targets"] = choice.sample(HOSTS, 2)
+        if choice.random() < 0.3:
+            wanted["deadline"] = f"{story.now + timedelta(minutes=choice.choice((1, 20, 90))):%Y-%m-%dT%H:%M:%SZ}"
         if state.changes and choice.random() < 0.4:
             say(story, "change.edit", {"change": choice.choice(sorted(state.changes)), "wanted": wanted}, who)
         else:
@@ -101,6 +125,8 @@ def happen(story: Story, choice: random.Random) -> None:
         say(story, f"change.{verb}", data, who)
     elif what == 13 and state.runs:
         steer(story, choice)
+    elif what == 14 and choice.random() < 0.3:
+        story.apply("ChangeRule", choice.choice(("cab", "basis")), rule(choice))
 
 
 def told(seed: int, steps: int = 80, between: Any = None) -> Story:
@@ -131,19 +157,26 @@ def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> 
     def look(story: Story, choice: random.Random) -> None:
         for change in story.state.changes.values():
             assert change.state not in ENDED
+            bound = change.state in OPEN and change.deadline_at is not None
+            assert bound == (f"change.late/{change.id}" in story.state.timers.by_key)
             if change.state == "implement":
                 assert change.plan is not None
-                agreed = change.type == "standard" or change.approved == change.plan.hash
+                agreed = not change.plan.approvals or change.approved == change.plan.hash
                 assert agreed or change.glass is not None, change
                 run = story.state.runs[change.run or ""]
                 assert run.version == change.plan.hash
                 assert wakes(story, run) or f"change.clear/{change.id}" in story.state.timers.by_key, run
-            elif change.state == "scheduled" and change.starts_at is not None:
-                assert f"change.start/{change.id}" in story.state.timers.by_key
+                window = change.spec.window
+                if run.state == "paused" and window is not None and window.on_close == "rollback":
+                    assert change.window_until is None or f"change.window/{change.id}" in story.state.timers.by_key
+            elif change.state == "scheduled":
+                assert change.agreed
+                assert not change_rules.unmet(story.state, change)
+                assert change.starts_at is None or f"change.start/{change.id}" in story.state.timers.by_key
             elif change.state == "authorise":
                 assert change.approval in story.state.approvals
-            for decision in (one for approval in story.state.approvals.values() for one in approval.decisions):
-                assert decision.by not in change.hands or change.approval is None
+            approval = story.state.approvals.get(change.approval or "")
+            assert not {one.by for one in (approval.decisions if approval is not None else ())} & set(change.hands)
 
     told(seed, 100, look)
 

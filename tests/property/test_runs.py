@@ -64,6 +64,14 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
                     ),
                 }
                 made["on_failed_validation"] = choice.choice(("fail", "continue"))
+            if choice.random() < 0.3:
+                looks = {"uses": "http.request", "with": URL, "every": "10s", "within": "25s", "that": "result.x == 1"}
+                compared = {
+                    **looks,
+                    "that": "result.x >= baseline.x",
+                    "when": ["before", choice.choice(("during", "after"))],
+                }
+                made["validate"] = [{**looks, "when": "before"}, compared, looks][choice.randrange(2) :]
             return made
         if form == "set":
             return {"set": {"v": choice.choice(("${inputs.n}", "${vars.v}", 1))}}
@@ -97,7 +105,17 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
             each = {"items": choice.choice((["a", "b", "c"], [], [1, 1])), "max_parallel": choice.randrange(1, 4),
                     "as": f"item{depth}", "max_failures": choice.choice((0, 1, "50%"))}  # fmt: skip
             return {"for_each": each, "steps": inner}
-        return {form: inner}
+        made = {form: inner}
+        if choice.random() < 0.2:
+            phases = choice.choice((["before"], ["after"], ["before", "after"]))
+            made["validate"] = {
+                "uses": "http.request",
+                "with": URL,
+                "that": "result.x == 1",
+                "within": "25s",
+                "when": phases,
+            }
+        return made
 
     spec: dict[str, Any] = {
         "inputs": {"type": "object", "additionalProperties": True},

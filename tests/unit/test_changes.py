@@ -385,13 +385,32 @@ def test_manifests_with_a_change_that_cannot_be_planned_are_refused_whole(story:
 def test_a_rejected_change_goes_back_and_a_cancelled_one_is_over(story: Story) -> None:
     template(story)
     want(story)
-    approve(story, decision="reject")
-    assert now(story)["state"] == "assess"
+    say(story, "approval.decide", "user:cab-1", approval="APR-1", decision="reject", reason="Too soon")
+    change = now(story)
+    assert (change["state"], change["approval"], change["said"]) == (
+        "assess", "APR-1", "APR-1 rejected: user:cab-1: Too soon",
+    )  # fmt: skip
     assert say(story, "change.submit") is None
-    assert now(story)["state"] == "authorise"
+    assert (now(story)["state"], now(story)["approval"]) == ("authorise", "APR-2")
     assert say(story, "change.cancel", reason="Not now") is None
-    assert now(story)["state"] == "cancelled"
+    assert (now(story)["state"], now(story)["approval"]) == ("cancelled", None)
     assert not story.state.approvals
+
+
+def test_a_change_that_is_cancelled_after_a_rejection_still_says_who_rejected_it(story: Story) -> None:
+    template(story)
+    want(story)
+    approve(story, decision="reject")
+    assert say(story, "change.cancel", reason="Not now") is None
+    assert (now(story)["state"], now(story)["approval"]) == ("cancelled", "APR-1")
+
+
+def test_an_edit_that_makes_the_same_plan_leaves_its_approval_where_it_was(story: Story) -> None:
+    template(story)
+    want(story)
+    approve(story)
+    assert say(story, "change.edit", wanted={"template": "upgrade", "reason": "In other words"}) is None
+    assert (now(story)["state"], now(story)["approval"]) == ("scheduled", "APR-1")
 
 
 @pytest.mark.parametrize(

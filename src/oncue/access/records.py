@@ -48,6 +48,8 @@ class Token(msgspec.Struct, kw_only=True):
     """Whose it is; it can then do no more than that user."""
     created_at: datetime
     created_by: str
+    owner: str | None = None
+    """`user:name` of whoever answers for it where it is no person's own: who made it."""
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
 

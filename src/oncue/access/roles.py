@@ -40,6 +40,9 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     session: str | None = None
     user: str | None = None
     token: str | None = None
+    owner: str | None = None
+    """`user:name` of whoever answers for a token that is no person's own: what it asks for they never approve, nor it what they
+    ask for."""
 
     @property
     def person(self) -> str:

@@ -97,6 +97,7 @@ class AccessStore:
             home=named[0] if named else "default",
             user=token.user,
             token=token.id,
+            owner=None if owner is not None and owner.kind == "person" else _answers_for(token),
         )
 
     def by_token(self, text: str) -> Principal | None:
@@ -152,6 +153,11 @@ def home_of(bindings: list[Binding]) -> str:
     """The namespace that a user's things go to when none is named."""
     named = [binding.namespace for binding in bindings if binding.namespace != ANY]
     return "default" if not named or len(named) < len(bindings) else named[0]
+
+
+def _answers_for(token: Token) -> str | None:
+    """Whoever made the token; of those that were made before that was kept, as far as it is known."""
+    return token.owner or (token.created_by if token.created_by.startswith("user:") else None)
 
 
 def _may_send(binding: Binding) -> bool:

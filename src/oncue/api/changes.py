@@ -120,6 +120,8 @@ class CalendarChange(msgspec.Struct, kw_only=True):
     targets: int
     conflicts: list[str]
     """Other changes at that time that share a target."""
+    owner_busy: list[str]
+    """Other changes at that time that the same person owns."""
 
 
 class ForwardSchedule(msgspec.Struct, kw_only=True):
@@ -308,17 +310,18 @@ def _within(change: Change, first: datetime, last: datetime) -> bool:
 def _planned(change: Change, others: list[Change]) -> CalendarChange:
     targets = set(change.plan.targets) if change.plan is not None else set[str]()
 
-    def meets(other: Change) -> bool:
+    def at_that_time(other: Change) -> bool:
         if other.id == change.id or other.plan is None or other.namespace != change.namespace:
             return False
         ends, begins = _to(change), _from(change)
-        apart = (ends is not None and ends <= _from(other)) or (_to(other) or begins) < begins
-        return not apart and not targets.isdisjoint(other.plan.targets)
+        return not ((ends is not None and ends <= _from(other)) or (_to(other) or begins) < begins)
 
+    meeting = [other for other in others if at_that_time(other)]
     return CalendarChange(
         id=change.id, namespace=change.namespace, title=change.title, type=change.type, state=change.state,
         starts_at=_from(change), ends_at=_to(change), targets=len(targets),
-        conflicts=[other.id for other in others if meets(other)],
+        conflicts=[one.id for one in meeting if one.plan is not None and not targets.isdisjoint(one.plan.targets)],
+        owner_busy=[one.id for one in meeting if change.keeper is not None and one.keeper == change.keeper],
     )  # fmt: skip
 
 

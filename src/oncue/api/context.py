@@ -80,7 +80,12 @@ class Context:
         Raises `Refusal` with the code of the engine's answer.
         """
         answer = await self.client.submit(
-            [document(type, data)], namespace=namespace, origin=ORIGIN, actor=who.actor, person=who.behind, urgent=True
+            [document(type, data, who.owner)],
+            namespace=namespace,
+            origin=ORIGIN,
+            actor=who.actor,
+            person=who.behind,
+            urgent=True,
         )
         if answer.rejected:
             _, code, detail = answer.rejected[0]
@@ -119,10 +124,11 @@ Ctx = NamedDependency[SkipValidation[Context]]
 Who = NamedDependency[SkipValidation[Principal]]
 
 
-def document(type: str, data: dict[str, Any]) -> bytes:
-    """An input of our own, as a structured CloudEvent."""
+def document(type: str, data: dict[str, Any], owner: str | None = None) -> bytes:
+    """An input of our own, as a structured CloudEvent; `owner` answers for the token with which it was asked for."""
     return msgspec.json.encode(
         {
+            **({"tokenowner": owner} if owner is not None else {}),
             "specversion": "1.0",
             "id": uuid4().hex,
             "source": "/oncue/api",

@@ -111,7 +111,7 @@ def _agreed(data: dict[str, Any]) -> Any:
     change = msgspec.convert(data, Change)
     if change.plan is None:
         return None
-    document = change_plan.agreed(change, change.plan.waves, change.plan.workflows)
+    document = change_plan.agreed(change, change.plan)
     return msgspec.to_builtins(document) if content_hash(document) == change.plan.hash else None
 
 

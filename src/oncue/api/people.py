@@ -218,6 +218,7 @@ async def create_token(ctx: Ctx, who: Who, data: NewToken) -> Response[IssuedTok
         user=data.user,
         created_at=now,
         created_by=who.actor,
+        owner=who.owner or who.behind,
         expires_at=None if data.expires_in_days is None else now + timedelta(days=data.expires_in_days),
     )
     shown = records.public(token, "hash")

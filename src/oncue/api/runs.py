@@ -350,10 +350,10 @@ def in_order(steps: list[Step], plan: Plan) -> list[Step]:
         for part in step.address.split("/"):
             path = f"{path}/{part}" if path else part
             name, _, rest = part.partition("[")
-            name, _, after = name.partition("~")
-            found.append(
-                (number.get(name, -1), item.get(path, -1) + 1 if rest else 0, 1 if after or "~" in rest else 0)
-            )
+            name, _, beside = name.partition("~")
+            beside = beside or rest.partition("~")[2]
+            turn = -1 if beside == "before" else 1 if beside else 0
+            found.append((number.get(name, -1), item.get(path, -1) + 1 if rest else 0, turn))
         return tuple(found)
 
     return sorted(steps, key=key)

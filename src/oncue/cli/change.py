@@ -47,6 +47,12 @@ def new(
     _say(made, output)
 
 
+def _asked(plan: dict[str, Any] | None) -> str:
+    """Who must agree, stage by stage."""
+    stages = plan.get("approvals", ()) if plan else ()
+    return ", then ".join(f"{one.get('quorum', 1)} of {', '.join(one['by'])}" for one in stages)
+
+
 @app.command("show")
 def shown(id: str = ID, output: show.Format = show.Output) -> None:
     """Show a change: its plan, where it is, and what its ticket says."""
@@ -61,7 +67,7 @@ def shown(id: str = ID, output: show.Format = show.Output) -> None:
     lines = [
         ("title", change["title"]), ("type", change["type"]), ("reason", change["reason"]), ("by", change["requester"]),
         ("template", change["template"]), ("begins", show.instant(change["starts_at"]) if change["starts_at"] else None),
-        ("approval", change["approval"]), ("run", change["run"]), ("ticket", change["ticket"]),
+        ("asks", _asked(plan)), ("approval", change["approval"]), ("run", change["run"]), ("ticket", change["ticket"]),
         ("plan", plan["hash"][:12] if plan else None),
         ("risk", f"{change['risk']['level'].replace('_', ' ')} ({change['risk']['score']})" if change["risk"] else None),
     ]  # fmt: skip
@@ -191,7 +197,12 @@ def agenda(
 
 
 def _clash(change: dict[str, Any]) -> str:
-    return f"{change['state']}, with {', '.join(change['conflicts'])}" if change["conflicts"] else str(change["state"])
+    said = [str(change["state"])]
+    if change["conflicts"]:
+        said.append(f"with {', '.join(change['conflicts'])}")
+    if change["owner_busy"]:
+        said.append(f"its owner with {', '.join(change['owner_busy'])} as well")
+    return ", ".join(said)
 
 
 def _act(id: str, verb: str, body: dict[str, Any] | None, output: show.Format) -> None:

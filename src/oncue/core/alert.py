@@ -78,6 +78,8 @@ class Alert(msgspec.Struct, kw_only=True, gc=False):
     updated_at: datetime
     fired_at: datetime | None = None
     """When it last began, or came back."""
+    heard_at: datetime | None = None
+    """When it last began to call people: nothing made it quiet, or nothing did any more."""
     deadline_at: datetime | None = None
     """When it resolves by itself unless repeated."""
     resolved_at: datetime | None = None

@@ -55,6 +55,8 @@ class Decided(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     instead_of: str | None = None
     """Whose place they took."""
+    owner: str | None = None
+    """Who answers for the token by which a service account said so."""
 
 
 class Delegated(msgspec.Struct, frozen=True):

@@ -49,8 +49,13 @@ class About(msgspec.Struct, frozen=True):
 
 def of_step(run: Run, step: Step) -> About:
     """What a step asks for: whoever asked for the run, or had a hand in the change that it carries out, has no say."""
-    barred = (run.requester, run.trigger.get("actor"), *run.trigger.get("hands", ()))
-    return About(run.namespace, run.workflow, barred, run.id, step.address)
+    return About(run.namespace, run.workflow, (run.requester, *behind(run)), run.id, step.address)
+
+
+def behind(run: Run) -> tuple[str, ...]:
+    """Who besides its requester stands behind a run: whoever started it, and had a hand in the change that it carries out."""
+    those = (run.trigger.get("actor"), *run.trigger.get("hands", ()))
+    return tuple(one for one in those if one not in (None, run.requester))
 
 
 def unattainable(state: State, about: About, wanted: Sequence[ApprovalSpec]) -> str | None:
@@ -111,8 +116,9 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
     approval = _pending(tx, namespace, asked.approval)
     actor = _person(tx, approval)
     stage = approval.stages[approval.at]
-    if any(one.by == actor and one.stage == stage.stage for one in approval.decisions):
-        raise Refusal("approval.decided", f"{actor} has decided about {approval.id} already")
+    for one in approval.decisions:
+        if one.stage == stage.stage and {one.by, one.owner or one.by} & {actor, tx.owner or actor}:
+            raise Refusal("approval.decided", f"{one.by} has decided about {approval.id} already")
     instead_of = None
     if not _asked(tx.state, approval, actor):
         places = (one.by for one in approval.delegations if one.to == actor)
@@ -128,7 +134,7 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
     elif any(one.instead_of == actor and one.stage == stage.stage for one in approval.decisions):
         raise Refusal("approval.decided", f"whoever takes the place of {actor} has decided already")
     tx.touch(approval)
-    said = Decided(actor, stage.stage, asked.decision, tx.now, asked.reason, instead_of)
+    said = Decided(actor, stage.stage, asked.decision, tx.now, asked.reason, instead_of, tx.owner)
     approval.decisions = (*approval.decisions, said)
     agreed = sum(1 for one in approval.decisions if one.stage == stage.stage and one.decision == "approve")
     if asked.decision == "reject":
@@ -217,6 +223,8 @@ def _person(tx: Tx, approval: Approval) -> str:
         raise Refusal("approval.person", f"{tx.actor} is not a person who is signed in")
     if tx.actor in approval.barred:
         raise Refusal("approval.own", f"{tx.actor} asked for what {approval.id} is about")
+    if tx.owner in approval.barred:
+        raise Refusal("approval.own", f"{tx.owner}, who answers for this token, asked for what {approval.id} is about")
     return tx.actor
 
 

@@ -4,6 +4,8 @@ An expression sees the event; the functions here see what OnCue knows besides. T
 that it is given, and fail where there is none: of what is judged outside the engine, nothing is known.
 """
 
+from datetime import datetime
+
 from oncue.core import changed_alerts, recent_changes
 from oncue.core.state import State
 
@@ -21,10 +23,10 @@ class Asked:
         """Whether a change runs on what goes by this name."""
         return recent_changes.running_on(self._state, self._namespace, resource)
 
-    def change_alerts(self, change: str) -> int:
-        """How many alerts fire where the change was made, or on what needs that, which began since it did, and which it
-        does not expect. Raises `ValueError` if there is no such change."""
-        return changed_alerts.many(self._state, self._namespace, change)
+    def change_alerts(self, change: str, since: datetime | None = None) -> int:
+        """How many alerts fire where the change was made, or on what needs that, or have called people `since` then, which
+        began since it did, and which it does not expect. Raises `ValueError` if there is no such change."""
+        return changed_alerts.many(self._state, self._namespace, change, since)
 
     def lookup(self, table: str, key: str) -> dict[str, str]:
         """The row of a key, empty if there is none. Raises `ValueError` if there is no such table."""

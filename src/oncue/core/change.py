@@ -5,7 +5,8 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from oncue.core.change_spec import ChangeTemplateSpec, ChangeType
+from oncue.core.approval import ApprovalSpec
+from oncue.core.change_spec import ChangeTemplateSpec, ChangeType, RiskLevel
 
 ChangeState = Literal["draft", "assess", "authorise", "scheduled", "implement", "review", "closed", "cancelled"]
 """As ITIL has them. `assess`: something speaks against the plan; `authorise`: people are asked; `scheduled`: it waits for its
@@ -37,6 +38,8 @@ class ChangePlan(msgspec.Struct, frozen=True):
     """Targets that the catalogue does not know."""
     workflows: dict[str, str] = {}
     """Workflows that the steps run, with the version that was planned with."""
+    approvals: tuple[ApprovalSpec, ...] = ()
+    """Who must agree: the stages of the change, with those that rules of the namespace add. Without any, nobody needs to."""
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -57,7 +60,7 @@ class Risk(msgspec.Struct, frozen=True):
     """How risky a change is, from 0 to 100, and why."""
 
     score: int
-    level: Literal["low", "medium", "high", "very_high"]
+    level: RiskLevel
     factors: tuple[Factor, ...]
     """What weighs most first."""
 
@@ -106,6 +109,7 @@ class Change(msgspec.Struct, kw_only=True):
     risk: Risk | None = None
     """As it was reckoned with the plan."""
     approval: str | None = None
+    """Who is asked, agreed, or said no; None when the plan is another one."""
     approved: str | None = None
     """The plan's hash that was agreed to."""
     not_before: datetime | None = None
@@ -130,6 +134,17 @@ class Change(msgspec.Struct, kw_only=True):
     """When it was done, or undone."""
     closed_at: datetime | None = None
     position: str = ""
+
+    @property
+    def agreed(self) -> bool:
+        """Whether its plan may be made, as far as those go who must agree to it."""
+        return self.plan is not None and (not self.plan.approvals or self.approved == self.plan.hash)
+
+    @property
+    def keeper(self) -> str | None:
+        """The person who owns it, `user:name`; None if nobody does, or a team."""
+        owner = self.spec.owner
+        return owner if owner is not None and owner.startswith("user:") else None
 
     @property
     def calendar(self) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from oncue.core import change_calendar, change_plan
+from oncue.core import change_calendar, change_plan, change_rules
 from oncue.core.asking import Asked
 from oncue.core.change import Change, ChangePlan
 from oncue.core.change_record import ChangeRecord, number
@@ -21,21 +21,23 @@ NAMED: Final = 5
 
 
 def of_plan(state: State, change: Change, plan: ChangePlan) -> list[str]:
-    """Why what was agreed to is no longer what would be done."""
+    """Why what was agreed to is no longer what would be done. Its targets are frozen: what fits as well by now is none."""
     try:
-        now = change_plan.made(state, change)
+        workflows = change_plan.workflows_of(state, change)
     except Refusal as refusal:
         return [f"{refusal.code}: {refusal.detail}"]
-    found = gone(state, change, plan, plan.targets)
+    found, fits = gone(state, change, plan, plan.targets), frozenset(change_plan.eligible(state, change))
     known = (name for name in plan.targets if state.topology.node(change.namespace, name) is not None)
-    left = [name for name in known if name not in now.targets]
+    left = [name for name in known if name not in fits]
     if left:
         found.append(f"{_named(left)}: no longer among the targets that it may have")
     found += [
         f"the workflow {name} is not what it was when this was planned"
         for name, version in plan.workflows.items()
-        if now.workflows.get(name) != version
+        if workflows.get(name) != version
     ]
+    if more := change_rules.unmet(state, change):
+        found.append(f"rules of {change.namespace} ask for more by now: {change_rules.said(more)}")
     return found
 
 
@@ -82,6 +84,8 @@ def of_targets(state: State, change: Change, plan: ChangePlan, targets: Iterable
         others = sorted({id for name in targets for id in _others(state, change, name)})
         if others:
             found.append(f"{_named(others)} {'runs' if len(others) == 1 else 'run'} there, or next to it")
+    if wanted.owner_free and not broken and (theirs := _busy_with(state, change)):
+        found.append(f"{change.keeper} is busy with {_named(theirs)}")
     if wanted.that is not None:
         scope = activation({"inputs": {**change.inputs, "targets": list(plan.targets)}}, Asked(state, change.namespace))
         try:
@@ -120,6 +124,17 @@ def _incidents(state: State, change: Change, target: str, priorities: Collection
 def _later(change: Change, record: ChangeRecord) -> bool:
     """Whether it is of a change that began after this one did."""
     return change.record is not None and record.here and number(record.id) > number(change.record)
+
+
+def _busy_with(state: State, change: Change) -> list[str]:
+    """Changes of the same person that run; of two that do, the one that began later waits."""
+    found = []
+    for _, other in sorted(state.changes.items()):
+        record = state.change_records.get(other.record or "")
+        same = change.keeper is not None and (other.keeper, other.namespace) == (change.keeper, change.namespace)
+        if same and other.state == "implement" and other is not change and record and not _later(change, record):
+            found.append(f"{other.id} ({other.title})")
+    return found
 
 
 def _others(state: State, change: Change, target: str) -> Iterator[str]:

@@ -56,8 +56,14 @@ def require(tx: Tx, run: Run) -> None:
 
 def goes_on(tx: Tx, change: Change) -> None:
     """Nothing holds it any more, until the window closes in which it goes on. It was touched."""
-    change.said, change.closing, change.window_until = None, False, None
+    change.said, change.closing = None, False
     tx.cancel(f"change.clear/{change.id}")
+    within_window(tx, change)
+
+
+def within_window(tx: Tx, change: Change) -> None:
+    """It is noted when the window closes that is open now. It was touched."""
+    change.window_until = None
     window = change.spec.window
     if window is None or change.glass is not None:
         return
@@ -101,10 +107,11 @@ def calendars_changed(tx: Tx, namespaces: Collection[str]) -> None:
         run = tx.state.runs.get(change.run or "")
         if change.state == "scheduled":
             _timed_anew(tx, change)
-        elif run is not None and run.state == "running" and change.glass is None:
-            tx.timer(f"change.window/{change.id}", tx.now)
-        elif run is not None and run.state == "paused":
-            tx.timer(f"change.clear/{change.id}", tx.now)
+        elif run is not None and run.state in ("running", "paused"):
+            if change.glass is None:
+                tx.timer(f"change.window/{change.id}", tx.now)
+            if run.state == "paused":
+                tx.timer(f"change.clear/{change.id}", tx.now)
 
 
 def _timed_anew(tx: Tx, change: Change) -> None:

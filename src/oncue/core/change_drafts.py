@@ -3,11 +3,12 @@
 What is agreed to is the hash of a plan. Whatever makes another plan of it takes the agreement away.
 """
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import msgspec
 
-from oncue.core import approvals, change_calendar, change_life, change_plan, change_risk, change_trail, tickets
+from oncue.core import approvals, change_calendar, change_life, change_plan, change_rules, change_trail, tickets
 from oncue.core.change import OPEN, Change, ChangePlan
 from oncue.core.change_life import OnChange
 from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
@@ -29,7 +30,14 @@ class Edit(msgspec.Struct):
 def create(tx: Tx, seen: Seen, asked: PlannedChangeSpec) -> Change:
     """A change is wanted. Raises `Refusal` change.template, change.steps, change.targets, workflow.inputs_invalid,
     request.invalid."""
+    _refuse_past(tx, asked)
     return _drafted(tx, seen.namespace, None, asked)
+
+
+def _refuse_past(tx: Tx, wanted: PlannedChangeSpec) -> None:
+    deadline = _instant(wanted.deadline, "deadline")
+    if deadline is not None and deadline <= tx.now:
+        raise Refusal("request.invalid", f"deadline: {change_life.spoken(deadline)} has passed")
 
 
 def _drafted(tx: Tx, namespace: str, name: str | None, wanted: PlannedChangeSpec) -> Change:
@@ -77,13 +85,20 @@ def _write(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> None:
     change.wanted = tuple(wanted.targets)
     change.not_before = _instant(wanted.start_at, "start_at")
     change.deadline_at = _instant(wanted.deadline, "deadline")
-    change.hands = tuple(dict.fromkeys((*change.hands, *people(tx))))
+    change_life.bound(tx, change)
+    change.hands = tuple(dict.fromkeys((*change.hands, *hands(tx))))
 
 
 def people(tx: Tx) -> tuple[str, ...]:
     """Whoever acts, as a person: by name, or by a token of their own."""
     those = (tx.actor, tx.cause.requester)
     return tuple(one for one in those if one is not None and one.startswith(approvals.PERSON))
+
+
+def hands(tx: Tx) -> tuple[str, ...]:
+    """Whoever acts, the token that they act by, and who answers for that."""
+    those = (*people(tx), tx.actor if tx.actor.startswith("token:") else None, tx.owner)
+    return tuple(dict.fromkeys(one for one in those if one is not None))
 
 
 def _instant(text: str | None, name: str) -> datetime | None:
@@ -100,7 +115,9 @@ def _instant(text: str | None, name: str) -> datetime | None:
 
 def edit(tx: Tx, seen: Seen, asked: Edit) -> Change:
     """It is otherwise; whoever agreed to it has agreed to something else. Raises `Refusal` as `create`, change.state."""
-    return _edited(tx, change_life.unbegun(tx, seen, asked.change), asked.wanted)
+    change = change_life.unbegun(tx, seen, asked.change)
+    _refuse_past(tx, asked.wanted)
+    return _edited(tx, change, asked.wanted)
 
 
 def _edited(tx: Tx, change: Change, wanted: PlannedChangeSpec) -> Change:
@@ -167,38 +184,55 @@ def submit(tx: Tx, seen: Seen, asked: OnChange) -> Change:
 def _unapproved(tx: Tx, change: Change) -> bool:
     """Whether it began by broken glass, and nobody is asked any more who could agree to it."""
     approval = tx.state.approvals.get(change.approval or "")
-    begun = change.glass is not None and change.state in ("implement", "review") and change.type != "standard"
+    begun = change.glass is not None and change.state in ("implement", "review")
     asked = approval is not None and approval.state == "pending"
-    return begun and not asked and change.plan is not None and change.approved != change.plan.hash
+    return begun and not asked and not change.agreed
 
 
 def submitted(tx: Tx, change: Change) -> None:
     """It is planned; it waits for agreement, or for its time. It was touched. Raises `Refusal` as `submit`."""
-    plan = change_plan.made(tx.state, change)
-    change.plan = plan
-    change_life.withdraw(tx, change, "it is planned anew")
-    if change.approved != plan.hash:
-        change.approved = None
     calendar = change.calendar
     opening = change_life.next_opening(tx, change)
     at = opening.starts_at if opening is not None else tx.now
-    change.risk = change_risk.of(tx.state, change, plan, at)
-    agreed = change.type == "standard" or change.approved == plan.hash
+    plan, risk = change_plan.made(tx.state, change, at)
+    change.plan, change.risk = plan, risk
+    change_life.withdraw(tx, change, "it is planned anew")
+    if change.approved != plan.hash:
+        change.approved = change.approval = None
     why = None
     if opening is None:
         why = change_calendar.never(tx.state, change.namespace, calendar)
     elif change.deadline_at is not None and at >= change.deadline_at:
         why = f"it could begin at {change_life.spoken(at)}, after its deadline"
-    elif change_risk.ORDER.index(change.risk.level) > change_risk.ORDER.index(change.spec.max_risk):
-        why = f"its risk is {change.risk.level.replace('_', ' ')} ({change.risk.score}); at most {change.spec.max_risk} is taken"
-    elif not agreed:
-        why = approvals.unattainable(tx.state, _about(change), change.spec.approvals)
+    elif change_rules.ORDER.index(risk.level) > change_rules.ORDER.index(change.spec.max_risk):
+        why = f"its risk is {risk.level.replace('_', ' ')} ({risk.score}); at most {change.spec.max_risk} is taken"
+    elif not change.agreed:
+        why = approvals.unattainable(tx.state, _about(change), plan.approvals)
     if why is not None:
         change_life.become(tx, change, "assess", why)
-    elif agreed:
+    elif change.agreed:
         change_life.schedule(tx, change)
     else:
         ask(tx, change)
+
+
+def rules_changed(tx: Tx, namespaces: Collection[str]) -> None:
+    """Rules are otherwise: what was agreed to with fewer people than they ask for now is planned anew."""
+    for _, change in sorted(tx.state.changes.items()):
+        if change.namespace not in namespaces or change.state not in ("authorise", "scheduled"):
+            continue
+        more = change_rules.unmet(tx.state, change)
+        if not more:
+            continue
+        tx.touch(change)
+        change_trail.note(tx, change, f"Rules of {change.namespace} ask for more by now: {change_rules.said(more)}")
+        change_life.unschedule(tx, change)
+        try:
+            submitted(tx, change)
+        except Refusal as refusal:
+            change.approved = None
+            change_life.withdraw(tx, change, "it is planned anew")
+            change_life.become(tx, change, "assess", f"{refusal.code}: {refusal.detail}")
 
 
 def _about(change: Change) -> approvals.About:
@@ -219,7 +253,7 @@ def _request(tx: Tx, change: Change) -> ChangePlan:
     targets, waves = _counted(len(plan.targets), "target"), _counted(len(plan.waves), "wave")
     risk = f"; risk {change.risk.level.replace('_', ' ')} ({change.risk.score})" if change.risk is not None else ""
     text = f"{change.id} ({change.type}): {change.title}, on {targets} in {waves}{risk}. {change.reason}"
-    change.approval = approvals.request(tx, _about(change), change.spec.approvals, text).id
+    change.approval = approvals.request(tx, _about(change), plan.approvals, text).id
     return plan
 
 

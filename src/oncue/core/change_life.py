@@ -39,6 +39,15 @@ def schedule(tx: Tx, change: Change) -> None:
     become(tx, change, "scheduled", said)
 
 
+def bound(tx: Tx, change: Change) -> None:
+    """It is cancelled if it has not begun by its deadline, whatever keeps it."""
+    timer = f"change.late/{change.id}"
+    if change.state in OPEN and change.deadline_at is not None:
+        tx.timer(timer, max(change.deadline_at, tx.now))
+    else:
+        tx.cancel(timer)
+
+
 def next_opening(tx: Tx, change: Change) -> Opening | None:
     """When it may be made next, and not before it is to be."""
     after = max(tx.now, change.not_before or tx.now)
@@ -47,7 +56,7 @@ def next_opening(tx: Tx, change: Change) -> Opening | None:
 
 def unschedule(tx: Tx, change: Change) -> None:
     """No time is set for it any more."""
-    for timer in ("start", "late", "clear", "window"):
+    for timer in ("start", "clear", "window"):
         tx.cancel(f"change.{timer}/{change.id}")
     change.starts_at = change.window_until = None
 
@@ -68,8 +77,7 @@ def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None
     """It is in this state now; `said` is why. It was touched."""
     change.said = said
     was, change.state = change.state, state
-    if state in OPEN and change.deadline_at is not None and change.deadline_at > tx.now:
-        tx.timer(f"change.late/{change.id}", change.deadline_at)
+    bound(tx, change)
     if state not in (was, "review"):
         change_trail.note(tx, change, f"{state}{f': {said}' if said and state != 'closed' else ''}")
     ticket = tx.state.tickets.get(change.ticket or "")
@@ -85,7 +93,7 @@ def withdraw(tx: Tx, change: Change, why: str) -> None:
     approval: Approval | None = tx.state.approvals.get(change.approval or "")
     if approval is not None:
         approvals.withdraw(tx, approval, why)
-    change.approval = None
+        change.approval = None
 
 
 def tell(tx: Tx, change: Change, title: str, summary: str) -> None:

@@ -4,12 +4,14 @@ There is no second engine: a change runs as a run of the workflow that is made h
 """
 
 import math
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
 
+from oncue.core import change_risk, change_rules
 from oncue.core import plan as plans
-from oncue.core.change import Change, ChangePlan, Wave
+from oncue.core.change import Change, ChangePlan, Risk, Wave
 from oncue.core.change_spec import RESERVED, ChangeTargets, ChangeTemplateSpec, Waves
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -25,28 +27,35 @@ BAKE_EVERY_S: Final = 10.0
 _SCOPES: Final = {"none": "none", "target": "item", "wave": "batch", "all": "all"}
 
 
-def made(state: State, change: Change) -> ChangePlan:
-    """The plan as it would be made now. Raises `Refusal` change.targets, change.steps, workflow.inputs_invalid."""
+def made(state: State, change: Change, at: datetime) -> tuple[ChangePlan, Risk]:
+    """The plan as it would be made now, and how risky it is to begin with it then. Raises `Refusal` change.targets, change.steps,
+    workflow.inputs_invalid."""
     spec = change.spec
     complete(spec.inputs, change.inputs)
     found = _targets(state, change)
     waves = _waves(found, spec.waves, _spread(state, change.namespace, spec.waves.spread_by))
-    workflows = _workflows(state, change)
+    workflows = workflows_of(state, change)
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
-    return ChangePlan(content_hash(agreed(change, waves, workflows)), waves, unknown, workflows)
+    plan = ChangePlan("", waves, unknown, workflows)
+    risk = change_risk.of(state, change, plan, at)
+    plan = msgspec.structs.replace(plan, approvals=change_rules.stages(state, change, risk.level))
+    added = [one for one in plan.approvals if one not in spec.approvals]
+    if added:
+        risk = change_risk.with_rules(risk, change_rules.said(added))
+    return msgspec.structs.replace(plan, hash=content_hash(agreed(change, plan))), risk
 
 
-def agreed(change: Change, waves: tuple[Wave, ...], workflows: dict[str, str]) -> list[Any]:
+def agreed(change: Change, plan: ChangePlan) -> list[Any]:
     """What people agree to: the plan's hash is that of this."""
     spec = change.spec
-    does = msgspec.to_builtins(workflow_of(change, waves))
-    rules = [spec.window, spec.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
-    return [does, change.inputs, change.type, msgspec.to_builtins(rules), workflows]
+    does = msgspec.to_builtins(workflow_of(change, plan.waves))
+    rules = [spec.window, plan.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
+    return [does, change.inputs, change.type, msgspec.to_builtins(rules), plan.workflows]
 
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:
     spec = change.spec.targets
-    found = list(dict.fromkeys([*spec.names, *_fitting(state, change.namespace, spec)]))
+    found = eligible(state, change)
     if change.wanted:
         beyond = [name for name in change.wanted if name not in found]
         if beyond:
@@ -61,6 +70,12 @@ def _targets(state: State, change: Change) -> tuple[str, ...]:
     if strange := [name for name in found if "${" in name]:
         raise Refusal("change.targets", f"{strange[0]!r} is no name of a target")
     return tuple(found)
+
+
+def eligible(state: State, change: Change) -> list[str]:
+    """What it may have for targets now, however many those are."""
+    spec = change.spec.targets
+    return list(dict.fromkeys([*spec.names, *_fitting(state, change.namespace, spec)]))
 
 
 def _fitting(state: State, namespace: str, wanted: ChangeTargets) -> list[str]:
@@ -116,7 +131,7 @@ def _in_turn(targets: tuple[str, ...], value_of: dict[str, str]) -> list[str]:
     return [names[turn] for turn in range(turns) for names in by_value.values() if turn < len(names)]
 
 
-def _workflows(state: State, change: Change) -> dict[str, str]:
+def workflows_of(state: State, change: Change) -> dict[str, str]:
     """What its steps run, and what that runs, each with its version. Raises `Refusal` change.steps."""
     found: dict[str, str] = {}
     left = [one.name for one in runs_of(WorkflowSpec(steps=change.spec.steps))]
@@ -165,10 +180,10 @@ def workflow_of(change: Change, waves: tuple[Wave, ...]) -> WorkflowSpec:
 def _bake(id: str, title: str, change: Change, lasts: str) -> StepSpec:
     every = min(BAKE_EVERY_S, max(seconds(lasts) / 4, 0.1))
     well = Validate(
-        that=f"change_alerts('{change.id}') == 0", every=f"{every:g}s", within=f"{seconds(lasts) * 2 + 60:g}s",
-        lasting=lasts, failure_limit=1,
+        that=f"change_alerts('{change.id}', timestamp(steps.{id}.outputs.since)) == 0", every=f"{every:g}s",
+        within=f"{seconds(lasts) * 2 + 60:g}s", lasting=lasts, failure_limit=1,
     )  # fmt: skip
-    return StepSpec(id=id, title=title, set_={}, validate=well)
+    return StepSpec(id=id, title=title, set_={}, outputs={"since": "now"}, validate=well)
 
 
 def check(spec: ChangeTemplateSpec) -> None:

@@ -1,7 +1,7 @@
 """The risk of a change, from what is known: each factor with its points and why, so that nobody has to believe a number."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -9,16 +9,13 @@ from oncue.core import plan as plans
 from oncue.core import recurrence
 from oncue.core.change import Change, ChangePlan, CloseCode, Factor, History, Risk
 from oncue.core.change_calendar import KIND
-from oncue.core.change_spec import ChangeCalendarSpec
+from oncue.core.change_spec import ChangeCalendarSpec, RiskLevel
 from oncue.core.state import State
 from oncue.core.tx import Tx
 from oncue.core.workflow_spec import WorkflowSpec
 
-Level = Literal["low", "medium", "high", "very_high"]
-
-LEVELS: Final[tuple[tuple[int, Level], ...]] = ((70, "very_high"), (45, "high"), (20, "medium"), (0, "low"))
+LEVELS: Final[tuple[tuple[int, RiskLevel], ...]] = ((70, "very_high"), (45, "high"), (20, "medium"), (0, "low"))
 """From how many points on."""
-ORDER: Final[tuple[Level, ...]] = ("low", "medium", "high", "very_high")
 _CRITICAL: Final = {"critical": 25, "high": 18, "medium": 8, "low": 0}
 REACH: Final = 3
 """How far what needs the targets is counted."""
@@ -46,6 +43,12 @@ def of(state: State, change: Change, plan: ChangePlan, at: datetime) -> Risk:
     factors = tuple(sorted((one for one in found if one is not None), key=lambda one: (-one.points, one.name)))
     score = min(100, sum(one.points for one in factors))
     return Risk(score, next(level for least, level in LEVELS if score >= least), factors)
+
+
+def with_rules(risk: Risk, said: str) -> Risk:
+    """The same risk, with a word about what rules of the namespace ask for because of it, which weighs nothing."""
+    factor = Factor("approvals", 0, f"it asks for less than the namespace's rules do, which add {said}")
+    return msgspec.structs.replace(risk, factors=(*risk.factors, factor))
 
 
 def _criticality(state: State, change: Change, plan: ChangePlan) -> Factor | None:
@@ -90,7 +93,7 @@ def _undoing(change: Change) -> Factor | None:
         return Factor("undoing", MOST, f"{', '.join(final)} cannot be undone")
     if acts and all(node.spec.rollback is None for node in acts):
         return Factor("undoing", 12, "no step says what undoes it")
-    if acts and all(node.spec.validate is None for node in acts):
+    if acts and not any(plans.looks(node.spec, "after") for node in acts):
         return Factor("undoing", 6, "no step is validated, so a failure shows late")
     return None
 

@@ -17,6 +17,7 @@ from oncue.core.workflow_spec import Share, StepSpec
 ChangeType = Literal["standard", "normal", "emergency"]
 """`standard`: agreed to once and for all, by whoever applied the template; `normal`: approved each time; `emergency`: approved
 by one stage, and reviewed in any case."""
+RiskLevel = Literal["low", "medium", "high", "very_high"]
 TARGETS_LIMIT: Final = 2_000
 """Targets of a change."""
 RESERVED: Final = frozenset({"waves", "gate", "clear", "targets", "bake", "bake_end"})
@@ -101,6 +102,22 @@ class ChangeCalendarSpec(Spec, kw_only=True, frozen=True):
     """Whether its freezes hold for every change of the namespace, and not only for those that name it."""
 
 
+class ChangeRuleSpec(Spec, kw_only=True, frozen=True):
+    """Who must at least agree to the changes of a namespace, whomever those ask themselves."""
+
+    description: str | None = None
+    """Why."""
+    types: Annotated[list[ChangeType], msgspec.Meta(min_length=1, max_length=3)] = msgspec.field(
+        default_factory=lambda: ["normal", "emergency"]
+    )
+    """For which changes it holds. Those of type `standard` are agreed to with their template, unless you name them."""
+    min_risk: RiskLevel = "low"
+    """For changes that are at least so risky."""
+    approvals: Annotated[list[ApprovalSpec], msgspec.Meta(min_length=1, max_length=10)]
+    """Stages that are added to those of the change, unless one of those asks the same people, or some of them. Of an emergency,
+    which is approved in one stage, they take the place of its own."""
+
+
 class Preconditions(Spec, kw_only=True, frozen=True):
     """What must hold before it begins, and before each wave."""
 
@@ -110,6 +127,8 @@ class Preconditions(Spec, kw_only=True, frozen=True):
     """No incident of these priorities is open on a target, or on what it needs."""
     alone: bool = True
     """No other change runs on a target, or on what it needs or is needed by."""
+    owner_free: bool = True
+    """No other change runs whose `owner` is the same person. A team is never busy."""
     that: str | None = None
     """CEL over `targets` and `inputs`."""
 
@@ -162,10 +181,10 @@ class ChangeTemplateSpec(Spec, kw_only=True, frozen=True):
     """Of the whole, waits and approvals included; a pause does not count."""
     review: Literal["always", "on_failure", "never"] = "on_failure"
     """When a person looks back on it before it is closed. An emergency change always is."""
-    max_risk: Literal["low", "medium", "high", "very_high"] = "very_high"
+    max_risk: RiskLevel = "very_high"
     """A change that is riskier than this goes back to whoever wants it."""
     owner: Addressee | None = None
-    """Who is told what becomes of it."""
+    """Who is told what becomes of it. A person is busy with one change at a time: `preconditions.owner_free`."""
 
 
 class PlannedChangeSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
@@ -186,6 +205,7 @@ class PlannedChangeSpec(Spec, kw_only=True, frozen=True, rename={"with_": "with"
     start_at: Annotated[str, msgspec.Meta(max_length=40)] | None = None
     """Not before this instant, as 2027-05-01T22:00:00Z."""
     deadline: Annotated[str, msgspec.Meta(max_length=40)] | None = None
-    """If it has not begun by this instant, it is cancelled."""
+    """If it has not begun by this instant, it is cancelled, be it still a draft. One that a manifest brings after that is
+    cancelled at once."""
     submit: bool = True
     """Whether it is submitted at once; otherwise it stays a draft until someone does."""

@@ -50,6 +50,13 @@ def passed_over(tx: Tx, run: Run, step: Step) -> None:
         note(tx, change, f"{tx.actor} passes over {where(step.address)}")
 
 
+def paused(tx: Tx, run: Run, by: str, why: str) -> None:
+    """Someone has paused the run of a change."""
+    change = of(tx, run)
+    if change is not None:
+        note(tx, change, f"Paused by {by}: {why}")
+
+
 def failed(tx: Tx, run: Run, at: str | None) -> None:
     """The run of a change has failed at a step, and has not been undone yet."""
     change, step = of(tx, run), tx.state.step(run.id, at or "")

@@ -4,16 +4,17 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from oncue.core import place
+from oncue.core.alert import Alert
 from oncue.core.change import Change
 from oncue.core.state import State
 
 
-def many(state: State, namespace: str, id: str) -> int:
+def many(state: State, namespace: str, id: str, since: datetime | None = None) -> int:
     """How many alerts there are of that kind. Raises `ValueError` if there is no such change."""
     change = state.changes.get(id)
     if change is None or change.namespace != namespace:
         raise ValueError(f"there is no change {id} in {namespace}, or it is closed")
-    return len(alerts_since(state, change))
+    return len(alerts_since(state, change, since))
 
 
 def places_of(state: State, namespace: str, target: str) -> tuple[str, ...]:
@@ -24,8 +25,9 @@ def places_of(state: State, namespace: str, target: str) -> tuple[str, ...]:
     return place.of_resource(namespace, target), place.of_service(namespace, target)
 
 
-def alerts_since(state: State, change: Change) -> list[str]:
-    """Alerts that fire on its targets, or on what needs those, which began since it did, and which it does not expect."""
+def alerts_since(state: State, change: Change, since: datetime | None = None) -> list[str]:
+    """Alerts on its targets, or on what needs those, which began since it did, and which it does not expect: those that fire
+    now, and those that have begun to call people `since` then, whatever became of them."""
     plan, began = change.plan, change.began_at
     if plan is None or began is None:
         return []
@@ -36,18 +38,30 @@ def alerts_since(state: State, change: Change) -> list[str]:
         if node is not None:
             for step in state.topology.walk(node, up=False, hops=1):
                 places.update(dict.fromkeys(step.node.places))
-    return sorted(set(_new(state, places, began)))
+    found = set(_firing(state, places, began))
+    if since is not None:
+        found.update(_heard(state, places, began, since))
+    return sorted(found)
 
 
-def _new(state: State, places: Iterable[str], since: datetime) -> Iterator[str]:
+def _firing(state: State, places: Iterable[str], began: datetime) -> Iterator[str]:
     for where in places:
         for incident in state.failing.get(where, ()):
             for id in state.members[incident]:
                 alert = state.alerts[id]
-                if (
-                    alert.state == "firing"
-                    and not alert.quiet
-                    and where in alert.places
-                    and (alert.fired_at or since) >= since
-                ):
+                if alert.state == "firing" and not alert.quiet and where in alert.places and _since(alert, began):
                     yield id
+
+
+def _heard(state: State, places: Iterable[str], began: datetime, since: datetime) -> Iterator[str]:
+    """One that is over is kept for longer than lies between two looks, so none comes and goes unseen."""
+    begun = {where for where in places if where in state.begun and state.begun[where] >= began}
+    if begun:
+        for id, alert in state.alerts.items():
+            heard = alert.heard_at is not None and alert.heard_at >= since
+            if heard and _since(alert, began) and not begun.isdisjoint(alert.places):
+                yield id
+
+
+def _since(alert: Alert, began: datetime) -> bool:
+    return (alert.fired_at or began) >= began

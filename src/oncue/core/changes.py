@@ -75,7 +75,6 @@ def decided(tx: Tx, id: str) -> None:
             change.approval = None
             change_life.say(tx, change, "updated")
     elif change.state == "authorise":
-        change.approval = None
         change_life.become(
             tx, change, "assess", f"{approval.id} {approval.state}: {approval.reason or 'no reason given'}"
         )
@@ -153,8 +152,7 @@ def _begin(tx: Tx, change: Change) -> None:
     plan, spec = change.plan, change.spec
     if plan is None:
         raise AssertionError(change.id)
-    for timer in ("start", "late"):
-        tx.cancel(f"change.{timer}/{change.id}")
+    tx.cancel(f"change.start/{change.id}")
     does = change_plan.workflow_of(change, plan.waves)
     change.began_at, change.starts_at = tx.now, tx.now
     change.record = change_records.start(tx, change.namespace, change_records.Wanted(
@@ -203,13 +201,14 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
     try:
         tx.touch(change)
         change.glass = Glass(person, asked.reason, tx.now)
-        change.hands = tuple(dict.fromkeys((*change.hands, person)))
-        plan = change_plan.made(tx.state, change)
-        agreed = change.approved == plan.hash or change.type == "standard"
+        change.hands = tuple(dict.fromkeys((*change.hands, *change_drafts.hands(tx))))
+        plan = change.plan
+        if plan is None or change_checks.of_plan(tx.state, change, plan):
+            plan, change.risk = change_plan.made(tx.state, change, tx.now)
         change.plan = plan
         change_life.unschedule(tx, change)
         change_trail.note(tx, change, f"Glass broken by {person}: {asked.reason}")
-        if not agreed:
+        if not change.agreed:
             change_life.withdraw(tx, change, "it began without")
             change_drafts.ask(tx, change)
         _begin(tx, change)
@@ -222,20 +221,24 @@ def break_glass(tx: Tx, seen: Seen, asked: BreakGlass) -> Change:
 
 
 def window_closes(tx: Tx, id: str) -> None:
-    """The window closes in which it runs."""
+    """The window closes in which it runs, or stands still. A pause says that it goes no further, and not that it may stay half
+    done: what is to be back when the window closes is rolled back then, whoever paused it."""
     change = tx.state.changes.get(id)
     run = tx.state.runs.get((change.run if change is not None else None) or "")
     window = change.spec.window if change is not None else None
-    if change is None or run is None or window is None or change.state != "implement" or run.state != "running":
+    if change is None or run is None or window is None or change.state != "implement":
+        return
+    if run.state != "running" and not (run.state == "paused" and window.on_close == "rollback"):
         return
     tx.touch(change)
     if not change_checks.of_calendar(tx.state, change, tx.now):
-        change_clear.goes_on(tx, change)
+        (change_clear.goes_on if run.state == "running" else change_clear.within_window)(tx, change)
         tx.save("change", change)
         return
     why = f"its window closed at {change_life.spoken(tx.now)}"
     if window.on_close == "rollback":
-        change_trail.note(tx, change, f"{why}: it is rolled back")
+        held = f", which {run.paused_by} had paused," if run.state == "paused" and run.paused_by != "oncue" else ""
+        change_trail.note(tx, change, f"{why}: it{held} is rolled back, as its plan says")
         run_life.cancel(tx, run, why, rollback=True)
     elif window.on_close == "pause":
         change_clear.stand(tx, change, run, why)
@@ -323,12 +326,7 @@ def review(tx: Tx, seen: Seen, asked: Look) -> Change:
     change = change_life.found(tx, seen, asked.change)
     if change.state != "review":
         raise Refusal("change.state", f"{change.id} is in {change.state}; what is over is looked back on")
-    if (
-        change.glass is not None
-        and change.type != "standard"
-        and change.plan is not None
-        and change.approved != change.plan.hash
-    ):
+    if change.glass is not None and not change.agreed:
         raise Refusal(
             "change.unapproved",
             f"{change.id} began by broken glass, and {change.approval or 'nobody'} has not agreed to it; submit it to ask again",

@@ -408,7 +408,9 @@ def _start_run(tx: Tx, seen: Seen, asked: StartRun) -> Any:
     if manifest is None:
         raise Refusal("workflow.not_found", f"{asked.workflow} in {seen.namespace}")
     incident = _incident(tx, seen, asked.incident) if asked.incident else None
-    trigger = {"kind": "manual", "actor": tx.actor}
+    trigger: dict[str, Any] = {"kind": "manual", "actor": tx.actor}
+    if tx.owner is not None:
+        trigger["hands"] = [tx.owner]
     return workflow.start(
         tx, manifest, asked.inputs, trigger, incident=incident, requester=asked.requester, may=asked.may
     )

@@ -14,6 +14,7 @@ from oncue.core import (
     change_clear,
     change_drafts,
     change_plan,
+    change_rules,
     concurrency,
     delivery,
     detect,
@@ -132,6 +133,8 @@ def _look_again(tx: Tx, changes: list[Change]) -> None:
         suppress.settle_all(tx, namespace)
     if calendars := {one.namespace for one in changes if one.kind == change_calendar.KIND}:
         change_clear.calendars_changed(tx, calendars)
+    if ruled := {one.namespace for one in changes if one.kind == change_rules.KIND}:
+        change_drafts.rules_changed(tx, ruled)
     if saying := {one.namespace for one in changes if one.kind in unreached.SAYS}:
         unreached.look(tx, saying)
 

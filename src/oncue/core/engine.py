@@ -131,6 +131,7 @@ class Engine:
                 self._fire_timers(at)
             if person is not None:
                 tx.asked_by(person)
+            tx.owner = event.tokenowner
             seen = Seen(state, event, body, where, origin, position)
             if event.type.startswith("oncue."):
                 reply = self._own(seen)

@@ -40,6 +40,8 @@ class Event(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     causationid: str | None = None
     correlationid: str | None = None
     traceparent: str | None = None
+    tokenowner: str | None = None
+    """Of a command: `user:name` of whoever answers for the token with which it was given, where that is no person's own."""
     data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
 

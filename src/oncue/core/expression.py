@@ -33,6 +33,7 @@ VARIABLES: Final = {
     "steps": _T.DYN,
     "result": _T.DYN,
     "outputs": _T.DYN,
+    "baseline": _T.DYN,
     "vars": _T.DYN,
     "error": _T.DYN,
     "index": _T.INT,
@@ -66,7 +67,7 @@ class World(Protocol):
     def change_running_on(self, resource: str) -> bool:
         """Whether a change runs on what goes by this name."""
 
-    def change_alerts(self, change: str) -> int:
+    def change_alerts(self, change: str, since: datetime | None = None) -> int:
         """How many alerts have begun to fire where a change is made, since it began, that it does not expect."""
 
     def lookup(self, table: str, key: str) -> dict[str, str]:
@@ -87,8 +88,8 @@ def _change_running_on(resource: str) -> bool:
     return _asked().change_running_on(resource)
 
 
-def _change_alerts(change: str) -> int:
-    return _asked().change_alerts(change)
+def _change_alerts(change: str, since: datetime | None = None) -> int:
+    return _asked().change_alerts(change, since)
 
 
 def _lookup(table: str, key: str) -> dict[str, str]:
@@ -105,6 +106,14 @@ def _overload(id: str, parameters: list[Any], result: Any, implementation: Any) 
 
 def _function(name: str, parameters: list[Any], result: Any, implementation: Any) -> Any:
     return cel.FunctionDecl(name, [_overload(f"oncue_{name}", parameters, result, implementation)])
+
+
+def _changed_alerts() -> Any:
+    overloads = [
+        _overload("oncue_change_alerts", [_T.STRING], _T.INT, _change_alerts),
+        _overload("oncue_change_alerts_since", [_T.STRING, _T.TIMESTAMP], _T.INT, _change_alerts),
+    ]
+    return cel.FunctionDecl("change_alerts", overloads)
 
 
 def _lookups() -> Any:
@@ -146,7 +155,8 @@ FUNCTIONS: Final = {
     "lookup": "lookup(table, key): the row of a Lookup table, empty if it has no such key; "
     "lookup(table, key, column): a cell of it, or ''",
     "change_alerts": "change_alerts(id): how many alerts fire on the targets of a change, or on what needs those, that began "
-    "since it did and that it does not expect",
+    "since it did and that it does not expect; change_alerts(id, since): those, and which of them have called people since "
+    "that instant, even if they fire no more",
     "change_running_on": "change_running_on(resource): whether a change record says that the resource is being changed",
 }
 """OnCue's functions, beside CEL's own, its string, math and optional extensions."""
@@ -160,7 +170,7 @@ def _environment(variables: dict[str, Any]) -> Any:
             _function("regex_extract", [_T.STRING, _T.STRING], _T.STRING, _regex_extract),
             _function("glob", [_T.STRING, _T.STRING], _T.BOOL, _glob),
             _function("in_cidr", [_T.STRING, _T.STRING], _T.BOOL, _in_cidr),
-            _function("change_alerts", [_T.STRING], _T.INT, _change_alerts),
+            _changed_alerts(),
             _function("change_running_on", [_T.STRING], _T.BOOL, _change_running_on),
             _lookups(),
             *_metered(),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from oncue.core import action_calls, approvals, event_waits, outbox, run_acts, run_scope, steps, validation
+from oncue.core import plan as plans
 from oncue.core.bounds import kept
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -69,7 +70,8 @@ def succeed(tx: Tx, run: Run, node: Node, step: Step, result: Any) -> None:
         steps.change(tx, run, step, None, result=shown, outputs=outputs)
         scope = run_scope.of_step(tx, run, plan, node, step.address, result=result, outputs=outputs)
         undoing = _compensation(node, scope)
-    if node.spec.validate is not None:
+    if plans.looks(node.spec, "after"):
+        steps.unwatch(tx, run, step)
         steps.change(tx, run, step, "validating", state="validating", result=shown, outputs=outputs, reason=None,
                      error_code=None, compensation=undoing)  # fmt: skip
         validation.begin(tx, run, node, step)

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 
 from oncue.core.change_record import ChangeSpec
-from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core.change_spec import ChangeCalendarSpec, ChangeRuleSpec, ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.condition import Condition, Match
 from oncue.core.contact import Addressee, ChannelSpec, EscalationPolicySpec, PersonSpec, TeamSpec, TimeTargets
 from oncue.core.duration import Duration
@@ -522,6 +522,7 @@ KINDS: Final[dict[str, type[Spec]]] = {
     "SAPSystem": SAPSystemSpec,
     "ChangeTemplate": ChangeTemplateSpec,
     "ChangeCalendar": ChangeCalendarSpec,
+    "ChangeRule": ChangeRuleSpec,
     "Change": PlannedChangeSpec,
 }
 

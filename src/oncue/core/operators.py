@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from oncue.core import change_clear, change_trail, rollback, run_life, running, steps, workflow
+from oncue.core import change_clear, change_trail, rollback, run_life, running, steps, validation, workflow
 from oncue.core import plan as plans
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
@@ -72,11 +72,17 @@ class Fork(msgspec.Struct):
 
 
 def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
-    """It begins nothing more; what is under way ends. Raises `Refusal` run.not_found, run.state."""
-    run = _run(tx, seen, asked.run)
-    if run.state != "running":
-        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}; only what runs can be paused")
-    run_life.hold(tx, run, tx.actor, asked.reason or "paused by hand")
+    """It begins nothing more; what is under way ends. If OnCue has paused it already, it stays so until someone resumes it.
+    Raises `Refusal` run.not_found, run.state."""
+    run, why = _run(tx, seen, asked.run), asked.reason or "paused by hand"
+    if run.state == "paused" and run.paused_by == "oncue":
+        run_life.keep_held(tx, run, tx.actor, why)
+    elif run.state == "running":
+        run_life.hold(tx, run, tx.actor, why)
+    else:
+        by = f" by {run.paused_by} already" if run.state == "paused" else ""
+        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}{by}; only what runs can be paused")
+    change_trail.paused(tx, run, tx.actor, why)
     return run
 
 
@@ -161,8 +167,8 @@ def _forget(tx: Tx, run: Run, address: str) -> None:
 def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     """The step is passed over: one that waits, failed, or could not be undone. Raises `Refusal` as `retry` does, run.state."""
     run = _run(tx, seen, asked.run)
-    step = steps.find(tx.state, run, asked.step)
     why = f"{asked.reason} ({tx.actor})"
+    step = _prepared(tx, run, asked.step) or steps.find(tx.state, run, asked.step)
     if run.state == "rollback_failed":
         if step.address != run.undoing:
             raise Refusal("step.state", f"the rollback stopped at step {run.undoing}, not at {step.address}")
@@ -195,6 +201,17 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
         run_life.let_go(tx, run)
     running.over(tx, run, step)
     return run
+
+
+def _prepared(tx: Tx, run: Run, address: str) -> Step | None:
+    """A step that has not begun, because what must hold before it is still looked at: it begins, so that it can be passed
+    over."""
+    before = tx.state.step(run.id, address + validation.BEFORE)
+    if tx.state.step(run.id, address) is not None or before is None or before.state not in ACTIVE:
+        return None
+    run_life.drop(tx, run, before)
+    steps.end(tx, run, before, "cancelled", reason="the step is passed over", error_code="cancelled")
+    return steps.begin(tx, run, address, before.node, before.uses, "running", say=False)
 
 
 def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:

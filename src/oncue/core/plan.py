@@ -13,12 +13,13 @@ import msgspec
 
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
-from oncue.core.workflow_spec import StepSpec, Validate, WorkflowSpec
+from oncue.core.workflow_spec import Phase, StepSpec, Validate, WorkflowSpec
 
 FORMS: Final = ("uses", "run", "steps", "parallel", "switch", "try_", "wait", "approvals", "emit", "set_")
 """Members of which a step has one."""
 _NAMED: Final = re.compile(r"\bsteps\.([a-z][a-z0-9_]*)")
 _ANY: Final = re.compile(r"\bsteps\b(?!\.[a-z])")
+_BASELINE: Final = re.compile(r"(?<![\w.])baseline\b")
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -165,7 +166,7 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if spec.if_ is not None:
         yield ("if",), spec.if_
     yield from _of_form(spec)
-    for path, validate in _validations(spec):
+    for path, validate in validations(spec):
         yield (*path, "that"), validate.that
         if validate.inconclusive is not None:
             yield (*path, "inconclusive"), validate.inconclusive
@@ -182,15 +183,34 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
         templates.append((("for_each", "items"), spec.for_each.items))
     if spec.wait is not None and spec.wait.event is not None:
         templates.append((("wait", "event", "resource"), spec.wait.event.resource))
-    templates += [((*path, "with"), validate.with_) for path, validate in _validations(spec)]
+    templates += [((*path, "with"), validate.with_) for path, validate in validations(spec)]
     for place, value in templates:
         for text in _expressions(value):
             yield place, text
 
 
-def _validations(spec: StepSpec) -> Iterator[tuple[tuple[str, ...], Validate]]:
-    """What must hold after the step, and after what undoes it."""
-    if spec.validate is not None:
+def looks(spec: StepSpec, phase: Phase) -> tuple[tuple[int, Validate], ...]:
+    """What must hold in this phase of a step, each with its number among all that is validated of it."""
+    all = spec.validate if isinstance(spec.validate, list) else [spec.validate] if spec.validate is not None else []
+    return tuple((number, one) for number, one in enumerate(all) if phase in one.when)
+
+
+def compares(validate: Validate) -> bool:
+    """Whether it speaks of what was found before the step."""
+    return any(speaks_of_baseline(text) for text in (validate.that, validate.inconclusive or ""))
+
+
+def speaks_of_baseline(text: str) -> bool:
+    """Whether the expression does."""
+    return _BASELINE.search(text) is not None
+
+
+def validations(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Validate]]:
+    """What must hold of the step, and after what undoes it, each with its place."""
+    if isinstance(spec.validate, list):
+        for number, one in enumerate(spec.validate):
+            yield ("validate", number), one
+    elif spec.validate is not None:
         yield ("validate",), spec.validate
     if spec.rollback is not None and spec.rollback.validate is not None:
         yield ("rollback", "validate"), spec.rollback.validate

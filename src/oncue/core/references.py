@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core.approval import ApprovalSpec
-from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core.change_spec import ChangeRuleSpec, ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.contact import ChannelSpec, EscalationLevel, EscalationPolicySpec, PersonSpec, TeamSpec
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
@@ -59,6 +59,7 @@ _NEEDING: Final = (
     "Monitor",
     "Workflow",
     "ChangeTemplate",
+    "ChangeRule",
 )
 """Kinds besides Policy that need others."""
 _TABLE: Final = re.compile(r"""\blookup\(\s*["']([^"']+)["']""")
@@ -225,6 +226,10 @@ def _template(spec: ChangeTemplateSpec, owner: str | None) -> Iterator[Reference
         yield Reference(("spec", "window", "calendar"), "ChangeCalendar", spec.window.calendar)
 
 
+def _rule(spec: ChangeRuleSpec, owner: str | None) -> Iterator[Reference]:
+    yield from _approvers(spec.approvals, ("spec",))
+
+
 def _change(spec: PlannedChangeSpec, owner: str | None) -> Iterator[Reference]:
     if spec.template is not None:
         yield Reference(("spec", "template"), "ChangeTemplate", spec.template)
@@ -294,6 +299,7 @@ _FIND: Final[dict[type[Any], Callable[[Any, str | None], Iterator[Reference]]]] 
     SourceSpec: _sensing,
     RunbookSpec: _steps,
     ChangeTemplateSpec: _template,
+    ChangeRuleSpec: _rule,
     PlannedChangeSpec: _change,
 }
 

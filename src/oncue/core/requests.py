@@ -85,7 +85,7 @@ def _begun(
         return request
     what = ", ".join(f"{name} {value}" for name, value in given.items())
     why = f" ({asked.reason})" if asked.reason else ""
-    about = approvals.About(manifest.namespace, manifest.name, (request.requester,), request=request.id)
+    about = approvals.About(manifest.namespace, manifest.name, (request.requester, tx.owner), request=request.id)
     text = f"{request.title}{': ' if what else ''}{what}, for {request.requester.removeprefix(approvals.PERSON)}{why}"
     request.approval = approvals.request(tx, about, how.approvals, text).id
     _say(tx, request, "asked")

@@ -53,7 +53,8 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
 
     Its address is the path of the steps that it lies in, with the key of the item it is for: `others[host-1]/check`. An
     item of a `for_each` is a step, too: `others[host-1]`. What looks whether a step brought about what it should is
-    `clean~validate`, what undoes it `clean~rollback`.
+    `clean~validate`, what undoes it `clean~rollback`; what is looked at before it begins, and while it runs, has rows of its
+    own, `clean~before` and `clean~during`.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     inputs: Any = None
     """Resolved `with`; secrets stay references."""
     result: Any = None
+    """Of `~before`: what was found by validations that compare it with what they find later, by their number."""
     outputs: dict[str, Any] = {}
     error_code: str | None = None
     started_at: datetime | None = None
@@ -100,6 +102,8 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     failed_at: str | None = None
     """Address of the step that failed in it."""
     # what follows it
+    looked: int = 0
+    """How many of the things that must hold of it do; the next one is looked at."""
     looks: int = 0
     """How often it was looked whether it brought about what it should."""
     well: int = 0
@@ -155,7 +159,7 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     inputs: dict[str, Any] = {}
     trigger: dict[str, Any] = {}
     """`{kind: policy|event|schedule|manual|request|run|fork, policy?, trigger?, planned_at?, event?, alert?, actor?, request?, lane?,
-    run?, step?}`."""
+    run?, step?, hands?}`."""
     requester: str | None = None
     """Who asked for it, whatever started it in between: `user:name`. They never approve anything of it."""
     may: tuple[str, ...] | None = None

@@ -101,6 +101,15 @@ def hold(tx: Tx, run: Run, by: str, reason: str) -> None:
     say(tx, run, "oncue.run.paused")
 
 
+def keep_held(tx: Tx, run: Run, by: str, reason: str) -> None:
+    """It stands still by itself, and someone wants it to stay so until they resume it."""
+    tx.touch(run)
+    run.reason = f"{reason}; before that: {run.reason}" if run.reason else reason
+    run.paused_by = by
+    tx.cancel(f"run.patience/{run.id}")
+    say(tx, run, "oncue.run.paused")
+
+
 def let_go(tx: Tx, run: Run) -> None:
     """It goes on from now on, and has as much time left as it had."""
     tx.touch(run)

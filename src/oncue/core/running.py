@@ -8,12 +8,13 @@ input is bounded; the rest goes on with the next one, so that a long run never h
 from collections import deque
 from typing import Any, Final
 
-from oncue.core import forms, run_life, run_scope, steps
+from oncue.core import forms, run_life, run_scope, steps, validation
 from oncue.core import plan as plans
 from oncue.core.expression import Failed, Scope, evaluate, holds, naming, render, spoken, stored
 from oncue.core.plan import Block, Node, Plan
 from oncue.core.run import ACTIVE, WELL, Items, Run, Step
 from oncue.core.tx import Tx
+from oncue.core.validation import BEFORE
 from oncue.core.workflow_spec import ITEMS_LIMIT
 
 AT_ONCE: Final = 50
@@ -108,13 +109,16 @@ def _sequence(tx: Tx, run: Run, plan: Plan, holder: Step | None, address: str, b
 
 
 def _branches(tx: Tx, run: Run, plan: Plan, node: Node, holder: Step, agenda: deque[str]) -> int:
-    begun, active, failed = 0, 0, None
-    for inner in node.blocks[""].nodes:
-        step = tx.state.step(run.id, plans.child(holder.address, inner.id))
+    begun, active = 0, 0
+    known = [(inner, tx.state.step(run.id, plans.child(holder.address, inner.id))) for inner in node.blocks[""].nodes]
+    failed = next((step for inner, step in known if step is not None and is_failure(inner, step)), None)
+    for inner, step in known:
         if step is None and failed is None:
             begun += 1
             step = _begin(tx, run, plan, inner, holder.address, agenda)
         if step is None:
+            before = tx.state.step(run.id, plans.child(holder.address, inner.id) + BEFORE)
+            active += before is not None and before.state in ACTIVE
             continue
         if step.state in ACTIVE:
             active += 1
@@ -218,12 +222,19 @@ def _done(tx: Tx, run: Run, plan: Plan, holder: Step, agenda: deque[str]) -> Non
 def _begin(tx: Tx, run: Run, plan: Plan, node: Node, within: str, agenda: deque[str]) -> Step:
     """The step begins: it is over already, or waits for something, or goes on by the agenda."""
     address, spec = plans.child(within, node.id), node.spec
-    scope = run_scope.of_step(tx, run, plan, node, address)
+    scope, before = run_scope.of_step(tx, run, plan, node, address), tx.state.step(run.id, address + BEFORE)
     try:
-        if spec.if_ is not None and not holds(spec.if_, scope):
+        if before is None and spec.if_ is not None and not holds(spec.if_, scope):
             return steps.begin(tx, run, address, node.id, uses(node), "skipped", reason=f"if is false: {spec.if_}")
+        before = before or validation.prepare(tx, run, node, address)
+        if before is not None and before.state in ACTIVE:
+            return before
+        if before is not None and before.state not in WELL:
+            return validation.prevented(tx, run, node, before, uses(node))
         if node.form in forms.LEAVES:
-            return forms.LEAVES[node.form](tx, run, node, address, scope)
+            step = forms.LEAVES[node.form](tx, run, node, address, scope)
+            validation.watch(tx, run, node, step)
+            return step
         if node.form == "switch":
             number = _case(node, scope)
             if number is None:

@@ -4,13 +4,15 @@ from typing import Any, Final
 
 import msgspec
 
-from oncue.core import change_trail
+from oncue.core import change_trail, outbox
 from oncue.core.errors import Refusal
 from oncue.core.plan import Plan, plan_of
 from oncue.core.run import ACTIVE, Run, Step, StepState
 from oncue.core.state import State
 from oncue.core.tx import Tx
 
+DURING: Final = "~during"
+"""What stands behind the step's address in that of what is looked at while it runs."""
 STORED_LIMIT: Final = 16 * 1024
 """Bytes of a step's result that the run keeps."""
 
@@ -63,8 +65,21 @@ def end(tx: Tx, run: Run, step: Step, state: StepState, *, say: bool = True, **c
         tx, run, step, state if say else None, state=state, ended_at=tx.now, ended_in=tx.state.position, next_try_at=None,
         awaits=None, **changes,
     )  # fmt: skip
+    unwatch(tx, run, step)
     if "change" in run.trigger:
         change_trail.ended(tx, run, step)
+
+
+def unwatch(tx: Tx, run: Run, step: Step) -> None:
+    """The step does not run any more: what had to hold as long as it did need not be looked at."""
+    watch = tx.state.step(run.id, step.address + DURING)
+    if watch is None or watch.state not in ACTIVE:
+        return
+    effect = tx.state.effects.get(watch.effect or "")
+    if effect is not None:
+        outbox.cancel(tx, effect, "the step is over")
+    tx.cancel(f"run.look/{watch.id}")
+    end(tx, run, watch, "succeeded")
 
 
 def forget(tx: Tx, run: Run, step: Step) -> None:

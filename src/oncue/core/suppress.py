@@ -296,14 +296,22 @@ def _settle(
     if incident is not None and counted:
         correlate.weigh(tx, incident, alert, say=say)
         if newly:
+            _heard(tx, alert)
             correlate.concern(tx, incident, alert, _told(tx, alert) if tell is None else tell)
     elif newly:
         if (wait := throttling.full(tx, alert)) is not None:
             keep(tx, alert, wait)
             return False
         throttling.take(tx, alert)
+        _heard(tx, alert)
         correlate.join(tx, alert, _told(tx, alert) if tell is None else tell)
     return True
+
+
+def _heard(tx: Tx, alert: Alert) -> None:
+    tx.touch(alert)
+    alert.heard_at = tx.now
+    tx.save("alert", alert)
 
 
 def _known_in(tx: Tx, alert: Alert) -> Incident | None:

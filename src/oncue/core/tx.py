@@ -141,6 +141,8 @@ class Tx:
         self.now: datetime = state.now
         self.cause = Cause("", "", 0)
         self.actor = "system"
+        self.owner: str | None = None
+        """Who answers for the token with which the command was given."""
         self.derived: list[Derived] = []
         self.queue: deque[tuple[Derived, Cause]] = deque()
         """Facts and emitted events that wait to re-enter at the front."""
@@ -168,6 +170,7 @@ class Tx:
         self.now = now
         self.cause = cause
         self.actor = actor or "system"
+        self.owner = None
         self.derived = []
         self._ids = 0
         self._timers = 0

@@ -1,31 +1,69 @@
-"""Looks whether a step brought about what it should, again and again until it did or the time is up.
+"""Looks whether what must hold of a step does: before it begins, while it runs, and whether it brought about what it should.
 
-A look is a call of an action, whose results no other step sees, or an expression alone. What a look finds is `result`.
+A look is a call of an action, whose results no other step sees, or an expression alone. What a look finds is `result`. It is
+looked again and again until it holds or the time is up; while the step runs, until that is over. What is looked at before and
+during a step has a row of its own beside it.
 """
 
 from datetime import timedelta
 from typing import Any, Final
 
-from oncue.core import action_calls, run_scope, steps
+from oncue.core import action_calls, run_life, run_scope, steps
+from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect
 from oncue.core.expression import Failed, Scope, evaluate, holds, render, stored
 from oncue.core.outbox import NO_RETRY
-from oncue.core.plan import Node
-from oncue.core.run import Run, Step
+from oncue.core.plan import Node, Plan
+from oncue.core.run import ACTIVE, Run, Step
+from oncue.core.steps import DURING
 from oncue.core.tx import Tx
-from oncue.core.workflow_spec import Validate
+from oncue.core.workflow_spec import Phase, Validate
 
 UNDO: Final = "~rollback"
 """What stands behind the step's address in that of what undoes it."""
 LOOK: Final = "~validate"
 """What stands behind the step's address in that of its looks."""
+BEFORE: Final = "~before"
+"""What stands behind the step's address in that of what is looked at before it begins."""
+PREVENTED: Final = "precondition.failed"
+"""Code of a step that was not begun because of what was found before."""
+
+
+def prepare(tx: Tx, run: Run, node: Node, address: str) -> Step | None:
+    """What must hold before the step begins is looked at. Gives its row; None if there is nothing of the kind."""
+    return _beside(tx, run, node, address, "before")
+
+
+def prevented(tx: Tx, run: Run, node: Node, before: Step, uses: str) -> Step:
+    """The step is not begun, for what must hold before it does not: it has failed, and there is nothing to undo."""
+    code = PREVENTED if before.error_code == "validation.failed" else before.error_code
+    return steps.begin(
+        tx, run, before.address.removesuffix(BEFORE), node.id, uses, "failed_validation",
+        reason=f"it was not begun: {before.reason}", error_code=code,
+    )  # fmt: skip
+
+
+def watch(tx: Tx, run: Run, node: Node, step: Step) -> None:
+    """The step has begun: what must hold as long as it runs is looked at."""
+    if step.state in ("running", "waiting"):
+        _beside(tx, run, node, step.address, "during")
+
+
+def _beside(tx: Tx, run: Run, node: Node, address: str, phase: Phase) -> Step | None:
+    wanted = plans.looks(node.spec, phase)
+    if not wanted:
+        return None
+    at = address + (BEFORE if phase == "before" else DURING)
+    step = steps.begin(tx, run, at, node.id, wanted[0][1].uses or "validate", "validating")
+    begin(tx, run, node, step)
+    return step
 
 
 def begin(tx: Tx, run: Run, node: Node, step: Step) -> None:
-    """The step has done what it is there for; from now on it is looked."""
-    spec = _spec(node, step)
-    step.validate_until = tx.now + timedelta(seconds=seconds(spec.within))
+    """From now on it is looked whether what comes next of what must hold does."""
+    lasts = timedelta(seconds=seconds(_spec(node, step).within))
+    steps.change(tx, run, step, None, validate_until=None if _phase(step) == "during" else tx.now + lasts)
     look(tx, run, node, step)
 
 
@@ -36,7 +74,7 @@ def look(tx: Tx, run: Run, node: Node, step: Step) -> None:
     uses, given = (looker.spec.uses, looker.spec.with_) if looker is not None else (spec.uses, spec.with_)
     steps.change(tx, run, step, None, looks=step.looks + 1, next_try_at=None)
     if uses is None:
-        _judge(tx, run, node, step, run_scope.of_step(tx, run, plan, node, step.address))
+        _judge(tx, run, node, step, _scope(tx, run, plan, node, step), None)
         return
     scope = run_scope.of_step(tx, run, plan, looker or node, step.address)
     try:
@@ -54,26 +92,29 @@ def found(tx: Tx, run: Run, node: Node, step: Step, effect: Effect, result: Any)
     spec, plan = _spec(node, step), steps.plan(tx.state, run)
     if effect.state != "succeeded":
         if spec.no_data == "pass":
-            steps.end(tx, run, step, "succeeded", reason=f"it could not be looked ({effect.reason}), which passes")
+            _well(tx, run, node, step, None, f"it could not be looked ({effect.reason}), which passes")
         elif spec.no_data == "fail":
             _fail(tx, run, step, f"it could not be looked: {effect.reason}", "validation.no_data")
         else:
             _again(tx, run, node, step, f"it could not be looked: {effect.reason}")
         return
     looker = plan.nodes.get(spec.repeat) if spec.repeat is not None else None
-    scope = run_scope.of_step(tx, run, plan, node, step.address, result=result)
+    scope = _scope(tx, run, plan, node, step, result=result)
     if looker is not None and looker.spec.outputs:
         try:
             outputs = {name: stored(evaluate(text, scope)) for name, text in sorted(looker.spec.outputs.items())}
         except Failed as failure:
             _again(tx, run, node, step, str(failure))
             return
-        scope = run_scope.of_step(tx, run, plan, node, step.address, result=result, outputs=outputs)
-    _judge(tx, run, node, step, scope)
+        scope = _scope(tx, run, plan, node, step, result=result, outputs=outputs)
+    _judge(tx, run, node, step, scope, result)
 
 
-def _judge(tx: Tx, run: Run, node: Node, step: Step, scope: Scope) -> None:
-    spec = _spec(node, step)
+def _judge(tx: Tx, run: Run, node: Node, step: Step, scope: Scope, result: Any) -> None:
+    spec, phase = _spec(node, step), _phase(step)
+    if phase == "before" and plans.compares(spec):
+        _well(tx, run, node, step, result)
+        return
     try:
         well = holds(spec.that, scope)
         undecided = not well and spec.inconclusive is not None and holds(spec.inconclusive, scope)
@@ -85,7 +126,8 @@ def _judge(tx: Tx, run: Run, node: Node, step: Step, scope: Scope) -> None:
         return
     if not well:
         steps.change(tx, run, step, None, holding_since=None, well=0, ill=step.ill + 1)
-        if spec.failure_limit is not None and step.ill >= spec.failure_limit:
+        limit = spec.failure_limit or (1 if phase == "during" else None)
+        if limit is not None and step.ill >= limit:
             looks = f"{step.ill} look{'s' if step.ill > 1 else ''}"
             _fail(tx, run, step, f"{spec.that} is false, which {looks} found", "validation.failed")
         else:
@@ -101,7 +143,24 @@ def _judge(tx: Tx, run: Run, node: Node, step: Step, scope: Scope) -> None:
             steps.change(tx, run, step, None, holding_since=since)
         _again(tx, run, node, step, f"{spec.that} holds, but not yet for {spec.lasting}")
         return
-    steps.end(tx, run, step, "succeeded")
+    _well(tx, run, node, step, result)
+
+
+def _well(tx: Tx, run: Run, node: Node, step: Step, result: Any, reason: str | None = None) -> None:
+    """It holds: what comes next is looked at, or all is well. While the step runs, it is looked again."""
+    phase, spec = _phase(step), _spec(node, step)
+    if phase == "during":
+        _again(tx, run, node, step, reason or f"{spec.that} holds")
+        return
+    wanted = _specs(node, step)
+    if phase == "before" and plans.compares(spec):
+        measured = {**(step.result or {}), str(wanted[step.looked][0]): steps.bounded(stored(result))}
+        steps.change(tx, run, step, None, result=measured)
+    if step.looked + 1 < len(wanted):
+        steps.change(tx, run, step, None, looked=step.looked + 1, well=0, ill=0, holding_since=None)
+        begin(tx, run, node, step)
+    else:
+        steps.end(tx, run, step, "succeeded", reason=reason)
 
 
 def _again(tx: Tx, run: Run, node: Node, step: Step, why: str) -> None:
@@ -116,12 +175,30 @@ def _again(tx: Tx, run: Run, node: Node, step: Step, why: str) -> None:
 
 def _fail(tx: Tx, run: Run, step: Step, why: str, code: str) -> None:
     steps.end(tx, run, step, "failed_validation", reason=why, error_code=code)
+    watched = tx.state.step(run.id, step.address.removesuffix(DURING)) if _phase(step) == "during" else None
+    if watched is not None and watched.state in ACTIVE:
+        run_life.drop(tx, run, watched)
+        steps.end(tx, run, watched, "failed_validation", reason=f"it was stopped: {why}", error_code=code)
+
+
+def _phase(step: Step) -> Phase:
+    return "before" if step.address.endswith(BEFORE) else "during" if step.address.endswith(DURING) else "after"
+
+
+def _specs(node: Node, step: Step) -> tuple[tuple[int, Validate], ...]:
+    """What must hold, one after the other, each with its number."""
+    if not step.address.endswith(UNDO):
+        return plans.looks(node.spec, _phase(step))
+    undoing = node.spec.rollback.validate if node.spec.rollback is not None else None
+    return ((0, undoing),) if undoing is not None else ()
 
 
 def _spec(node: Node, step: Step) -> Validate:
-    spec = node.spec.validate
-    if step.address.endswith(UNDO):
-        spec = node.spec.rollback.validate if node.spec.rollback is not None else None
-    if spec is None:
-        raise AssertionError(node.id)
-    return spec
+    return _specs(node, step)[step.looked][1]
+
+
+def _scope(tx: Tx, run: Run, plan: Plan, node: Node, step: Step, **more: Any) -> Scope:
+    before = tx.state.step(run.id, step.address.removesuffix(DURING) + BEFORE)
+    measured = before.result if before is not None and before.result is not None else {}
+    baseline = measured.get(str(_specs(node, step)[step.looked][0]))
+    return run_scope.of_step(tx, run, plan, node, step.address, baseline=baseline, **more)

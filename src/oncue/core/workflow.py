@@ -197,6 +197,10 @@ def _went_on(tx: Tx, run: Run, step: Step) -> None:
         run_life.moves(tx, run)
     if step.address.endswith(rollback.UNDO):
         rollback.looked(tx, run, step)
+    elif step.address.endswith(steps.DURING):
+        watched = tx.state.step(run.id, step.address.removesuffix(steps.DURING))
+        if watched is not None and watched.state not in ACTIVE:
+            running.over(tx, run, watched)
     elif step.state not in ACTIVE:
         running.over(tx, run, step)
 
@@ -290,7 +294,9 @@ def call(tx: Tx, id: str) -> None:
     try:
         if spec is None or manifest is None:
             raise Refusal("workflow.not_found", f"{spec.workflow if spec is not None else ''} in {run.namespace}")
-        trigger = {"kind": "run", "run": run.id, "step": step.address}
+        trigger: dict[str, Any] = {"kind": "run", "run": run.id, "step": step.address}
+        if others := approvals.behind(run):
+            trigger["hands"] = list(others)
         child = start(
             tx, manifest, step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
             incident=tx.state.incidents.get(run.incident or ""),

@@ -106,8 +106,16 @@ class Wait(Spec, kw_only=True, frozen=True, rename={"for_": "for"}):
     """Whether the step fails then, or is over as `timed_out`."""
 
 
+Phase = Literal["before", "during", "after"]
+
+
 class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
-    """What must hold after the step. It is looked at again and again until it does, or the time is up."""
+    """What must hold after the step, before it, or while it runs. It is looked at again and again until it does, or the time
+    is up; while the step runs, until that is over."""
+
+    when: Phase | Annotated[list[Phase], msgspec.Meta(min_length=1, max_length=3)] = "after"
+    """`before`: the step is not begun before it holds, and fails if it does not; `during`: it must hold as long as the step runs,
+    which otherwise is stopped, and fails; `after`: the step is not over before it holds. Several of them look each time."""
 
     repeat: StepId | None = None
     """An earlier step whose action is called again to look. Give this or `uses`; with neither, `that` is evaluated as it is."""
@@ -116,7 +124,8 @@ class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     with_: dict[str, Any] = {}
     """What the action takes."""
     that: str
-    """CEL over `result`, and over `outputs` of the step that is repeated."""
+    """CEL over `result`, over `outputs` of the step that is repeated, and over `baseline`: what `result` was before the step
+    began. One that speaks of `baseline` is not judged before the step, only measured; it is null if that could not be done."""
     every: Duration = "10s"
     """How long between looks."""
     within: Duration = "1m"
@@ -128,7 +137,8 @@ class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     success_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 1
     """How many looks in a row must find that it holds."""
     failure_limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
-    """With how many looks that find that it does not hold the validation has failed; without, it may take as long as `within`."""
+    """With how many looks that find that it does not hold the validation has failed; without, it may take as long as `within`,
+    and one look is enough while the step runs."""
     inconclusive: str | None = None
     """CEL, looked at where `that` does not hold: if this does, nobody can say, and the run pauses for a person."""
 
@@ -204,8 +214,9 @@ class StepSpec(
     `timeout.heartbeat`."""
     retry: Retry | None = None
     """How often and when an action is tried again that failed; without it, a failure is final."""
-    validate: Validate | None = None
-    """What must hold after it; the step is not over before it does."""
+    validate: Validate | Annotated[list[Validate], msgspec.Meta(min_length=1, max_length=10)] | None = None
+    """What must hold after it, before it, or while it runs: the step is not over before it does. Several are looked at one
+    after the other."""
     on_failed_validation: Literal["fail", "continue"] = "fail"
     """Whether the step's failing to bring about what it should ends the run."""
     rollback: Rollback | None = None

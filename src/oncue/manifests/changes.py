@@ -4,7 +4,13 @@ from collections.abc import Iterator
 
 from oncue.core import change_calendar, change_plan
 from oncue.core import plan as plans
-from oncue.core.change_spec import ChangeCalendarSpec, ChangeFailure, ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core.change_spec import (
+    ChangeCalendarSpec,
+    ChangeFailure,
+    ChangeRuleSpec,
+    ChangeTemplateSpec,
+    PlannedChangeSpec,
+)
 from oncue.core.errors import Refusal
 from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
 from oncue.manifests.document import Path_
@@ -50,6 +56,14 @@ def change_findings(spec: PlannedChangeSpec) -> Iterator[Finding]:
     if spec.plan is not None:
         for found in template_findings(spec.plan):
             yield Finding(("plan", *found.path), found.detail, found.code, found.level)
+
+
+def rule_findings(spec: ChangeRuleSpec) -> Iterator[Finding]:
+    """Stages that nobody could pass, and an emergency that would have several."""
+    yield from stages_findings(spec.approvals, ())
+    if "emergency" in spec.types and len(spec.approvals) > 1:
+        said = "an emergency change is approved in one stage; give the other types a rule of their own"
+        yield Finding(("approvals", 1), said)
 
 
 def calendar_findings(spec: ChangeCalendarSpec) -> Iterator[Finding]:

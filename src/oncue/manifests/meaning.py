@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from oncue.core import change_records, grouping, lookup, maintenance, mirrors, objective
 from oncue.core.change_record import ChangeSpec
-from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec, PlannedChangeSpec
+from oncue.core.change_spec import ChangeCalendarSpec, ChangeRuleSpec, ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.condition import Condition
 from oncue.core.contact import (
     ChannelSpec,
@@ -49,7 +49,7 @@ from oncue.core.threshold import tied
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests import conditions
 from oncue.manifests.calling import escalation_findings, person_findings, target_findings
-from oncue.manifests.changes import calendar_findings, change_findings, template_findings
+from oncue.manifests.changes import calendar_findings, change_findings, rule_findings, template_findings
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, hours_findings, positive_findings
@@ -398,5 +398,6 @@ _CHECKS: Final[dict[type[Spec], Callable[[Any], Iterator[Finding]]]] = {
     SAPSystemSpec: _sap_system,
     ChangeTemplateSpec: template_findings,
     ChangeCalendarSpec: calendar_findings,
+    ChangeRuleSpec: rule_findings,
     PlannedChangeSpec: change_findings,
 }

@@ -96,7 +96,7 @@ def _deep(spec: WorkflowSpec) -> Iterator[Finding]:
 def _step(plan: Plan, node: Node) -> Iterator[Finding]:
     """A step by itself: its form, its expressions, what it gives to its action."""
     spec, path, names = node.spec, node.place, tuple(dict.fromkeys(node.names))
-    given = [form for form in FORMS if getattr(spec, form) is not None]
+    given = _forms(spec)
     if len(given) != 1:
         those = f"it has {' and '.join(_WORDS[one] for one in given)}" if given else "it has none"
         yield Finding(path, f"give exactly one of {', '.join(_WORDS.values())}; {those}")
@@ -154,19 +154,50 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from uses(spec.rollback.uses, registry.ACTIONS, (), (*path, "rollback", "uses"), "action.unknown")
         yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
         yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
-        yield from _validation(plan, spec.rollback.validate, (*path, "rollback", "validate"), around)
         if spec.irreversible:
             yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
     yield from stages_findings(spec.approvals or [], path)
     act = "event.emit" if spec.emit is not None else spec.uses or ""
     if (lacking := run_acts.beyond(act, plan.spec.identity, None)) is not None:
         yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}")
-    yield from _validation(plan, spec.validate, (*path, "validate"), around)
+    yield from _validated(plan, node, around)
 
 
-def _validation(plan: Plan, spec: Validate | None, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
-    if spec is None:
+def _validated(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
+    """What must hold of a step, when, and what it is compared with."""
+    spec, path, during = node.spec, node.place, list[Path_]()
+    for place, one in plans.validations(spec):
+        yield from _validation(plan, one, (*path, *place), around)
+        yield from _compared(one, (*path, *place))
+        if place[0] == "rollback" and one.when != "after":
+            yield Finding((*path, *place, "when"), "what undoes a step is validated after it; leave `when` out")
+        elif "during" in one.when:
+            during.append((*path, *place, "when"))
+    if during and not {"uses", "run"} & set(_forms(spec)):
+        yield Finding(during[0], "only a step that calls an action, or runs a workflow, lasts: `during` is for those")
+    for place in during[1:]:
+        yield Finding(place, "one validation looks while the step runs; put both into one `that`")
+    for place, text in plans.placed(spec):
+        if place[-1] not in ("that", "inconclusive") and plans.speaks_of_baseline(text):
+            yield Finding((*path, *place), "baseline is known to `that` and `inconclusive` of a validation alone")
+
+
+def _compared(spec: Validate, path: Path_) -> Iterator[Finding]:
+    """What a validation calls `baseline` was found before."""
+    if not plans.compares(spec):
         return
+    at = (*path, "that" if plans.speaks_of_baseline(spec.that) else "inconclusive")
+    if "before" not in spec.when or spec.when in ("before", ["before"]):
+        yield Finding(at, "baseline is what was found before the step, to look at later: write `when: [before, after]`")
+    elif spec.uses is None and spec.repeat is None:
+        yield Finding(at, "baseline is what an action found before the step: give uses, or repeat")
+
+
+def _forms(spec: StepSpec) -> list[str]:
+    return [form for form in FORMS if getattr(spec, form) is not None]
+
+
+def _validation(plan: Plan, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
     yield from positive_findings(spec.within, (*path, "within"))
     if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
         yield Finding((*path, "lasting"), f"it would have to hold for longer than it is looked, {spec.within}")

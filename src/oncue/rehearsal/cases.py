@@ -296,7 +296,8 @@ class Story(Part, kw_only=True, frozen=True):
     """The instant of 0s; RFC 3339. A Monday morning."""
     actions: dict[str, Outcome] = {}
     """Action (`http.request`), or `workflow/step` with the step's id or address, to what it comes to; of a look of `validate`
-    `workflow/step~validate`, of a rollback `workflow/step~rollback`. The others succeed and give nothing."""
+    `workflow/step~validate`, of one before the step or while it runs `workflow/step~before~validate` and
+    `workflow/step~during~validate`, of a rollback `workflow/step~rollback`. The others succeed and give nothing."""
     cases: Annotated[list[Case], msgspec.Meta(min_length=1)]
     """The stories. Each has an engine of its own; none knows of the others."""
 

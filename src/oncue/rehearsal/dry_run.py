@@ -28,7 +28,7 @@ from oncue.core.expression import (
     stored,
 )
 from oncue.core.inputs import complete
-from oncue.core.plan import Node, Plan, compiled, mentions, tolerated
+from oncue.core.plan import Node, Plan, compares, compiled, looks, mentions, tolerated
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import WorkflowSpec
@@ -383,7 +383,9 @@ def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | Non
     if spec.rollback is not None:
         planned.undo = spec.rollback.uses
     if spec.validate is not None:
-        planned.validate = spec.validate.that
+        first, later = looks(spec, "before"), (*looks(spec, "during"), *looks(spec, "after"))
+        said = [*(f"before it, {one.that}" for _, one in first if not compares(one)), *(one.that for _, one in later)]
+        planned.validate = "; ".join(dict.fromkeys(said))
     if spec.uses is not None or spec.emit is not None:
         _act(plan, node, seen, planned)
     elif spec.run is not None:

@@ -1,0 +1,76 @@
+"""Rules for the changes of a namespace: who must agree at least, whatever a change itself asks for.
+
+Whoever may write a change names those who agree to it. Rules are configuration, which others write: their stages are added to
+those of the change, and are part of its plan.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import msgspec
+
+from oncue.core.approval import ApprovalSpec
+from oncue.core.change import Change
+from oncue.core.change_spec import ChangeRuleSpec, RiskLevel
+from oncue.core.state import State
+
+KIND: Final = "ChangeRule"
+ORDER: Final[tuple[RiskLevel, ...]] = ("low", "medium", "high", "very_high")
+_UNSAFE: Final = re.compile(r"[^a-z0-9_]")
+_NAME_LIMIT: Final = 60
+
+
+def stages(state: State, change: Change, level: RiskLevel) -> tuple[ApprovalSpec, ...]:
+    """Who must agree to the change if it is so risky: its own stages, then those of rules that ask for more.
+
+    An emergency is approved in one stage, so what a rule asks for there stands in the place of the change's own.
+    """
+    own = () if change.type == "standard" else tuple(change.spec.approvals)
+    more = tuple(_more(state, change, level, own))
+    if change.type == "emergency" and more:
+        return tuple(_more(state, change, level, ()))
+    return (*own, *more)
+
+
+def unmet(state: State, change: Change) -> list[ApprovalSpec]:
+    """What rules ask for by now that the plan of the change does not have."""
+    if change.plan is None or change.risk is None:
+        return []
+    return list(_more(state, change, change.risk.level, change.plan.approvals))
+
+
+def said(stages: Iterable[ApprovalSpec]) -> str:
+    """Stages for people."""
+    return "; ".join(f"{one.stage}: {one.quorum} of {', '.join(one.by)}" for one in stages)
+
+
+def _more(state: State, change: Change, level: RiskLevel, given: tuple[ApprovalSpec, ...]) -> Iterator[ApprovalSpec]:
+    known = list(given)
+    for name, rule in _rules(state, change.namespace):
+        if change.type not in rule.types or ORDER.index(level) < ORDER.index(rule.min_risk):
+            continue
+        for stage in rule.approvals:
+            if not any(_does_for(one, stage) for one in known):
+                added = msgspec.structs.replace(stage, stage=_called(name, stage, known))
+                known.append(added)
+                yield added
+
+
+def _does_for(one: ApprovalSpec, other: ApprovalSpec) -> bool:
+    """Whether who agrees in one stage would have to agree in the other just as well."""
+    return set(one.by) <= set(other.by) and one.quorum >= other.quorum
+
+
+def _called(rule: str, stage: ApprovalSpec, known: list[ApprovalSpec]) -> str:
+    """A name that no other stage has: decisions are counted by it."""
+    name = f"rule_{_UNSAFE.sub('_', rule)}_{stage.stage}"[:_NAME_LIMIT]
+    taken = sum(one.stage.startswith(name) for one in known)
+    return f"{name}_{taken + 1}" if taken else name
+
+
+def _rules(state: State, namespace: str) -> Iterator[tuple[str, ChangeRuleSpec]]:
+    # few, and looked for only where a change is planned, or rules are edited
+    prefix = f"{KIND}/{namespace}/"
+    for id in sorted(id for id in state.manifests if id.startswith(prefix)):
+        yield id.removeprefix(prefix), msgspec.convert(state.manifests[id].spec, ChangeRuleSpec)
