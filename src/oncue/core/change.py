@@ -7,6 +7,7 @@ import msgspec
 
 from oncue.core.approval import ApprovalSpec
 from oncue.core.change_spec import ChangeTemplateSpec, ChangeType, RiskLevel
+from oncue.core.config_edit import ConfigEdit
 
 ChangeState = Literal["draft", "assess", "authorise", "scheduled", "implement", "review", "closed", "cancelled"]
 """As ITIL has them. `assess`: something speaks against the plan; `authorise`: people are asked; `scheduled`: it waits for its
@@ -26,13 +27,22 @@ class Wave(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
 
 
+class Proposed(msgspec.Struct, frozen=True):
+    """A manifest that a change takes or removes."""
+
+    edit: ConfigEdit
+    """With the generation that it is based on."""
+    back: ConfigEdit
+    """What undoes it: the manifest as it was, or its removal."""
+
+
 class ChangePlan(msgspec.Struct, frozen=True):
     """What is agreed to, and will be done: targets and steps as they were when it was made."""
 
     hash: str
     """SHA-256 over the canonical JSON of the steps, the targets in their waves, the inputs, the window, the approvals, the
-    preconditions, what it expects, who looks back on it, the instant before which it does not begin, and the versions of the
-    workflows that the steps name."""
+    preconditions, what it expects, who looks back on it, the instant before which it does not begin, the versions of the
+    workflows that the steps name, and the manifests of a change of configuration."""
     waves: tuple[Wave, ...]
     unknown: tuple[str, ...] = ()
     """Targets that the catalogue does not know."""
@@ -104,6 +114,10 @@ class Change(msgspec.Struct, kw_only=True):
     inputs: dict[str, Any] = {}
     wanted: tuple[str, ...] = ()
     """Targets that it names, of those that the template has."""
+    configuration: tuple[Proposed, ...] = ()
+    """Of a change of OnCue's own configuration: what it takes and removes."""
+    force: bool = False
+    """Whether it removes also what other manifests need."""
     plan: ChangePlan | None = None
     """None until it is submitted."""
     risk: Risk | None = None

@@ -36,6 +36,7 @@ def of_plan(state: State, change: Change, plan: ChangePlan) -> list[str]:
         for name, version in plan.workflows.items()
         if workflows.get(name) != version
     ]
+    found += change_plan.config_stale(state, change)
     if more := change_rules.unmet(state, change):
         found.append(f"rules of {change.namespace} ask for more by now: {change_rules.said(more)}")
     return found

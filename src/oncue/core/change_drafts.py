@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from oncue.core import approvals, change_calendar, change_life, change_plan, change_rules, change_trail, tickets
-from oncue.core.change import OPEN, Change, ChangePlan
+from oncue.core.change import OPEN, Change, ChangePlan, Proposed
 from oncue.core.change_life import OnChange
 from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
 from oncue.core.errors import Refusal
@@ -27,11 +27,13 @@ class Edit(msgspec.Struct):
     wanted: PlannedChangeSpec
 
 
-def create(tx: Tx, seen: Seen, asked: PlannedChangeSpec) -> Change:
-    """A change is wanted. Raises `Refusal` change.template, change.steps, change.targets, workflow.inputs_invalid,
+def create(
+    tx: Tx, seen: Seen, asked: PlannedChangeSpec, configuration: tuple[Proposed, ...] = (), *, force: bool = False
+) -> Change:
+    """A change is wanted, be it of `configuration`. Raises `Refusal` change.template, change.steps, change.targets, workflow.inputs_invalid,
     request.invalid."""
     _refuse_past(tx, asked)
-    return _drafted(tx, seen.namespace, None, asked)
+    return _drafted(tx, seen.namespace, None, asked, configuration, force=force)
 
 
 def _refuse_past(tx: Tx, wanted: PlannedChangeSpec) -> None:
@@ -40,12 +42,21 @@ def _refuse_past(tx: Tx, wanted: PlannedChangeSpec) -> None:
         raise Refusal("request.invalid", f"deadline: {change_life.spoken(deadline)} has passed")
 
 
-def _drafted(tx: Tx, namespace: str, name: str | None, wanted: PlannedChangeSpec) -> Change:
+def _drafted(
+    tx: Tx,
+    namespace: str,
+    name: str | None,
+    wanted: PlannedChangeSpec,
+    configuration: tuple[Proposed, ...] = (),
+    *,
+    force: bool = False,
+) -> Change:
     before = tx.savepoint()
     try:
         change = Change(
             id=f"CHG-{tx.count('change')}", namespace=namespace, name=name, title="", type="normal", reason="", state="draft",
-            requester=next(iter(people(tx)), tx.actor), spec=_spec(tx, namespace, wanted), created_at=tx.now, updated_at=tx.now,
+            requester=next(iter(people(tx)), tx.actor), spec=_spec(tx, namespace, wanted), configuration=configuration,
+            force=force, created_at=tx.now, updated_at=tx.now,
         )  # fmt: skip
         _write(tx, change, wanted)
         change.ticket = tickets.create(
@@ -116,6 +127,10 @@ def _instant(text: str | None, name: str) -> datetime | None:
 def edit(tx: Tx, seen: Seen, asked: Edit) -> Change:
     """It is otherwise; whoever agreed to it has agreed to something else. Raises `Refusal` as `create`, change.state."""
     change = change_life.unbegun(tx, seen, asked.change)
+    if change.configuration:
+        raise Refusal(
+            "change.configuration", f"{change.id} is proposed anew with other manifests: cancel it, and propose those"
+        )
     _refuse_past(tx, asked.wanted)
     return _edited(tx, change, asked.wanted)
 

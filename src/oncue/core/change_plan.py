@@ -36,6 +36,8 @@ def made(state: State, change: Change, at: datetime) -> tuple[ChangePlan, Risk]:
     waves = _waves(found, spec.waves, _spread(state, change.namespace, spec.waves.spread_by))
     workflows = workflows_of(state, change)
     unknown = tuple(name for name in found if state.topology.node(change.namespace, name) is None)
+    if stale := config_stale(state, change):
+        raise Refusal("manifest.changed_meanwhile", "; ".join(stale))
     plan = ChangePlan("", waves, unknown, workflows)
     risk = change_risk.of(state, change, plan, at)
     plan = msgspec.structs.replace(plan, approvals=change_rules.stages(state, change, risk.level))
@@ -50,7 +52,24 @@ def agreed(change: Change, plan: ChangePlan) -> list[Any]:
     spec = change.spec
     does = msgspec.to_builtins(workflow_of(change, plan.waves))
     rules = [spec.window, plan.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
-    return [does, change.inputs, change.type, msgspec.to_builtins(rules), plan.workflows]
+    found = [does, change.inputs, change.type, msgspec.to_builtins(rules), plan.workflows]
+    if change.configuration:
+        found.append(msgspec.to_builtins([change.configuration, change.force]))
+    return found
+
+
+def config_stale(state: State, change: Change) -> list[str]:
+    """Of a change of configuration, which manifests are not as they were when it was proposed."""
+    return [
+        f"{one.edit.id} is at generation {_generation(state, one.edit.id)}, and was at {one.edit.based_on} when this was proposed"
+        for one in change.configuration
+        if _generation(state, one.edit.id) != one.edit.based_on
+    ]
+
+
+def _generation(state: State, manifest: str) -> int:
+    known = state.manifests.get(manifest)
+    return known.generation if known is not None else 0
 
 
 def _targets(state: State, change: Change) -> tuple[str, ...]:

@@ -87,6 +87,8 @@ def _waves(plan: ChangePlan) -> Factor | None:
 
 
 def _undoing(change: Change) -> Factor | None:
+    if change.configuration:
+        return None
     acts = [node for node in plans.compiled(WorkflowSpec(steps=change.spec.steps)).nodes.values() if node.spec.uses]
     final = [node.id for node in acts if node.spec.irreversible]
     if final:

@@ -13,10 +13,14 @@ import msgspec
 from oncue.core.approval import ApprovalSpec
 from oncue.core.change import Change
 from oncue.core.change_spec import ChangeRuleSpec, RiskLevel
+from oncue.core.config_edit import ConfigEdit
+from oncue.core.errors import Refusal
 from oncue.core.state import State
 
 KIND: Final = "ChangeRule"
 ORDER: Final[tuple[RiskLevel, ...]] = ("low", "medium", "high", "very_high")
+ALWAYS_OPEN: Final = frozenset({"Change"})
+"""Kinds that no rule protects: to draft a change changes nothing."""
 _UNSAFE: Final = re.compile(r"[^a-z0-9_]")
 _NAME_LIMIT: Final = 60
 
@@ -43,6 +47,33 @@ def unmet(state: State, change: Change) -> list[ApprovalSpec]:
 def said(stages: Iterable[ApprovalSpec]) -> str:
     """Stages for people."""
     return "; ".join(f"{one.stage}: {one.quorum} of {', '.join(one.by)}" for one in stages)
+
+
+def check(spec: ChangeRuleSpec) -> None:
+    """What a schema cannot say. Raises `Refusal` manifest.invalid."""
+    if KIND in spec.open_kinds:
+        raise Refusal("manifest.invalid", f"open_kinds: whoever may edit a {KIND} alone could take the protection away")
+
+
+def protecting(state: State, namespace: str) -> list[tuple[str, ChangeRuleSpec]]:
+    """The rules by which the configuration of the namespace is changed by changes alone, with their names."""
+    return [(name, rule) for name, rule in _rules(state, namespace) if rule.configuration == "by_change"]
+
+
+def require_open(state: State, edits: Iterable[ConfigEdit]) -> None:
+    """What is not by a change must not need one. Raises `Refusal` manifest.protected."""
+    altering: dict[str, list[ConfigEdit]] = {}
+    for edit in edits:
+        if edit.kind not in ALWAYS_OPEN and edit.alters(state.manifests.get(edit.id)):
+            altering.setdefault(edit.namespace, []).append(edit)
+    for namespace, those in altering.items():
+        for name, rule in protecting(state, namespace):
+            closed = [edit.id for edit in those if edit.kind not in rule.open_kinds]
+            if closed:
+                more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
+                raise Refusal(
+                    "manifest.protected", f"{', '.join(closed[:3])}{more}: the {KIND} {name} protects {namespace}"
+                )
 
 
 def _more(state: State, change: Change, level: RiskLevel, given: tuple[ApprovalSpec, ...]) -> Iterator[ApprovalSpec]:

@@ -8,6 +8,7 @@ from oncue.core import (
     approvals,
     change_checks,
     change_clear,
+    change_config,
     change_drafts,
     change_life,
     change_plan,
@@ -371,6 +372,7 @@ def cancel(tx: Tx, seen: Seen, asked: OnChange) -> Change:
 
 COMMANDS: Final[dict[str, tuple[type[Any], Any]]] = {
     "oncue.command.change.create": (PlannedChangeSpec, change_drafts.create),
+    "oncue.command.change.propose": (change_config.Proposal, change_config.propose),
     "oncue.command.change.edit": (change_drafts.Edit, change_drafts.edit),
     "oncue.command.change.submit": (OnChange, change_drafts.submit),
     "oncue.command.change.start": (OnChange, start),

@@ -29,6 +29,7 @@ from oncue.core import (
     workflow,
 )
 from oncue.core.alert import Alert
+from oncue.core.config_edit import ConfigEdits
 from oncue.core.errors import Refusal
 from oncue.core.incident import CauseOf, Incident
 from oncue.core.normalise import Seen
@@ -416,7 +417,7 @@ def _start_run(tx: Tx, seen: Seen, asked: StartRun) -> Any:
     )
 
 
-def _configure(tx: Tx, seen: Seen, asked: configure.Changes) -> Any:
+def _configure(tx: Tx, seen: Seen, asked: ConfigEdits) -> Any:
     return configure.apply(tx, asked)
 
 
@@ -479,7 +480,7 @@ COMMANDS: Final[dict[str, tuple[type[Any], Callable[[Tx, Seen, Any], Any]]]] = {
     "oncue.command.subscription.redrive": (subscriptions.Redrive, subscriptions.redrive),
     "oncue.command.subscription.test": (subscriptions.OnSubscription, subscriptions.test),
     subscriptions.PROGRESSED: (subscriptions.Reports, subscriptions.progressed),
-    "oncue.config.applied": (configure.Changes, _configure),
+    "oncue.config.applied": (ConfigEdits, _configure),
     **changes.COMMANDS,
     **work.COMMANDS,
 }

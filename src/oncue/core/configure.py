@@ -5,7 +5,7 @@ Windows of a policy survive if its `match` and `condition` did not change.
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -39,7 +39,8 @@ from oncue.core import (
     unreached,
     wall_clock,
 )
-from oncue.core.change_spec import ChangeCalendarSpec, ChangeTemplateSpec
+from oncue.core.change_spec import ChangeCalendarSpec, ChangeRuleSpec, ChangeTemplateSpec
+from oncue.core.config_edit import ConfigEdit, ConfigEdits
 from oncue.core.contact import EscalationPolicySpec, PersonSpec
 from oncue.core.errors import Refusal
 from oncue.core.lookup import LookupSpec
@@ -53,7 +54,7 @@ from oncue.core.manifest import (
     PolicySpec,
 )
 from oncue.core.references import references, users
-from oncue.core.spec import Spec, content_hash
+from oncue.core.spec import Spec
 from oncue.core.state import State
 from oncue.core.subscription import SubscriptionSpec
 from oncue.core.topology import NODE_KINDS
@@ -61,37 +62,14 @@ from oncue.core.tx import Tx
 from oncue.core.workflow_spec import WorkflowSpec
 
 
-class Change(msgspec.Struct, kw_only=True):
-    """One manifest to take or to remove."""
-
-    op: Literal["apply", "delete"]
-    kind: str
-    namespace: str
-    name: str
-    labels: dict[str, str] = {}
-    owner: str | None = None
-    review_by: str | None = None
-    description: str | None = None
-    spec: Any = None
-    text: str | msgspec.UnsetType = msgspec.UNSET
-    """The document as its author wrote it, where that says more than the data does."""
-    based_on: int | None = None
-    """The generation that was looked at when it was written, 0 for none; refused if it is another one by now."""
-
-
-class Changes(msgspec.Struct):
-    """The data of `oncue.config.applied`."""
-
-    changes: list[Change]
-    force: bool = False
-    """Delete also what others need."""
-
-
-def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
-    """Take the changes, all of them or none. Raises `Refusal` manifest.kind_unknown, manifest.invalid, manifest.not_found,
-    manifest.reference_unknown, manifest.in_use, manifest.changed_meanwhile, policy.keys_full, escalation.cyclic,
-    workflow.cyclic, and as `change_drafts.applied`.
+def apply(tx: Tx, changes: ConfigEdits, *, agreed: bool = False) -> list[dict[str, Any]]:
+    """Take the changes, all of them or none; `agreed` says that they are those of a change that was agreed to. Raises `Refusal`
+    manifest.kind_unknown, manifest.invalid, manifest.not_found, manifest.reference_unknown, manifest.in_use,
+    manifest.changed_meanwhile, manifest.protected, policy.keys_full, escalation.cyclic, workflow.cyclic, and as
+    `change_drafts.applied`.
     """
+    if not agreed:
+        change_rules.require_open(tx.state, changes.changes)
     specs = [_check(tx, change) for change in changes.changes]
     _check_references(tx, changes, specs)
     applied = zip(changes.changes, specs, strict=True)
@@ -113,7 +91,7 @@ def apply(tx: Tx, changes: Changes) -> list[dict[str, Any]]:
     return outcome
 
 
-def _look_again(tx: Tx, changes: list[Change]) -> None:
+def _look_again(tx: Tx, changes: list[ConfigEdit]) -> None:
     """What is quiet, shared, or told to nobody may be otherwise with the configuration as it is now."""
     policies = {f"{one.namespace}/{one.name}" for one in changes if one.kind == "Policy"}
     if policies:
@@ -139,7 +117,7 @@ def _look_again(tx: Tx, changes: list[Change]) -> None:
         unreached.look(tx, saying)
 
 
-def _check(tx: Tx, change: Change) -> Spec | None:
+def _check(tx: Tx, change: ConfigEdit) -> Spec | None:
     spec = KINDS.get(change.kind)
     if spec is None:
         raise Refusal("manifest.kind_unknown", change.kind)
@@ -164,7 +142,7 @@ def _check(tx: Tx, change: Change) -> Spec | None:
     return read
 
 
-def _check_whole(change: Change, read: Spec) -> None:
+def _check_whole(change: ConfigEdit, read: Spec) -> None:
     """What a spec's members mean together."""
     for text in _hours_of(read):
         wall_clock.check(text)
@@ -189,6 +167,8 @@ def _check_whole(change: Change, read: Spec) -> None:
         change_plan.check(read)
     elif isinstance(read, ChangeCalendarSpec):
         change_calendar.check(read)
+    elif isinstance(read, ChangeRuleSpec):
+        change_rules.check(read)
     elif isinstance(read, SubscriptionSpec):
         subscriptions.check(read)
     elif isinstance(read, mirror.TicketMirrorSpec):
@@ -209,7 +189,7 @@ def _hours_of(spec: Spec) -> list[str]:
     return [text for text in found if text is not None]
 
 
-def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
+def _check_references(tx: Tx, changes: ConfigEdits, specs: list[Spec | None]) -> None:
     """Afterwards, every name that is needed must be there."""
     after: dict[str, bool] = {}
     for change in changes.changes:
@@ -234,7 +214,7 @@ def _check_references(tx: Tx, changes: Changes, specs: list[Spec | None]) -> Non
                 raise Refusal("manifest.in_use", f"{id} is needed by {', '.join(left[:10])}{more}")
 
 
-def _check_circles(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
+def _check_circles(tx: Tx, changes: ConfigEdits, specs: list[Spec | None]) -> None:
     """No escalation policy may lead to itself."""
     given = {
         (change.namespace, change.name): spec
@@ -254,7 +234,7 @@ def _check_circles(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
             then = after.then if after is not None else None
 
 
-def _check_recursion(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None:
+def _check_recursion(tx: Tx, changes: ConfigEdits, specs: list[Spec | None]) -> None:
     """No workflow may run itself, with those that are in force in between."""
     given = {
         (change.namespace, change.name): spec
@@ -277,15 +257,15 @@ def _check_recursion(tx: Tx, changes: Changes, specs: list[Spec | None]) -> None
                 raise Refusal("workflow.cyclic", f"in {namespace}: {' -> '.join([name, *way])}")
 
 
-def _one(tx: Tx, change: Change) -> dict[str, Any]:
+def _one(tx: Tx, change: ConfigEdit) -> dict[str, Any]:
     id = f"{change.kind}/{change.namespace}/{change.name}"
     known = tx.state.manifests.get(id)
     if change.op == "delete":
         assert known is not None
         return _delete(tx, known)
     before = known.spec if known is not None else {}
-    digest = content_hash([change.labels, change.owner, change.review_by, change.description, change.spec])
-    if known is not None and known.hash == digest and known.text == change.text:
+    digest = change.content_hash
+    if known is not None and not change.alters(known):
         return {"id": id, "generation": known.generation, "changed": False}
     if known is None:
         generation = tx.state.cells["counter"].get(f"generation/{id}", 0) + 1

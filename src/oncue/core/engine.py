@@ -6,7 +6,7 @@ first out, to a bounded depth. Either all of an input happens, or, if it raises,
 """
 
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, Protocol
 
 import msgspec
@@ -14,6 +14,7 @@ import msgspec
 from oncue.core import (
     change_events,
     command,
+    configure,
     deduplicate,
     delivery,
     detect,
@@ -104,6 +105,7 @@ class Engine:
     def __init__(self, state: State) -> None:
         self.state = state
         self._tx = Tx(state)
+        self._tx.configure = partial(configure.apply, agreed=True)
         self._where = ""
 
     def process(

@@ -10,7 +10,18 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from oncue.core import act_inputs as asks
-from oncue.core import change_clear, change_plan, enrichment, handling, incidents, silences, snooze, tickets, verdicts
+from oncue.core import (
+    change_clear,
+    change_config,
+    change_plan,
+    enrichment,
+    handling,
+    incidents,
+    silences,
+    snooze,
+    tickets,
+    verdicts,
+)
 from oncue.core.alert import Alert
 from oncue.core.duration import delta
 from oncue.core.errors import Refusal
@@ -299,6 +310,7 @@ ACTS: Final[dict[str, Act]] = {
     "alert.snooze": Act(asks.AlertSnooze, _snooze_alert, "alert:snooze"),
     "alert.unsnooze": Act(asks.AlertUnsnooze, _unsnooze_alert, "alert:snooze"),
     change_plan.CLEAR: Act(change_clear.Wave, change_clear.asks, None),
+    change_config.APPLY: Act(change_config.Nothing, change_config.apply, None),
     "event.emit": Act(asks.EventEmit, _emit, "event:write"),
     "incident.acknowledge": Act(asks.IncidentAcknowledge, _acknowledge_incident, "incident:acknowledge"),
     "incident.comment": Act(asks.IncidentComment, _comment_incident, "incident:comment"),
@@ -318,7 +330,7 @@ ACTS: Final[dict[str, Act]] = {
 }
 """By the action's name."""
 
-OWN: Final = frozenset({change_plan.CLEAR})
+OWN: Final = frozenset({change_plan.CLEAR, change_config.APPLY})
 """Those that changes have by themselves, and no manifest names."""
 
 

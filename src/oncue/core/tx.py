@@ -13,10 +13,13 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.config_edit import ConfigEdits
 from oncue.core.state import State
 from oncue.core.timer import Timer
 
 SOURCE: Final = "/oncue/engine"
+
+Configure = Callable[["Tx", ConfigEdits], list[dict[str, Any]]]
 
 _MISSING: Final[Any] = object()
 _AFTERWARDS: Final[Any] = object()
@@ -150,6 +153,9 @@ class Tx:
         self.cells: dict[tuple[str, str], Any] = {}
         self.hot: dict[str, Any] = {}
         self.undo: list[tuple[Any, Any, Any]] = []
+        self.configure: Configure | None = None
+        """Takes configuration that was agreed to. The engine gives it: what takes configuration starts runs, and what runs do lies
+        below that."""
         self._touched: set[int] = set()
         self._ids = 0
         self._number, self._numbered = _number(0), 0

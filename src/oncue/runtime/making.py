@@ -293,7 +293,7 @@ class Making:
         if event.type == "oncue.sample":
             sample = msgspec.json.decode(event.data, type=Sample)
             self._rows.samples.extend(sample_rows(sample, where, now))
-        elif event.type == "oncue.config.applied" or event.type in STEERING:
+        elif event.type in STEERING:
             self._config = True
         return reply, None
 
@@ -312,6 +312,8 @@ class Making:
             self._rows.facts.append(fact_row(one, input_position, now))
             self._rows.refs.extend((kind, id, one.position) for kind, id in one.refs)
             self._newest[(one.kind, one.id)] = one.position
+            if one.kind == "manifest":
+                self._config = True
 
     def _add(self, one: Input, position: int, now: int, flags: int, type: str, namespace: str) -> None:
         self._segment.add_input(
