@@ -269,6 +269,7 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.command.problem.put": "{problem, incident}: the incident comes from it",
     "oncue.command.problem.take": "{problem, incident}: it does not",
     "oncue.command.change.create": "{template | plan, reason, title?, with?, targets?, start_at?, deadline?, submit?}",
+    "oncue.command.change.propose": "{changes, reason, force?, title?, start_at?, deadline?}: manifests of a protected namespace",
     "oncue.command.change.edit": "{change, wanted}: as create has it",
     "oncue.command.change.submit": "{change}: it is planned, and put before those who must agree",
     "oncue.command.change.start": "{change}: it begins now",

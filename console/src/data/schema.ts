@@ -1269,6 +1269,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes/{change_id}/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListChangeConfiguration
+         * @description Of a change of configuration, what it does to each manifest; nothing of other changes.
+         */
+        get: operations["list_change_configuration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes/{change_id}/revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RevertChange
+         * @description Propose the manifests as they were before a change of configuration.
+         */
+        post: operations["revert_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes/{change_id}/evidence": {
         parameters: {
             query?: never;
@@ -2932,7 +2972,8 @@ export interface paths {
         post?: never;
         /**
          * DeleteManifest
-         * @description Take a manifest out of force; refused while others need it, unless with `force`.
+         * @description Take a manifest out of force; refused while others need it, unless with `force`. With `propose`, draft a change that does
+         *     it when people have agreed.
          */
         delete: operations["delete_manifest"];
         options?: never;
@@ -2971,7 +3012,8 @@ export interface paths {
         put?: never;
         /**
          * ApplyManifests
-         * @description Apply manifests, all of them or none; with `dry_run`, say what would change.
+         * @description Apply manifests, all of them or none; with `dry_run`, say what would change; with `propose`, draft a change that people
+         *     agree to before it is done.
          */
         post: operations["apply_manifests"];
         delete?: never;
@@ -4323,6 +4365,7 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             fired_at?: string | null;
+            heard_at?: string | null;
             deadline_at?: string | null;
             resolved_at?: string | null;
             resolved_by?: string | null;
@@ -4363,6 +4406,7 @@ export interface components {
             dry_run: boolean;
             changes: components["schemas"]["api_shapes_Change"][];
             warnings?: string[];
+            proposed?: string | null;
         };
         /** Approval */
         Approval: {
@@ -4578,6 +4622,7 @@ export interface components {
             ends_at: string | null;
             targets: number;
             conflicts: string[];
+            owner_busy: string[];
         };
         /** CalendarSlot */
         CalendarSlot: {
@@ -4662,6 +4707,8 @@ export interface components {
             workflows?: {
                 [key: string]: string;
             };
+            /** @default [] */
+            approvals: components["schemas"]["ApprovalSpec"][];
         };
         /** ChangeRecord */
         ChangeRecord: {
@@ -4721,6 +4768,10 @@ export interface components {
             };
             /** @default [] */
             wanted: string[];
+            /** @default [] */
+            configuration: components["schemas"]["Proposed"][];
+            /** @default false */
+            force: boolean;
             plan?: components["schemas"]["ChangePlan"] | null;
             risk?: components["schemas"]["Risk"] | null;
             approval?: string | null;
@@ -4794,6 +4845,23 @@ export interface components {
             inputs?: unknown;
             missing?: string | null;
         };
+        /** ConfigEdit */
+        ConfigEdit: {
+            /** @enum {string} */
+            op: "apply" | "delete";
+            kind: string;
+            namespace: string;
+            name: string;
+            labels?: {
+                [key: string]: string;
+            };
+            owner?: string | null;
+            review_by?: string | null;
+            description?: string | null;
+            spec?: unknown;
+            text?: string;
+            based_on?: number | null;
+        };
         /**
          * Confirmation
          * @description What the next shift says to it.
@@ -4855,6 +4923,7 @@ export interface components {
             at: string;
             reason?: string | null;
             instead_of?: string | null;
+            owner?: string | null;
         };
         /**
          * Decision
@@ -5615,6 +5684,11 @@ export interface components {
             items: components["schemas"]["ActionView"][];
             next: string | null;
         };
+        /** Listing[Change] */
+        ChangeList: {
+            items: components["schemas"]["store_life_Change"][];
+            next: string | null;
+        };
         /** Listing[DeadLetter] */
         DeadLetterList: {
             items: components["schemas"]["DeadLetter"][];
@@ -5793,11 +5867,6 @@ export interface components {
         /** Listing[Ticket] */
         TicketList: {
             items: components["schemas"]["Ticket"][];
-            next: string | null;
-        };
-        /** Listing[Change] */
-        ChangeList: {
-            items: components["schemas"]["store_life_Change"][];
             next: string | null;
         };
         /** LogLine */
@@ -6560,6 +6629,11 @@ export interface components {
             /** @default  */
             position: string;
         };
+        /** Proposed */
+        Proposed: {
+            edit: components["schemas"]["ConfigEdit"];
+            back: components["schemas"]["ConfigEdit"];
+        };
         /** Proven */
         Proven: {
             position: number;
@@ -6704,6 +6778,13 @@ export interface components {
         Responding: {
             name: string;
             role?: ("commander" | "communications" | "responder" | "scribe") | null;
+        };
+        /**
+         * RevertChange
+         * @description Why it is to be as it was.
+         */
+        RevertChange: {
+            reason: string;
         };
         /** Review */
         Review: {
@@ -7321,6 +7402,8 @@ export interface components {
             index: number;
             failed_at?: string | null;
             /** @default 0 */
+            looked: number;
+            /** @default 0 */
             looks: number;
             /** @default 0 */
             well: number;
@@ -7398,7 +7481,7 @@ export interface components {
             /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
             heartbeat?: string | null;
             retry?: components["schemas"]["core_workflow_spec_Retry"] | null;
-            validate?: components["schemas"]["Validate"] | null;
+            validate?: components["schemas"]["Validate"] | components["schemas"]["Validate"][] | null;
             /**
              * @default fail
              * @enum {string}
@@ -7773,6 +7856,8 @@ export interface components {
         };
         /** Validate */
         Validate: {
+            /** @default after */
+            when: ("before" | "during" | "after") | ("before" | "during" | "after")[];
             /** @description Lower-case letters, digits, underscores */
             repeat?: string | null;
             uses?: string | null;
@@ -8094,7 +8179,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.not_clear" | "change.not_found" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -10889,6 +10974,69 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_change_configuration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    revert_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevertChange"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangeView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            408: components["responses"]["TooSlow"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["Unsupported"];
+            429: components["responses"]["TooMuch"];
             503: components["responses"]["Unavailable"];
         };
     };
@@ -14131,6 +14279,8 @@ export interface operations {
             query?: {
                 /** @description Even if other manifests need it */
                 force?: boolean;
+                /** @description Draft a change that does it, for this reason, where a ChangeRule asks for one */
+                propose?: string;
             };
             header?: never;
             path: {
@@ -14201,6 +14351,8 @@ export interface operations {
                 namespace?: string;
                 /** @description Of a single document: its generation when it was read, 0 for a new one; refused if it is another by now */
                 based_on?: number | null;
+                /** @description Draft a change that does it, for this reason, where a ChangeRule asks for one */
+                propose?: string;
             };
             header?: never;
             path?: never;

@@ -1,7 +1,6 @@
 """Configuration: apply (or see what would change), get, list, delete, and the schemas of the kinds."""
 
 import asyncio
-import difflib
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, Final
@@ -13,8 +12,10 @@ from litestar.params import QueryParameter
 
 from oncue import manifests as documents
 from oncue.access.roles import Principal, allowed, namespaces
+from oncue.api import config_changes
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
+from oncue.api.manifest_diff import difference
 from oncue.api.params import Listing, json_response, listing
 from oncue.api.shapes import Applied, Change
 from oncue.core.errors import Refusal
@@ -32,6 +33,14 @@ BasedOn = Annotated[
     QueryParameter(
         ge=0,
         description="Of a single document: its generation when it was read, 0 for a new one; refused if it is another by now",
+    ),
+]
+Propose = Annotated[
+    str | None,
+    QueryParameter(
+        min_length=1,
+        max_length=5000,
+        description="Draft a change that does it, for this reason, where a ChangeRule asks for one",
     ),
 ]
 Namespace = Annotated[str | None, QueryParameter(max_length=63, description="Of documents that name none")]
@@ -72,8 +81,10 @@ async def apply_manifests(
     dry_run: DryRun = False,
     namespace: Namespace = None,
     based_on: BasedOn = None,
+    propose: Propose = None,
 ) -> Response[Applied]:
-    """Apply manifests, all of them or none; with `dry_run`, say what would change."""
+    """Apply manifests, all of them or none; with `dry_run`, say what would change; with `propose`, draft a change that people
+    agree to before it is done."""
     body = await request.body()
     parsed = await asyncio.to_thread(documents.parse_yaml, body, "")
     accepted, problems = await asyncio.to_thread(documents.load, parsed)
@@ -91,12 +102,16 @@ async def apply_manifests(
     problems += await _recursive(ctx, accepted, namespace or who.home)
     refuse_errors(problems)
     warnings = [problem for problem in problems if problem.level == "warning"]
-    if dry_run:
+    proposed = None
+    if propose is not None or dry_run:
         bodies = await ctx.queries.run(partial(manifest_bodies, ids=[_id(change) for change in changes]))
         shown = [_compared(change, bodies.get(_id(change))) for change in changes]
+        if propose is not None and not dry_run:
+            proposed = (await config_changes.propose(ctx, who, changes, propose))["id"]
     else:
         shown = await apply(ctx, who, changes)
-    view = Applied(dry_run=dry_run, changes=shown, warnings=[f"{one.manifest}: {one}" for one in warnings])
+    said = [f"{one.manifest}: {one}" for one in warnings]
+    view = Applied(dry_run=dry_run, changes=shown, warnings=said, proposed=proposed)
     return json_response(msgspec.json.encode(view))
 
 
@@ -142,14 +157,19 @@ def _version(row: FactRow) -> Version:
 
 @delete("/manifests/{kind:str}/{namespace:str}/{name:str}", status_code=200, opt={"permission": "manifest:write"})
 async def delete_manifest(
-    ctx: Ctx, who: Who, kind: str, namespace: str, name: str, force: Force = False
+    ctx: Ctx, who: Who, kind: str, namespace: str, name: str, force: Force = False, propose: Propose = None
 ) -> Response[Applied]:
-    """Take a manifest out of force; refused while others need it, unless with `force`."""
+    """Take a manifest out of force; refused while others need it, unless with `force`. With `propose`, draft a change that does
+    it when people have agreed."""
     _check_kind(kind)
     require(who, "manifest:write", namespace)
     if await _in_force(ctx, f"{kind}/{namespace}/{name}") is None:
         raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
     change = {"op": "delete", "kind": kind, "namespace": namespace, "name": name, "labels": {}, "spec": {}}
+    if propose is not None:
+        made = await config_changes.propose(ctx, who, [change], propose, force=force)
+        gone = Change(id=_id(change), change="deleted", generation=None)
+        return json_response(msgspec.json.encode(Applied(dry_run=False, changes=[gone], proposed=made["id"])))
     shown = await apply(ctx, who, [{**change, "owner": None, "review_by": None, "description": None}], force=force)
     return json_response(msgspec.json.encode(Applied(dry_run=False, changes=shown)))
 
@@ -232,22 +252,7 @@ def _compared(change: dict[str, Any], body: bytes | None) -> Change:
 
 
 def _diff(change: dict[str, Any], body: bytes | None) -> list[str]:
-    fields = ("labels", "owner", "review_by", "description", "spec")
-    old = {} if body is None else {name: msgspec.json.decode(body).get(name) for name in fields}
-    new = {name: change.get(name) for name in fields}
-    before, after = (_lines(value) if value else [] for value in (old, new))
-    if before == after:  # comments may differ
-        before, after = (_written(value) for value in (msgspec.json.decode(body) if body is not None else {}, change))
-    return list(difflib.unified_diff(before, after, "in force", "given", lineterm="", n=2))
-
-
-def _written(value: dict[str, Any]) -> list[str]:
-    text: str = value.get("text") or ""
-    return text.splitlines()
-
-
-def _lines(value: dict[str, Any]) -> list[str]:
-    return msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=2).decode().splitlines()
+    return difference(msgspec.json.decode(body) if body is not None else None, change)
 
 
 def _id(change: dict[str, Any]) -> str:

@@ -394,6 +394,8 @@ class Applied(msgspec.Struct, kw_only=True):
     dry_run: bool
     changes: list[Change]
     warnings: list[str] = []
+    proposed: str | None = None
+    """The change that was drafted to do it, if it was only proposed."""
 
 
 class LogLine(msgspec.Struct, kw_only=True):

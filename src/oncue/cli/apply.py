@@ -19,6 +19,12 @@ DIFFERS: Final = 1
 UNKNOWN: Final = 2
 """Exit codes of `oncue diff`."""
 
+Propose = typer.Option(
+    None,
+    "--propose",
+    metavar="REASON",
+    help="Draft a change that does it when people have agreed, as a protected namespace asks for.",
+)
 Namespace = typer.Option(None, "--namespace", "-n", help="For manifests that name none. [default: the token's own]")
 
 
@@ -26,14 +32,23 @@ def apply(
     file: list[Path] = Files,
     namespace: str | None = Namespace,
     dry_run: bool = typer.Option(False, "--dry-run", help="Show what would change, change nothing."),
+    propose: str | None = Propose,
 ) -> None:
     """Apply manifests: create what is new, update what has changed. All of them, or none."""
     documents = accepted(file)
     with Server() as server:
-        result = _given(server, documents, namespace, dry_run)
+        result = _given(server, documents, namespace, dry_run, propose)
+    only = dry_run or propose is not None
     for change in result["changes"]:
-        word = f"would be {change['change']}" if dry_run and change["change"] != "unchanged" else change["change"]
+        word = f"would be {change['change']}" if only and change["change"] != "unchanged" else change["change"]
         show.done(f"{change['id']} {word}")
+    if result.get("proposed"):
+        said_proposed(result["proposed"])
+
+
+def said_proposed(id: str) -> None:
+    """A change was drafted."""
+    show.done(f"{id} proposes it: `oncue change show {id}`")
 
 
 def diff(
@@ -58,7 +73,7 @@ def diff(
         show.document(result, output)
     else:
         for text in texts:
-            _print(text)
+            differs(text)
         if not changed:
             show.note("Nothing would change.")
     if changed:
@@ -109,14 +124,21 @@ TEXT_SENT: Final = 262_144
 _STYLES: Final = (("---", "bold"), ("+++", "bold"), ("@@", "cyan"), ("-", "red"), ("+", "green"))
 
 
-def _print(lines: list[str]) -> None:
+def differs(lines: list[str]) -> None:
+    """A unified diff, for people."""
     for line in lines:
         style = next((style for mark, style in _STYLES if line.startswith(mark)), None)
         show.out.print(show.clean(line), style=style, markup=False)
 
 
-def _given(server: Server, documents: list[manifests.Document], namespace: str | None, dry_run: bool) -> Any:
-    params = {"dry_run": "true" if dry_run else None, "namespace": namespace}
+def _given(
+    server: Server,
+    documents: list[manifests.Document],
+    namespace: str | None,
+    dry_run: bool,
+    propose: str | None = None,
+) -> Any:
+    params = {"dry_run": "true" if dry_run else None, "namespace": namespace, "propose": propose}
     texts = [document.source.text for document in documents]
     try:
         if all(texts) and sum(map(len, texts)) <= TEXT_SENT:

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from oncue.cli import dry_run, show
+from oncue.cli.apply import differs
 from oncue.cli.runs import pairs
 from oncue.cli.server import Server
 
@@ -92,6 +93,31 @@ def plan(id: str = ID, output: show.Format = show.Output) -> None:
     """What it would do, target by target: a dry run of what people agree to."""
     with Server() as server:
         dry_run.shown(server.get(server.path("changes", id, "plan")), output)
+
+
+@app.command()
+def configuration(id: str = ID, output: show.Format = show.Output) -> None:
+    """What a change of OnCue's own configuration does to each manifest."""
+    with Server() as server:
+        found = server.get(server.path("changes", id, "configuration"))["items"]
+    if output is not show.Format.table:
+        show.document(found, output)
+        return
+    for one in found:
+        show.done(f"{one['id']}: {one['change']}")
+        differs(one["diff"])
+    if not found:
+        show.note(f"{id} changes no configuration of OnCue's.")
+
+
+@app.command()
+def revert(
+    id: str = ID,
+    reason: str = typer.Option(..., "--reason", "-r", help="Why it is to be as it was."),
+    output: show.Format = show.Output,
+) -> None:
+    """Propose the manifests as they were before a change of configuration."""
+    _act(id, "revert", {"reason": reason}, output)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from oncue.cli import show
+from oncue.cli.apply import Propose, said_proposed
 from oncue.cli.get import kind_of, manifest_kind
 from oncue.cli.server import Server
 from oncue.cli.validate import accepted
@@ -19,6 +20,7 @@ def delete(
     file: list[Path] = typer.Option([], "--file", "-f", help="Delete what these files describe, instead."),
     namespace: str = typer.Option("default", "--namespace", "-n", help="For names without one."),
     force: bool = typer.Option(False, "--force", help="Even what other manifests need."),
+    propose: str | None = Propose,
 ) -> None:
     """Delete manifests. What happened under them stays in the journal."""
     if bool(file) == (kind is not None) or (kind is not None and name is None):
@@ -35,5 +37,8 @@ def delete(
     wanted.sort(key=lambda one: _USERS_FIRST.index(one[0]) if one[0] in _USERS_FIRST else -1)
     with Server() as server:
         for one in wanted:
-            server.send("DELETE", server.path("manifests", *one), params={"force": "true" if force else None})
-            show.done(f"{'/'.join(one)} deleted")
+            params = {"force": "true" if force else None, "propose": propose}
+            result = server.send("DELETE", server.path("manifests", *one), params=params)
+            show.done(f"{'/'.join(one)} {'deleted' if propose is None else 'would be deleted'}")
+            if result.get("proposed"):
+                said_proposed(result["proposed"])

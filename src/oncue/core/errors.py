@@ -157,7 +157,7 @@ CODES: Final = _table(
     ("manifest.reference_unknown", "It names something that is not there", 400, "Apply what it names together with it, or before; names are of the same namespace."),
     ("policy.keys_full", "There is no room for so many keys", 409, "Declare fewer, or raise max_keys; `oncue get windows NAMESPACE/NAME` lists those of a policy."),
     ("manifest.changed_meanwhile", "It was changed meanwhile", 409, "Read it again, and make your change to what it is now."),
-    ("manifest.protected", "The namespace's configuration is changed by changes alone", 409, "Propose it: `oncue apply --propose 'why'`. It is taken as soon as those whom the ChangeRule names have agreed."),
+    ("manifest.protected", "The namespace's configuration is changed by changes alone", 409, "Propose it, with `--propose 'why'` of apply or delete. It is taken as soon as those whom the ChangeRule names have agreed."),
     ("manifest.in_use", "Others need it", 409, "Change or delete those first, in the same apply or before; or delete with force."),
     ("expression.invalid", "The expression does not compile", 400, "The detail gives line and column."),
     ("expression.costly", "The expression could take too long", 400, "Nest fewer loops, and let replace, join and matches work on less or with constants."),
