@@ -4323,6 +4323,7 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             fired_at?: string | null;
+            heard_at?: string | null;
             deadline_at?: string | null;
             resolved_at?: string | null;
             resolved_by?: string | null;
@@ -4578,6 +4579,7 @@ export interface components {
             ends_at: string | null;
             targets: number;
             conflicts: string[];
+            owner_busy: string[];
         };
         /** CalendarSlot */
         CalendarSlot: {
@@ -4662,6 +4664,8 @@ export interface components {
             workflows?: {
                 [key: string]: string;
             };
+            /** @default [] */
+            approvals: components["schemas"]["ApprovalSpec"][];
         };
         /** ChangeRecord */
         ChangeRecord: {
@@ -4855,6 +4859,7 @@ export interface components {
             at: string;
             reason?: string | null;
             instead_of?: string | null;
+            owner?: string | null;
         };
         /**
          * Decision
@@ -7321,6 +7326,8 @@ export interface components {
             index: number;
             failed_at?: string | null;
             /** @default 0 */
+            looked: number;
+            /** @default 0 */
             looks: number;
             /** @default 0 */
             well: number;
@@ -7398,7 +7405,7 @@ export interface components {
             /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
             heartbeat?: string | null;
             retry?: components["schemas"]["core_workflow_spec_Retry"] | null;
-            validate?: components["schemas"]["Validate"] | null;
+            validate?: components["schemas"]["Validate"] | components["schemas"]["Validate"][] | null;
             /**
              * @default fail
              * @enum {string}
@@ -7773,6 +7780,8 @@ export interface components {
         };
         /** Validate */
         Validate: {
+            /** @default after */
+            when: ("before" | "during" | "after") | ("before" | "during" | "after")[];
             /** @description Lower-case letters, digits, underscores */
             repeat?: string | null;
             uses?: string | null;
