@@ -7326,7 +7326,7 @@ export interface components {
             index: number;
             failed_at?: string | null;
             /** @default 0 */
-            looked: number;
+            held: number;
             /** @default 0 */
             looks: number;
             /** @default 0 */
