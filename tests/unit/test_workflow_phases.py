@@ -95,6 +95,16 @@ def test_a_step_that_is_looked_at_before_it_can_be_passed_over(story: Story) -> 
     assert ended(story) == ("succeeded", None)
 
 
+def test_what_asks_people_is_not_passed_over_while_it_is_looked_at_before_it(story: Story) -> None:
+    asks = [step("ask", approvals=[{"by": ["user:basis-2"]}])]
+    id = run(story, step("all", steps=asks, validate=look("before")))
+    skip = {"run": id, "step": "all", "reason": "not today"}
+    assert story.refused("oncue.command.run.skip", skip) == "approval.unskippable"
+    assert waiting(story) == ["all~before~validate"]
+    answer(story, "all~before~validate", result={"ok": True})
+    assert list(story.state.approvals) == ["APR-1"]
+
+
 def test_a_step_that_holds_others_and_one_of_several_at_once_are_looked_at_before_as_well(story: Story) -> None:
     each = {"items": ["a", "b"], "as": "host", "max_parallel": 2}
     inner = act("check", validate=look("before", "result.ok", **{"with": {"url": "http://127.0.0.1/${host}"}}))

@@ -47,7 +47,7 @@ const RESOURCES: Record<string, Resource> = {
 const SPARSE: ReadonlySet<Resource> = new Set(["runs", "approvals"]);
 
 /** Kinds of manifests that pages read apart from the policies. */
-const MANIFESTS: Record<string, Resource> = { Workflow: "workflows", MaintenanceWindow: "quiet", Inhibition: "quiet", ChangeTemplate: "changes", ChangeCalendar: "changes" };
+const MANIFESTS: Record<string, Resource> = { Workflow: "workflows", MaintenanceWindow: "quiet", Inhibition: "quiet", ChangeTemplate: "changes", ChangeCalendar: "changes", ChangeRule: "changes" };
 
 /** The fields of a fact's data that name something else. */
 const REFERENCES: readonly (readonly [string, Resource])[] = [["incident", "incidents"], ["alert", "alerts"], ["run", "runs"], ["ticket", "tickets"]];

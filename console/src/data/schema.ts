@@ -7402,7 +7402,7 @@ export interface components {
             index: number;
             failed_at?: string | null;
             /** @default 0 */
-            looked: number;
+            held: number;
             /** @default 0 */
             looks: number;
             /** @default 0 */

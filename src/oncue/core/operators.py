@@ -168,7 +168,7 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     """The step is passed over: one that waits, failed, or could not be undone. Raises `Refusal` as `retry` does, run.state."""
     run = _run(tx, seen, asked.run)
     why = f"{asked.reason} ({tx.actor})"
-    step = _prepared(tx, run, asked.step) or steps.find(tx.state, run, asked.step)
+    step = _preparing(tx, run, asked.step) or steps.find(tx.state, run, asked.step)
     if run.state == "rollback_failed":
         if step.address != run.undoing:
             raise Refusal("step.state", f"the rollback stopped at step {run.undoing}, not at {step.address}")
@@ -185,6 +185,8 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     goes_on = run.state == "paused" and run.paused_by == "oncue"
     if goes_on:
         change_clear.require(tx, run)
+    if step.address != asked.step:
+        step = _not_prepared(tx, run, step, asked.step)
     change_trail.passed_over(tx, run, step)
     if step.state in ACTIVE:
         run_life.drop(tx, run, step)
@@ -203,12 +205,15 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     return run
 
 
-def _prepared(tx: Tx, run: Run, address: str) -> Step | None:
-    """A step that has not begun, because what must hold before it is still looked at: it begins, so that it can be passed
-    over."""
+def _preparing(tx: Tx, run: Run, address: str) -> Step | None:
+    """What is looked at before the step at this address, which has not begun because of that."""
     before = tx.state.step(run.id, address + validation.BEFORE)
-    if tx.state.step(run.id, address) is not None or before is None or before.state not in ACTIVE:
-        return None
+    begun = tx.state.step(run.id, address) is not None
+    return before if before is not None and before.state in ACTIVE and not begun else None
+
+
+def _not_prepared(tx: Tx, run: Run, before: Step, address: str) -> Step:
+    """It is looked at no more, and the step begins, so that it can be passed over."""
     run_life.drop(tx, run, before)
     steps.end(tx, run, before, "cancelled", reason="the step is passed over", error_code="cancelled")
     return steps.begin(tx, run, address, before.node, before.uses, "running", say=False)

@@ -102,8 +102,8 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     failed_at: str | None = None
     """Address of the step that failed in it."""
     # what follows it
-    looked: int = 0
-    """How many of the things that must hold of it do; the next one is looked at."""
+    held: int = 0
+    """How many of its validations hold already; the next one is looked at."""
     looks: int = 0
     """How often it was looked whether it brought about what it should."""
     well: int = 0

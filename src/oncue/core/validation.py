@@ -154,10 +154,10 @@ def _well(tx: Tx, run: Run, node: Node, step: Step, result: Any, reason: str | N
         return
     wanted = _specs(node, step)
     if phase == "before" and plans.compares(spec):
-        measured = {**(step.result or {}), str(wanted[step.looked][0]): steps.bounded(stored(result))}
+        measured = {**(step.result or {}), str(wanted[step.held][0]): steps.bounded(stored(result))}
         steps.change(tx, run, step, None, result=measured)
-    if step.looked + 1 < len(wanted):
-        steps.change(tx, run, step, None, looked=step.looked + 1, well=0, ill=0, holding_since=None)
+    if step.held + 1 < len(wanted):
+        steps.change(tx, run, step, None, held=step.held + 1, well=0, ill=0, holding_since=None)
         begin(tx, run, node, step)
     else:
         steps.end(tx, run, step, "succeeded", reason=reason)
@@ -194,11 +194,11 @@ def _specs(node: Node, step: Step) -> tuple[tuple[int, Validate], ...]:
 
 
 def _spec(node: Node, step: Step) -> Validate:
-    return _specs(node, step)[step.looked][1]
+    return _specs(node, step)[step.held][1]
 
 
 def _scope(tx: Tx, run: Run, plan: Plan, node: Node, step: Step, **more: Any) -> Scope:
     before = tx.state.step(run.id, step.address.removesuffix(DURING) + BEFORE)
     measured = before.result if before is not None and before.result is not None else {}
-    baseline = measured.get(str(_specs(node, step)[step.looked][0]))
+    baseline = measured.get(str(_specs(node, step)[step.held][0]))
     return run_scope.of_step(tx, run, plan, node, step.address, baseline=baseline, **more)

@@ -136,6 +136,7 @@ function Planned({ held: { item, when } }: { held: Held<PlannedChange> }) {
       <StateMark state={item.state} text={item.id} /><span className="sr">{STATE_WORDS[item.state as keyof typeof STATE_WORDS]}</span><span className="dim3 t12">{when}</span>
       <span className="title">{item.title}</span>
       {clashes && <span className="severity minor t12"><Icon name="problem" size="s" />conflicts with {item.conflicts.join(", ")}</span>}
+      {item.owner_busy.length > 0 && <span className="severity minor t12"><Icon name="user" size="s" />its owner has {item.owner_busy.join(", ")} then, too</span>}
     </Link>
   );
 }

@@ -21,7 +21,7 @@ export function PlanCard({ change }: { change: Change }) {
           </li>
         ))}
       </ol>
-      <div className="card-body"><Pairs entries={termsOf(change.spec)} /></div>
+      <div className="card-body"><Pairs entries={termsOf({ ...change.spec, approvals: change.plan?.approvals ?? change.spec.approvals })} /></div>
       {Object.keys(change.inputs).length > 0 && <div className="card-body stack" style={{ gap: 6 }}><h3 className="heading">Inputs</h3><Json value={change.inputs} label="Inputs of the change" /></div>}
     </Card>
   );

@@ -7,7 +7,7 @@ const change = (fields: Partial<Change>): Change => ({
   id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", reason: "A hole", state: "draft", said: null, requester: "user:basis-1", hands: [], spec: {}, inputs: {}, wanted: [], plan: null,
   close_code: null, close_note: null, began_at: null, ended_at: null, closed_at: null, starts_at: null, not_before: null, ...fields,
 } as unknown as Change);
-const planned = { plan: { hash: "ab", unknown: [], workflows: {}, waves: [{ name: "canary", targets: ["web-1"] }, { name: "wave-1", targets: ["web-2", "web-3", "web-4"] }] } };
+const planned = { plan: { hash: "ab", unknown: [], workflows: {}, approvals: [], waves: [{ name: "canary", targets: ["web-1"] }, { name: "wave-1", targets: ["web-2", "web-3", "web-4"] }] } };
 
 describe("the way of a change", () => {
   const signs = (fields: Partial<Change>) => wayOf(change(fields)).map(({ state, is }) => `${state} ${is}`);

@@ -49,6 +49,10 @@ describe("the steps to come", () => {
     expect(shown(under)).toEqual(["look", "guard", "guard/ask", "guard/close to come", "each to come", "last to come"]);
     expect(shown([])).toEqual(["look to come", "guard to come", "each to come", "last to come"]);
   });
+  it("have what is looked at before them below", () => {
+    expect(shown([step("look~before", { state: "validating" })])).toEqual(["look to come", "look~before", "guard to come", "each to come", "last to come"]);
+    expect(nameIn("look~before")).toBe("before");
+  });
   it("lose nothing that has begun", () => {
     const under = [step("look", { undone: true }), step("look~rollback"), step("guard", { uses: "try" }), step("guard/ask"), step("each", { uses: "for_each", state: "running", total: 2, at: 1 }), step("each[a]", { uses: "item", state: "running" }), step("each[a]/check", { state: "running" })];
     expect(shown(under)).toEqual(["look", "look~rollback", "guard", "guard/ask", "each", "each[a]", "each[a]/check", "last to come"]);

@@ -24,7 +24,7 @@ export function above(address: string): string | null {
 export function nameIn(address: string): string {
   const outer = above(address);
   if (outer === null) return address;
-  return address.slice(outer.length).replace(/^\//, "").replace(/^\[(.*)\]$/, "$1").replace(/^~validate/, "looks").replace(/^~rollback/, "undoing");
+  return address.slice(outer.length).replace(/^\//, "").replace(/^\[(.*)\]$/, "$1").replace(/^~validate/, "looks").replace(/^~rollback/, "undoing").replace(/^~before/, "before").replace(/^~during/, "during");
 }
 
 export const isManyItems = (step: Step): boolean => step.uses === "for_each" && (step.total ?? 0) > FEW;
@@ -71,7 +71,7 @@ export function linesOf(rows: readonly Row[], flow: readonly FlowStep[]): Line[]
   const walk = (steps: readonly FlowStep[], outer: string): Line[] => steps.flatMap((step): Line[] => {
     const address = `${outer}${step.id}`;
     const row = left.get(address);
-    if (row === undefined) return [{ coming: step, address, depth: depthOf(address) }];
+    if (row === undefined) return [{ coming: step, address, depth: depthOf(address) }, ...below(address)];
     const own = take(row);
     const goesOn = row.open && isActive(row.step) && step.form !== "for_each";
     const lanes = goesOn ? step.lanes.filter((lane) => lane.steps.some((one) => left.has(`${address}/${one.id}`))) : [];
