@@ -14,6 +14,9 @@ UV := $(BIN)/uv
 CONSOLE_BUILD := src/oncue/console_build/index.html
 CONSOLE_SOURCES := $(shell find console \( -name node_modules -o -name dist -o -name .vite \) -prune -o -type f -print 2>/dev/null)
 
+# Where the environment forbids bytecode, as many container images do, each of hundreds of processes would compile our sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help build run test check format bench bench-correlation bench-storm bench-workflows profile soak wheel console-dev console lock clean
 .DELETE_ON_ERROR:
 

@@ -77,4 +77,4 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             if server.process.poll() is None:
                 server.stop()
             server.verify()
-        server.client.close()
+        server.close()

@@ -109,5 +109,5 @@ def test_a_second_server_on_the_same_data_is_refused_and_does_no_harm(
     second.start(wait=False)
     assert second.process is not None
     assert second.process.wait(30) != 0
-    second.client.close()
+    second.close()
     assert fresh_server.emit(event(resource="first-2"))["accepted"] == 1
