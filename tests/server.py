@@ -17,6 +17,7 @@ import psutil
 
 from oncue.replay import verify as replay
 from oncue.store import verify as journal
+from tests import preloaded
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 ONCUE: Final = Path(sys.executable).with_name("oncue")
@@ -233,9 +234,11 @@ def _plain_client(**options: Any) -> httpx.Client:
 
 
 def run_cli(
-    *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None, timeout_s: float = 300.0
+    *arguments: str, stdin: str = "", variables: Mapping[str, str] | None = None, timeout_s: int = 300
 ) -> subprocess.CompletedProcess[str]:
     """Run `oncue` with these arguments, in an environment without OnCue's variables but for those given."""
+    if all(name.startswith("ONCUE_") for name in variables or ()):
+        return preloaded.run(arguments, stdin, environment(variables), timeout_s)
     return subprocess.run(
         [str(ONCUE), *arguments],
         input=stdin,
