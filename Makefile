@@ -65,8 +65,8 @@ bench-correlation: $(VENV)/.dev ## How well alerts are grouped, against the trut
 profile: build $(VENV)/.dev ## Where each microsecond of an event goes; writes docs/explanation/event-path.md
 	$(BIN)/python -m bench.path
 
-soak: build $(VENV)/.dev ## For an hour or two: kills under load, faults that last, 10,000 seeds
-	$(BIN)/pytest -m soak -s --timeout 3600 tests/soak $(PYTEST_ARGS)
+soak: build $(VENV)/.dev ## For an hour or two: kills under load, faults that last, 10,000 seeds, 100,000 alerts
+	$(BIN)/pytest -m soak -s --timeout 3600 tests/soak tests/browser $(PYTEST_ARGS)
 
 wheel: $(VENV)/.project console ## Build dist/*.whl with the console inside
 	rm -rf dist
