@@ -14,7 +14,10 @@ UV := $(BIN)/uv
 CONSOLE_BUILD := src/oncue/console_build/index.html
 CONSOLE_SOURCES := $(shell find console \( -name node_modules -o -name dist -o -name .vite \) -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help build run test check format bench bench-correlation bench-storm bench-workflows profile soak wheel console-dev console lock clean
+# Where the environment forbids bytecode, as many container images do, each of hundreds of processes would compile our sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help build run test check check-python check-console check-types format bench bench-correlation bench-storm bench-workflows profile soak wheel console-dev console lock clean
 .DELETE_ON_ERROR:
 
 help: ## Show this list
@@ -26,14 +29,22 @@ run: build ## Start OnCue at http://HOST:PORT with its state in DATA
 	exec $(BIN)/oncue up --data $(DATA) --host $(HOST) --port $(PORT) --first-start-apply examples/starter
 
 test: build $(VENV)/.dev ## Install what the tests need, and run them all
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-check: $(VENV)/.dev console/node_modules/.package-lock.json ## Format, lint, strict types, import contracts, console
+check: check-types check-python check-console ## Format, lint, strict types, import contracts, console
+
+check-python: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	cd console && ../.ci/with-node npm run --silent check
+
+check-types: console/node_modules/.package-lock.json
+	cd console && ../.ci/with-node npm run --silent typecheck
+
+check-console: console/node_modules/.package-lock.json
+	cd console && ../.ci/with-node npm run --silent lint
+	cd console && ../.ci/with-node npm run --silent test
 
 format: $(VENV)/.dev ## Put the sources into their one format
 	$(BIN)/ruff format .
@@ -54,8 +65,8 @@ bench-correlation: $(VENV)/.dev ## How well alerts are grouped, against the trut
 profile: build $(VENV)/.dev ## Where each microsecond of an event goes; writes docs/explanation/event-path.md
 	$(BIN)/python -m bench.path
 
-soak: build $(VENV)/.dev ## For an hour or two: kills under load, faults that last, 10,000 seeds
-	$(BIN)/pytest -m soak -s --timeout 3600 tests/soak $(PYTEST_ARGS)
+soak: build $(VENV)/.dev ## For an hour or two: kills under load, faults that last, 10,000 seeds, 100,000 alerts
+	$(BIN)/pytest -m soak -s --timeout 3600 tests/soak tests/browser $(PYTEST_ARGS)
 
 wheel: $(VENV)/.project console ## Build dist/*.whl with the console inside
 	rm -rf dist

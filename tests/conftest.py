@@ -15,9 +15,18 @@ settings.load_profile("oncue")
 ALLOWED_SKIPS = ("ONCUE_CORPUS", "ONCUE_DATASETS")
 """Data that is not part of the project may be absent."""
 
+LONG_FIRST = ("simulation", "browser", "docs", "e2e", "contract", "property", "itsm", "corpus", "unit")
+"""Folders of tests, those with the longest files first, so that at the end no worker waits for another."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--no-skips", action="store_true", help="fail on any skip but for absent corpus or datasets")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    rank = {name: number for number, name in enumerate(LONG_FIRST)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(tests).parts[0], len(rank)))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -77,4 +86,4 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             if server.process.poll() is None:
                 server.stop()
             server.verify()
-        server.client.close()
+        server.close()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import axe, incident_of, prepare
+from tests.browser.conftest import axe, incident_of
 from tests.server import Server, event
 
 pytestmark = pytest.mark.browser
@@ -199,15 +199,14 @@ def test_the_chosen_namespace_narrows_every_figure(server: Server, open_page: Op
     expect(page.locator(".rail").get_by_role("link", name="Alerts 1")).to_be_visible()
 
 
-def test_an_open_page_outlives_a_restart_of_the_server(fresh_server: Server, open_page: Open) -> None:
-    prepare(fresh_server)
-    page = open_page(fresh_server, "/")
+def test_an_open_page_outlives_a_restart_of_the_server(server: Server, open_page: Open) -> None:
+    page = open_page(server, "/")
     expect(page.locator(".live[data-state=live]")).to_be_visible()
-    fresh_server.stop()
+    server.stop()
     expect(page.locator(".live[data-state=lost]")).to_be_visible()
-    fresh_server.start()
+    server.start()
     expect(page.locator(".live[data-state=live]")).to_be_visible(timeout=30_000)
-    fresh_server.emit(event(title="After the restart", resource="restart-1"))
+    server.emit(event(title="After the restart", resource="restart-1"))
     expect(page.get_by_role("link", name="After the restart").first).to_be_visible()
 
 

@@ -124,22 +124,22 @@ def test_a_revoked_token_stops_working_at_once(oncue_server: Server, browser: ht
     assert_problem(browser.get("/api/v1/alerts", headers=headers), "auth.invalid")
 
 
-def test_tokens_and_sessions_outlive_a_restart_and_passwords_are_not_in_the_data(fresh_server: Server) -> None:
-    made = fresh_server.client.post(
+def test_tokens_and_sessions_outlive_a_restart_and_passwords_are_not_in_the_data(oncue_server: Server) -> None:
+    made = oncue_server.client.post(
         "/api/v1/tokens", json={"name": "kept", "role": "viewer", "namespaces": ["*"]}
     ).json()["token"]
-    fresh_server.client.post("/api/v1/users", json={"name": "someone", "password": PASSWORD})
+    oncue_server.client.post("/api/v1/users", json={"name": "someone", "password": PASSWORD})
     planted = "planted-secret-value-7c1"
-    kept = fresh_server.client.put("/api/v1/secrets/default/planted", json={"value": planted})
+    kept = oncue_server.client.put("/api/v1/secrets/default/planted", json={"value": planted})
     assert kept.status_code == 200
-    assert planted not in fresh_server.client.get("/api/v1/secrets").text
-    assert planted not in fresh_server.client.get("/api/v1/audit").text
-    fresh_server.restart()
+    assert planted not in oncue_server.client.get("/api/v1/secrets").text
+    assert planted not in oncue_server.client.get("/api/v1/audit").text
+    oncue_server.restart()
     headers = {"Authorization": f"Bearer {made}"}
-    assert httpx.get(f"{fresh_server.url}/api/v1/me", headers=headers, trust_env=False).status_code == 200
-    files = [path for path in fresh_server.data.rglob("*") if path.is_file()]
+    assert httpx.get(f"{oncue_server.url}/api/v1/me", headers=headers, trust_env=False).status_code == 200
+    files = [path for path in oncue_server.data.rglob("*") if path.is_file()]
     for text in (made, PASSWORD, planted):
-        for path in (*files, fresh_server.log):
+        for path in (*files, oncue_server.log):
             assert text.encode() not in path.read_bytes(), f"{text} in {path}"
 
 
@@ -393,13 +393,14 @@ def test_a_cursor_of_another_journal_gets_a_reset(oncue_server: Server) -> None:
         assert next(messages(answer.iter_lines()))["event"] == "reset"
 
 
-def test_a_stream_ends_soon_when_the_server_drains(fresh_server: Server) -> None:
-    with fresh_server.client.stream("GET", "/api/v1/stream") as answer:
+def test_a_stream_ends_soon_when_the_server_drains(oncue_server: Server) -> None:
+    with oncue_server.client.stream("GET", "/api/v1/stream") as answer:
         lines = answer.iter_lines()
         next(messages(lines))
         begun = time.monotonic()
-        fresh_server.stop()
+        oncue_server.stop()
         assert time.monotonic() - begun < 15
+    oncue_server.start()
 
 
 # The document and the page

@@ -1,4 +1,7 @@
-"""Every operation of the OpenAPI document, with what it allows and what it does not: schemathesis against a real server."""
+"""Every operation of the OpenAPI document, with what it allows and what it does not: schemathesis against a real server.
+
+Eleven thousand requests at the bounds of what each parameter may be; `make soak` adds chance.
+"""
 
 import subprocess
 import sys
@@ -30,9 +33,9 @@ def schemathesis(
     server: Server,
     directory: Path,
     *,
-    examples: int,
+    examples: int = 1,
     seed: int | None = None,
-    phases: str = "coverage,fuzzing",
+    phases: str = "coverage",
     checks: Sequence[str] = CHECKS,
 ) -> None:
     """Try every operation, always the same way unless there is a seed; fails with what schemathesis says."""
@@ -54,7 +57,7 @@ def schemathesis(
     assert done.returncode == 0, f"{done.stdout[-12_000:]}{done.stderr[-3_000:]}"
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
 def test_every_operation_answers_as_its_document_says(oncue_server: Server, tmp_path: Path) -> None:
     things(oncue_server, "alpha")
-    schemathesis(oncue_server, tmp_path, examples=2)
+    schemathesis(oncue_server, tmp_path)

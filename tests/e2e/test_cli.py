@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually
+from tests.server import ADMIN_TOKEN, ROOT, Server, eventually, run_cli
 
 TEAM = "apiVersion: oncue/v1\nkind: Team\nmetadata: {name: night-shift}\nspec: {description: DESCRIPTION}\n"
 
@@ -16,10 +16,8 @@ TEAM = "apiVersion: oncue/v1\nkind: Team\nmetadata: {name: night-shift}\nspec: {
 def _oncue(
     server: Server, *arguments: str, stdin: str = "", token: str = ADMIN_TOKEN
 ) -> subprocess.CompletedProcess[str]:
-    env = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": token})
-    return subprocess.run(
-        [ONCUE, *arguments], input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    variables = {"ONCUE_SERVER": server.url, "ONCUE_TOKEN": token}
+    return run_cli(*arguments, stdin=stdin, variables=variables, timeout_s=60)
 
 
 def _json(server: Server, *arguments: str) -> list[dict]:

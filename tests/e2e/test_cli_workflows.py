@@ -5,7 +5,7 @@ import subprocess
 import httpx
 import pytest
 
-from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, eventually
+from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, eventually, run_cli
 
 MANIFESTS = """
 apiVersion: oncue/v1
@@ -54,8 +54,7 @@ def made(answer: httpx.Response) -> dict[str, object]:
 
 def oncue(server: Server, *arguments: str, token: str = ADMIN_TOKEN, code: int = 0) -> str:
     """What the command says, on both streams."""
-    env = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": token})
-    ran = subprocess.run([ONCUE, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
+    ran = run_cli(*arguments, variables={"ONCUE_SERVER": server.url, "ONCUE_TOKEN": token}, timeout_s=60)
     assert ran.returncode == code, ran.stdout + ran.stderr
     return ran.stdout + ran.stderr
 

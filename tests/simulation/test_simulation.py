@@ -26,8 +26,8 @@ from oncue.store import schema
 from oncue.store.verify import verify
 from tests.simulation.world import Op, World, plan, prepare
 
-SEEDS = 120
-LANES = 4
+SEEDS = 40
+LANES = 2
 """How many tests the seeds are spread over."""
 
 

@@ -16,7 +16,7 @@ from oncue.manifests import alertmanager as importer
 from oncue.manifests.alertmanager import durations, matchers, times
 from oncue.manifests.alertmanager.receivers import NOT_THERE, SERVICES
 from tests import alertmanager
-from tests.server import ONCUE, environment
+from tests.server import run_cli
 
 WHOLE = """\
 global:
@@ -424,10 +424,7 @@ receivers:
 
 
 def oncue(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [ONCUE, "import", "alertmanager", *arguments], input=stdin, env=environment({}), capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+    return run_cli("import", "alertmanager", *arguments, stdin=stdin, timeout_s=60)
 
 
 def test_the_command_prints_manifests_that_validate_and_lists_the_rest(tmp_path: Path) -> None:

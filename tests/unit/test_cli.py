@@ -19,16 +19,14 @@ from oncue.core.errors import Refusal
 from oncue.core.manifest import KINDS
 from tests.certificates import certify
 from tests.contract.writing import Writing
-from tests.server import ONCUE, environment, free_port
+from tests.server import environment, free_port, run_cli
 
 SOUND = "apiVersion: oncue/v1\nkind: Monitor\nmetadata: {name: x}\nspec: {uses: heartbeat}\n"
 
 
 def _oncue(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
-    env = environment({"ONCUE_SERVER": f"http://127.0.0.1:{free_port()}", **variables})
-    return subprocess.run(
-        [ONCUE, *arguments], input=stdin, env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    server = f"http://127.0.0.1:{free_port()}"
+    return run_cli(*arguments, stdin=stdin, variables={"ONCUE_SERVER": server, **variables}, timeout_s=60)
 
 
 def test_every_command_of_the_table_loads_and_is_described() -> None:

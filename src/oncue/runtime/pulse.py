@@ -23,6 +23,7 @@ from oncue.runtime.dead_man import DeadMan
 from oncue.runtime.inputs import document
 from oncue.runtime.surroundings import OWN_NAMESPACE, Surroundings
 from oncue.sdk import ActionError, Context, Log, fetch
+from oncue.sdk.outbound import tls_context
 
 BEAT_S: Final = 30.0
 """How often the loop is proved, and the heartbeat beats, at least."""
@@ -102,7 +103,7 @@ class Pulse:
     async def _prove(self) -> str | None:
         """Why the loop does not work; None if it does."""
         try:
-            async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False) as front:
+            async with httpx.AsyncClient(timeout=ANSWER_S, trust_env=False, verify=tls_context()) as front:
                 ready = await front.get(f"{self._own}/readyz")
             if ready.status_code != 200:
                 return f"the server answers /readyz with status {ready.status_code}"
