@@ -190,6 +190,10 @@ def test_a_change_is_made_by_a_template_and_rolls_before_ones_eyes(server: Serve
     expect(page.get_by_text("2 of 2 targets done")).to_be_visible()
     expect(page.get_by_role("list", name="Trail")).to_contain_text("wave-1, web-2: succeeded")
 
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="PDF and proof").click()
+    assert kept.value.suggested_filename == f"{change}-evidence.zip"
+
     page.get_by_role("region", name="Trail").get_by_role("link", name=re.compile("TCK-")).click()
     panel = page.get_by_role("complementary", name="Ticket")
     panel.get_by_role("link", name=change, exact=True).click()

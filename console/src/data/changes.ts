@@ -2,7 +2,7 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { useCommand } from "./commands";
-import { get, post, type Page } from "./http";
+import { file, get, post, type Page } from "./http";
 import type { Change, ChangeCalendar, ChangeTemplate, CloseCode, Manifest } from "./types";
 
 /** Windows and freezes begin by the clock: nothing in the stream says so. */
@@ -53,3 +53,6 @@ export const useBreakGlass = () => useCommand(({ id, reason }: { id: string; rea
 
 export const useReviewChange = () =>
   useCommand(({ id, ...said }: { id: string; code: CloseCode; note: string }) => post<Change>(at(id, "review"), said), TOUCHED);
+
+/** The sealed bundle of its evidence and the PDF of it, in one archive. */
+export const evidenceOf = (id: string): Promise<Blob> => file(`/changes/${encodeURIComponent(id)}/evidence`, { format: "zip" });

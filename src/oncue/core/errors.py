@@ -91,6 +91,7 @@ CODES: Final = _table(
     ("evidence.bent", "The bundle of evidence does not hold together", 422, "`oncue evidence verify` says what was changed, and where."),
     ("evidence.erased", "The beginning of the change is past retention", 410, "Take evidence before `retention.max_age_days` have passed, and keep it; of this change a backup may still have all."),
     ("evidence.too_large", "There is more evidence than one bundle holds", 422, "The detail says how much; `oncue journal verify` on a copy of the data directory proves all of it."),
+    ("evidence.pdf_missing", "PDF cannot be made here", 501, "Install what makes it where this runs, and restart a server: pip install 'oncue[pdf]'. JSON and HTML need nothing more."),
     ("change_record.not_found", "No such change record", 404, "List change records to find it; one that was over long ago does not change any more."),
     ("change_record.over", "The change is over already", 409, "Begin another one with the same key if it goes on."),
     ("review.not_found", "No such review", 404, "Begin one for the incident first; one that was published long ago does not change any more."),

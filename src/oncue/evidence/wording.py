@@ -56,7 +56,11 @@ def compact(value: Any) -> str:
 
 def shown(value: Any) -> str:
     """A value in lines, or the text that it is, as much of it as is shown."""
-    text = value if isinstance(value, str) else "\n".join(_outline(value))
+    return cut(value if isinstance(value, str) else "\n".join(_outline(value)))
+
+
+def cut(text: str) -> str:
+    """As much of a text as is shown, and how much more there is."""
     more = len(text) - TEXT_LIMIT
     return f"{text[:TEXT_LIMIT]}\n[{more} characters more, in the bundle]" if more > 0 else text
 
