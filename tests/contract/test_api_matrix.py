@@ -119,6 +119,7 @@ MATRIX: dict[str, Row] = {
     "get_change": Row("GET", "/changes/{order}", READ),
     "get_change_timeline": Row("GET", "/changes/{order}/timeline", READ),
     "get_change_plan": Row("GET", "/changes/{order}/plan", READ),
+    "get_change_plan_difference": Row("GET", "/changes/{order}/plan/difference", READ),
     "get_change_evidence": Row("GET", "/changes/{order}/evidence", READ),
     "create_change": Row("POST", "/changes", OPERATE, {"reason": "matrix", "plan": ORDER, "namespace": "{ns}"}),
     "edit_change": Row("PUT", "/changes/{order}", OPERATE, {"reason": "matrix", "plan": ORDER}),

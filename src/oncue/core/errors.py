@@ -83,6 +83,7 @@ CODES: Final = _table(
     ("problem.state", "The problem cannot go there from here", 409, "The detail lists the states it can go to."),
     ("change.not_found", "No such change", 404, "List changes to find it; one that is closed does not change any more."),
     ("change.state", "The change cannot go there from here", 409, "The detail says in which state it is, and why."),
+    ("change.plan_unknown", "The change had no such plan", 404, "Its timeline has the plans that it had, each by its hash; those past retention are gone."),
     ("change.template", "A change takes a template, or brings a plan", 400, "Name a ChangeTemplate of the namespace in `template`, or write `plan`."),
     ("change.steps", "The plan of the change does not hold together", 400, "The detail says what is wrong; the reference of ChangeTemplate says what fits."),
     ("change.targets", "The change has no targets that it may have", 400, "The detail names them; look at `targets` of the template, and at the catalogue."),
