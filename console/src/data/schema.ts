@@ -1928,7 +1928,7 @@ export interface paths {
         };
         /**
          * ListDecisions
-         * @description What policies decided, newest first; `state` is `fired` or `blocked`.
+         * @description What policies decided, newest first; `state` is `fired`, `blocked` or `failed`.
          */
         get: operations["list_decisions"];
         put?: never;
