@@ -2,8 +2,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { useCommand } from "./commands";
-import { file, get, post, type Page } from "./http";
-import type { Change, ChangeCalendar, ChangeTemplate, CloseCode, Manifest } from "./types";
+import { file, get, post, put, type Page } from "./http";
+import type { Change, ChangeCalendar, ChangeSpec, ChangeTemplate, CloseCode, Manifest } from "./types";
 
 /** Windows and freezes begin by the clock: nothing in the stream says so. */
 const BY_THE_CLOCK_MS = 60_000;
@@ -42,6 +42,11 @@ const TOUCHED = ["changes", "approvals", "tickets", "runs"];
 const at = (id: string, verb: string): string => `/changes/${encodeURIComponent(id)}/${verb}`;
 
 export const useWantChange = () => useCommand((wanted: WantedChange) => post<Change>("/changes", wanted), TOUCHED);
+
+/** By its template, or with the plan that it has of its own. */
+export type EditedChange = Omit<WantedChange, "template" | "namespace"> & ({ template: string } | { plan: ChangeSpec });
+
+export const useEditChange = () => useCommand(({ id, ...wanted }: EditedChange & { id: string }) => put<Change>(`/changes/${encodeURIComponent(id)}`, wanted), TOUCHED);
 
 /** Those that need nothing said. */
 export const useMoveChange = () => useCommand(({ id, verb }: { id: string; verb: "submit" | "start" }) => post<Change>(at(id, verb), {}), TOUCHED);

@@ -14,6 +14,7 @@ import { RelativeTime, useNow } from "../../parts/time";
 import { Deciding } from "../approvals/Deciding";
 import { ApprovalsOfRun } from "../approvals/OfRun";
 import { ChangeActs } from "./Acts";
+import { PlanDifferences } from "./Differences";
 import { Evidence } from "./Evidence";
 import { PlanCard } from "./PlanCard";
 import { RiskCard } from "./RiskCard";
@@ -42,6 +43,7 @@ function View({ change }: { change: Change }) {
       <Outcome change={change} run={run} />
       <div className="columns telling-first">
         <div>
+          <PlanDifferences change={change} />
           <Waves change={change} run={run} />
           <PlanCard change={change} />
         </div>
