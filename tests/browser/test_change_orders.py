@@ -190,6 +190,10 @@ def test_a_change_is_made_by_a_template_and_rolls_before_ones_eyes(server: Serve
     expect(page.get_by_text("2 of 2 targets done")).to_be_visible()
     expect(page.get_by_role("list", name="Trail")).to_contain_text("wave-1, web-2: succeeded")
 
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="PDF and proof").click()
+    assert kept.value.suggested_filename == f"{change}-evidence.zip"
+
     page.get_by_role("region", name="Trail").get_by_role("link", name=re.compile("TCK-")).click()
     panel = page.get_by_role("complementary", name="Ticket")
     panel.get_by_role("link", name=change, exact=True).click()
@@ -278,6 +282,80 @@ def test_a_draft_is_submitted_and_glass_is_broken_with_a_reason(server: Server, 
     page.get_by_role("button", name="Review and close").click()
     page.get_by_role("dialog").get_by_role("button", name="Close the change").click()
     expect(page.get_by_role("dialog").get_by_text("change.unapproved")).to_be_visible()
+
+
+def _words(found: Any) -> list[str]:
+    return [" ".join(text.split()) for text in found.all_inner_texts()]
+
+
+def test_a_draft_is_edited_once_one_has_seen_what_differs(server: Server, open_page: Open) -> None:
+    given = {"version": "2.4"}
+    change = _want(server, "upgrade", title="Drafted", targets=["web-1"], submit=False, **{"with": given})
+    page = open_page(server, f"/changes/{change}")
+    page.get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog", name=f"Edit {change}")
+    expect(dialog.get_by_label("Title")).to_have_value("Drafted")
+    expect(dialog.get_by_role("checkbox", name="web-1")).to_be_checked()
+    dialog.get_by_role("button", name="See what differs").click()
+    expect(dialog.get_by_text("Nothing is otherwise than it was.")).to_be_visible()
+    expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
+    dialog.get_by_role("button", name="Back").click()
+    dialog.get_by_label("Version").fill("2.5")
+    dialog.get_by_role("checkbox", name="web-3").check()
+    dialog.get_by_label("Reason").fill("Two holes are closed")
+    dialog.get_by_role("button", name="See what differs").click()
+    told = dialog.get_by_role("region", name="What differs")
+    expect(told.get_by_text("version")).to_be_visible()
+    assert _words(told.get_by_role("deletion")) == [
+        "removed: A hole is closed",
+        "removed: web-1",
+        "removed: 2.4",
+    ]
+    assert _words(told.get_by_role("insertion")) == [
+        "added: Two holes are closed", "added: web-1, web-3", "added: 2.5",
+    ]  # fmt: skip
+    expect(dialog.get_by_text("It stays a draft")).to_be_visible()
+    assert not axe(page)
+    dialog.get_by_role("button", name="Back").click()
+    expect(dialog.get_by_label("Version")).to_have_value("2.5")
+    dialog.get_by_role("button", name="See what differs").click()
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    expect(page.get_by_text("Two holes are closed").first).to_be_visible()
+    made = _now(server, change)
+    assert (made["state"], made["wanted"], made["inputs"]["version"], made["title"]) == (
+        "draft",
+        ["web-1", "web-3"],
+        "2.5",
+        "Drafted",
+    )
+
+
+def test_an_edit_of_what_was_agreed_to_says_so_and_what_differs_stays_to_be_read(
+    server: Server, open_page: Open
+) -> None:
+    change = _want(server, "patch", title="Kernel 6.13", targets=["web-1", "web-2"])
+    page = open_page(server, f"/changes/{change}")
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_role("heading", name="It is agreed to, and begins by itself")).to_be_visible()
+    agreed = _now(server, change)["approved"]
+    page.get_by_role("button", name="Edit").click()
+    dialog = page.get_by_role("dialog", name=f"Edit {change}")
+    dialog.get_by_role("checkbox", name="web-2").uncheck()
+    dialog.get_by_role("checkbox", name="web-3").check()
+    dialog.get_by_role("button", name="See what differs").click()
+    expect(dialog.get_by_role("note")).to_contain_text("It loses its agreement")
+    expect(dialog.get_by_role("note")).to_contain_text(agreed[:12])
+    assert not axe(page)
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="What differs from the plan that was agreed to")).to_be_visible()
+    differs = page.get_by_role("region", name="What differs from the plan that was agreed to")
+    expect(differs).to_contain_text(agreed[:12])
+    expect(differs.get_by_role("insertion").first).to_have_text(re.compile("web-3"))
+    expect(differs.get_by_role("deletion").first).to_have_text(re.compile("web-2"))
+    assert not axe(page)
+    edited = _now(server, change)
+    assert (edited["state"], edited["approved"]) == ("assess", None), "nobody is left who may agree: basis-1 edited it"
 
 
 def test_the_calendar_shows_windows_freezes_and_conflicts(server: Server, open_page: Open) -> None:

@@ -121,6 +121,7 @@ MATRIX: dict[str, Row] = {
     "get_change_plan": Row("GET", "/changes/{order}/plan", READ),
     "list_change_configuration": Row("GET", "/changes/{order}/configuration", READ),
     "revert_change": Row("POST", "/changes/{order}/revert", OPERATE, {"reason": "matrix"}),
+    "get_change_plan_difference": Row("GET", "/changes/{order}/plan/difference", READ),
     "get_change_evidence": Row("GET", "/changes/{order}/evidence", READ),
     "create_change": Row("POST", "/changes", OPERATE, {"reason": "matrix", "plan": ORDER, "namespace": "{ns}"}),
     "edit_change": Row("PUT", "/changes/{order}", OPERATE, {"reason": "matrix", "plan": ORDER}),

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import httpx
 import pytest
@@ -49,9 +50,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     server.verify()
 
 
-def test_the_commands_of_the_page_leave_a_bundle_and_a_page(folder: Path) -> None:
+def test_the_commands_of_the_page_leave_a_bundle_a_page_and_a_pdf(folder: Path) -> None:
     assert (folder / "CHG-1.json").read_bytes().startswith(b'{"evidence":{"agreed":')
     assert "Evidence of CHG-1" in (folder / "CHG-1.html").read_text("utf-8")
+    assert (folder / "CHG-1.pdf").read_bytes().startswith(b"%PDF-")
+    with ZipFile(folder / "CHG-1-evidence.zip") as file:
+        assert file.namelist() == ["CHG-1.json", "CHG-1.pdf"]
 
 
 @pytest.mark.parametrize(("becomes", "says"), [("asked for", "as they were written"), ("a whim", "was changed")])

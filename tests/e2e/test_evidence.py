@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import httpx
 import msgspec
@@ -18,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key, l
 
 from oncue.core.change import Change
 from oncue.core.errors import Refusal
-from oncue.evidence import bundle, gather
-from oncue.evidence.check import verify
+from oncue.evidence import bundle, gather, printing
+from oncue.evidence.check import read, verify
 from oncue.evidence.facts import Facts
 from oncue.evidence.story import told
 from oncue.store import signed_note
@@ -355,6 +356,27 @@ def test_the_page_is_for_reading_alone(server: Server, bundles: dict[str, bytes]
     refused = run_cli("evidence", "render", str(file), "-o", str(tmp_path / "other.html"))
     assert (refused.returncode, "error evidence.bent" in refused.stderr) == (1, True)
     assert not (tmp_path / "other.html").exists()
+
+
+def test_the_pdf_is_of_the_bundle_beside_it(server: Server, bundles: dict[str, bytes], tmp_path: Path) -> None:
+    file, paper = tmp_path / "bundle.json", tmp_path / "bundle.pdf"
+    file.write_bytes(bundles["undone"])
+    assert run_cli("evidence", "render", str(file), "--pdf", str(paper)).returncode == 0
+    assert paper.read_bytes() == printing.pdf(read(bundles["undone"])[1])
+    assert not file.with_suffix(".html").exists()
+    ran = server.cli("evidence", "export", "CHG-2", "--format", "zip", "-o", str(tmp_path / "both.zip"))
+    assert ran.returncode == 0, ran.stderr
+    with ZipFile(tmp_path / "both.zip") as archive:
+        kept = archive.read("CHG-2.json")
+        assert archive.read("CHG-2.pdf") == printing.pdf(read(kept)[1])
+    assert verify(kept).result == "intact"
+    served = server.client.get("/api/v1/changes/CHG-2/evidence", params={"format": "pdf"})
+    assert (served.headers["content-type"], served.content[:5]) == ("application/pdf", b"%PDF-")
+    assert served.headers["content-disposition"] == 'inline; filename="CHG-2.pdf"'
+    file.write_bytes(bundles["undone"].replace(b"Try again on Sunday", b"Never try again"))
+    refused = run_cli("evidence", "render", str(file), "--pdf", str(tmp_path / "other.pdf"))
+    assert (refused.returncode, "error evidence.bent" in refused.stderr) == (1, True)
+    assert not (tmp_path / "other.pdf").exists()
 
 
 def test_where_the_chain_is_long_it_is_given_in_pieces(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,8 @@
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 
 import { useCommand } from "./commands";
-import { get, post, type Page } from "./http";
-import type { Change, ChangeCalendar, ChangeTemplate, CloseCode, Manifest } from "./types";
+import { file, get, post, put, type Page } from "./http";
+import type { Change, ChangeCalendar, ChangeSpec, ChangeTemplate, CloseCode, Manifest } from "./types";
 
 /** Windows and freezes begin by the clock: nothing in the stream says so. */
 const BY_THE_CLOCK_MS = 60_000;
@@ -43,6 +43,11 @@ const at = (id: string, verb: string): string => `/changes/${encodeURIComponent(
 
 export const useWantChange = () => useCommand((wanted: WantedChange) => post<Change>("/changes", wanted), TOUCHED);
 
+/** By its template, or with the plan that it has of its own. */
+export type EditedChange = Omit<WantedChange, "template" | "namespace"> & ({ template: string } | { plan: ChangeSpec });
+
+export const useEditChange = () => useCommand(({ id, ...wanted }: EditedChange & { id: string }) => put<Change>(`/changes/${encodeURIComponent(id)}`, wanted), TOUCHED);
+
 /** Those that need nothing said. */
 export const useMoveChange = () => useCommand(({ id, verb }: { id: string; verb: "submit" | "start" }) => post<Change>(at(id, verb), {}), TOUCHED);
 
@@ -53,3 +58,6 @@ export const useBreakGlass = () => useCommand(({ id, reason }: { id: string; rea
 
 export const useReviewChange = () =>
   useCommand(({ id, ...said }: { id: string; code: CloseCode; note: string }) => post<Change>(at(id, "review"), said), TOUCHED);
+
+/** The sealed bundle of its evidence and the PDF of it, in one archive. */
+export const evidenceOf = (id: string): Promise<Blob> => file(`/changes/${encodeURIComponent(id)}/evidence`, { format: "zip" });

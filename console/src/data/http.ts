@@ -108,6 +108,12 @@ export async function get<T>(path: string, query: Query = {}, signal?: AbortSign
   return answer<T>(await send("GET", path + queryString(query), undefined, signal));
 }
 
+/** What is no JSON: a file to be kept. */
+export async function file(path: string, query: Query = {}): Promise<Blob> {
+  const response = await send("GET", path + queryString(query), undefined);
+  return response.ok ? response.blob() : answer<Blob>(response);
+}
+
 export async function post<T>(path: string, body: unknown = {}): Promise<T> {
   return answer<T>(await send("POST", path, body));
 }

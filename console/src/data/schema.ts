@@ -1060,6 +1060,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/changes/{change_id}/plan/difference": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetChangePlanDifference
+         * @description What the plan of a change has otherwise than an earlier one: targets, waves, steps, inputs, and each term that people
+         *     agree to. What is not part of the plan, as the reason, is there with `agreed` false.
+         */
+        get: operations["get_change_plan_difference"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -1947,7 +1968,7 @@ export interface paths {
         };
         /**
          * ListDecisions
-         * @description What policies decided, newest first; `state` is `fired` or `blocked`.
+         * @description What policies decided, newest first; `state` is `fired`, `blocked` or `failed`.
          */
         get: operations["list_decisions"];
         put?: never;
@@ -4980,6 +5001,17 @@ export interface components {
         Delegation: {
             to: string;
         };
+        /** Difference */
+        Difference: {
+            part: string;
+            /** @enum {string} */
+            what: "added" | "removed" | "changed";
+            name: string | null;
+            before?: unknown;
+            after?: unknown;
+            /** @default true */
+            agreed: boolean;
+        };
         /** Done */
         Done: {
             run: string;
@@ -6505,6 +6537,19 @@ export interface components {
             next: string | null;
             total: number;
             missing: number;
+        };
+        /** PlanDifference */
+        PlanDifference: {
+            before: components["schemas"]["PlanNamed"] | null;
+            after: components["schemas"]["PlanNamed"];
+            differences: components["schemas"]["Difference"][];
+        };
+        /** PlanNamed */
+        PlanNamed: {
+            hash: string;
+            agreed: boolean;
+            /** Format: date-time */
+            at: string;
         };
         /** PlannedDelivery */
         PlannedDelivery: {
@@ -8179,7 +8224,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */
@@ -8343,6 +8388,15 @@ export interface components {
         };
         /** @description Too much at once; Retry-After says when to try again. */
         TooMuch: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description What makes this is not installed where the server runs. */
+        NotInstalled: {
             headers: {
                 [name: string]: unknown;
             };
@@ -10550,6 +10604,36 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_change_plan_difference: {
+        parameters: {
+            query?: {
+                /** @description The hash of an earlier plan, or how it begins, at least 7 characters; by default the last other one that was agreed to, or else the one before */
+                against?: string;
+            };
+            header?: never;
+            path: {
+                change_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDifference"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_changes: {
         parameters: {
             query?: {
@@ -11043,8 +11127,8 @@ export interface operations {
     get_change_evidence: {
         parameters: {
             query?: {
-                /** @description `json` can be verified, `html` can be read */
-                format?: "json" | "html";
+                /** @description `json` can be verified; `html` and `pdf` can be read; `zip` has both, the JSON and the PDF of it */
+                format?: "json" | "html" | "pdf" | "zip";
             };
             header?: never;
             path: {
@@ -11062,6 +11146,8 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Bundle"];
                     "text/html": string;
+                    "application/pdf": string;
+                    "application/zip": string;
                 };
             };
             400: components["responses"]["Malformed"];
@@ -11070,6 +11156,7 @@ export interface operations {
             404: components["responses"]["NotFound"];
             410: components["responses"]["Gone"];
             422: components["responses"]["Unprocessable"];
+            501: components["responses"]["NotInstalled"];
             503: components["responses"]["Unavailable"];
         };
     };

@@ -54,6 +54,8 @@ export type Facets = Whole<"Facets">;
 export type Pause = Whole<"Pause">;
 /** Something that is to be changed, from a draft to its review. */
 export type Change = Whole<"ChangeView", { spec: ChangeSpec; plan: Whole<"ChangePlan"> | null }>;
+/** What the plan of a change has otherwise than an earlier one. */
+export type PlanDifference = Whole<"PlanDifference">;
 export type ChangeState = Change["state"];
 export type CloseCode = NonNullable<Change["close_code"]>;
 /** How a change is made, as it is written: what is at its default is left out. */

@@ -23,16 +23,19 @@ export function CopyButton({ text, label = "Copy" }: { text: string | (() => str
   );
 }
 
+/** Has the browser keep what it was given as a file. */
+export function saveAs(content: Blob, name: string): void {
+  const address = URL.createObjectURL(content);
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = name;
+  link.click();
+  URL.revokeObjectURL(address);
+}
+
 /** Saves a text as a file. */
 export function DownloadButton({ text, name, label = "Download" }: { text: () => string; name: string; label?: string }) {
-  const save = (): void => {
-    const address = URL.createObjectURL(new Blob([text()], { type: "text/plain;charset=utf-8" }));
-    const link = document.createElement("a");
-    link.href = address;
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(address);
-  };
+  const save = (): void => saveAs(new Blob([text()], { type: "text/plain;charset=utf-8" }), name);
   return <button type="button" className="btn small" onClick={save}><Icon name="download" size="s" />{label}</button>;
 }
 

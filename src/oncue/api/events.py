@@ -66,11 +66,11 @@ async def get_event_story(ctx: Ctx, who: Who, position: str) -> Response[Story]:
     )
 
 
-@get("/decisions", opt={"permission": "decision:read"})
+@get("/decisions", opt={"permission": "decision:read", "states": ("fired", "blocked", "failed")})
 async def list_decisions(
     ctx: Ctx, who: Who, narrowing: Narrowing, policy: Policy = None
 ) -> Response[Listing[DecisionRecord]]:
-    """What policies decided, newest first; `state` is `fired` or `blocked`."""
+    """What policies decided, newest first; `state` is `fired`, `blocked` or `failed`."""
     shown = visible(narrowing, who, "decision:read")
     rows, following = await ctx.queries.run(partial(decisions, filters=shown, policy=policy))
     return listing([decision_json(row) for row in rows], following)

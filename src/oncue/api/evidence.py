@@ -24,7 +24,7 @@ from oncue.core import change_plan
 from oncue.core.change import Change
 from oncue.core.errors import Refusal
 from oncue.core.spec import content_hash
-from oncue.evidence import bundle, gather
+from oncue.evidence import bundle, gather, printing
 from oncue.evidence.bundle import BYTES_LIMIT, FORM, Bundle, Evidence, Leaf, Made, Proven
 from oncue.evidence.facts import Facts, instant
 from oncue.evidence.html import page
@@ -42,14 +42,22 @@ _one_at_a_time: Final = asyncio.Lock()
 
 @get(
     "/changes/{change_id:str}/evidence",
-    opt={"permission": "change:read", "refuses": (410, 422), "gives": ("text/html",)},
+    opt={
+        "permission": "change:read",
+        "refuses": (410, 422, 501),
+        "gives": ("text/html", "application/pdf", "application/zip"),
+    },
 )
 async def get_change_evidence(
     ctx: Ctx,
     who: Who,
     change_id: str,
     format_: Annotated[
-        Literal["json", "html"], QueryParameter(name="format", description="`json` can be verified, `html` can be read")
+        Literal["json", "html", "pdf", "zip"],
+        QueryParameter(
+            name="format",
+            description="`json` can be verified; `html` and `pdf` can be read; `zip` has both, the JSON and the PDF of it",
+        ),
     ] = "json",
 ) -> Response[Bundle]:
     """The evidence of a change: what was planned, who agreed, what was done and what came of it, with each journaled record
@@ -60,17 +68,22 @@ async def get_change_evidence(
         require(who, permission, change.namespace)
     async with _one_at_a_time:
         content = await _sealed(ctx, who, change)
-        if format_ == "html":
-            content = await asyncio.to_thread(_readable, content)
-            headers = {
-                "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-            }
-            return Response(content, media_type=MediaType.HTML, headers=headers)  # type: ignore[arg-type]
+        if format_ != "json":
+            return await asyncio.to_thread(_rendered, change.id, content, format_)
     return json_response(content)
 
 
-def _readable(content: bytes) -> bytes:
-    return page(msgspec.json.decode(content, type=Bundle)).encode()
+def _rendered(id: str, content: bytes, form: str) -> Response[Any]:
+    """Evidence for people. Raises `Refusal` evidence.pdf_missing."""
+    whole = msgspec.json.decode(content, type=Bundle)
+    if form == "html":
+        policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+        return Response(page(whole).encode(), media_type=MediaType.HTML, headers={"content-security-policy": policy})
+    if form == "pdf":
+        named = {"content-disposition": f'inline; filename="{id}.pdf"'}
+        return Response(printing.pdf(whole), media_type="application/pdf", headers=named)
+    named = {"content-disposition": f'attachment; filename="{id}-evidence.zip"'}
+    return Response(printing.archive(id, content, whole), media_type="application/zip", headers=named)
 
 
 async def _sealed(ctx: Context, who: Principal, change: Change) -> bytes:

@@ -29,6 +29,7 @@ _REFUSED: Final = {
     415: ("Unsupported", "The content type or encoding is not taken here."),
     422: ("Unprocessable", "It can be read and makes no sense, or an expression failed."),
     429: ("TooMuch", "Too much at once; Retry-After says when to try again."),
+    501: ("NotInstalled", "What makes this is not installed where the server runs."),
     502: ("HandshakeFailed", "What a signature or a confirmation needs could not be had."),
     503: ("Unavailable", "The engine or the store is not available; Retry-After says when to try again."),
 }

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from functools import cache
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
-from litestar import MediaType, Response
+from litestar import MediaType, Request, Response
 from litestar.di import NamedDependency
+from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter, SkipValidation
 
 from oncue.access.roles import Principal, namespaces
 from oncue.api.guard import require
 from oncue.core.errors import Refusal
+from oncue.core.severity import NAMES as SEVERITIES
+from oncue.manifests.shape import near
 from oncue.store.queries import LIMIT, Filters, Page
 
 T = TypeVar("T")
@@ -30,6 +34,7 @@ Many = list[str] | None
 
 
 async def filters(
+    request: Request[Any, Any, Any],
     state_: Annotated[
         Many, QueryParameter(name="state", description="Any of these; repeat it or separate with commas")
     ] = None,
@@ -46,11 +51,14 @@ async def filters(
     limit: Annotated[int, QueryParameter(ge=1, le=LIMIT)] = 50,
     cursor: Annotated[str | None, QueryParameter(max_length=400, description="`next` of the page before")] = None,
 ) -> Filters:
-    """The filters of a list, from its query."""
+    """The filters of a list, from its query. Raises `Refusal` request.invalid for a state or severity that there is not."""
+    state, severities = _split(state_), _split(severity)
+    _known("state", state, states_of(request.route_handler))
+    _known("severity", severities, SEVERITIES)
     return Filters(
-        state=_split(state_),
+        state=state,
         type=_split(type_),
-        severity=_split(severity),
+        severity=severities,
         namespace=_split(namespace),
         resource=_split(resource, commas=False),
         service=_split(service),
@@ -60,6 +68,28 @@ async def filters(
         limit=limit,
         cursor=cursor or None,
     )
+
+
+def states_of(handler: BaseRouteHandler) -> tuple[str, ...]:
+    """The states that a list can be narrowed to: those that its items are in, or what the route says of itself (`states`). None, if
+    its items have no states."""
+    own: tuple[str, ...] | None = handler.opt.get("states")
+    return own if own is not None else _states(handler.fn)
+
+
+@cache
+def _states(fn: Any) -> tuple[str, ...]:
+    (listed,) = get_args(get_type_hints(fn)["return"])
+    found = get_type_hints(get_args(listed)[0]).get("state") if get_origin(listed) is Listing else None
+    return get_args(found) if get_origin(found) is Literal else ()
+
+
+def _known(name: str, asked: tuple[str, ...], known: tuple[str, ...]) -> None:
+    strange = next((one for one in asked if known and one not in known), None)
+    if strange is not None:
+        raise Refusal(
+            "request.invalid", f"{name}: {strange[:60]!r} is none of {', '.join(known)}{near(strange[:60], known)}"
+        )
 
 
 def _split(values: Iterable[str] | None, *, commas: bool = True) -> tuple[str, ...]:

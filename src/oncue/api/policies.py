@@ -21,7 +21,7 @@ from oncue.store.queries import LIMIT, cells, entities, entity_body, manifest_id
 from oncue.store.schema import entity
 
 
-@get("/policies", opt={"permission": "manifest:read"})
+@get("/policies", opt={"permission": "manifest:read", "states": ("active", "observe")})
 async def list_policies(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[PolicyView]]:
     """Policies, the last changed first, with what they fired, blocked, and nearly did. `state` is `active` or `observe`,
     `type` an event type that the policy names."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from oncue.cli import dry_run, show
+from oncue.cli import dry_run, plan_difference, show
 from oncue.cli.apply import differs
 from oncue.cli.runs import pairs
 from oncue.cli.server import Server
@@ -89,10 +89,22 @@ def shown(id: str = ID, output: show.Format = show.Output) -> None:
 
 
 @app.command()
-def plan(id: str = ID, output: show.Format = show.Output) -> None:
+def plan(
+    id: str = ID,
+    diff: bool = typer.Option(False, "--diff", help="What it has otherwise than an earlier plan of the change."),
+    against: str | None = typer.Option(
+        None,
+        "--against",
+        help="With --diff: that plan's hash, or how it begins. [default: the one that was agreed to last, or the one before]",
+    ),
+    output: show.Format = show.Output,
+) -> None:
     """What it would do, target by target: a dry run of what people agree to."""
     with Server() as server:
-        dry_run.shown(server.get(server.path("changes", id, "plan")), output)
+        if diff or against is not None:
+            plan_difference.shown(server.get(f"{server.path('changes', id)}/plan/difference", against=against), output)
+        else:
+            dry_run.shown(server.get(server.path("changes", id, "plan")), output)
 
 
 @app.command()

@@ -30,17 +30,22 @@ class Form(StrEnum):
 
     json = "json"
     html = "html"
+    pdf = "pdf"
+    zip = "zip"
 
 
 @app.command()
 def export(
     id: str = typer.Argument(help="The change's id, as CHG-7."),
-    file: Path | None = typer.Option(None, "-o", "--output", help="Where to. [default: ID.json or ID.html]"),
-    form: Form = typer.Option(Form.json, "--format", help="json can be verified, html can be read."),
+    file: Path | None = typer.Option(None, "-o", "--output", help="Where to. [default: ID and the form, as ID.json]"),
+    form: Form = typer.Option(
+        Form.json, "--format", help="json can be verified, html and pdf can be read; zip has json and pdf."
+    ),
 ) -> None:
     """Write the evidence of a change to a file: every journaled record of it with its proof, sealed by the server.
 
-    Take the JSON first, and make the HTML of it with `oncue evidence render`, so that both are of the same seal.
+    Take the JSON first, and make the page or the PDF of it with `oncue evidence render`, so that both are of the same seal; or take
+    the JSON and its PDF together, as zip.
     """
     with Server() as server:
         path = f"/api/v1{server.path('changes', id, 'evidence')}"
@@ -77,7 +82,8 @@ def verify(
     show.done(f"{verdict.result.replace('_', ' ')}{where}: {verdict.detail}")
     if verdict.subject is not None:
         show.note(
-            f"{verdict.subject}: {show.counted(verdict.records, 'record')}, {show.counted(verdict.checkpoints, 'checkpoint')}"
+            f"{verdict.subject}: {show.counted(verdict.records, 'record')}, {show.counted(verdict.checkpoints, 'checkpoint')}, "
+            f"seal {verdict.seal}"
         )
         if verdict.origin:
             show.note("It is signed with the key that was given.")
@@ -94,8 +100,13 @@ def verify(
 def render(
     file: Path = Bundle,
     output: Path | None = typer.Option(None, "-o", "--output", help="Where to. [default: beside it, as .html]"),
+    pdf: Path | None = typer.Option(None, "--pdf", help="Make a PDF of it, here, and no page unless -o names one."),
 ) -> None:
-    """Make a page of a bundle, to be read or printed. A bundle that was tampered with is refused."""
+    """Make a page or a PDF of a bundle, to be read, printed or filed. A bundle that was tampered with is refused.
+
+    PDF needs the extra oncue[pdf]. Page and PDF name the seal of the bundle; the same bundle gives the same PDF.
+    """
+    from oncue.evidence import printing
     from oncue.evidence.check import read
     from oncue.evidence.check import verify as check
     from oncue.evidence.html import page
@@ -104,7 +115,11 @@ def render(
     verdict = check(content)
     if verdict.subject is None:
         raise Refusal("evidence.bent", f"{verdict.result.replace('_', ' ')}: {verdict.detail}")
-    _write(output or file.with_suffix(".html"), page(read(content)[1]).encode())
+    _, bundle = read(content)
+    if pdf is not None:
+        _write(pdf, printing.pdf(bundle))
+    if pdf is None or output is not None:
+        _write(output or file.with_suffix(".html"), page(bundle).encode())
 
 
 def _write(path: Path, content: bytes) -> None:

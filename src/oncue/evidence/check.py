@@ -45,6 +45,8 @@ class Verdict(msgspec.Struct):
     checkpoints: int = 0
     key: str | None = None
     """Base64 of the key that signed."""
+    seal: str | None = None
+    """Base64 of the digest that was sealed, which pages and PDFs of the bundle name."""
     origin: bool = False
     """Whether that is the key that was given: if not, only integrity is shown, not origin."""
     unshown: list[str] = []
@@ -88,11 +90,11 @@ def _verify(content: bytes, key: bytes | None, kept: str | None) -> Verdict:
     heads = _heads(evidence.chain, origin, own)
     records = _records(evidence, _roots(evidence.chain))
     _facts_hold(document["evidence"], evidence, records)
-    _sealed(document["evidence"], found, own)
+    seal = _sealed(document["evidence"], found, own)
     unshown = [*evidence.story.gaps, *evidence.made.left_out, *UNSHOWN]
     verdict = Verdict(
         "intact", "every record is as it was written, and what is told of them is what they say", None, evidence.made.subject,
-        len(evidence.records), len(evidence.chain), found.key, key is not None, unshown,
+        len(evidence.records), len(evidence.chain), found.key, seal, key is not None, unshown,
     )  # fmt: skip
     if evidence.story.gaps:
         verdict.result = "cannot_tell"
@@ -333,7 +335,8 @@ def _short(value: Any) -> str:
 # the whole
 
 
-def _sealed(document: dict[str, Any], found: Bundle, key: bytes) -> None:
+def _sealed(document: dict[str, Any], found: Bundle, key: bytes) -> str:
+    """Base64 of the digest that was sealed."""
     try:
         note = signed_note.opened(found.seal)
     except ValueError as error:
@@ -347,6 +350,7 @@ def _sealed(document: dict[str, Any], found: Bundle, key: bytes) -> None:
         raise _Bent("evidence", f"it has values that no bundle has: {error}") from error
     if note.text != signed_note.seal_text(made.journal_id, made.subject, content):
         raise _Bent("evidence", "it is not what was sealed")
+    return note.lines[-1]
 
 
 def _against(verdict: Verdict, origin: str, heads: dict[int, bytes], kept: str) -> Verdict:

@@ -4,27 +4,20 @@ The page proves nothing by itself. It names the seal of the bundle that it was m
 position of the record that says so.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from html import escape
-from itertools import groupby
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
+from oncue.evidence import wording
 from oncue.evidence.bundle import Bundle, Evidence
 from oncue.evidence.check import UNSHOWN
 from oncue.evidence.facts import instant
 from oncue.evidence.page import PAGE
-from oncue.evidence.story import Account, Agreement, Attempt, Done
+from oncue.evidence.story import Account, Attempt, Done
+from oncue.evidence.wording import RECORDS_SHOWN
 from oncue.store import signed_note
-
-TEXT_LIMIT: Final = 2_000
-"""Characters of a value that are shown; the bundle has the whole."""
-LINE: Final = 90
-RECORDS_SHOWN: Final = 1_000
-_WELL: Final = frozenset({"succeeded", "approved", "approve", "successful", "resolved"})
-_ILL: Final = frozenset({"failed", "failed_validation", "rejected", "reject", "unsuccessful", "backed_out", "unknown", "timed_out", "expired", "rollback_failed", "rolled_back", "firing", "open"})  # fmt: skip
 
 
 class Markup(str):
@@ -57,7 +50,7 @@ def page(bundle: Bundle) -> str:
 def _head(bundle: Bundle) -> str:
     made, change = bundle.evidence.made, bundle.evidence.story.change
     taken = _facts([
-        ("Taken", f"{_time(made.at)}, by {made.by}, with OnCue {made.version}"),
+        ("Taken", f"{wording.time(made.at)}, by {made.by}, with OnCue {made.version}"),
         ("Journal", made.journal_id),
         ("Namespace", change["namespace"]),
         ("Seal", _code(signed_note.opened(bundle.seal).lines[-1])),
@@ -84,11 +77,11 @@ def _outcome(story: Account) -> str:
         ("Wanted by", change["requester"]),
         ("Drafted and edited by", ", ".join(change["hands"])),
         ("Template", change["template"]),
-        ("Glass broken", f"by {glass['by']} at {_time(glass['at'])}: {glass['reason']}" if glass else None),
-        ("Drafted", _time(change["created_at"])),
-        ("Began", _time(change["began_at"])),
-        ("Ended", _time(change["ended_at"])),
-        ("Closed", _time(change["closed_at"])),
+        ("Glass broken", f"by {glass['by']} at {wording.time(glass['at'])}: {glass['reason']}" if glass else None),
+        ("Drafted", wording.time(change["created_at"])),
+        ("Began", wording.time(change["began_at"])),
+        ("Ended", wording.time(change["ended_at"])),
+        ("Closed", wording.time(change["closed_at"])),
         ("Run, ticket, record", ", ".join(one for one in (change["run"], change["ticket"], change["record"]) if one)),
     ]
     return _facts(rows)
@@ -100,20 +93,21 @@ def _agreed(story: Account) -> Iterable[str]:
     for one in story.approvals:
         yield f"<h3>{_text(one.id)} {_word(one.state)} {_at(one.position)}</h3>"
         yield _facts(
-            [("Asked", one.ask), ("Of", _asked(one)), ("Could not decide", ", ".join(one.barred)), ("Why", one.reason)]
+            [
+                ("Asked", one.ask),
+                ("Of", wording.asked(one)),
+                ("Could not decide", ", ".join(one.barred)),
+                ("Why", one.reason),
+            ]
         )
         rows = [
             (
-                _time(said.at), said.by, _word(said.decision), said.stage, said.instead_of or "", said.reason or "",
+                wording.time(said.at), said.by, _word(said.decision), said.stage, said.instead_of or "", said.reason or "",
                 Markup(f"{_text(said.actor or 'not among the records')} {_at(said.input or said.position)}"),
             )
             for said in one.decisions
         ]  # fmt: skip
         yield _table(("At", "Who", "Decision", "Stage", "Instead of", "Reason", "The command came from"), rows, "timed")
-
-
-def _asked(one: Agreement) -> str:
-    return "; ".join(f"{stage['stage']}: {stage['quorum']} of {', '.join(stage['by'])}" for stage in one.stages)
 
 
 def _planned(story: Account) -> Iterable[str]:
@@ -127,8 +121,8 @@ def _planned(story: Account) -> Iterable[str]:
     yield _facts([
         ("Hash of the plan", Markup(f"{_code(plan['hash'])}, {_text(same)}")),
         ("Not in the catalogue", ", ".join(plan["unknown"])),
-        ("Window", _json(spec.get("window")) if spec.get("window") else None),
-        ("Expected alerts", _json(spec["expects"]) if spec.get("expects") else None),
+        ("Window", wording.compact(spec.get("window")) if spec.get("window") else None),
+        ("Expected alerts", wording.compact(spec["expects"]) if spec.get("expects") else None),
     ])  # fmt: skip
     yield _table(
         ("Wave", "Targets"),
@@ -143,21 +137,23 @@ def _planned(story: Account) -> Iterable[str]:
 
 
 def _course(story: Account) -> str:
-    rows = [(_time(one.at), _word(one.state), one.said or "", one.by or "", _at(one.position)) for one in story.history]
+    rows = [
+        (wording.time(one.at), _word(one.state), one.said or "", one.by or "", _at(one.position))
+        for one in story.history
+    ]
     return _table(("At", "State", "Why", "Asked for by", ""), rows, "timed")
 
 
 def _done(story: Account) -> Iterable[str]:
     for run in story.runs:
         if run.parent is None:
-            lasted = f"{_time(run.started_at)} to {_time(run.ended_at) or 'now'}"
+            lasted = f"{wording.time(run.started_at)} to {wording.time(run.ended_at) or 'now'}"
             yield f"<p>{_text(run.id)} {_word(run.state)}, {lasted} {_at(run.position)}. {_text(run.reason or '')}</p>"
-    shown = [one for one in story.steps if one.target is not None or one.uses not in ("for_each", "item")]
-    if not shown:
+    places = list(wording.by_place(story))
+    if not places:
         yield "<p>Nothing was done.</p>"
-    for (wave, target), steps in groupby(sorted(shown, key=_order(shown)), key=lambda one: (one.wave, one.target)):
-        where = " ".join(part for part in (wave, target) if part is not None)
-        yield f"<h3>{_text(where or 'The change as a whole')}</h3>"
+    for place, steps in places:
+        yield f"<h3>{_text(wording.named(place))}</h3>"
         yield _table(
             ("Step", "Came to", "Began", "Lasted", "What it was given, and what it gave", ""),
             map(_step, steps),
@@ -165,17 +161,7 @@ def _done(story: Account) -> Iterable[str]:
         )
 
 
-def _order(steps: list[Done]) -> Any:
-    """By target, in the order in which they were come to."""
-    first: dict[tuple[str | None, str | None], int] = {}
-    for one in steps:
-        first.setdefault((one.wave, one.target), one.positions[0])
-    return lambda one: (first[one.wave, one.target], one.positions[0])
-
-
 def _step(one: Done) -> tuple[Any, ...]:
-    name = one.address.rpartition("/")[2]
-    kind = "undoes " if one.undoes else ""
     came = _word(one.state) + (Markup(" <b>undone</b>") if one.undone else Markup(""))
     why = f"<p>{_text(one.error_code or '')} {_text(one.reason)}</p>" if one.reason else ""
     details = [
@@ -187,9 +173,9 @@ def _step(one: Done) -> tuple[Any, ...]:
     ]
     looked = f"<p>validated in {one.looks} look{'s' if one.looks > 1 else ''}</p>" if one.looks else ""
     return (
-        Markup(f"<b>{kind}{_text(name.removesuffix('~rollback'))}</b><br>{_text(one.uses)}"),
+        Markup(f"<b>{_text(wording.called(one))}</b><br>{_text(one.uses)}"),
         Markup(f"{came}{why}"),
-        _time(one.started_at), _lasted(one), Markup("".join(details) + looked), _at(one.positions[-1]),
+        wording.time(one.started_at), wording.lasted(one), Markup("".join(details) + looked), _at(one.positions[-1]),
     )  # fmt: skip
 
 
@@ -202,13 +188,6 @@ def _value(name: str, value: Any) -> str:
     return f"<p><i>{name}</i></p>{_pre(value)}" if value not in (None, {}, "") else ""
 
 
-def _lasted(one: Done) -> str:
-    if one.started_at is None or one.ended_at is None:
-        return ""
-    seconds = (datetime.fromisoformat(one.ended_at) - datetime.fromisoformat(one.started_at)).total_seconds()
-    return f"{seconds:.1f} s"
-
-
 def _followed(story: Account) -> str:
     if not story.followed:
         return (
@@ -216,8 +195,8 @@ def _followed(story: Account) -> str:
         )
     rows = [
         (
-            one.kind, one.id, one.title or "", one.resource or "", one.severity or "", _word(one.state), _time(one.began_at),
-            _time(one.ended_at), "expected" if one.expected else "", _at(one.position),
+            one.kind, one.id, one.title or "", one.resource or "", one.severity or "", _word(one.state), wording.time(one.began_at),
+            wording.time(one.ended_at), "expected" if one.expected else "", _at(one.position),
         )
         for one in story.followed
     ]  # fmt: skip
@@ -231,7 +210,7 @@ def _ticket(story: Account) -> Iterable[str]:
         return
     yield f"<p>{_text(ticket.id)}, {_word(ticket.state)}: {_text(ticket.title)} {_at(ticket.position)}</p>"
     rows = [
-        (_time(one.at), one.by, Markup(_text(one.text).replace("\n", "<br>")), _at(one.position))
+        (wording.time(one.at), one.by, Markup(_text(one.text).replace("\n", "<br>")), _at(one.position))
         for one in ticket.remarks
     ]
     yield _table(("At", "By", "What", ""), rows, "timed")
@@ -255,7 +234,7 @@ def _records(evidence: Evidence) -> Iterable[str]:
     for one in evidence.records[:RECORDS_SHOWN]:
         recorded_at, _, content = at[one.position]
         kind = msgspec.json.decode(one.body, type=_Typed).type
-        rows.append((one.position, _time(instant(recorded_at)), kind, _code(content)))
+        rows.append((one.position, wording.time(instant(recorded_at)), kind, _code(content)))
     yield _table(("Position", "Recorded", "Type", "SHA-256 of envelope and body"), rows, "records")
     if len(evidence.records) > RECORDS_SHOWN:
         yield f"<p>And {len(evidence.records) - RECORDS_SHOWN} more, in the bundle.</p>"
@@ -278,8 +257,7 @@ def _cell(value: Any) -> str:
 
 def _word(text: str) -> Markup:
     """A state, as people say it; its colour says the same once more."""
-    mood = "well" if text in _WELL else "ill" if text in _ILL else "so"
-    return Markup(f'<span class="{mood}">{_text(text.replace("_", " "))}</span>')
+    return Markup(f'<span class="{wording.mood(text)}">{_text(wording.plain(text))}</span>')
 
 
 def _at(position: int) -> Markup:
@@ -290,39 +268,8 @@ def _code(text: str) -> Markup:
     return Markup(f"<code>{_text(text)}</code>")
 
 
-def _time(text: str | None) -> str:
-    if not text:
-        return ""
-    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
 def _pre(value: Any) -> Markup:
-    """A value in lines, or the text that it is."""
-    text = value if isinstance(value, str) else "\n".join(_outline(value))
-    cut = f"\n[{len(text) - TEXT_LIMIT} characters more, in the bundle]" if len(text) > TEXT_LIMIT else ""
-    return Markup(f"<pre>{_text(text[:TEXT_LIMIT])}{cut}</pre>")
-
-
-def _outline(value: Any) -> Iterator[str]:
-    """JSON in lines that are short where they can be: what fits into one is not broken up."""
-    if not isinstance(value, dict | list) or len(_json(value)) <= LINE:
-        yield _json(value)
-        return
-    named = value.items() if isinstance(value, dict) else ((None, one) for one in value)
-    for name, inner in named:
-        first, *rest = _outline(inner)
-        if name is None:
-            yield f"- {first}"
-        elif rest:
-            yield f"{name}:"
-            rest.insert(0, first)
-        else:
-            yield f"{name}: {first}"
-        yield from (f"  {line}" for line in rest)
+    return Markup(f"<pre>{_text(wording.shown(value))}</pre>")
 
 
 def _facts(rows: Iterable[tuple[str, Any]]) -> str:

@@ -13,7 +13,7 @@ import { PlannedSteps } from "../workflows/PlannedSteps";
 import { ifItFailsLater } from "./view";
 
 /** Steps that are shown before the others are asked for. */
-const FEW = 6;
+const FEW = 3;
 
 export function WhatFollows({ run: id }: { run: string }) {
   const run = useDetail<RunDetail>("runs", id).data;

@@ -8,9 +8,10 @@ import type { Change, CloseCode } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Icon } from "../../parts/Icon";
 import { ErrorState } from "../../parts/states";
+import { EditChange } from "./EditChange";
 import { CLOSE_WORDS, isUnbegun, reachOf } from "./view";
 
-type Act = "" | "submit" | "start" | "cancel" | "glass" | "review";
+type Act = "" | "edit" | "submit" | "start" | "cancel" | "glass" | "review";
 
 export function ChangeActs({ change }: { change: Change }) {
   const may = useMay();
@@ -26,8 +27,10 @@ export function ChangeActs({ change }: { change: Change }) {
       {writes && (change.state === "draft" || anew) && <button type="button" className="btn primary" onClick={() => setAsked("submit")}>{anew ? "Plan it anew" : "Submit"}</button>}
       {change.state === "scheduled" && may("change:start", change.namespace) && <button type="button" className="btn primary" onClick={() => setAsked("start")}><Icon name="effect" size="m" />Start now</button>}
       {writes && change.state === "review" && <button type="button" className="btn primary" onClick={() => setAsked("review")}>Review and close</button>}
+      {writes && isUnbegun(change) && <button type="button" className="btn" onClick={() => setAsked("edit")}>Edit</button>}
       {writes && (isUnbegun(change) || running) && <button type="button" className="btn" onClick={() => setAsked("cancel")}>{running ? "Cancel and roll back" : "Cancel change"}</button>}
       {isUnbegun(change) && may("change:override", change.namespace) && <button type="button" className="btn" onClick={() => setAsked("glass")}><Icon name="incident" size="m" />Break glass</button>}
+      <EditChange change={change} opened={asked === "edit"} close={close} />
       <Ask
         opened={asked === "submit"} onClose={close} title={anew ? "Plan it anew?" : "Submit this change?"} act={anew ? "Plan it anew" : "Submit"}
         effect={change.type === "standard" ? "Its targets are looked up and its plan is made. It is agreed to once and for all, and begins at its time." : "Its targets are looked up and its plan is made, and those who must agree to that plan are asked."}

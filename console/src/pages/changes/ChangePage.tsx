@@ -14,6 +14,8 @@ import { RelativeTime, useNow } from "../../parts/time";
 import { Deciding } from "../approvals/Deciding";
 import { ApprovalsOfRun } from "../approvals/OfRun";
 import { ChangeActs } from "./Acts";
+import { PlanDifferences } from "./Differences";
+import { Evidence } from "./Evidence";
 import { PlanCard } from "./PlanCard";
 import { RiskCard } from "./RiskCard";
 import { Trail } from "./Trail";
@@ -41,6 +43,7 @@ function View({ change }: { change: Change }) {
       <Outcome change={change} run={run} />
       <div className="columns telling-first">
         <div>
+          <PlanDifferences change={change} />
           <Waves change={change} run={run} />
           <PlanCard change={change} />
         </div>
@@ -139,7 +142,7 @@ function About({ change }: { change: Change }) {
             ["Note", change.close_note],
             ["Ticket", change.ticket && <Link key="t" className="link mono" to="/tickets/$id" params={{ id: change.ticket }}>{change.ticket}</Link>],
             ["Run", change.run && <Link key="u" className="link mono" to="/runs/$id" params={{ id: change.run }}>{change.run}</Link>],
-            ["Evidence", change.run && <a key="v" className="link" href={`/api/v1/changes/${change.id}/evidence?format=html`} target="_blank" rel="noreferrer">to read</a>],
+            ["Evidence", change.run && <Evidence key="v" id={change.id} />],
             ["On record as", change.record && <ChangeLink key="o" id={change.record} />],
             ["Manifest", change.name && <span key="m" className="mono">{change.name}</span>],
             ["Namespace", change.namespace],
