@@ -6,7 +6,7 @@ import { useAssign, useTransition } from "../../data/commands";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Fact, Mirrored, Ticket } from "../../data/types";
+import type { Fact, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
 import { ChangeLink } from "../../parts/ChangeLink";
@@ -18,7 +18,8 @@ import { RelativeTime } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { useFilters } from "../../shell/filters";
 import { CommentBox } from "../incidents/IncidentPage";
-import { NEXT, verb, waits } from "./view";
+import { Mirrors } from "./Mirrors";
+import { NEXT, verb } from "./view";
 
 export default function TicketPanel() {
   const { id = "" } = useParams({ strict: false });
@@ -92,29 +93,4 @@ function Body({ ticket }: { ticket: Ticket }) {
 function Target({ target, title }: { target: string; title: string }) {
   if (!target.startsWith("http")) return <span className="wrap"><span className="mono">{target}</span>{title !== target && ` ${title}`}</span>;
   return <a className="link wrap" href={target} target="_blank" rel="noreferrer">{title}</a>;
-}
-
-/** What the ticket has in other systems, and whether it is in step; nothing if it is mirrored nowhere. */
-function Mirrors({ ticket }: { ticket: Ticket }) {
-  const query = useDetail<Page<Mirrored>>("tickets", ticket.id, "mirrors");
-  const items = query.data?.items ?? [];
-  if (items.length === 0) return query.error ? <ErrorState error={query.error} /> : null;
-  return (
-    <div className="panel-section">
-      <h2 className="heading">In other systems</h2>
-      <Pairs
-        entries={items.map((one) => [
-          one.mirror.split("/")[1] ?? one.mirror,
-          <span key={one.id} className="stack">
-            <span className="row wrapping">
-              <StateMark state={one.state} />
-              {one.url ? <a className="link mono" href={one.url} target="_blank" rel="noreferrer">{one.number ?? one.remote}</a> : <span className="mono">{one.number ?? one.remote ?? "not there yet"}</span>}
-            </span>
-            {waits(one) !== "" && <span className="wrap">{waits(one)}</span>}
-            {one.next_try_at && <span>Next try <RelativeTime at={one.next_try_at} /></span>}
-          </span>,
-        ])}
-      />
-    </div>
-  );
 }
