@@ -32,7 +32,7 @@ function Counterpart({ one }: { one: Mirrored }) {
       <div className="row wrapping">
         <b className="med">{name}</b>
         <StateMark state={one.state} text={mirrorWords(one)} />
-        {one.url ? <a className="link mono" href={one.url} target="_blank" rel="noreferrer">{one.number ?? one.remote}</a> : <span className="mono dim3">{one.number ?? one.remote ?? "not there yet"}</span>}
+        {one.url ? <a className="link mono" href={one.url} target="_blank" rel="noreferrer">{one.number ?? one.remote}</a> : one.remote && <span className="mono dim3">{one.number ?? one.remote}</span>}
         {one.remote_state && <span className="dim3 t12">there: {one.remote_state}</span>}
       </div>
       {said && <p className={one.error_code ? "wrap failure-text" : "wrap dim"}>{said}</p>}

@@ -46,12 +46,12 @@ function Body({ ticket }: { ticket: Ticket }) {
     <>
       <div className="panel-section stack">
         <h1 className="wrap" style={{ font: "600 var(--t-16) var(--font-sans)" }}>{ticket.title}</h1>
-        <div className="row wrapping">
+        {ticket.state !== "closed" && <div className="row wrapping">
           {next.map((state, index) => (
             <button key={state} type="button" className={index === 0 ? "btn primary" : "btn"} disabled={transition.isPending} onClick={() => transition.mutate({ id: ticket.id, state })}>{verb(ticket.state, state)}</button>
           ))}
-          {ticket.state !== "closed" && may("ticket:assign", ticket.namespace) && <button type="button" className="btn" onClick={() => setAssigning(true)}>Assign</button>}
-        </div>
+          {may("ticket:assign", ticket.namespace) && <button type="button" className="btn" onClick={() => setAssigning(true)}>Assign</button>}
+        </div>}
         {transition.error && <ErrorState error={transition.error} />}
         {ticket.description !== "" && <p className="wrap" style={{ whiteSpace: "pre-wrap" }}>{ticket.description}</p>}
       </div>
@@ -80,7 +80,7 @@ function Body({ ticket }: { ticket: Ticket }) {
       <Mirrors ticket={ticket} />
       {may("ticket:comment", ticket.namespace) && <CommentBox resource="tickets" id={ticket.id} />}
       <h2 className="heading panel-title">Timeline</h2>
-      <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
+      <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items.filter((fact) => !fact.type.startsWith("oncue.ticket_mirror."))} />}</Loaded>
       <Ask
         opened={assigning} onClose={() => setAssigning(false)} title="Assign this ticket" act="Assign" effect={<>You are <b>{nameOf(me?.user ?? me?.actor)}</b>.</>}
         field={{ label: "Name", required: true }} run={(assignee) => assign.mutateAsync({ id: ticket.id, assignee })}
