@@ -97,6 +97,10 @@ export const useCreateTicket = () =>
 export const useTransition = () =>
   useCommand(({ id, state }: { id: string; state: string }) => post(at("tickets", id, "transition"), { state }), ["tickets"]);
 
+/** What of a ticket waits for another try in another system is tried now. */
+export const useRetryMirror = () =>
+  useCommand((asked: { namespace: string; ticket: string; mirror: string }) => post("/ticket-mirrors/retry", asked), ["tickets", "ticket-mirrors"]);
+
 export interface Findings {
   labels?: Record<string, string>;
   links?: { url: string; title?: string }[];

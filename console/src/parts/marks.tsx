@@ -64,6 +64,7 @@ const STATES: Record<string, { icon: IconName; tone: string }> = {
   failed_validation: { icon: "failed", tone: "failed" },
   timed_out: { icon: "clock", tone: "" },
   failed: { icon: "failed", tone: "failed" },
+  in_step: { icon: "check", tone: "done" },
   failing: { icon: "failed", tone: "failed" },
   unknown: { icon: "unknown", tone: "" },
   skipped: { icon: "skipped", tone: "faint" },

@@ -6,7 +6,7 @@ import { useAssign, useTransition } from "../../data/commands";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, useMay, useMe } from "../../data/me";
-import type { Fact, Mirrored, Ticket } from "../../data/types";
+import type { Fact, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Pairs } from "../../parts/Card";
 import { ChangeLink } from "../../parts/ChangeLink";
@@ -18,7 +18,8 @@ import { RelativeTime } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { useFilters } from "../../shell/filters";
 import { CommentBox } from "../incidents/IncidentPage";
-import { NEXT, verb, waits } from "./view";
+import { Mirrors } from "./Mirrors";
+import { NEXT, verb } from "./view";
 
 export default function TicketPanel() {
   const { id = "" } = useParams({ strict: false });
@@ -45,12 +46,12 @@ function Body({ ticket }: { ticket: Ticket }) {
     <>
       <div className="panel-section stack">
         <h1 className="wrap" style={{ font: "600 var(--t-16) var(--font-sans)" }}>{ticket.title}</h1>
-        <div className="row wrapping">
+        {ticket.state !== "closed" && <div className="row wrapping">
           {next.map((state, index) => (
             <button key={state} type="button" className={index === 0 ? "btn primary" : "btn"} disabled={transition.isPending} onClick={() => transition.mutate({ id: ticket.id, state })}>{verb(ticket.state, state)}</button>
           ))}
-          {ticket.state !== "closed" && may("ticket:assign", ticket.namespace) && <button type="button" className="btn" onClick={() => setAssigning(true)}>Assign</button>}
-        </div>
+          {may("ticket:assign", ticket.namespace) && <button type="button" className="btn" onClick={() => setAssigning(true)}>Assign</button>}
+        </div>}
         {transition.error && <ErrorState error={transition.error} />}
         {ticket.description !== "" && <p className="wrap" style={{ whiteSpace: "pre-wrap" }}>{ticket.description}</p>}
       </div>
@@ -79,7 +80,7 @@ function Body({ ticket }: { ticket: Ticket }) {
       <Mirrors ticket={ticket} />
       {may("ticket:comment", ticket.namespace) && <CommentBox resource="tickets" id={ticket.id} />}
       <h2 className="heading panel-title">Timeline</h2>
-      <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
+      <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items.filter((fact) => !fact.type.startsWith("oncue.ticket_mirror."))} />}</Loaded>
       <Ask
         opened={assigning} onClose={() => setAssigning(false)} title="Assign this ticket" act="Assign" effect={<>You are <b>{nameOf(me?.user ?? me?.actor)}</b>.</>}
         field={{ label: "Name", required: true }} run={(assignee) => assign.mutateAsync({ id: ticket.id, assignee })}
@@ -92,29 +93,4 @@ function Body({ ticket }: { ticket: Ticket }) {
 function Target({ target, title }: { target: string; title: string }) {
   if (!target.startsWith("http")) return <span className="wrap"><span className="mono">{target}</span>{title !== target && ` ${title}`}</span>;
   return <a className="link wrap" href={target} target="_blank" rel="noreferrer">{title}</a>;
-}
-
-/** What the ticket has in other systems, and whether it is in step; nothing if it is mirrored nowhere. */
-function Mirrors({ ticket }: { ticket: Ticket }) {
-  const query = useDetail<Page<Mirrored>>("tickets", ticket.id, "mirrors");
-  const items = query.data?.items ?? [];
-  if (items.length === 0) return query.error ? <ErrorState error={query.error} /> : null;
-  return (
-    <div className="panel-section">
-      <h2 className="heading">In other systems</h2>
-      <Pairs
-        entries={items.map((one) => [
-          one.mirror.split("/")[1] ?? one.mirror,
-          <span key={one.id} className="stack">
-            <span className="row wrapping">
-              <StateMark state={one.state} />
-              {one.url ? <a className="link mono" href={one.url} target="_blank" rel="noreferrer">{one.number ?? one.remote}</a> : <span className="mono">{one.number ?? one.remote ?? "not there yet"}</span>}
-            </span>
-            {waits(one) !== "" && <span className="wrap">{waits(one)}</span>}
-            {one.next_try_at && <span>Next try <RelativeTime at={one.next_try_at} /></span>}
-          </span>,
-        ])}
-      />
-    </div>
-  );
 }

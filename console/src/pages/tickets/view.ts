@@ -18,6 +18,16 @@ export function verb(from: TicketState, to: TicketState): string {
 /** What another system lacks of the ticket, and why; empty where it lacks nothing. */
 export function waits(one: Pick<Mirrored, "waiting" | "error" | "error_code">): string {
   const comments = one.waiting?.length ?? 0;
-  const parts = [comments > 0 ? `${comments} ${comments === 1 ? "comment waits" : "comments wait"}` : "", one.error_code ? `${one.error_code}: ${one.error ?? ""}` : ""];
-  return parts.filter((part) => part !== "").join("; ");
+  const waiting = comments > 0 ? `${String(comments)} ${comments === 1 ? "comment waits" : "comments wait"}` : "";
+  return [waiting, one.error_code ? (one.error ?? "") : ""].filter((part) => part !== "").join("; ");
+}
+
+/** How its counterpart stands: one that failed so far is not merely on its way. */
+export function mirrorWords(one: Pick<Mirrored, "state" | "failures">): string {
+  switch (one.state) {
+    case "in_step": return "In step";
+    case "failing": return "Failing";
+    case "ended": return "Ended";
+    case "pending": return one.failures > 0 ? "Not through yet" : "On its way";
+  }
 }
