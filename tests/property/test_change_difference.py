@@ -9,13 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oncue.core import change_difference
-from oncue.core.change import Change, ChangePlan, Wave
+from oncue.core.change import Change, ChangePlan, Proposed, Wave
 from oncue.core.change_plan import agreed
 from oncue.core.change_spec import ChangeTemplateSpec
+from oncue.core.config_edit import ConfigEdit
 from oncue.core.spec import content_hash
 from tests.property.test_changes import HOSTS, template
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
+GONE = ConfigEdit(op="delete", kind="Service", namespace="default", name="shop")
+CONFIGURATIONS = (
+    (),
+    (Proposed(ConfigEdit(op="apply", kind="Service", namespace="default", name="shop", spec={}, based_on=0), GONE),),
+    (
+        Proposed(
+            ConfigEdit(op="apply", kind="Service", namespace="default", name="shop", spec={"criticality": "high"}), GONE
+        ),
+    ),
+)
 
 
 def planned(choice: random.Random, spec: dict[str, Any]) -> Change:
@@ -31,7 +42,10 @@ def planned(choice: random.Random, spec: dict[str, Any]) -> Change:
         inputs=choice.choice(({}, {"x": 1}, {"x": 2, "y": []})), not_before=choice.choice((None, AT)),
     )  # fmt: skip
     workflows = choice.choice(({}, {"tidy": "1"}, {"tidy": "2"}))
-    change.plan = ChangePlan(content_hash(agreed(change, waves, workflows)), waves, (), workflows)
+    change.configuration = choice.choice(CONFIGURATIONS)
+    change.force = bool(change.configuration) and choice.random() < 0.2
+    plan = ChangePlan("", waves, (), workflows, choice.choice(((), tuple(change.spec.approvals))))
+    change.plan = msgspec.structs.replace(plan, hash=content_hash(agreed(change, plan)))
     return change
 
 

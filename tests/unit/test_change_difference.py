@@ -23,7 +23,7 @@ def change(waves: tuple[Wave, ...] = (Wave("wave-1", ("web-1", "web-2")),), **mo
         "requester": "user:basis-1", "spec": spec, "created_at": AT, "updated_at": AT,
     }  # fmt: skip
     workflows = more.pop("workflows", {})
-    return Change(**{**given, **more}, plan=ChangePlan("0" * 64, waves, (), workflows))
+    return Change(**{**given, **more}, plan=ChangePlan("0" * 64, waves, (), workflows, tuple(spec.approvals)))
 
 
 @pytest.mark.parametrize(

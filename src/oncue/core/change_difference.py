@@ -38,11 +38,13 @@ _TERMS: Final[dict[str, _Term]] = {
     "wave_bake": lambda one: one.spec.waves.bake,
     "bake": lambda one: one.spec.bake,
     "window": lambda one: one.spec.window,
-    "approvals": lambda one: one.spec.approvals,
+    "approvals": lambda one: _planned(one).approvals,
     "preconditions": lambda one: one.spec.preconditions,
     "expects": lambda one: one.spec.expects,
     "on_failure": lambda one: one.spec.on_failure,
     "timeout": lambda one: one.spec.timeout,
+    "configuration": lambda one: one.configuration,
+    "force": lambda one: one.force,
     "review": lambda one: one.spec.review,
 }
 """What is agreed to, beside targets, steps, inputs and workflows."""

@@ -54,7 +54,7 @@ def agreed(change: Change, plan: ChangePlan) -> list[Any]:
     rules = [spec.window, plan.approvals, spec.preconditions, spec.expects, spec.review, change.not_before]
     found = [does, change.inputs, change.type, msgspec.to_builtins(rules), plan.workflows]
     if change.configuration:
-        found.append(msgspec.to_builtins([change.configuration, change.force]))
+        found.append([msgspec.to_builtins(change.configuration), change.force])
     return found
 
 
