@@ -462,6 +462,10 @@ def timeline(
     if before is not None:
         about = about.where(fact.c.position < before)
         concern = concern.where(fact_ref.c.position < before)
+    if filters is None or not (filters.type or filters.since or filters.until):
+        # Nothing narrows the page: of hundreds of thousands of facts about a large incident only the newest are looked at.
+        about = select(about.order_by(fact.c.position.desc()).limit(limit).subquery().c.position)
+        concern = select(concern.order_by(fact_ref.c.position.desc()).limit(limit).subquery().c.position)
     positions = union(about, concern).subquery()
     statement: Select[Any] = (
         select(*FACT_COLUMNS)

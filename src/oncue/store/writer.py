@@ -1,9 +1,11 @@
 """The single writer: one transaction per batch, with everything the batch caused.
 
-Its few statements are compiled once, by SQLAlchemy for the database at hand, and run through the driver's `executemany`.
+Its few statements are compiled once, by SQLAlchemy for the database at hand, and run through the driver, many rows
+at once.
 """
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -36,6 +38,12 @@ WAL_FRAME: Final = 4096 + 24
 """Bytes of a page in the log. Source: SQLite's file format, section 4.1."""
 SPARE: Final = 16
 """Only where so many times as much is free on the disk is log reserved."""
+
+
+AT_ONCE: Final = (128, 16)
+"""Rows that one statement of SQLite takes. For each statement the interpreter changes from the thread that decides to the one that
+commits, and back: with one for each row a commit beside a busy engine took longer than what it commits took to be decided."""
+_VALUES: Final = re.compile(r"VALUES (\((?:\?, )*\?\))")
 
 
 class Unavailable(Exception):
@@ -143,7 +151,14 @@ class SQLiteDriver:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        self._connection.executemany(sql, rows)
+        done = 0
+        for size in AT_ONCE if len(rows) >= AT_ONCE[-1] else ():
+            together = _together(sql, size)
+            while together is not None and len(rows) - done >= size:
+                self._connection.execute(together, [value for row in rows[done : done + size] for value in row])
+                done += size
+        if done < len(rows):
+            self._connection.executemany(sql, rows[done:])
         self._pages += len(rows)
         if len(rows) == 1:
             self._pages += sum(len(value) for value in rows[0] if isinstance(value, bytes)) // WAL_FRAME
@@ -252,6 +267,17 @@ class PostgreSQLDriver:
 
     def close(self) -> None:
         self._connection.close()
+
+
+@cache
+def _together(sql: str, size: int) -> str | None:
+    """The same for so many rows in one statement; None for what takes only one."""
+    found = _VALUES.search(sql)
+    if found is not None:
+        return sql[: found.start(1)] + ", ".join([found[1]] * size) + sql[found.end(1) :]
+    if sql.startswith("DELETE") and sql.endswith(" = ?") and sql.count("?") == 1:
+        return f"{sql.removesuffix('= ?')}IN ({', '.join('?' * size)})"
+    return None
 
 
 def _upsert(dialect: Dialect, table: Table, keys: list[str], add: tuple[str, ...] = ()) -> Any:
