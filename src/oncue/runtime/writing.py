@@ -49,7 +49,7 @@ PAUSE_S: Final = 0.05
 IDLE_OVERDUE_S: Final = 30.0
 SAYINGS: Final = 500_000
 """Lines that wait for a store that cannot be written: more than a full worker's attempts may tell. Beyond it the oldest go."""
-REST_S: Final = 2.0
+REST_S: Final = 1.0
 """After which runs that stand still are laid to rest; it may take twice as long."""
 REST_AT_ONCE: Final = 16
 REST_SHARE: Final = 0.1
