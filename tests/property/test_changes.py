@@ -1,5 +1,6 @@
 """Random changes and random lives of theirs: restarts change nothing, nothing hangs, and none is done without agreement."""
 
+import contextlib
 import random
 from datetime import timedelta
 from typing import Any
@@ -82,6 +83,8 @@ def setting(choice: random.Random) -> Story:
         story.apply("ChangeTemplate", f"t{number}", template(choice))
     if choice.random() < 0.5:
         story.apply("ChangeRule", "cab", rule(choice))
+    protecting = {**rule(choice), "configuration": "by_change"}
+    story.apply("ChangeRule", "four-eyes", protecting, namespace=GUARDED)
     return story
 
 
@@ -90,6 +93,21 @@ def rule(choice: random.Random) -> dict[str, Any]:
     types = choice.choice((["normal", "emergency"], ["standard", "normal"], ["emergency"]))
     by = choice.choice((["user:cab-1"], ["user:cab-2"], ["user:cab-1", "user:cab-2"]))
     return {"types": types, "min_risk": choice.choice(("low", "medium")), "approvals": [{"by": by, "expires": "10m"}]}
+
+
+def proposed(story: Story, choice: random.Random, who: str) -> None:
+    """Someone wants the configuration of the protected namespace otherwise; or tries it without asking."""
+    kind, name = choice.choice((("Service", "shop"), ("Service", "orders"), ("Resource", "web-1")))
+    edit: dict[str, Any] = {"op": "delete", "kind": kind, "namespace": GUARDED, "name": name}
+    if choice.random() < 0.8:
+        spec: dict[str, Any] = {"criticality": choice.choice(("low", "high"))}
+        edit |= {"op": "apply", "spec": spec}
+    data: dict[str, Any] = {"changes": [edit], "reason": "r"}
+    with contextlib.suppress(AssertionError):
+        if choice.random() < 0.2:
+            story.send("oncue.config.applied", data, actor=who, namespace=GUARDED)
+        else:
+            story.send("oncue.command.change.propose", data, actor=who, namespace=GUARDED)
 
 
 def happen(story: Story, choice: random.Random) -> None:
@@ -127,6 +145,11 @@ def happen(story: Story, choice: random.Random) -> None:
         steer(story, choice)
     elif what == 14 and choice.random() < 0.3:
         story.apply("ChangeRule", choice.choice(("cab", "basis")), rule(choice))
+    elif what == 15:
+        proposed(story, choice, who)
+
+
+GUARDED = "guarded"
 
 
 def told(seed: int, steps: int = 80, between: Any = None) -> Story:
@@ -178,7 +201,10 @@ def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> 
             approval = story.state.approvals.get(change.approval or "")
             assert not {one.by for one in (approval.decisions if approval is not None else ())} & set(change.hands)
 
-    told(seed, 100, look)
+    story = told(seed, 100, look)
+    for fact in story.of("manifest.applied") + story.of("manifest.deleted"):
+        by_hand = fact["namespace"] != GUARDED or fact["kind"] == "ChangeRule"
+        assert by_hand or fact["applied_by"].startswith("change:CHG-"), fact
 
 
 @SLOW

@@ -144,9 +144,13 @@ def setting(choice: random.Random) -> Story:
 
 
 def say(story: Story, type: str, data: dict[str, Any], who: str) -> None:
-    """A command; it may be refused."""
+    """A command, where what it is about is; it may be refused."""
+    state = story.state
+    about = ("change", state.changes), ("approval", state.approvals), ("run", state.runs)
+    found = [rows[data[name]].namespace for name, rows in about if data.get(name) in rows]
     document = {
         "specversion": "1.0",
+        "namespace": next(iter(found), "default"),
         "id": f"c{len(story.inputs)}",
         "source": "/test",
         "type": f"oncue.command.{type}",
