@@ -4,6 +4,7 @@ import asyncio
 import resource
 from pathlib import Path
 
+import httpx
 import pytest
 
 from oncue import config
@@ -14,6 +15,7 @@ from oncue.runtime.pulse import Pulse, form_of, request_of
 from oncue.runtime.surroundings import Surroundings
 from oncue.sdk.testing import QuietLog
 from oncue.store.queries import Queries
+from tests.server import free_port
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,9 @@ def test_the_address_is_checked_and_not_shown() -> None:
 
 
 async def test_a_worker_that_can_open_nothing_says_so_and_beats_on(tmp_path: Path) -> None:
+    with pytest.raises(httpx.ConnectError):  # loads what a worker has loaded long since
+        async with httpx.AsyncClient(trust_env=False) as client:
+            await client.get(f"http://127.0.0.1:{free_port()}/")
     settings = config.load({"data": str(tmp_path)}, {"ONCUE_DEAD_MAN_URL": "https://hc-ping.com/0f1e2d3c"})
     surroundings = Surroundings(settings, Queries(tmp_path / "oncue.db"), QuietLog())
     pulse = Pulse(settings, EngineClient(tmp_path / frames.SOCKET_NAME), surroundings, QuietLog())

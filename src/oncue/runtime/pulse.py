@@ -8,6 +8,7 @@ workers are gone. The ping itself is a worker's act. A process that is merely al
 
 import asyncio
 import contextlib
+import errno
 import time
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -115,12 +116,13 @@ class Pulse:
                     await self._word.wait()
             overdue_s = float((await self._client.health()).body.get("effects_overdue_seconds", 0.0))
         except httpx.HTTPError as error:
-            return f"the server does not answer: {type(error).__name__}"
+            own = _own_fault(error)
+            return f"the worker cannot ask: {own}" if own else f"the server does not answer: {type(error).__name__}"
         except Refusal as refusal:
             return f"{refusal.code}: {refusal.detail}"
         except TimeoutError:
             return "no word of the commit came"
-        except OSError as error:  # no file descriptor is left
+        except OSError as error:  # no file descriptor is left, and none was needed before
             return f"the worker cannot ask: {error.strerror}"
         if overdue_s > OVERDUE_S:
             return f"an action or notification has waited {overdue_s:.0f} s for a worker"
@@ -194,3 +196,13 @@ def form_of(url: str) -> Form:
     if parts.hostname == "hc-ping.com" or "/ping/" in parts.path:
         return "healthchecks"
     return "plain"
+
+
+def _own_fault(error: BaseException) -> str | None:
+    """What kept this process from asking: that it can open nothing more lies below what the client says."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.errno in (errno.EMFILE, errno.ENFILE):
+            return below.strerror
+        below = below.__cause__ or below.__context__
+    return None
