@@ -13,6 +13,7 @@ from oncue.runtime import frames
 from oncue.runtime.client import EngineClient
 from oncue.runtime.pulse import Pulse, form_of, request_of
 from oncue.runtime.surroundings import Surroundings
+from oncue.sdk.outbound import tls_context
 from oncue.sdk.testing import QuietLog
 from oncue.store.queries import Queries
 from tests.server import free_port
@@ -62,7 +63,7 @@ def test_the_address_is_checked_and_not_shown() -> None:
 
 async def test_a_worker_that_can_open_nothing_says_so_and_beats_on(tmp_path: Path) -> None:
     with pytest.raises(httpx.ConnectError):  # loads what a worker has loaded long since
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=tls_context()) as client:
             await client.get(f"http://127.0.0.1:{free_port()}/")
     settings = config.load({"data": str(tmp_path)}, {"ONCUE_DEAD_MAN_URL": "https://hc-ping.com/0f1e2d3c"})
     surroundings = Surroundings(settings, Queries(tmp_path / "oncue.db"), QuietLog())
