@@ -1,7 +1,7 @@
 /** Why a manifest was not applied; where configuration is changed by changes alone, the way to propose it as one. */
 import { Textarea } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 
 import { useMay } from "../data/me";
 import { isProtected, usePropose } from "../data/policies";
@@ -15,15 +15,18 @@ interface Props {
   namespace: string;
   /** The generation that was looked at, 0 for a new one. */
   basedOn?: number;
+  /** What else one can do, beside proposing it. */
+  beside?: ReactNode;
 }
 
 export function Refused(props: Props) {
-  const { error, namespace } = props;
+  const { error, namespace, beside } = props;
   const may = useMay();
-  return isProtected(error) && may("change:write", namespace) ? <Proposing {...props} why={error.detail} /> : <ErrorState error={error} />;
+  if (isProtected(error) && may("change:write", namespace)) return <Proposing {...props} why={error.detail} />;
+  return <><ErrorState error={error} />{beside}</>;
 }
 
-function Proposing({ why, text, namespace, basedOn }: Props & { why: string }) {
+function Proposing({ why, text, namespace, basedOn, beside }: Props & { why: string }) {
   const propose = usePropose();
   const navigate = useNavigate();
   const [reason, setReason] = useState("");
@@ -43,9 +46,12 @@ function Proposing({ why, text, namespace, basedOn }: Props & { why: string }) {
           <span className="wrap">{why}. Nothing was applied. Propose it: it is taken as soon as those whom the rule names have agreed.</span>
         </div>
       </div>
-      <Textarea label="Why it is needed" required withAsterisk={false} autosize minRows={2} maxRows={8} maxLength={5000} value={reason} data-autofocus onChange={(event) => setReason(event.currentTarget.value)} />
+      <Textarea label="Why it is needed" required withAsterisk={false} autosize minRows={2} maxRows={8} maxLength={5000} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
       {propose.error && <ErrorState error={propose.error} />}
-      <div className="row"><button type="submit" className="btn primary" disabled={reason.trim() === "" || propose.isPending}>Propose as a change</button></div>
+      <div className="row">
+        <button type="submit" className="btn primary" disabled={reason.trim() === "" || propose.isPending}>Propose as a change</button>
+        {beside}
+      </div>
     </form>
   );
 }

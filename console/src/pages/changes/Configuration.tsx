@@ -18,9 +18,10 @@ const ICONS = { created: "plus", updated: "change", deleted: "close" } as const;
 export function Configuration({ change }: { change: Change }) {
   const [all, setAll] = useState(false);
   const shown = all ? change.configuration : change.configuration.slice(0, AT_FIRST);
+  const reach = plural(change.configuration.length, "manifest");
   const left = change.configuration.length - shown.length;
   return (
-    <Card id="configuration" title="Configuration" scope={`${plural(change.configuration.length, "manifest")}, all of them or none`} end={<PlanHash change={change} />}>
+    <Card id="configuration" title="Configuration" scope={change.configuration.length === 1 ? reach : `${reach}, all of them or none`} end={<PlanHash change={change} />}>
       {shown.map((one) => <Manifest key={`${one.edit.kind}/${one.edit.name}`} edited={editedBy(one)} />)}
       {left > 0 && <div className="card-body"><button type="button" className="btn small" onClick={() => setAll(true)}>Show {left} more</button></div>}
     </Card>

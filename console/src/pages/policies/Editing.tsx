@@ -143,16 +143,14 @@ function Problems({ goTo, faults, refusal, error }: { goTo: (line: number, colum
 function Review({ kind, base, text, namespace, warnings, onClose, saved }: { kind: Props["kind"]; base: Base; text: string; namespace: string; warnings: readonly Fault[]; onClose: () => void; saved: () => void }) {
   const apply = useApply();
   const refused = isProtected(apply.error);
+  const back = <button type="button" className="btn" onClick={onClose}>Back to the text</button>;
   return (
     <div className="stack">
       {!refused && <p className="dim">{base.generation === 0 ? `It is in force at once, for every ${kind === "Policy" ? "event" : "run that starts"} from now on.` : `It is in force at once, as generation ${String(base.generation + 1)}. ${kind === "Workflow" ? "Runs that are under way go on as they began. " : ""}Any earlier version can be taken back under “Versions”.`}</p>}
       {warnings.map((fault) => <p key={fault.detail} className="row"><SeverityShape severity="minor" small /><span className="wrap">{fault.detail}</span></p>)}
       <Suspense fallback={<Loading what="the difference" />}><Diff before={base.text} after={text} label="What changes" /></Suspense>
-      {apply.error && <Refused error={apply.error} text={text} namespace={namespace} basedOn={base.generation} />}
-      <div className="row">
-        {!refused && <button type="button" className="btn primary" disabled={apply.isPending} onClick={() => apply.mutate({ text, namespace, basedOn: base.generation }, { onSuccess: () => { onClose(); saved(); } })}>Apply</button>}
-        <button type="button" className="btn" onClick={onClose}>Back to the text</button>
-      </div>
+      {apply.error && <Refused error={apply.error} text={text} namespace={namespace} basedOn={base.generation} beside={refused && back} />}
+      {!refused && <div className="row"><button type="button" className="btn primary" disabled={apply.isPending} onClick={() => apply.mutate({ text, namespace, basedOn: base.generation }, { onSuccess: () => { onClose(); saved(); } })}>Apply</button>{back}</div>}
     </div>
   );
 }
