@@ -59,5 +59,8 @@ export const useBreakGlass = () => useCommand(({ id, reason }: { id: string; rea
 export const useReviewChange = () =>
   useCommand(({ id, ...said }: { id: string; code: CloseCode; note: string }) => post<Change>(at(id, "review"), said), TOUCHED);
 
+/** Proposes what was in force before a change of configuration. Gives the change that would bring it back. */
+export const useRevertChange = () => useCommand(({ id, reason }: { id: string; reason: string }) => post<Change>(at(id, "revert"), { reason }), TOUCHED);
+
 /** The sealed bundle of its evidence and the PDF of it, in one archive. */
 export const evidenceOf = (id: string): Promise<Blob> => file(`/changes/${encodeURIComponent(id)}/evidence`, { format: "zip" });

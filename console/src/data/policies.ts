@@ -2,6 +2,7 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import type { Schema } from "../parts/schema";
+import { useCommand } from "./commands";
 import { get, post, postYaml, Problem, type Fault, type Page } from "./http";
 import type { Applied, Explanation, Manifest, TriedOn, Version } from "./types";
 
@@ -42,6 +43,16 @@ export function useApply() {
     },
   });
 }
+
+/** Whether it was refused because configuration is changed by changes alone there. */
+export const isProtected = (error: Error | null): error is Problem => error instanceof Problem && error.code === "manifest.protected";
+
+/** Proposes a manifest, as YAML or JSON: a change takes it when people have agreed. Gives the change's id. */
+export const usePropose = () =>
+  useCommand(async ({ text, namespace, basedOn, reason }: { text: string; namespace: string; basedOn: number | undefined; reason: string }) => {
+    const { proposed } = await postYaml<{ proposed: string }>("/manifests", { namespace, based_on: basedOn, propose: reason }, text);
+    return proposed;
+  }, ["changes", "approvals", "tickets", "runs"]);
 
 /** The document in force, whole: what a page shows of a policy leaves parts of it out. */
 export function useDocument(kind: string, namespace: string, name: string) {

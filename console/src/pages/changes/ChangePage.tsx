@@ -14,6 +14,8 @@ import { RelativeTime, useNow } from "../../parts/time";
 import { Deciding } from "../approvals/Deciding";
 import { ApprovalsOfRun } from "../approvals/OfRun";
 import { ChangeActs } from "./Acts";
+import { Configuration } from "./Configuration";
+import { isOfConfiguration } from "./configuration";
 import { PlanDifferences } from "./Differences";
 import { Evidence } from "./Evidence";
 import { PlanCard } from "./PlanCard";
@@ -44,8 +46,7 @@ function View({ change }: { change: Change }) {
       <div className="columns telling-first">
         <div>
           <PlanDifferences change={change} />
-          <Waves change={change} run={run} />
-          <PlanCard change={change} />
+          {isOfConfiguration(change) ? <Configuration change={change} /> : <><Waves change={change} run={run} /><PlanCard change={change} /></>}
         </div>
         <div>
           <div className="telling">

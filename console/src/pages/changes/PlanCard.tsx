@@ -7,11 +7,10 @@ import { planSteps, termsOf } from "./view";
 
 export function PlanCard({ change }: { change: Change }) {
   const steps = planSteps(change.spec.steps);
-  const hash = change.plan?.hash;
   return (
     <Card
       id="plan" title="Plan" scope={`${plural(steps.length, "step")} for each target`} className="clip"
-      end={hash === undefined ? "not planned yet" : <span title={hash}>{change.approved === hash ? "agreed to as" : "as of"} <span className="mono">{hash.slice(0, 12)}</span></span>}
+      end={<PlanHash change={change} />}
     >
       <ol className="plan-steps" aria-label="Steps for each target">
         {steps.map((step) => (
@@ -25,4 +24,11 @@ export function PlanCard({ change }: { change: Change }) {
       {Object.keys(change.inputs).length > 0 && <div className="card-body stack" style={{ gap: 6 }}><h3 className="heading">Inputs</h3><Json value={change.inputs} label="Inputs of the change" /></div>}
     </Card>
   );
+}
+
+/** What those who agree agree to, by its hash. */
+export function PlanHash({ change }: { change: Change }) {
+  const hash = change.plan?.hash;
+  if (hash === undefined) return "not planned yet";
+  return <span title={hash}>{change.approved === hash ? "agreed to as" : "as of"} <span className="mono">{hash.slice(0, 12)}</span></span>;
 }

@@ -4,7 +4,7 @@ import type { Change, ChangeSpec } from "../../data/types";
 import { choosable, headline, instantOf, plain, planSteps, reachOf, standingOf, targetsOf, targetsText, termsOf, wayOf, whenOf } from "./view";
 
 const change = (fields: Partial<Change>): Change => ({
-  id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", reason: "A hole", state: "draft", said: null, requester: "user:basis-1", hands: [], spec: {}, inputs: {}, wanted: [], plan: null,
+  id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", reason: "A hole", state: "draft", said: null, requester: "user:basis-1", hands: [], spec: {}, inputs: {}, wanted: [], configuration: [], plan: null,
   close_code: null, close_note: null, began_at: null, ended_at: null, closed_at: null, starts_at: null, not_before: null, ...fields,
 } as unknown as Change);
 const planned = { plan: { hash: "ab", unknown: [], workflows: {}, approvals: [], waves: [{ name: "canary", targets: ["web-1"] }, { name: "wave-1", targets: ["web-2", "web-3", "web-4"] }] } };
@@ -53,6 +53,8 @@ describe("what a change reaches", () => {
     expect(reachOf(change(planned))).toBe("4 targets in 2 waves");
     expect(targetsOf(change(planned))).toBe("web-1, web-2, web-3 and 1 more");
     expect(reachOf(change({ wanted: ["web-1"] }))).toBe("1 target");
+    const configuration = [{ edit: { kind: "Service", name: "shop" } }] as unknown as Change["configuration"];
+    expect([reachOf(change({ ...planned, configuration })), targetsOf(change({ ...planned, configuration }))]).toEqual(["1 manifest", "Service shop"]);
     expect(targetsOf(change({ spec: { targets: { labels: { role: ["web", "app"] }, type: "host" } } }))).toBe("role web or app, type host");
     expect(targetsText({ names: ["db-1"], service: "shop" })).toBe("db-1; service shop");
   });

@@ -4,6 +4,7 @@ import type { Change, ChangeSpec, ChangeState, CloseCode, PlannedChange, RunDeta
 import { flowOf } from "../../parts/flow";
 import { duration, plural } from "../../parts/format";
 import { agreeing } from "../self-service/view";
+import { isOfConfiguration } from "./configuration";
 
 /** The way of a change, in order; one that is cancelled leaves it. */
 export const WAY: readonly ChangeState[] = ["draft", "assess", "authorise", "scheduled", "implement", "review", "closed"];
@@ -87,8 +88,9 @@ export function plain(words: string): string {
 
 const sentenceOf = (text: string): string => (text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`);
 
-/** `5 targets in 3 waves`; of one that is not planned, what it names. */
-export function reachOf(change: Pick<Change, "plan" | "wanted" | "spec">): string {
+/** `5 targets in 3 waves`; of one that is not planned, what it names; of a change of configuration, its manifests. */
+export function reachOf(change: Pick<Change, "configuration" | "plan" | "wanted" | "spec">): string {
+  if (isOfConfiguration(change)) return plural(change.configuration.length, "manifest");
   if (change.plan) {
     const targets = change.plan.waves.reduce((sum, wave) => sum + wave.targets.length, 0);
     return `${plural(targets, "target")} in ${plural(change.plan.waves.length, "wave")}`;
@@ -98,8 +100,8 @@ export function reachOf(change: Pick<Change, "plan" | "wanted" | "spec">): strin
 }
 
 /** Where it is made, for a list: `web-1, web-2 and 3 more`. */
-export function targetsOf(change: Pick<Change, "plan" | "wanted" | "spec">, most = 3): string {
-  const names = change.plan ? change.plan.waves.flatMap((wave) => wave.targets) : change.wanted;
+export function targetsOf(change: Pick<Change, "configuration" | "plan" | "wanted" | "spec">, most = 3): string {
+  const names = isOfConfiguration(change) ? change.configuration.map(({ edit }) => `${edit.kind} ${edit.name}`) : change.plan ? change.plan.waves.flatMap((wave) => wave.targets) : change.wanted;
   if (names.length === 0) return targetsText(change.spec.targets);
   const left = names.length - most;
   return left > 0 ? `${names.slice(0, most).join(", ")} and ${String(left)} more` : names.join(", ");

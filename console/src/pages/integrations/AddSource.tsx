@@ -14,7 +14,8 @@ import { Snippet } from "../../parts/Code";
 import { PHONE } from "../../parts/DataTable";
 import { count } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
-import { ErrorState, Loaded } from "../../parts/states";
+import { Refused } from "../../parts/Refused";
+import { Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { arrivalOf, guideOf, labelOf, NAME, nameFor, offered, type Guide } from "./guide";
@@ -80,7 +81,7 @@ function Steps({ type, about, sources }: { type: string; about: SourceType | und
               )}
               <span className="t12 dim3">{found ? "It is in force." : <>or change it, and <span className="mono">oncue apply -f source.yaml</span></>}</span>
             </div>
-            {apply.error && <ErrorState error={apply.error} />}
+            {apply.error && <Refused error={apply.error} text={JSON.stringify(guide.manifest)} namespace={namespace} />}
           </Step>
         )}
         <Step title="Make a token that can only send">

@@ -13,6 +13,7 @@ import { Card, Pairs } from "../../parts/Card";
 import { Snippet } from "../../parts/Code";
 import { count, plural } from "../../parts/format";
 import { StateMark } from "../../parts/marks";
+import { Refused } from "../../parts/Refused";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
@@ -156,7 +157,7 @@ function AddSubscription({ known }: { known: readonly Subscription[] }) {
           {may("manifest:write", draft.namespace) && <button type="button" className="btn" disabled={!valid || taken || apply.isPending} onClick={() => apply.mutate(subscriptionOf(draft))}>Apply as it stands</button>}
           <span className="t12 dim3">or change it, and <span className="mono">oncue apply -f subscription.yaml</span></span>
         </div>
-        {apply.error && <ErrorState error={apply.error} />}
+        {apply.error && <Refused error={apply.error} text={JSON.stringify(subscriptionOf(draft))} namespace={draft.namespace} />}
       </div>
     </Card>
   );

@@ -4,11 +4,12 @@ import { useDebouncedValue } from "@mantine/hooks";
 import { lazy, Suspense, useCallback, useRef, useState, type ReactNode } from "react";
 
 import { Problem, type Fault } from "../../data/http";
-import { useApply, useCheck, useSchema } from "../../data/policies";
+import { isProtected, useApply, useCheck, useSchema } from "../../data/policies";
 import { Card } from "../../parts/Card";
 import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { SeverityShape } from "../../parts/marks";
+import { Refused } from "../../parts/Refused";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import type { EditorHand } from "../../parts/YamlEditor";
 import { namedIn } from "./view";
@@ -141,16 +142,15 @@ function Problems({ goTo, faults, refusal, error }: { goTo: (line: number, colum
 
 function Review({ kind, base, text, namespace, warnings, onClose, saved }: { kind: Props["kind"]; base: Base; text: string; namespace: string; warnings: readonly Fault[]; onClose: () => void; saved: () => void }) {
   const apply = useApply();
+  const refused = isProtected(apply.error);
+  const back = <button type="button" className="btn" onClick={onClose}>Back to the text</button>;
   return (
     <div className="stack">
-      <p className="dim">{base.generation === 0 ? `It is in force at once, for every ${kind === "Policy" ? "event" : "run that starts"} from now on.` : `It is in force at once, as generation ${String(base.generation + 1)}. ${kind === "Workflow" ? "Runs that are under way go on as they began. " : ""}Any earlier version can be taken back under “Versions”.`}</p>
+      {!refused && <p className="dim">{base.generation === 0 ? `It is in force at once, for every ${kind === "Policy" ? "event" : "run that starts"} from now on.` : `It is in force at once, as generation ${String(base.generation + 1)}. ${kind === "Workflow" ? "Runs that are under way go on as they began. " : ""}Any earlier version can be taken back under “Versions”.`}</p>}
       {warnings.map((fault) => <p key={fault.detail} className="row"><SeverityShape severity="minor" small /><span className="wrap">{fault.detail}</span></p>)}
       <Suspense fallback={<Loading what="the difference" />}><Diff before={base.text} after={text} label="What changes" /></Suspense>
-      {apply.error && <ErrorState error={apply.error} />}
-      <div className="row">
-        <button type="button" className="btn primary" disabled={apply.isPending} onClick={() => apply.mutate({ text, namespace, basedOn: base.generation }, { onSuccess: () => { onClose(); saved(); } })}>Apply</button>
-        <button type="button" className="btn" onClick={onClose}>Back to the text</button>
-      </div>
+      {apply.error && <Refused error={apply.error} text={text} namespace={namespace} basedOn={base.generation} beside={refused && back} />}
+      {!refused && <div className="row"><button type="button" className="btn primary" disabled={apply.isPending} onClick={() => apply.mutate({ text, namespace, basedOn: base.generation }, { onSuccess: () => { onClose(); saved(); } })}>Apply</button>{back}</div>}
     </div>
   );
 }
