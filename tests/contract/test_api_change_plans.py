@@ -148,3 +148,18 @@ def test_the_command_line_says_it_in_lines(server: Server) -> None:
     ]
     ran = server.cli("change", "plan", change["id"], "--against", "abcdef0")
     assert (ran.returncode, "error change.plan_unknown" in ran.stderr) == (1, True)
+
+
+def test_show_tells_whoever_agrees_when_it_is_to_begin(server: Server) -> None:
+    body = {
+        "template": "patch",
+        "reason": "A hole",
+        "start_at": "2099-05-01T22:00:00Z",
+        "deadline": "2099-05-02T04:00:00Z",
+    }
+    change = answered(server.client.post("/api/v1/changes", json=body))
+    ran = server.cli("change", "show", change["id"])
+    assert ran.returncode == 0, ran.stderr
+    lines = [line.split() for line in ran.stdout.splitlines()]
+    assert ["earliest", "2099-05-01T22:00:00Z"] in lines
+    assert ["deadline", "2099-05-02T04:00:00Z"] in lines

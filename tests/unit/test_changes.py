@@ -174,6 +174,19 @@ def test_only_as_much_is_undone_as_the_change_says(story: Story, scope: str, und
     assert now(story)["close_code"] == "backed_out"
 
 
+def test_what_is_to_be_done_by_hand_is_told_where_a_step_failed_without_the_result_that_its_rollback_reads(
+    story: Story,
+) -> None:
+    undo = {"uses": "http.request", "with": {"url": "http://127.0.0.1/${target}/${result.before}"}}
+    begun(story, steps=[{**UPGRADE, "rollback": undo}])
+    made(story, "web-1", outcome="failed", error_code="http.connect", detail="refused")
+    story.wait("1s")
+    (run,) = story.state.runs.values()
+    assert run.state == "rollback_failed"
+    (stopped,) = [said for said in trail(story) if "ROLLBACK STOPPED" in said]
+    assert "- by hand: see what the step did, and undo that; http.request cannot, for want of its inputs" in stopped
+
+
 def test_a_rollback_that_does_not_bring_about_what_it_should_stops_and_is_as_loud_as_can_be(story: Story) -> None:
     looks = {
         "uses": "http.request",

@@ -68,6 +68,8 @@ def shown(id: str = ID, output: show.Format = show.Output) -> None:
     lines = [
         ("title", change["title"]), ("type", change["type"]), ("reason", change["reason"]), ("by", change["requester"]),
         ("template", change["template"]), ("begins", show.instant(change["starts_at"]) if change["starts_at"] else None),
+        ("earliest", show.instant(change["not_before"]) if change["not_before"] and not change["starts_at"] else None),
+        ("deadline", show.instant(change["deadline_at"]) if change["deadline_at"] else None),
         ("asks", _asked(plan)), ("approval", change["approval"]), ("run", change["run"]), ("ticket", change["ticket"]),
         ("plan", plan["hash"][:12] if plan else None),
         ("risk", f"{change['risk']['level'].replace('_', ' ')} ({change['risk']['score']})" if change["risk"] else None),

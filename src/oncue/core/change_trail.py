@@ -88,10 +88,17 @@ def stopped(tx: Tx, run: Run, step: Step, why: str, undo: tuple[str, Any] | None
     tx.save("change", change)
     lines = [f"ROLLBACK STOPPED at {where(step.address)}: {why}"]
     if undo is not None:
-        lines.append(f"- by hand: {undo[0]} with {msgspec.json.encode(undo[1]).decode()[:2000]}")
+        lines.append(f"- by hand: {_by_hand(*undo)}")
     lines.append(f"- when that is done: oncue runs skip {run.id} '{step.address}' --reason 'done by hand'")
     lines.append(f"- to try it again: oncue runs retry {run.id} '{step.address}'")
     note(tx, change, "\n".join(lines))
+
+
+def _by_hand(uses: str, inputs: Any) -> str:
+    """What a person does in place of what undoes the step, as far as it is known."""
+    if inputs is None:
+        return f"see what the step did, and undo that; {uses} cannot, for want of its inputs"
+    return f"{uses} with {msgspec.json.encode(inputs).decode()[:2000]}"
 
 
 def of(tx: Tx, run: Run) -> Change | None:

@@ -115,7 +115,7 @@ CODES: Final = _table(
     ("step.not_found", "No such step", 404, "Steps are named by their address, as in others[host-1]/check; get the run to see them."),
     ("step.state", "The step is not in a state for this", 409, "The detail says which state it is in; get the run to see what can be done."),
     ("approval.not_found", "No such approval", 404, "List approvals to find it; one that is over does not change any more."),
-    ("approval.person", "Only people approve", 409, "Sign in as a person; tokens and runs cannot decide."),
+    ("approval.person", "Only a person decides this", 409, "Sign in as one, or use a token of theirs (`oncue token create NAME --user WHO`)."),
     ("approval.own", "Nobody approves what they asked for", 403, "Have someone else of those who are asked decide."),
     ("approval.not_asked", "You are not asked", 403, "The detail says who is; one of them may hand it on to you."),
     ("approval.unskippable", "An approval cannot be passed over", 409, "Have those who are asked decide, or cancel the run."),
