@@ -6,7 +6,7 @@ import { useMemo, useState } from "react";
 import type { Change, RunDetail } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { PHONE } from "../../parts/DataTable";
-import { clock } from "../../parts/format";
+import { clock, plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ReasonChip } from "../../parts/marks";
 import { useNow } from "../../parts/time";
@@ -17,7 +17,7 @@ export function Waves({ change, run }: { change: Change; run: RunDetail | undefi
   const phone = useMediaQuery(PHONE, window.matchMedia(PHONE).matches, { getInitialValueInEffect: false });
   const rolling = useMemo(() => rollingOf(change, run, now), [change, run, now]);
   if (change.plan === null) return null;
-  const scope = [run ? `${String(rolling.done)} of ${String(rolling.total)} targets done` : `${String(rolling.total)} targets, not begun`, rolling.undone > 0 ? `${String(rolling.undone)} rolled back` : ""].filter(Boolean).join(", ");
+  const scope = [run ? `${String(rolling.done)} of ${plural(rolling.total, "target")} done` : `${plural(rolling.total, "target")}, not begun`, rolling.undone > 0 ? `${String(rolling.undone)} rolled back` : ""].filter(Boolean).join(", ");
   const undoes = rolling.steps.some((step) => step.undone);
   return (
     <Card id="waves" title="Waves" scope={scope} end={run && <Link className="link" to="/runs/$id" params={{ id: run.id }}>Its run</Link>} className="clip">

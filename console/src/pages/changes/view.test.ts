@@ -35,6 +35,7 @@ describe("where a change stands", () => {
   });
   it("comes with why, as a sentence, and with addresses as people say them", () => {
     expect(headline(change({ state: "assess", said: "the calendar nights has no window" }), undefined)).toEqual({ title: "Something speaks against it", detail: "The calendar nights has no window." });
+    expect(headline(change({ state: "assess", said: "waves[canary]/targets[web-1]/set is not known" }), undefined).detail).toBe("web-1: set is not known.");
     expect(headline(change({ state: "scheduled", starts_at: null, said: "it waits for someone to start it" }), undefined).title).toBe("It is agreed to, and waits to be started");
     expect(headline(change({ state: "closed", close_code: "successful", close_note: "Quicker than thought" }), undefined)).toEqual({ title: "It succeeded", detail: "Quicker than thought" });
     expect(plain("1 of 3 failed; step waves[wave-1]/targets[web-3]/upgrade failed validation: x; step waves[canary]/bake failed")).toBe("1 of 3 failed; web-3: upgrade failed validation: x; canary: bake failed");

@@ -86,7 +86,12 @@ export function plain(words: string): string {
   return words.replace(/\b(?:step )?waves\[[^\]]+\]\/targets\[([^\]]+)\]\/([\w/.-]*\w)/g, "$1: $2").replace(/\b(?:step )?waves\[([^\]]+)\]\/(\w+)/g, "$1: $2");
 }
 
-const sentenceOf = (text: string): string => (text === "" ? "" : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`);
+/** As a sentence; a name that it begins with, as in `web-1: ...`, stays as it is. */
+function sentenceOf(text: string): string {
+  if (text === "") return "";
+  const first = /^[^\s:]+: /.test(text) ? text.charAt(0) : text.charAt(0).toUpperCase();
+  return `${first}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
 
 /** `5 targets in 3 waves`; of one that is not planned, what it names; of a change of configuration, its manifests. */
 export function reachOf(change: Pick<Change, "configuration" | "plan" | "wanted" | "spec">): string {
