@@ -12,18 +12,20 @@ export default function YamlDiff({ before, after, label }: { before: string; aft
   const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (box.current === null) return undefined;
+    const whole = before.trimEnd() === "" || after.trimEnd() === "";
     const view = new EditorView({
       parent: box.current,
       state: EditorState.create({
         doc: after.trimEnd(),
         extensions: [
           lineNumbers(), yaml(), syntaxHighlighting(colours), look, EditorView.lineWrapping, EditorState.readOnly.of(true),
-          unifiedMergeView({ original: before.trimEnd(), mergeControls: false, collapseUnchanged: { margin: 3, minSize: 6 } }),
+          // Of what is new or gone as a whole, words that differ need no marks of their own.
+          unifiedMergeView({ original: before.trimEnd(), mergeControls: false, highlightChanges: !whole, collapseUnchanged: { margin: 3, minSize: 6 } }),
           EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0" }),
         ],
       }),
     });
     return () => view.destroy();
   }, [before, after, label]);
-  return <div ref={box} className="boxed diff" />;
+  return <div ref={box} className={before.trimEnd() === "" ? "boxed diff new" : "boxed diff"} />;
 }
