@@ -4637,7 +4637,10 @@ export interface components {
             namespace: string;
             title: string;
             type: string;
-            state: string;
+            /** @enum {string} */
+            state: "draft" | "assess" | "authorise" | "scheduled" | "implement" | "review" | "closed" | "cancelled";
+            /** @enum {null|string} */
+            close_code: "successful" | "successful_with_issues" | "unsuccessful" | "backed_out" | null;
             /** Format: date-time */
             starts_at: string;
             ends_at: string | null;

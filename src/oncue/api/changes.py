@@ -20,7 +20,7 @@ from oncue.api.runs import asked_of, state_of
 from oncue.api.shapes import Fact
 from oncue.api.work import Instant, Named, Title
 from oncue.core import period
-from oncue.core.change import Change, CloseCode
+from oncue.core.change import Change, ChangeState, CloseCode
 from oncue.core.change_calendar import KIND
 from oncue.core.change_plan import workflow_of
 from oncue.core.change_spec import TARGETS_LIMIT, ChangeCalendarSpec, PlannedChangeSpec, Times
@@ -113,7 +113,8 @@ class CalendarChange(msgspec.Struct, kw_only=True):
     namespace: str
     title: str
     type: str
-    state: str
+    state: ChangeState
+    close_code: CloseCode | None
     starts_at: datetime
     ends_at: datetime | None
     """When it was done; of one that is not, when its window closes."""
@@ -319,7 +320,7 @@ def _planned(change: Change, others: list[Change]) -> CalendarChange:
     meeting = [other for other in others if at_that_time(other)]
     return CalendarChange(
         id=change.id, namespace=change.namespace, title=change.title, type=change.type, state=change.state,
-        starts_at=_from(change), ends_at=_to(change), targets=len(targets),
+        close_code=change.close_code, starts_at=_from(change), ends_at=_to(change), targets=len(targets),
         conflicts=[one.id for one in meeting if one.plan is not None and not targets.isdisjoint(one.plan.targets)],
         owner_busy=[one.id for one in meeting if change.keeper is not None and one.keeper == change.keeper],
     )  # fmt: skip

@@ -195,7 +195,7 @@ def calendar(
             (what, one["starts_at"], one["ends_at"], f"{one['calendar']} {one['title']}", "") for one in found[member]
         ]
     if not rows:
-        typer.echo("Nothing is planned.")
+        typer.echo(f"Nothing is planned {f'until {until}' if until else 'within four weeks'}.")
         return
     shown = [
         (what, show.instant(begins), show.instant(ends) if ends else "-", title, clash)

@@ -83,7 +83,7 @@ def show_(id: str = Id, output: show.Format = show.Output) -> None:
     rows += [("link", f"{one['target']} {one['title']}") for one in ticket["links"]]
     show.table([(name, str(value)) for name, value in rows], ("field", "value"))
     for one in comments:
-        show.note(f"{show.instant(one['at'])} {one['by']}: {one['text']}")
+        typer.echo(show.clean(f"{show.instant(one['at'])} {one['by']}: {one['text']}"))
 
 
 _SHOWN = (

@@ -14,7 +14,7 @@ import { useFilters } from "../../shell/filters";
 import { Example } from "../quiet/Example";
 import { dayKey, daysOf, isEmpty, isShut, later, listed, mondayOf, nextFreeze, WEEKS, type Day, type Held } from "./calendar";
 import { ChangeTabs } from "./ChangeTabs";
-import { STATE_WORDS } from "./view";
+import { standingOf } from "./view";
 
 const MINUTE = 60_000;
 const SHORT_DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
@@ -131,9 +131,10 @@ const spanOf = ({ item }: Held<ChangeSlot>): string => `${item.calendar}\n${exac
 
 function Planned({ held: { item, when } }: { held: Held<PlannedChange> }) {
   const clashes = item.conflicts.length > 0;
+  const { mark, words } = standingOf(item);
   return (
     <Link to="/changes/$id" params={{ id: item.id }} className={clashes ? "slot planned clashes" : "slot planned"}>
-      <StateMark state={item.state} text={item.id} /><span className="sr">{STATE_WORDS[item.state as keyof typeof STATE_WORDS]}</span><span className="dim3 t12">{when}</span>
+      <StateMark state={mark} text={item.id} /><span className="sr">{words}</span><span className="dim3 t12">{when}</span>
       <span className="title">{item.title}</span>
       {clashes && <span className="severity minor t12"><Icon name="problem" size="s" />conflicts with {item.conflicts.join(", ")}</span>}
       {item.owner_busy.length > 0 && <span className="severity minor t12"><Icon name="user" size="s" />its owner has {item.owner_busy.join(", ")} then, too</span>}
