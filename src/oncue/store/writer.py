@@ -125,6 +125,8 @@ class SQLiteDriver:
             raise Unavailable(f"SQLite gives journal_mode={mode}, synchronous={synchronous}; it must be wal and 2")
         self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         self._connection.execute("PRAGMA cache_size = -16384")
+        # The way back from half a statement: in a file it would need a descriptor, when there may be none left.
+        self._connection.execute("PRAGMA temp_store = MEMORY")
         self._connection.execute(f"PRAGMA journal_size_limit = {WAL_LIMIT}")
         for connection in (self._connection, self._mover):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # opens the log
