@@ -238,7 +238,7 @@ def test_a_ticket_is_written_worked_on_and_resolved(server: Server, open_page: O
     panel.get_by_role("button", name="Begin work").click()
     panel.get_by_label("Comment", exact=True).fill("Rule requested")
     panel.get_by_role("button", name="Comment").click()
-    expect(panel.get_by_text("Rule requested")).to_be_visible()
+    expect(panel.get_by_role("list").get_by_text("Rule requested")).to_be_visible()  # the field still has it, for a moment
     panel.get_by_role("button", name="Resolve").click()
     expect(panel.get_by_role("button", name="Reopen")).to_be_visible()
 

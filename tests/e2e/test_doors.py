@@ -409,7 +409,7 @@ async def test_what_the_engine_cannot_take_is_refused_in_time_and_the_rest_is_jo
                 done, pending = await asyncio.wait(pending, timeout=20, return_when=asyncio.FIRST_COMPLETED)
                 shed += [one.result() for one in done]
                 assert done, "nothing was refused"
-            assert _mebibytes(front) < 700
+            assert _mebibytes(front) < 560
         finally:
             engine.resume()
         answers = await asyncio.gather(*tasks)

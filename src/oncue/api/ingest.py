@@ -192,9 +192,8 @@ class Ingest:
 
     async def events(self, scope: Scope, receive: Receive, send: Send, who: Principal) -> None:
         """`POST /api/v1/events`."""
-        headers = scope["headers"]
-        body = await read_body(scope, receive, self._limit)
-        parsed = cloudevents.parse(headers, body)
+        # The body has no name here: what waits for the engine is held once, as events.
+        parsed = cloudevents.parse(scope["headers"], await read_body(scope, receive, self._limit))
         await self._respond(send, parsed, who, namespace=home(who), origin="events", single=not _is_batch(scope))
 
     def at_once(self, scope: Scope, body: bytes, who: Principal, respond: Respond) -> bool:
@@ -240,11 +239,12 @@ class Ingest:
         if not parsed.events or self._in_flight + size > IN_FLIGHT_LIMIT:
             return False
         traffic = self.traffic_of(namespace, origin)
+        count = len(parsed.events)
 
         def told(taken: Answer | Refusal) -> None:
             self._in_flight -= size
             if isinstance(taken, Refusal):
-                traffic.refused(len(parsed.events), f"{taken.code}: {taken.detail}")
+                traffic.refused(count, f"{taken.code}: {taken.detail}")
                 done(taken)
                 return
             traffic.took(taken.accepted, taken.duplicates)

@@ -172,6 +172,7 @@ class EngineClient:
                 future.set_result(said)
 
         self._tell(frame, done)
+        del frame  # what it carries is on its way, and would be held here until the answer
         return await future
 
     def _unit(
@@ -249,6 +250,7 @@ class EngineClient:
             )
         except Refusal as refusal:
             gathered.told(refusal)
+        gathered.bodies = []
 
     async def bury(self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str) -> frames.Answer:
         """Keep refused input as dead letters; returns after the commit. Raises as `submit` does."""
