@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect, sync_playwright
 
 from tests.server import ROOT, Server, eventually
 from tests.system import program
@@ -80,6 +80,12 @@ spec:
   instances: [{host: qaspas, number: "00", features: [ABAP, IGS], start_priority: "3"}]
   database: {type: hdb, host: qasdb}
 """
+
+
+def said(within: Page | Locator, text: str) -> Locator:
+    """Where `text` is shown, apart from the field in which it was written, which may still hold it for a moment."""
+    page = within if isinstance(within, Page) else within.page
+    return within.get_by_text(text).and_(page.locator(":not(textarea)"))
 
 
 @pytest.fixture(scope="module")

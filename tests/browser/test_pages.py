@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PASSWORD, incident_of
+from tests.browser.conftest import PASSWORD, incident_of, said
 from tests.server import Server, event, eventually
 
 pytestmark = pytest.mark.browser
@@ -126,7 +126,7 @@ def test_an_incident_goes_from_open_to_closed(server: Server, open_page: Open) -
     expect(page.get_by_text("by basis-1").first).to_be_visible()
     page.get_by_label("Comment", exact=True).fill("Looking at the fabric")
     page.get_by_role("button", name="Comment").click()
-    expect(page.get_by_text("Looking at the fabric")).to_be_visible()
+    expect(said(page, "Looking at the fabric")).to_be_visible()
     page.get_by_role("button", name="Assign").click()
     page.get_by_role("dialog").get_by_label("Name").fill("network-2")
     page.get_by_role("dialog").get_by_role("button", name="Assign").click()
@@ -238,7 +238,7 @@ def test_a_ticket_is_written_worked_on_and_resolved(server: Server, open_page: O
     panel.get_by_role("button", name="Begin work").click()
     panel.get_by_label("Comment", exact=True).fill("Rule requested")
     panel.get_by_role("button", name="Comment").click()
-    expect(panel.get_by_role("list").get_by_text("Rule requested")).to_be_visible()  # the field still has it, for a moment
+    expect(said(panel, "Rule requested")).to_be_visible()
     panel.get_by_role("button", name="Resolve").click()
     expect(panel.get_by_role("button", name="Reopen")).to_be_visible()
 

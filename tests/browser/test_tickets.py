@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import axe, prepare
+from tests.browser.conftest import axe, prepare, said
 from tests.itsm.system import Request, Response, System
 from tests.server import Server, event, eventually
 
@@ -129,7 +129,7 @@ def test_the_ticket_of_an_incident_has_what_was_said_and_where_it_is_mirrored(
     assert not axe(page)
     panel.get_by_label("Comment", exact=True).fill("Freed by hand")
     panel.get_by_role("button", name="Comment").click()
-    expect(panel.get_by_text("Freed by hand")).to_be_visible()
+    expect(said(panel, "Freed by hand")).to_be_visible()
     panel.get_by_role("button", name="Begin work").click()
     expect(panel.get_by_role("button", name="Resolve")).to_be_visible()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import axe
+from tests.browser.conftest import axe, said
 from tests.server import Server, event, eventually
 
 pytestmark = pytest.mark.browser
@@ -192,7 +192,7 @@ def test_a_shift_hands_over_and_the_next_one_has_it(worked: Server, open_page: O
     page.get_by_role("button", name="Hand over").click()
     page.get_by_label("What the next shift should know besides").fill("The vendor calls at nine")
     page.get_by_role("dialog").get_by_role("button", name="Hand over").click()
-    expect(page.get_by_text("The vendor calls at nine")).to_be_visible()
+    expect(said(page, "The vendor calls at nine")).to_be_visible()
     expect(page.get_by_role("button", name="I have it")).to_have_count(0)
     assert not axe(page)
     looked_at(page, "handover-light")
