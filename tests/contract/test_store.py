@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from sqlalchemy import Engine, inspect, select
+from sqlalchemy import Engine, insert, inspect, select
 
 from oncue.runtime.clock import instant
 from oncue.store import database, migrate, queries, schema
@@ -157,6 +157,29 @@ def test_a_new_database_and_the_migrations_lead_to_the_schema(address: str, way:
     assert all(
         "WITHOUT ROWID" in tables[name] for name in ("entity", "alert_hot", "cell", "sample", "access") if tables
     )
+
+
+def test_of_what_kind_facts_are_that_concern_an_incident_is_filled_in_from_those_that_are_there(address: str) -> None:
+    engine = writing_engine(address)
+    migrate.migrate(engine)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX fact_ref_of")
+        connection.exec_driver_sql('ALTER TABLE fact_ref DROP COLUMN "of"')
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0005'")
+        common = {
+            "type": "t", "namespace": "default", "id": "i", "recorded_at": 0, "input_position": 0, "cause_position": 0,
+            "body": b"{}",
+        }  # fmt: skip
+        for position, kind in enumerate(("comment", "alert", "membership", "escalation")):
+            connection.execute(insert(schema.fact).values(position=position, kind=kind, **common))
+            connection.exec_driver_sql(
+                f"INSERT INTO fact_ref (kind, id, position) VALUES ('incident', 'x', {position})"
+            )
+    migrate.migrate(engine)
+    with engine.connect() as connection:
+        found = connection.execute(select(schema.fact_ref.c.of).order_by(schema.fact_ref.c.position)).scalars().all()
+    engine.dispose()
+    assert found == ["comment", None, None, "escalation"]
 
 
 def test_a_database_that_is_being_made_is_there_whole_or_not_at_all(
@@ -506,7 +529,12 @@ def test_a_timeline_holds_what_is_about_a_thing_and_what_concerns_it_newest_firs
         fact(3, id="A-2"),
         fact(4, id="A-1", type="oncue.alert.resolved"),
     ]
-    refs = [("incident", "INC-1", 1), ("incident", "INC-1", 4), ("incident", "INC-1", 2), ("incident", "INC-1", 1)]
+    refs = [
+        ("incident", "INC-1", 1, None),
+        ("incident", "INC-1", 4, None),
+        ("incident", "INC-1", 2, None),
+        ("incident", "INC-1", 1, None),
+    ]
     writer.commit(segment(record(1)), Rows(facts=facts, refs=refs))
     with reader.connect() as connection:
 

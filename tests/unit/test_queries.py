@@ -216,7 +216,7 @@ def test_a_timeline_holds_own_facts_and_those_that_refer_newest_first(database: 
     database.put(
         schema.fact, fact(1, "alert", "a"), fact(2, "incident", "i"), fact(3, "alert", "b"), fact(4, "alert", "a")
     )
-    database.put(schema.fact_ref, {"kind": "incident", "id": "i", "position": 4})
+    database.put(schema.fact_ref, {"kind": "incident", "id": "i", "position": 4, "of": None})
     found = database.queries.run_here(partial(timeline, kind="incident", id="i", before=None, limit=10))
     assert [one.position for one in found] == [4, 2]
     found = database.queries.run_here(partial(timeline, kind="incident", id="i", before=4, limit=10))

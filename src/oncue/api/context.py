@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import uuid4
 
@@ -21,7 +22,6 @@ from oncue.config import Config
 from oncue.core.errors import Refusal
 from oncue.runtime.client import EngineClient
 from oncue.runtime.frames import SideWrite
-from oncue.store.members import Early
 from oncue.store.queries import Queries
 
 ORIGIN: Final = "api"
@@ -50,7 +50,6 @@ class Context:
         self.hub = hub
         self.throttle = throttle
         self.consuming: Final = Consuming(queries)
-        self.early: Final = Early()
         self._recent: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, asyncio.Lock] = {}
         self.sign_in_lock = asyncio.Lock()
@@ -58,6 +57,11 @@ class Context:
 
     async def recently(self, key: Hashable, query: Callable[[Connection], T]) -> T:
         """The answer of a query over everything, a few seconds old at most; asked once at a time however many want it."""
+        return await self.shared(key, partial(self.queries.run, query, OVERVIEW_DEADLINE_S), RECENT_S)
+
+    async def shared(self, key: Hashable, ask: Callable[[], Awaitable[T]], least_s: float = 0.0) -> T:
+        """An answer for all who want it: worked out once at a time, and good for five times as long as that took, so that it
+        takes a part of the machine at the most however many look; for `least_s` at least."""
         lock = self._asking.setdefault(key, asyncio.Lock())
         async with lock:
             known = self._recent.get(key)
@@ -66,10 +70,9 @@ class Context:
                 if len(self._recent) > 1_000:
                     self._recent.clear()
                     self._asking = {asked: held for asked, held in self._asking.items() if held.locked()}
-                found_now = await self.queries.run(query, OVERVIEW_DEADLINE_S)
+                found_now = await ask()
                 ended_at = time.monotonic()
-                # A landscape that takes long to count is counted less often.
-                good_until = ended_at + max(RECENT_S, 5 * (ended_at - begun_at))
+                good_until = ended_at + max(least_s, 5 * (ended_at - begun_at))
                 known = self._recent[key] = (good_until, found_now)
             found: T = known[1]
             return found

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
 from oncue.api.context import Ctx, Who
@@ -23,9 +23,8 @@ from oncue.core.incident import Incident
 from oncue.core.manifest import Manifest
 from oncue.core.prioritise import Priority
 from oncue.core.state import Identity, State
-from oncue.store.queries import LIMIT, entities, entity_bodies
+from oncue.store.queries import concerning, entities
 from oncue.store.queries import manifests as manifests_of
-from oncue.store.schema import fact, fact_ref
 
 REACHING: Final = ("Channel", "EscalationPolicy", "Person", "Team")
 """Kinds that say who is reached."""
@@ -198,14 +197,7 @@ def _instant(text: str | None) -> datetime:
 
 
 def _escalations_of(connection: Connection, incident: str) -> list[bytes]:
-    ids = connection.execute(
-        select(fact.c.id)
-        .join(fact_ref, fact_ref.c.position == fact.c.position)
-        .where(fact_ref.c.kind == "incident", fact_ref.c.id == incident, fact.c.kind == "escalation")
-        .order_by(fact.c.position.desc())
-        .limit(LIMIT)
-    ).scalars()
-    return entity_bodies(connection, "escalation", list(dict.fromkeys(ids)))
+    return concerning(connection, "incident", [incident], "escalation")
 
 
 HANDLERS = [

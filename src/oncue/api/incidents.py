@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from litestar import Response, get, post
 from litestar.params import QueryParameter
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
 from oncue.api.context import Ctx, Who
@@ -18,9 +18,8 @@ from oncue.api.shapes import Fact
 from oncue.core.alert import Alert
 from oncue.core.incident import CauseOf, Comment, Incident, Membership
 from oncue.core.run import Run
-from oncue.store.members import alerts_of, of
-from oncue.store.queries import LIMIT, entities, entity_bodies
-from oncue.store.schema import entity, fact, fact_ref
+from oncue.store.members import alerts_of, memberships_of
+from oncue.store.queries import LIMIT, concerning, entities, entity_bodies
 
 Order = Annotated[
     Literal["changed", "priority"],
@@ -103,7 +102,7 @@ async def get_incident_timeline(ctx: Ctx, who: Who, incident_id: str, narrowing:
 @get("/incidents/{incident_id:str}/alerts", opt={"permission": "incident:read"})
 async def list_incident_alerts(ctx: Ctx, who: Who, incident_id: str) -> Response[Listing[Alert]]:
     """The alerts of an incident, as far as you may read alerts: those that were moved away are not, and of one that was
-    merged into another those that it had then."""
+    merged into another those that it had then. The 500 that began last."""
     incident = msgspec.json.decode(await found(ctx, who, "incident", incident_id, "incident:read"), type=Incident)
     require(who, "alert:read", incident.namespace)
     return listing(await ctx.queries.run(partial(alerts_of, incident=incident)), None)
@@ -111,10 +110,10 @@ async def list_incident_alerts(ctx: Ctx, who: Who, incident_id: str) -> Response
 
 @get("/incidents/{incident_id:str}/memberships", opt={"permission": "incident:read"})
 async def list_incident_memberships(ctx: Ctx, who: Who, incident_id: str) -> Response[Listing[Membership]]:
-    """Why each alert is in the incident: the rule, its evidence, who put it there, and when; also those that left it. The
-    newest 500."""
+    """Why each alert is in the incident: the rule, its evidence, who put it there, and when; also those that left it. Of
+    the 500 alerts that began last."""
     await found(ctx, who, "incident", incident_id, "incident:read")
-    return listing(await ctx.queries.run(partial(_memberships, incident=incident_id)), None)
+    return listing(await ctx.queries.run(partial(memberships_of, incident=incident_id)), None)
 
 
 @get("/incidents/{incident_id:str}/runs", opt={"permission": "incident:read"})
@@ -199,32 +198,14 @@ def _reason(data: Reason | None) -> dict[str, Any]:
     return {"reason": data.reason} if data is not None and data.reason else {}
 
 
-def _memberships(connection: Connection, incident: str) -> list[bytes]:
-    rows = connection.execute(
-        select(entity.c.body).where(*of(incident)).order_by(entity.c.position.desc()).limit(LIMIT)
-    ).scalars()
-    return list(rows)
-
-
 def comments_on(connection: Connection, kind: str, id: str) -> list[bytes]:
     """The remarks on an incident or a ticket, newest first."""
-    return _concerning(connection, kind, [id], "comment")
+    return concerning(connection, kind, [id], "comment")
 
 
 def noted(connection: Connection, incident: Incident, kind: str) -> list[bytes]:
     """What was noted (`comment`, `status_update`) on an incident and on those that became part of it, newest first."""
-    return _concerning(connection, "incident", [incident.id, *incident.merged[:LIMIT]], kind)
-
-
-def _concerning(connection: Connection, about: str, ids: list[str], kind: str) -> list[bytes]:
-    rows = connection.execute(
-        select(fact.c.id)
-        .join(fact_ref, fact_ref.c.position == fact.c.position)
-        .where(fact_ref.c.kind == about, fact_ref.c.id.in_(ids), fact.c.kind == kind)
-        .order_by(fact.c.position.desc())
-        .limit(LIMIT)
-    ).scalars()
-    return entity_bodies(connection, kind, list(dict.fromkeys(rows)))
+    return concerning(connection, "incident", [incident.id, *incident.merged[:LIMIT]], kind)
 
 
 HANDLERS = [

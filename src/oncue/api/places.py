@@ -1,12 +1,14 @@
 """Nodes of the topology as the API shows them, with what fires there."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import Connection, func, select
 
 from oncue.access.roles import Principal, namespaces
+from oncue.api.context import Context
 from oncue.core.severity import RANK
 from oncue.core.topology import Edge, Node, Topology
 from oncue.store.queries import is_quiet
@@ -75,13 +77,15 @@ def edges(topology: Topology, nodes: Iterable[Node]) -> list[EdgeView]:
     return [EdgeView(of=edge.of, relation=edge.relation, on=edge.on) for edge in found]
 
 
-def fill(connection: Connection, namespace: str, shown: Iterable[Place]) -> None:
-    """Say of each place of a namespace what fires there."""
+async def fill(ctx: Context, namespace: str, shown: Iterable[Place]) -> None:
+    """Say of each place of a namespace what fires there. Where that takes long to count, because a great deal does, the same
+    places are not counted again at once."""
     places = list(shown)
     called = {name for one in places if one.kind == "Resource" for name in (one.name, *one.aliases)}
-    resources = {name for one in places for name in (one.name, one.id, *one.aliases)}
-    firing = _firing(connection, namespace, "resource", sorted(resources))
-    firing |= _firing(connection, namespace, "service", sorted({one.name for one in places if one.kind == "Service"}))
+    resources = tuple(sorted({name for one in places for name in (one.name, one.id, *one.aliases)}))
+    services = tuple(sorted({one.name for one in places if one.kind == "Service"}))
+    counting = partial(_fires, namespace=namespace, resources=resources, services=services)
+    firing = await ctx.shared(("firing", namespace, resources, services), partial(ctx.queries.run, counting))
     for one in places:
         if one.kind == "Resource":
             names = [("resource", name) for name in (one.name, one.id, *one.aliases)]
@@ -95,7 +99,14 @@ def fill(connection: Connection, namespace: str, shown: Iterable[Place]) -> None
             one.alerts_firing += count
 
 
-def _firing(connection: Connection, namespace: str, column: Literal["resource", "service"], names: list[str]) -> Firing:
+def _fires(connection: Connection, namespace: str, resources: Sequence[str], services: Sequence[str]) -> Firing:
+    found = _firing(connection, namespace, "resource", resources)
+    return found | _firing(connection, namespace, "service", services)
+
+
+def _firing(
+    connection: Connection, namespace: str, column: Literal["resource", "service"], names: Sequence[str]
+) -> Firing:
     quiet = is_quiet()
     of: Any = entity.c[column]
     alone = func.coalesce(entity.c.service, "") != entity.c.resource

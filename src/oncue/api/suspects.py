@@ -14,15 +14,27 @@ from oncue.api.guard import require
 from oncue.api.landscape import Land, Landscape
 from oncue.api.params import json_response
 from oncue.api.places import EdgeView, Place, edges, fill, place
-from oncue.core.alert import Alert
 from oncue.core.change_record import ChangeRecord
 from oncue.core.incident import Incident
 from oncue.core.suspects import SOON, Change, Failing, Findings, Part, find
-from oncue.store.members import Early
+from oncue.store.members import first_of
 from oncue.store.queries import Filters, entities
 
 CHANGES: Final = 500
 """Changes that are looked at, the newest."""
+
+
+class _Alert(msgspec.Struct, gc=False):
+    """What suspicion needs of an alert: hundreds are looked at."""
+
+    id: str
+    resource: str
+    service: str | None
+    first_seen_at: datetime
+    fired_at: datetime | None = None
+
+
+_alert: Final = msgspec.json.Decoder(_Alert).decode
 
 
 class SuspectView(msgspec.Struct, kw_only=True):
@@ -83,23 +95,24 @@ async def list_incident_suspects(ctx: Ctx, who: Who, landscape: Land, incident_i
     incident = msgspec.json.decode(await found(ctx, who, "incident", incident_id, "incident:read"), type=Incident)
     for permission in ("alert:read", "manifest:read"):
         require(who, permission, incident.namespace)
-    return json_response(msgspec.json.encode(await suspected(ctx, landscape, incident)))
+    view = await ctx.shared(("suspects", incident.id), partial(suspected, ctx, landscape, incident))
+    return json_response(msgspec.json.encode(view))
 
 
 async def suspected(ctx: Context, landscape: Landscape, incident: Incident) -> SuspectsView:
     """What is suspected to be behind the incident; for whoever may read alerts and manifests there."""
-    failing = await ctx.queries.run(partial(_failing, early=ctx.early, incident=incident))
+    failing = await ctx.queries.run(partial(_failing, incident=incident))
     first = min((one.began_at for one in failing), default=incident.opened_at)
     changes = await ctx.queries.run(partial(_changes, namespace=incident.namespace, before=first))
     view = await landscape.ask(partial(_look, namespace=incident.namespace, failing=failing, changes=changes))
     places = [one.place for one in view.suspects if one.place is not None]
     places += [*(one.place for one in view.affected), *(one.place for one in view.nodes)]
-    await ctx.queries.run(partial(fill, namespace=incident.namespace, shown=places))
+    await fill(ctx, incident.namespace, places)
     return view
 
 
-def _failing(connection: Connection, early: Early, incident: Incident) -> list[Failing]:
-    alerts = (msgspec.json.decode(body, type=Alert) for body in early.of(connection, incident))
+def _failing(connection: Connection, incident: Incident) -> list[Failing]:
+    alerts = [_alert(body) for body in first_of(connection, incident)]
     return [Failing(one.id, one.resource, one.service, one.fired_at or one.first_seen_at) for one in alerts]
 
 

@@ -1,6 +1,5 @@
 """The topology: what there is, what each of it needs and what needs it, and what is wrong with what was said of it."""
 
-from functools import partial
 from itertools import islice
 from typing import Annotated, Final, Literal
 
@@ -116,7 +115,7 @@ async def list_places(
         return Places(items=shown, next=following, total=len(nodes), missing=len(land.missing(namespace)))
 
     page = await landscape.ask(look)
-    await ctx.queries.run(partial(fill, namespace=namespace, shown=page.items))
+    await fill(ctx, namespace, page.items)
     return json_response(msgspec.json.encode(page))
 
 
@@ -154,7 +153,7 @@ async def get_surroundings(
     may_see(who, namespace)
     found = await landscape.ask(lambda land: _surroundings(land, namespace, name, hops))
     places = [found.place, *(one.place for one in found.needs), *(one.place for one in found.needed_by)]
-    await ctx.queries.run(partial(fill, namespace=namespace, shown=places))
+    await fill(ctx, namespace, places)
     return json_response(msgspec.json.encode(found))
 
 

@@ -29,7 +29,7 @@ from oncue.core.incident import Incident, Role, subject
 from oncue.core.prioritise import CRITICALITIES, Impact, impact
 from oncue.core.recent_changes import Near
 from oncue.core.severity import CATEGORY
-from oncue.core.topology import DOWN, UP, Node, Step
+from oncue.core.topology import DOWN, UP, Around, Node, Way
 from oncue.core.tx import Tx
 
 REOPEN: Final = timedelta(minutes=15)
@@ -233,9 +233,11 @@ def _ties(tx: Tx, alert: Alert, node: Node | None, rules: list[Rule]) -> list[Ti
     if own is not None and own.state != "resolved":
         return [Tie(own, "same_alert", "it was in this incident before")]
     reach = min((rule.reach for rule in rules if rule.reach is not None), default=len(_ALLOWED))
-    near = _near(tx, node, reach) if node is not None and reach else []
-    ties = _by_rule(tx, alert, rules)
     here = _incidents_at(tx, alert.places[:1])
+    # To what fails in a large incident already, its surroundings have been told apart or tied when it began.
+    told = any(len(state.members[one.id]) > MOVED for one in here)
+    near = _near(tx, node, reach) if node is not None and reach and not told else []
+    ties = _by_rule(tx, alert, rules)
     if here:
         ties.append(Tie(incidents.oldest(here), "resource", f"same resource: {alert.resource}"))
     ties += near
@@ -299,19 +301,30 @@ def _changes(tx: Tx, changes: list[Near]) -> list[Tie]:
 def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
     """Incidents in which places near the node began to fail a short time ago, those with the most such places first."""
     direct, since_of = tx.now - _DIRECT, [tx.now - allowed for allowed in _ALLOWED]
-    begun, known, around = tx.state.begun, tx.state.incidents, tx.state.topology.around(node)
+    begun, failing, around = tx.state.begun, tx.state.failing, tx.state.topology.around(node)
     found: dict[str, _Steps] = {}
+    passed: set[str] = set()
     places = 0
     for hops in range(1, min(reach, len(since_of)) + 1):
         since = since_of[hops - 1]
+        if hops == _CLOSE + 1:
+            passed.update(id for id, steps in found.items() if not _bursts(tx, steps.incident))
         for way in around.further(begun, direct if hops == 1 else since, since):
             (_, at, _, _), ways, _ = way
-            for id in _ids_at(tx, at):
-                incident = known[id]
-                if incident.state != "resolved" and (hops <= _CLOSE or _bursts(tx, incident)):
+            for place in at:
+                for id in failing.get(place, _NONE):
+                    if id in passed:
+                        continue
                     steps = found.get(id)
                     if steps is None:
-                        steps = found[id] = _Steps(incident, around.step(way))
+                        incident = tx.state.incidents[id]
+                        if incident.state == "resolved" or (hops > _CLOSE and not _bursts(tx, incident)):
+                            passed.add(id)
+                            continue
+                        steps = found[id] = _Steps(incident, way)
+                    elif steps.last is way:
+                        continue  # the same node, which is called otherwise, too
+                    steps.last = way
                     steps.count += 1
                     steps.places += DIRECT if hops == 1 and ways else 1
                     places += 1
@@ -319,7 +332,7 @@ def _near(tx: Tx, node: Node, reach: int) -> list[Tie]:
                 break
         if places >= ENOUGH:
             break
-    ties = [_tie(tx, steps) for steps in found.values()]
+    ties = [_tie(tx, around, steps) for steps in found.values()]
     # No two incidents are of the same age: the order in which they were found does not show.
     return sorted(ties, key=lambda tie: (-tie.places, incidents.age(tie.incident)))
 
@@ -328,13 +341,14 @@ class _Steps(msgspec.Struct, gc=False):
     """The places near an alert that fail in one incident."""
 
     incident: Incident
-    nearest: Step
+    nearest: Way
+    last: Way | None = None
     count: int = 0
     places: int = 0
 
 
-def _tie(tx: Tx, steps: _Steps) -> Tie:
-    incident, nearest, places = steps.incident, steps.nearest, steps.places
+def _tie(tx: Tx, around: Around, steps: _Steps) -> Tie:
+    incident, nearest, places = steps.incident, around.step(steps.nearest), steps.places
     more = f", and {steps.count - 1} more near it" if steps.count > 1 else ""
     reason = f"{nearest.node.name} fails{more}: {nearest.spoken()}"
     if nearest.ways & UP:

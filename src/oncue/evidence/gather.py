@@ -129,7 +129,7 @@ def _approvals(connection: Connection, change: Change, runs: Sequence[str]) -> l
         rows = connection.execute(
             select(_fact.id)
             .select_from(schema.fact.join(schema.fact_ref, _ref.position == _fact.position))
-            .where(tuple_(_ref.kind, _ref.id).in_(list(some)), _fact.kind == "approval")
+            .where(tuple_(_ref.kind, _ref.id).in_(list(some)), _ref.of == "approval")
             .distinct()
         )
         found.update(dict.fromkeys(rows.scalars()))

@@ -310,7 +310,8 @@ class Making:
             if not one.indexed:
                 continue
             self._rows.facts.append(fact_row(one, input_position, now))
-            self._rows.refs.extend((kind, id, one.position) for kind, id in one.refs)
+            of = None if one.kind in schema.MANY else one.kind
+            self._rows.refs.extend((kind, id, one.position, of) for kind, id in one.refs)
             self._newest[(one.kind, one.id)] = one.position
             if one.kind == "manifest":
                 self._config = True

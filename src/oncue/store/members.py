@@ -1,6 +1,11 @@
-"""The alerts of incidents, by their memberships."""
+"""The alerts of incidents, by their memberships.
 
-from typing import Any, Final
+A membership is called after its incident and its alert, and alerts are called after the position at which they began. So the
+newest of a large incident, or its first, are one end of a stretch of the table: to read them does not take longer the larger
+the incident is.
+"""
+
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
@@ -8,48 +13,34 @@ from oncue.core.incident import Incident
 from oncue.store.queries import LIMIT, entity_bodies
 from oncue.store.schema import entity
 
-EARLY: Final = 100
-"""Incidents whose first alerts are kept."""
 
-
-def of(incident: str) -> tuple[Any, ...]:
-    """The incident's memberships, which are called after it."""
-    return entity.c.kind == "membership", entity.c.id >= f"{incident}/", entity.c.id < f"{incident}0"
+def memberships_of(connection: Connection, incident: str) -> list[bytes]:
+    """Why alerts are in the incident, also of those that left it: of the alerts that began last, last first."""
+    asked = select(entity.c.body).where(*_of(incident)).order_by(entity.c.id.desc()).limit(LIMIT)
+    return list(connection.execute(asked).scalars())
 
 
 def alerts_of(connection: Connection, incident: Incident, *, first: bool = False, most: int = LIMIT) -> list[bytes]:
-    """The alerts of an incident, at most `most`: those that joined it last first, or with `first` those that joined it
-    first."""
-    return _alerts(connection, _memberships(connection, incident, most, first=first))
+    """The alerts of an incident, at most `most`: those that began last first, or with `first` those that began first."""
+    return entity_bodies(connection, "alert", _alerts(connection, incident, most, first=first))
 
 
-class Early:
-    """The alerts that joined large incidents first. Who looks at an incident asks for them again and again, and they stay the
-    same: their memberships are kept, and looked up by their keys, which does not take longer the larger the incident is.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[str, list[str]] = {}
-
-    def of(self, connection: Connection, incident: Incident) -> list[bytes]:
-        """As `alerts_of` with `first`."""
-        kept = self._kept.get(incident.id)
-        if kept is not None:
-            there = select(func.count()).where(entity.c.kind == "membership", entity.c.id.in_(kept), _stays(incident))
-            if connection.execute(there).scalar_one() == len(kept):
-                return _alerts(connection, kept)
-        found = _memberships(connection, incident, LIMIT, first=True)
-        if len(found) == LIMIT:
-            if len(self._kept) >= EARLY:
-                self._kept.clear()
-            self._kept[incident.id] = found
-        return _alerts(connection, found)
+def first_of(connection: Connection, incident: Incident) -> list[bytes]:
+    """As `alerts_of` with `first`, but without what their repeats changed since: that is only counted."""
+    ids = _alerts(connection, incident, LIMIT, first=True)
+    rows = connection.execute(select(entity.c.id, entity.c.body).where(entity.c.kind == "alert", entity.c.id.in_(ids)))
+    found: dict[str, bytes] = {row.id: row.body for row in rows}
+    return [found[id] for id in ids if id in found]
 
 
-def _memberships(connection: Connection, incident: Incident, most: int, *, first: bool) -> list[str]:
-    order = entity.c.position if first else entity.c.position.desc()
-    asked = select(entity.c.id).where(*of(incident.id), _stays(incident)).order_by(order).limit(most)
-    return list(connection.execute(asked).scalars())
+def _of(incident: str) -> tuple[Any, ...]:
+    return entity.c.kind == "membership", entity.c.id >= f"{incident}/", entity.c.id < f"{incident}0"
+
+
+def _alerts(connection: Connection, incident: Incident, most: int, *, first: bool) -> list[str]:
+    order = entity.c.id if first else entity.c.id.desc()
+    asked = select(entity.c.id).where(*_of(incident.id), _stays(incident)).order_by(order).limit(most)
+    return [id.partition("/")[2] for id in connection.execute(asked).scalars()]
 
 
 def _stays(incident: Incident) -> ColumnElement[bool]:
@@ -59,7 +50,3 @@ def _stays(incident: Incident) -> ColumnElement[bool]:
     if incident.merged_into is not None:
         stays = or_(stays, func.instr(entity.c.body, b'"rule":"merge"') > 0)
     return stays
-
-
-def _alerts(connection: Connection, memberships: list[str]) -> list[bytes]:
-    return entity_bodies(connection, "alert", [id.partition("/")[2] for id in memberships])

@@ -291,6 +291,19 @@ def entity_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> list
     return [found[id] for id in ids if id in found]
 
 
+def concerning(connection: Connection, about: str, ids: Sequence[str], kind: str) -> list[bytes]:
+    """JSON of the entities of this kind of which facts concern one of those that it is `about`, the newest fact's first:
+    remarks, status updates and escalations. Not for `schema.MANY`."""
+    rows = connection.execute(
+        select(fact.c.id)
+        .join(fact_ref, fact_ref.c.position == fact.c.position)
+        .where(fact_ref.c.kind == about, fact_ref.c.id.in_(ids), fact_ref.c.of == kind)
+        .order_by(fact_ref.c.position.desc())
+        .limit(LIMIT)
+    ).scalars()
+    return entity_bodies(connection, kind, list(dict.fromkeys(rows)))
+
+
 def _overlaid(
     body: bytes, newer: hot.HotRow | None, count: int | None = None, last_seen_at: int | None = None,
     deadline_at: int | None = None,

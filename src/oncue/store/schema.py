@@ -114,12 +114,19 @@ fact: Final = Table(
     comment="Own facts, and the inputs that caused one.",
 )
 
+MANY: Final = frozenset(("alert", "membership"))
+"""Kinds of which so many may concern one entity that nobody asks for them by `fact_ref`."""
+
+_OF: Final = text('"of" IS NOT NULL')
+
 fact_ref: Final = Table(
     "fact_ref",
     metadata,
     Column("kind", Text, primary_key=True),
     Column("id", Text, primary_key=True),
     Column("position", Big, primary_key=True, autoincrement=False),
+    Column("of", Text, comment="The kind that the fact is about; null if it is one of `MANY`."),
+    Index("fact_ref_of", "kind", "id", "of", "position", sqlite_where=_OF, postgresql_where=_OF),
     comment="Which facts concern an entity besides the one they are about: an incident's timeline.",
     sqlite_with_rowid=False,
 )

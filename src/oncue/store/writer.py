@@ -61,7 +61,7 @@ class Rows(msgspec.Struct):
     """What one transaction writes, beside the segment: rows in the order of their table's columns."""
 
     facts: list[tuple[Any, ...]] = []
-    refs: list[tuple[str, str, int]] = []
+    refs: list[tuple[str, str, int, str | None]] = []
     entities: list[tuple[Any, ...]] = []
     hot: list[tuple[str, int, int, int | None, int, int]] = []
     hot_gone: list[tuple[str]] = []
