@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from oncue.core.correlate import MOVED
 from oncue.core.incident import Incident
+from oncue.core.topology import Topology
 from tests.unit.story import Story, owned
 
 
@@ -141,6 +143,22 @@ def test_what_has_not_grown_for_long_is_another_matter(story: Story) -> None:
     story.wait("16m")
     story.problem("major", "orders-9", service="orders")
     assert incident_of(story, "orders-9") != old
+
+
+def test_around_a_place_that_fails_in_a_large_incident_already_nobody_looks_again(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(MOVED + 1):
+        story.problem("major", "host-1", check=f"check-{number}")
+    large = incident_of(story, "host-1")
+    looked: list[str] = []
+    around = Topology.around
+    monkeypatch.setattr(Topology, "around", lambda self, node: looked.append(node.name) or around(self, node))
+    story.problem("major", "host-1", check="one more")
+    assert (why(story)[0], open_incidents(story)) == ("resource", [large])
+    assert "host-1" not in looked
+    assert fails(story, "orders-1") == large
+    assert "orders-1" in looked
 
 
 def test_an_incident_that_is_not_young_is_not_merged_by_a_rule(story: Story) -> None:

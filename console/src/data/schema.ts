@@ -347,7 +347,7 @@ export interface paths {
         /**
          * ListIncidentAlerts
          * @description The alerts of an incident, as far as you may read alerts: those that were moved away are not, and of one that was
-         *     merged into another those that it had then.
+         *     merged into another those that it had then. The 500 that began last.
          */
         get: operations["list_incident_alerts"];
         put?: never;
@@ -367,8 +367,8 @@ export interface paths {
         };
         /**
          * ListIncidentMemberships
-         * @description Why each alert is in the incident: the rule, its evidence, who put it there, and when; also those that left it. The
-         *     newest 500.
+         * @description Why each alert is in the incident: the rule, its evidence, who put it there, and when; also those that left it. Of
+         *     the 500 alerts that began last.
          */
         get: operations["list_incident_memberships"];
         put?: never;

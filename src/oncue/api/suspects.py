@@ -85,7 +85,7 @@ class SuspectsView(msgspec.Struct, kw_only=True):
     unknown: list[str]
     """Failing resources that the topology does not know."""
     alerts: int
-    """Alerts that were looked at: the first that joined, at most 500."""
+    """Alerts that were looked at: those that began first, at most 500."""
 
 
 @get("/incidents/{incident_id:str}/suspects", opt={"permission": "incident:read"})
