@@ -7461,6 +7461,8 @@ export interface components {
             holding_since?: string | null;
             compensation?: components["schemas"]["Compensation"] | null;
             /** @default false */
+            nothing_done: boolean;
+            /** @default false */
             undone: boolean;
             copied_from?: string | null;
         };

@@ -134,7 +134,7 @@ def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
     tx.cancel(f"run.deadline/{run.id}")
     tx.cancel(f"run.patience/{run.id}")
     say(tx, run, "oncue.run.rolling_back")
-    change_trail.undoing(tx, run)
+    change_trail.undoing(tx, run, [step for step in steps.covered(tx.state, run) if step.nothing_done])
     tx.timer(f"run.undo/{run.id}", tx.now)
 
 
@@ -240,6 +240,7 @@ def sweep(tx: Tx, run_id: str) -> None:
         tx.timer(f"run.sweep/{run_id}", tx.now)
     else:
         tx.unset(tx.state.steps_of, run_id)
+        tx.cell("retried", run_id, None)
 
 
 def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:
