@@ -187,6 +187,26 @@ def test_what_is_to_be_done_by_hand_is_told_where_a_step_failed_without_the_resu
     assert "- by hand: see what the step did, and undo that; http.request cannot, for want of its inputs" in stopped
 
 
+def test_a_change_says_by_itself_how_its_run_stands(story: Story) -> None:
+    begun(story, on_failure={"pause": True, "rollback": "all"})
+    assert now(story)["run_state"] == "running"
+    (run,) = story.state.runs.values()
+    assert say(story, "run.pause", run=run.id) is None
+    assert (now(story)["state"], now(story)["run_state"]) == ("implement", "paused")
+    assert say(story, "run.resume", run=run.id) is None
+    assert now(story)["run_state"] == "running"
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    assert now(story)["run_state"] == "paused"
+    assert say(story, "change.cancel", reason="enough") is None
+    assert now(story)["run_state"] == "rolling_back"
+    story.wait("1s")
+    made(story, "web-1", outcome="failed", step="upgrade~rollback", error_code="http.status", detail="500")
+    assert (now(story)["state"], now(story)["run_state"]) == ("implement", "rollback_failed")
+    assert say(story, "run.skip", run=run.id, step=str(run.undoing), reason="done by hand") is None
+    story.wait("1s")
+    assert (now(story)["state"], now(story)["run_state"]) == ("review", "rolled_back")
+
+
 READING: dict[str, Any] = {"uses": "http.request", "with": {"url": "http://127.0.0.1/${target}/${result.before}"}}
 """A rollback that needs what the step itself found."""
 NOTHING_DONE = "upgrade: nothing was done there, so there is nothing to take back"

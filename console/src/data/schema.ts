@@ -4640,6 +4640,8 @@ export interface components {
             /** @enum {string} */
             state: "draft" | "assess" | "authorise" | "scheduled" | "implement" | "review" | "closed" | "cancelled";
             /** @enum {null|string} */
+            run_state: "queued" | "running" | "paused" | "rolling_back" | "succeeded" | "failed" | "cancelled" | "rolled_back" | "rollback_failed" | null;
+            /** @enum {null|string} */
             close_code: "successful" | "successful_with_issues" | "unsuccessful" | "backed_out" | null;
             /** Format: date-time */
             starts_at: string;
@@ -4806,6 +4808,8 @@ export interface components {
             window_until?: string | null;
             glass?: components["schemas"]["Glass"] | null;
             run?: string | null;
+            /** @enum {null|string} */
+            run_state?: "queued" | "running" | "paused" | "rolling_back" | "succeeded" | "failed" | "cancelled" | "rolled_back" | "rollback_failed" | null;
             ticket?: string | null;
             record?: string | null;
             /** @default false */

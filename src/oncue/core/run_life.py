@@ -3,7 +3,18 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from oncue.core import approvals, change_trail, event_waits, gates, notify, outbox, run_scope, steps, ticket_notes
+from oncue.core import (
+    approvals,
+    change_life,
+    change_trail,
+    event_waits,
+    gates,
+    notify,
+    outbox,
+    run_scope,
+    steps,
+    ticket_notes,
+)
 from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -284,6 +295,7 @@ def say(tx: Tx, run: Run, type: str, live: bool = True) -> None:
         resource=run.resource, service=run.service,
     )  # fmt: skip
     tx.save("run", run, live)
+    change_life.moved(tx, run)
 
 
 def pin(tx: Tx, definition: Definition) -> None:

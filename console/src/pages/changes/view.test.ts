@@ -29,9 +29,11 @@ describe("where a change stands", () => {
     expect(standingOf(change({ state: "review", close_code: "unsuccessful" })).words).toBe("Unsuccessful, to be reviewed");
   });
   it("is what its run says while it is made", () => {
-    expect(standingOf(change({ state: "implement" }), { state: "paused" }).words).toBe("Paused");
-    expect(standingOf(change({ state: "implement" }), { state: "rolling_back" }).mark).toBe("rolling_back");
-    expect(standingOf(change({ state: "implement" }), { state: "running" }).words).toBe("Under way");
+    expect(standingOf(change({ state: "implement", run_state: "paused" })).words).toBe("Paused");
+    expect(standingOf(change({ state: "implement", run_state: "rolling_back" })).mark).toBe("rolling_back");
+    expect(standingOf(change({ state: "implement", run_state: "rollback_failed" })).words).toBe("Rollback stopped");
+    expect(standingOf(change({ state: "implement", run_state: "running" })).words).toBe("Under way");
+    expect(standingOf(change({ state: "review", close_code: "backed_out", run_state: "rolled_back" })).words).toBe("Rolled back, to be reviewed");
   });
   it("comes with why, as a sentence, and with addresses as people say them", () => {
     expect(headline(change({ state: "assess", said: "the calendar nights has no window" }), undefined)).toEqual({ title: "Something speaks against it", detail: "The calendar nights has no window." });

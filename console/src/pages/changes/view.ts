@@ -25,13 +25,13 @@ export interface Standing {
   words: string;
 }
 
-/** Where it stands; while it is made its run says more. */
-export function standingOf(change: Pick<Change, "state" | "close_code">, run?: Pick<RunDetail, "state">): Standing {
+/** Where it stands; while it is made how its run does says more. */
+export function standingOf(change: Pick<Change, "state" | "close_code" | "run_state">): Standing {
   if (change.state === "closed" && change.close_code) return { mark: CLOSE_MARKS[change.close_code], words: CLOSE_WORDS[change.close_code] };
   if (change.state === "review" && change.close_code) return { mark: "review", words: `${CLOSE_WORDS[change.close_code]}, to be reviewed` };
-  if (change.state === "implement" && run?.state === "paused") return { mark: "paused", words: "Paused" };
-  if (change.state === "implement" && run?.state === "rolling_back") return { mark: "rolling_back", words: "Rolling back" };
-  if (change.state === "implement" && run?.state === "rollback_failed") return { mark: "rollback_failed", words: "Rollback failed" };
+  if (change.state === "implement" && change.run_state === "paused") return { mark: "paused", words: "Paused" };
+  if (change.state === "implement" && change.run_state === "rolling_back") return { mark: "rolling_back", words: "Rolling back" };
+  if (change.state === "implement" && change.run_state === "rollback_failed") return { mark: "rollback_failed", words: "Rollback stopped" };
   return { mark: change.state, words: STATE_WORDS[change.state] };
 }
 
