@@ -102,6 +102,7 @@ CODES: Final = _table(
     ("handover.own", "Nobody confirms a handover to themselves", 409, "Have someone of the next shift confirm it."),
     ("mirror.not_found", "Nothing of it is mirrored", 404, "See `oncue get ticket-mirrors`; what is closed is mirrored no more."),
     ("ticket.not_found", "No such ticket", 404, "List tickets to find it."),
+    ("ticket.assignee", "Nobody has that name", 409, "Name a user, a person or a member of a team of the namespace, or team:NAME; list users, people and teams."),
     ("ticket.full", "The ticket has all the links that it can have", 409, "Take one away first."),
     ("ticket.state", "The ticket cannot go there from here", 409, "The detail lists the states it can go to."),
     ("run.not_found", "No such run", 404, "List runs to find it."),
