@@ -6056,6 +6056,7 @@ export interface components {
                 [key: string]: string[];
             };
             session_expires_at: string | null;
+            pdf: boolean;
         };
         /** Membership */
         Membership: {

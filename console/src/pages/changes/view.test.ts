@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Change, ChangeSpec } from "../../data/types";
-import { choosable, headline, instantOf, plain, planSteps, reachOf, standingOf, targetsOf, targetsText, termsOf, wayOf, whenOf } from "./view";
+import { choosable, headline, instantOf, keptAs, plain, planSteps, reachOf, standingOf, targetsOf, targetsText, termsOf, wayOf, whenOf } from "./view";
 
 const change = (fields: Partial<Change>): Change => ({
   id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", reason: "A hole", state: "draft", said: null, requester: "user:basis-1", hands: [], spec: {}, inputs: {}, wanted: [], configuration: [], plan: null,
@@ -67,6 +67,12 @@ describe("what a change reaches", () => {
     expect(choosable({ labels: { role: ["web"] }, names: ["proxy"] }, all, "default")).toEqual(["proxy", "web-1"]);
     expect(choosable({ type: "host" }, all, "default")).toEqual(["web-1", "db-1"]);
     expect(choosable({ names: ["proxy"] }, all, "default")).toEqual(["proxy"]);
+  });
+});
+
+describe("what is kept of a change", () => {
+  it("has a PDF only where the server can make one", () => {
+    expect([keptAs(true), keptAs(false)].map(({ label, format }) => [label, format])).toEqual([["PDF and proof", "zip"], ["Proof", "json"]]);
   });
 });
 

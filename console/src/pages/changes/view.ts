@@ -227,5 +227,11 @@ function undoText(rollback: Data): string {
   return text(rollback["uses"]) || text(record(rollback["run"])["workflow"]) || (Object.keys(rollback).length > 0 ? "yes" : "");
 }
 
+/** What an auditor keeps of a change: with the PDF of it, where the server can make one. */
+export function keptAs(pdf: boolean): { label: string; title: string; format: "json" | "zip" } {
+  return pdf ? { label: "PDF and proof", title: "The sealed bundle, which anybody can verify, and the PDF of it", format: "zip" }
+    : { label: "Proof", title: "The sealed bundle, which anybody can verify. This server lacks what makes a PDF of it", format: "json" };
+}
+
 /** An instant that was typed in the viewer's zone, as the API takes it. */
 export const instantOf = (typed: string): string | undefined => (typed === "" || Number.isNaN(Date.parse(typed)) ? undefined : new Date(typed).toISOString());
