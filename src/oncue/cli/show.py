@@ -182,6 +182,11 @@ def done(text: str) -> None:
     out.print(escape(text))
 
 
+def within(namespaces: Sequence[str]) -> str:
+    """Where a role holds, or a token reaches: `in every namespace`, `in default, shop`."""
+    return "in every namespace" if "*" in namespaces else f"in {', '.join(namespaces)}"
+
+
 def stands(change: dict[str, Any]) -> str:
     """The state of a change; of one that is being made also what keeps it from going on."""
     held = HELD.get(change["run_state"] or "") if change["state"] == "implement" else None

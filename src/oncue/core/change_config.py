@@ -99,7 +99,7 @@ def _proposed(tx: Tx, edit: ConfigEdit) -> Proposed:
 
 
 def _title(edits: list[ConfigEdit]) -> str:
-    first = f"{edits[0].op} {edits[0].kind} {edits[0].name}"
+    first = f"{edits[0].op.capitalize()} {edits[0].kind} {edits[0].name}"
     return first if len(edits) == 1 else f"{first} and {len(edits) - 1} more"
 
 

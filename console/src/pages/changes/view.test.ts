@@ -44,10 +44,13 @@ describe("where a change stands", () => {
   });
   it("has the instant that matters in its state", () => {
     const at = "2026-11-24T21:00:00Z";
-    expect(whenOf(change({ state: "scheduled", starts_at: at }))).toEqual({ what: "begins", at });
-    expect(whenOf(change({ state: "scheduled" }))).toEqual({ what: "when started", at: null });
-    expect(whenOf(change({ state: "review", began_at: "x", ended_at: at }))).toEqual({ what: "done", at });
-    expect(whenOf(change({ state: "cancelled", closed_at: at, starts_at: "x" }))).toEqual({ what: "cancelled", at });
+    const now = Date.parse("2026-11-24T20:59:00Z");
+    expect(whenOf(change({ state: "authorise", not_before: at }), now)).toEqual({ what: "not before", at });
+    expect(whenOf(change({ state: "authorise", not_before: at }), now + 120_000)).toEqual({ what: "once agreed", at: null });
+    expect(whenOf(change({ state: "scheduled", starts_at: at }), now)).toEqual({ what: "begins", at });
+    expect(whenOf(change({ state: "scheduled" }), now)).toEqual({ what: "when started", at: null });
+    expect(whenOf(change({ state: "review", began_at: "x", ended_at: at }), now)).toEqual({ what: "done", at });
+    expect(whenOf(change({ state: "cancelled", closed_at: at, starts_at: "x" }), now)).toEqual({ what: "cancelled", at });
   });
 });
 

@@ -135,13 +135,14 @@ export function choosable(targets: ChangeSpec["targets"], resources: readonly { 
   return [...new Set([...names, ...fitting])];
 }
 
-/** When it is, was or may be made. The instant to show, and what it is. */
-export function whenOf(change: Pick<Change, "state" | "began_at" | "ended_at" | "closed_at" | "starts_at" | "not_before" | "updated_at">): { what: string; at: string | null } {
+/** When it is, was or may be made, as of `now`. The instant to show, and what it is. */
+export function whenOf(change: Pick<Change, "state" | "began_at" | "ended_at" | "closed_at" | "starts_at" | "not_before" | "updated_at">, now: number): { what: string; at: string | null } {
   if (change.state === "cancelled") return { what: "cancelled", at: change.closed_at };
   if (change.ended_at) return { what: "done", at: change.ended_at };
   if (change.began_at) return { what: "began", at: change.began_at };
   if (change.starts_at) return { what: "begins", at: change.starts_at };
-  if (change.not_before) return { what: "not before", at: change.not_before };
+  if (change.not_before && Date.parse(change.not_before) > now) return { what: "not before", at: change.not_before };
+  if (change.not_before && change.state === "authorise") return { what: "once agreed", at: null };
   return { what: change.state === "scheduled" ? "when started" : "not set", at: null };
 }
 
