@@ -1299,7 +1299,8 @@ export interface paths {
         };
         /**
          * ListChangeConfiguration
-         * @description Of a change of configuration, what it does to each manifest; nothing of other changes.
+         * @description Of a change of configuration, what it does to each manifest; nothing of other changes. Whoever may read the change may read
+         *     its manifests: they are a part of it, and of every fact about it.
          */
         get: operations["list_change_configuration"];
         put?: never;
