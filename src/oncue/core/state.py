@@ -16,6 +16,7 @@ from oncue.core.alert import Alert
 from oncue.core.approval import Approval
 from oncue.core.change import Change, History
 from oncue.core.change_record import Changed, ChangeRecord
+from oncue.core.change_rules import ChangeRules
 from oncue.core.channel import ChannelState
 from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect
@@ -135,6 +136,8 @@ class State:
         """Namespaces that have a priority matrix of their own."""
         self.groupings = Groupings()
         """Correlation rules of the configuration."""
+        self.change_rules = ChangeRules()
+        """Who must agree to changes at least."""
         self.mirrors: dict[str, tuple[str, ...]] = {}
         """Namespace -> ids of the ticket mirrors in force there."""
         self.exports = Exports()
@@ -352,6 +355,7 @@ class State:
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
         self.groupings.rebuild(self)
+        self.change_rules.rebuild(self)
         self.matrices = matrices(self)
         self.exports.rebuild(self)
         self.file_mirrors()
