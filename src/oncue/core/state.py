@@ -107,6 +107,11 @@ CELLS: Final[dict[str, type[Any]]] = {
 }
 
 
+def minute_of(at: datetime) -> int:
+    """The minute since 1970 in which the instant lies."""
+    return int(at.timestamp()) // 60
+
+
 class Identity(msgspec.Struct, frozen=True):
     """Which journal this is; part of every id that the engine makes."""
 
@@ -165,6 +170,8 @@ class State:
         """Place -> the incidents in which alerts fire there, and how many in each."""
         self.begun: dict[str, datetime] = {}
         """Place -> when an alert last began there. What began longer ago than a resolved alert is kept may be missing."""
+        self.heard: dict[int, dict[str, bool]] = {}
+        """Minute since 1970 -> ids of the live alerts that people were last called for then, each with True."""
         self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
@@ -339,6 +346,8 @@ class State:
             if alert.fired_at is not None:
                 for place in alert.places:
                     self.begun[place] = max(alert.fired_at, self.begun.get(place, alert.fired_at))
+            if alert.heard_at is not None:
+                self.heard.setdefault(minute_of(alert.heard_at), {})[id] = True
             if alert.incident in self.members:
                 self.members[alert.incident][id] = True
                 if alert.counts:
