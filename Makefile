@@ -81,7 +81,8 @@ lock: $(VENV)/.bootstrap ## Resolve the requirement files anew
 	    --custom-compile-command "make lock" --group pyproject.toml:$$group -q -o requirements/$$group.txt; \
 	done
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command "make lock" -q -c requirements/bootstrap.txt -o requirements/run.txt pyproject.toml
+	  --custom-compile-command "make lock" -q -c requirements/bootstrap.txt --extra pdf \
+	  -o requirements/run.txt pyproject.toml
 	$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command "make lock" -q -c requirements/run.txt -c requirements/bootstrap.txt \
 	  --group pyproject.toml:dev -o requirements/dev.txt pyproject.toml

@@ -61,7 +61,8 @@ def test_the_printed_link_makes_the_first_administrator_once(fresh_server: Serve
         assert_problem(browser.post(path, json={"username": "first", "password": "short"}), "password.weak")
         answer = browser.post(path, json={"username": "first", "password": PASSWORD})
         assert answer.status_code == 200, answer.text
-        assert browser.get("/api/v1/me").json()["user"] == "first"
+        me = browser.get("/api/v1/me").json()
+        assert (me["user"], me["pdf"]) == ("first", True)
         assert_problem(browser.post(path, json={"username": "second", "password": PASSWORD}), "link.invalid")
         assert [user["name"] for user in browser.get("/api/v1/users").json()["items"]] == ["first"]
     fresh_server.restart()

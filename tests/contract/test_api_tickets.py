@@ -15,6 +15,13 @@ def made(server: Server, title: str, **more: Any) -> str:
     return id
 
 
+@pytest.fixture(scope="module", autouse=True)
+def desk(oncue_server: Server) -> None:
+    """A team, and a person of it."""
+    team = {"apiVersion": "oncue/v1", "kind": "Team", "metadata": {"name": "desk"}, "spec": {"members": ["basis-1"]}}
+    assert oncue_server.client.post("/api/v1/manifests", json=team).status_code == 200
+
+
 @pytest.fixture(scope="module")
 def word(oncue_server: Server) -> str:
     """A word that only the tickets of this module have, four of them."""
@@ -71,6 +78,44 @@ def test_it_is_linked_and_unlinked(oncue_server: Server) -> None:
     assert oncue_server.client.post(path, json={"target": "javascript:alert(1)"}).status_code == 400
     assert oncue_server.client.delete(path, params={"target": other}).json()["links"] == []
     assert oncue_server.client.delete(path, params={"target": other}).json()["code"] == "request.invalid"
+
+
+@pytest.mark.parametrize("who", ["basis-1", "user:basis-1", "team:desk", "", None])
+def test_it_is_given_to_whoever_is_there(oncue_server: Server, who: str | None) -> None:
+    path = f"/api/v1/tickets/{made(oncue_server, 'Given')}/assign"
+    assert oncue_server.client.post(path, json={"assignee": who}).json()["assignee"] == (who or None)
+
+
+@pytest.mark.parametrize(
+    ("who", "near"),
+    [("basis-11", "basis-1"), ("team:desks", "team:desk"), ("user:basis-2", "user:basis-1"), ("zzz", None)],
+)
+def test_it_is_given_to_nobody_whom_nothing_names(oncue_server: Server, who: str, near: str | None) -> None:
+    id = made(oncue_server, "Kept")
+    refused = oncue_server.client.post(f"/api/v1/tickets/{id}/assign", json={"assignee": who})
+    assert (refused.status_code, refused.json()["code"]) == (409, "ticket.assignee")
+    assert refused.json()["detail"] == f"{who} in default" + (f"; did you mean {near}?" if near else "")
+    assert oncue_server.client.get(f"/api/v1/tickets/{id}").json()["assignee"] is None
+
+
+@pytest.mark.parametrize(
+    ("target", "code"),
+    [("INC-99999", "incident.not_found"), ("CHG-99999", "change.not_found"), ("run-none", "run.not_found"),
+     ("TCK-99999", "ticket.not_found"), ("PRB-99999", "problem.not_found"), ("al-none", "alert.not_found")],
+)  # fmt: skip
+def test_it_is_linked_to_nothing_that_is_not_there(oncue_server: Server, target: str, code: str) -> None:
+    id = made(oncue_server, "Alone")
+    refused = oncue_server.client.post(f"/api/v1/tickets/{id}/links", json={"target": target})
+    assert (refused.status_code, refused.json()["code"]) == (404, code)
+    assert oncue_server.client.get(f"/api/v1/tickets/{id}").json()["links"] == []
+
+
+def test_what_is_linked_may_be_another_systems_and_its_letters_count(oncue_server: Server) -> None:
+    one, other = made(oncue_server, "One"), made(oncue_server, "Other")
+    path = f"/api/v1/tickets/{one}/links"
+    assert oncue_server.client.post(path, json={"target": "OPS-12"}).status_code == 200
+    refused = oncue_server.client.post(path, json={"target": other.lower()}).json()
+    assert (refused["code"], refused["detail"]) == ("ticket.not_found", f"{other.lower()}; did you mean {other}?")
 
 
 def test_how_it_ended_is_for_what_is_over(oncue_server: Server) -> None:

@@ -148,6 +148,28 @@ def test_a_token_can_do_what_it_was_made_for_until_it_is_revoked(oncue_server: S
     assert eventually(lambda: "auth.invalid" in _oncue(oncue_server, "get", "alerts", token=token).stderr)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(["--role", "viewer"], "viewer in default"), (["--role", "viewer@shop"], "viewer in shop"),
+     (["--role", "viewer", "-n", "shop", "-n", "web"], "viewer in shop, web"), (["--role", "viewer@*"], "viewer in every namespace")],
+)  # fmt: skip
+def test_a_new_token_says_where_it_holds(oncue_server: Server, given: list[str], said: str) -> None:
+    assert f", {said}. Keep its text" in _oncue(oncue_server, "token", "create", "placed", *given).stderr
+
+
+def test_where_a_token_holds_is_said_once(oncue_server: Server) -> None:
+    for more in (["--role", "viewer@shop", "-n", "web"], ["--role", "viewer@"]):
+        refused = _oncue(oncue_server, "token", "create", "placed", *more)
+        assert (refused.returncode, "ROLE@NAMESPACE or by --namespace" in refused.stderr) == (1, True)
+
+
+def test_a_new_user_is_told_of_with_roles_and_places(oncue_server: Server) -> None:
+    roles = ["--role", "viewer", "--role", "responder@shop"]
+    made = _oncue(oncue_server, "user", "create", "placed-1", *roles)
+    assert "placed-1 created: viewer in every namespace, responder in shop\n" in made.stderr
+    assert "placed-1: no roles\n" in _oncue(oncue_server, "user", "grant", "placed-1").stdout
+
+
 def test_a_user_gets_a_link_and_a_password_from_standard_input(oncue_server: Server) -> None:
     assert "/sign-in?link=" in _oncue(oncue_server, "user", "create", "basis-1", "--role", "responder@default").stdout
     assert _oncue(oncue_server, "user", "passwd", "basis-1", stdin="short").returncode == 1

@@ -188,6 +188,10 @@ def test_nothing_is_done_that_was_not_agreed_to_and_nothing_hangs(seed: int) -> 
                 assert agreed or change.glass is not None, change
                 run = story.state.runs[change.run or ""]
                 assert run.version == change.plan.hash
+                assert change.run_state == run.state
+                for step in story.state.steps_of[run.id].values():
+                    assert not (step.nothing_done and step.undone), step
+                    assert step.address != run.undoing or not step.nothing_done, step
                 assert wakes(story, run) or f"change.clear/{change.id}" in story.state.timers.by_key, run
                 window = change.spec.window
                 if run.state == "paused" and window is not None and window.on_close == "rollback":
@@ -251,6 +255,7 @@ def test_when_all_is_over_nothing_is_left(seed: int) -> None:
     assert all(found[0] == "review" for found in left.values()), left
     assert not state.runs
     assert not state.cells["outcome"]
+    assert not state.cells["retried"]
     live = [one for one in state.tickets.values() if one.change not in state.changes]
     assert not live
     kept = ("change.start", "change.late", "change.clear", "change.window", "run.")

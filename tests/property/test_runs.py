@@ -193,7 +193,8 @@ def result(story: Story, choice: random.Random) -> None:
         {"result": choice.choice(({"x": 1}, {"x": 1}, {"x": 2}, {}))} if outcome == "succeeded" else {}
     )
     if outcome == "failed":
-        more = {"error_code": "http.status", "transient": choice.random() < 0.5}
+        transient, nothing_done = choice.random() < 0.5, choice.random() < 0.4
+        more = {"error_code": "http.status", "transient": transient, "nothing_done": nothing_done}
     story.result(outcome, effect=effect, **more)
 
 

@@ -1,8 +1,9 @@
 """An HTTP server that does what real ones do at bad times, and keeps what it was sent."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 
 
 class Received:
@@ -145,3 +146,17 @@ async def misbehaving() -> AsyncIterator[Misbehaving]:
         running.close()
         server.stop()
         await asyncio.sleep(0)
+
+
+@contextmanager
+def unanswering() -> Iterator[int]:
+    """The port of a host that never takes a call, as behind a firewall that drops it: nobody accepts, and the queue is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]

@@ -65,6 +65,12 @@ def test_what_is_not_granted_is_denied(
     assert allowed(principal, permission, namespace) is expected
 
 
+def test_no_role_reads_changes_and_not_manifests_which_changes_of_configuration_hold() -> None:
+    can_read = {name for name, held in ROLES.items() if held & {"change:read", "*"}}
+    assert can_read == {name for name, held in ROLES.items() if held & {"manifest:read", "*"}}
+    assert len(can_read) > 4
+
+
 def test_a_ceiling_narrows_the_namespaces_too() -> None:
     assert namespaces(someone(("viewer", ANY)), "alert:read") is None
     assert namespaces(someone(("viewer", "a"), ("viewer", "b")), "alert:read") == {"a", "b"}

@@ -76,7 +76,8 @@ async def test_it_is_off_by_default(work: Work, tmp_path: Path) -> None:
     touch = {"command": f"touch {tmp_path / 'ran'}"}
     for rules in (AnsibleRules(), AnsibleRules(enabled=True, directory=tmp_path)):
         work.rules = rules
-        assert (await work.failure([touch])).code == "action.disabled"
+        error = await work.failure([touch])
+        assert (error.code, error.nothing_done) == ("action.disabled", True)
     work.rules = INLINE
     assert (await work.failure(playbook="site.yml")).code == "action.disabled"
     assert not (tmp_path / "ran").exists()
@@ -148,7 +149,8 @@ async def test_playbooks_of_the_operator_bring_their_roles(work: Work, tmp_path:
     done = await work.run(playbook="db/greet.yml", extra_vars={"whom": "basis-1"})
     assert "hello basis-1" in done.stdout
     for name in ("../outside.yml", str(tmp_path / "outside.yml"), "link.yml", "none.yml", "db"):
-        assert (await work.failure(playbook=name)).code == "ansible.not_found"
+        error = await work.failure(playbook=name)
+        assert (error.code, error.nothing_done) == ("ansible.not_found", True)
 
 
 async def test_tags_and_limit_say_what_is_done_where(work: Work) -> None:

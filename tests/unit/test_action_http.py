@@ -13,7 +13,8 @@ import pytest
 from oncue.plugins.actions.http_request import BODY_LIMIT, RESULT_LIMIT, HttpRequest, Inputs, Outputs
 from oncue.sdk import ActionError, Allow, registry
 from oncue.sdk.testing import context
-from tests.unit.misbehaving import Misbehaving, misbehaving
+from tests.server import free_port
+from tests.unit.misbehaving import Misbehaving, misbehaving, unanswering
 
 LOOPBACK = (Allow("127.0.0.1"),)
 
@@ -259,8 +260,37 @@ async def test_a_redirect_into_a_private_network_is_refused(server: Misbehaving,
 
 async def test_loopback_is_refused_without_an_exception(server: Misbehaving, tmp_path: Path) -> None:
     error = await failure(tmp_path, {"url": server.url}, allows=())
-    assert (error.code, error.transient) == ("outbound.refused", False)
+    assert (error.code, error.transient, error.nothing_done) == ("outbound.refused", False, True)
     assert server.received == []
+
+
+async def test_of_what_was_not_sent_it_is_known_that_nothing_was_done(tmp_path: Path) -> None:
+    post = {"method": "POST", "url": f"http://127.0.0.1:{free_port()}"}
+    for inputs, code in (
+        (post, "http.connect"),
+        ({**post, "url": "http://no-such-host.invalid/"}, "dns.failed"),
+        ({**post, "secret": "secret://none"}, "secret.not_found"),
+        ({**post, "headers": {"Host": "x"}}, "inputs.invalid"),
+    ):
+        error = await failure(tmp_path, inputs)
+        assert (error.code, error.nothing_done, error.unknown) == (code, True, False)
+
+
+async def test_of_a_host_that_never_takes_the_call_it_is_known_that_nothing_was_done(tmp_path: Path) -> None:
+    with unanswering() as port:
+        error = await failure(tmp_path, {"method": "POST", "url": f"http://127.0.0.1:{port}"}, timeout_s=0.5)
+    assert (error.code, error.nothing_done, error.unknown) == ("timeout", True, False)
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/reset", "http.protocol"), ("/slow", "timeout"), ("/status/503", "http.status"), ("/to/307?http://169.254.169.254/", "outbound.refused"),
+     (f"/to/307?http://127.0.0.1:{free_port()}/", "http.connect")],
+)  # fmt: skip
+async def test_of_what_was_sent_it_is_not(server: Misbehaving, tmp_path: Path, path: str, code: str) -> None:
+    inputs = {"method": "POST", "url": f"{server.url}{path}", "follow_redirects": True}
+    error = await failure(tmp_path, inputs, timeout_s=1.0)
+    assert (error.code, error.nothing_done) == (code, False)
 
 
 async def test_what_the_check_finds_done_is_not_done_again(server: Misbehaving, tmp_path: Path) -> None:

@@ -388,7 +388,21 @@ async def test_each_refusal_has_a_code_and_the_servers_words(
     api.failing = [(status, "PATCH", {})]
     error = await failure(api, "patch", tmp_path, **ONE, patch={})
     assert (error.code, error.transient, error.unknown) == (code, transient, status >= 500)
+    assert not error.nothing_done
     assert f"the server is not well ({status})" in error.detail
+
+
+@pytest.mark.parametrize(
+    ("uses", "given"),
+    [("apply", {"object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}}}), ("delete", ONE), ("patch", {**ONE, "patch": {}}),
+     ("restart", {"namespace": "shop", "name": "web"}), ("scale", {**ONE, "replicas": 5})],
+)  # fmt: skip
+async def test_where_not_even_a_question_was_answered_nothing_was_done(
+    api: Cluster, tmp_path: Path, uses: str, given: dict[str, Any]
+) -> None:
+    error = await failure(api, uses, tmp_path, **given, secrets={"k8s": "another"})
+    assert (error.code, error.unknown, error.nothing_done) == ("kubernetes.credentials", False, True)
+    assert api.changes() == []
 
 
 async def test_who_is_not_known_and_who_may_not_are_told_apart(api: Cluster, tmp_path: Path) -> None:

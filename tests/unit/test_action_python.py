@@ -43,7 +43,7 @@ def test_it_is_whole() -> None:
 
 async def test_it_is_off_by_default(tmp_path: Path) -> None:
     error = await failure(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w')", PythonRules())
-    assert error.code == "action.disabled"
+    assert (error.code, error.nothing_done) == ("action.disabled", True)
     assert not (tmp_path / "ran").exists()
 
 

@@ -132,7 +132,7 @@ async def test_what_cannot_run_is_refused(tmp_path: Path, inputs: dict[str, Any]
 
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     error = await failure(tmp_path, {"argv": ["/no/such"]}, ShellRules(True, ("/no/such",)))
-    assert error.code == "shell.not_found"
+    assert (error.code, error.nothing_done) == ("shell.not_found", True)
 
 
 async def _gone(pid: int) -> None:

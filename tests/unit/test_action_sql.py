@@ -270,6 +270,7 @@ async def test_wrong_urls_users_and_places_have_codes(postgresql: str, sqlite: s
         error = await failure(url, "SELECT 1", tmp_path, write=True)
         assert error.code == code, url
         assert error.transient == (code == "sql.connect")
+        assert error.nothing_done
     assert not (tmp_path / "none.db").exists()
 
 
@@ -355,4 +356,4 @@ async def test_a_server_that_goes_while_it_changes_may_have_done_it(
     async with await psycopg.AsyncConnection.connect(postgresql) as own:
         await own.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '/* cut off */%'")
     error = await task
-    assert (error.code, error.transient, error.unknown) == ("sql.connect", True, True)
+    assert (error.code, error.transient, error.unknown, error.nothing_done) == ("sql.connect", True, True, False)

@@ -24,6 +24,7 @@ from tests import sshd
 from tests.server import free_port
 from tests.sshd import Sshd
 from tests.system import account
+from tests.unit.misbehaving import unanswering
 
 ALLOWS = (Allow("127.0.0.1"),)
 
@@ -205,7 +206,7 @@ async def test_a_host_with_another_key_is_sent_nothing(work: Work, tmp_path: Pat
     _, wrong = sshd.keypair(tmp_path, "wrong")
     mark = tmp_path / "ran"
     error = await work.failure("touch", str(mark), known_hosts=[wrong])
-    assert (error.code, error.transient) == ("ssh.host_key", False)
+    assert (error.code, error.transient, error.nothing_done) == ("ssh.host_key", False, True)
     assert not mark.exists()
 
 
@@ -224,7 +225,14 @@ async def test_a_key_may_have_a_passphrase(work: Work, tmp_path: Path) -> None:
 
 async def test_nobody_there_is_transient_and_certain(work: Work) -> None:
     error = await work.failure("true", port=free_port())
-    assert (error.code, error.transient, error.unknown) == ("ssh.unreachable", True, False)
+    assert (error.code, error.transient, error.unknown, error.nothing_done) == ("ssh.unreachable", True, False, True)
+
+
+async def test_a_host_that_never_takes_the_call_is_given_up_in_time_and_certain(work: Work) -> None:
+    with unanswering() as port:
+        error = await work.failure("true", port=port, timeout_s=0.5)
+    assert (error.code, error.nothing_done) == ("ssh.unreachable", True)
+    assert "timed out" in error.detail
 
 
 async def test_what_does_not_speak_ssh_is_named(work: Work) -> None:
@@ -258,7 +266,7 @@ async def test_a_connection_that_breaks_leaves_it_open_what_was_done(work: Work,
     error = await task
     for one in orphans:
         one.kill()
-    assert (error.code, error.transient, error.unknown) == ("ssh.lost", True, True)
+    assert (error.code, error.transient, error.unknown, error.nothing_done) == ("ssh.lost", True, True, False)
 
 
 async def test_machines_that_are_not_allowed_are_not_called(host: Sshd, tmp_path: Path) -> None:

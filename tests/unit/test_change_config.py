@@ -73,8 +73,9 @@ def test_a_rule_cannot_open_itself() -> None:
 
 def test_what_is_proposed_is_taken_as_soon_as_it_is_agreed_to(story: Story) -> None:
     change = propose(story, edit("Service", "shop", SERVICE), edit("Resource", "web-1", {"service": "shop"}))
-    assert (change["state"], change["title"]) == ("authorise", "apply Service shop and 1 more")
+    assert (change["state"], change["title"]) == ("authorise", "Apply Service shop and 1 more")
     assert [one["edit"]["based_on"] for one in change["configuration"]] == [1, 0]
+    assert "Apply Service shop and 1 more, on 2 manifests; risk" in story.of("approval.requested")[-1]["ask"]
     assert spec_of(story, "Service/default/shop") == {}, "nothing is taken yet"
     assert approve(story, "user:basis-1") == "approval.own"
     agree(story)

@@ -187,6 +187,100 @@ def test_what_is_to_be_done_by_hand_is_told_where_a_step_failed_without_the_resu
     assert "- by hand: see what the step did, and undo that; http.request cannot, for want of its inputs" in stopped
 
 
+def test_a_change_says_by_itself_how_its_run_stands(story: Story) -> None:
+    begun(story, on_failure={"pause": True, "rollback": "all"})
+    assert now(story)["run_state"] == "running"
+    (run,) = story.state.runs.values()
+    assert say(story, "run.pause", run=run.id) is None
+    assert (now(story)["state"], now(story)["run_state"]) == ("implement", "paused")
+    assert say(story, "run.resume", run=run.id) is None
+    assert now(story)["run_state"] == "running"
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
+    assert now(story)["run_state"] == "paused"
+    assert say(story, "change.cancel", reason="enough") is None
+    assert now(story)["run_state"] == "rolling_back"
+    story.wait("1s")
+    made(story, "web-1", outcome="failed", step="upgrade~rollback", error_code="http.status", detail="500")
+    assert (now(story)["state"], now(story)["run_state"]) == ("implement", "rollback_failed")
+    assert say(story, "run.skip", run=run.id, step=str(run.undoing), reason="done by hand") is None
+    story.wait("1s")
+    assert (now(story)["state"], now(story)["run_state"]) == ("review", "rolled_back")
+
+
+READING: dict[str, Any] = {"uses": "http.request", "with": {"url": "http://127.0.0.1/${target}/${result.before}"}}
+"""A rollback that needs what the step itself found."""
+NOTHING_DONE = "upgrade: nothing was done there, so there is nothing to take back"
+
+
+def test_a_step_of_which_it_is_known_that_it_did_nothing_is_not_undone_and_alarms_nobody(story: Story) -> None:
+    begun(story, steps=[{**UPGRADE, "rollback": READING}])
+    made(story, "web-1", result={"before": 1})
+    made(story, "web-2", result={"before": 2})
+    made(story, "web-3", outcome="failed", error_code="http.connect", detail="refused", nothing_done=True)
+    for name in ("web-2", "web-1"):
+        story.wait("1s")
+        assert waiting(story) == [address_of(name)]
+        made(story, name, step="upgrade~rollback")
+    story.wait("1s")
+    assert now(story)["close_code"] == "backed_out"
+    assert not story.state.alerts
+    (undoing,) = [said for said in trail(story) if "Rolling back" in said]
+    assert f"- wave-1, web-3: {NOTHING_DONE}" in undoing
+    assert undoing.count("nothing was done") == 1
+
+
+def test_where_nothing_was_done_at_all_the_change_failed_and_nothing_is_undone(story: Story) -> None:
+    begun(story, steps=[{**UPGRADE, "rollback": READING}])
+    made(story, "web-1", outcome="failed", error_code="http.connect", detail="refused", nothing_done=True)
+    story.wait("1s")
+    assert now(story)["close_code"] == "unsuccessful"
+    assert not story.state.alerts
+    assert not [said for said in trail(story) if "ROLLBACK STOPPED" in said]
+
+
+@pytest.mark.parametrize("attempts", [(False, True), (True, False), (True, True)])
+def test_a_step_that_is_tried_again_counts_as_untouched_only_if_no_attempt_did_anything(
+    story: Story, attempts: tuple[bool, ...]
+) -> None:
+    begun(story, steps=[{**UPGRADE, "retry": {"attempts": 2, "initial": "1s"}}])
+    for nothing_done in attempts:
+        made(story, "web-1", outcome="failed", error_code="http.connect", transient=True, nothing_done=nothing_done)
+        story.wait("2s")
+    assert bool(waiting(story)) is not all(attempts)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_what_was_done_before_a_person_had_it_tried_again_is_remembered(story: Story, first: bool) -> None:
+    begun(story, on_failure={"pause": True, "rollback": "all"})
+    made(story, "web-1", outcome="failed", error_code="http.status", detail="500", nothing_done=first)
+    (run,) = story.state.runs.values()
+    assert say(story, "run.retry", run=run.id, step=str(run.failed_at)) is None
+    made(story, "web-1", outcome="failed", error_code="http.connect", detail="refused", nothing_done=True)
+    assert say(story, "change.cancel", reason="enough") is None
+    story.wait("1s")
+    assert bool(waiting(story)) is not first
+    if not first:
+        made(story, "web-1", step="upgrade~rollback")
+        story.wait("1s")
+    assert not story.state.runs
+    assert not story.state.cells["retried"]
+
+
+def test_an_attempt_that_came_to_nothing_says_nothing_of_the_next_one_that_was_cut_off(story: Story) -> None:
+    begun(story, steps=[{**UPGRADE, "retry": {"attempts": 2, "initial": "1s"}}])
+    made(story, "web-1", outcome="failed", error_code="http.connect", transient=True, nothing_done=True)
+    story.wait("2s")
+    assert say(story, "change.cancel", reason="enough") is None
+    story.wait("1s")
+    assert waiting(story) == [address_of("web-1")]
+
+
+def address_of(target: str) -> str:
+    """Where what undoes the step of a target is found."""
+    wave = {"web-1": "canary", "web-2": "wave-1", "web-3": "wave-1"}[target]
+    return f"waves[{wave}]/targets[{target}]/upgrade~rollback"
+
+
 def test_a_rollback_that_does_not_bring_about_what_it_should_stops_and_is_as_loud_as_can_be(story: Story) -> None:
     looks = {
         "uses": "http.request",

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from oncue.core.state import minute_of
 from tests.unit.runs import waiting
 from tests.unit.story import Story
 from tests.unit.test_changes import TEMPLATE, approve, begun, made, now, say, story, template, trail, want
@@ -474,3 +475,25 @@ def test_nobody_with_a_hand_in_a_change_agrees_within_what_its_steps_run(story: 
     assert approve(story, "user:cab-1", asked) == "approval.own"
     assert approve(story, "user:basis-1", asked) == "approval.own"
     assert approve(story, "user:cab-2", asked) is None
+
+
+def test_when_alerts_were_heard_is_known_by_the_minute_for_as_long_as_they_are_kept(story: Story) -> None:
+    def expected() -> dict[int, dict[str, bool]]:
+        found: dict[int, dict[str, bool]] = {}
+        for alert in story.state.alerts.values():
+            if alert.heard_at is not None:
+                found.setdefault(minute_of(alert.heard_at), {})[alert.id] = True
+        return found
+
+    story.problem(resource="web-1", type="host.down")
+    story.problem(resource="web-2", type="host.down")
+    story.wait("3m")
+    story.clear(resource="web-1", type="host.down")
+    story.problem(resource="web-1", type="host.down")
+    assert len(story.state.heard) == 2
+    assert story.state.heard == expected()
+    for name in ("web-1", "web-2"):
+        story.clear(resource=name, type="host.down")
+    story.wait("24h")
+    assert not story.state.alerts
+    assert story.state.heard == {}

@@ -43,6 +43,16 @@ def test_it_is_run_as_a_module_too() -> None:
     assert ran.stdout == _oncue("version").stdout
 
 
+def test_a_change_that_does_not_simply_go_on_is_shown_as_what_it_is() -> None:
+    states = ("running", "paused", "rolling_back", "rollback_failed", None)
+    assert [show.stands({"state": "implement", "run_state": one}) for one in states] == [
+        "implement", "implement, paused", "implement, rolling back", "implement, rollback stopped", "implement",
+    ]  # fmt: skip
+    assert show.stands({"state": "review", "run_state": "rolled_back"}) == "review"
+    (column,) = [of for name, of in get.LISTS["changes"].columns if name == "state"]
+    assert column({"state": "implement", "run_state": "paused"}) == "implement, paused"
+
+
 def test_no_option_takes_a_secret() -> None:
     for name in ("secret", "user", "token"):
         for command in load(name).commands.values():

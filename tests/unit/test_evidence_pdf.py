@@ -19,6 +19,7 @@ from oncue.evidence.bundle import Bundle
 from oncue.evidence.check import verify
 from oncue.store import signed_note
 
+ROOT: Final = Path(__file__).parents[2]
 CONTENT: Final = (Path(__file__).parents[1] / "property" / "evidence-1.json").read_bytes()
 """Of a change that was undone."""
 
@@ -168,6 +169,17 @@ def test_of_very_many_steps_those_that_went_wrong_are_told(monkeypatch: pytest.M
     assert "wave-1 more-3 failed at start" in text
     assert "undoes start" not in text.split("wave-1 more-0", 2)[2]
     assert "further steps are in the bundle" in text
+
+
+def test_whether_it_can_be_made_is_known_before_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert printing.possible()
+    monkeypatch.setitem(sys.modules, "pymupdf_fonts", None)
+    assert not printing.possible()
+
+
+def test_what_a_newcomer_builds_can_make_it() -> None:
+    locked = (ROOT / "requirements" / "run.txt").read_text()
+    assert [name for name in ("reportlab", "pymupdf-fonts", "pillow") if f"\n{name}==" not in locked] == []
 
 
 def test_without_what_makes_it_that_is_said_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:

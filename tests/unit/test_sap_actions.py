@@ -12,6 +12,7 @@ from oncue.demo.sap_system import Instance, SapSystem
 from oncue.sdk import ActionError, Tell, Told, registry
 from oncue.sdk.outbound import Allow
 from oncue.sdk.testing import context
+from tests.server import free_port
 
 CREDENTIALS = {"user": "dmoadm", "password": "secret://sap"}
 
@@ -134,6 +135,15 @@ async def test_without_credentials_nothing_changes(system: SapSystem, tmp_path: 
     with pytest.raises(ActionError, match=r"sap\.credentials"):
         await run("sapcontrol.stop", system.primary, tmp_path)
     assert system.primary.state() == "GREEN"
+
+
+async def test_where_nobody_answers_nothing_was_done(system: SapSystem, tmp_path: Path) -> None:
+    with pytest.raises(ActionError) as raised:
+        await run("sapcontrol.stop", system.primary, tmp_path, **{**CREDENTIALS, "port": free_port()})
+    assert (raised.value.code, raised.value.nothing_done) == ("http.connect", True)
+    with pytest.raises(ActionError) as raised:
+        await run("sapcontrol.stop", system.primary, tmp_path)
+    assert (raised.value.code, raised.value.nothing_done) == ("sap.credentials", False)
 
 
 async def test_a_query_gives_the_rows_that_fit(system: SapSystem, tmp_path: Path) -> None:

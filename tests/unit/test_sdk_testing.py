@@ -64,6 +64,10 @@ def refuse(code: str, detail: str) -> Callable[[Inputs, Context], Any]:
     return does
 
 
+def undecided(inputs: Inputs, context: Context) -> Any:
+    raise ActionError("test.refused", "no", unknown=True, nothing_done=True)
+
+
 async def test_what_an_action_gave_and_told_can_be_looked_at(tmp_path: Path) -> None:
     ran = await run_action(Sound(), {}, tmp_path, secrets={"door": PASSWORD})
     assert (ran.result, ran.error) == (Outputs(1), None)
@@ -81,6 +85,7 @@ async def test_an_error_that_is_declared_is_an_outcome(tmp_path: Path) -> None:
     [
         (refuse("test.other", "no"), "test.other is not among its errors"),
         (refuse("test.refused", ""), "has no detail"),
+        (undecided, "says that nothing was done, and that it may be"),
         (lambda inputs, context: {"count": 1}, "the result is not of Outputs"),
         (lambda inputs, context: Outputs("many"), "does not fit its own schema"),  # type: ignore[arg-type]
         (lambda inputs, context: Outputs(context.secret(inputs.secret)), "schema|a secret"),

@@ -26,7 +26,7 @@ from oncue.store.queries import Queries
 PLUGIN = '''
 import asyncio, sys
 import msgspec
-from oncue.sdk import ActionError
+from oncue.sdk import ActionError, nothing_done_yet
 
 class Inputs(msgspec.Struct):
     """What to do."""
@@ -58,6 +58,9 @@ class Probe:
             raise TimeoutError
         if inputs.do == "fail":
             raise ActionError("probe.failed", "x" * 9000, transient=True)
+        if inputs.do == "not reach":
+            with nothing_done_yet():
+                raise ActionError("probe.failed", "nobody takes the call")
         if inputs.do == "tell":
             context.say("one\\ntwo", "out")
             context.progress(0.2)
@@ -235,7 +238,20 @@ async def test_a_failure_is_a_result_and_the_worker_goes_on(bench: Bench, do: st
 )  # fmt: skip
 async def test_what_cannot_be_begun_is_a_result(bench: Bench, more: dict[str, Any], code: str) -> None:
     bench.engine.lease(effect(**more))
-    assert (await bench.engine.result()).error_code == code
+    result = await bench.engine.result()
+    assert result.error_code == code
+    assert result.nothing_done is (more.get("kind") != "notify")
+
+
+@pytest.mark.parametrize(
+    ("do", "redelivered", "nothing_done"),
+    [("not reach", False, True), ("not reach", True, False), ("fail", False, False), ("timeout", False, False)],
+)
+async def test_that_nothing_was_done_is_said_only_where_nobody_can_have_done_anything(
+    bench: Bench, do: str, redelivered: bool, nothing_done: bool
+) -> None:
+    bench.engine.lease(effect(do), redelivered=redelivered)
+    assert (await bench.engine.result()).nothing_done is nothing_done
 
 
 async def test_the_deadline_ends_the_work(bench: Bench) -> None:

@@ -62,5 +62,5 @@ export const useReviewChange = () =>
 /** Proposes what was in force before a change of configuration. Gives the change that would bring it back. */
 export const useRevertChange = () => useCommand(({ id, reason }: { id: string; reason: string }) => post<Change>(at(id, "revert"), { reason }), TOUCHED);
 
-/** The sealed bundle of its evidence and the PDF of it, in one archive. */
-export const evidenceOf = (id: string): Promise<Blob> => file(`/changes/${encodeURIComponent(id)}/evidence`, { format: "zip" });
+/** The sealed bundle of its evidence; as `zip` with the PDF of it, in one archive. */
+export const evidenceOf = (id: string, format: "json" | "zip"): Promise<Blob> => file(`/changes/${encodeURIComponent(id)}/evidence`, { format });

@@ -1299,7 +1299,8 @@ export interface paths {
         };
         /**
          * ListChangeConfiguration
-         * @description Of a change of configuration, what it does to each manifest; nothing of other changes.
+         * @description Of a change of configuration, what it does to each manifest; nothing of other changes. Whoever may read the change may read
+         *     its manifests: they are a part of it, and of every fact about it.
          */
         get: operations["list_change_configuration"];
         put?: never;
@@ -2653,7 +2654,7 @@ export interface paths {
         put?: never;
         /**
          * AssignTicket
-         * @description Give it to someone.
+         * @description Give it to someone: a user, a person or member of a team of the namespace, or `team:NAME`.
          */
         post: operations["assign_ticket"];
         delete?: never;
@@ -4640,6 +4641,8 @@ export interface components {
             /** @enum {string} */
             state: "draft" | "assess" | "authorise" | "scheduled" | "implement" | "review" | "closed" | "cancelled";
             /** @enum {null|string} */
+            run_state: "queued" | "running" | "paused" | "rolling_back" | "succeeded" | "failed" | "cancelled" | "rolled_back" | "rollback_failed" | null;
+            /** @enum {null|string} */
             close_code: "successful" | "successful_with_issues" | "unsuccessful" | "backed_out" | null;
             /** Format: date-time */
             starts_at: string;
@@ -4806,6 +4809,8 @@ export interface components {
             window_until?: string | null;
             glass?: components["schemas"]["Glass"] | null;
             run?: string | null;
+            /** @enum {null|string} */
+            run_state?: "queued" | "running" | "paused" | "rolling_back" | "succeeded" | "failed" | "cancelled" | "rolled_back" | "rollback_failed" | null;
             ticket?: string | null;
             record?: string | null;
             /** @default false */
@@ -6052,6 +6057,7 @@ export interface components {
                 [key: string]: string[];
             };
             session_expires_at: string | null;
+            pdf: boolean;
         };
         /** Membership */
         Membership: {
@@ -7461,6 +7467,8 @@ export interface components {
             holding_since?: string | null;
             compensation?: components["schemas"]["Compensation"] | null;
             /** @default false */
+            nothing_done: boolean;
+            /** @default false */
             undone: boolean;
             copied_from?: string | null;
         };
@@ -8227,7 +8235,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.assignee" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_invalid" | "workflow.not_found";
             /** @default  */
             detail: string;
             /** @default  */

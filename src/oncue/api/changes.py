@@ -26,6 +26,7 @@ from oncue.core.change_plan import workflow_of
 from oncue.core.change_spec import TARGETS_LIMIT, ChangeCalendarSpec, PlannedChangeSpec, Times
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
+from oncue.core.run import RunState
 from oncue.manifests.changes import change_findings
 from oncue.rehearsal.dry_run import DryRun, dry_run
 from oncue.runtime.surroundings import allowed as permitted
@@ -114,6 +115,7 @@ class CalendarChange(msgspec.Struct, kw_only=True):
     title: str
     type: str
     state: ChangeState
+    run_state: RunState | None
     close_code: CloseCode | None
     starts_at: datetime
     ends_at: datetime | None
@@ -320,7 +322,7 @@ def _planned(change: Change, others: list[Change]) -> CalendarChange:
     meeting = [other for other in others if at_that_time(other)]
     return CalendarChange(
         id=change.id, namespace=change.namespace, title=change.title, type=change.type, state=change.state,
-        close_code=change.close_code, starts_at=_from(change), ends_at=_to(change), targets=len(targets),
+        run_state=change.run_state, close_code=change.close_code, starts_at=_from(change), ends_at=_to(change), targets=len(targets),
         conflicts=[one.id for one in meeting if one.plan is not None and not targets.isdisjoint(one.plan.targets)],
         owner_busy=[one.id for one in meeting if change.keeper is not None and one.keeper == change.keeper],
     )  # fmt: skip

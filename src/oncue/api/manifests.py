@@ -165,12 +165,12 @@ async def delete_manifest(
     require(who, "manifest:write", namespace)
     if await _in_force(ctx, f"{kind}/{namespace}/{name}") is None:
         raise Refusal("manifest.not_found", f"{kind} {namespace}/{name}"[:200])
-    change = {"op": "delete", "kind": kind, "namespace": namespace, "name": name, "labels": {}, "spec": {}}
+    change = {"op": "delete", "kind": kind, "namespace": namespace, "name": name}
     if propose is not None:
         made = await config_changes.propose(ctx, who, [change], propose, force=force)
         gone = Change(id=_id(change), change="deleted", generation=None)
         return json_response(msgspec.json.encode(Applied(dry_run=False, changes=[gone], proposed=made["id"])))
-    shown = await apply(ctx, who, [{**change, "owner": None, "review_by": None, "description": None}], force=force)
+    shown = await apply(ctx, who, [change], force=force)
     return json_response(msgspec.json.encode(Applied(dry_run=False, changes=shown)))
 
 

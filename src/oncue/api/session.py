@@ -17,6 +17,7 @@ from oncue.api.guard import CSRF_COOKIE, PUBLIC, SESSION_COOKIE, SIGNED_IN
 from oncue.api.params import json_response
 from oncue.api.people import UserName
 from oncue.core.errors import Refusal
+from oncue.evidence import printing
 
 SESSION_LASTS: Final = timedelta(days=7)
 SESSIONS_PER_USER: Final = 20
@@ -55,6 +56,8 @@ class Me(msgspec.Struct, kw_only=True):
     permissions: dict[str, list[str]]
     """Permission to the namespaces it holds in; `*` is every one."""
     session_expires_at: datetime | None
+    pdf: bool
+    """Whether this server can make PDF of evidence."""
 
 
 @post("/sign-in", status_code=200, opt={"permission": PUBLIC})
@@ -155,6 +158,7 @@ async def get_me(ctx: Ctx, who: Who) -> Me:
             if places is None or places
         },
         session_expires_at=None if session is None else session.expires_at,
+        pdf=printing.possible(),
     )
 
 

@@ -12,6 +12,7 @@ from oncue.api.context import Ctx, Who
 from oncue.api.entities import commanded, entity_of, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.incidents import Assignment, Remark, comments_on
+from oncue.api.naming import require_somebody, require_target
 from oncue.api.params import Listing, Narrowing, json_response, listing, page_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.incident import Comment
@@ -125,7 +126,10 @@ async def transition_ticket(ctx: Ctx, who: Who, ticket_id: str, data: Transition
 
 @post("/tickets/{ticket_id:str}/assign", status_code=200, opt={"permission": "ticket:assign"})
 async def assign_ticket(ctx: Ctx, who: Who, ticket_id: str, data: Assignment) -> Response[Ticket]:
-    """Give it to someone."""
+    """Give it to someone: a user, a person or member of a team of the namespace, or `team:NAME`."""
+    namespace = await entity_of(ctx, who, "ticket", ticket_id, "ticket:read", "ticket:assign")
+    if data.assignee:
+        await require_somebody(ctx, namespace, data.assignee)
     return await commanded(ctx, who, "ticket", ticket_id, "assign", "ticket:assign", {"assignee": data.assignee})
 
 
@@ -140,6 +144,8 @@ async def comment_ticket(ctx: Ctx, who: Who, ticket_id: str, data: Remark) -> Re
 @post("/tickets/{ticket_id:str}/links", status_code=200, opt={"permission": "ticket:comment"})
 async def link_ticket(ctx: Ctx, who: Who, ticket_id: str, data: NewTicketLink) -> Response[Ticket]:
     """Link it to an address, or to a ticket, incident, alert, run, problem or change. Another ticket is linked back."""
+    await entity_of(ctx, who, "ticket", ticket_id, "ticket:read", "ticket:comment")
+    await require_target(ctx, who, data.target)
     return await commanded(ctx, who, "ticket", ticket_id, "link", "ticket:comment", msgspec.to_builtins(data))
 
 

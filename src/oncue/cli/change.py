@@ -231,13 +231,13 @@ def agenda(
         typer.echo(f"{title}: {len(changes) or 'none'}")
         for one in changes:
             risk = f", risk {one['risk']['level'].replace('_', ' ')} ({one['risk']['score']})" if one["risk"] else ""
-            typer.echo(f"  {one['id']}  {one['title']} ({one['type']}{risk}), {one['requester']}")
+            typer.echo(f"  {one['id']}  {one['title']} ({one['type']}{risk}, {show.stands(one)}), {one['requester']}")
             if one["said"]:
                 typer.echo(f"      {one['said']}")
 
 
 def _clash(change: dict[str, Any]) -> str:
-    said = [str(change["state"])]
+    said = [show.stands(change)]
     if change["conflicts"]:
         said.append(f"with {', '.join(change['conflicts'])}")
     if change["owner_busy"]:
@@ -259,7 +259,7 @@ def _say(change: dict[str, Any], output: show.Format) -> None:
 
 
 def _state(change: dict[str, Any]) -> str:
-    state = str(change["state"])
+    state = show.stands(change)
     if change["close_code"]:
         state += f" ({change['close_code'].replace('_', ' ')})"
     return f"{state}: {change['said']}" if change["said"] else state

@@ -82,7 +82,8 @@ LISTS: Final[dict[str, Kind]] = {
         _age("last_seen_at", "seen"),
     ]),
     "changes": Kind("changes", [
-        *_fields("id", "type", "state", "title"), ("targets", lambda item: len([name for wave in (item["plan"] or {"waves": []})["waves"] for name in wave["targets"]])),
+        *_fields("id", "type"), ("state", show.stands), *_fields("title"),
+        ("targets", lambda item: len([name for wave in (item["plan"] or {"waves": []})["waves"] for name in wave["targets"]])),
         ("begins", lambda item: show.instant(item["starts_at"]) if item["starts_at"] else "-"), *_fields("requester"),
     ]),
     "change-records": Kind("change-records", [

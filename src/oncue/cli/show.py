@@ -50,6 +50,8 @@ STYLES: Final = {
 }
 """How words look on a terminal; they carry the meaning without it."""
 
+HELD: Final = {"paused": "paused", "rolling_back": "rolling back", "rollback_failed": "rollback stopped"}
+"""How the run of a change stands that does not simply go on."""
 GAP: Final = 2
 """Between the columns of a table."""
 NAME_LIMIT: Final = 40
@@ -178,6 +180,17 @@ def counted(number: int, what: str) -> str:
 def done(text: str) -> None:
     """Print the result of a command that has no other."""
     out.print(escape(text))
+
+
+def within(namespaces: Sequence[str]) -> str:
+    """Where a role holds, or a token reaches: `in every namespace`, `in default, shop`."""
+    return "in every namespace" if "*" in namespaces else f"in {', '.join(namespaces)}"
+
+
+def stands(change: dict[str, Any]) -> str:
+    """The state of a change; of one that is being made also what keeps it from going on."""
+    held = HELD.get(change["run_state"] or "") if change["state"] == "implement" else None
+    return f"{change['state']}, {held}" if held is not None else str(change["state"])
 
 
 def ago(instant: str | None) -> str:

@@ -118,7 +118,12 @@ def move(
 
 
 @app.command()
-def assign(id: str = Id, assignee: str = typer.Argument(help='Who is to have it; "" is nobody.')) -> None:
+def assign(
+    id: str = Id,
+    assignee: str = typer.Argument(
+        help='Who is to have it: a user, a person, a member of a team, or team:NAME; "" is nobody.'
+    ),
+) -> None:
     """Give it to someone."""
     with Server() as server:
         _told(server.send("POST", server.path("tickets", id, "assign"), json={"assignee": assignee or None}))

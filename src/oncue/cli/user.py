@@ -11,7 +11,11 @@ app = typer.Typer(
     add_completion=False, rich_markup_mode=None, no_args_is_help=True, help="Manage people and service accounts."
 )
 
-Roles = typer.Option([], "--role", help="ROLE, or ROLE@NAMESPACE; without @ in every namespace. May be given again.")
+Roles = typer.Option(
+    [], "--role",
+    help="ROLE@NAMESPACE, or ROLE alone, which is in every namespace. May be given again. (The role of a token is in `default` "
+    "if it is given alone.)",
+)  # fmt: skip
 
 
 @app.command()
@@ -32,7 +36,7 @@ def create(
     }
     with Server() as server:
         server.send("POST", "/users", json=body)
-        show.note(f"{name} created")
+        show.note(f"{name} created: {_said(role)}")
         if not service:
             show.done(server.send("POST", server.path("users", name, "link"))["url"])
 
@@ -79,7 +83,7 @@ def grant(
     """Set someone's roles to exactly these; without --role they have none."""
     with Server() as server:
         server.send("PATCH", server.path("users", name), json={"bindings": [_grant(one) for one in role]})
-    show.done(f"{name}: {', '.join(role) or 'no roles'}")
+    show.done(f"{name}: {_said(role)}")
 
 
 @app.command()
@@ -101,3 +105,9 @@ def enable(name: str = typer.Argument(help="Whom.")) -> None:
 def _grant(text: str) -> dict[str, str]:
     role, _, namespace = text.partition("@")
     return {"role": role, "namespace": namespace or "*"}
+
+
+def _said(roles: list[str]) -> str:
+    """Each role, and where it holds."""
+    grants = [_grant(one) for one in roles]
+    return ", ".join(f"{one['role']} {show.within([one['namespace']])}" for one in grants) or "no roles"

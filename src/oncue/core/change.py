@@ -8,6 +8,7 @@ import msgspec
 from oncue.core.approval import ApprovalSpec
 from oncue.core.change_spec import ChangeTemplateSpec, ChangeType, RiskLevel
 from oncue.core.config_edit import ConfigEdit
+from oncue.core.run import RunState
 
 ChangeState = Literal["draft", "assess", "authorise", "scheduled", "implement", "review", "closed", "cancelled"]
 """As ITIL has them. `assess`: something speaks against the plan; `authorise`: people are asked; `scheduled`: it waits for its
@@ -134,6 +135,8 @@ class Change(msgspec.Struct, kw_only=True):
     """When the window closes in which it begins, or runs."""
     glass: Glass | None = None
     run: str | None = None
+    run_state: RunState | None = None
+    """How that stands, or ended: `paused`, `rolling_back`, `rollback_failed` while it waits for a person."""
     ticket: str | None = None
     record: str | None = None
     """The change record by which alerts and incidents know of it."""

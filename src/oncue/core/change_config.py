@@ -38,7 +38,7 @@ class Proposal(ConfigEdits, kw_only=True):
     deadline: Annotated[str, msgspec.Meta(max_length=40)] | None = None
 
 
-class Nothing(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+class ConfigApply(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Takes the manifests of a change of configuration. Such a change has this step by itself. Gives `manifests`: their ids."""
 
 
@@ -99,7 +99,7 @@ def _proposed(tx: Tx, edit: ConfigEdit) -> Proposed:
 
 
 def _title(edits: list[ConfigEdit]) -> str:
-    first = f"{edits[0].op} {edits[0].kind} {edits[0].name}"
+    first = f"{edits[0].op.capitalize()} {edits[0].kind} {edits[0].name}"
     return first if len(edits) == 1 else f"{first} and {len(edits) - 1} more"
 
 
@@ -123,7 +123,7 @@ def _distinct(stages: list[ApprovalSpec]) -> list[ApprovalSpec]:
 # the act
 
 
-def apply(tx: Tx, run: Run, asked: Nothing) -> Any:
+def apply(tx: Tx, run: Run, asked: ConfigApply) -> Any:
     """Take them, in the change's name. Raises `Refusal` as taking them by hand does."""
     change = change_trail.of(tx, run)
     if change is None or not change.configuration:

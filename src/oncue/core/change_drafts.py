@@ -265,9 +265,11 @@ def _request(tx: Tx, change: Change) -> ChangePlan:
     plan = change.plan
     if plan is None:
         raise AssertionError(change.id)
-    targets, waves = _counted(len(plan.targets), "target"), _counted(len(plan.waves), "wave")
+    reach = f"{_counted(len(plan.targets), 'target')} in {_counted(len(plan.waves), 'wave')}"
+    if change.configuration:
+        reach = _counted(len(change.configuration), "manifest")
     risk = f"; risk {change.risk.level.replace('_', ' ')} ({change.risk.score})" if change.risk is not None else ""
-    text = f"{change.id} ({change.type}): {change.title}, on {targets} in {waves}{risk}. {change.reason}"
+    text = f"{change.id} ({change.type}): {change.title}, on {reach}{risk}. {change.reason}"
     change.approval = approvals.request(tx, _about(change), plan.approvals, text).id
     return plan
 

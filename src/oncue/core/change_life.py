@@ -12,6 +12,7 @@ from oncue.core.change_calendar import Opening
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
 from oncue.core.notify import message
+from oncue.core.run import OVER, Run
 from oncue.core.tx import Tx
 
 
@@ -86,6 +87,16 @@ def become(tx: Tx, change: Change, state: ChangeState, said: str | None) -> None
     say(tx, change, state)
     if state == "assess" and was != "assess":
         tell(tx, change, f"{change.id} needs another look: {change.title}", said or "")
+
+
+def moved(tx: Tx, run: Run) -> None:
+    """The run of a change stands otherwise than before. That it begins and ends, the change says by its own state."""
+    change = change_trail.of(tx, run)
+    if change is None or change.run is None or change.run_state == run.state or run.state in OVER:
+        return
+    tx.touch(change)
+    change.run_state = run.state
+    say(tx, change, "updated")
 
 
 def withdraw(tx: Tx, change: Change, why: str) -> None:

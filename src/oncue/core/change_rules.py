@@ -5,8 +5,8 @@ those of the change, and are part of its plan.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -15,7 +15,10 @@ from oncue.core.change import Change
 from oncue.core.change_spec import ChangeRuleSpec, RiskLevel
 from oncue.core.config_edit import ConfigEdit
 from oncue.core.errors import Refusal
-from oncue.core.state import State
+from oncue.core.manifest import Manifest
+
+if TYPE_CHECKING:
+    from oncue.core.state import State
 
 KIND: Final = "ChangeRule"
 ORDER: Final[tuple[RiskLevel, ...]] = ("low", "medium", "high", "very_high")
@@ -25,7 +28,33 @@ _UNSAFE: Final = re.compile(r"[^a-z0-9_]")
 _NAME_LIMIT: Final = 60
 
 
-def stages(state: State, change: Change, level: RiskLevel) -> tuple[ApprovalSpec, ...]:
+class ChangeRules:
+    """The rules in force."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, ChangeRuleSpec]] = {}
+
+    def rebuild(self, state: "State") -> None:
+        """Take everything from the manifests."""
+        self._of = {}
+        for manifest in state.manifests.values():
+            if manifest.kind == KIND:
+                self.put(manifest)
+
+    def put(self, manifest: Manifest) -> None:
+        """The rule counts, in place of one of its name."""
+        self._of.setdefault(manifest.namespace, {})[manifest.name] = msgspec.convert(manifest.spec, ChangeRuleSpec)
+
+    def drop(self, manifest: Manifest) -> None:
+        """It counts no more."""
+        self._of.get(manifest.namespace, {}).pop(manifest.name, None)
+
+    def of(self, namespace: str) -> list[tuple[str, ChangeRuleSpec]]:
+        """Those of the namespace, by name."""
+        return sorted(self._of.get(namespace, {}).items(), key=lambda one: one[0])
+
+
+def stages(state: "State", change: Change, level: RiskLevel) -> tuple[ApprovalSpec, ...]:
     """Who must agree to the change if it is so risky: its own stages, then those of rules that ask for more.
 
     An emergency is approved in one stage, so what a rule asks for there stands in the place of the change's own.
@@ -37,7 +66,7 @@ def stages(state: State, change: Change, level: RiskLevel) -> tuple[ApprovalSpec
     return (*own, *more)
 
 
-def unmet(state: State, change: Change) -> list[ApprovalSpec]:
+def unmet(state: "State", change: Change) -> list[ApprovalSpec]:
     """What rules ask for by now that the plan of the change does not have."""
     if change.plan is None or change.risk is None:
         return []
@@ -55,20 +84,18 @@ def check(spec: ChangeRuleSpec) -> None:
         raise Refusal("manifest.invalid", f"open_kinds: whoever may edit a {KIND} alone could take the protection away")
 
 
-def protecting(state: State, namespace: str) -> list[tuple[str, ChangeRuleSpec]]:
+def protecting(state: "State", namespace: str) -> list[tuple[str, ChangeRuleSpec]]:
     """The rules by which the configuration of the namespace is changed by changes alone, with their names."""
-    return [(name, rule) for name, rule in _rules(state, namespace) if rule.configuration == "by_change"]
+    return [(name, rule) for name, rule in state.change_rules.of(namespace) if rule.configuration == "by_change"]
 
 
-def require_open(state: State, edits: Iterable[ConfigEdit]) -> None:
+def require_open(state: "State", edits: Sequence[ConfigEdit]) -> None:
     """What is not by a change must not need one. Raises `Refusal` manifest.protected."""
-    altering: dict[str, list[ConfigEdit]] = {}
-    for edit in edits:
-        if edit.kind not in ALWAYS_OPEN and edit.alters(state.manifests.get(edit.id)):
-            altering.setdefault(edit.namespace, []).append(edit)
-    for namespace, those in altering.items():
+    for namespace in dict.fromkeys(edit.namespace for edit in edits):
         for name, rule in protecting(state, namespace):
-            closed = [edit.id for edit in those if edit.kind not in rule.open_kinds]
+            open_kinds = {*rule.open_kinds, *ALWAYS_OPEN}
+            those = [edit for edit in edits if edit.namespace == namespace and edit.kind not in open_kinds]
+            closed = [edit.id for edit in those if edit.alters(state.manifests.get(edit.id))]
             if closed:
                 more = f" and {len(closed) - 3} more" if len(closed) > 3 else ""
                 raise Refusal(
@@ -76,9 +103,9 @@ def require_open(state: State, edits: Iterable[ConfigEdit]) -> None:
                 )
 
 
-def _more(state: State, change: Change, level: RiskLevel, given: tuple[ApprovalSpec, ...]) -> Iterator[ApprovalSpec]:
+def _more(state: "State", change: Change, level: RiskLevel, given: tuple[ApprovalSpec, ...]) -> Iterator[ApprovalSpec]:
     known = list(given)
-    for name, rule in _rules(state, change.namespace):
+    for name, rule in state.change_rules.of(change.namespace):
         if change.type not in rule.types or ORDER.index(level) < ORDER.index(rule.min_risk):
             continue
         for stage in rule.approvals:
@@ -98,10 +125,3 @@ def _called(rule: str, stage: ApprovalSpec, known: list[ApprovalSpec]) -> str:
     name = f"rule_{_UNSAFE.sub('_', rule)}_{stage.stage}"[:_NAME_LIMIT]
     taken = sum(one.stage.startswith(name) for one in known)
     return f"{name}_{taken + 1}" if taken else name
-
-
-def _rules(state: State, namespace: str) -> Iterator[tuple[str, ChangeRuleSpec]]:
-    # few, and looked for only where a change is planned, or rules are edited
-    prefix = f"{KIND}/{namespace}/"
-    for id in sorted(id for id in state.manifests if id.startswith(prefix)):
-        yield id.removeprefix(prefix), msgspec.convert(state.manifests[id].spec, ChangeRuleSpec)

@@ -12,6 +12,7 @@ from oncue.core.tx import Tx
 
 TARGETS_TOLD: Final = 200
 """With more targets, those that went well are told of by their wave alone."""
+NOTHING_DONE: Final = "nothing was done there, so there is nothing to take back"
 GROUP: Final = "targets"
 WAVES: Final = "waves"
 
@@ -70,12 +71,17 @@ def failed(tx: Tx, run: Run, at: str | None) -> None:
     note(tx, change, f"{'Paused' if run.state == 'paused' else 'Failed'}: {change.said}")
 
 
-def undoing(tx: Tx, run: Run) -> None:
-    """What the run of a change did is being undone."""
+def undoing(tx: Tx, run: Run, left_out: list[Step]) -> None:
+    """What the run of a change did is being undone, but for the steps that are known to have changed nothing."""
     change = of(tx, run)
-    if change is not None:
-        what = f" of {where(run.undo_within)}" if run.undo_within is not None else ""
-        note(tx, change, f"Rolling back what was done{what}, the last thing first")
+    if change is None:
+        return
+    what = f" of {where(run.undo_within)}" if run.undo_within is not None else ""
+    lines = [f"Rolling back what was done{what}, the last thing first"]
+    lines += [f"- {where(one.address)}: {NOTHING_DONE}" for one in left_out[:TARGETS_TOLD]]
+    if len(left_out) > TARGETS_TOLD:
+        lines.append(f"- {len(left_out) - TARGETS_TOLD} more: {NOTHING_DONE}")
+    note(tx, change, "\n".join(lines))
 
 
 def stopped(tx: Tx, run: Run, step: Step, why: str, undo: tuple[str, Any] | None) -> None:

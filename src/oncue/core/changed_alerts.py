@@ -6,7 +6,8 @@ from datetime import datetime
 from oncue.core import place
 from oncue.core.alert import Alert
 from oncue.core.change import Change
-from oncue.core.state import State
+from oncue.core.state import State, minute_of
+from oncue.core.tx import Tx
 
 
 def many(state: State, namespace: str, id: str, since: datetime | None = None) -> int:
@@ -56,11 +57,33 @@ def _firing(state: State, places: Iterable[str], began: datetime) -> Iterator[st
 def _heard(state: State, places: Iterable[str], began: datetime, since: datetime) -> Iterator[str]:
     """One that is over is kept for longer than lies between two looks, so none comes and goes unseen."""
     begun = {where for where in places if where in state.begun and state.begun[where] >= began}
-    if begun:
-        for id, alert in state.alerts.items():
-            heard = alert.heard_at is not None and alert.heard_at >= since
-            if heard and _since(alert, began) and not begun.isdisjoint(alert.places):
-                yield id
+    if not begun:
+        return
+    first = minute_of(since)
+    for id in (id for minute, ids in state.heard.items() if minute >= first for id in ids):
+        alert = state.alerts[id]
+        called = alert.heard_at is not None and alert.heard_at >= since
+        if called and _since(alert, began) and not begun.isdisjoint(alert.places):
+            yield id
+
+
+def hear(tx: Tx, alert: Alert, at: datetime) -> None:
+    """People are called for the alert, which was touched: it is found by the minute from now on."""
+    forget(tx, alert)
+    alert.heard_at = at
+    minute = minute_of(at)
+    if minute not in tx.state.heard:
+        tx.set(tx.state.heard, minute, {})
+    tx.set(tx.state.heard[minute], alert.id, True)
+
+
+def forget(tx: Tx, alert: Alert) -> None:
+    """It is found no more by when it was last heard."""
+    minute = minute_of(alert.heard_at) if alert.heard_at is not None else None
+    if minute in tx.state.heard:
+        tx.unset(tx.state.heard[minute], alert.id)
+        if not tx.state.heard[minute]:
+            tx.unset(tx.state.heard, minute)
 
 
 def _since(alert: Alert, began: datetime) -> bool:

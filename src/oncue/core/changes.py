@@ -173,7 +173,7 @@ def _begin(tx: Tx, change: Change) -> None:
         tx.timer(f"change.window/{change.id}", change.window_until)
     run = workflow.start(tx, how, change.inputs, trigger, requester=change.requester)
     tx.touch(change)
-    change.run = run.id
+    change.run, change.run_state = run.id, run.state
     if run.state in OVER:
         _ran(tx, change, Outcome(run.id, run.state, run.reason, run.outputs))
     else:
@@ -294,7 +294,7 @@ def ran(tx: Tx, id: str) -> None:
 
 
 def _ran(tx: Tx, change: Change, outcome: Outcome) -> None:
-    change.ended_at, change.closing = tx.now, False
+    change.ended_at, change.run_state, change.closing = tx.now, outcome.state, False
     for timer in ("window", "clear"):
         tx.cancel(f"change.{timer}/{change.id}")
     well = outcome.state == "succeeded"

@@ -35,11 +35,11 @@ class ConfigEdit(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Of what the manifest says."""
         return content_hash([self.labels, self.owner, self.review_by, self.description, self.spec])
 
-    def alters(self, known: Manifest | None) -> bool:
-        """Whether it would be another manifest than the one that is in force."""
+    def alters(self, known: Manifest | None, digest: str | None = None) -> bool:
+        """Whether it would be another manifest than the one that is in force; `digest` is its content hash, where that is known."""
         if known is None or self.op == "delete":
             return known is not None or self.op == "apply"
-        return known.hash != self.content_hash or known.text != self.text
+        return known.hash != (digest or self.content_hash) or known.text != self.text
 
 
 class ConfigEdits(msgspec.Struct):

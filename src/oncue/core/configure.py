@@ -265,7 +265,7 @@ def _one(tx: Tx, change: ConfigEdit) -> dict[str, Any]:
         return _delete(tx, known)
     before = known.spec if known is not None else {}
     digest = change.content_hash
-    if known is not None and not change.alters(known):
+    if known is not None and not change.alters(known, digest):
         return {"id": id, "generation": known.generation, "changed": False}
     if known is None:
         generation = tx.state.cells["counter"].get(f"generation/{id}", 0) + 1
@@ -303,6 +303,9 @@ def _took(tx: Tx, manifest: Manifest, before: Any) -> None:
         tx.afterwards(manifest.id, _retrigger)
         tx.state.policies.put_triggers(manifest)
         schedules.expect(tx, manifest, before)
+    elif manifest.kind == change_rules.KIND:
+        tx.afterwards(manifest.id, _rerule)
+        tx.state.change_rules.put(manifest)
     elif manifest.kind == "Change":
         change_drafts.applied(tx, manifest)
     elif manifest.kind == "MaintenanceWindow":
@@ -340,6 +343,9 @@ def _delete(tx: Tx, manifest: Manifest) -> dict[str, Any]:
         tx.afterwards(manifest.id, _retrigger)
         tx.state.policies.drop_triggers(manifest.namespace, manifest.name)
         schedules.forget(tx, manifest)
+    elif manifest.kind == change_rules.KIND:
+        tx.afterwards(manifest.id, _rerule)
+        tx.state.change_rules.drop(manifest)
     elif manifest.kind == "Change":
         change_drafts.deleted(tx, manifest.namespace, manifest.name)
     elif manifest.kind == "MaintenanceWindow":
@@ -416,6 +422,10 @@ def _rank(state: State, manifest_id: str) -> None:
 
 def _regroup(state: State, manifest_id: str) -> None:
     state.groupings.rebuild(state)
+
+
+def _rerule(state: State, manifest_id: str) -> None:
+    state.change_rules.rebuild(state)
 
 
 def _remirror(state: State, manifest_id: str) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sys import intern
 from typing import Final, Literal
 
-from oncue.core import flapping, inhibition
+from oncue.core import changed_alerts, flapping, inhibition
 from oncue.core.alert import Alert, Peak
 from oncue.core.enriched import lay_over
 from oncue.core.severity import CATEGORY, RANK
@@ -233,6 +233,7 @@ def forget(tx: Tx, alert: Alert) -> None:
             tx.unset(tx.state.begun, place)
     if alert.incident in tx.state.members:
         tx.unset(tx.state.members[alert.incident], alert.id)
+    changed_alerts.forget(tx, alert)
     tx.save("alert", alert, live=False)
 
 

@@ -72,6 +72,8 @@ class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     detail: str | None = None
     transient: bool = False
     """Whether another try may help."""
+    nothing_done: bool = False
+    """Of an attempt that failed: whether it is known that it changed nothing."""
     retry_after_s: float | None = None
     """The pause that whom it asked named."""
     duration_ms: float = 0.0

@@ -37,7 +37,10 @@ def _act(tx: Tx, run: Run, node: Node, step: Step, uses: str) -> Step:
     try:
         result = run_acts.act(tx, run, steps.plan(tx.state, run).spec.identity, uses, step.inputs)
     except Refusal as refusal:
-        steps.end(tx, run, step, "failed", reason=f"{refusal.code}: {refusal.detail}", error_code=refusal.code)
+        steps.end(
+            tx, run, step, "failed", reason=f"{refusal.code}: {refusal.detail}", error_code=refusal.code,
+            nothing_done=not steps.changed_before(tx.state, run, step.address),
+        )  # fmt: skip
     else:
         succeed(tx, run, node, step, result)
     return step

@@ -13,7 +13,7 @@ from oncue.core import plan as plans
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
 from oncue.core.plan import Node
-from oncue.core.run import ACTIVE, OVER, WELL, Run, Step
+from oncue.core.run import ACTIVE, OVER, WELL, Retried, Run, Step
 from oncue.core.tx import Tx
 from oncue.core.workflow_spec import WorkflowSpec
 
@@ -127,6 +127,7 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     _refuse_within(tx, run, step)
     change_clear.require(tx, run)
     failed = _failed_in(tx, run, step)
+    _remember(tx, run, failed)
     for one in failed:
         _reopen(tx, run, one)
         _forget(tx, run, one.address)
@@ -162,6 +163,15 @@ def _forget(tx: Tx, run: Run, address: str) -> None:
     for one in sorted(tx.state.steps_of[run.id]):
         if one == address or one.startswith((f"{address}/", f"{address}[", f"{address}~")):
             steps.forget(tx, run, tx.state.steps_of[run.id][one])
+
+
+def _remember(tx: Tx, run: Run, failed: list[Step]) -> None:
+    """These steps may have changed something, whatever comes of their next try."""
+    before: Retried | None = tx.state.cells["retried"].get(run.id)
+    known = before.addresses if before is not None else []
+    more = [one.address for one in failed if one.attempt and not one.nothing_done and one.address not in known]
+    if more:
+        tx.cell("retried", run.id, Retried([*known, *more]))
 
 
 def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:

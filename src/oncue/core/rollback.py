@@ -1,7 +1,8 @@
 """Undoes what a run did: step by step, the last thing first, until all is undone or a person is needed.
 
 Covered are steps that have something to undo them, or say that nothing can, and were begun: those that succeeded, and those
-that failed or of which nobody knows how they ended. What cannot be undone, and what fails while it undoes, stops and asks.
+that failed or of which nobody knows how they ended. Of those that failed, the ones that are known to have changed nothing are
+left out. What cannot be undone, and what fails while it undoes, stops and asks.
 """
 
 from typing import Final
@@ -14,7 +15,6 @@ from oncue.core.run import ACTIVE, Run, Step, StepState
 from oncue.core.tx import Tx
 
 UNDO: Final = validation.UNDO
-COVERED: Final = frozenset({"succeeded", "failed", "failed_validation", "unknown", "cancelled"})
 
 
 def undo_next(tx: Tx, run: Run) -> None:
@@ -51,14 +51,7 @@ def undo_next(tx: Tx, run: Run) -> None:
 
 
 def _next(tx: Tx, run: Run) -> Step | None:
-    nodes = steps.plan(tx.state, run).nodes
-    done = [
-        step
-        for address, step in sorted(tx.state.steps_of[run.id].items())
-        if step.state in COVERED and not step.undone and step.attempt and "~" not in address and step.copied_from is None
-        and (run.undo_within is None or address.startswith(f"{run.undo_within}/"))
-        and (nodes[step.node].spec.rollback is not None or nodes[step.node].spec.irreversible)
-    ]  # fmt: skip
+    done = [step for step in steps.covered(tx.state, run) if not step.undone and not step.nothing_done]
     return max(done, key=lambda step: (step.ended_in, step.address), default=None)
 
 

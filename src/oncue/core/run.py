@@ -115,6 +115,8 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     holding_since: datetime | None = None
     """Since when what should hold after it does, while it must last."""
     compensation: Compensation | None = None
+    nothing_done: bool = False
+    """Of one that failed: whether it is known of every attempt that it changed nothing, so that there is nothing to undo."""
     undone: bool = False
     """Whether what it did was undone."""
     copied_from: str | None = None
@@ -127,6 +129,12 @@ class Items(msgspec.Struct, frozen=True):
     items: list[Any]
     keys: list[str]
     """What each is called, no two alike."""
+
+
+class Retried(msgspec.Struct, frozen=True):
+    """Steps that people had tried again although the try before may have changed something: a cell by the run's id."""
+
+    addresses: list[str]
 
 
 class Outcome(msgspec.Struct, frozen=True):

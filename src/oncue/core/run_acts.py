@@ -310,7 +310,7 @@ ACTS: Final[dict[str, Act]] = {
     "alert.snooze": Act(asks.AlertSnooze, _snooze_alert, "alert:snooze"),
     "alert.unsnooze": Act(asks.AlertUnsnooze, _unsnooze_alert, "alert:snooze"),
     change_plan.CLEAR: Act(change_clear.Wave, change_clear.asks, None),
-    change_config.APPLY: Act(change_config.Nothing, change_config.apply, None),
+    change_config.APPLY: Act(change_config.ConfigApply, change_config.apply, None),
     "event.emit": Act(asks.EventEmit, _emit, "event:write"),
     "incident.acknowledge": Act(asks.IncidentAcknowledge, _acknowledge_incident, "incident:acknowledge"),
     "incident.comment": Act(asks.IncidentComment, _comment_incident, "incident:comment"),

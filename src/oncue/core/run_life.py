@@ -3,7 +3,18 @@
 from datetime import timedelta
 from typing import Any, Final
 
-from oncue.core import approvals, change_trail, event_waits, gates, notify, outbox, run_scope, steps, ticket_notes
+from oncue.core import (
+    approvals,
+    change_life,
+    change_trail,
+    event_waits,
+    gates,
+    notify,
+    outbox,
+    run_scope,
+    steps,
+    ticket_notes,
+)
 from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
@@ -134,7 +145,7 @@ def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
     tx.cancel(f"run.deadline/{run.id}")
     tx.cancel(f"run.patience/{run.id}")
     say(tx, run, "oncue.run.rolling_back")
-    change_trail.undoing(tx, run)
+    change_trail.undoing(tx, run, [step for step in steps.covered(tx.state, run) if step.nothing_done])
     tx.timer(f"run.undo/{run.id}", tx.now)
 
 
@@ -240,6 +251,7 @@ def sweep(tx: Tx, run_id: str) -> None:
         tx.timer(f"run.sweep/{run_id}", tx.now)
     else:
         tx.unset(tx.state.steps_of, run_id)
+        tx.cell("retried", run_id, None)
 
 
 def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:
@@ -283,6 +295,7 @@ def say(tx: Tx, run: Run, type: str, live: bool = True) -> None:
         resource=run.resource, service=run.service,
     )  # fmt: skip
     tx.save("run", run, live)
+    change_life.moved(tx, run)
 
 
 def pin(tx: Tx, definition: Definition) -> None:

@@ -16,6 +16,7 @@ from oncue.core.alert import Alert
 from oncue.core.approval import Approval
 from oncue.core.change import Change, History
 from oncue.core.change_record import Changed, ChangeRecord
+from oncue.core.change_rules import ChangeRules
 from oncue.core.channel import ChannelState
 from oncue.core.checklist import Checklist
 from oncue.core.effect import Effect
@@ -41,7 +42,7 @@ from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
 from oncue.core.resting import Runs
 from oncue.core.review import Review
-from oncue.core.run import Definition, Items, Outcome, Run, Step, Story
+from oncue.core.run import Definition, Items, Outcome, Retried, Run, Step, Story
 from oncue.core.self_service import Request
 from oncue.core.silence import Filed, Silence
 from oncue.core.subscription import Progress
@@ -98,11 +99,17 @@ CELLS: Final[dict[str, type[Any]]] = {
     "items": Items,
     "outcome": Outcome,
     "story": Story,
+    "retried": Retried,
     "wait": EventWait,
     "schedule": Schedule,
     "change_history": History,
     "mirror": MirrorState,
 }
+
+
+def minute_of(at: datetime) -> int:
+    """The minute since 1970 in which the instant lies."""
+    return int(at.timestamp()) // 60
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -134,6 +141,8 @@ class State:
         """Namespaces that have a priority matrix of their own."""
         self.groupings = Groupings()
         """Correlation rules of the configuration."""
+        self.change_rules = ChangeRules()
+        """Who must agree to changes at least."""
         self.mirrors: dict[str, tuple[str, ...]] = {}
         """Namespace -> ids of the ticket mirrors in force there."""
         self.exports = Exports()
@@ -161,6 +170,8 @@ class State:
         """Place -> the incidents in which alerts fire there, and how many in each."""
         self.begun: dict[str, datetime] = {}
         """Place -> when an alert last began there. What began longer ago than a resolved alert is kept may be missing."""
+        self.heard: dict[int, dict[str, bool]] = {}
+        """Minute since 1970 -> ids of the live alerts that people were last called for then, each with True."""
         self.topology = Topology()
         self.held_of: dict[tuple[str, str], tuple[str, ...]] = {}
         """(namespace, fingerprint) -> keys of windows that wait on this condition to last."""
@@ -335,6 +346,8 @@ class State:
             if alert.fired_at is not None:
                 for place in alert.places:
                     self.begun[place] = max(alert.fired_at, self.begun.get(place, alert.fired_at))
+            if alert.heard_at is not None:
+                self.heard.setdefault(minute_of(alert.heard_at), {})[id] = True
             if alert.incident in self.members:
                 self.members[alert.incident][id] = True
                 if alert.counts:
@@ -351,6 +364,7 @@ class State:
         self.policies.catalogue(self.manifests)
         self.inhibitions.rebuild(self)
         self.groupings.rebuild(self)
+        self.change_rules.rebuild(self)
         self.matrices = matrices(self)
         self.exports.rebuild(self)
         self.file_mirrors()

@@ -7,12 +7,14 @@ import msgspec
 from oncue.core import change_trail, outbox
 from oncue.core.errors import Refusal
 from oncue.core.plan import Plan, plan_of
-from oncue.core.run import ACTIVE, Run, Step, StepState
+from oncue.core.run import ACTIVE, Retried, Run, Step, StepState
 from oncue.core.state import State
 from oncue.core.tx import Tx
 
 DURING: Final = "~during"
 """What stands behind the step's address in that of what is looked at while it runs."""
+COVERED: Final = frozenset({"succeeded", "failed", "failed_validation", "unknown", "cancelled"})
+"""States of a step that may have changed something."""
 STORED_LIMIT: Final = 16 * 1024
 """Bytes of a step's result that the run keeps."""
 
@@ -60,7 +62,7 @@ def change(tx: Tx, run: Run, step: Step, fact: str | None, **changes: Any) -> No
 
 def end(tx: Tx, run: Run, step: Step, state: StepState, *, say: bool = True, **changes: Any) -> None:
     """The step is over."""
-    changes = {"reason": None, "error_code": None, **changes}
+    changes = {"reason": None, "error_code": None, "nothing_done": False, **changes}
     change(
         tx, run, step, state if say else None, state=state, ended_at=tx.now, ended_in=tx.state.position, next_try_at=None,
         awaits=None, **changes,
@@ -80,6 +82,24 @@ def unwatch(tx: Tx, run: Run, step: Step) -> None:
         outbox.cancel(tx, effect, "the step is over")
     tx.cancel(f"run.look/{watch.id}")
     end(tx, run, watch, "succeeded")
+
+
+def changed_before(state: State, run: Run, address: str) -> bool:
+    """Whether the step may have changed something before a person had it tried again."""
+    retried: Retried | None = state.cells["retried"].get(run.id)
+    return retried is not None and address in retried.addresses
+
+
+def covered(state: State, run: Run) -> list[Step]:
+    """Those that a rollback of the run is about: begun, and with something to undo them, or what cannot be undone. By address."""
+    nodes = plan(state, run).nodes
+    return [
+        step
+        for address, step in sorted(state.steps_of[run.id].items())
+        if step.state in COVERED and step.attempt and "~" not in address and step.copied_from is None
+        and (run.undo_within is None or address.startswith(f"{run.undo_within}/"))
+        and (nodes[step.node].spec.rollback is not None or nodes[step.node].spec.irreversible)
+    ]  # fmt: skip
 
 
 def forget(tx: Tx, run: Run, step: Step) -> None:

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from oncue.core import (
+    changed_alerts,
     correlate,
     deduplicate,
     escalations,
@@ -310,7 +311,7 @@ def _settle(
 
 def _heard(tx: Tx, alert: Alert) -> None:
     tx.touch(alert)
-    alert.heard_at = tx.now
+    changed_alerts.hear(tx, alert, tx.now)
     tx.save("alert", alert)
 
 

@@ -214,10 +214,11 @@ def on_result(tx: Tx, effect: Effect, result: EffectResult, final: bool) -> None
     run, step, node = found
     if step.effect != effect.id:
         return
+    nothing_done = result.nothing_done and _nothing_done_before(tx, run, step)
     if not final:
         steps.change(
             tx, run, step, "retrying", state="waiting", attempt=effect.attempt, reason=effect.reason,
-            error_code=result.error_code, next_try_at=effect.not_before_at,
+            error_code=result.error_code, next_try_at=effect.not_before_at, nothing_done=nothing_done,
         )  # fmt: skip
         return
     if address.endswith(validation.LOOK):
@@ -231,8 +232,13 @@ def on_result(tx: Tx, effect: Effect, result: EffectResult, final: bool) -> None
     else:
         state: StepState = "unknown" if effect.state == "unknown" else "failed"
         steps.end(tx, run, step, state, reason=effect.reason, result=steps.bounded(result.result),
-                  error_code=result.error_code or "unknown")  # fmt: skip
+                  error_code=result.error_code or "unknown", nothing_done=nothing_done and state == "failed")  # fmt: skip
         _went_on(tx, run, step)
+
+
+def _nothing_done_before(tx: Tx, run: Run, step: Step) -> bool:
+    """Whether it is known of all attempts before the one that has reported that they changed nothing."""
+    return step.nothing_done if step.attempt > 1 else not steps.changed_before(tx.state, run, step.address)
 
 
 def wait_over(tx: Tx, id: str) -> None:

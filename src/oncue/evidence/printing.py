@@ -2,13 +2,21 @@
 
 import io
 import zipfile
+from importlib.util import find_spec
 from typing import Final
 
 from oncue.core.errors import Refusal
 from oncue.evidence.bundle import Bundle
 
+NEEDS: Final = ("reportlab", "pymupdf_fonts")
+"""What the extra brings."""
 LONG_AGO: Final = (1980, 1, 1, 0, 0, 0)
 """What an archive says of when its members were written: nothing."""
+
+
+def possible() -> bool:
+    """Whether PDF can be made here."""
+    return all(find_spec(name) is not None for name in NEEDS)
 
 
 def pdf(bundle: Bundle) -> bytes:

@@ -9,7 +9,7 @@ import msgspec
 
 from oncue.plugins import processes, ssh
 from oncue.plugins.output import Ended, Output, ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, nothing_done_yet
 
 ERRORS: Final = (
     ErrorDoc("action.needs", "It needs asyncssh: install oncue[ssh]."),
@@ -44,9 +44,10 @@ async def execute(task: Task, words: Sequence[str], stdin: str | None, context: 
 
     The user's shell there gets the words quoted, so that each arrives as it is.
     """
-    command = shlex.join([*_assignments(task.env), *words])
-    processes.check_words([command])
-    library = ssh.library("action.needs")
+    with nothing_done_yet():
+        command = shlex.join([*_assignments(task.env), *words])
+        processes.check_words([command])
+        library = ssh.library("action.needs")
     outputs = (Output("out", context), Output("err", context))
     begun = False
     try:
@@ -60,10 +61,14 @@ async def execute(task: Task, words: Sequence[str], stdin: str | None, context: 
                 outputs[1].read,
                 None if stdin is None else stdin.encode(),
             )
+    except ActionError as error:
+        error.nothing_done = not begun
+        raise
     except (library.Error, OSError) as error:
         if begun:
             raise _lost(str(error)) from error
-        raise ActionError("ssh.unreachable", f"{ssh.place(task)}: {error}", transient=True) from error
+        detail = f"{ssh.place(task)}: {error}"
+        raise ActionError("ssh.unreachable", detail, transient=True, nothing_done=True) from error
     if code is None:
         raise _lost("it ended without an exit code")
     done = ended(code, *outputs)

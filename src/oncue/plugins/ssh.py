@@ -6,6 +6,8 @@ runs as is used, neither keys nor an agent nor a configuration file.
 
 import asyncio
 import contextlib
+import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from types import ModuleType
@@ -67,7 +69,7 @@ async def session(ssh: ModuleType, login: Login, context: Context) -> AsyncItera
     Raises `ActionError`: those of `ERRORS`, inputs.invalid, and what the guard raises; `OSError` if nobody takes the call.
     """
     options = _options(ssh, login, context)
-    sock = await context.guard.connect(login.host, login.port)
+    sock = await _called(login, context)
     try:
         connection = await _connected(ssh, login, sock, options)
     except BaseException:  # whatever ended it, a time limit included, the socket is ours until ssh has it
@@ -115,6 +117,15 @@ def place(login: Login) -> str:
     """Host and port as people write them; of the usual port the host alone."""
     host = f"[{login.host}]" if ":" in login.host else login.host
     return host if login.port == 22 else f"{host}:{login.port}"
+
+
+async def _called(login: Login, context: Context) -> socket.socket:
+    """A connection to the host. One that says nothing at all is given up while there is time to say so."""
+    try:
+        async with asyncio.timeout(context.remaining_s * LOGIN_SHARE):
+            return await context.guard.connect(login.host, login.port)
+    except TimeoutError as error:
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from error
 
 
 async def _connected(ssh: ModuleType, login: Login, sock: socket.socket, options: dict[str, Any]) -> Any:

@@ -39,6 +39,8 @@ class Outcome(Part, kw_only=True, frozen=True):
     """It fails with this code, as `http.status` or `timeout`."""
     transient: bool = False
     """The failure may pass: the step is tried again, if its `retry` says so."""
+    nothing_done: bool = False
+    """The failure is from before anything was done: a rollback leaves the step out."""
 
 
 class Repeat(Part, kw_only=True, frozen=True):

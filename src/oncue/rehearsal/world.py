@@ -226,6 +226,7 @@ class World:
         result: dict[str, Any] = {"effect": id, "attempt": attempt, "outcome": "succeeded", "result": outcome.result}
         if outcome.error is not None:
             result |= {"outcome": "failed", "error_code": outcome.error, "transient": outcome.transient}
+            result["nothing_done"] = outcome.nothing_done
         self._feed("oncue.effect.result", result, source="/oncue/worker", origin="worker")
 
     def _mirrored(self, payload: dict[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
 from oncue.runtime.surroundings import Surroundings
 from oncue.runtime.telling import SEND_EVERY_S, Telling
-from oncue.sdk import ActionError, Context, Log, Notification, Told, registry
+from oncue.sdk import ActionError, Context, Log, Notification, Told, nothing_done_yet, registry
 
 STORED_LIMIT: Final = 65_536
 """Bytes of a result that are reported."""
@@ -304,8 +304,10 @@ async def _act(effect: Effect, context: Context) -> Any:
         return await notifier.send(registry.fit(notification.with_, notifier.settings), notification, context)
     if effect.kind == "itsm":
         return await mirroring.act(effect, context)
-    action = registry.action(effect.uses)
-    return await action.run(registry.fit(effect.payload, action.inputs), context)
+    with nothing_done_yet():
+        action = registry.action(effect.uses)
+        inputs = registry.fit(effect.payload, action.inputs)
+    return await action.run(inputs, context)
 
 
 def _succeeded(effect: Effect, context: Context, value: Any) -> EffectResult:
@@ -325,6 +327,7 @@ def _failed(work: _Work, context: Context, error: ActionError) -> EffectResult:
         error_code=error.code,
         detail=context.mask.text(error.detail)[:DETAIL_LIMIT],
         transient=error.transient and not unknown,
+        nothing_done=error.nothing_done and not work.redelivered,  # whoever had it before may have done something
         retry_after_s=error.retry_after_s,
     )
 

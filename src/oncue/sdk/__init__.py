@@ -7,7 +7,7 @@ from oncue.core.objective import Budget, Burn
 from oncue.core.prioritise import Priority
 from oncue.sdk.action import Action, Permitted
 from oncue.sdk.context import Allowed, AnsibleRules, Context, Log, PythonRules, Rules, SecretRef, ShellRules
-from oncue.sdk.errors import COMMON, ActionError, ErrorDoc
+from oncue.sdk.errors import COMMON, ActionError, ErrorDoc, nothing_done_yet
 from oncue.sdk.http import Fetched, fetch
 from oncue.sdk.itself import Itself
 from oncue.sdk.itsm import News, Pull, Pulled, Push, Pushed, Remark, System, TicketState, View
@@ -70,4 +70,5 @@ __all__ = [
     "View",
     "address_of",
     "fetch",
+    "nothing_done_yet",
 ]

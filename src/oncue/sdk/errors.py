@@ -1,5 +1,7 @@
 """How a plugin says that it could not do its work."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -9,12 +11,14 @@ class ActionError(Exception):
     """A foreseeable failure of an action, notifier or monitor.
 
     `code` is dotted and stable (`http.status`, `smtp.refused`, `timeout`); `transient` says whether another try may
-    help. `unknown` says that it may have been done all the same: only at-most-once work reports it. `retry_after_s` is
-    the pause that the other side asked for; ticket mirrors keep to it.
+    help. `unknown` says that it may have been done all the same: only at-most-once work reports it. `nothing_done` says the
+    opposite: it is certain that this attempt changed nothing there, as nobody took the call. A rollback leaves out a step of
+    which all attempts say so; without it a step that failed is undone. `retry_after_s` is the pause that the other side asked
+    for; ticket mirrors keep to it.
     """
 
     def __init__(
-        self, code: str, detail: str, *, transient: bool = False, unknown: bool = False,
+        self, code: str, detail: str, *, transient: bool = False, unknown: bool = False, nothing_done: bool = False,
         retry_after_s: float | None = None,
     ) -> None:  # fmt: skip
         super().__init__(f"{code}: {detail}")
@@ -22,7 +26,21 @@ class ActionError(Exception):
         self.detail = detail
         self.transient = transient
         self.unknown = unknown
+        self.nothing_done = nothing_done
         self.retry_after_s = retry_after_s
+
+
+@contextmanager
+def nothing_done_yet() -> Iterator[None]:
+    """What fails in here says that nothing was done: every `ActionError` that leaves it is marked `nothing_done`.
+
+    For what comes before the first thing that could change anything: inputs, secrets, connecting, logging in, questions.
+    """
+    try:
+        yield
+    except ActionError as error:
+        error.nothing_done = True
+        raise
 
 
 class ErrorDoc(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ import ssl
 import time
 import zlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from oncue.sdk.errors import ActionError, ErrorDoc
+from oncue.sdk.errors import ActionError, ErrorDoc, nothing_done_yet
 
 REDIRECTS: Final = 5
 _REDIRECT_STATUS: Final = (301, 302, 303, 307, 308)
@@ -59,19 +60,21 @@ async def fetch(
     content: bytes | None = None,
     follow_redirects: bool = False,
     body_limit: int = 65_536,
+    first: bool = False,
 ) -> Fetched:
     """The server's answer, whatever its status.
 
     `private_headers` carry credentials: they are not sent on to another origin. A redirect changes the method as
     browsers do (303, and 301 or 302 after POST, become GET). The client's timeout is for the whole, however often
-    something comes.
+    something comes. `first` says that nothing was changed before by whoever asks: if not a byte of the request goes out, the
+    error says `nothing_done`.
     Raises `ActionError` with the codes in `ERRORS`, outbound.refused and timeout.
     """
     deadline = asyncio.timeout(client.timeout.read)
     try:
         async with deadline:
             return await _exchanged(
-                client, method, url, headers or {}, private_headers or {}, content, follow_redirects, body_limit
+                client, method, url, headers or {}, private_headers or {}, content, follow_redirects, body_limit, first
             )
     except TimeoutError as error:
         if not deadline.expired():
@@ -88,11 +91,14 @@ async def _exchanged(
     content: bytes | None,
     follow_redirects: bool,
     body_limit: int,
+    first: bool,
 ) -> Fetched:
     """As `fetch`, without an end of its own."""
     started = time.monotonic()
-    origin = _origin(url)
-    for _ in range(REDIRECTS + 1):
+    with nothing_done_yet() if first else nullcontext():
+        origin = _origin(url)
+    for redirects in range(REDIRECTS + 1):
+        unsent = first and redirects == 0
         if _origin(url) == origin:
             sent = {**headers, **private_headers}
         else:
@@ -119,19 +125,25 @@ async def _exchanged(
                 )
             finally:
                 await response.aclose()
+        except ActionError as error:  # of the guard, which looks before it connects
+            error.nothing_done = unsent
+            raise
         except httpx.TimeoutException as error:
-            raise ActionError("timeout", f"{_shown(url)} did not answer in time", transient=True) from error
+            unsent = unsent and isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout)
+            raise ActionError(
+                "timeout", f"{_shown(url)} did not answer in time", transient=True, nothing_done=unsent
+            ) from error
         except httpx.ConnectError as error:
             if "certificate" in str(error).lower():
-                raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
-            raise ActionError("http.connect", f"{_shown(url)}: {error}", transient=True) from error
+                raise ActionError("http.tls", f"{_shown(url)}: {error}", nothing_done=unsent) from error
+            raise ActionError("http.connect", f"{_shown(url)}: {error}", transient=True, nothing_done=unsent) from error
         except ssl.SSLError as error:  # what httpx lets through: a server that ends TLS after the handshake
             raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
         except httpx.TransportError as error:
             detail = str(error) or type(error).__name__
             raise ActionError("http.protocol", f"{_shown(url)}: {detail}", transient=True) from error
         except (httpx.InvalidURL, ValueError) as error:
-            raise ActionError("http.url", f"{error}") from error
+            raise ActionError("http.url", f"{error}", nothing_done=unsent) from error
     raise ActionError("http.redirects", f"more than {REDIRECTS} redirects, the last to {_shown(url)}")
 
 

@@ -63,7 +63,7 @@ class Mailer:
         try:
             return await self._relay(message, recipients, timeout_s)
         except aiosmtplib.SMTPAuthenticationError as error:
-            raise ActionError("smtp.auth", f"{error.code} {error.message}") from error
+            raise ActionError("smtp.auth", f"{error.code} {error.message}", nothing_done=True) from error
         except aiosmtplib.SMTPRecipientsRefused as error:
             reasons = "; ".join(f"{one.recipient}: {one.code} {one.message}" for one in error.recipients)
             transient = all(400 <= one.code < 500 for one in error.recipients)
@@ -80,7 +80,8 @@ class Mailer:
             detail = f"{self._parts.hostname}: {error or type(error).__name__}"
             if isinstance(error, aiosmtplib.SMTPException) and "STARTTLS" in str(error):
                 raise ActionError("smtp.tls", detail) from error
-            raise ActionError("smtp.unavailable", detail, transient=True) from error
+            unsent = isinstance(error, aiosmtplib.SMTPConnectError)
+            raise ActionError("smtp.unavailable", detail, transient=True, nothing_done=unsent) from error
 
     async def _relay(self, message: EmailMessage, recipients: Sequence[str], timeout_s: float) -> dict[str, str]:
         parts = self._parts

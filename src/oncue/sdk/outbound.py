@@ -38,6 +38,10 @@ _SPECIAL: Final = tuple(ipaddress.ip_network(text) for text in ("192.88.99.0/24"
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
+CONNECT_SHARE: Final = 0.9
+"""Of the time that an HTTP request has: how long connecting may take, so that it can be said that nothing was sent."""
+
+
 class Allow(msgspec.Struct, frozen=True):
     """An exception: the spec of an `OutboundAllow` manifest."""
 
@@ -135,7 +139,7 @@ class Guard:
         )
         return httpx.AsyncClient(
             transport=transport,
-            timeout=timeout_s,
+            timeout=httpx.Timeout(timeout_s, connect=timeout_s * CONNECT_SHARE),
             trust_env=False,
             follow_redirects=False,
             headers={"user-agent": "OnCue", "accept-encoding": "identity"},

@@ -160,6 +160,9 @@ def _checked_error(action: Action, error: ActionError) -> str:
     declared = {doc.code for doc in (*action.errors, *COMMON)}
     assert error.code in declared, f"{action.name}: {error.code} is not among its errors"
     assert error.detail, f"{action.name}: {error.code} has no detail"
+    assert not (error.unknown and error.nothing_done), (
+        f"{action.name}: {error.code} says that nothing was done, and that it may be"
+    )
     return error.detail
 
 

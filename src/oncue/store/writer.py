@@ -154,7 +154,7 @@ class SQLiteDriver:
 
     def run(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         done = 0
-        for size in AT_ONCE if len(rows) >= AT_ONCE[-1] else ():
+        for size in AT_ONCE:
             together = _together(sql, size)
             while together is not None and len(rows) - done >= size:
                 self._connection.execute(together, [value for row in rows[done : done + size] for value in row])

@@ -38,7 +38,7 @@ function View({ change }: { change: Change }) {
   return (
     <div className="page">
       <div className="page-head">
-        <div><Head change={change} run={run} /><h1>{change.title}</h1></div>
+        <div><Head change={change} /><h1>{change.title}</h1></div>
         <div className="actions"><ChangeActs change={change} /></div>
       </div>
       <Way change={change} />
@@ -62,8 +62,8 @@ function View({ change }: { change: Change }) {
   );
 }
 
-function Head({ change, run }: { change: Change; run: RunDetail | undefined }) {
-  const { mark, words } = standingOf(change, run);
+function Head({ change }: { change: Change }) {
+  const { mark, words } = standingOf(change);
   return (
     <div className="meta ruled">
       <StateMark state={mark} text={words} />

@@ -13,7 +13,7 @@ import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
-import { RelativeTime } from "../../parts/time";
+import { RelativeTime, useNow } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { Example } from "../quiet/Example";
 import { ChangeTabs } from "./ChangeTabs";
@@ -97,7 +97,7 @@ function Mark({ change }: { change: Change }) {
 }
 
 function When({ change, inline = false }: { change: Change; inline?: boolean }) {
-  const { what, at } = whenOf(change);
+  const { what, at } = whenOf(change, useNow());
   if (at === null) return <span className="dim3">{what}</span>;
   if (inline) return <span title={exact(at)}>{what} <RelativeTime at={at} /></span>;
   return <span title={exact(at)}><RelativeTime at={at} /><span className="second">{what}</span></span>;

@@ -6,11 +6,11 @@ import { useMemo, useState } from "react";
 import type { Change, RunDetail } from "../../data/types";
 import { Card } from "../../parts/Card";
 import { PHONE } from "../../parts/DataTable";
-import { clock, plural } from "../../parts/format";
+import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ReasonChip } from "../../parts/marks";
 import { useNow } from "../../parts/time";
-import { rollingOf, tellingRows, type Cell, type Part, type Rolling, type Row, type WaveView } from "./waves";
+import { rollingOf, tellingRows, ticksOf, type Cell, type Part, type Rolling, type Row, type WaveView } from "./waves";
 
 export function Waves({ change, run }: { change: Change; run: RunDetail | undefined }) {
   const now = useNow();
@@ -112,7 +112,6 @@ function At({ row, rolling, run }: { row: Row; rolling: Rolling; run: RunDetail 
   );
 }
 
-const TICKS = [0, 0.25, 0.5, 0.75] as const;
 
 /** When each wave was worked on, within the time of the run. */
 function Times({ rolling, run, now }: { rolling: Rolling; run: RunDetail; now: number }) {
@@ -130,7 +129,7 @@ function Times({ rolling, run, now }: { rolling: Rolling; run: RunDetail; now: n
       ))}
       <div className="lane" aria-hidden="true">
         <span />
-        <span className="ticks">{TICKS.map((share) => <span key={share} style={{ left: `${String(share * 100)}%` }}>{clock(new Date(from + share * (to - from)).toISOString())}</span>)}</span>
+        <span className="ticks">{ticksOf(from, to).map(({ share, text }) => <span key={share} style={{ left: `${String(share * 100)}%` }}>{text}</span>)}</span>
       </div>
     </figure>
   );

@@ -33,7 +33,7 @@ describe("what is on a day", () => {
     expect(on(local(24), local(27), 27)).toBeNull();
   });
   it("stands with freezes, windows and changes apart", () => {
-    const change = { id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", state: "scheduled" as const, close_code: null, starts_at: local(26, 1).toISOString(), ends_at: null, targets: 1, conflicts: ["CHG-2"], owner_busy: [] };
+    const change = { id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", state: "scheduled" as const, run_state: null, close_code: null, starts_at: local(26, 1).toISOString(), ends_at: null, targets: 1, conflicts: ["CHG-2"], owner_busy: [] };
     const days = daysOf(calendar({ freezes: [slot("Closing", local(26), local(28))], windows: [slot("Night", local(25, 22), local(26, 4))], changes: [change] }), local(23), 1, NOW);
     expect(days.map((day) => [day.freezes.length, day.windows.length, day.changes.length])).toEqual([[0, 0, 0], [0, 0, 0], [0, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0], [0, 0, 0]]);
     expect(days.map((day) => (day.today ? "today" : day.past ? "past" : "ahead"))).toEqual(["past", "past", "today", "ahead", "ahead", "ahead", "ahead"]);

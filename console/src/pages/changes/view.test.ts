@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Change, ChangeSpec } from "../../data/types";
-import { choosable, headline, instantOf, plain, planSteps, reachOf, standingOf, targetsOf, targetsText, termsOf, wayOf, whenOf } from "./view";
+import { choosable, headline, instantOf, keptAs, plain, planSteps, reachOf, standingOf, targetsOf, targetsText, termsOf, wayOf, whenOf } from "./view";
 
 const change = (fields: Partial<Change>): Change => ({
   id: "CHG-1", namespace: "default", title: "Upgrade", type: "normal", reason: "A hole", state: "draft", said: null, requester: "user:basis-1", hands: [], spec: {}, inputs: {}, wanted: [], configuration: [], plan: null,
@@ -29,9 +29,11 @@ describe("where a change stands", () => {
     expect(standingOf(change({ state: "review", close_code: "unsuccessful" })).words).toBe("Unsuccessful, to be reviewed");
   });
   it("is what its run says while it is made", () => {
-    expect(standingOf(change({ state: "implement" }), { state: "paused" }).words).toBe("Paused");
-    expect(standingOf(change({ state: "implement" }), { state: "rolling_back" }).mark).toBe("rolling_back");
-    expect(standingOf(change({ state: "implement" }), { state: "running" }).words).toBe("Under way");
+    expect(standingOf(change({ state: "implement", run_state: "paused" })).words).toBe("Paused");
+    expect(standingOf(change({ state: "implement", run_state: "rolling_back" })).mark).toBe("rolling_back");
+    expect(standingOf(change({ state: "implement", run_state: "rollback_failed" })).words).toBe("Rollback stopped");
+    expect(standingOf(change({ state: "implement", run_state: "running" })).words).toBe("Under way");
+    expect(standingOf(change({ state: "review", close_code: "backed_out", run_state: "rolled_back" })).words).toBe("Rolled back, to be reviewed");
   });
   it("comes with why, as a sentence, and with addresses as people say them", () => {
     expect(headline(change({ state: "assess", said: "the calendar nights has no window" }), undefined)).toEqual({ title: "Something speaks against it", detail: "The calendar nights has no window." });
@@ -42,10 +44,13 @@ describe("where a change stands", () => {
   });
   it("has the instant that matters in its state", () => {
     const at = "2026-11-24T21:00:00Z";
-    expect(whenOf(change({ state: "scheduled", starts_at: at }))).toEqual({ what: "begins", at });
-    expect(whenOf(change({ state: "scheduled" }))).toEqual({ what: "when started", at: null });
-    expect(whenOf(change({ state: "review", began_at: "x", ended_at: at }))).toEqual({ what: "done", at });
-    expect(whenOf(change({ state: "cancelled", closed_at: at, starts_at: "x" }))).toEqual({ what: "cancelled", at });
+    const now = Date.parse("2026-11-24T20:59:00Z");
+    expect(whenOf(change({ state: "authorise", not_before: at }), now)).toEqual({ what: "not before", at });
+    expect(whenOf(change({ state: "authorise", not_before: at }), now + 120_000)).toEqual({ what: "once agreed", at: null });
+    expect(whenOf(change({ state: "scheduled", starts_at: at }), now)).toEqual({ what: "begins", at });
+    expect(whenOf(change({ state: "scheduled" }), now)).toEqual({ what: "when started", at: null });
+    expect(whenOf(change({ state: "review", began_at: "x", ended_at: at }), now)).toEqual({ what: "done", at });
+    expect(whenOf(change({ state: "cancelled", closed_at: at, starts_at: "x" }), now)).toEqual({ what: "cancelled", at });
   });
 });
 
@@ -65,6 +70,12 @@ describe("what a change reaches", () => {
     expect(choosable({ labels: { role: ["web"] }, names: ["proxy"] }, all, "default")).toEqual(["proxy", "web-1"]);
     expect(choosable({ type: "host" }, all, "default")).toEqual(["web-1", "db-1"]);
     expect(choosable({ names: ["proxy"] }, all, "default")).toEqual(["proxy"]);
+  });
+});
+
+describe("what is kept of a change", () => {
+  it("has a PDF only where the server can make one", () => {
+    expect([keptAs(true), keptAs(false)].map(({ label, format }) => [label, format])).toEqual([["PDF and proof", "zip"], ["Proof", "json"]]);
   });
 });
 

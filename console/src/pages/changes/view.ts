@@ -25,13 +25,13 @@ export interface Standing {
   words: string;
 }
 
-/** Where it stands; while it is made its run says more. */
-export function standingOf(change: Pick<Change, "state" | "close_code">, run?: Pick<RunDetail, "state">): Standing {
+/** Where it stands; while it is made how its run does says more. */
+export function standingOf(change: Pick<Change, "state" | "close_code" | "run_state">): Standing {
   if (change.state === "closed" && change.close_code) return { mark: CLOSE_MARKS[change.close_code], words: CLOSE_WORDS[change.close_code] };
   if (change.state === "review" && change.close_code) return { mark: "review", words: `${CLOSE_WORDS[change.close_code]}, to be reviewed` };
-  if (change.state === "implement" && run?.state === "paused") return { mark: "paused", words: "Paused" };
-  if (change.state === "implement" && run?.state === "rolling_back") return { mark: "rolling_back", words: "Rolling back" };
-  if (change.state === "implement" && run?.state === "rollback_failed") return { mark: "rollback_failed", words: "Rollback failed" };
+  if (change.state === "implement" && change.run_state === "paused") return { mark: "paused", words: "Paused" };
+  if (change.state === "implement" && change.run_state === "rolling_back") return { mark: "rolling_back", words: "Rolling back" };
+  if (change.state === "implement" && change.run_state === "rollback_failed") return { mark: "rollback_failed", words: "Rollback stopped" };
   return { mark: change.state, words: STATE_WORDS[change.state] };
 }
 
@@ -135,13 +135,14 @@ export function choosable(targets: ChangeSpec["targets"], resources: readonly { 
   return [...new Set([...names, ...fitting])];
 }
 
-/** When it is, was or may be made. The instant to show, and what it is. */
-export function whenOf(change: Pick<Change, "state" | "began_at" | "ended_at" | "closed_at" | "starts_at" | "not_before" | "updated_at">): { what: string; at: string | null } {
+/** When it is, was or may be made, as of `now`. The instant to show, and what it is. */
+export function whenOf(change: Pick<Change, "state" | "began_at" | "ended_at" | "closed_at" | "starts_at" | "not_before" | "updated_at">, now: number): { what: string; at: string | null } {
   if (change.state === "cancelled") return { what: "cancelled", at: change.closed_at };
   if (change.ended_at) return { what: "done", at: change.ended_at };
   if (change.began_at) return { what: "began", at: change.began_at };
   if (change.starts_at) return { what: "begins", at: change.starts_at };
-  if (change.not_before) return { what: "not before", at: change.not_before };
+  if (change.not_before && Date.parse(change.not_before) > now) return { what: "not before", at: change.not_before };
+  if (change.not_before && change.state === "authorise") return { what: "once agreed", at: null };
   return { what: change.state === "scheduled" ? "when started" : "not set", at: null };
 }
 
@@ -225,6 +226,12 @@ export function planSteps(steps: unknown): PlanStep[] {
 
 function undoText(rollback: Data): string {
   return text(rollback["uses"]) || text(record(rollback["run"])["workflow"]) || (Object.keys(rollback).length > 0 ? "yes" : "");
+}
+
+/** What an auditor keeps of a change: with the PDF of it, where the server can make one. */
+export function keptAs(pdf: boolean): { label: string; title: string; format: "json" | "zip" } {
+  return pdf ? { label: "PDF and proof", title: "The sealed bundle, which anybody can verify, and the PDF of it", format: "zip" }
+    : { label: "Proof", title: "The sealed bundle, which anybody can verify. This server lacks what makes a PDF of it", format: "json" };
 }
 
 /** An instant that was typed in the viewer's zone, as the API takes it. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Change, RunDetail, Step } from "../../data/types";
-import { rescueOf, rollingOf, tellingRows, type Row } from "./waves";
+import { rescueOf, rollingOf, tellingRows, ticksOf, type Row } from "./waves";
 
 const NOW = Date.parse("2026-11-24T10:01:00Z");
 const at = (second: number): string => `2026-11-24T10:00:${String(second).padStart(2, "0")}Z`;
@@ -55,6 +55,15 @@ describe("waves as they roll", () => {
     expect(third?.rows[0]?.cells[0]?.words).toBe("Never begun");
     expect(rolling.undone).toBe(2);
     expect(rolling.undoing.map((part) => part.kind)).toEqual(["undoing", "undoing"]);
+  });
+});
+
+describe("the axis below them", () => {
+  it("says no instant twice", () => {
+    const at = Date.parse("2026-11-24T21:00:00Z");
+    expect(ticksOf(at, at + 40_000).map(({ share }) => share)).toEqual([0, 0.25, 0.5, 0.75]);
+    expect(ticksOf(at, at + 2_000).map(({ share }) => share)).toEqual([0, 0.5]);
+    expect(ticksOf(at, at).map(({ share }) => share)).toEqual([0]);
   });
 });
 

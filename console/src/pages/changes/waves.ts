@@ -1,7 +1,7 @@
 /** The waves of a change as they roll: targets by steps, and when each was worked on; read from its plan and its run's steps. */
 import type { Change, RunDetail, Step } from "../../data/types";
 import { flowOf, type FlowStep } from "../../parts/flow";
-import { duration } from "../../parts/format";
+import { clock, duration } from "../../parts/format";
 import type { IconName } from "../../parts/Icon";
 import { barOf, isActive, isBad, isOver, STEP_WORDS } from "../runs/view";
 
@@ -132,6 +132,12 @@ export function rollingOf(change: Pick<Change, "plan" | "spec">, run: RunDetail 
     done: items.filter((step) => step?.state === "succeeded").length, total: items.length,
     undone: [...undoneOf].filter(([target, steps]) => target !== "" && steps.every((step) => step.state === "succeeded")).length,
   };
+}
+
+/** The instants below the waves, as shares of the time and clock times; what reads like the one before is left out. */
+export function ticksOf(from: number, to: number): { share: number; text: string }[] {
+  const all = [0, 0.25, 0.5, 0.75].map((share) => ({ share, text: clock(new Date(from + share * (to - from)).toISOString()) }));
+  return all.filter(({ text }, index) => all[index - 1]?.text !== text);
 }
 
 /** Targets that are shown before the others are asked for: of a wave that is worked on, or failed, and of any other. */

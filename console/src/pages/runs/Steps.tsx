@@ -128,7 +128,7 @@ function StepPanel({ step, run, flow, choose, log }: { step: Step; run: RunDetai
             ["Waits for", awaits(step)],
             ["Items", step.uses === "for_each" ? itemsOf(step) : null],
             ["Looked at", step.looks ? `${String(step.looks)} times whether it had its effect` : null],
-            ["Can be undone", step.undone ? "undone" : step.compensation ? (step.compensation.missing ?? "yes") : null],
+            ["Can be undone", step.undone ? "undone" : step.nothing_done ? "nothing was done there, so there is nothing to take back" : step.compensation ? (step.compensation.missing ?? "yes") : null],
             ["Taken over from", step.copied_from ? <Link key="c" className="link mono" to="/runs/$id" params={{ id: step.copied_from }}>{step.copied_from}</Link> : null],
             ["Failed in it", step.failed_at ? <button key="f" type="button" className="as-link mono" onClick={() => choose(step.failed_at ?? "")}>{step.failed_at}</button> : null],
           ]}

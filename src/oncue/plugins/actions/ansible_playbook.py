@@ -19,7 +19,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
-from oncue.sdk import ActionError, AnsibleRules, Context, EffectClass, ErrorDoc, Rules, SecretRef
+from oncue.sdk import ActionError, AnsibleRules, Context, EffectClass, ErrorDoc, Rules, SecretRef, nothing_done_yet
 
 PROGRAM: Final = Path(sysconfig.get_path("scripts"), "ansible-playbook")
 """Where the extra `oncue[ansible]` puts it. Ansible finds its answerer of password prompts beside it."""
@@ -165,15 +165,17 @@ class AnsiblePlaybook:
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """Every task is done on every host, or was rescued."""
-        self.permit(inputs, context)
-        if not PROGRAM.is_file():
-            raise ActionError("action.needs", "it needs Ansible: install oncue[ansible]")
+        with nothing_done_yet():
+            self.permit(inputs, context)
+            if not PROGRAM.is_file():
+                raise ActionError("action.needs", "it needs Ansible: install oncue[ansible]")
         with (
             tempfile.TemporaryDirectory(prefix="oncue-ansible-", ignore_cleanup_errors=True) as name,
             tempfile.TemporaryFile() as events,
         ):
             directory = Path(name)
-            arguments = _write(inputs, context, directory)
+            with nothing_done_yet():
+                arguments = _write(inputs, context, directory)
             done = await processes.execute(
                 [sys.executable, "-I", str(PROGRAM), *_options(inputs), *arguments],
                 env=_environment(directory, context.ansible, inputs) | {"ONCUE_ANSIBLE_EVENTS": str(events.fileno())},
@@ -314,7 +316,8 @@ def _outputs(events: list[_Event], done: Ended, context: Context) -> Outputs:
             raise ActionError("ansible.syntax", f"exit code {done.exit_code}: {last_words(done, context)}")
         raise _failure(hosts, failures, done, context)
     if not hosts:
-        raise ActionError("ansible.no_hosts", "no host of the inventory fits the playbook and the limit")
+        detail = "no host of the inventory fits the playbook and the limit"
+        raise ActionError("ansible.no_hosts", detail, nothing_done=True)
     totals = Counts(**{name: sum(getattr(one, name) for one in hosts.values()) for name in Counts.__struct_fields__})
     told = sorted(hosts.items(), key=lambda one: (-one[1].rescued, -one[1].changed, one[0]))
     return Outputs(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from oncue.sdk import Context, EffectClass
+from oncue.sdk import Context, EffectClass, nothing_done_yet
 from oncue.sdk.mail import ERRORS, RECIPIENTS_LIMIT
 
 
@@ -46,6 +46,7 @@ class EmailSend:
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The relay took it for at least one recipient."""
-        message = context.mailer.compose(context.key, inputs.subject, inputs.text, None, inputs.to)
+        with nothing_done_yet():
+            message = context.mailer.compose(context.key, inputs.subject, inputs.text, None, inputs.to)
         refused = await context.mailer.send(message, inputs.to, context.remaining_s)
         return Outputs(str(message["Message-ID"]), refused)

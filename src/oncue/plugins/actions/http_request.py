@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Fetched, SecretRef, fetch
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Fetched, SecretRef, fetch, nothing_done_yet
 from oncue.sdk.http import ERRORS
 
 BODY_LIMIT: Final = 48 * 1024
@@ -110,15 +110,18 @@ class HttpRequest:
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The target answered with a status that counts as success."""
-        headers, content = _request(inputs)
         private = {}
-        if inputs.secret is not None:
-            scheme = f"{inputs.secret_scheme} " if inputs.secret_scheme else ""
-            private[inputs.secret_header] = _header(inputs.secret_header, scheme + context.secret(inputs.secret))
+        with nothing_done_yet():
+            headers, content = _request(inputs)
+            if inputs.secret is not None:
+                scheme = f"{inputs.secret_scheme} " if inputs.secret_scheme else ""
+                private[inputs.secret_header] = _header(inputs.secret_header, scheme + context.secret(inputs.secret))
         headers.setdefault("Idempotency-Key", context.key)
         async with context.client() as client:
             if inputs.check is not None:
-                found = await fetch(client, "GET", inputs.check.url, private_headers=private, body_limit=BODY_LIMIT)
+                found = await fetch(
+                    client, "GET", inputs.check.url, private_headers=private, body_limit=BODY_LIMIT, first=True
+                )
                 if found.status in inputs.check.expect:
                     return _outputs(found, already_done=True)
             try:
@@ -131,10 +134,11 @@ class HttpRequest:
                     content=content,
                     follow_redirects=inputs.follow_redirects,
                     body_limit=BODY_LIMIT,
+                    first=True,
                 )
             except ActionError as error:
                 # The request may have reached the target although no answer came back.
-                error.unknown = error.code in ("timeout", "http.protocol")
+                error.unknown = error.code in ("timeout", "http.protocol") and not error.nothing_done
                 raise
         accepted = answer.status in inputs.expect if inputs.expect else 200 <= answer.status < 300
         if not accepted:

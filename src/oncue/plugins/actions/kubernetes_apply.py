@@ -9,7 +9,7 @@ import msgspec
 
 from oncue.plugins.kubernetes.cluster import ERRORS, Cluster, connected, place
 from oncue.plugins.kubernetes.objects import ApiVersion, Kind, Name, Namespace, bounded, path_of, titled
-from oncue.sdk import ActionError, Context, EffectClass
+from oncue.sdk import ActionError, Context, EffectClass, nothing_done_yet
 
 MANAGER = "oncue"
 
@@ -74,17 +74,16 @@ class KubernetesApply:
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The cluster has the object as it is to be."""
-        try:
-            manifest = msgspec.convert(inputs.object, _Manifest)
-        except msgspec.ValidationError as error:
-            raise ActionError("inputs.invalid", f"object: {error}") from error
+        with nothing_done_yet():
+            manifest = _manifest(inputs.object)
         namespace = manifest.metadata.namespace or inputs.namespace
         asked = {"fieldManager": MANAGER, "force": "true" if inputs.force else "false"}
         if inputs.dry_run:
             asked["dryRun"] = "All"
         async with connected(inputs, context) as kubernetes:
-            path = await path_of(kubernetes, manifest.kind, manifest.api_version, namespace, manifest.metadata.name)
-            before = await _version(kubernetes, path)
+            with nothing_done_yet():
+                path = await path_of(kubernetes, manifest.kind, manifest.api_version, namespace, manifest.metadata.name)
+                before = await _version(kubernetes, path)
             status, document = await kubernetes.call(
                 "PATCH", path, query=asked, body=inputs.object, media="application/apply-patch+yaml"
             )
@@ -93,6 +92,13 @@ class KubernetesApply:
         outcome = "created" if status == 201 else "changed" if changed else "as it was"
         context.say(f"{titled(manifest.kind, namespace, manifest.metadata.name)}: {outcome}")
         return Outputs(created=status == 201, changed=changed, object=found)
+
+
+def _manifest(given: dict[str, Any]) -> _Manifest:
+    try:
+        return msgspec.convert(given, _Manifest)
+    except msgspec.ValidationError as error:
+        raise ActionError("inputs.invalid", f"object: {error}") from error
 
 
 async def _version(kubernetes: Any, path: str) -> str | None:

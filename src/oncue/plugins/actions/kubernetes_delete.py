@@ -8,7 +8,7 @@ import msgspec
 from oncue.plugins.kubernetes.cluster import ERRORS, Kubernetes, connected, place
 from oncue.plugins.kubernetes.objects import Target, field, path_of, titled
 from oncue.plugins.kubernetes.rollout import POLL_S
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, nothing_done_yet
 
 
 class Inputs(Target, kw_only=True, forbid_unknown_fields=True):
@@ -57,7 +57,8 @@ class KubernetesDelete:
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The object is on its way out, and gone if it was to be waited for."""
         async with connected(inputs, context) as kubernetes:
-            path = await path_of(kubernetes, inputs.kind, inputs.api_version, inputs.namespace, inputs.name)
+            with nothing_done_yet():
+                path = await path_of(kubernetes, inputs.kind, inputs.api_version, inputs.namespace, inputs.name)
             try:
                 _, document = await kubernetes.call("DELETE", path, body=_options(inputs))
             except ActionError as error:

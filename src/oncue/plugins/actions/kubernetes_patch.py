@@ -10,7 +10,7 @@ import msgspec
 
 from oncue.plugins.kubernetes.cluster import ERRORS, connected, place
 from oncue.plugins.kubernetes.objects import Target, bounded, path_of, titled
-from oncue.sdk import ActionError, Context, EffectClass
+from oncue.sdk import ActionError, Context, EffectClass, nothing_done_yet
 
 _MEDIA: Final = {
     "merge": "application/merge-patch+json",
@@ -57,9 +57,11 @@ class KubernetesPatch:
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The object is as the patch makes it."""
         if isinstance(inputs.patch, list) != (inputs.type == "json"):
-            raise ActionError("inputs.invalid", "patch: a json patch is a list of operations, any other an object")
+            detail = "patch: a json patch is a list of operations, any other an object"
+            raise ActionError("inputs.invalid", detail, nothing_done=True)
         async with connected(inputs, context) as kubernetes:
-            path = await path_of(kubernetes, inputs.kind, inputs.api_version, inputs.namespace, inputs.name)
+            with nothing_done_yet():
+                path = await path_of(kubernetes, inputs.kind, inputs.api_version, inputs.namespace, inputs.name)
             _, document = await kubernetes.call(
                 "PATCH", path, query={"fieldManager": "oncue"}, body=inputs.patch, media=_MEDIA[inputs.type]
             )

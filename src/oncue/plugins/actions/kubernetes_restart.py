@@ -12,7 +12,7 @@ import msgspec
 from oncue.plugins.kubernetes import rollout
 from oncue.plugins.kubernetes.cluster import ERRORS, Cluster, connected, place
 from oncue.plugins.kubernetes.objects import Name, Namespace, field, path_of, titled
-from oncue.sdk import Context, EffectClass
+from oncue.sdk import Context, EffectClass, nothing_done_yet
 
 KEY: Final = "oncue/restarted-by"
 """The annotation with the effect's key."""
@@ -61,9 +61,10 @@ class KubernetesRestart:
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The restart is asked for, and has ended if it was to be waited for."""
         async with connected(inputs, context) as kubernetes:
-            path = await path_of(kubernetes, inputs.kind, None, inputs.namespace, inputs.name)
-            _, document = await kubernetes.call("GET", path)
-            rollout.check(document)
+            with nothing_done_yet():
+                path = await path_of(kubernetes, inputs.kind, None, inputs.namespace, inputs.name)
+                _, document = await kubernetes.call("GET", path)
+                rollout.check(document)
             asked = field(document, "spec", "template", "metadata", "annotations", KEY) == context.key
             if asked:
                 context.say("it was asked for before; looking how far it is")

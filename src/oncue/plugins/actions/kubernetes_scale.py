@@ -7,7 +7,7 @@ import msgspec
 from oncue.plugins.kubernetes import rollout
 from oncue.plugins.kubernetes.cluster import ERRORS, connected, place
 from oncue.plugins.kubernetes.objects import Target, number, path_of, titled
-from oncue.sdk import ActionError, Context, EffectClass
+from oncue.sdk import ActionError, Context, EffectClass, nothing_done_yet
 
 
 class Inputs(Target, kw_only=True, forbid_unknown_fields=True):
@@ -47,10 +47,11 @@ class KubernetesScale:
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """So many pods are to be there, and are if it was to be waited for."""
         if inputs.wait and inputs.kind not in ("Deployment", "StatefulSet"):
-            raise ActionError("inputs.invalid", "wait: for a Deployment or a StatefulSet only")
+            raise ActionError("inputs.invalid", "wait: for a Deployment or a StatefulSet only", nothing_done=True)
         async with connected(inputs, context) as kubernetes:
-            path = await path_of(kubernetes, inputs.kind, inputs.api_version, inputs.namespace, inputs.name)
-            _, document = await kubernetes.call("GET", f"{path}/scale")
+            with nothing_done_yet():
+                path = await path_of(kubernetes, inputs.kind, inputs.api_version, inputs.namespace, inputs.name)
+                _, document = await kubernetes.call("GET", f"{path}/scale")
             before = number(document, "spec", "replicas")
             if before != inputs.replicas:
                 context.say(f"{before} pods are to be {inputs.replicas}")

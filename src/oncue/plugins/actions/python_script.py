@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef, nothing_done_yet
 
 RESULT_LIMIT: Final = 12 * 1024
 """Bytes of the result's JSON: what a run keeps of a step is bounded."""
@@ -93,9 +93,10 @@ class PythonScript:
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """`main` returned."""
-        self.permit(inputs, context)
-        private = {name: context.secret(reference) for name, reference in inputs.secret_env.items()}
-        processes.check_environment(private)
+        with nothing_done_yet():
+            self.permit(inputs, context)
+            private = {name: context.secret(reference) for name, reference in inputs.secret_env.items()}
+            processes.check_environment(private)
         limits = processes.Limits(memory=inputs.memory_mb * 1024**2, file_size=FILE_LIMIT, cpu_s=inputs.cpu_s)
         with (
             tempfile.TemporaryDirectory(prefix="oncue-python-", ignore_cleanup_errors=True) as directory,

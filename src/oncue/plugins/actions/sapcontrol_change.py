@@ -13,7 +13,7 @@ import msgspec
 from oncue.plugins.sap import control, rows
 from oncue.plugins.sap.control import SapControl, Target
 from oncue.plugins.sap.rows import Instance, Process
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, nothing_done_yet
 
 POLL_S: Final = 2.0
 """Between two looks at the state."""
@@ -66,8 +66,9 @@ class _Change:
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The wanted state is reached, or asked for if it is not to be waited for."""
         client = SapControl(inputs, context)
-        programs = await client.rows("GetProcessList", Process)
-        before = await _states(client, inputs.scope, programs)
+        with nothing_done_yet():
+            programs = await client.rows("GetProcessList", Process)
+            before = await _states(client, inputs.scope, programs)
         if self.is_done(before) and not self.must_repeat(programs, context):
             return Outputs(already_done=True, before=_worst(before), after=_worst(before))
         if self.is_under_way(before, programs, context):

@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import Ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, nothing_done_yet
 
 
 class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -66,8 +66,9 @@ class ShellCommand:
 
     async def run(self, inputs: Inputs, context: Context) -> Ended:
         """The program ended with an exit code that counts as success."""
-        self.permit(inputs, context)
-        check(inputs)
+        with nothing_done_yet():
+            self.permit(inputs, context)
+            check(inputs)
         done = await processes.execute(
             inputs.argv, env=inputs.env, cwd=inputs.cwd, stdin=inputs.stdin or "", context=context
         )

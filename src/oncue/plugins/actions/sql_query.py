@@ -13,7 +13,7 @@ import msgspec
 from oncue.plugins.database import asking
 from oncue.plugins.database.cells import plain
 from oncue.plugins.database.statement import ERRORS, Answer, Statement
-from oncue.sdk import Context, EffectClass, ErrorDoc, SecretRef
+from oncue.sdk import Context, EffectClass, ErrorDoc, SecretRef, nothing_done_yet
 
 ROWS_LIMIT: Final = 5_000
 BYTES_LIMIT: Final = 60 * 1024
@@ -81,7 +81,8 @@ class SqlQuery:
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The statement has been carried out, and a change is kept."""
-        url = asking.address(inputs.url, context)
+        with nothing_done_yet():
+            url = asking.address(inputs.url, context)
         context.say(f"asking {url.get_backend_name()} {url.database or ''} at {url.host or 'this machine'}")
         started = time.monotonic()
         answer = await asking.ask(

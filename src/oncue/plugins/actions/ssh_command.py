@@ -10,7 +10,7 @@ import msgspec
 
 from oncue.plugins import remote
 from oncue.plugins.output import Ended
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef, nothing_done_yet
 
 
 class Inputs(remote.Task, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +47,8 @@ class SshCommand:
         """The command ended with an exit code that counts as success."""
         stdin = inputs.stdin
         if inputs.stdin_secret is not None:
-            if stdin is not None:
-                raise ActionError("inputs.invalid", "give stdin or stdin_secret, not both")
-            stdin = context.secret(inputs.stdin_secret) + "\n"
+            with nothing_done_yet():
+                if stdin is not None:
+                    raise ActionError("inputs.invalid", "give stdin or stdin_secret, not both")
+                stdin = context.secret(inputs.stdin_secret) + "\n"
         return await remote.execute(inputs, inputs.argv, stdin, context)

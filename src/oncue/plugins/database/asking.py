@@ -41,4 +41,4 @@ async def ask(url: URL, statement: Statement, context: Context) -> Answer:
         return await postgresql.ask(url, statement, context, within_s)
     if backend == "sqlite":
         return await sqlite.ask(url, statement, within_s)
-    raise ActionError("sql.url", f"{backend} is not supported; postgresql and sqlite are")
+    raise ActionError("sql.url", f"{backend} is not supported; postgresql and sqlite are", nothing_done=True)

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL
 
 from oncue.plugins.database import binding
 from oncue.plugins.database.statement import Answer, Statement
-from oncue.sdk import ActionError, Context
+from oncue.sdk import ActionError, Context, nothing_done_yet
 
 if TYPE_CHECKING:
     import psycopg
@@ -26,15 +26,16 @@ _LOGON: Final = ("authentication failed", "no password supplied", "no pg_hba.con
 
 async def ask(url: URL, statement: Statement, context: Context, within_s: float) -> Answer:
     """What the server answers. Raises as `asking.ask`."""
-    try:
-        import psycopg
-        from psycopg.types.json import Jsonb
-    except ImportError as error:
-        raise ActionError("sql.needs", "PostgreSQL needs psycopg: install oncue[postgresql]") from error
-    text, values = binding.numbered(statement.text, statement.parameters, binding.POSTGRESQL, "$")
-    given = [Jsonb(value) if isinstance(value, dict) else value for value in values]
     limit_ms = max(1, int(within_s * 1000))
-    connection = await _connect(url, context, limit_ms, write=statement.write)
+    with nothing_done_yet():
+        try:
+            import psycopg
+            from psycopg.types.json import Jsonb
+        except ImportError as error:
+            raise ActionError("sql.needs", "PostgreSQL needs psycopg: install oncue[postgresql]") from error
+        text, values = binding.numbered(statement.text, statement.parameters, binding.POSTGRESQL, "$")
+        given = [Jsonb(value) if isinstance(value, dict) else value for value in values]
+        connection = await _connect(url, context, limit_ms, write=statement.write)
     try:
         if statement.write:
             return await _changed(connection, text, given, statement.rows)

@@ -19,7 +19,7 @@ from sqlalchemy.engine import URL
 from oncue.plugins.database import binding
 from oncue.plugins.database.statement import Answer, Statement
 from oncue.plugins.monitors import local
-from oncue.sdk import ActionError
+from oncue.sdk import ActionError, nothing_done_yet
 
 _READING: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, 33})
 """What is permitted without `write`; 33 is SQLITE_RECURSIVE, a common table expression, which has no name in Python 3.11."""
@@ -41,9 +41,10 @@ _Judge = Callable[[int, str | None, str | None, str | None, str | None], int]
 
 async def ask(url: URL, statement: Statement, within_s: float) -> Answer:
     """What is in the file. Raises as `asking.ask`."""
-    if url.query or not url.database or not url.database.startswith("/"):
-        raise ActionError("sql.url", "an SQLite URL is sqlite:///, an absolute path, and nothing more")
-    path = local.vet(Path(url.database))
+    with nothing_done_yet():
+        if url.query or not url.database or not url.database.startswith("/"):
+            raise ActionError("sql.url", "an SQLite URL is sqlite:///, an absolute path, and nothing more")
+        path = local.vet(Path(url.database))
     stop = threading.Event()
     try:
         return await asyncio.to_thread(_ask, path, statement, time.monotonic() + within_s, stop)
@@ -52,13 +53,16 @@ async def ask(url: URL, statement: Statement, within_s: float) -> Answer:
 
 
 def _ask(path: Path, statement: Statement, until: float, stop: threading.Event) -> Answer:
-    text, values = binding.numbered(statement.text, statement.parameters, binding.SQLITE, "?")
+    with nothing_done_yet():
+        text, values = binding.numbered(statement.text, statement.parameters, binding.SQLITE, "?")
     given = [msgspec.json.encode(value).decode() if isinstance(value, list | dict) else value for value in values]
     uri = f"file:{quote(str(path))}?mode={'rw' if statement.write else 'ro'}"
     connection = None
+    opened = False
     try:
         connection = sqlite3.connect(uri, uri=True, timeout=max(0.0, until - time.monotonic()), isolation_level=None)
         connection.execute(_JSON)
+        opened = True
         connection.set_progress_handler(lambda: stop.is_set() or time.monotonic() > until, _STEPS)
         connection.set_authorizer(_judge(write=statement.write))
         return (_changed if statement.write else _read)(connection, text, given, statement.rows)
@@ -67,7 +71,7 @@ def _ask(path: Path, statement: Statement, until: float, stop: threading.Event) 
         if "interrupted" in said or "locked" in said:
             raise ActionError("timeout", said, transient=True) from error
         if "unable to open" in said or "disk I/O" in said:
-            raise ActionError("sql.connect", f"{path}: {said}", transient=True) from error
+            raise ActionError("sql.connect", f"{path}: {said}", transient=True, nothing_done=not opened) from error
         raise ActionError("sql.query", said) from error
     except sqlite3.IntegrityError as error:
         raise ActionError("sql.constraint", str(error)) from error

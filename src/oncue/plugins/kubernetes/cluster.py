@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import msgspec
 
-from oncue.sdk import ActionError, Context, ErrorDoc, Fetched, SecretRef, fetch
+from oncue.sdk import ActionError, Context, ErrorDoc, Fetched, SecretRef, fetch, nothing_done_yet
 from oncue.sdk.http import ERRORS as HTTP_ERRORS
 
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
@@ -94,11 +94,11 @@ def place(cluster: Cluster) -> str:
 class Kubernetes:
     """Makes requests of one API server."""
 
-    def __init__(self, cluster: Cluster, context: Context, client: httpx.AsyncClient) -> None:
+    def __init__(self, cluster: Cluster, context: Context, client: httpx.AsyncClient, token: str | None) -> None:
         self._cluster = cluster
         self._context = context
         self._client = client
-        self._private = {"Authorization": f"Bearer {context.secret(cluster.token).strip()}"} if cluster.token else {}
+        self._private = {"Authorization": f"Bearer {token}"} if token is not None else {}
 
     async def call(
         self,
@@ -186,9 +186,11 @@ def refused(answer: Fetched, *, changing: bool) -> ActionError:
 @asynccontextmanager
 async def connected(cluster: Cluster, context: Context) -> AsyncIterator[Kubernetes]:
     """The cluster's API server. Raises `ActionError` secret.not_found, kubernetes.tls."""
-    tls = _tls(cluster, context)
+    with nothing_done_yet():
+        tls = _tls(cluster, context)
+        token = context.secret(cluster.token).strip() if cluster.token is not None else None
     async with context.client(verify=cluster.verify_tls, tls=tls) as client:
-        yield Kubernetes(cluster, context, client)
+        yield Kubernetes(cluster, context, client, token)
 
 
 def _tls(cluster: Cluster, context: Context) -> ssl.SSLContext | None:
