@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from oncue.core import change_calendar, change_plan
+from oncue.core import change_calendar, change_plan, change_rules
 from oncue.core import plan as plans
 from oncue.core.change_spec import (
     ChangeCalendarSpec,
@@ -59,7 +59,11 @@ def change_findings(spec: PlannedChangeSpec) -> Iterator[Finding]:
 
 
 def rule_findings(spec: ChangeRuleSpec) -> Iterator[Finding]:
-    """Stages that nobody could pass, and an emergency that would have several."""
+    """Stages that nobody could pass, an emergency that would have several, and a protection that could be taken away."""
+    try:
+        change_rules.check(spec)
+    except Refusal as refusal:
+        yield Finding(("open_kinds",), refusal.detail.removeprefix("open_kinds: "), refusal.code)
     yield from stages_findings(spec.approvals, ())
     if "emergency" in spec.types and len(spec.approvals) > 1:
         said = "an emergency change is approved in one stage; give the other types a rule of their own"
