@@ -310,7 +310,7 @@ def _took(tx: Tx, manifest: Manifest, before: Any) -> None:
     elif manifest.kind == subscriptions.KIND:
         subscriptions.expect(tx, manifest)
     elif manifest.kind == mirror.KIND:
-        mirrors.expect(tx, manifest)
+        mirrors.expect(tx, manifest, before)
         mirror_news.expect(tx, manifest)
     elif manifest.kind == "Monitor":
         monitors.expect(tx, manifest)
