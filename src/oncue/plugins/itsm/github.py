@@ -105,7 +105,10 @@ class GitHub:
             there = await _commented(exchange, f"{path}/{remote}/comments") if again and push.remarks else set()
             for remark in push.remarks:
                 if remark.id not in there:
-                    await exchange.ask("POST", f"{path}/{remote}/comments", body={"body": words.remark(remark)})
+                    answer = await exchange.ask(
+                        "POST", f"{path}/{remote}/comments", body={"body": words.remark(remark)}
+                    )
+                    shaped(answer.body, Comment, "the new comment")
         if issue is None:
             return Pushed(remote=remote)
         return Pushed(remote=remote, number=f"#{remote}", url=issue.html_url, state=issue.state)
