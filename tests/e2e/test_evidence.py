@@ -312,7 +312,8 @@ def test_the_command_line_takes_verifies_and_names_what_was_changed(
         assert "signed with the key that was given" in ran.stderr
     stranger = base64.b64encode(signed_note.raw_key(Ed25519PrivateKey.generate().public_key())).decode()
     assert verified("--key", stranger).returncode == 1
-    assert verified("--key", "nonsense").returncode == 1
+    for nonsense in ("nonsense", "A" * 5000, str(file)):
+        assert verified("--key", nonsense).returncode == 2, "that is not to say that it was tampered with"
     kept = tmp_path / "kept"
     kept.write_text(json.loads(file.read_bytes())["evidence"]["chain"][0]["checkpoint"])
     assert verified("--checkpoint", str(kept)).returncode == 0
