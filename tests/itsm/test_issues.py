@@ -139,6 +139,17 @@ async def test_a_remark_has_arrived_only_if_the_answer_is_the_remark(system: Any
     assert len(system.remarks()) == 1
 
 
+async def test_an_issue_whose_labels_are_none_is_nonsense(tmp_path: Path) -> None:
+    case = CASES["github"]
+    with case.system() as system:
+        desk = Desk(case.plugin(), system, tmp_path, {"t": case.token}, token="secret://t", **case.settings)
+        await desk.push(view())
+        (issue,) = system.issues.values()
+        system.fail(200, {**issue, "labels": [{"color": "red"}]}, of=lambda one: one.method == "GET")
+        with pytest.raises(ActionError, match=r"itsm\.nonsense: the issue"):
+            await desk.push(view(priority="P1"))
+
+
 async def test_a_system_that_is_slow_is_given_up_in_time(system: Any, desk: Desk) -> None:
     system.slow_s = 6.0
     with pytest.raises(ActionError, match="timeout"):
