@@ -1,7 +1,12 @@
-"""What happens to a change between one thing and what follows from it: under load, an edit may come in between."""
+"""What happens to a change between one thing and what follows from it: an edit under load, and days of baking."""
 
+import msgspec
+import pytest
+
+from oncue.core.change_spec import ChangeTemplateSpec
+from oncue.manifests.meaning import findings
 from tests.unit.story import Story
-from tests.unit.test_changes import approve, now, say, story, template, want
+from tests.unit.test_changes import HOSTS, TEMPLATE, approve, begun, made, now, say, story, template, want
 
 __all__ = ["story"]
 
@@ -42,3 +47,24 @@ def test_glass_that_is_broken_before_the_agreement_was_noted_asks_once_more(stor
     assert approve(story, approval="APR-2") is None
     story.wait("1s")
     assert now(story)["approved"] == now(story)["plan"]["hash"]
+
+
+@pytest.mark.parametrize("bake", ["6d", "30d", "400d"])
+def test_a_change_may_bake_for_days(story: Story, bake: str) -> None:
+    begun(story, waves={}, bake=bake, timeout="1000d")
+    made(story, *HOSTS)
+    days = int(bake.removesuffix("d"))
+    story.wait(f"{days - 1}d")
+    assert now(story)["state"] == "implement"
+    story.wait("26h")
+    assert (now(story)["state"], now(story)["close_code"]) == ("closed", "successful")
+
+
+def test_who_bakes_for_longer_than_the_whole_may_take_is_told_so() -> None:
+    def found(**more: object) -> list[str]:
+        spec = msgspec.convert({**TEMPLATE, **more}, ChangeTemplateSpec)
+        return [one.detail for one in findings(spec) if one.path == ("timeout",)]
+
+    assert found(bake="6d") == ["the change is over after 8h, and is to bake for longer than that"]
+    assert found(bake="5h", waves={"bake": "3h"}) != []
+    assert found(bake="6d", timeout="8d") == found(bake="5h") == []

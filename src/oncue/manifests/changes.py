@@ -11,6 +11,7 @@ from oncue.core.change_spec import (
     ChangeTemplateSpec,
     PlannedChangeSpec,
 )
+from oncue.core.duration import length_s
 from oncue.core.errors import Refusal
 from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
 from oncue.manifests.document import Path_
@@ -38,6 +39,9 @@ def template_findings(spec: ChangeTemplateSpec) -> Iterator[Finding]:
     yield from stages_findings(spec.approvals, ())
     yield from positive_findings(spec.bake, ("bake",))
     yield from positive_findings(spec.waves.bake, ("waves", "bake"))
+    bakes = length_s(spec.bake or "0s") + length_s(spec.waves.bake or "0s")
+    if bakes and bakes >= length_s(spec.timeout):
+        yield Finding(("timeout",), f"the change is over after {spec.timeout}, and is to bake for longer than that")
     for index, one in enumerate(spec.expects):
         yield from positive_findings(one.at_most, ("expects", index, "at_most"))
     if spec.preconditions.that is not None:
