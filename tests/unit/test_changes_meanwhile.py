@@ -1,4 +1,4 @@
-"""What happens to a change between one thing and what follows from it: an edit under load, and days of baking."""
+"""What happens to a change between one thing and what follows from it: an edit under load, days of baking, a gate."""
 
 import msgspec
 import pytest
@@ -68,3 +68,13 @@ def test_who_bakes_for_longer_than_the_whole_may_take_is_told_so() -> None:
     assert found(bake="6d") == ["the change is over after 8h, and is to bake for longer than that"]
     assert found(bake="5h", waves={"bake": "3h"}) != []
     assert found(bake="6d", timeout="8d") == found(bake="5h") == []
+
+
+@pytest.mark.parametrize("title", ["Costs ${5", "Raise ${limit}", "${1/0}", "${inputs}", "Plain, for $5"])
+def test_what_people_call_a_change_is_no_expression_at_its_gate(story: Story, title: str) -> None:
+    template(story, waves={"then": 2, "gate": [{"by": ["team:cab"]}]})
+    want(story, title=title)
+    assert approve(story) is None
+    assert say(story, "change.start") is None
+    made(story, "web-1", "web-2")
+    assert [one.ask for one in story.state.approvals.values()] == [f"CHG-1 {title}: go on with wave-2?"]

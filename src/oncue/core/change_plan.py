@@ -176,7 +176,8 @@ def workflow_of(change: Change, waves: tuple[Wave, ...]) -> WorkflowSpec:
     )  # fmt: skip
     inner = [StepSpec(id="clear", title="May it go on?", uses=CLEAR, with_={"targets": "${wave.targets}"}), each]
     if how.gate:
-        asked = f"{change.id} {change.title}: go on with ${{wave.name}}?"
+        title = change.title.replace("${", "${'$'}{")  # of people: it means no expression
+        asked = f"{change.id} {title}: go on with ${{wave.name}}?"
         inner.insert(0, StepSpec(id="gate", title="Gate", if_="index > 0", approvals=how.gate, ask=asked))
     if how.bake is not None:
         inner.append(_bake("bake", "The wave stays well", change, how.bake))
