@@ -448,6 +448,27 @@ def test_a_change_of_another_namespace_has_all_of_its_evidence(server: Server) -
     assert story(content)["history"][0]["by"] == "token:preset-admin"
 
 
+ODD = """
+apiVersion: oncue/v1
+kind: ChangeTemplate
+metadata: {name: odd, namespace: shop}
+spec:
+  type: standard
+  targets: {names: [north/1, north_1, "north 1", "Łódź", ŁÓDŹ]}
+  steps: [{id: tell, emit: {type: org.example.greeted, data: {to: "${target}"}}}]
+"""
+
+
+def test_a_change_has_all_of_its_evidence_whatever_its_targets_are_called(server: Server) -> None:
+    made(server.client.post("/api/v1/manifests", content=ODD))
+    wanted = {"template": "odd", "reason": "They have such names", "namespace": "shop"}
+    path = f"/api/v1/changes/{made(server.client.post('/api/v1/changes', json=wanted))['id']}"
+    made(server.client.post(f"{path}/start"))
+    eventually(lambda: made(server.client.get(path))["state"] == "closed", what="it is closed")
+    found = verify(taken(server, path.rpartition("/")[2]))
+    assert (found.result, found.detail[:31]) == ("intact", "every record is as it was writt")
+
+
 def test_evidence_is_refused_when_its_beginning_is_past_retention(server: Server, tmp_path: Path) -> None:
     id = changed(server, "app-1")
     taken(server, id)
