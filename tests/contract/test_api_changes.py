@@ -1,4 +1,4 @@
-"""Changes over HTTP: whom a rule adds to their plan, and what the calendar says of changes that meet."""
+"""Changes over HTTP: whom a rule adds to their plan, what the calendar says of changes that meet, what is said of one that is over."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -63,3 +63,19 @@ def test_a_rule_and_a_busy_owner_are_seen(oncue_server: Server) -> None:
     planned = oncue_server.client.get("/api/v1/change-calendar", params=asked).json()["changes"]
     found = {one["id"]: (one["conflicts"], one["owner_busy"]) for one in planned}
     assert found == {ids[0]: ([], [ids[1]]), ids[1]: ([], [ids[0]])}
+
+
+def test_a_change_that_is_over_is_not_said_to_be_missing(oncue_server: Server) -> None:
+    id = wanted(oncue_server)["id"]
+
+    def ask(verb: str, **data: Any) -> tuple[int, str, str]:
+        answer = oncue_server.client.post(f"/api/v1/changes/{id}/{verb}", json=data or None)
+        return answer.status_code, answer.json().get("code", ""), answer.json().get("detail", "")
+
+    assert ask("cancel")[0] == 200
+    for verb, data in (("cancel", {}), ("start", {}), ("submit", {}), ("review", {"code": "successful"})):
+        assert ask(verb, **data) == (409, "change.state", f"{id} is cancelled; it does not change any more")
+    edited = {"reason": "Another", "plan": own()}
+    assert oncue_server.client.put(f"/api/v1/changes/{id}", json=edited).json()["code"] == "change.state"
+    id = "CHG-99999"
+    assert ask("cancel")[:2] == (404, "change.not_found")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from oncue.evidence.check import verify
 from tests.e2e.test_cli_workflows import made, oncue
 from tests.server import Server, eventually
 
@@ -77,6 +78,7 @@ def test_a_protected_namespace_on_the_command_line(oncue_server: Server, cab: st
     assert taken["applied_by"] == f"change:{change}"
     closed = eventually(lambda: _closed(oncue_server, change), what="the change to be closed")
     assert closed == "successful"
+    assert verify(oncue_server.client.get(f"/api/v1/changes/{change}/evidence").content).result == "intact"
 
     back = oncue(oncue_server, "change", "revert", change, "--reason", "They do not").split()[0]
     assert '-    "criticality": "high"' in oncue(oncue_server, "change", "configuration", back)

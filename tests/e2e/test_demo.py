@@ -3,15 +3,18 @@
 import email
 import email.policy
 import re
+import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from email.message import EmailMessage
 
+import psutil
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from tests.server import ADMIN_TOKEN, Server, free_port, run_cli
+from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, free_port, run_cli
 
 
 class Sink:
@@ -117,7 +120,8 @@ def test_a_change_fails_in_its_second_wave_is_undone_and_another_succeeds(server
     done = server.cli("demo", "change", "--namespace", "fleet")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "seen from outside" in done.stdout
-    first, second = sorted(server.items("changes"), key=lambda one: one["id"])
+    told = [one for one in server.items("changes") if one["namespace"] == "fleet"]
+    first, second = sorted(told, key=lambda one: int(one["id"].removeprefix("CHG-")))
     assert (first["state"], first["close_code"]) == ("closed", "backed_out")
     assert (second["state"], second["close_code"]) == ("closed", "successful")
     run = server.client.get(f"/api/v1/runs/{first['run']}").json()
@@ -126,6 +130,32 @@ def test_a_change_fails_in_its_second_wave_is_undone_and_another_succeeds(server
     assert {tickets[one["id"]]["state"] for one in (first, second)} == {"closed"}
     left = [one["id"] for kind in ("ChangeTemplate", "Resource", "Lookup") for one in server.items(f"manifests/{kind}")]
     assert left == []
+
+
+@pytest.mark.parametrize("until", ["A fleet of", "Applied into", "canary, shop-1: succeeded"])
+def test_a_change_whose_telling_is_interrupted_is_undone_and_leaves_nothing_behind(server: Server, until: str) -> None:
+    variables = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN, "PYTHONUNBUFFERED": "1"})
+    command = [str(ONCUE), "demo", "change", "--namespace", "left"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+    ) as telling:
+        assert telling.stdout is not None
+        said = next(line for line in telling.stdout if until in line)
+        busy = server.cli("demo", "change", "--namespace", "left") if "canary" in said else None
+        fleet = psutil.Process(telling.pid).children()
+        telling.send_signal(signal.SIGINT)
+        rest = telling.stdout.read()
+    assert telling.returncode == 130, rest
+    _, alive = psutil.wait_procs(fleet, timeout=10)
+    assert alive == []
+    if busy is not None:
+        assert (busy.returncode, "wait for its end" in busy.stderr) == (1, True), busy.stdout + busy.stderr
+    mine = [one for one in server.items("changes") if one["namespace"] == "left"]
+    assert {one["state"] for one in mine} <= {"review", "closed", "cancelled"}
+    kinds = ("ChangeTemplate", "Resource", "Lookup", "OutboundAllow")
+    assert [
+        one["id"] for kind in kinds for one in server.items(f"manifests/{kind}") if one["namespace"] == "left"
+    ] == []
 
 
 def test_a_server_that_is_not_there_is_told_as_such() -> None:

@@ -242,7 +242,11 @@ spec: {steps: [{id: ask, ask: "Extend the volume?", approvals: [{by: ["user:basi
         done = reader.post(address, data={"do": "approve"})
         assert (done.status_code, "You approved it" in done.text) == (200, True)
         again = reader.post(address, data={"do": "approve"})
-        assert (again.status_code, "approval.not_found" in again.text) == (404, True)
+        assert (again.status_code, "approval.decided" in again.text, "is over: approved" in again.text) == (
+            409,
+            True,
+            True,
+        )
         assert "It is approved" in reader.get(address).text
         other = link(mails[1], "reject")
         assert "say why" in reader.post(other, data={"do": "reject"}).text

@@ -312,7 +312,8 @@ def test_the_command_line_takes_verifies_and_names_what_was_changed(
         assert "signed with the key that was given" in ran.stderr
     stranger = base64.b64encode(signed_note.raw_key(Ed25519PrivateKey.generate().public_key())).decode()
     assert verified("--key", stranger).returncode == 1
-    assert verified("--key", "nonsense").returncode == 1
+    for nonsense in ("nonsense", "A" * 5000, str(file)):
+        assert verified("--key", nonsense).returncode == 2, "that is not to say that it was tampered with"
     kept = tmp_path / "kept"
     kept.write_text(json.loads(file.read_bytes())["evidence"]["chain"][0]["checkpoint"])
     assert verified("--checkpoint", str(kept)).returncode == 0
@@ -445,6 +446,27 @@ def test_a_change_of_another_namespace_has_all_of_its_evidence(server: Server) -
     (greeted,) = [one for one in story(content)["steps"] if one["uses"] == "shell.command"]
     assert greeted["attempts"][0]["result"]["stdout"] == "hello\n"
     assert story(content)["history"][0]["by"] == "token:preset-admin"
+
+
+ODD = """
+apiVersion: oncue/v1
+kind: ChangeTemplate
+metadata: {name: odd, namespace: shop}
+spec:
+  type: standard
+  targets: {names: [north/1, north_1, "north 1", "Łódź", ŁÓDŹ]}
+  steps: [{id: tell, emit: {type: org.example.greeted, data: {to: "${target}"}}}]
+"""
+
+
+def test_a_change_has_all_of_its_evidence_whatever_its_targets_are_called(server: Server) -> None:
+    made(server.client.post("/api/v1/manifests", content=ODD))
+    wanted = {"template": "odd", "reason": "They have such names", "namespace": "shop"}
+    path = f"/api/v1/changes/{made(server.client.post('/api/v1/changes', json=wanted))['id']}"
+    made(server.client.post(f"{path}/start"))
+    eventually(lambda: made(server.client.get(path))["state"] == "closed", what="it is closed")
+    found = verify(taken(server, path.rpartition("/")[2]))
+    assert (found.result, found.detail[:31]) == ("intact", "every record is as it was writt")
 
 
 def test_evidence_is_refused_when_its_beginning_is_past_retention(server: Server, tmp_path: Path) -> None:

@@ -129,6 +129,27 @@ async def test_what_goes_wrong_has_a_code_of_its_own(
     assert system.tickets() == []
 
 
+@pytest.mark.parametrize("body", ["", "<html>Please sign in</html>", {"error": "quota"}, [1]])
+async def test_a_remark_has_arrived_only_if_the_answer_is_the_remark(system: Any, desk: Desk, body: Any) -> None:
+    await desk.push(view())
+    system.fail(200, body, of=lambda one: one.method == "POST")
+    with pytest.raises(ActionError, match=r"itsm\.nonsense"):
+        await desk.push(view(), remark(1))
+    await desk.push(view(), remark(1), again=True)
+    assert len(system.remarks()) == 1
+
+
+async def test_an_issue_whose_labels_are_none_is_nonsense(tmp_path: Path) -> None:
+    case = CASES["github"]
+    with case.system() as system:
+        desk = Desk(case.plugin(), system, tmp_path, {"t": case.token}, token="secret://t", **case.settings)
+        await desk.push(view())
+        (issue,) = system.issues.values()
+        system.fail(200, {**issue, "labels": [{"color": "red"}]}, of=lambda one: one.method == "GET")
+        with pytest.raises(ActionError, match=r"itsm\.nonsense: the issue"):
+            await desk.push(view(priority="P1"))
+
+
 async def test_a_system_that_is_slow_is_given_up_in_time(system: Any, desk: Desk) -> None:
     system.slow_s = 6.0
     with pytest.raises(ActionError, match="timeout"):

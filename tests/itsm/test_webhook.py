@@ -59,8 +59,24 @@ async def test_what_broke_off_is_sent_again_under_the_same_keys(system: Receiver
     with pytest.raises(ActionError):
         await desk.push(view(), remark(1))
     await desk.push(view(), remark(1), again=True)
-    assert system.ops() == ["create", "remark"]
-    assert len(system.requests) == 3
+    assert system.ops() == ["create", "update", "remark"]
+    await desk.push(view(), remark(1), again=True)
+    assert len(system.taken) == 3
+
+
+async def test_what_changed_after_a_create_whose_answer_was_lost_is_told(system: Receiver, desk: Desk) -> None:
+    system.fail(502, "gateway", after=True)
+    with pytest.raises(ActionError):
+        await desk.push(view())
+    await desk.push(view(state="resolved"), again=True, version=1)
+    assert [one["ticket"]["state"] for one in system.taken.values()] == ["new", "resolved"]
+
+
+async def test_a_ticket_that_is_as_it_was_once_before_is_told_again(system: Receiver, desk: Desk) -> None:
+    for version, state in enumerate(("new", "resolved", "in_progress", "resolved", "in_progress")):
+        await desk.push(view(state=state), version=version)
+    told = [one["ticket"]["state"] for one in system.taken.values()]
+    assert told == ["new", "resolved", "in_progress", "resolved", "in_progress"]
 
 
 async def test_what_is_sent_is_signed(system: Receiver, desk: Desk) -> None:

@@ -71,6 +71,51 @@ def test_a_rule_cannot_open_itself() -> None:
     assert apply(story, edit("ChangeRule", "four-eyes", spec)) == "manifest.invalid"
 
 
+def test_a_rule_does_not_let_people_make_themselves_one_of_those_whom_it_asks() -> None:
+    story = Story()
+    story.apply("Team", "cab", {"members": ["cab-1"], "channels": []})
+    rule = {**RULE, "open_kinds": ["Team"]}
+    assert apply(story, edit("ChangeRule", "four-eyes", rule)) == "manifest.invalid"
+    assert apply(story, edit("ChangeRule", "four-eyes", {**rule, "approvals": [{"by": ["user:cab-1"]}]})) is None
+
+
+@pytest.mark.parametrize("more", [{"min_risk": "high"}, {"types": ["emergency"]}])
+def test_whom_the_rule_asks_by_now_must_agree_to_what_was_proposed_before(story: Story, more: dict[str, Any]) -> None:
+    story.apply("Team", "cab", {"members": ["cab-1"], "channels": []}, namespace="second")
+    story.apply("ChangeRule", "four-eyes", {**RULE, **more}, namespace="second")
+    stricter = {**RULE, **more, "approvals": [{"by": ["user:board-1"]}]}
+    for one in (edit("Service", "shop", SERVICE), edit("ChangeRule", "four-eyes", stricter)):
+        data = {"changes": [{**one, "namespace": "second"}], "reason": "Orders matter more"}
+        story.send("oncue.command.change.propose", data, actor="user:basis-1", namespace="second")
+    decide = {"approval": "APR-2", "decision": "approve"}
+    story.send("oncue.command.approval.decide", decide, actor="user:cab-1", namespace="second")
+    story.wait("1s")
+    (waits,) = story.state.changes.values()
+    assert [tuple(one.by) for one in waits.plan.approvals] == [("team:cab",), ("user:board-1",)]
+    assert waits.state == "authorise"
+
+
+def test_stages_of_several_rules_all_stay_whatever_they_are_called() -> None:
+    story = Story()
+    first = {**RULE, "approvals": [{"stage": "approve_3", "by": ["user:cab-1"]}, {"by": ["user:cab-2"]}]}
+    second = {**RULE, "approvals": [{"by": ["user:cab-3"]}]}
+    assert apply(story, edit("ChangeRule", "first", first), edit("ChangeRule", "second", second)) is None
+    change = propose(story, edit("Service", "shop", SERVICE))
+    asked = [(one.get("stage", "approve"), one["by"]) for one in change["plan"]["approvals"]]
+    assert asked == [("approve_3", ["user:cab-1"]), ("approve", ["user:cab-2"]), ("approve_2", ["user:cab-3"])]
+
+
+def test_what_was_there_before_counts_as_well_for_how_large_a_change_may_be() -> None:
+    story = Story()
+    for number in range(20):
+        story.apply("Service", f"large-{number}", {"description": "x" * 60_000})
+    story.apply("ChangeRule", "four-eyes", {**RULE, "approvals": [{"by": ["user:cab-1"]}]})
+    edits = [edit("Service", f"large-{number}", op="delete") for number in range(20)]
+    data = {"changes": edits, "reason": "Nobody needs them"}
+    assert story.refused("oncue.command.change.propose", data) == "change.configuration"
+    assert propose(story, *edits[:8])["state"] == "authorise"
+
+
 def test_what_is_proposed_is_taken_as_soon_as_it_is_agreed_to(story: Story) -> None:
     change = propose(story, edit("Service", "shop", SERVICE), edit("Resource", "web-1", {"service": "shop"}))
     assert (change["state"], change["title"]) == ("authorise", "Apply Service shop and 1 more")

@@ -53,6 +53,17 @@ def test_a_plan_that_asks_the_same_people_is_not_asked_for_twice(story: Story) -
     assert stages(want(story)) == [("approve", ["team:cab"]), ("rule_cab_approve", ["team:cab"])]
 
 
+def test_a_stage_that_is_called_like_the_rules_does_not_count_for_those_whom_the_rule_asks(story: Story) -> None:
+    rule(story, approvals=[{"by": ["team:cab"], "quorum": 2}])
+    change = own(story, approvals=[{"stage": "rule_cab_approve_2", "by": ["user:friend-1"]}])
+    assert stages(change) == [("rule_cab_approve_2", ["user:friend-1"]), ("rule_cab_approve", ["team:cab"])]
+    assert approve(story, "user:friend-1") is None
+    assert approve(story, "user:cab-1") is None
+    assert now(story)["state"] == "authorise", "one of the two is yet to agree"
+    change = own(story, approvals=[{"stage": "rule_cab_approve", "by": ["user:friend-1"]}])
+    assert [name for name, _ in stages(change)] == ["rule_cab_approve", "rule_cab_approve_2"]
+
+
 def test_a_rule_holds_from_its_risk_on_and_for_its_types(story: Story) -> None:
     rule(story, min_risk="very_high")
     assert stages(own(story)) == [("approve", ["user:friend-1"])]

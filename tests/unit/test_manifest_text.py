@@ -1,5 +1,6 @@
 """The text of workflows and policies is kept as their authors wrote it, where it says more than the data."""
 
+import msgspec
 import pytest
 
 from oncue import manifests
@@ -29,7 +30,7 @@ def test_each_document_of_a_text_has_its_own(between: str) -> None:
     assert [one.text for one in parsed] == [FIRST, SECOND, PLAIN]
     documents, problems = manifests.load(parsed)
     assert problems == []
-    assert [one.get("text") for one in manifests.changes(documents)] == [FIRST, SECOND, None]
+    assert [one.get("text") for one in manifests.changes(documents)] == [FIRST, SECOND, ""]
     again = manifests.parse_yaml("---\n".join(one.text for one in parsed))
     assert [one.value for one in again] == [one.value for one in parsed]
 
@@ -61,3 +62,36 @@ def test_a_comment_that_changes_is_a_change_and_what_runs_is_the_same() -> None:
     bare = "\n".join(line.partition("#")[0].rstrip() for line in FIRST.splitlines() if not line.strip().startswith("#"))
     manifest = kept(story, bare + "\n")
     assert (manifest.generation, manifest.hash, bool(manifest.text)) == (3, digest, False)
+
+
+def test_who_gives_data_alone_says_nothing_of_how_it_is_written() -> None:
+    story = Story()
+    manifest = kept(story, FIRST)
+    documents, _ = manifests.load(manifests.parse_yaml(FIRST))
+    as_data = msgspec.json.encode([one.source.value for one in documents]).decode()
+    assert (kept(story, as_data).generation, manifest.text) == (1, FIRST)
+    other = kept(story, as_data.replace('"a":"1"', '"a":"2"'))
+    assert (other.generation, bool(other.text)) == (2, False), "the text says something else"
+
+
+def test_a_pipeline_that_gives_a_repository_as_data_goes_on_in_a_protected_namespace() -> None:
+    story = Story()
+    kept(story, FIRST)
+    story.apply("ChangeRule", "four-eyes", {"configuration": "by_change", "approvals": [{"by": ["user:cab-1"]}]})
+    documents, _ = manifests.load(manifests.parse_yaml(FIRST))
+    as_data = msgspec.json.encode([one.source.value for one in documents]).decode()
+    assert kept(story, as_data).generation == 1
+    documents, _ = manifests.load(manifests.parse_yaml(FIRST.replace("why", "how")))
+    edited = {"changes": manifests.changes(documents)}
+    assert story.refused("oncue.config.applied", edited) == "manifest.protected", "a comment is no secret way in"
+    proposal = {**edited, "reason": "It is said better"}
+    change = story.send("oncue.command.change.propose", proposal, actor="user:basis-1")
+    decide = {"approval": "APR-1", "decision": "approve"}
+    story.send("oncue.command.approval.decide", decide, actor="user:cab-1")
+    story.wait("1s")
+    assert "how it is done so" in str(story.state.manifests["Workflow/default/first"].text)
+    back = {"changes": [one["back"] for one in change["configuration"]], "reason": "It is not"}
+    story.send("oncue.command.change.propose", back, actor="user:basis-1")
+    story.send("oncue.command.approval.decide", {**decide, "approval": "APR-2"}, actor="user:cab-1")
+    story.wait("1s")
+    assert story.state.manifests["Workflow/default/first"].text == FIRST

@@ -234,6 +234,60 @@ def test_a_mended_manifest_is_tried_at_once() -> None:
     assert [one["url"] for one in under_way(story)] == ["https://other.example.com"]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"url": "https://other.example.com"}, {"system": "jira"}, {"with": {"project": "OPS"}}],
+)
+def test_a_mirror_that_leads_elsewhere_does_nothing_to_what_has_the_tickets_id_there(other: dict[str, Any]) -> None:
+    story = mirrored(inbound=True)
+    arrives(story)
+    story.wait("1m")
+    story.send(COMMENT, {"ticket": "TCK-1", "text": "Still slow"})
+    old, asking = effect(story), effect(story, "pull")
+    spec = {"system": "servicenow", "url": "https://desk.example.com", "inbound": True, **other}
+    story.apply("TicketMirror", "desk", spec)
+    (push,) = under_way(story)
+    assert (push.get("remote"), push.get("before"), push["again"]) == (None, None, True)
+    assert [one["text"] for one in push["remarks"]] == ["Still slow"]
+    assert row(story).system == spec["system"]
+    new = effect(story)
+    story.send(
+        "oncue.effect.result",
+        {"effect": old, "attempt": 1, "outcome": "succeeded", "result": {"remote": "abc", "state": "1"}},
+    )
+    found = [{"remote": "abc", "state": "7", "means": "closed", "updated_at": story.now.isoformat()}]
+    story.send(
+        "oncue.effect.result",
+        {"effect": asking, "attempt": 1, "outcome": "succeeded", "result": {"news": found, "cursor": "c2"}},
+    )
+    assert row(story).remote is None
+    story.result(effect=new, result={"remote": "abc", "number": "OPS-1", "state": "open"})
+    assert (row(story).remote, row(story).number, row(story).state) == ("abc", "OPS-1", "in_step")
+    assert story.state.tickets["TCK-1"].state == "new"
+    story.wait("6s")
+    assert len(under_way(story, "pull")) == 1
+
+
+def test_a_manifest_that_leads_where_it_did_leaves_tickets_as_they_are() -> None:
+    story = mirrored()
+    arrives(story)
+    story.apply(
+        "TicketMirror", "desk", {"system": "servicenow", "url": "https://desk.example.com", "types": ["incident"]}
+    )
+    assert (under_way(story), row(story).remote) == ([], "abc")
+
+
+def test_a_ticket_that_is_as_it_was_once_before_is_another_version() -> None:
+    story = mirrored()
+    versions = []
+    for state in ("in_progress", "resolved", "in_progress"):
+        arrives(story)
+        code = {"close_code": "solved"} if state == "resolved" else {}
+        story.send(MOVE, {"ticket": "TCK-1", "state": state, **code})
+        versions.append(under_way(story)[0]["version"])
+    assert versions == [1, 2, 3]
+
+
 def test_with_the_closing_of_a_ticket_its_mirror_ends_once_the_system_knows() -> None:
     story = mirrored()
     arrives(story)

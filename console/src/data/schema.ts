@@ -6110,6 +6110,8 @@ export interface components {
             wanted: components["schemas"]["View"];
             /** Format: date-time */
             wanted_at: string;
+            /** @default 0 */
+            version: number;
             sent?: components["schemas"]["View"] | null;
             /** @default [] */
             waiting: components["schemas"]["core_mirror_Remark"][];

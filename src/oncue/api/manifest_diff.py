@@ -11,7 +11,7 @@ _FIELDS: Final = ("labels", "owner", "review_by", "description", "spec")
 def difference(before: dict[str, Any] | None, after: dict[str, Any] | None) -> list[str]:
     """A unified diff of what they say, or of how they are written if only comments differ. None for what is not there."""
     old, new = _lines(before), _lines(after)
-    if old == new:
+    if old == new and (after is None or "text" in after):
         old, new = _written(before), _written(after)
     return list(difflib.unified_diff(old, new, "in force", "given", lineterm="", n=2))
 

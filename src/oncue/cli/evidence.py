@@ -131,7 +131,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _key(text: str) -> bytes:
-    """The key's 32 bytes. Raises `Refusal` request.invalid."""
+    """The key's 32 bytes. Raises `typer.BadParameter`, which ends with 2: that the file was tampered with is another thing."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -143,10 +143,9 @@ def _key(text: str) -> bytes:
             raw = base64.b64decode(text, validate=True)
             return raw_key(Ed25519PublicKey.from_public_bytes(raw))
         found = load_pem_public_key(path.read_bytes())
-    except (ValueError, binascii.Error) as error:
-        raise Refusal(
-            "request.invalid", f"--key {text[:100]}: neither a file with a public key, nor 32 bytes in base64"
-        ) from error
+    except (ValueError, binascii.Error, OSError) as error:
+        said = f"{text[:100]} is neither a file with a public key, nor 32 bytes in base64"
+        raise typer.BadParameter(said, param_hint="--key") from error
     if not isinstance(found, Ed25519PublicKey):
-        raise Refusal("request.invalid", f"--key {text[:100]}: not an Ed25519 key")
+        raise typer.BadParameter(f"{text[:100]} has no Ed25519 key", param_hint="--key")
     return raw_key(found)

@@ -24,8 +24,8 @@ TARGET: Final = "oncue configuration"
 """No resource can be called so."""
 MANIFESTS: Final = 200
 """Manifests in one change."""
-BYTES: Final = 256 * 1024
-"""And how large they may be together: each fact about a change carries them."""
+BYTES: Final = 512 * 1024
+"""And how large they may be together, with what they were before: each fact about a change carries both."""
 
 
 class Proposal(ConfigEdits, kw_only=True):
@@ -55,6 +55,7 @@ def propose(tx: Tx, seen: Seen, asked: Proposal) -> Change:
         )
     _try(tx, asked)
     proposed = tuple(_proposed(tx, edit) for edit in edits)
+    _bound(proposed)
     wanted = PlannedChangeSpec(
         reason=asked.reason, title=asked.title or _title(edits), plan=_plan([stage for _, rule in rules for stage in rule.approvals]),
         start_at=asked.start_at or tx.now.isoformat(), deadline=asked.deadline,
@@ -69,12 +70,8 @@ def _check(namespace: str, edits: list[ConfigEdit], asked: Proposal) -> None:
         raise Refusal("change.configuration", f"a change is of one namespace: {namespace}, or {', '.join(others[:3])}")
     if any(one.kind in change_rules.ALWAYS_OPEN for one in edits):
         raise Refusal("change.configuration", "a Change is applied as it is: it asks for agreement by itself")
-    size = len(msgspec.json.encode(edits))
-    if len(edits) > MANIFESTS or size > BYTES:
-        raise Refusal(
-            "change.configuration",
-            f"{len(edits)} manifests of {size // 1024} KiB; a change takes at most {MANIFESTS}, of {BYTES // 1024} KiB",
-        )
+    if len(edits) > MANIFESTS:
+        raise Refusal("change.configuration", f"{len(edits)} manifests; a change takes at most {MANIFESTS}")
 
 
 def _try(tx: Tx, asked: Proposal) -> None:
@@ -98,6 +95,16 @@ def _proposed(tx: Tx, edit: ConfigEdit) -> Proposed:
     return Proposed(msgspec.structs.replace(edit, based_on=generation), config_edit.back(known, edit))
 
 
+def _bound(proposed: tuple[Proposed, ...]) -> None:
+    size = len(msgspec.json.encode(proposed))
+    if size > BYTES:
+        raise Refusal(
+            "change.configuration",
+            f"{len(proposed)} manifests of {size // 1024} KiB, as they are and as they are to be; a change takes at most"
+            f" {BYTES // 1024} KiB",
+        )
+
+
 def _title(edits: list[ConfigEdit]) -> str:
     first = f"{edits[0].op.capitalize()} {edits[0].kind} {edits[0].name}"
     return first if len(edits) == 1 else f"{first} and {len(edits) - 1} more"
@@ -115,7 +122,7 @@ def _distinct(stages: list[ApprovalSpec]) -> list[ApprovalSpec]:
     """Several rules may call a stage by the same name, and decisions are counted by it."""
     found: dict[str, ApprovalSpec] = {}
     for one in stages:
-        name = one.stage if one.stage not in found else f"{one.stage}_{len(found) + 1}"
+        name = change_rules.unused(one.stage, found)
         found[name] = msgspec.structs.replace(one, stage=name)
     return list(found.values())
 

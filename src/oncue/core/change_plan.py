@@ -176,7 +176,8 @@ def workflow_of(change: Change, waves: tuple[Wave, ...]) -> WorkflowSpec:
     )  # fmt: skip
     inner = [StepSpec(id="clear", title="May it go on?", uses=CLEAR, with_={"targets": "${wave.targets}"}), each]
     if how.gate:
-        asked = f"{change.id} {change.title}: go on with ${{wave.name}}?"
+        title = change.title.replace("${", "${'$'}{")  # of people: it means no expression
+        asked = f"{change.id} {title}: go on with ${{wave.name}}?"
         inner.insert(0, StepSpec(id="gate", title="Gate", if_="index > 0", approvals=how.gate, ask=asked))
     if how.bake is not None:
         inner.append(_bake("bake", "The wave stays well", change, how.bake))
@@ -199,10 +200,15 @@ def workflow_of(change: Change, waves: tuple[Wave, ...]) -> WorkflowSpec:
 def _bake(id: str, title: str, change: Change, lasts: str) -> StepSpec:
     every = min(BAKE_EVERY_S, max(seconds(lasts) / 4, 0.1))
     well = Validate(
-        that=f"change_alerts('{change.id}', timestamp(steps.{id}.outputs.since)) == 0", every=f"{every:g}s",
-        within=f"{seconds(lasts) * 2 + 60:g}s", lasting=lasts, failure_limit=1,
+        that=f"change_alerts('{change.id}', timestamp(steps.{id}.outputs.since)) == 0", every=_written(every),
+        within=_written(seconds(lasts) * 2 + 60), lasting=lasts, failure_limit=1,
     )  # fmt: skip
     return StepSpec(id=id, title=title, set_={}, outputs={"since": "now"}, validate=well)
+
+
+def _written(duration_s: float) -> str:
+    """As a manifest would have it: the days that a bake may last are no power of ten."""
+    return f"{duration_s:.12g}s"
 
 
 def check(spec: ChangeTemplateSpec) -> None:

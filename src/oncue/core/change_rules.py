@@ -4,8 +4,9 @@ Whoever may write a change names those who agree to it. Rules are configuration,
 those of the change, and are part of its plan.
 """
 
+import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -82,6 +83,11 @@ def check(spec: ChangeRuleSpec) -> None:
     """What a schema cannot say. Raises `Refusal` manifest.invalid."""
     if KIND in spec.open_kinds:
         raise Refusal("manifest.invalid", f"open_kinds: whoever may edit a {KIND} alone could take the protection away")
+    teams = [by for stage in spec.approvals for by in stage.by if by.startswith("team:")]
+    if teams and "Team" in spec.open_kinds:
+        raise Refusal(
+            "manifest.invalid", f"open_kinds: whoever may edit a Team alone could make themselves one of {teams[0]}"
+        )
 
 
 def protecting(state: "State", namespace: str) -> list[tuple[str, ChangeRuleSpec]]:
@@ -106,7 +112,7 @@ def require_open(state: "State", edits: Sequence[ConfigEdit]) -> None:
 def _more(state: "State", change: Change, level: RiskLevel, given: tuple[ApprovalSpec, ...]) -> Iterator[ApprovalSpec]:
     known = list(given)
     for name, rule in state.change_rules.of(change.namespace):
-        if change.type not in rule.types or ORDER.index(level) < ORDER.index(rule.min_risk):
+        if not _holds_for(rule, change, level):
             continue
         for stage in rule.approvals:
             if not any(_does_for(one, stage) for one in known):
@@ -115,13 +121,25 @@ def _more(state: "State", change: Change, level: RiskLevel, given: tuple[Approva
                 yield added
 
 
+def _holds_for(rule: ChangeRuleSpec, change: Change, level: RiskLevel) -> bool:
+    """Whether the change is of those that the rule is about: what is to alter the configuration that it protects always is."""
+    if change.configuration and rule.configuration == "by_change":
+        return True
+    return change.type in rule.types and ORDER.index(level) >= ORDER.index(rule.min_risk)
+
+
 def _does_for(one: ApprovalSpec, other: ApprovalSpec) -> bool:
     """Whether who agrees in one stage would have to agree in the other just as well."""
     return set(one.by) <= set(other.by) and one.quorum >= other.quorum
 
 
 def _called(rule: str, stage: ApprovalSpec, known: list[ApprovalSpec]) -> str:
-    """A name that no other stage has: decisions are counted by it."""
     name = f"rule_{_UNSAFE.sub('_', rule)}_{stage.stage}"[:_NAME_LIMIT]
-    taken = sum(one.stage.startswith(name) for one in known)
-    return f"{name}_{taken + 1}" if taken else name
+    return unused(name, [one.stage for one in known])
+
+
+def unused(name: str, known: Collection[str]) -> str:
+    """A name for a stage that none of the `known` ones has: decisions are counted by it, and whoever writes a change calls its own
+    stages as they like."""
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in known)

@@ -117,7 +117,7 @@ class ChangeRuleSpec(Spec, kw_only=True, frozen=True):
     """`by_change`: manifests of the namespace are taken only by a change that these people agreed to. `oncue apply --propose` drafts
     one. A `Change` itself can always be applied."""
     open_kinds: Annotated[list[str], msgspec.Meta(max_length=50)] = []
-    """Kinds that can be applied without, as MaintenanceWindow; never ChangeRule."""
+    """Kinds that can be applied without, as MaintenanceWindow; never ChangeRule, nor Team if a team is asked."""
     approvals: Annotated[list[ApprovalSpec], msgspec.Meta(min_length=1, max_length=10)]
     """Stages that are added to those of the change, unless one of those asks the same people, or some of them. Of an emergency,
     which is approved in one stage, they take the place of its own."""

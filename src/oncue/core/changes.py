@@ -57,10 +57,11 @@ class Look(msgspec.Struct):
 
 
 def decided(tx: Tx, id: str) -> None:
-    """Those who were asked have decided, or did not."""
+    """Those who were asked have decided, or did not. They may be others by now, who have not: under load this comes later than
+    an edit that was made after the decision."""
     change = tx.state.changes.get(id)
     approval: Approval | None = tx.state.approvals.get((change.approval if change is not None else None) or "")
-    if change is None or approval is None or change.plan is None:
+    if change is None or approval is None or change.plan is None or approval.state == "pending":
         return
     approvals.taken(tx, approval)
     tx.touch(change)

@@ -21,7 +21,8 @@ class ConfigEdit(msgspec.Struct, kw_only=True, omit_defaults=True):
     description: str | None = None
     spec: Any = None
     text: str | msgspec.UnsetType = msgspec.UNSET
-    """The document as its author wrote it, where that says more than the data does."""
+    """The document as its author wrote it, where that says more than the data does; empty if it says no more. Who gives data alone has
+    nothing to say of it: the text that is known stays as long as the data does."""
     based_on: int | None = None
     """The generation that was looked at when it was written, 0 for none; refused if it is another one by now."""
 
@@ -39,7 +40,9 @@ class ConfigEdit(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether it would be another manifest than the one that is in force; `digest` is its content hash, where that is known."""
         if known is None or self.op == "delete":
             return known is not None or self.op == "apply"
-        return known.hash != (digest or self.content_hash) or known.text != self.text
+        if known.hash != (digest or self.content_hash):
+            return True
+        return self.text is not msgspec.UNSET and self.text != (known.text or "")
 
 
 class ConfigEdits(msgspec.Struct):
@@ -56,5 +59,5 @@ def back(known: Manifest | None, edit: ConfigEdit) -> ConfigEdit:
         return ConfigEdit(op="delete", kind=edit.kind, namespace=edit.namespace, name=edit.name)
     return ConfigEdit(
         op="apply", kind=known.kind, namespace=known.namespace, name=known.name, labels=known.labels, owner=known.owner,
-        review_by=known.review_by, description=known.description, spec=known.spec, text=known.text,
+        review_by=known.review_by, description=known.description, spec=known.spec, text=known.text or "",
     )  # fmt: skip

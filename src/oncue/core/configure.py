@@ -272,7 +272,7 @@ def _one(tx: Tx, change: ConfigEdit) -> dict[str, Any]:
         manifest = Manifest(
             id=id, kind=change.kind, namespace=change.namespace, name=change.name, generation=generation, hash=digest,
             labels=change.labels, owner=change.owner, review_by=change.review_by, description=change.description,
-            spec=change.spec, text=change.text, applied_by=tx.actor, updated_at=tx.now,
+            spec=change.spec, text=change.text or msgspec.UNSET, applied_by=tx.actor, updated_at=tx.now,
         )  # fmt: skip
     else:
         manifest = known
@@ -282,7 +282,7 @@ def _one(tx: Tx, change: ConfigEdit) -> dict[str, Any]:
         manifest.generation += 1
         manifest.hash, manifest.labels, manifest.owner = digest, change.labels, change.owner
         manifest.review_by, manifest.description, manifest.spec = change.review_by, change.description, change.spec
-        manifest.text = change.text
+        manifest.text = change.text or msgspec.UNSET
         manifest.applied_by, manifest.updated_at = tx.actor, tx.now
     tx.fact("oncue.manifest.applied", "manifest", manifest)
     tx.save("manifest", manifest)
@@ -313,7 +313,7 @@ def _took(tx: Tx, manifest: Manifest, before: Any) -> None:
     elif manifest.kind == subscriptions.KIND:
         subscriptions.expect(tx, manifest)
     elif manifest.kind == mirror.KIND:
-        mirrors.expect(tx, manifest)
+        mirrors.expect(tx, manifest, before)
         mirror_news.expect(tx, manifest)
     elif manifest.kind == "Monitor":
         monitors.expect(tx, manifest)

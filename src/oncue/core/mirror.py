@@ -124,6 +124,8 @@ class Mirrored(msgspec.Struct, kw_only=True, gc=False):
     """What the other system is to know."""
     wanted_at: datetime
     """When our state last changed."""
+    version: int = 0
+    """How often what it is to know has changed."""
     sent: View | None = None
     """What it knows."""
     waiting: tuple[Remark, ...] = ()
@@ -188,6 +190,8 @@ class Push(msgspec.Struct, kw_only=True, rename={"with_": "with"}):
     """What is to be added, in order."""
     again: bool = False
     """Whether the same may have arrived before, wholly or in part."""
+    version: int = 0
+    """How often the ticket has changed by now: one that is as it was once before has another."""
     states: dict[TicketState, str] = {}
     priorities: dict[Priority, str] = {}
     assignees: dict[str, str] = {}

@@ -95,6 +95,7 @@ def ticket_changed(tx: Tx, ticket: Ticket) -> None:
         now = view_of(ticket)
         if now.state != row.wanted.state:
             row.wanted_at = tx.now
+        row.version += now != row.wanted
         row.wanted = now
         _follow(tx, row)
 
@@ -161,7 +162,8 @@ def _push(tx: Tx, row: Mirrored) -> None:
     spec = spec_of(manifest)
     push = Push(
         mirror=row.mirror, url=spec.url, with_=spec.with_, key=row.key, ticket=row.wanted, before=row.sent,
-        remote=row.remote, remarks=list(row.waiting[:REMARKS_AT_ONCE]), again=row.failures > 0,
+        remote=row.remote, remarks=list(row.waiting[:REMARKS_AT_ONCE]),
+        again=row.failures > 0 or (row.remote is None and row.settled_in > 0), version=row.version,
         states=dict(spec.states), priorities=dict(spec.priorities), assignees=dict(spec.assignees), fields=spec.fields,
     )  # fmt: skip
     row.effect = ask(tx, manifest, {"do": "push", "row": row.id, **msgspec.to_builtins(push)}, row.wanted.incident).id
@@ -319,26 +321,51 @@ def rows_of(tx: Tx, name: str) -> list[Mirrored]:
     return [row for _, row in sorted(tx.state.ticket_mirrors.items()) if row.mirror == name]
 
 
-def expect(tx: Tx, manifest: Manifest) -> None:
-    """The mirror was applied: what waits for another try may go well with what it says now."""
+def expect(tx: Tx, manifest: Manifest, before: dict[str, Any]) -> None:
+    """The mirror was applied: what waits for another try may go well with what it says now. `before` is its spec until then, and
+    empty if there was none."""
     name = f"{manifest.namespace}/{manifest.name}"
+    was = msgspec.convert(before, TicketMirrorSpec) if before else None
+    moves = was is not None and _place(was) != _place(spec_of(manifest))
+    if was is not None and moves:
+        _leave(tx, name, was.system, spec_of(manifest).system)
     for row in rows_of(tx, name):
-        if row.next_try_at is not None:
+        if moves or row.next_try_at is not None:
             tx.cancel(f"mirror.again/{row.id}")
             again(tx, row)
+
+
+def _place(spec: TicketMirrorSpec) -> list[Any]:
+    return [spec.system, spec.url, spec.with_]
+
+
+def _leave(tx: Tx, name: str, was: str, system: str) -> None:
+    """It leads to another place now, or it may: what has a ticket's id there can be a stranger's, so that its counterpart is
+    looked for by its key. What was made where it led before stays as it is."""
+    for row in rows_of(tx, name):
+        tx.touch(row)
+        _call_off(tx, row.effect, "the mirror leads elsewhere")
+        row.system, row.effect = system, None
+        row.remote = row.number = row.url = row.remote_state = row.sent = None
+        row.taken = row.taken if was == system else ()
+    state = known(tx, name)
+    _call_off(tx, state.asking, "the mirror leads elsewhere")
+    tx.cell(CELL, name, msgspec.structs.replace(state, asking=None, cursor=state.cursor if was == system else None))
+
+
+def _call_off(tx: Tx, id: str | None, why: str) -> None:
+    effect = tx.state.effects.get(id or "")
+    if effect is not None:
+        outbox.cancel(tx, effect, why)
 
 
 def forget(tx: Tx, name: str) -> None:
     """The mirror is gone from configuration: what is there stays there, and hears no more."""
     for row in rows_of(tx, name):
         tx.touch(row)
-        effect = tx.state.effects.get(row.effect or "")
-        if effect is not None:
-            outbox.cancel(tx, effect, "the mirror is gone")
+        _call_off(tx, row.effect, "the mirror is gone")
         end(tx, row)
-    asking = tx.state.effects.get(known(tx, name).asking or "")
-    if asking is not None:
-        outbox.cancel(tx, asking, "the mirror is gone")
+    _call_off(tx, known(tx, name).asking, "the mirror is gone")
     if known(tx, name).said:
         _alert(tx, name, "clear", f"The ticket mirror {name} is gone", "")
     tx.cancel(f"mirror.poll/{name}")

@@ -5,7 +5,7 @@ unique in a workflow, so the last one names the step.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -20,6 +20,8 @@ FORMS: Final = ("uses", "run", "steps", "parallel", "switch", "try_", "wait", "a
 _NAMED: Final = re.compile(r"\bsteps\.([a-z][a-z0-9_]*)")
 _ANY: Final = re.compile(r"\bsteps\b(?!\.[a-z])")
 _BASELINE: Final = re.compile(r"(?<![\w.])baseline\b")
+KEY_LIMIT: Final = 80
+"""Characters of an item's key, before the number that tells it from others."""
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -289,6 +291,17 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.:@-]")
 def safe(text: str) -> str:
     """The text as it may stand in an address, as the key of an item."""
     return _UNSAFE.sub("_", text)
+
+
+def item_keys(names: Iterable[str]) -> list[str]:
+    """What items of these names are called: safe in an address, and no two alike."""
+    found: dict[str, None] = {}
+    for index, name in enumerate(names):
+        key = safe(name)[:KEY_LIMIT] or str(index)
+        while key in found:
+            key = f"{key}.{index}"
+        found[key] = None
+    return list(found)
 
 
 def instance(node: Node, address: str) -> str | None:

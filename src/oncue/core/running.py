@@ -19,7 +19,6 @@ from oncue.core.workflow_spec import ITEMS_LIMIT
 
 AT_ONCE: Final = 50
 """Steps that a run begins within one input."""
-KEY_LIMIT: Final = 80
 
 
 def go(tx: Tx, run: Run, *addresses: str) -> None:
@@ -293,19 +292,12 @@ def _begin_items(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> St
 
 
 def _keys(node: Node, items: list[Any], scope: Scope) -> list[str]:
-    """What each item is called: safe in an address, and no two alike."""
     spec = node.spec.for_each
-    keys: list[str] = []
-    seen: set[str] = set()
+    names: list[str] = []
     for index, item in enumerate(items):
         if spec is not None and spec.key is not None:
             inner = naming(node.names).activation({**scope.variables, spec.as_: item, "index": index}, scope.world)
-            key = spoken(evaluate(spec.key, inner))
+            names.append(spoken(evaluate(spec.key, inner)))
         else:
-            key = item if isinstance(item, str) else str(index)
-        key = plans.safe(key)[:KEY_LIMIT] or str(index)
-        while key in seen:
-            key = f"{key}.{index}"
-        seen.add(key)
-        keys.append(key)
-    return keys
+            names.append(item if isinstance(item, str) else str(index))
+    return plans.item_keys(names)

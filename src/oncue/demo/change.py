@@ -10,10 +10,12 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
+from oncue.core.errors import Refusal
 from oncue.demo import mail
 from oncue.demo.fleet import BEGIN, Fleet, versions
 from oncue.demo.telling import Api, Missing, Telling
@@ -24,6 +26,8 @@ OUTDATED: Final = "shop-3"
 VERSION: Final = "2.0"
 WORKERS: Final = 8
 ROLLED_WITHIN_S: Final = 60.0
+OVER: Final = frozenset({"review", "closed", "cancelled"})
+"""States of a change in which nothing of it runs any more."""
 DELETED_FIRST: Final = (
     "ChangeTemplate", "Resource", "Service", "Lookup", "Team", "Channel", "OutboundAllow",
 )  # fmt: skip
@@ -46,16 +50,29 @@ class Story(Telling):
         self.name = f"demo-fleet-{secrets.token_hex(2)}"
         """Of the manifests; each telling has its own."""
         self._seen = 0
+        self._begun: list[str] = []
+        """Changes that it made."""
 
     def run(self) -> None:
         """Tell it. Raises `Missing`, and what the API raises."""
+        self._alone()
         with ExitStack() as stack:
             fleet = stack.enter_context(Fleet(SERVICES, outdated=[OUTDATED]))
             stack.callback(self._tidy)
+            stack.callback(self._call_off)
             self._set_up(fleet)
             self._release(fleet)
             self._more_workers(fleet)
         self.tell("Everything happened, and was seen from outside: in the files, the processes and the mail.")
+
+    def _alone(self) -> None:
+        """Both would have services of the same names. Raises `Missing`."""
+        for one in self.items("changes"):
+            if one["state"] == "implement":
+                raise Missing(
+                    f"a namespace in which nothing is changed: {one['id']} ({one['title']}) runs in {self.namespace};"
+                    f" wait for its end, cancel it (`oncue change cancel {one['id']}`), or name another with --namespace"
+                )
 
     def _set_up(self, fleet: Fleet) -> None:
         pids = ", ".join(f"{name} {service.process.pid}" for name, service in fleet.services.items() if service.process)
@@ -76,6 +93,23 @@ class Story(Telling):
 
     def _tidy(self) -> None:
         self.tidy(("OutboundAllow",) if self._options.keep else DELETED_FIRST, secrets=not self._options.keep)
+
+    def _call_off(self) -> None:
+        """What was interrupted is undone while there is a fleet: what runs on would be in the way of the next telling."""
+        for id in self._begun:
+            if self._how_over(id) is not None:
+                continue
+            try:
+                self.api.send("POST", f"{self.api.path('changes', id)}/cancel", json={"reason": "The telling was left"})
+            except Refusal as refusal:
+                if refusal.code != "change.state":  # it is being undone already, or over by now
+                    raise
+            state = self.wait(partial(self._how_over, id), f"the end of {id}", ROLLED_WITHIN_S)
+            self.tell(f"{id} is called off: {state}.")
+
+    def _how_over(self, id: str) -> str | None:
+        state = str(self.api.get(self.api.path("changes", id))["state"])
+        return state if state in OVER else None
 
     # the first change
 
@@ -130,6 +164,7 @@ class Story(Telling):
         made: dict[str, Any] = self.api.send("POST", "/changes", json={
             "template": f"{self.name}-{template}", "with": inputs, "reason": reason, "namespace": self.namespace,
         })  # fmt: skip
+        self._begun.append(made["id"])
         self.tell(f"{made['id']}: {made['title']}. {reason}.")
         self.api.send("POST", f"{self.api.path('changes', made['id'])}/start")
         self._seen = 0
@@ -141,7 +176,7 @@ class Story(Telling):
         def look() -> dict[str, Any] | None:
             change: dict[str, Any] = self.api.get(self.api.path("changes", id))
             self._told(change)
-            return change if change["state"] in ("review", "closed", "cancelled") else None
+            return change if change["state"] in OVER else None
 
         found = self.wait(look, f"the end of {id}", ROLLED_WITHIN_S)
         self._told(found)

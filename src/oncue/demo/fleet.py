@@ -8,7 +8,9 @@ folder says; with an older one it starts, and says that it is degraded: what onl
 import contextlib
 import http.client
 import json
+import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -38,6 +40,8 @@ class Service:
         self.port = _free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self.restarts = 0
+        self._lock = threading.Lock()
+        self._over = False
         folder.mkdir()
         (folder / RUNTIME).write_text(str(runtime))
         (folder / CONFIG).write_text(json.dumps(BEGIN))
@@ -73,22 +77,31 @@ class Service:
 
     def start(self) -> int:
         """Stop the process if there is one, start another, and wait until it answers. Gives its id."""
-        self.stop()
         command = [sys.executable, "-m", "oncue.demo.fleet", self.name, str(self.folder), str(self.port)]
-        self.process = subprocess.Popen(command)  # noqa: S603 - this module
-        self.restarts += 1
-        deadline = time.monotonic() + START_S
-        while self.health() is None:
-            if time.monotonic() > deadline or self.process.poll() is not None:
-                raise OSError(f"{self.name} does not answer on port {self.port}")
-            time.sleep(0.05)
-        return self.process.pid
+        with self._lock:
+            if self._over:
+                raise OSError(f"{self.name} is not started any more")
+            self._end()
+            # It ends with its input, which this process holds: whatever ends this one, none is left behind.
+            self.process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 - this module
+            self.restarts += 1
+            deadline = time.monotonic() + START_S
+            while self.health() is None:
+                if time.monotonic() > deadline or self.process.poll() is not None:
+                    raise OSError(f"{self.name} does not answer on port {self.port}")
+                time.sleep(0.05)
+            return self.process.pid
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process for good: a restart that is asked for at the same time comes too late."""
+        with self._lock:
+            self._over = True
+            self._end()
+
+    def _end(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait()
+            self.process.communicate()
             self.process = None
 
     def health(self) -> dict[str, Any] | None:
@@ -128,20 +141,22 @@ class Fleet:
         return Path(self._folder.name)
 
     def __enter__(self) -> Self:
-        for service in self.services.values():
-            service.start()
-        self._thread.start()
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._folder.cleanup)
+            stack.callback(self._server.server_close)
+            for service in self.services.values():
+                stack.callback(service.stop)
+                service.start()
+            self._thread.start()
+            stack.callback(self._thread.join)
+            stack.callback(self._server.shutdown)
+            self._running = stack.pop_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-        for service in self.services.values():
-            service.stop()
-        self._folder.cleanup()
+        self._running.close()
 
     def act(self, method: str, name: str, verb: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """What the endpoint does, and answers."""
@@ -220,7 +235,14 @@ def _serve(name: str, folder: Path, port: int) -> None:
         def do_GET(self) -> None:
             self.answer(200, {"service": name, "status": "ok" if well else "degraded", "detail": said, **config})
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal, which the demonstration gets as well
+    threading.Thread(target=_end_with_input, daemon=True).start()
     ThreadingHTTPServer(("127.0.0.1", port), Answers).serve_forever()
+
+
+def _end_with_input() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
 
 
 if __name__ == "__main__":

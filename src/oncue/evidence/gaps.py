@@ -8,6 +8,7 @@ looked, an action its attempts. Each of these must be there from its beginning o
 from collections.abc import Iterator
 from typing import Final
 
+from oncue.core import plan as plans
 from oncue.core.run import ACTIVE
 from oncue.evidence.facts import Fact, Facts
 
@@ -65,8 +66,8 @@ def _targets(facts: Facts) -> Iterator[str]:
         fact.data["address"].rpartition("/")[0] for fact in facts.of("step") if fact.data["run"] == run[-1].data["id"]
     }
     for wave in change.data["plan"]["waves"]:
-        for target in wave["targets"]:
-            if f"waves[{wave['name']}]/targets[{target}]" not in begun:
+        for target, key in zip(wave["targets"], plans.item_keys(wave["targets"]), strict=True):
+            if f"waves[{wave['name']}]/targets[{key}]" not in begun:
                 yield f"no record is about a step on {target}, in {wave['name']}"
 
 

@@ -223,9 +223,11 @@ def changes(documents: Iterable[Document], namespace: str = "default", op: str =
 
 
 def _kept(document: Document) -> str | None:
-    """The document's own text, if it says more than its data, and people edit such."""
+    """The document's own text if people edit such: empty if it says no more than its data, None if it was given as data."""
     text = document.source.text
-    return text if document.kind in WRITTEN and "#" in text and len(text) <= WRITTEN_LIMIT else None
+    if document.kind not in WRITTEN or not text:
+        return None
+    return text if "#" in text and len(text) <= WRITTEN_LIMIT else ""
 
 
 def served_at(documents: Iterable[Document], host: str, port: int) -> list[Document]:

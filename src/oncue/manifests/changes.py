@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from oncue.core import change_calendar, change_plan
+from oncue.core import change_calendar, change_plan, change_rules
 from oncue.core import plan as plans
 from oncue.core.change_spec import (
     ChangeCalendarSpec,
@@ -11,6 +11,7 @@ from oncue.core.change_spec import (
     ChangeTemplateSpec,
     PlannedChangeSpec,
 )
+from oncue.core.duration import length_s
 from oncue.core.errors import Refusal
 from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
 from oncue.manifests.document import Path_
@@ -38,6 +39,9 @@ def template_findings(spec: ChangeTemplateSpec) -> Iterator[Finding]:
     yield from stages_findings(spec.approvals, ())
     yield from positive_findings(spec.bake, ("bake",))
     yield from positive_findings(spec.waves.bake, ("waves", "bake"))
+    bakes = length_s(spec.bake or "0s") + length_s(spec.waves.bake or "0s")
+    if bakes and bakes >= length_s(spec.timeout):
+        yield Finding(("timeout",), f"the change is over after {spec.timeout}, and is to bake for longer than that")
     for index, one in enumerate(spec.expects):
         yield from positive_findings(one.at_most, ("expects", index, "at_most"))
     if spec.preconditions.that is not None:
@@ -59,7 +63,11 @@ def change_findings(spec: PlannedChangeSpec) -> Iterator[Finding]:
 
 
 def rule_findings(spec: ChangeRuleSpec) -> Iterator[Finding]:
-    """Stages that nobody could pass, and an emergency that would have several."""
+    """Stages that nobody could pass, an emergency that would have several, and a protection that could be taken away."""
+    try:
+        change_rules.check(spec)
+    except Refusal as refusal:
+        yield Finding(("open_kinds",), refusal.detail.removeprefix("open_kinds: "), refusal.code)
     yield from stages_findings(spec.approvals, ())
     if "emergency" in spec.types and len(spec.approvals) > 1:
         said = "an emergency change is approved in one stage; give the other types a rule of their own"

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Change, RunDetail, Step } from "../../data/types";
-import { rescueOf, rollingOf, tellingRows, ticksOf, type Row } from "./waves";
+import { rescueOf, rollingOf, targetKeys, tellingRows, ticksOf, type Row } from "./waves";
 
 const NOW = Date.parse("2026-11-24T10:01:00Z");
 const at = (second: number): string => `2026-11-24T10:00:${String(second).padStart(2, "0")}Z`;
@@ -44,6 +44,14 @@ describe("waves as they roll", () => {
     expect(waves[1]?.rows[0]?.cells).toMatchObject([{ tone: "moving", text: "10 s", address: "waves[wave-1]/targets[web-2]/stage" }, { address: null, words: "To come" }]);
     expect(waves[1]?.rows[1]).toMatchObject({ known: false });
     expect(waves[1]?.parts).toMatchObject([{ kind: "moving" }]);
+  });
+  it("find targets by what the engine calls them in addresses", () => {
+    const odd = { ...change, plan: { ...change.plan, waves: [{ name: "wave-1", targets: ["oncue configuration"] }] } } as unknown as Change;
+    const done = [step("waves[wave-1]", "succeeded", 0, 9), step("waves[wave-1]/targets[oncue_configuration]", "succeeded", 0, 9), step("waves[wave-1]/targets[oncue_configuration]/stage", "succeeded", 0, 2)];
+    const rolling = rollingOf(odd, run("succeeded", done), NOW);
+    expect([rolling.done, rolling.total]).toEqual([1, 1]);
+    expect(rolling.waves[0]?.rows[0]).toMatchObject({ target: "oncue configuration", known: true, cells: [{ tone: "done", text: "2 s" }, {}] });
+    expect(targetKeys(["north/1", "north_1", "north 1", "Łódź", "ŁÓDŹ", "😀", "", "a".repeat(90)])).toEqual(["north_1", "north_1.1", "north_1.2", "__d_", "__D_", "_", "6", "a".repeat(80)]);
   });
   it("show what failed, what was undone, and what was never begun", () => {
     const rolling = rollingOf(change, run("rolled_back", [...CANARY, ...FAILED], { ended_at: at(30) }), NOW);

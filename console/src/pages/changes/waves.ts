@@ -62,7 +62,17 @@ const ICONS: Partial<Record<Step["state"], IconName>> = {
 };
 
 export const waveAt = (wave: string): string => `waves[${wave}]`;
-export const targetAt = (wave: string, target: string): string => `${waveAt(wave)}/targets[${target}]`;
+
+/** What the engine calls a wave's targets in the addresses of their steps: safe there, and no two alike. */
+export function targetKeys(targets: readonly string[]): string[] {
+  const keys = new Set<string>();
+  targets.forEach((target, index) => {
+    let key = [...target.replace(/[^A-Za-z0-9_.:@-]/gu, "_")].slice(0, 80).join("") || String(index);
+    while (keys.has(key)) key = `${key}.${index}`;
+    keys.add(key);
+  });
+  return [...keys];
+}
 
 /** What a step of a target came to; `over` is whether it can still begin. */
 export function cellOf(step: Step | undefined, over: boolean, now: number): Cell {
@@ -101,8 +111,9 @@ export function rollingOf(change: Pick<Change, "plan" | "spec">, run: RunDetail 
   const waves = (change.plan?.waves ?? []).map((wave): WaveView => {
     const item = byAddress.get(waveAt(wave.name));
     const over = runOver || (item !== undefined && !isActive(item));
-    const rows = wave.targets.map((target): Row => {
-      const address = targetAt(wave.name, target);
+    const keys = targetKeys(wave.targets);
+    const rows = wave.targets.map((target, index): Row => {
+      const address = `${waveAt(wave.name)}/targets[${keys[index] ?? ""}]`;
       const own = byAddress.get(address);
       const targetOver = over || (own !== undefined && !isActive(own));
       return {

@@ -5,7 +5,6 @@ label `oncue`, one of its own by which it is looked for before one is made, and 
 shown. An issue is open or closed: `open` stands for new, `closed` for resolved, and priority and progress are labels.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
@@ -45,6 +44,12 @@ class User(msgspec.Struct):
     login: str
 
 
+class Label(msgspec.Struct):
+    """A label of an issue."""
+
+    name: str
+
+
 class Issue(msgspec.Struct):
     """An issue, as far as it matters here."""
 
@@ -55,7 +60,7 @@ class Issue(msgspec.Struct):
     body: str | None = None
     pull_request: Any = None
     closed_by: User | None = None
-    labels: list[Any] = []
+    labels: list[Label | str] = []
 
 
 class Comment(msgspec.Struct):
@@ -105,7 +110,10 @@ class GitHub:
             there = await _commented(exchange, f"{path}/{remote}/comments") if again and push.remarks else set()
             for remark in push.remarks:
                 if remark.id not in there:
-                    await exchange.ask("POST", f"{path}/{remote}/comments", body={"body": words.remark(remark)})
+                    answer = await exchange.ask(
+                        "POST", f"{path}/{remote}/comments", body={"body": words.remark(remark)}
+                    )
+                    shaped(answer.body, Comment, "the new comment")
         if issue is None:
             return Pushed(remote=remote)
         return Pushed(remote=remote, number=f"#{remote}", url=issue.html_url, state=issue.state)
@@ -218,7 +226,7 @@ def _labels(view: View, push: Push) -> list[str]:
 
 
 def _names(issue: Issue) -> list[str]:
-    return [one["name"] if isinstance(one, Mapping) else str(one) for one in issue.labels]
+    return [one.name if isinstance(one, Label) else one for one in issue.labels]
 
 
 def _issue(body: Any) -> Issue:

@@ -96,7 +96,8 @@ class GitLab:
             there = await _noted(exchange, f"{path}/{remote}/notes") if again and push.remarks else set()
             for remark in push.remarks:
                 if remark.id not in there:
-                    await exchange.ask("POST", f"{path}/{remote}/notes", body={"body": words.remark(remark)})
+                    answer = await exchange.ask("POST", f"{path}/{remote}/notes", body={"body": words.remark(remark)})
+                    shaped(answer.body, Note, "the new note")
         if issue is None:
             return Pushed(remote=remote)
         return Pushed(remote=remote, number=f"#{remote}", url=issue.web_url, state=issue.state)

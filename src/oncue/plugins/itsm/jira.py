@@ -96,7 +96,7 @@ class Jira:
             for remark in push.remarks:
                 if remark.id not in there:
                     path = f"/rest/api/2/issue/{remote}/comment"
-                    await exchange.ask("POST", path, body={"body": words.remark(remark)})
+                    _comment((await exchange.ask("POST", path, body={"body": words.remark(remark)})).body)
         url = f"{push.url.rstrip('/')}/browse/{issue.key}"
         return Pushed(remote=remote, number=issue.key, url=url, state=issue.status.name)
 

@@ -55,12 +55,12 @@ class Webhook:
                 taken = shaped(made, Taken, "the answer to create")
             else:
                 taken = Taken(push.remote)
-                if push.ticket != push.before:
-                    body = {"op": "update", "key": push.key, "id": push.remote, **ticket}
-                    digest = hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()[:24]
-                    said = await _post(exchange, settings, context, f"{push.key}/{digest}", body)
-                    if isinstance(said, dict) and "state" in said:
-                        taken = shaped({"id": push.remote, **said}, Taken, "the answer to update")
+            if push.ticket != push.before and (push.remote is not None or push.again or context.redelivered):
+                # Whoever has had the create before has the ticket as it was then.
+                body = {"op": "update", "key": push.key, "id": taken.id, **ticket}
+                said = await _post(exchange, settings, context, f"{push.key}/{_version(push, body)}", body)
+                if isinstance(said, dict) and "state" in said:
+                    taken = shaped({**msgspec.to_builtins(taken), **said}, Taken, "the answer to update")
             for remark in push.remarks:
                 body = {"op": "remark", "key": push.key, "id": taken.id, "remark": msgspec.to_builtins(remark)}
                 await _post(exchange, settings, context, f"{push.key}/{remark.id}", body)
@@ -69,6 +69,12 @@ class Webhook:
     async def pull(self, settings: Settings, pull: Pull, context: Context) -> Pulled:
         """It has nothing to ask. Raises `ActionError` webhook.no_answers."""
         raise ActionError("webhook.no_answers", "set `inbound: false`; what changes there is told to OnCue's API")
+
+
+def _version(push: Push, body: dict[str, Any]) -> str:
+    """Of the ticket, as the manifest has it said: another one if the ticket is as it was once before."""
+    said = msgspec.json.encode([push.version, body], order="sorted")
+    return hashlib.sha256(said).hexdigest()[:24]
 
 
 def _mapped(push: Push, context: Context) -> dict[str, Any]:
