@@ -144,7 +144,7 @@ def _busy_with(state: State, change: Change) -> list[str]:
 
 def _others(state: State, change: Change, target: str) -> Iterator[str]:
     """Change records that run on the target or around it, but its own. Of two changes that run, the one that began later
-    waits."""
+    waits. Of OnCue's own configuration others can report nothing."""
 
     def on(name: str, node: Node | None) -> Iterator[str]:
         names = node.called if node is not None else (name,)
@@ -152,7 +152,8 @@ def _others(state: State, change: Change, target: str) -> Iterator[str]:
             for kind in ("resource", "service"):
                 for id in state.changed.at((change.namespace, kind, called)):
                     record = state.change_records[id]
-                    if record.state == "running" and id != change.record and not _later(change, record):
+                    known = record.here or not change.configuration
+                    if known and record.state == "running" and id != change.record and not _later(change, record):
                         yield (
                             f"{record.key} ({record.title})"
                             if record.key.startswith("CHG-")
