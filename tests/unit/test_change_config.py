@@ -189,6 +189,15 @@ def test_glass_that_is_broken_takes_it_at_once_and_asks_afterwards(story: Story)
     assert now(story)["state"] == "review"
 
 
+def test_nobody_holds_it_up_by_reporting_a_change_of_what_only_oncue_changes(story: Story) -> None:
+    record = {"title": "Mine", "key": "mine", "resources": ["oncue configuration"], "lasts_s": 86_400}
+    story.send("oncue.command.change_record.start", record, actor="user:other-1")
+    story.send("io.oncue.change.started", record)
+    propose(story, edit("Service", "shop", SERVICE))
+    agree(story)
+    assert spec_of(story, "Service/default/shop") == SERVICE
+
+
 def test_it_is_proposed_anew_and_not_edited(story: Story) -> None:
     propose(story, edit("Service", "shop", SERVICE))
     wanted = {

@@ -1,4 +1,4 @@
-"""What happens to a change between one thing and what follows from it: an edit under load, days of baking, a gate."""
+"""What happens to a change between one thing and what follows from it: an edit under load, days of baking, a gate, what must hold."""
 
 import msgspec
 import pytest
@@ -78,3 +78,23 @@ def test_what_people_call_a_change_is_no_expression_at_its_gate(story: Story, ti
     assert say(story, "change.start") is None
     made(story, "web-1", "web-2")
     assert [one.ask for one in story.state.approvals.values()] == [f"CHG-1 {title}: go on with wave-2?"]
+
+
+@pytest.mark.parametrize(
+    ("that", "why"),
+    [
+        ("size(targets) == 4", None),
+        ("'web-1' in targets && 'web-1' in inputs.targets", None),
+        ("targets.exists(one, change_running_on(one))", "targets.exists(one, change_running_on(one)) is false"),
+        ("targets[9] == 'web-1'", "targets[9] == 'web-1': "),
+    ],
+)
+def test_what_must_hold_of_the_targets_may_be_said_of_them(story: Story, that: str, why: str | None) -> None:
+    spec = {**TEMPLATE, "preconditions": {"that": that}}
+    assert not [one for one in findings(msgspec.convert(spec, ChangeTemplateSpec)) if one.level == "error"]
+    template(story, **spec)
+    want(story)
+    assert approve(story) is None
+    refused = story.answer("oncue.command.change.start", {"change": "CHG-1"})
+    assert refused.code == ("change.not_clear" if why is not None else None)
+    assert (refused.detail or "").startswith(why or "")

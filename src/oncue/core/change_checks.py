@@ -10,12 +10,14 @@ from oncue.core.change import Change, ChangePlan
 from oncue.core.change_record import ChangeRecord, number
 from oncue.core.changed_alerts import places_of
 from oncue.core.errors import Refusal
-from oncue.core.expression import Failed, activation, holds
+from oncue.core.expression import Failed, holds, naming
 from oncue.core.state import State
 from oncue.core.topology import Node
 
 UPSTREAM: Final = 3
 """How far upstream of a target incidents, and how far around it other changes, speak against changing it."""
+THAT: Final = ("targets",)
+"""What `preconditions.that` sees besides what every expression does."""
 NAMED: Final = 5
 """How many of what is alike are named."""
 
@@ -88,7 +90,9 @@ def of_targets(state: State, change: Change, plan: ChangePlan, targets: Iterable
     if wanted.owner_free and not broken and (theirs := _busy_with(state, change)):
         found.append(f"{change.keeper} is busy with {_named(theirs)}")
     if wanted.that is not None:
-        scope = activation({"inputs": {**change.inputs, "targets": list(plan.targets)}}, Asked(state, change.namespace))
+        all_of_them = list(plan.targets)
+        given = {"targets": all_of_them, "inputs": {**change.inputs, "targets": all_of_them}}
+        scope = naming(THAT).activation(given, Asked(state, change.namespace))
         try:
             if not holds(wanted.that, scope):
                 found.append(f"{wanted.that} is false")
@@ -140,7 +144,7 @@ def _busy_with(state: State, change: Change) -> list[str]:
 
 def _others(state: State, change: Change, target: str) -> Iterator[str]:
     """Change records that run on the target or around it, but its own. Of two changes that run, the one that began later
-    waits."""
+    waits. Of OnCue's own configuration others can report nothing."""
 
     def on(name: str, node: Node | None) -> Iterator[str]:
         names = node.called if node is not None else (name,)
@@ -148,7 +152,8 @@ def _others(state: State, change: Change, target: str) -> Iterator[str]:
             for kind in ("resource", "service"):
                 for id in state.changed.at((change.namespace, kind, called)):
                     record = state.change_records[id]
-                    if record.state == "running" and id != change.record and not _later(change, record):
+                    known = record.here or not change.configuration
+                    if known and record.state == "running" and id != change.record and not _later(change, record):
                         yield (
                             f"{record.key} ({record.title})"
                             if record.key.startswith("CHG-")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from oncue.core import change_calendar, change_plan, change_rules
+from oncue.core import change_calendar, change_checks, change_plan, change_rules
 from oncue.core import plan as plans
 from oncue.core.change_spec import (
     ChangeCalendarSpec,
@@ -45,7 +45,7 @@ def template_findings(spec: ChangeTemplateSpec) -> Iterator[Finding]:
     for index, one in enumerate(spec.expects):
         yield from positive_findings(one.at_most, ("expects", index, "at_most"))
     if spec.preconditions.that is not None:
-        yield from compiles(spec.preconditions.that, ("preconditions", "that"), "bool")
+        yield from compiles(spec.preconditions.that, ("preconditions", "that"), "bool", change_checks.THAT)
     nodes = plans.compiled(WorkflowSpec(steps=spec.steps)).nodes.values()
     acts = [node for node in nodes if node.spec.uses is not None and not node.spec.irreversible]
     if spec.on_failure.rollback != "none" and acts and all(node.spec.rollback is None for node in acts):
