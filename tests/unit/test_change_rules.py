@@ -117,6 +117,25 @@ def test_a_rule_that_asks_for_more_after_the_approval_takes_it_away_and_one_that
     assert "Rules of default ask for more by now: rule_two_approve: 2 of team:cab" in trail(story)
 
 
+def test_what_those_who_are_left_can_agree_to_no_more_waits_for_nobody(story: Story) -> None:
+    story.apply("Team", "board", {"members": ["cab-1", "cab-2", "cab-3"], "channels": []})
+    rule(story, approvals=[{"by": ["team:board"], "quorum": 2}])
+    own(story)
+    asked = now(story)["approval"]
+    approve(story, "user:friend-1")
+    approve(story, "user:cab-1")
+    story.apply("Team", "board", {"members": ["cab-3"], "channels": []})
+    assert now(story)["state"] == "authorise"  # who left had agreed, and who is left may
+    story.apply("Team", "board", {"members": ["basis-1"], "channels": []})
+    change = now(story)
+    assert (change["state"], change["approval"]) == ("assess", None)
+    assert "asks team:board for 2; nobody had no hand in it" in change["said"]
+    assert approve(story, "user:cab-3", asked) in ("approval.not_found", "approval.decided")
+    story.apply("Team", "board", {"members": ["cab-2", "cab-3"], "channels": []})
+    assert say(story, "change.submit") is None
+    assert now(story)["state"] == "authorise"
+
+
 def test_a_rule_that_can_never_be_met_is_said_at_once(story: Story) -> None:
     story.apply("Team", "small", {"members": ["basis-1"], "channels": []})
     rule(story, approvals=[{"by": ["team:small"]}])

@@ -1,6 +1,6 @@
 """What happens to approvals: asked for, decided by enough people, handed on, run out, taken back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
@@ -60,12 +60,30 @@ def behind(run: Run) -> tuple[str, ...]:
 
 def unattainable(state: State, about: About, wanted: Sequence[ApprovalSpec]) -> str | None:
     """Why those who are asked can never agree; None if they can."""
-    for one in wanted:
-        people = {name for by in one.by for name in _people(state, about.namespace, by)} - set(about.barred)
-        if len(people) < one.quorum:
-            who = ", ".join(sorted(people)) or "nobody"
-            return f"stage {one.stage} asks {', '.join(one.by)} for {one.quorum}; {who} had no hand in it and may agree"
-    return None
+    reasons = (_too_few(state, about.namespace, one, about.barred, set()) for one in wanted)
+    return next((why for why in reasons if why is not None), None)
+
+
+def out_of_reach(state: State, approval: Approval) -> str | None:
+    """Why those who are still asked can agree no more, as when one of them has left; None if they can."""
+    agreed = [one for one in approval.decisions if one.decision == "approve"]
+    reasons = (
+        _too_few(
+            state, approval.namespace, stage, approval.barred, {one.by for one in agreed if one.stage == stage.stage}
+        )
+        for stage in approval.stages[approval.at :]
+    )
+    return next((why for why in reasons if why is not None), None)
+
+
+def _too_few(
+    state: State, namespace: str, stage: ApprovalSpec | Stage, barred: Iterable[str | None], agreed: set[str]
+) -> str | None:
+    may = {name for by in stage.by for name in _people(state, namespace, by)} - set(barred)
+    if len(may | agreed) >= stage.quorum:
+        return None
+    who = ", ".join(sorted(may)) or "nobody"
+    return f"stage {stage.stage} asks {', '.join(stage.by)} for {stage.quorum}; {who} had no hand in it and may agree"
 
 
 def _people(state: State, namespace: str, by: str) -> list[str]:

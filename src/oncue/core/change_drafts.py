@@ -250,6 +250,19 @@ def rules_changed(tx: Tx, namespaces: Collection[str]) -> None:
             change_life.become(tx, change, "assess", f"{refusal.code}: {refusal.detail}")
 
 
+def teams_changed(tx: Tx, namespaces: Collection[str]) -> None:
+    """Teams are otherwise: what can be agreed to no more by those who are asked waits for them no longer."""
+    for _, change in sorted(tx.state.changes.items()):
+        approval = tx.state.approvals.get(change.approval or "")
+        if change.namespace not in namespaces or change.state != "authorise" or approval is None:
+            continue
+        why = approvals.out_of_reach(tx.state, approval)
+        if why is not None:
+            tx.touch(change)
+            change_life.withdraw(tx, change, why)
+            change_life.become(tx, change, "assess", why)
+
+
 def _about(change: Change) -> approvals.About:
     barred = (change.requester, *change.hands)
     return approvals.About(change.namespace, change.template or change.id, barred, change=change.id)

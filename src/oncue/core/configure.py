@@ -113,6 +113,8 @@ def _look_again(tx: Tx, changes: list[ConfigEdit]) -> None:
         change_clear.calendars_changed(tx, calendars)
     if ruled := {one.namespace for one in changes if one.kind == change_rules.KIND}:
         change_drafts.rules_changed(tx, ruled)
+    if staffed := {one.namespace for one in changes if one.kind == "Team"}:
+        change_drafts.teams_changed(tx, staffed)
     if saying := {one.namespace for one in changes if one.kind in unreached.SAYS}:
         unreached.look(tx, saying)
 
