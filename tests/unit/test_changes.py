@@ -192,9 +192,13 @@ def test_a_change_says_by_itself_how_its_run_stands(story: Story) -> None:
     assert now(story)["run_state"] == "running"
     (run,) = story.state.runs.values()
     assert say(story, "run.pause", run=run.id) is None
-    assert (now(story)["state"], now(story)["run_state"]) == ("implement", "paused")
+    assert (now(story)["state"], now(story)["run_state"], now(story)["said"]) == (
+        "implement",
+        "paused",
+        "paused by hand",
+    )
     assert say(story, "run.resume", run=run.id) is None
-    assert now(story)["run_state"] == "running"
+    assert (now(story)["run_state"], now(story)["said"]) == ("running", None)
     made(story, "web-1", outcome="failed", error_code="http.status", detail="500")
     assert now(story)["run_state"] == "paused"
     assert say(story, "change.cancel", reason="enough") is None
@@ -202,6 +206,7 @@ def test_a_change_says_by_itself_how_its_run_stands(story: Story) -> None:
     story.wait("1s")
     made(story, "web-1", outcome="failed", step="upgrade~rollback", error_code="http.status", detail="500")
     assert (now(story)["state"], now(story)["run_state"]) == ("implement", "rollback_failed")
+    assert now(story)["said"].startswith("undoing step waves[canary]/targets[web-1]/upgrade failed")
     assert say(story, "run.skip", run=run.id, step=str(run.undoing), reason="done by hand") is None
     story.wait("1s")
     assert (now(story)["state"], now(story)["run_state"]) == ("review", "rolled_back")

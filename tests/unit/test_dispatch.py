@@ -205,6 +205,7 @@ def test_what_nobody_could_take_in_time_fails_and_may_be_tried_again() -> None:
     bench.at_s = 4.0  # the clock began a second after they could be taken
     bench.dispatcher.changed([])
     assert bench.lost == ["ef-2 timeout.start"]
+    assert [bench.dispatcher.handed(id) for id in ("ef-1", "ef-2", "ef-3")] == [True, False, False]
     bench.dispatcher.gone(1)
     bench.offer(2, "w2")
     assert sorted(id for _, id, _ in bench.leased()[1:]) == ["ef-1", "ef-3"]
@@ -212,6 +213,8 @@ def test_what_nobody_could_take_in_time_fails_and_may_be_tried_again() -> None:
     result = lost(made, "timeout.start")
     assert (result["outcome"], result["transient"]) == ("failed", True)
     assert "within 5 s" in result["detail"]
+    assert "nothing_done" not in result
+    assert lost(made, "timeout.start", handed=False)["nothing_done"], "nobody had it, so nobody did anything"
 
 
 def test_what_was_taken_in_time_may_take_as_long_as_it_may() -> None:

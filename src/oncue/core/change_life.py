@@ -96,6 +96,8 @@ def moved(tx: Tx, run: Run) -> None:
         return
     tx.touch(change)
     change.run_state = run.state
+    if run.state in ("paused", "rollback_failed"):
+        change.said = run.reason
     say(tx, change, "updated")
 
 

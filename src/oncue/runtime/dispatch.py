@@ -106,6 +106,10 @@ class Dispatcher:
         self._handed: set[str] = set()
         """Pending effects that a worker had before, or may have had before this process began."""
 
+    def handed(self, id: str) -> bool:
+        """Whether a worker had the pending effect before, or may have had it before this process began."""
+        return id in self._handed
+
     @property
     def pending(self) -> int:
         """Effects that have no final result."""
@@ -283,8 +287,10 @@ def _has_begun(effect: Effect) -> bool:
     return effect.effect_class == "at-most-once" and effect.started_token is not None
 
 
-def lost(effect: Effect, code: str) -> dict[str, Any]:
-    """The result of work that is not handed out (again): `worker.lost`, or `timeout.start` if nobody could take it."""
+def lost(effect: Effect, code: str, *, handed: bool = True) -> dict[str, Any]:
+    """The result of work that is not handed out (again): `worker.lost`, or `timeout.start` if nobody could take it. What was
+    never `handed` to anyone is known to have changed nothing.
+    """
     if code == "timeout.start":
         outcome, detail = "failed", f"no worker had room for it within {effect.start_within_s:g} s"
     elif _has_begun(effect):
@@ -298,4 +304,5 @@ def lost(effect: Effect, code: str) -> dict[str, Any]:
         "error_code": code,
         "detail": detail,
         "transient": code == "timeout.start",
+        **({} if handed else {"nothing_done": True}),
     }

@@ -186,7 +186,8 @@ class EngineProcess:
 
     def _lost(self, effect: Effect, code: str) -> None:
         assert self._asyncio is not None
-        task = self._asyncio.create_task(self._submit("oncue.effect.result", lost(effect, code)))
+        result = lost(effect, code, handed=self._dispatcher.handed(effect.id))
+        task = self._asyncio.create_task(self._submit("oncue.effect.result", result))
         task.add_done_callback(lambda finished: finished.exception())
 
     async def _idle(self) -> None:
