@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -27,8 +27,19 @@ from oncue.store.queries import Queries
 ORIGIN: Final = "api"
 RECENT_S: Final = 2.0
 OVERVIEW_DEADLINE_S: Final = 10.0
+SLOW_S: Final = 0.1
+"""What took longer to work out is worked out beside who asks again."""
+STALE_S: Final = 10.0
+"""As long as it was good no longer ago than this."""
 
 T = TypeVar("T")
+
+
+class _Answer(NamedTuple):
+    found: Any
+    took_s: float
+    good_until: float
+    """Monotonic seconds."""
 
 
 class Context:
@@ -50,7 +61,8 @@ class Context:
         self.hub = hub
         self.throttle = throttle
         self.consuming: Final = Consuming(queries)
-        self._recent: dict[Hashable, tuple[float, Any]] = {}
+        self._answers: dict[Hashable, _Answer] = {}
+        self._tasks: set[asyncio.Task[_Answer]] = set()
         self._asking: dict[Hashable, asyncio.Lock] = {}
         self.sign_in_lock = asyncio.Lock()
         """Held while a one-time link is used, so that it is used once."""
@@ -61,21 +73,39 @@ class Context:
 
     async def shared(self, key: Hashable, ask: Callable[[], Awaitable[T]], least_s: float = 0.0) -> T:
         """An answer for all who want it: worked out once at a time, and good for five times as long as that took, so that it
-        takes a part of the machine at the most however many look; for `least_s` at least."""
-        lock = self._asking.setdefault(key, asyncio.Lock())
-        async with lock:
-            known = self._recent.get(key)
+        takes a part of the machine at the most however many look; for `least_s` at least. Who looks again soon does not wait for
+        one that takes long: the last is given while the next is worked out."""
+        known = self._answers.get(key)
+        now = time.monotonic()
+        if known is not None and known.took_s > SLOW_S and now < known.good_until + STALE_S:
+            if now > known.good_until and not self._asking[key].locked():
+                task = asyncio.get_running_loop().create_task(self._ask(key, ask, least_s))
+                self._tasks.add(task)
+                task.add_done_callback(self._asked)
+        else:
+            known = await self._ask(key, ask, least_s)
+        found: T = known.found
+        return found
+
+    async def _ask(self, key: Hashable, ask: Callable[[], Awaitable[Any]], least_s: float) -> "_Answer":
+        async with self._asking.setdefault(key, asyncio.Lock()):
+            known = self._answers.get(key)
             begun_at = time.monotonic()
-            if known is None or begun_at > known[0]:
-                if len(self._recent) > 1_000:
-                    self._recent.clear()
+            if known is None or begun_at > known.good_until:
+                if len(self._answers) > 1_000:
+                    self._answers.clear()
                     self._asking = {asked: held for asked, held in self._asking.items() if held.locked()}
-                found_now = await ask()
+                found = await ask()
                 ended_at = time.monotonic()
-                good_until = ended_at + max(least_s, 5 * (ended_at - begun_at))
-                known = self._recent[key] = (good_until, found_now)
-            found: T = known[1]
-            return found
+                took_s = ended_at - begun_at
+                known = self._answers[key] = _Answer(found, took_s, ended_at + max(least_s, 5 * took_s))
+            return known
+
+    def _asked(self, task: "asyncio.Task[_Answer]") -> None:
+        """What could not be worked out beside is asked for by the next who waits, who is told why."""
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()
 
     async def command(self, type: str, data: dict[str, Any], *, who: Principal, namespace: str) -> Any:
         """Give the engine a command; returns the reply's data after the commit.
