@@ -443,20 +443,23 @@ def _resting(server: Server) -> Resting:
 
 
 def _idle(server: Server) -> float:
+    """Percent of one processor that those of its processes use which live all the time: a snapshot's ends."""
     used, began = _processor_s(server), time.perf_counter()
     time.sleep(IDLE_S)
-    return (_processor_s(server) - used) / (time.perf_counter() - began) * 100
+    now, seconds = _processor_s(server), time.perf_counter() - began
+    return sum(now[process] - used[process] for process in used.keys() & now.keys()) / seconds * 100
 
 
-def _processor_s(server: Server) -> float:
-    total = 0.0
+def _processor_s(server: Server) -> dict[int, float]:
+    """What each process has used, by its id."""
+    found = {}
     for process in server.processes():
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
             continue
-        total += times.user + times.system
-    return total
+        found[process.pid] = times.user + times.system
+    return found
 
 
 def beside(scale: Scale) -> list[Row]:

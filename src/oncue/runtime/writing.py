@@ -52,8 +52,9 @@ SAYINGS: Final = 500_000
 REST_S: Final = 1.0
 """After which runs that stand still are laid to rest; it may take twice as long."""
 REST_AT_ONCE: Final = 16
-REST_SHARE: Final = 0.1
-"""Of the time that a batch took, how much may be spent on that before the next one; `REST_LEAST_S` in any case."""
+REST_SHARE: Final = 0.3
+"""Of the time that a batch took, how much may be spent on that before the next one; `REST_LEAST_S` in any case. It must keep up with
+runs that begin as fast as they can: what is let lie leaves holes in memory, twice as large as what rests."""
 REST_LEAST_S: Final = 0.002
 PAUSES_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 QUEUE_BYTES: Final = 256 * 1024 * 1024
