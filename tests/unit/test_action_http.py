@@ -285,9 +285,10 @@ async def test_of_a_host_that_never_takes_the_call_it_is_known_that_nothing_was_
 @pytest.mark.parametrize(
     ("path", "code"),
     [("/reset", "http.protocol"), ("/slow", "timeout"), ("/status/503", "http.status"), ("/to/307?http://169.254.169.254/", "outbound.refused"),
-     (f"/to/307?http://127.0.0.1:{free_port()}/", "http.connect")],
+     ("/to/307?http://127.0.0.1:CLOSED/", "http.connect")],
 )  # fmt: skip
 async def test_of_what_was_sent_it_is_not(server: Misbehaving, tmp_path: Path, path: str, code: str) -> None:
+    path = path.replace("CLOSED", str(free_port()))
     inputs = {"method": "POST", "url": f"{server.url}{path}", "follow_redirects": True}
     error = await failure(tmp_path, inputs, timeout_s=1.0)
     assert (error.code, error.nothing_done) == (code, False)
