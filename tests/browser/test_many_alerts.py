@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.server import Server, event
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.browser
 Open = Callable[..., Page]
 
 BATCH = 2_000
-FIRST_ROW_WITHIN_S = 2.0
-LONGEST_TASK_MS = 500
+TIMES_SLOWER = 3
+"""How much longer the first row may take than a page without rows, on the same machine in the same minute."""
 
 
 @pytest.fixture(scope="module", params=[20_000, pytest.param(100_000, marks=pytest.mark.soak)])
@@ -42,17 +42,23 @@ def crowded(server: Server, alerts: int) -> Server:
     return server
 
 
+def shown_within_s(page: Page, path: str, what: Locator) -> float:
+    begun_at = time.monotonic()
+    page.goto(path, wait_until="commit")
+    expect(what).to_be_visible()
+    return time.monotonic() - begun_at
+
+
 def test_the_list_shows_its_first_row_at_once_and_scrolls_on(crowded: Server, alerts: int, open_page: Open) -> None:
     page = open_page(crowded, "/quiet/silences")
-    expect(page.get_by_role("heading", name="Quiet", exact=True)).to_be_visible()
     page.add_init_script(
-        "window.longest = 0; new PerformanceObserver(list => { for (const task of list.getEntries())"
+        "window.longest = 50; new PerformanceObserver(list => { for (const task of list.getEntries())"
         " window.longest = Math.max(window.longest, task.duration) }).observe({type: 'longtask', buffered: true})"
     )
-    begun_at = time.monotonic()
-    page.goto("/alerts", wait_until="commit")
-    expect(page.get_by_role("link", name=f"Alert {alerts - 1}")).to_be_visible()
-    assert time.monotonic() - begun_at < FIRST_ROW_WITHIN_S
+    few_s = shown_within_s(page, "/quiet/silences", page.get_by_role("heading", name="Quiet", exact=True))
+    few_ms = page.evaluate("window.longest")
+    many_s = shown_within_s(page, "/alerts", page.get_by_role("link", name=f"Alert {alerts - 1}"))
+    assert many_s < TIMES_SLOWER * few_s
 
     table = page.get_by_role("table", name="Alerts")
     scroller = page.locator(".table-scroll")
@@ -62,7 +68,8 @@ def test_the_list_shows_its_first_row_at_once_and_scrolls_on(crowded: Server, al
     assert table.get_by_role("row").count() < 100
     scroller.evaluate("e => e.scrollTo(0, 250 * 44)")
     expect(page.get_by_role("link", name=f"Alert {alerts - 251}", exact=True)).to_be_visible()
-    assert page.evaluate("window.longest") < LONGEST_TASK_MS
+    # A list that drew all its rows would hold the page up for seconds.
+    assert page.evaluate("window.longest") < 2 * TIMES_SLOWER * few_ms
 
 
 def test_a_filter_finds_one_among_them_all(crowded: Server, open_page: Open) -> None:
