@@ -137,8 +137,9 @@ def test_a_change_whose_telling_is_interrupted_is_undone_and_leaves_nothing_behi
     variables = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN, "PYTHONUNBUFFERED": "1"})
     command = [str(ONCUE), "demo", "change", "--namespace", "left"]
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
-    ) as telling:
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - a shell has it ignored by what it starts beside
+    ) as telling:  # fmt: skip
         assert telling.stdout is not None
         said = next(line for line in telling.stdout if until in line)
         busy = server.cli("demo", "change", "--namespace", "left") if "canary" in said else None

@@ -50,14 +50,13 @@ class Story(Telling):
         self.name = f"demo-fleet-{secrets.token_hex(2)}"
         """Of the manifests; each telling has its own."""
         self._seen = 0
-        self._begun: list[str] = []
-        """Changes that it made."""
 
     def run(self) -> None:
         """Tell it. Raises `Missing`, and what the API raises."""
         self._alone()
         with ExitStack() as stack:
             fleet = stack.enter_context(Fleet(SERVICES, outdated=[OUTDATED]))
+            stack.callback(self._call_off)  # once more: what was asked for in the very moment, and its answer lost
             stack.callback(self._tidy)
             stack.callback(self._call_off)
             self._set_up(fleet)
@@ -96,8 +95,9 @@ class Story(Telling):
 
     def _call_off(self) -> None:
         """What was interrupted is undone while there is a fleet: what runs on would be in the way of the next telling."""
-        for id in self._begun:
-            if self._how_over(id) is not None:
+        for change in self.items("changes"):
+            id = change["id"]
+            if change["state"] in OVER or not (change["template"] or "").startswith(f"{self.name}-"):
                 continue
             try:
                 self.api.send("POST", f"{self.api.path('changes', id)}/cancel", json={"reason": "The telling was left"})
@@ -164,7 +164,6 @@ class Story(Telling):
         made: dict[str, Any] = self.api.send("POST", "/changes", json={
             "template": f"{self.name}-{template}", "with": inputs, "reason": reason, "namespace": self.namespace,
         })  # fmt: skip
-        self._begun.append(made["id"])
         self.tell(f"{made['id']}: {made['title']}. {reason}.")
         self.api.send("POST", f"{self.api.path('changes', made['id'])}/start")
         self._seen = 0
