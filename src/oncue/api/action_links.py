@@ -14,9 +14,9 @@ import msgspec
 from oncue.access import action_links
 from oncue.access.action_links import Claim
 from oncue.access.roles import Principal, allowed
-from oncue.api.approvals import OVER
 from oncue.api.asgi import Receive, Scope, Send, answer, with_body
 from oncue.api.context import Context
+from oncue.api.entities import told
 from oncue.core.errors import Refusal
 from oncue.sdk.context import ACTIONS
 from oncue.store.queries import entity_body
@@ -116,15 +116,8 @@ class ActionLinks:
             raise Refusal("access.denied", f"{claim.to} needs the permission approval:decide in {claim.namespace}")
         if decision == "reject" and not reason:
             raise Refusal("request.invalid", "say why you reject it; whoever asked reads it")
-        data = {"approval": claim.about, "decision": decision, "reason": reason[:2000] or None}
-        try:
-            await self._ctx.command("oncue.command.approval.decide", data, who=who, namespace=claim.namespace)
-        except Refusal as refusal:
-            if refusal.code != "approval.not_found":
-                raise
-            # The engine knows those that wait: one that can still be found is over.
-            state = (await self._about(claim))["state"]
-            raise Refusal("approval.decided", f"{claim.about} is over: {state}", hint=OVER) from refusal
+        given = {"decision": decision, "reason": reason[:2000] or None}
+        await told(self._ctx, who, claim.namespace, "approval", claim.about, "decide", given)
         approval = await self._about(claim)
         left = "" if approval["state"] != "pending" else " Others are still to agree."
         return f'{_asked(approval)}<p role="status"><strong>{_DONE[decision]}</strong>{left}</p>{_approvals(approval)}'

@@ -1,7 +1,7 @@
 """Approvals: what waits for people, and what they say."""
 
 from functools import partial
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, get, post
@@ -17,8 +17,6 @@ from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.store import queries
 from oncue.store.queries import entities
-
-OVER: Final = "It does not change any more; get it to see who decided."
 
 
 class Decision(msgspec.Struct, forbid_unknown_fields=True):
@@ -162,15 +160,7 @@ async def delegate_approval(ctx: Ctx, who: Who, approval_id: str, data: Delegati
 
 async def _said(ctx: Context, who: Principal, id: str, verb: str, given: dict[str, Any]) -> Response[Approval]:
     person = msgspec.structs.replace(who, actor=who.person)  # what they do by a token of their own they do themselves
-    try:
-        return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
-    except Refusal as refusal:
-        if refusal.code != "approval.not_found":
-            raise
-        # The engine knows those that wait: one that can still be found is over.
-        body = await found(ctx, who, "approval", id, "approval:read")
-        state = msgspec.json.decode(body, type=Approval).state
-        raise Refusal("approval.decided", f"{id} is over: {state}", hint=OVER) from refusal
+    return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
 
 
 HANDLERS = [

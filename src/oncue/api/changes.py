@@ -12,8 +12,7 @@ from litestar import Response, get, post, put
 from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
-from oncue.access.roles import Principal
-from oncue.api.context import Context, Ctx, Who
+from oncue.api.context import Ctx, Who
 from oncue.api.entities import commanded, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
@@ -205,7 +204,7 @@ async def create_change(ctx: Ctx, who: Who, data: NewChange) -> Response[ChangeV
 async def edit_change(ctx: Ctx, who: Who, change_id: str, data: WantedChange) -> Response[ChangeView]:
     """Make it otherwise, as long as it has not begun. Another plan needs another approval."""
     given = _sound(data)
-    return await _commanded(ctx, who, change_id, "edit", "change:write", {"wanted": given})
+    return await commanded(ctx, who, "change", change_id, "edit", "change:write", {"wanted": given})
 
 
 def _sound(wanted: WantedChange) -> dict[str, Any]:
@@ -227,46 +226,33 @@ def _sound(wanted: WantedChange) -> dict[str, Any]:
 @post("/changes/{change_id:str}/submit", status_code=200, opt={"permission": "change:write"})
 async def submit_change(ctx: Ctx, who: Who, change_id: str) -> Response[ChangeView]:
     """Have it planned, and put before those who must agree."""
-    return await _commanded(ctx, who, change_id, "submit", "change:write", {})
+    return await commanded(ctx, who, "change", change_id, "submit", "change:write", {})
 
 
 @post("/changes/{change_id:str}/start", status_code=200, opt={"permission": "change:start"})
 async def start_change(ctx: Ctx, who: Who, change_id: str) -> Response[ChangeView]:
     """Begin one that is agreed to, now."""
-    return await _commanded(ctx, who, change_id, "start", "change:start", {})
+    return await commanded(ctx, who, "change", change_id, "start", "change:start", {})
 
 
 @post("/changes/{change_id:str}/cancel", status_code=200, opt={"permission": "change:write"})
 async def cancel_change(ctx: Ctx, who: Who, change_id: str, data: CancelChange | None = None) -> Response[ChangeView]:
     """It is no longer wanted; one that runs is stopped and rolled back."""
     given = {"reason": data.reason} if data is not None else {}
-    return await _commanded(ctx, who, change_id, "cancel", "change:write", given)
+    return await commanded(ctx, who, "change", change_id, "cancel", "change:write", given)
 
 
 @post("/changes/{change_id:str}/break-glass", status_code=200, opt={"permission": "change:override"})
 async def break_glass(ctx: Ctx, who: Who, change_id: str, data: BreakGlass) -> Response[ChangeView]:
     """Begin now, past windows, freezes and those who have not agreed: they are asked afterwards, and it is not closed before."""
-    return await _commanded(ctx, who, change_id, "break_glass", "change:override", {"reason": data.reason})
+    return await commanded(ctx, who, "change", change_id, "break_glass", "change:override", {"reason": data.reason})
 
 
 @post("/changes/{change_id:str}/review", status_code=200, opt={"permission": "change:write"})
 async def review_change(ctx: Ctx, who: Who, change_id: str, data: ReviewChange) -> Response[ChangeView]:
     """Look back on one that is over, and close it."""
     given = {"code": data.code, "note": data.note}
-    return await _commanded(ctx, who, change_id, "review", "change:write", given)
-
-
-async def _commanded(
-    ctx: Context, who: Principal, id: str, verb: str, permission: str, given: dict[str, Any]
-) -> Response[ChangeView]:
-    try:
-        return await commanded(ctx, who, "change", id, verb, permission, given)
-    except Refusal as refusal:
-        if refusal.code != "change.not_found":
-            raise
-        # The engine knows those that are not closed: one that can still be found is.
-        change = msgspec.json.decode(await found(ctx, who, "change", id, "change:read"), type=Change)
-        raise Refusal("change.state", f"{id} is {change.state}; it does not change any more") from refusal
+    return await commanded(ctx, who, "change", change_id, "review", "change:write", given)
 
 
 @get("/change-calendar", opt={"permission": "change:read"})

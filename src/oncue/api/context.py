@@ -68,7 +68,8 @@ class Context:
         """Held while a one-time link is used, so that it is used once."""
 
     async def recently(self, key: Hashable, query: Callable[[Connection], T]) -> T:
-        """The answer of a query over everything, a few seconds old at most; asked once at a time however many want it."""
+        """The answer of a query over everything, a few seconds old, or as old as `shared` gives; asked once at a time however
+        many want it."""
         return await self.shared(key, partial(self.queries.run, query, OVERVIEW_DEADLINE_S), RECENT_S)
 
     async def shared(self, key: Hashable, ask: Callable[[], Awaitable[T]], least_s: float = 0.0) -> T:

@@ -1,8 +1,11 @@
 """What the modules of the entities share: look one up, check access to it, show its timeline."""
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
+import msgspec
 from litestar import Response
 
 from oncue.access.roles import Principal, allowed
@@ -12,6 +15,28 @@ from oncue.api.params import json_response, listing
 from oncue.api.stream import fact_json
 from oncue.core.errors import Refusal
 from oncue.store.queries import Filters, cursor_of, entity_body, position_of, timeline
+
+
+class Over(NamedTuple):
+    """How it is refused to do anything with what is over; `said` has places for its id and its state."""
+
+    code: str
+    said: str
+    more: Mapping[str, str] = MappingProxyType({})
+
+
+OVER: Final = {
+    "approval": Over(
+        "approval.decided", "{} is over: {}", {"hint": "It does not change any more; get it to see who decided."}
+    ),
+    "change": Over("change.state", "{} is {}; it does not change any more"),
+    "run": Over("run.ended", "{} is {}"),
+}
+"""Kinds that the engine forgets when they are over."""
+
+
+class _State(msgspec.Struct):
+    state: str
 
 
 async def looked_up(ctx: Context, who: Principal, kind: str, id: str, read: str) -> tuple[str, bytes]:
@@ -44,8 +69,26 @@ async def commanded(
     refuses.
     """
     namespace = await entity_of(ctx, who, kind, id, f"{kind}:read", permission)
-    await ctx.command(f"oncue.command.{kind}.{verb}", {kind: id, **given}, who=who, namespace=namespace)
+    await told(ctx, who, namespace, kind, id, verb, given)
     return json_response(await found(ctx, who, kind, id, f"{kind}:read"))
+
+
+async def told(
+    ctx: Context, who: Principal, namespace: str, kind: str, id: str, verb: str, given: dict[str, Any]
+) -> None:
+    """Give the engine a command about an entity that is there. Raises `Refusal` as the engine refuses, but for what it knows
+    no more because it is over: run.ended, approval.decided, change.state.
+    """
+    try:
+        await ctx.command(f"oncue.command.{kind}.{verb}", {kind: id, **given}, who=who, namespace=namespace)
+    except Refusal as refusal:
+        if kind not in OVER or refusal.code != f"{kind}.not_found":
+            raise
+        row = await ctx.queries.run(partial(entity_body, kind=kind, id=id))
+        if row is None:
+            raise
+        over, state = OVER[kind], msgspec.json.decode(row[1], type=_State).state
+        raise Refusal(over.code, over.said.format(id, state.replace("_", " ")), **over.more) from refusal
 
 
 async def timeline_response(ctx: Context, kind: str, id: str, filters: Filters) -> Response[Any]:

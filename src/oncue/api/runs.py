@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
 from oncue.api.context import Context, Ctx, Who
-from oncue.api.entities import entity_of, found, looked_up, timeline_response
+from oncue.api.entities import entity_of, found, looked_up, timeline_response, told
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.self_service import rights
@@ -299,14 +299,7 @@ async def _done(
     ctx: Context, who: Any, run_id: str, verb: str, permission: str, given: dict[str, Any]
 ) -> Response[RunDetail]:
     namespace = await entity_of(ctx, who, "run", run_id, "run:read", permission)
-    try:
-        await ctx.command(f"oncue.command.run.{verb}", {"run": run_id, **given}, who=who, namespace=namespace)
-    except Refusal as refusal:
-        if refusal.code != "run.not_found":
-            raise
-        # The engine knows those under way: one that can still be found has ended.
-        run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
-        raise Refusal("run.ended", f"{run_id} is {run.state.replace('_', ' ')}") from refusal
+    await told(ctx, who, namespace, "run", run_id, verb, given)
     return json_response(msgspec.json.encode(await _detail(ctx, await found(ctx, who, "run", run_id, "run:read"))))
 
 

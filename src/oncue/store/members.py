@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from oncue.core.incident import Incident
-from oncue.store.queries import LIMIT, entity_bodies
+from oncue.store.queries import LIMIT, entity_bodies, written_bodies
 from oncue.store.schema import entity
 
 
@@ -28,8 +28,7 @@ def alerts_of(connection: Connection, incident: Incident, *, first: bool = False
 def first_of(connection: Connection, incident: Incident) -> list[bytes]:
     """As `alerts_of` with `first`, but without what their repeats changed since: that is only counted."""
     ids = _alerts(connection, incident, LIMIT, first=True)
-    rows = connection.execute(select(entity.c.id, entity.c.body).where(entity.c.kind == "alert", entity.c.id.in_(ids)))
-    found: dict[str, bytes] = {row.id: row.body for row in rows}
+    found = written_bodies(connection, "alert", ids)
     return [found[id] for id in ids if id in found]
 
 

@@ -274,11 +274,16 @@ def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes]
     return row.namespace, body
 
 
+def written_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, bytes]:
+    """JSON of these entities by id, of alerts without what their repeats changed since: that is only counted."""
+    rows = connection.execute(select(entity.c.id, entity.c.body).where(entity.c.kind == kind, entity.c.id.in_(ids)))
+    return {row.id: row.body for row in rows}
+
+
 def entity_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> list[bytes]:
     """JSON of these entities, in the order of the ids; those that are gone are left out."""
     wanted = list(dict.fromkeys(ids[:LIMIT]))
-    rows = connection.execute(select(entity.c.id, entity.c.body).where(entity.c.kind == kind, entity.c.id.in_(wanted)))
-    found: dict[str, bytes] = {row.id: row.body for row in rows}
+    found = written_bodies(connection, kind, wanted)
     if kind == "alert" and found:
         newer = hot.newer(connection)
         hot_rows = connection.execute(
