@@ -85,7 +85,7 @@ export default function WorkflowsPage() {
   ];
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1 className="place">Workflows</h1><p className="dim">Steps that survive a restart. Policies start them; so can you</p></div><div className="actions">{may("manifest:write") && <Link className="btn" to="/workflows/new"><Icon name="plus" size="m" />New workflow</Link>}</div></div>
+      <div className="page-head"><div><h1 className="place">Workflows</h1><p className="dim">Steps that survive a restart. Policies start them; so can you.</p></div><div className="actions">{may("manifest:write") && <Link className="btn" to="/workflows/new"><Icon name="plus" size="m" />New workflow</Link>}</div></div>
       <div className="filters">
         {!schedules && <SearchField label="Search names and descriptions" />}
         <Segments name="view" label="Which" options={[{ value: "", label: "Workflows" }, { value: "schedules", label: "Schedules" }]} />
