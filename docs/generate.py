@@ -173,6 +173,7 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "queued": "It waits for its turn.", "started": "It began.", "succeeded": "All its steps are done.",
         "failed": "A step failed, or its time was up.", "cancelled": "Someone stopped it.",
         "paused": "It begins nothing more; `paused_by` and `reason` say why.", "resumed": "It goes on.",
+        "stopping": "It was stopped, and does what is done in any case; `wants` says what becomes of it then.",
         "rolling_back": "What it did is being undone.", "rolled_back": "What it did is undone.",
         "rollback_failed": "Undoing stopped: a person must decide.",
     }),

@@ -34,6 +34,14 @@ spec:
     - {id: look, set: {seen: "${inputs.host}"}}
     - {id: ask, approvals: [{by: ["team:storage", "user:basis-3"]}]}
     - {id: extend, uses: http.request, with: {url: "http://127.0.0.1/${vars.seen}", method: POST}}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: guarded}
+spec:
+  steps:
+    - {id: guard, try: [{id: rests, wait: {for: 1h}}], finally: [{id: tidy, wait: {event: {types: [a.tidy]}}}]}
+    - {id: after, set: {x: 1}}
 """
 PEOPLE = {"basis-1": "operator", "basis-2": "operator", "basis-3": "approver", "guest-1": "viewer"}
 
@@ -70,6 +78,20 @@ def test_why_says_what_is_waited_for_and_what_comes_of_it(server: Server) -> Non
     ]  # fmt: skip
     assert why["room"] == {"limit": 1, "by": ["web-1"], "under_way": [first], "queued": 1}
     assert server.client.get(f"/api/v1/runs/{second}/why").json()["room"] == why["room"]
+
+
+def test_one_that_was_stopped_says_what_it_still_does_until_it_is_cancelled_again(server: Server) -> None:
+    run = started(server, "guarded", "running")
+    stopped = server.client.post(f"/api/v1/runs/{run}/cancel", json={"reason": "not wanted"}).json()
+    assert (stopped["state"], stopped["wants"]) == ("running", "cancel")
+    why = server.client.get(f"/api/v1/runs/{run}/why").json()
+    assert why["waits"][0]["what"] == (
+        "it was stopped (not wanted (token:preset-admin)), and does what is done in any case; cancel it again to end that, too"
+    )
+    assert {one["step"] for one in why["waits"][1:]} == {"guard/tidy"}
+    assert server.client.get(f"/api/v1/runs/{run}/ahead").json()["steps"] == []
+    assert server.client.post(f"/api/v1/runs/{run}/pause").json()["code"] == "run.state"
+    assert server.client.post(f"/api/v1/runs/{run}/cancel").json()["state"] == "cancelled"
 
 
 def test_the_steps_to_come_say_what_they_would_do_with_what_is_known_by_now(server: Server) -> None:

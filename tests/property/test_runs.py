@@ -7,8 +7,10 @@ import msgspec
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
+from oncue.core import last_steps
 from oncue.core.run import ACTIVE, OVER, WELL
 from oncue.core.state import State
+from oncue.core.steps import plan
 from tests.property.test_determinism import bytes_of, restart_from_dump, restart_from_rows
 from tests.unit.story import Story
 
@@ -374,3 +376,28 @@ def test_a_step_that_is_under_way_or_well_never_begins_again_by_itself(seed: int
             if fact.type == "oncue.step.started":
                 assert known.get(key) not in ACTIVE | WELL, key
             known[key] = data["state"]
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_what_is_done_in_any_case_is_done_when_a_run_is_stopped(seed: int) -> None:
+    story, choice = told(seed, 30, steered=False), random.Random(seed)
+    state, wanted = story.state, set[str]()
+    for id, run in sorted(state.runs.items()):
+        nodes = plan(state, run).nodes
+        for step in last_steps.spared(state, run).values():
+            if step.uses == "try" and "finally" in nodes[step.node].blocks and run.state in ("running", "paused"):
+                wanted.add(f"{id}/{step.address}/{nodes[step.node].blocks['finally'].nodes[0].id}")
+    for id in sorted(state.runs):
+        if id in state.runs and not last_steps.under_way(state.runs[id]):
+            say(story, "run.cancel", {"run": id, "rollback": choice.random() < 0.5}, "user:basis-2")
+    target(float(len(wanted)))
+    for _ in range(40):
+        for effect in sorted(state.effects):
+            if effect in state.effects:
+                result(story, choice)
+        for approval in sorted(state.approvals):
+            say(story, "approval.decide", {"approval": approval, "decision": "approve"}, "user:basis-3")
+        story.wait("10s")
+    began = {fact.id for fact in story.facts if fact.type.startswith("oncue.step.")}
+    assert all(one in began or f"{one}~before" in began for one in wanted), wanted - began

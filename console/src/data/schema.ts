@@ -2137,7 +2137,8 @@ export interface paths {
         put?: never;
         /**
          * CancelRun
-         * @description Stop a run; steps that have begun are told to stop. With `rollback`, what it did is undone.
+         * @description Stop a run: steps that have begun are told to stop, and each `try` that it is in the middle of does its `finally`. To cancel
+         *     it again ends that as well. With `rollback`, what it did is undone then.
          */
         post: operations["cancel_run"];
         delete?: never;
@@ -6963,7 +6964,7 @@ export interface components {
              * @default
              * @enum {string}
              */
-            wants: "" | "cancel" | "fail";
+            wants: "" | "cancel" | "fail" | "undo";
             undoing?: string | null;
             undo_within?: string | null;
             /** @default false */
@@ -7042,7 +7043,7 @@ export interface components {
              * @default
              * @enum {string}
              */
-            wants: "" | "cancel" | "fail";
+            wants: "" | "cancel" | "fail" | "undo";
             undoing?: string | null;
             undo_within?: string | null;
             /** @default false */

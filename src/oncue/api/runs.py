@@ -16,6 +16,7 @@ from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.self_service import rights
 from oncue.api.shapes import Fact
+from oncue.core import last_steps
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
@@ -84,7 +85,7 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     what: str
     """In a sentence."""
     code: str
-    """`action`, `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`, `rollback`."""
+    """`action`, `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`, `rollback`, `stopping`."""
     since: str | None = None
     until: str | None = None
     """When the next timer is due; of an approval, when it expires."""
@@ -209,7 +210,8 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
 
 @post("/runs/{run_id:str}/cancel", status_code=200, opt={"permission": "run:cancel"})
 async def cancel_run(ctx: Ctx, who: Who, run_id: str, data: Cancelling | None = None) -> Response[RunDetail]:
-    """Stop a run; steps that have begun are told to stop. With `rollback`, what it did is undone."""
+    """Stop a run: steps that have begun are told to stop, and each `try` that it is in the middle of does its `finally`. To cancel
+    it again ends that as well. With `rollback`, what it did is undone then."""
     given: dict[str, Any] = {"rollback": data.rollback} if data is not None else {}
     if data is not None and data.reason:
         given["reason"] = data.reason
@@ -274,7 +276,7 @@ def state_of(given: list[Manifest]) -> State:
 def _under_way(connection: Connection, run: Run) -> tuple[Plan, dict[str, Step], list[Manifest], dict[str, Any]] | None:
     """What is known of a run that goes on: its plan, its steps by address, the configuration, and what it is about."""
     plan = _plan(connection, run)
-    if plan is None or run.state in OVER | UNDOING:
+    if plan is None or run.state in OVER | UNDOING or last_steps.under_way(run):
         return None
     steps = [*reading.steps_of(connection, run.id), *reading.outermost_of(connection, run.id)]
     about = {} if "event_view" not in run.trigger else {"event": run.trigger["event_view"]}
@@ -366,6 +368,9 @@ def why(connection: Connection, run: Run) -> Why:
         by = "OnCue" if run.paused_by == "oncue" else run.paused_by
         waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
+    if last_steps.under_way(run):
+        waits.append(Waits(step=None, what=f"it was stopped ({run.reason}), and does what is done in any case; cancel it again to end that, too",
+                           code="stopping", until=run.deadline_at.isoformat() if run.deadline_at else None, then="it ends"))  # fmt: skip
     if run.state == "rollback_failed":
         waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",
                            code="rollback"))  # fmt: skip

@@ -82,7 +82,7 @@ def cancel(
     reason: str | None = REASON,
     rollback: bool = typer.Option(False, "--rollback", help="Undo what it did, the last thing first."),
 ) -> None:
-    """Stop a run; steps that have begun are told to stop."""
+    """Stop a run; steps that have begun are told to stop, and what is under `finally` is done. Cancel it again to end that, too."""
     _do(run, "cancel", {"reason": reason, "rollback": rollback})
 
 

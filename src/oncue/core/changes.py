@@ -15,6 +15,7 @@ from oncue.core import (
     change_records,
     change_risk,
     change_trail,
+    last_steps,
     operators,
     run_life,
     running,
@@ -231,6 +232,8 @@ def window_closes(tx: Tx, id: str) -> None:
     if change is None or run is None or window is None or change.state != "implement":
         return
     if run.state != "running" and not (run.state == "paused" and window.on_close == "rollback"):
+        return
+    if last_steps.under_way(run) and window.on_close != "rollback":
         return
     tx.touch(change)
     if not change_checks.of_calendar(tx.state, change, tx.now):

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from oncue.core import last_steps
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, Scope, evaluate, spoken
@@ -69,11 +70,13 @@ def enter(tx: Tx, run: Run, spec: WorkflowSpec, key: str) -> tuple[bool, list[st
 
 
 def _takes_over(tx: Tx, run: Run, gate: Gate, key: str, limit: int) -> tuple[bool, list[str]]:
-    """Those under way make way, but for those that are being undone: where these take all the room it waits for them, in the
-    place of what has waited until now."""
-    undone = [id for id in gate.runs if tx.state.runs[id].state in UNDOING]
-    others = [id for id in gate.runs if id not in undone]
-    if len(undone) < limit:
+    """Those under way make way, but for those that are being undone, or still do what is done in any case: where these take all
+    the room it waits for them, in the place of what has waited until now."""
+    runs = {id: tx.state.runs[id] for id in gate.runs}
+    ending = [id for id, one in runs.items() if one.state in UNDOING or last_steps.under_way(one)]
+    others = [id for id in gate.runs if id not in ending]
+    lasting = [id for id in others if last_steps.spared(tx.state, runs[id])]
+    if len(ending) + len(lasting) < limit:
         tx.cell("gate", key, msgspec.structs.replace(gate, runs=(*gate.runs, run.id)))
         return True, others
     _wait(tx, run, gate, key)

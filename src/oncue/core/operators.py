@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from oncue.core import change_clear, change_trail, rollback, run_life, running, steps, validation, workflow
+from oncue.core import change_clear, change_trail, last_steps, rollback, run_life, running, steps, validation, workflow
 from oncue.core import plan as plans
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
@@ -77,6 +77,10 @@ def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
     run, why = _run(tx, seen, asked.run), asked.reason or "paused by hand"
     if run.state == "paused" and run.paused_by == "oncue":
         run_life.keep_held(tx, run, tx.actor, why)
+    elif last_steps.under_way(run):
+        raise Refusal(
+            "run.state", f"{run.id} was stopped, and does what is done in any case; cancel it again to end that"
+        )
     elif run.state == "running":
         run_life.hold(tx, run, tx.actor, why)
     else:
@@ -101,8 +105,13 @@ def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
 
 
 def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
-    """It is over, or undone first. Raises `Refusal` run.not_found, run.state."""
+    """It is over, or undone first; before that it does what is done in any case, unless it is cancelled once more. Raises
+    `Refusal` run.not_found, run.state."""
     run = _run(tx, seen, asked.run)
+    if last_steps.under_way(run):
+        run_life.cancel(tx, run, "", rollback=asked.rollback)
+        run_life.stop_now(tx, run)
+        return run
     if run.state == "rolling_back":
         raise Refusal("run.state", f"{run.id} is being rolled back; wait for that to end")
     if run.state == "rollback_failed":

@@ -14,6 +14,7 @@ from oncue.core.workflow_spec import WorkflowSpec
 RunState = Literal[
     "queued", "running", "paused", "rolling_back", "succeeded", "failed", "cancelled", "rolled_back", "rollback_failed"
 ]
+Wants = Literal["", "cancel", "fail", "undo"]
 StepState = Literal[
     "running",
     "waiting",
@@ -202,8 +203,9 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     """Addresses of what is to go on; more than one input's worth, or put off by a pause."""
     paused_by: str | None = None
     paused_at: datetime | None = None
-    wants: Literal["", "cancel", "fail"] = ""
-    """What becomes of it when it has been rolled back."""
+    wants: Wants = ""
+    """What becomes of it when it has been rolled back. While it is running: what becomes of it when it has done what is done in
+    any case, for it was stopped; `undo` if it is cancelled and undone."""
     undoing: str | None = None
     """Address of the step that is being undone."""
     undo_within: str | None = None

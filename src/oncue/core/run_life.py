@@ -1,5 +1,6 @@
 """How a run ends, stands still and is undone: whatever becomes of it besides going on."""
 
+from collections.abc import Container
 from datetime import timedelta
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from oncue.core import (
     change_trail,
     event_waits,
     gates,
+    last_steps,
     notify,
     outbox,
     run_scope,
@@ -19,7 +21,7 @@ from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
-from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story
+from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story, Wants
 from oncue.core.tx import Tx
 
 INCONCLUSIVE: Final = "validation.inconclusive"
@@ -46,7 +48,10 @@ def succeed(tx: Tx, run: Run) -> None:
 
 
 def fail(tx: Tx, run: Run, reason: str, failed_at: str | None) -> None:
-    """It cannot go on: it waits for a person, is undone, or is over, as the workflow says."""
+    """It cannot go on: it waits for a person, is undone, or is over, as the workflow says, or as was wanted when it was stopped."""
+    if last_steps.under_way(run):
+        stop_now(tx, run)
+        return
     tx.touch(run)
     run.reason = reason
     run.failed_at = failed_at
@@ -150,36 +155,74 @@ def undo(tx: Tx, run: Run, wants: Any, reason: str) -> None:
 
 
 def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
-    """Stop the run: what it waits for is no longer wanted."""
-    if rollback and run.state != "queued":
+    """Stop the run: what it waits for is no longer wanted. It is over, or undone, when it has done what is done in any case."""
+    if not last_steps.under_way(run):
+        _stopped(tx, run, "undo" if rollback else "cancel", reason)
+    elif rollback:
         tx.touch(run)
-        run.undo_within = None
-        undo(tx, run, "cancel", reason)
-        return
-    stop(tx, run, reason)
-    finish(tx, run, "cancelled", reason)
+        run.wants = "undo"
+        tx.save("run", run)
 
 
 def overdue(tx: Tx, run: Run) -> None:
-    """The run's time is up."""
-    give_up(tx, run, "timeout: the run's time is up")
+    """The run's time is up, or that for what it does in any case."""
+    if last_steps.under_way(run):
+        stop_now(tx, run)
+    else:
+        _stopped(tx, run, "fail", "timeout: the run's time is up")
 
 
 def give_up(tx: Tx, run: Run, reason: str) -> None:
-    """It fails wherever it is, and is undone if the workflow says so."""
+    """It fails wherever it is, with nothing done in any case, and is undone if the workflow says so."""
     stop(tx, run, reason)
     _notify(tx, run, reason, None)
-    if run.state != "queued" and steps.plan(tx.state, run).spec.on_failure.rollback != "none":
+    _ended(tx, run, "fail", reason)
+
+
+def _stopped(tx: Tx, run: Run, wants: Wants, reason: str) -> None:
+    """Nothing more of it is wanted but what is done in any case, if there is any."""
+    spared = last_steps.spared(tx.state, run)
+    stop(tx, run, reason, spared)
+    if wants == "fail":
+        _notify(tx, run, reason, None)
+    if not spared:
+        _ended(tx, run, wants, reason)
+        return
+    tx.touch(run)
+    run.state, run.wants, run.reason = "running", wants, reason
+    run.paused_by = run.paused_at = None
+    run.agenda = tuple(dict.fromkeys((*run.agenda, *last_steps.begin(tx, run, spared, reason))))
+    run.deadline_at = tx.now + timedelta(seconds=last_steps.LASTS_S)
+    tx.cancel(f"run.patience/{run.id}")
+    tx.timer(f"run.deadline/{run.id}", run.deadline_at)
+    tx.timer(f"run.go/{run.id}", tx.now)
+    say(tx, run, "oncue.run.stopping")
+
+
+def stop_now(tx: Tx, run: Run) -> None:
+    """What it did in any case is over, or is stopped as well: it ends as was wanted."""
+    stop(tx, run, run.reason or "")
+    _ended(tx, run, run.wants, run.reason or "")
+
+
+def _ended(tx: Tx, run: Run, wants: Wants, reason: str) -> None:
+    """Nothing of it is under way any more: it is over, or undone."""
+    begun = run.state != "queued"
+    if wants == "undo" and begun:
+        tx.touch(run)
+        run.undo_within = None
+        undo(tx, run, "cancel", reason)
+    elif wants == "fail" and begun and steps.plan(tx.state, run).spec.on_failure.rollback != "none":
         undo(tx, run, "fail", reason)
     else:
-        finish(tx, run, "failed", reason)
+        finish(tx, run, "failed" if wants == "fail" else "cancelled", reason)
 
 
-def stop(tx: Tx, run: Run, reason: str) -> None:
-    """Nothing of it is under way any more."""
+def stop(tx: Tx, run: Run, reason: str, spared: Container[str] = ()) -> None:
+    """Nothing of it is under way any more but what is spared, by address."""
     for address in sorted(tx.state.steps_of.get(run.id, ())):
         step = tx.state.steps_of[run.id][address]
-        if step.state in ACTIVE:
+        if step.state in ACTIVE and address not in spared:
             drop(tx, run, step)
             steps.end(tx, run, step, "cancelled", reason=reason, error_code="cancelled", say=step.uses != "item")
 

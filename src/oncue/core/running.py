@@ -8,7 +8,7 @@ input is bounded; the rest goes on with the next one, so that a long run never h
 from collections import deque
 from typing import Any, Final
 
-from oncue.core import forms, run_life, run_scope, steps, validation
+from oncue.core import forms, last_steps, run_life, run_scope, steps, validation
 from oncue.core import plan as plans
 from oncue.core.expression import Failed, Scope, evaluate, holds, naming, render, spoken, stored
 from oncue.core.plan import Block, Node, Plan
@@ -83,10 +83,12 @@ def _look(tx: Tx, run: Run, plan: Plan, address: str, agenda: deque[str]) -> int
 
 
 def _sequence(tx: Tx, run: Run, plan: Plan, holder: Step | None, address: str, block: Block, agenda: deque[str]) -> int:
-    begun = 0
+    begun, stopped, last = 0, last_steps.stops(tx.state, run, address), None
     for node in block.nodes:
         step = tx.state.step(run.id, plans.child(address, node.id))
         if step is None:
+            if stopped:
+                break
             if begun >= AT_ONCE:
                 agenda.append(address)
                 return begun
@@ -100,7 +102,10 @@ def _sequence(tx: Tx, run: Run, plan: Plan, holder: Step | None, address: str, b
         if is_failure(node, step):
             _failed(tx, run, holder, step, agenda)
             return begun
-    if holder is None:
+        last = step
+    if stopped and last is not None:
+        _failed(tx, run, holder, last, agenda)
+    elif holder is None:
         run_life.succeed(tx, run)
     else:
         _done(tx, run, plan, holder, agenda)
@@ -108,11 +113,11 @@ def _sequence(tx: Tx, run: Run, plan: Plan, holder: Step | None, address: str, b
 
 
 def _branches(tx: Tx, run: Run, plan: Plan, node: Node, holder: Step, agenda: deque[str]) -> int:
-    begun, active = 0, 0
+    begun, active, stopped = 0, 0, last_steps.stops(tx.state, run, holder.address)
     known = [(inner, tx.state.step(run.id, plans.child(holder.address, inner.id))) for inner in node.blocks[""].nodes]
     failed = next((step for inner, step in known if step is not None and is_failure(inner, step)), None)
     for inner, step in known:
-        if step is None and failed is None:
+        if step is None and failed is None and not stopped:
             begun += 1
             step = _begin(tx, run, plan, inner, holder.address, agenda)
         if step is None:
@@ -125,6 +130,8 @@ def _branches(tx: Tx, run: Run, plan: Plan, node: Node, holder: Step, agenda: de
             failed = step
     if active:
         return begun
+    if failed is None and stopped:
+        failed = next((step for _, step in known if step is not None), None)
     if failed is not None:
         _failed(tx, run, holder, failed, agenda)
     else:
@@ -137,7 +144,9 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
     if spec is None:
         return 0
     cell: Items = tx.state.cells["items"][group.id]
-    enough = group.failures > plans.tolerated(spec.max_failures, group.total)
+    enough = group.failures > plans.tolerated(spec.max_failures, group.total) or last_steps.stops(
+        tx.state, run, group.address
+    )
     at, begun = group.at, 0
     while not enough and at < group.total and group.under_way + begun < spec.max_parallel and begun < AT_ONCE:
         address = f"{group.address}[{cell.keys[at]}]"
@@ -187,7 +196,7 @@ def _failed(tx: Tx, run: Run, holder: Step | None, step: Step, agenda: deque[str
     how: dict[str, Any] = {"reason": reason, "error_code": step.error_code, "failed_at": at}
     node = steps.plan(tx.state, run).nodes[holder.node]
     if holder.uses == "try":
-        if holder.block == "" and "catch" in node.blocks:
+        if holder.block == "" and "catch" in node.blocks and not last_steps.stops(tx.state, run, holder.address):
             steps.change(tx, run, holder, None, block="catch", **how)
             agenda.append(holder.address)
             return

@@ -13,7 +13,7 @@ import { Icon } from "../../parts/Icon";
 import { ErrorState, Loaded } from "../../parts/states";
 import { InputsForm } from "../workflows/InputsForm";
 import { actsOf } from "./steps";
-import { isOver } from "./view";
+import { isOver, isStopping } from "./view";
 
 const REASON = "Reason, kept in the journal with your name";
 
@@ -26,19 +26,19 @@ export function RunControls({ run }: { run: RunDetail }) {
   const ending = !isOver(run);
   return (
     <>
-      {operates && run.state === "running" && <button type="button" className="btn" onClick={() => setAsked("pause")}><Icon name="pause" size="m" />Pause</button>}
+      {operates && run.state === "running" && !isStopping(run) && <button type="button" className="btn" onClick={() => setAsked("pause")}><Icon name="pause" size="m" />Pause</button>}
       {operates && run.state === "paused" && !run.failed_at && <button type="button" className="btn primary" onClick={() => setAsked("resume")}>Resume</button>}
       {operates && <button type="button" className="btn" onClick={() => setAsked("fork")}><Icon name="run" size="m" />Run anew</button>}
-      {ending && run.state !== "rolling_back" && may("run:cancel", run.namespace) && <button type="button" className="btn" onClick={() => setAsked("cancel")}>{run.state === "rollback_failed" ? "Give up" : "Cancel run"}</button>}
+      {ending && run.state !== "rolling_back" && may("run:cancel", run.namespace) && <button type="button" className="btn" onClick={() => setAsked("cancel")}>{run.state === "rollback_failed" ? "Give up" : isStopping(run) ? "Stop at once" : "Cancel run"}</button>}
       <Ask
-        opened={asked === "pause"} onClose={close} title="Pause this run?" act="Pause" effect="What is under way ends; nothing more is begun until somebody resumes it. Its deadline stays as it is."
+        opened={asked === "pause"} onClose={close} title="Pause this run?" act="Pause" effect="What is under way ends; nothing more is begun until somebody resumes it. The time that it may take stands still as well."
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => pause.mutateAsync({ id: run.id, verb: "pause", reason })}
       />
       <Ask
         opened={asked === "resume"} onClose={close} title="Resume this run?" act="Resume" effect="It goes on where it stopped."
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => pause.mutateAsync({ id: run.id, verb: "resume", reason })}
       />
-      <Modal opened={asked === "cancel"} onClose={close} title={run.state === "rollback_failed" ? "Give this rollback up?" : "Cancel this run?"} size={480}>{asked === "cancel" && <Cancelling run={run} close={close} />}</Modal>
+      <Modal opened={asked === "cancel"} onClose={close} title={run.state === "rollback_failed" ? "Give this rollback up?" : isStopping(run) ? "Stop this run at once?" : "Cancel this run?"} size={480}>{asked === "cancel" && <Cancelling run={run} close={close} />}</Modal>
       <Modal opened={asked === "fork"} onClose={close} title={`Run ${run.workflow} anew`} size={560}>{asked === "fork" && <Forking run={run} close={close} />}</Modal>
     </>
   );
@@ -58,12 +58,13 @@ function Cancelling({ run, close }: { run: RunDetail; close: () => void }) {
     <form className="stack" onSubmit={submit}>
       <p className="dim">{gaveUp
         ? `What was done and not yet undone stays as it is, ${run.undoing ?? "the step it stopped at"} among it. The run ends as failed.`
-        : `What is under way is told to stop, and nothing more is begun. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`}</p>
+        : isStopping(run) ? "It was stopped, and does what is done in any case. That is stopped as well."
+        : `What is under way is told to stop, and nothing more is begun but what “finally” says. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`}</p>
       {!gaveUp && undoable > 0 && <Checkbox label={`Undo what it did: ${undoable === 1 ? "1 step" : `${String(undoable)} steps`}`} checked={rollback} onChange={(event) => setRollback(event.currentTarget.checked)} />}
       <TextInput label={REASON} placeholder="optional" value={reason} data-autofocus onChange={(event) => setReason(event.currentTarget.value)} />
       {cancel.error && <ErrorState error={cancel.error} />}
       <div className="row">
-        <button type="submit" className="btn primary" disabled={cancel.isPending}>{gaveUp ? "Give it up" : rollback ? "Cancel and roll back" : "Cancel the run"}</button>
+        <button type="submit" className="btn primary" disabled={cancel.isPending}>{gaveUp ? "Give it up" : isStopping(run) ? "Stop at once" : rollback ? "Cancel and roll back" : "Cancel the run"}</button>
         <button type="button" className="btn" onClick={close}>Back</button>
       </div>
     </form>

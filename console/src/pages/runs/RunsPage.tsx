@@ -15,7 +15,7 @@ import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { PauseButton } from "../../shell/Pauses";
 import { sinceOf, useFilters } from "../../shell/filters";
-import { lengthOf, RUN_WORDS, startedBy } from "./view";
+import { lengthOf, startedBy, wordsOf } from "./view";
 
 function Took({ run }: { run: Run }) {
   const now = useNow();
@@ -23,7 +23,7 @@ function Took({ run }: { run: Run }) {
 }
 
 const COLUMNS: readonly Column<Run>[] = [
-  { id: "state", head: "State", width: "148px", cell: (row) => <StateMark state={row.state} text={RUN_WORDS[row.state]} /> },
+  { id: "state", head: "State", width: "148px", cell: (row) => <StateMark state={row.state} text={wordsOf(row)} /> },
   {
     id: "workflow", head: "Workflow",
     cell: (row) => (
@@ -64,7 +64,7 @@ export default function RunsPage() {
               empty={<EmptyState title="No run fits"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: choose one under <Link className="link" to="/workflows">Workflows</Link>.</p></EmptyState>}
               card={(row) => (
                 <Link to="/runs/$id" params={{ id: row.id }} className="card-row">
-                  <span className="row"><StateMark state={row.state} text={RUN_WORDS[row.state]} /><span className="end dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} /></span></span>
+                  <span className="row"><StateMark state={row.state} text={wordsOf(row)} /><span className="end dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} /></span></span>
                   <span className="title mono">{row.workflow}</span>
                   <span className="row t12 dim3"><span className="cut">by {nameOf(startedBy(row))}</span><span className="end"><Took run={row} /></span></span>
                 </Link>

@@ -40,6 +40,7 @@ describe("a run's state", () => {
     expect(stateOf(run({ steps: [ask, step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting");
     expect(stateOf(run({ steps: [step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting for a time");
     expect(stateOf(run({ state: "paused", steps: [ask] })).words).toBe("Paused");
+    expect(stateOf(run({ wants: "cancel", steps: [ask] }))).toEqual({ mark: "running", words: "Stopping" });
   });
 });
 

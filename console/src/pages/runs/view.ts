@@ -16,10 +16,16 @@ export const RUN_WORDS: Record<RunState, string> = {
   failed: "Failed", cancelled: "Cancelled", rolled_back: "Rolled back", rollback_failed: "Rollback failed",
 };
 
+/** Whether it was stopped, and does what is done in any case. */
+export const isStopping = (run: Run): boolean => run.state === "running" && Boolean(run.wants);
+
+/** How its state reads. */
+export const wordsOf = (run: Run): string => (isStopping(run) ? "Stopping" : RUN_WORDS[run.state]);
+
 /** A run's state in words, and the mark for it: one that waits for people is not at work. */
 export function stateOf(run: RunDetail): { mark: string; words: string } {
   const active = (run.steps ?? []).filter((step) => isActive(step) && !holds(step));
-  if (run.state !== "running" || active.length === 0 || active.some((step) => step.state !== "waiting")) return { mark: run.state, words: RUN_WORDS[run.state] };
+  if (isStopping(run) || run.state !== "running" || active.length === 0 || active.some((step) => step.state !== "waiting")) return { mark: run.state, words: wordsOf(run) };
   const kinds = new Set(active.map((step) => (step.uses === "approval" || step.uses === "wait" || step.uses === "run" ? step.uses : "try")));
   const words = { approval: "Waiting for approval", wait: active.some((step) => step.awaits !== "time") ? "Waiting for an event" : "Waiting for a time", run: "Waiting for another run", try: "Waiting for the next try" };
   const [only] = kinds;

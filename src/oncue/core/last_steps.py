@@ -1,0 +1,77 @@
+"""What a run still does when it is stopped: the `finally` of whatever it is in the middle of.
+
+A run that is cancelled, or whose time is up, begins nothing more but that. As long as it lasts the run goes on by the same
+rules as ever, with `Run.wants` saying what becomes of it then: each `try` that it was in the middle of goes on with its
+`finally`, and fails with what it lies in, the innermost first.
+"""
+
+from typing import Final
+
+from oncue.core import plan as plans
+from oncue.core import steps
+from oncue.core.run import ACTIVE, Run, Step
+from oncue.core.state import State
+from oncue.core.tx import Tx
+
+LASTS_S: Final = 600.0
+"""How long all of it may take: what runs on for longer is stopped as well."""
+_FINALLY: Final = "finally"
+
+
+def under_way(run: Run) -> bool:
+    """Whether the run was stopped, and does what is done in any case."""
+    return run.state == "running" and run.wants != ""
+
+
+def stops(state: State, run: Run, address: str) -> bool:
+    """Whether nothing more begins at this address, for the run was stopped and no `finally` lies around it."""
+    return under_way(run) and _finally_around(state, run, address) is None
+
+
+def spared(state: State, run: Run) -> dict[str, Step]:
+    """The steps that go on when the run is stopped, by address: each `try` whose `finally` is to come or under way, what lies
+    around it, and what is under way in a `finally`. Empty if there is no such `try`."""
+    rows = state.steps_of.get(run.id, {})
+    guards = [step for step in rows.values() if step.uses == "try" and step.state == "running"]
+    if not guards:
+        return {}
+    nodes = steps.plan(state, run).nodes
+    found: dict[str, Step] = {}
+    for guard in guards:
+        if _FINALLY in nodes[guard.node].blocks:
+            at = guard.address
+            while at:
+                found[at] = rows[at]
+                at = plans.parent(at) or ""
+    if any(one.block == _FINALLY for one in guards):
+        active = {at: step for at, step in rows.items() if step.state in ACTIVE}
+        found |= {at: step for at, step in active.items() if _finally_around(state, run, at) is not None}
+    return found
+
+
+def begin(tx: Tx, run: Run, spared: dict[str, Step], reason: str) -> tuple[str, ...]:
+    """What else was under way has been stopped: each innermost `try` of those that go on does its `finally`. Gives the
+    addresses that the run goes on with."""
+    guards = [step for step in spared.values() if step.uses == "try" and step.state == "running"]
+    going = []
+    for guard in guards:
+        inner = any(one.address.startswith((f"{guard.address}/", f"{guard.address}[")) for one in guards)
+        if guard.block != _FINALLY and not inner and _finally_around(tx.state, run, guard.address) is None:
+            steps.change(tx, run, guard, None, block=_FINALLY, failures=1, reason=reason, error_code="cancelled")
+            going.append(guard.address)
+    for group in spared.values():
+        if group.uses == "for_each" and _finally_around(tx.state, run, group.address) is None:
+            going_on = sum(item.address in spared for item in tx.state.items_of(run.id, group.address))
+            steps.change(tx, run, group, None, under_way=going_on)
+    return tuple(going)
+
+
+def _finally_around(state: State, run: Run, address: str) -> str | None:
+    """The address of a `finally` that is under way around this address, or at it."""
+    at = address
+    while at:
+        step = state.step(run.id, at)
+        if step is not None and step.uses == "try" and step.block == _FINALLY and step.state == "running":
+            return at
+        at = plans.parent(at) or ""
+    return None
