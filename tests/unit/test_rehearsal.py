@@ -50,6 +50,15 @@ spec:
       with: {text: "freed ${steps.ask.outputs.freed}"}
 ---
 apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: patch}
+spec:
+  steps:
+    - {id: drain, uses: http.request, with: {url: "https://example.com/drain"}, rollback: {uses: http.request, with: {url: "https://example.com/fill"}}}
+    - {id: guard, try: [{id: rest, wait: {for: 1h}}], finally: [{id: tidy, set: {tidy: true}}]}
+    - {id: last, set: {done: true}}
+---
+apiVersion: oncue/v1
 kind: Monitor
 metadata: {name: backup}
 spec: {uses: heartbeat, every: 1h, grace: 5m, severity: major}
@@ -137,6 +146,19 @@ def test_an_action_is_tried_again_at_its_instants_and_comes_to_what_the_test_say
     assert wrong.startswith("at 31s: runs: not seen")
     well = {"actions": {"http.request": {"error": "boom"}, "clean/ask": {"result": {"freed": 7}}}}
     assert told([{"event": FULL}], {**ALL, "runs": [{"state": "succeeded"}]}, **well).wrong == []
+
+
+def test_a_run_that_someone_cancels_does_what_is_done_in_any_case_and_never_the_rest(told: Any) -> None:
+    given = [{"run": {"workflow": "patch"}}, {"at": "5m", "cancel": {"workflow": "patch", "rollback": True}}]
+    run = {
+        "state": "rolled_back",
+        "steps": {"guard/tidy": "succeeded", "drain~rollback": "succeeded"},
+        "never": ["last"],
+    }
+    assert told(given, {"runs": [run]}).wrong == []
+    (wrong, _) = told(given, {"runs": [{**run, "never": ["last", "guard/tidy"]}]}).wrong
+    assert wrong.endswith('the nearest has order: ["drain","guard","guard/rest","guard/tidy","drain~rollback"]')
+    assert told(given[1:], {}).wrong == ["given[0]: run.not_found: no run of patch is under way"]
 
 
 def test_people_acknowledge_resolve_and_silence(told: Any) -> None:

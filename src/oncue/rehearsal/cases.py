@@ -113,6 +113,17 @@ class StartRun(Part, kw_only=True, frozen=True):
     """Who."""
 
 
+class CancelRuns(Part, kw_only=True, frozen=True):
+    """Someone cancels the runs of a workflow that are under way."""
+
+    workflow: str
+    """Its name."""
+    rollback: bool = False
+    """Whether what they did is undone."""
+    by: str = "user:tester"
+    """Who."""
+
+
 class Decide(Part, kw_only=True, frozen=True):
     """Someone decides about the approvals that are asked for."""
 
@@ -180,6 +191,8 @@ class ExpectedRun(Part, kw_only=True, frozen=True):
     """Address of a step, as `others[host-1]/check`, to its state: those it has at least."""
     order: list[str] | None = None
     """Addresses of steps in the order in which they begin: those it has at least."""
+    never: list[str] | None = None
+    """Addresses of steps of which none has begun."""
     at: Duration | None = None
 
 
@@ -241,8 +254,8 @@ class Expected(Part, kw_only=True, frozen=True):
 
 
 class Given(Part, kw_only=True, frozen=True):
-    """One thing that happens. Give one of `event`, `sample`, `heartbeat`, `acknowledge`, `take`, `run`, `decide`, `unreachable`,
-    `resolve`, `silence`, `expect`."""
+    """One thing that happens. Give one of `event`, `sample`, `heartbeat`, `acknowledge`, `take`, `run`, `decide`, `cancel`,
+    `unreachable`, `resolve`, `silence`, `expect`."""
 
     at: Duration | None = None
     """Since the start; the time of what stands before it if not given. It may not lie before that."""
@@ -262,6 +275,8 @@ class Given(Part, kw_only=True, frozen=True):
     """Someone starts a workflow."""
     decide: Decide | None = None
     """Someone approves, or does not."""
+    cancel: CancelRuns | None = None
+    """Someone cancels runs."""
     unreachable: str | None = None
     """From now on this channel cannot be reached."""
     resolve: Which | None = None
@@ -312,6 +327,7 @@ _ONE: Final = (
     "take",
     "run",
     "decide",
+    "cancel",
     "unreachable",
     "resolve",
     "silence",

@@ -1,6 +1,6 @@
 """Compares what happened with what was expected, one for one, and says what is missing and what is too much."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,7 +54,7 @@ def _plain(world: World, kind: str, one: dict[str, Any], came: str) -> dict[str,
     elif kind == "run":
         steps = [step for step in world.seen["step"].values() if step["run"] == one["id"]]
         found["steps"] = {step["address"]: step["state"] for step in steps}
-        found["order"] = [step["address"] for step in steps]
+        found["order"] = found["never"] = [step["address"] for step in steps]
     elif kind == "change_record":
         found |= {"resources": list(one["resources"]), "services": list(one["services"])}
     elif kind == "decision":
@@ -87,17 +87,21 @@ def _fits(wanted: Any, found: Any) -> bool:
 
 
 def _misfits(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    return [
-        name
-        for name, value in wanted.items()
-        if not (_in_order(value, found[name]) if name == "order" else _fits(value, found.get(name)))
-    ]
+    return [name for name, value in wanted.items() if not _HOW.get(name, _fits)(value, found.get(name))]
 
 
 def _in_order(wanted: list[str], found: list[str]) -> bool:
     """Whether those wanted are all there, one after the other; others may lie between."""
     left = iter(found)
     return all(one in left for one in wanted)
+
+
+def _not_begun(wanted: list[str], found: list[str]) -> bool:
+    return not set(wanted) & set(found)
+
+
+_HOW: Final[dict[str, Callable[[Any, Any], bool]]] = {"order": _in_order, "never": _not_begun}
+"""How what is expected is compared, where it is not simply the same."""
 
 
 def _pair(asked: Sequence[dict[str, Any]], there: Sequence[dict[str, Any]]) -> dict[int, int]:
@@ -126,7 +130,11 @@ def _nearest(wanted: dict[str, Any], spare: list[dict[str, Any]]) -> str:
     wrong = _misfits(wanted, found)
     if len(wrong) == len(wanted) > 1:
         return ""
-    return f"; the nearest has {_said({name: found.get(name) for name in wrong})}"
+    return f"; the nearest has {_said({_CALLED.get(name, name): found.get(name) for name in wrong})}"
+
+
+_CALLED: Final = {"never": "order"}
+"""What was seen has another name than what is expected of it."""
 
 
 def _said(one: dict[str, Any]) -> str:

@@ -114,6 +114,8 @@ def _one(world: World, given: Given) -> Iterator[str]:
         world.run(given.run)
     elif given.decide is not None:
         world.decide(given.decide)
+    elif given.cancel is not None:
+        world.cancel(given.cancel)
     elif given.unreachable is not None:
         world.unreachable(given.unreachable)
     elif given.resolve is not None:

@@ -17,7 +17,7 @@ from oncue.core.errors import Refusal
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch
 from oncue.plugins.sources.cloudevents import vet
-from oncue.rehearsal.cases import Decide, Outcome, Sample, Silence, StartRun, Which, WhichIncident
+from oncue.rehearsal.cases import CancelRuns, Decide, Outcome, Sample, Silence, StartRun, Which, WhichIncident
 
 RESULTS_LIMIT: Final = 5_000
 """Results of actions at one instant: workflows that start each other would never end."""
@@ -126,6 +126,14 @@ class World:
             raise Refusal("approval.not_found", f"nothing is asked by {asked.step or 'any step'}")
         for id in found:
             self._command("oncue.command.approval.decide", {"approval": id, "decision": asked.decision}, asked.by)
+
+    def cancel(self, asked: CancelRuns) -> None:
+        """Someone cancels what is under way. Raises `Refusal` run.not_found if nothing is, and as the server would."""
+        found = [id for id, one in sorted(self.state.runs.items()) if one.workflow == asked.workflow]
+        if not found:
+            raise Refusal("run.not_found", f"no run of {asked.workflow} is under way")
+        for id in found:
+            self._command("oncue.command.run.cancel", {"run": id, "rollback": asked.rollback}, asked.by)
 
     def unreachable(self, channel: str) -> None:
         """From now on this channel cannot be reached. Raises `Refusal` manifest.not_found."""
