@@ -44,6 +44,7 @@ class Probe:
     outputs = Outputs
     errors = ()
     began = 0
+    ended = 0
     def effect_class(self, inputs):
         return "idempotent" if inputs.again else "at-most-once"
     def plan(self, inputs):
@@ -82,6 +83,13 @@ class Probe:
             return Outputs(str(context.redelivered))
         if inputs.do == "hang":
             await asyncio.sleep(600)
+        if inputs.do == "end slowly":
+            try:
+                await asyncio.sleep(600)
+            finally:
+                for _ in range(50):
+                    await asyncio.sleep(0)
+                Probe.ended = Probe.began
         if inputs.do == "deep":
             data = {}
             for _ in range(100):
@@ -390,6 +398,26 @@ async def test_work_for_a_step_ends_before_other_work_for_it_begins(bench: Bench
     await until(lambda: bench.engine.types().count("result") == 2)
     ended = [one["data"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
     assert [(one["effect"], one["outcome"]) for one in ended] == [("ef-1", "unknown"), ("ef-3", "succeeded")]
+
+
+async def test_what_was_stopped_of_a_run_ends_before_other_work_of_the_run_begins(bench: Bench, plugin: Any) -> None:
+    probe = type(plugin)
+    began, ended = probe.began, probe.ended
+    for number in (1, 2):
+        asked = effect("end slowly", run=f"run-{number}", step="stop", id=f"ef-{number}")
+        bench.engine.lease(asked, f"t{number}")
+    await until(lambda: probe.began == began + 2)
+    tidy = [
+        (f"t{number}", msgspec.json.encode(effect(run="run-1", step="tidy", id=f"ef-{number}")), False)
+        for number in (3, 4)
+    ]
+    bench.acting.lease(frames.Leased(tidy[:1]))
+    await until(lambda: probe.began == began + 3)
+    assert probe.ended == ended, "beside what is wanted it begins at once"
+    bench.acting.cancel(frames.Cancel(["t1"]))
+    bench.acting.lease(frames.Leased(tidy[1:]))
+    await until(lambda: probe.began == began + 4)
+    assert probe.ended == began + 3, "the fourth began when the first had ended"
 
 
 async def test_what_is_cancelled_while_it_waits_for_its_turn_never_begins(bench: Bench, plugin: Any) -> None:

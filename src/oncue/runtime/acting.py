@@ -3,7 +3,7 @@
 Whatever a plugin does, the outcome is a result; nothing it raises ends the worker. A result is submitted until the engine
 has it. Work that must not be done twice is announced first, and begun only after the announcement is committed. Work for a
 step of a run ends before other work for that step begins: what undoes a step never runs beside it, though the engine may
-have died meanwhile and takes the step's outcome for unknown. What work tells while it is under way goes ahead of its result,
+have died meanwhile and takes the step's outcome for unknown. So does what was stopped of a run before other work of that run. What work tells while it is under way goes ahead of its result,
 and never delays or fails it.
 """
 
@@ -45,6 +45,8 @@ class _Work:
         self.reporting = False
         """Whether it is over, but for the report, which a cancellation must not lose."""
         self.once = _must_be_done_once(effect)
+        self.stopped = False
+        """Whether it was told to end."""
         self.telling: Telling | None = None
         """What it tells; None for what is no step of a run."""
         if effect.run is not None and effect.step is not None:
@@ -73,10 +75,13 @@ class _Work:
         if self._quiet is not None and not self._quiet.expired():
             self._quiet.reschedule(self._loop.time() + (self.effect.heartbeat_s or 0.0))
 
-    def belongs_with(self, other: "_Work") -> bool:
-        """Whether both are for the same step of a run: to do it, to look at it, to undo it."""
+    def goes_before(self, other: "_Work") -> bool:
+        """Whether it ends before the other begins: both are for the same step of a run, to do it, to look at it, to undo it; or
+        for the same run, which does not want it any more."""
         run, step = self.effect.run, (self.effect.step or "").partition("~")[0]
-        return run is not None and (run, step) == (other.effect.run, (other.effect.step or "").partition("~")[0])
+        if run is None or run != other.effect.run:
+            return False
+        return self.stopped or step == (other.effect.step or "").partition("~")[0]
 
 
 class Acting:
@@ -103,7 +108,7 @@ class Acting:
                 known.token = token
                 continue
             work = _Work(effect, token, redelivered)
-            before = [one for one in self._work.values() if one is known or one.belongs_with(work)]
+            before = [one for one in self._work.values() if one is known or one.goes_before(work)]
             self._work[effect.id] = work
             work.task = asyncio.create_task(self._do(work, before), name=f"effect {effect.id}")
             work.task.add_done_callback(partial(self._over, work))
@@ -131,6 +136,7 @@ class Acting:
 
     def _stop(self, work: _Work) -> None:
         if work.task is not None and not work.reporting:
+            work.stopped = True
             work.task.cancel()
 
     async def _end(self, works: list[_Work]) -> None:
