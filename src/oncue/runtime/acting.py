@@ -135,7 +135,8 @@ class Acting:
                 await asyncio.wait(pending, timeout=2.0)
 
     def _stop(self, work: _Work) -> None:
-        if work.task is not None and not work.reporting:
+        """Once: told again, it would be torn out of what it does to end well."""
+        if work.task is not None and not work.reporting and not work.stopped:
             work.stopped = True
             work.task.cancel()
 
