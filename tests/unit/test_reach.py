@@ -75,7 +75,12 @@ def test_the_words_say_what_to_write_and_where() -> None:
 apiVersion: oncue/v1
 kind: Workflow
 metadata: {name: inner}
-spec: {steps: [{id: open, uses: http.request, with: {url: "http://127.0.0.1/"}, rollback: {uses: http.request, with: {url: "http://127.0.0.1/"}}}]}
+spec:
+  steps:
+    - id: open
+      uses: http.request
+      with: {url: "http://127.0.0.1/"}
+      rollback: {uses: http.request, with: {url: "http://127.0.0.1/"}}
 ---
 apiVersion: oncue/v1
 kind: Workflow
@@ -92,11 +97,11 @@ spec:
         "warning",
         "Workflow outer",
         "spec.steps[0].run",
-        12,
+        17,
     )
     assert problem.detail == (
-        "a rollback does not undo what Workflow inner did, though its steps say how (open); write those steps here, or undo them in "
-        "the `catch` of a `try` around this one"
+        "a rollback does not undo what Workflow inner did, though its steps say how (open); write those steps here, or undo "
+        "them in the `catch` of a `try` around this one"
     )
 
 

@@ -200,8 +200,8 @@ async def _unresolved(ctx: Context, accepted: list[documents.Document], home: st
 
 
 async def _running(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
-    """What the documents run, with the workflows that are in force: those that run themselves, which the engine looks at again, and
-    those that no rollback reaches."""
+    """What is wrong or doubtful of what the documents run, with the workflows that are in force: those that run themselves, which
+    the engine looks at again, and those that no rollback reaches."""
     places = frozenset(one.namespace or home for one in accepted if one.kind in CALLING)
     if not places:
         return []

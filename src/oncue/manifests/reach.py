@@ -1,7 +1,7 @@
 """What a rollback does not reach: steps that run another workflow, whose own steps say what undoes them.
 
-What a run undoes are its own steps. Whoever asks for a rollback and has a part of the work done by another workflow should know that
-before they need it.
+What a run undoes are its own steps. Whoever asks for a rollback and has a part of the work done by another workflow should
+know that before they need it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,8 +59,8 @@ def _doubts(workflows: _Workflows, namespace: str, path: Path_, called: SubRun) 
     name, steps = found
     through = "" if name == called.workflow else f", which {called.workflow} runs"
     detail = (
-        f"a rollback does not undo what Workflow {name} did{through}, though its steps say how ({', '.join(steps)}); write those steps "
-        "here, or undo them in the `catch` of a `try` around this one"
+        f"a rollback does not undo what Workflow {name} did{through}, though its steps say how ({', '.join(steps)}); "
+        "write those steps here, or undo them in the `catch` of a `try` around this one"
     )
     yield Finding((*path, "run"), detail, level="warning")
 

@@ -144,8 +144,8 @@ class Dispatcher:
         return [worker.name for worker in self._workers.values()]
 
     def held(self, ids: Iterable[str]) -> list[frames.Held]:
-        """In whose hands these effects are, and what keeps those from being taken that nobody has. Left out is what is over, and what
-        waits for its time.
+        """In whose hands these effects are, and what keeps those from being taken that nobody has. Left out is what is over,
+        and what waits for its time.
         """
         now, taken = self._clock.now(), self._taken()
         found = []

@@ -183,8 +183,8 @@ class WhoHas(msgspec.Struct, array_like=True, tag="who_has"):
 
 
 Lacks = Literal["", "worker", "share", "slot"]
-"""What an effect waits for that nobody has: that any worker connects, that something ends that it shares its part of the slots with,
-or that anything ends; empty if a worker takes it next."""
+"""What an effect waits for that nobody has: that any worker connects, that something ends that it shares its part of the slots
+with, or that anything ends; empty if a worker takes it next."""
 
 
 class Held(msgspec.Struct, array_like=True):
