@@ -82,7 +82,7 @@ async def why(ctx: Context, run: Run) -> Why:
     in_hand = await _in_hand(ctx, sorted(effects))
     for said in found.waits:
         if said.effect in in_hand:
-            _put(said, effects[said.effect], in_hand[said.effect])
+            put(said, effects[said.effect], in_hand[said.effect])
     found.moving = _moves(found.waits)
     return found
 
@@ -94,8 +94,8 @@ async def _in_hand(ctx: Context, effects: list[str]) -> dict[str, Held]:
         return {}
 
 
-def _put(said: Waits, effect: Effect, held: Held) -> None:
-    """Say in whose hands it is, or why it is in nobody's."""
+def put(said: Waits, effect: Effect, held: Held) -> None:
+    """Say in whose hands the effect is that is waited for, or why it is in nobody's."""
     looks = f"{said.what}; " if said.code == "validation" else ""
     attempt = f"attempt {held.attempt}{' (begun)' if effect.started_token else ''}"
     if held.worker is not None:
