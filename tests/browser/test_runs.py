@@ -1,6 +1,7 @@
 """Runs, approvals and workflows in the console: what one sees of them, and what one can do."""
 
 import re
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import axe
+from tests.faults import process, stopped
 from tests.server import Server, eventually
 
 pytestmark = pytest.mark.browser
@@ -166,6 +168,45 @@ def test_a_failed_step_waits_for_a_person_who_says_why_it_is_skipped(workflows: 
     dialog.get_by_role("button", name="Skip").click()
     expect(page.locator(".page-head").get_by_text("Succeeded", exact=True)).to_be_visible()
     expect(page.get_by_text("Done by hand (user:basis-1)").first).to_be_visible()
+
+
+SLOW = """
+apiVersion: oncue/v1
+kind: OutboundAllow
+metadata: {name: slow}
+spec: {host: 127.0.0.1, port: PORT}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: slow}
+spec:
+  steps:
+    - {id: ask, uses: http.request, with: {url: "http://127.0.0.1:PORT/"}, timeout: 10m}
+"""
+
+
+def test_who_has_the_work_of_a_run_in_hand_is_said_and_that_nobody_has_it(workflows: Server, open_page: Open) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        slow = SLOW.replace("PORT", str(silent.getsockname()[1]))
+        assert workflows.client.post("/api/v1/manifests", content=slow).status_code == 200
+        run = _started(workflows, "slow", "running")
+        worker = process(workflows, "worker")
+        has_it = re.compile(rf"Http.request is being done, attempt 1: worker-\S+-{worker.pid} has it\.")
+        pages = [open_page(workflows, f"/runs/{run}", **look) for look in ({}, {"dark": True}, {"phone": True})]
+        for page in pages:
+            expect(page.locator(".why").get_by_text(has_it)).to_be_visible()
+            expect(page.locator(".why").get_by_text(re.compile("then it is handed out again"))).to_be_visible()
+            assert not axe(page)
+        with stopped(workflows.processes()[0]):  # it starts no other
+            worker.kill()
+            why = pages[0].locator(".why")
+            expect(why.get_by_role("heading", name="Why is it not moving?")).to_be_visible()
+            expect(
+                why.get_by_text("Http.request waits for a worker, attempt 1: no worker is connected.")
+            ).to_be_visible()
+        another = process(workflows, "worker").pid
+        expect(why.get_by_text(re.compile(rf"worker-\S+-{another} has it"))).to_be_visible()
+        workflows.client.post(f"/api/v1/runs/{run}/cancel")
 
 
 def test_many_items_are_counts_until_they_are_asked_for(workflows: Server, open_page: Open) -> None:

@@ -112,3 +112,42 @@ def test_an_approval_names_those_whose_word_it_waits_for_and_who_may_say_it(serv
     assert server.client.get(path).json()["may_decide"] == ["user:basis-1", "user:basis-2", "user:basis-3"]
     server.client.post(f"/api/v1/runs/{run}/cancel")
     assert server.client.get(path).json()["may_decide"] == []
+
+
+OUTER = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: outer}
+spec:
+  steps:
+    - {id: call, run: {workflow: inner}}
+    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+  on_failure: {rollback: all}
+"""
+INNER = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: inner}
+spec:
+  steps:
+    - {id: done, set: {done: true}}
+    - id: never
+      if: "false"
+      uses: http.request
+      with: {url: "http://127.0.0.1/"}
+      rollback: {uses: http.request, with: {url: "http://127.0.0.1/"}}
+"""
+
+
+def test_what_no_rollback_reaches_is_said_when_it_is_applied_and_when_it_has_happened(server: Server) -> None:
+    assert server.client.post("/api/v1/manifests", content=INNER).status_code == 200
+    applied = server.client.post("/api/v1/manifests", content=OUTER)
+    assert applied.status_code == 200, applied.text
+    (warning,) = applied.json()["warnings"]
+    assert warning.startswith(
+        "Workflow outer: 7:18: spec.steps[0].run: a rollback does not undo what Workflow inner did"
+    )
+    run = started(server, "outer", "failed")
+    (call,) = [one for one in server.client.get(f"/api/v1/runs/{run}").json()["steps"] if one["address"] == "call"]
+    (over,) = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+    assert over["what"].endswith(f"; what {call['result']['run']} did is not undone")

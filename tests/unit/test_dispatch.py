@@ -115,6 +115,59 @@ def test_begun_work_that_must_not_be_done_twice_is_lost_with_its_worker() -> Non
     assert (bench.lost, len(bench.leased())) == (["ef-1"], 1)
 
 
+def minutes(at: int) -> float:
+    """Since the bench's clock began, which is a second after `AT`."""
+    return (at - int(AT.timestamp() * 1e6) - 10**6) / 60e6
+
+
+def test_who_has_an_effect_since_when_and_until_when() -> None:
+    bench = Bench()
+    bench.offer(1, "w1")
+    bench.at_s = 60.0
+    bench.dispatcher.changed([effect(timeout_s=30.0)])
+    bench.at_s = 75.0
+    (held,) = bench.dispatcher.held(["ef-1", "ef-gone"])
+    assert (held.effect, held.attempt, held.worker, held.lacks) == ("ef-1", 1, "w1", "")
+    assert minutes(held.leased_at) == 1.0
+    assert minutes(held.until) == 1.0 + (30.0 + GRACE_S) / 60
+    bench.dispatcher.changed([effect(state="succeeded")])
+    assert bench.dispatcher.held(["ef-1"]) == []
+
+
+def test_what_waits_for_its_time_is_in_nobodys_way() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect(not_before_at=AT + timedelta(seconds=30))])
+    assert bench.dispatcher.held(["ef-1"]) == []
+    bench.at_s = 29.0
+    assert [one.lacks for one in bench.dispatcher.held(["ef-1"])] == ["worker"]
+
+
+def test_what_a_lost_worker_had_is_in_nobodys_hands_until_another_takes_it() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect()])
+    assert [(one.worker, one.lacks) for one in bench.dispatcher.held(["ef-1"])] == [(None, "worker")]
+    bench.offer(1, "w1")
+    bench.dispatcher.gone(1)
+    assert [(one.worker, one.lacks) for one in bench.dispatcher.held(["ef-1"])] == [(None, "worker")]
+    bench.at_s = 120.0
+    bench.offer(2, "w2")
+    (held,) = bench.dispatcher.held(["ef-1"])
+    assert (held.worker, minutes(held.leased_at)) == ("w2", 2.0)
+
+
+def test_what_waits_for_others_to_end_says_how_many_are_under_way() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=8)
+    bench.dispatcher.changed([effect(f"ef-{number}") for number in range(5)])
+    (held,) = bench.dispatcher.held(["ef-4"])
+    assert (held.worker, held.lacks, held.under_way) == (None, "share", 4)
+    bench.dispatcher.changed([told(f"no-{number}", f"desk-{number}", f"kind-{number}") for number in range(4)])
+    (held,) = bench.dispatcher.held(["ef-4"])
+    assert (held.worker, held.lacks, held.under_way) == (None, "slot", 8)
+    bench.offer(2, "w2", slots=8)
+    assert [one.worker for one in bench.dispatcher.held(["ef-0", "ef-4"])] == ["w1", "w2"]
+
+
 def told(id: str, channel: str, uses: str = "webhook", **more: Any) -> tuple[str, str, bytes]:
     return effect(id, kind="notify", uses=uses, payload={"channel": f"default/{channel}"}, **more)
 

@@ -51,11 +51,12 @@ export function useShort<T>(resource: string, query: Query = {}, options: { path
 }
 
 /** One entity, or something that belongs to it (`part`). */
-export function useDetail<T>(resource: string, id: string, part = "", options: { enabled?: boolean; query?: Query } = {}) {
+export function useDetail<T>(resource: string, id: string, part = "", options: { enabled?: boolean; query?: Query; refetchInterval?: number } = {}) {
   const path = `/${resource}/${encodeURIComponent(id)}${part === "" ? "" : `/${part}`}`;
   return useQuery({
     queryKey: [resource, "detail", id, part, options.query ?? {}],
     queryFn: ({ signal }) => get<T>(path, options.query ?? {}, signal),
+    refetchInterval: options.refetchInterval ?? false,
     enabled: options.enabled ?? true,
   });
 }

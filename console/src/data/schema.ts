@@ -8021,6 +8021,8 @@ export interface components {
             since?: string | null;
             until?: string | null;
             effect?: string | null;
+            worker?: string | null;
+            leased_at?: string | null;
             approval?: string | null;
             run?: string | null;
             then?: string | null;

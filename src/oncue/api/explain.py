@@ -10,7 +10,8 @@ from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.events import decision_json
 from oncue.api.params import json_response
-from oncue.api.runs import detail_of, why
+from oncue.api.run_why import Waits, why
+from oncue.api.runs import detail_of
 from oncue.api.shapes import Explanation
 from oncue.api.stream import fact_json
 from oncue.core.condition import MAX_KEYS
@@ -92,7 +93,7 @@ async def _thing(ctx: Context, who: Principal, kind: str, id: str, permission: s
     if kind == "run":
         run = await ctx.queries.run(partial(detail_of, body=row[1]))
         found["steps"] = msgspec.to_builtins(run.steps[:STEPS])
-        found["waits"] = (await ctx.queries.run(partial(why, run=run))).waits
+        found["waits"] = (await why(ctx, run)).waits
     return row[0], found
 
 
@@ -190,10 +191,13 @@ def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
         if step.get("next_try_at"):
             said += f"; next try at {step['next_try_at']}"
         reasons.append(said + ".")
-    reasons += [
-        f"It waits: {f'step {one.step}: ' if one.step else ''}{one.what}." for one in run["waits"] if one.code != "over"
-    ]
+    reasons += [_waiting(one) for one in run["waits"] if one.code != "over"]
     return summary, reasons
+
+
+def _waiting(one: Waits) -> str:
+    since = f" since {one.leased_at}" if one.leased_at is not None else ""
+    return f"It waits: {f'step {one.step}: ' if one.step else ''}{one.what}{since}."
 
 
 def _begun(trigger: dict[str, Any]) -> str:

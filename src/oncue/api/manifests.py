@@ -21,6 +21,7 @@ from oncue.api.shapes import Applied, Change
 from oncue.core.errors import Refusal
 from oncue.core.event import decode
 from oncue.core.manifest import KINDS, Manifest
+from oncue.manifests.reach import CALLING
 from oncue.manifests.shape import near
 from oncue.store.queries import FactRow, Filters, cursor_of, manifest_bodies, manifests, timeline
 
@@ -99,7 +100,7 @@ async def apply_manifests(
     for place in sorted({change["namespace"] for change in changes}):
         require(who, "manifest:write", place)
     problems += await _unresolved(ctx, accepted, namespace or who.home)
-    problems += await _recursive(ctx, accepted, namespace or who.home)
+    problems += await _running(ctx, accepted, namespace or who.home)
     refuse_errors(problems)
     warnings = [problem for problem in problems if problem.level == "warning"]
     proposed = None
@@ -198,16 +199,17 @@ async def _unresolved(ctx: Context, accepted: list[documents.Document], home: st
     return documents.missing(accepted, there, home, complete=True)
 
 
-async def _recursive(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
-    """Workflows in the documents that run themselves, with those that are in force. The engine looks again."""
-    places = frozenset(one.namespace or home for one in accepted if one.kind == "Workflow")
+async def _running(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
+    """What is wrong or doubtful of what the documents run, with the workflows that are in force: those that run themselves, which
+    the engine looks at again, and those that no rollback reaches."""
+    places = frozenset(one.namespace or home for one in accepted if one.kind in CALLING)
     if not places:
         return []
     bodies = await ctx.queries.run(partial(manifests, kind="Workflow", namespaces=places))
 
     def looked() -> list[documents.Problem]:
         known = [msgspec.json.decode(body, type=Manifest) for body in bodies]
-        return documents.recursive(accepted, known, home)
+        return documents.recursive(accepted, known, home) + documents.unreached(accepted, known, home)
 
     return await asyncio.to_thread(looked)
 

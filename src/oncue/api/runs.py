@@ -14,17 +14,16 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import entity_of, found, looked_up, timeline_response, told
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
+from oncue.api.run_why import Why, followed, why
 from oncue.api.self_service import rights
 from oncue.api.shapes import Fact
 from oncue.core import last_steps
-from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.plan import Plan, plan_of
 from oncue.core.run import OVER, UNDOING, Run, Step
 from oncue.core.state import Identity, State
-from oncue.core.waiting import EventWait
-from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.core.workflow_spec import WorkflowSpec
 from oncue.rehearsal.dry_run import Ahead, DryRun, ahead
 from oncue.rehearsal.dry_run import dry_run as rehearsed
 from oncue.runtime.surroundings import allowed
@@ -78,54 +77,6 @@ class RunDetail(Run, kw_only=True):
     """Whether there are more of them: page through `/runs/{id}/steps`."""
 
 
-class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One thing that a run waits for."""
-
-    step: str | None
-    what: str
-    """In a sentence."""
-    code: str
-    """`action`, `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`, `rollback`, `stopping`."""
-    since: str | None = None
-    until: str | None = None
-    """When the next timer is due; of an approval, when it expires."""
-    effect: str | None = None
-    approval: str | None = None
-    run: str | None = None
-    then: str | None = None
-    """What happens at `until`: `the step fails`."""
-    types: tuple[str, ...] = ()
-    """Of a wait for an event: the types that it takes."""
-    resource: str | None = None
-    """What the event has to be about; absent for anything."""
-
-
-class Room(msgspec.Struct, kw_only=True):
-    """How many runs of the workflow may be under way together, and how many are."""
-
-    limit: int
-    """As the version that the run pins has it."""
-    by: list[str]
-    """The values by which they are counted apart, one for each expression of `concurrency.by`; empty if all runs count
-    together."""
-    under_way: list[str]
-    """The runs that have the room."""
-    queued: int
-    """How many wait for it."""
-
-
-class Why(msgspec.Struct, kw_only=True):
-    """Why a run is not moving."""
-
-    run: str
-    state: str
-    moving: bool
-    """Whether something is being done for it right now, as far as is known here."""
-    waits: list[Waits]
-    room: Room | None = None
-    """What limits how many runs go beside each other; None if nothing does."""
-
-
 @get("/runs", opt={"permission": "run:read"})
 async def list_runs(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Run]]:
     """Runs, the last changed first; without `state` the ended ones, too."""
@@ -161,7 +112,7 @@ async def get_run_timeline(ctx: Ctx, who: Who, run_id: str, narrowing: Narrowing
 async def get_run_why(ctx: Ctx, who: Who, run_id: str) -> Response[Why]:
     """Why the run is not moving: what it waits for, since when, and what would take it on."""
     run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
-    return json_response(msgspec.json.encode(await ctx.queries.run(partial(why, run=run))))
+    return json_response(msgspec.json.encode(await why(ctx, run)))
 
 
 @get("/runs/{run_id:str}/ahead", opt={"permission": "run:read"})
@@ -275,7 +226,7 @@ def state_of(given: list[Manifest]) -> State:
 
 def _under_way(connection: Connection, run: Run) -> tuple[Plan, dict[str, Step], list[Manifest], dict[str, Any]] | None:
     """What is known of a run that goes on: its plan, its steps by address, the configuration, and what it is about."""
-    plan = _plan(connection, run)
+    plan = followed(connection, run)
     if plan is None or run.state in OVER | UNDOING or last_steps.under_way(run):
         return None
     steps = [*reading.steps_of(connection, run.id), *reading.outermost_of(connection, run.id)]
@@ -352,108 +303,6 @@ def in_order(steps: list[Step], plan: Plan) -> list[Step]:
         return tuple(found)
 
     return sorted(steps, key=key)
-
-
-def why(connection: Connection, run: Run) -> Why:
-    """What the run waits for."""
-    if run.state in OVER:
-        said = f"it is over: {run.state}" + (f", {run.reason}" if run.reason else "")
-        return Why(run=run.id, state=run.state, moving=False, waits=[Waits(step=None, what=said, code="over")])
-    waits: list[Waits] = []
-    if run.state == "queued":
-        waits.append(Waits(step=None, what="it waits for its turn: others of its workflow are under way", code="turn",
-                           since=run.created_at.isoformat()))  # fmt: skip
-    if run.state == "paused":
-        then = "try the step again, skip it, or cancel the run" if run.failed_at is not None else "resume or cancel it"
-        by = "OnCue" if run.paused_by == "oncue" else run.paused_by
-        waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
-                           since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
-    if last_steps.under_way(run):
-        waits.append(Waits(step=None, what=f"it was stopped ({run.reason}), and does what is done in any case; cancel it again to end that, too",
-                           code="stopping", until=run.deadline_at.isoformat() if run.deadline_at else None, then="it ends"))  # fmt: skip
-    if run.state == "rollback_failed":
-        waits.append(Waits(step=run.undoing, what=f"{run.reason}; retry it, skip it when it is settled by hand, or cancel the run",
-                           code="rollback"))  # fmt: skip
-    steps = reading.active_steps(connection, run.id)
-    effects = reading.effects_of(connection, [one.effect for one in steps if one.effect is not None])
-    found = [_waits(step, effects.get(step.effect or "")) for step in steps if step.uses not in _HOLDING]
-    approvals = reading.approvals_of(connection, [one.approval for one in found if one.approval is not None])
-    for one in found:
-        if one.approval in approvals:
-            one.until = approvals[one.approval].expires_at.isoformat()
-    waits += found
-    moving = any(one.code in ("action", "validation") for one in waits) or not waits
-    plan = _plan(connection, run)
-    _complete(waits, steps, reading.event_waits_of(connection, steps), plan)
-    return Why(run=run.id, state=run.state, moving=moving, waits=waits, room=_room(connection, run, plan))
-
-
-_HOLDING = frozenset({"steps", "parallel", "switch", "try", "for_each", "item"})
-
-
-def _plan(connection: Connection, run: Run) -> Plan | None:
-    known = reading.definition_of(connection, run)
-    return plan_of(known.id, known.spec) if known is not None else None
-
-
-def _complete(waits: list[Waits], steps: list[Step], events: dict[str, EventWait], plan: Plan | None) -> None:
-    """Add to what is waited for what the workflow and the engine's own notes say of it."""
-    by_address = {one.address: one for one in steps}
-    for said in waits:
-        step = by_address.get(said.step or "")
-        if step is None:
-            continue
-        if (event := events.get(step.id)) is not None:
-            said.types, said.resource = event.types, event.resource
-        if said.until is not None and plan is not None:
-            said.then = _then(said.code, plan.nodes[step.node].spec)
-
-
-def _then(code: str, spec: StepSpec) -> str | None:
-    """What the timer of a step brings about."""
-    if code == "event":
-        goes_on = spec.wait is not None and spec.wait.on_timeout == "continue"
-        return "the run goes on without it" if goes_on else "the step fails"
-    return {"time": "the run goes on", "retry": "it is tried again", "validation": "it is looked again"}.get(code)
-
-
-def _room(connection: Connection, run: Run, plan: Plan | None) -> Room | None:
-    how = plan.spec.concurrency if plan is not None else None
-    gate = reading.gate_of(connection, run)
-    if how is None or gate is None or run.gate is None:
-        return None
-    by = run.gate.partition("|")[2].split("|") if how.by else []
-    return Room(limit=how.limit, by=by, under_way=list(gate.runs), queued=len(gate.queued))
-
-
-def _waits(step: Step, effect: Effect | None) -> Waits:
-    since = step.started_at.isoformat() if step.started_at is not None else None
-    until = step.next_try_at.isoformat() if step.next_try_at is not None else None
-    said = Waits(step=step.address, what="", code="action", since=since, until=until)
-    if step.state == "validating":
-        said.code, said.what = (
-            "validation",
-            f"it is looked whether the step had its effect: {step.awaits or 'a look is under way'}",
-        )
-    elif step.uses == "approval":
-        said.code, said.what = "approval", f"people must agree: {step.awaits}"
-        said.approval = (step.awaits or "").removeprefix("approval ")
-    elif step.uses == "run":
-        said.code, said.what = "run", f"another run must end: {step.awaits}"
-        said.run = (step.awaits or "").removeprefix("run ")
-    elif step.uses == "wait" and step.awaits == "time":
-        said.code, said.what = "time", "it waits for a time"
-    elif step.uses == "wait":
-        said.code, said.what = "event", f"it waits for {step.awaits}"
-    elif step.state == "waiting":
-        said.code, said.what = "retry", f"attempt {step.attempt} of {step.uses} follows: {step.reason}"
-    elif effect is not None:
-        said.effect = effect.id
-        began = " (begun)" if effect.started_token else ""
-        said.what = f"{step.uses} is being done or waits for a worker, attempt {effect.attempt}{began}"
-    else:
-        said.what = f"{step.uses} goes on with the next input"
-    return said
 
 
 HANDLERS = [

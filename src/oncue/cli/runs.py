@@ -59,9 +59,11 @@ def why(run: str = RUN, output: show.Format = show.Output) -> None:
         return
     typer.echo(f"{found['run']} is {found['state'].replace('_', ' ')}")
     for one in found["waits"]:
-        since = f", since {show.ago(one['since'])}" if one.get("since") else ""
+        began = one.get("leased_at") or one.get("since")
+        since = f", since {show.ago(began)}" if began else ""
         until = f", until {show.instant(one['until'])}" if one.get("until") else ""
-        typer.echo(f"  {one['step'] or 'run'}: {one['what']}{since}{until}")
+        then = f"; then {one['then']}" if one.get("then") else ""
+        typer.echo(f"  {one['step'] or 'run'}: {one['what']}{since}{until}{then}")
 
 
 @app.command()

@@ -3,6 +3,8 @@
 Covered are steps that have something to undo them, or say that nothing can, and were begun: those that succeeded, and those
 that failed or of which nobody knows how they ended. Of those that failed, the ones that are known to have changed nothing are
 left out. What cannot be undone, and what fails while it undoes, stops and asks.
+
+It does not reach into other runs that steps began. Whoever reads how the run ended is told which those are.
 """
 
 from typing import Final
@@ -11,10 +13,14 @@ from oncue.core import action_calls, change_trail, run_life, steps, validation
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
-from oncue.core.run import ACTIVE, Run, Step, StepState
+from oncue.core.run import ACTIVE, UNDOING, Run, RunState, Step, StepState
 from oncue.core.tx import Tx
 
 UNDO: Final = validation.UNDO
+UNDONE_BY_ITSELF: Final = "run.rolled_back"
+"""Code of a step whose run was rolled back."""
+NAMED: Final = 4
+"""Runs out of reach that are named; the others are counted."""
 
 
 def undo_next(tx: Tx, run: Run) -> None:
@@ -136,8 +142,26 @@ def _undone(tx: Tx, run: Run) -> None:
     active = [step.address for step in tx.state.steps_of[run.id].values() if step.state in ACTIVE]
     if active:
         return
-    said = f"{run.reason}; {undone} step{'s' if undone != 1 else ''} undone" if run.reason else f"{undone} undone"
+    others = _out_of_reach(tx, run)
+    said = [run.reason] if run.reason else []
     if undone:
-        run_life.finish(tx, run, "rolled_back", said)
-    else:
-        run_life.finish(tx, run, "cancelled" if run.wants == "cancel" else "failed", run.reason)
+        said.append(f"{undone} step{'s' if undone != 1 else ''} undone")
+    if others:
+        said.append(f"what {others} did is not{'' if undone else ' undone'}")
+    state: RunState = "rolled_back" if undone else "cancelled" if run.wants == "cancel" else "failed"
+    run_life.finish(tx, run, state, "; ".join(said) or None)
+
+
+def _out_of_reach(tx: Tx, run: Run) -> str:
+    """The runs that its steps began, as far as those were not undone by themselves; empty if there are none."""
+    found: list[str] = []
+    for address, step in sorted(tx.state.steps_of[run.id].items()):
+        began = step.result.get("run") if step.uses == "run" and isinstance(step.result, dict) else None
+        within = run.undo_within is None or address.startswith(f"{run.undo_within}/")
+        if began is None or not within or step.copied_from is not None or step.error_code == UNDONE_BY_ITSELF:
+            continue
+        child = tx.state.runs.get(str(began))
+        if child is None or child.state not in UNDOING:
+            found.append(str(began))
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return ", ".join(found[:NAMED]) + more

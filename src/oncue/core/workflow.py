@@ -322,9 +322,13 @@ def joined(tx: Tx, id: str) -> None:
     outcome: Outcome | None = tx.state.cells["outcome"].get(id)
     tx.cell("outcome", id, None)
     found = _place(tx, id)
-    if outcome is None or found is None or found[1].state != "waiting":
+    if outcome is None or found is None:
         return
     run, step, node = found
+    if step.state != "waiting":
+        if step.state == "cancelled" and outcome.state == "rolled_back":  # which it was while this run was stopped
+            steps.change(tx, run, step, None, error_code=rollback.UNDONE_BY_ITSELF)
+        return
     if outcome.state == "succeeded":
         forms.succeed(tx, run, node, step, {"run": outcome.run, **outcome.outputs})
     else:

@@ -17,6 +17,7 @@ from oncue.manifests.contradictions import contradictions, recursions
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
 from oncue.manifests.finding import Finding
 from oncue.manifests.meaning import findings, name_findings, owner_findings, review_findings
+from oncue.manifests.reach import out_of_reach
 from oncue.manifests.schema import schema
 from oncue.manifests.shape import Misfit, misfits, near
 
@@ -36,6 +37,7 @@ __all__ = [
     "recursive",
     "schema",
     "served_at",
+    "unreached",
     "validate",
 ]
 
@@ -181,6 +183,16 @@ def recursive(documents: Iterable[Document], known: Iterable[Manifest], namespac
     documents = list(documents)
     there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
     found = recursions(_given(documents, namespace), there)
+    return [_problem(finding, documents[index].source) for index, finding in found]
+
+
+def unreached(
+    documents: Iterable[Document], known: Iterable[Manifest] = (), namespace: str = "default"
+) -> list[Problem]:
+    """Steps of the documents that run workflows, among these or in force, whose steps no rollback would undo from there."""
+    documents = list(documents)
+    there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
+    found = out_of_reach(_given(documents, namespace), there)
     return [_problem(finding, documents[index].source) for index, finding in found]
 
 

@@ -28,8 +28,8 @@ GATHERED_EVENTS: Final = 128
 """Of one origin and one turn of the loop that make one unit."""
 _Sender = tuple[str, str, str | None, str | None]
 """(namespace, origin, actor, person)."""
-_Question = frames.Submit | frames.Dead | frames.Health | frames.Checkpoint | frames.Seal
-_Reply = frames.Answer | frames.HealthReport | frames.Signed
+_Question = frames.Submit | frames.Dead | frames.Health | frames.WhoHas | frames.Checkpoint | frames.Seal
+_Reply = frames.Answer | frames.HealthReport | frames.InHand | frames.Signed
 Said = _Reply | Refusal
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
@@ -263,6 +263,13 @@ class EngineClient:
         assert isinstance(report, frames.HealthReport)
         return report
 
+    async def who_has(self, effects: list[str]) -> dict[str, frames.Held]:
+        """In whose hands these effects are, by id; without those that are over or wait for their time. Raises `Refusal`
+        engine.unavailable."""
+        answer = await self._ask(frames.WhoHas(next(self._seq), effects))
+        assert isinstance(answer, frames.InHand)
+        return {one.effect: one for one in answer.items}
+
     async def checkpoint(self) -> str:
         """Have the head of the chain signed; gives the checkpoint, which is kept by then. Raises `Refusal` engine.unavailable,
         store.unavailable."""
@@ -280,7 +287,9 @@ class EngineClient:
         return answer.note, answer.key
 
 
-_WITHIN_S: Final[dict[type[Any], float]] = {frames.Health: HEALTH_S, frames.Checkpoint: CHECKPOINT_S}
+_WITHIN_S: Final[dict[type[Any], float]] = {
+    frames.Health: HEALTH_S, frames.WhoHas: HEALTH_S, frames.Checkpoint: CHECKPOINT_S,
+}  # fmt: skip
 
 
 def _answer(said: _Reply) -> frames.Answer:

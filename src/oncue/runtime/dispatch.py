@@ -12,7 +12,7 @@ import heapq
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -30,6 +30,8 @@ mirrors of one kind of system, and by one of them: a half, a quarter, a sixteent
 least."""
 ACTIONS: Final = ("action", "")
 """The lane of all actions."""
+_Taken = dict[int, Counter[tuple[str, str]]]
+"""By worker, how much it has in hand of each share."""
 
 _decode: Final = msgspec.json.Decoder(Effect).decode
 
@@ -57,6 +59,8 @@ class Lease(msgspec.Struct):
     worker: "Worker"
     expires: float
     """Monotonic seconds."""
+    leased_at: int
+    """Microseconds since 1970 UTC."""
 
 
 def _uses(effect: Effect) -> tuple[tuple[str, str], ...]:
@@ -138,6 +142,33 @@ class Dispatcher:
     def workers(self) -> list[str]:
         """Names of the connected workers."""
         return [worker.name for worker in self._workers.values()]
+
+    def held(self, ids: Iterable[str]) -> list[frames.Held]:
+        """In whose hands these effects are, and what keeps those from being taken that nobody has. Left out is what is over,
+        and what waits for its time.
+        """
+        now, taken = self._clock.now(), self._taken()
+        found = []
+        for id in ids:
+            effect, lease = self._bodies[id][0] if id in self._bodies else None, self._by_effect.get(id)
+            if lease is not None:
+                until = now + int((lease.expires - self._monotonic()) * 1e6)
+                found.append(frames.Held(id, lease.attempt, lease.worker.name, lease.leased_at, until))
+            elif effect is not None and microseconds(effect.not_before_at) <= now:
+                lacks, under_way = self._lacking(taken, _uses(effect))
+                found.append(frames.Held(id, effect.attempt, lacks=lacks, under_way=under_way))
+        return found
+
+    def _lacking(self, taken: _Taken, uses: tuple[tuple[str, str], ...]) -> tuple[frames.Lacks, int]:
+        """What keeps what takes these shares from being taken, and how much is under way there."""
+        if not self._workers:
+            return "worker", 0
+        free = [number for number, worker in self._workers.items() if worker.slots > 0]
+        if not free:
+            return "slot", len(self._leases)
+        if any(self._room(number, taken, uses) for number in free):
+            return "", 0
+        return "share", max(sum(in_hand[one] for in_hand in taken.values()) for one in uses)
 
     def recover(self, items: list[tuple[str, str, bytes]]) -> None:
         """Effects that an earlier process left: (id, state, JSON). Which of them workers had is not known."""
@@ -235,7 +266,7 @@ class Dispatcher:
                 if number is None:
                     continue  # its lane waits until something ends
                 worker = self._workers[number]
-                lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S)
+                lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S, now)
                 self._leases[lease.token] = self._by_effect[id] = lease
                 worker.slots -= 1
                 taken[number].update(uses)
@@ -249,9 +280,9 @@ class Dispatcher:
             self._workers[number].send(frames.Leased(items))
         self._schedule(now, monotonic)
 
-    def _taken(self) -> dict[int, Counter[tuple[str, str]]]:
+    def _taken(self) -> _Taken:
         """What is in each worker's hands, by what it takes a share of."""
-        taken: dict[int, Counter[tuple[str, str]]] = {number: Counter() for number in self._workers}
+        taken: _Taken = {number: Counter() for number in self._workers}
         numbers = {id(worker): number for number, worker in self._workers.items()}
         for lease in self._leases.values():
             known = self._bodies.get(lease.effect)
@@ -260,7 +291,7 @@ class Dispatcher:
                 taken[number].update(_uses(known[0]))
         return taken
 
-    def _room(self, number: int, taken: dict[int, Counter[tuple[str, str]]], uses: tuple[tuple[str, str], ...]) -> bool:
+    def _room(self, number: int, taken: _Taken, uses: tuple[tuple[str, str], ...]) -> bool:
         """Whether the worker has a slot for what takes these shares."""
         free, in_hand = self._workers[number].slots, taken[number]
         total = free + sum(count for (share, _), count in in_hand.items() if share != "channel")

@@ -318,6 +318,8 @@ class EngineProcess:
         elif isinstance(frame, frames.Health):
             ready = self._ready and self.loop.problem is None
             send(frames.HealthReport(frame.seq, ready, self._health()))
+        elif isinstance(frame, frames.WhoHas):
+            send(frames.InHand(frame.seq, self._dispatcher.held(frame.effects)))
         elif isinstance(frame, frames.Checkpoint):
             self.loop.when_idle(partial(self._checkpoint, frame.seq, send))
         elif isinstance(frame, frames.Seal):

@@ -6,7 +6,7 @@ its commit.
 """
 
 from array import array
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -174,6 +174,42 @@ class HealthReport(msgspec.Struct, array_like=True, tag="health_report"):
     body: dict[str, Any]
 
 
+class WhoHas(msgspec.Struct, array_like=True, tag="who_has"):
+    """Ask who has these effects in hand. It is answered however busy the writer is."""
+
+    seq: int
+    effects: list[str]
+    """Their ids."""
+
+
+Lacks = Literal["", "worker", "share", "slot"]
+"""What an effect waits for that nobody has: that any worker connects, that something ends that it shares its part of the slots
+with, or that anything ends; empty if a worker takes it next."""
+
+
+class Held(msgspec.Struct, array_like=True):
+    """In whose hands an effect is that could be done now, or what keeps it from being taken."""
+
+    effect: str
+    attempt: int
+    worker: str | None = None
+    """None if nobody has it."""
+    leased_at: int = 0
+    """Microseconds since 1970 UTC, as `until`."""
+    until: int = 0
+    """When the lease ends unless the worker reports before."""
+    lacks: Lacks = ""
+    under_way: int = 0
+    """How much is under way of what it shares its part of the slots with, or of everything."""
+
+
+class InHand(msgspec.Struct, array_like=True, tag="in_hand"):
+    """The answer to `WhoHas`; what is over, and what waits for its time, is not in it."""
+
+    seq: int
+    items: list[Held]
+
+
 class Checkpoint(msgspec.Struct, array_like=True, tag="checkpoint"):
     """Ask the engine to sign the head of its chain now. It does so at the next pause."""
 
@@ -201,7 +237,8 @@ class Signed(msgspec.Struct, array_like=True, tag="signed"):
 
 
 Frame = (
-    Submit | Dead | Sayings | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport | Checkpoint | Seal | Signed
+    Submit | Dead | Sayings | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport | WhoHas | InHand
+    | Checkpoint | Seal | Signed
 )  # fmt: skip
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(Frame).decode

@@ -14,8 +14,11 @@ import { headline, ifItFails, limits, mayFail, nextTimer, waitingOn, type Say } 
 
 type Entry = readonly [string, ReactNode];
 
+/** That a worker is gone, and another has its work, no event tells. */
+const LOOKED_AGAIN_MS = 5_000;
+
 export function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
-  const why = useDetail<Why>("runs", run.id, "why");
+  const why = useDetail<Why>("runs", run.id, "why", { refetchInterval: LOOKED_AGAIN_MS });
   return (
     <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
       <Loaded query={why} what="what it waits for">{(found) => <Answer run={run} why={found} choose={choose} />}</Loaded>
@@ -70,6 +73,7 @@ function Wait({ run, wait, approval, say, choose, more }: WaitProps) {
           ["Waiting on", wait.step === null ? null : <><button key="s" type="button" className="as-link mono" onClick={() => choose(wait.step ?? "")}>{wait.step}</button>{on !== "" && <span className="wrap">: {on}</span>}</>],
           ["Run", wait.run && <Link key="r" className="link mono" to="/runs/$id" params={{ id: wait.run }}>{wait.run}</Link>],
           ["Since", wait.since && <><Clock at={wait.since} />, <b className="med">{duration(now - Date.parse(wait.since))}</b></>],
+          ["Taken", wait.leased_at && <><Clock at={wait.leased_at} />, <b className="med">{duration(now - Date.parse(wait.leased_at))}</b></>],
           ["Next timer", next && <><time dateTime={next.at} title={exact(next.at)}>{clock(next.at)}</time> <span className="dim">{relative(next.at, now)}</span>{next.then !== "" && `, ${next.then}`}</>],
           ["If it fails", step && mayFail(wait) ? capital(ifItFails(run, step)) : null],
           ...more,

@@ -27,7 +27,9 @@ describe("how a run ended", () => {
   });
   it("gives the reason of who cancelled it, and says what was undone", () => {
     expect(endingOf(run({ state: "cancelled", reason: "wrong host" }))).toEqual({ sentence: "It was cancelled.", pairs: [["Reason", "wrong host"]] });
-    expect(endingOf(run({ state: "rolled_back", steps: [step({ state: "failed" })] }))?.sentence).toBe("What it did was undone. Step probe failed.");
+    expect(endingOf(run({ state: "rolled_back", steps: [step({ state: "failed" })] }))?.sentence).toBe("What its own steps did was undone. Step probe failed.");
+    const other = run({ state: "rolled_back", reason: "step probe failed: 503; 1 step undone; what run-2 did is not", failed_at: "probe", steps: [step({ state: "failed", reason: "503" })] });
+    expect(endingOf(other)?.pairs).toContainEqual(["Reason", "step probe failed: 503; 1 step undone; what run-2 did is not"]);
     expect(endingOf(run({ state: "rollback_failed" }))).toBeNull();
   });
 });

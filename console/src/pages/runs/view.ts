@@ -65,7 +65,7 @@ export function endingOf(run: RunDetail): Ending | null {
   if (run.reason && run.reason !== failed?.reason) add("Reason", run.reason);
   const after = failed ? ` Step ${failed.address} ${failed.state === "unknown" ? "may or may not have acted, so it was not tried again" : failed.state.replaceAll("_", " ")}.` : "";
   const words: Partial<Record<RunState, string>> = {
-    cancelled: "It was cancelled.", rolled_back: `What it did was undone.${after}`,
+    cancelled: "It was cancelled.", rolled_back: `What its own steps did was undone.${after}`,
   };
   return { sentence: words[run.state] ?? (after.trim() || "It failed."), pairs };
 }

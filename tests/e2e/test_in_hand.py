@@ -1,0 +1,106 @@
+"""Who has the work of a run in hand, asked of a real server whose workers and engine come and go."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults import process, stopped
+from tests.ledger import Ledger
+from tests.server import Server, eventually
+
+WORKFLOWS = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: slow}
+spec:
+  steps:
+    - {id: act, uses: ledger.again, with: {run: slow, step: act, takes_ms: 600000}, timeout: 15m}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: many}
+spec:
+  inputs: {type: object, properties: {those: {type: array}}}
+  steps:
+    - id: each
+      for_each: {items: inputs.those, as: one, max_parallel: 100}
+      steps: [{id: act, uses: ledger.again, with: {run: many, step: act, takes_ms: 600000}, timeout: 15m}]
+"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server whose actions take as long as nobody stops them."""
+    folder = tmp_path_factory.mktemp("in-hand")
+    with Server(folder / "data", variables=Ledger(folder).variables) as server:
+        applied = server.client.post("/api/v1/manifests", content=WORKFLOWS)
+        assert applied.status_code == 200, applied.text
+        yield server
+    server.verify()
+
+
+def started(server: Server, workflow: str, **inputs: Any) -> str:
+    answer = server.client.post("/api/v1/runs", json={"workflow": workflow, "inputs": inputs})
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def why(server: Server, run: str) -> dict[str, Any]:
+    answer = server.client.get(f"/api/v1/runs/{run}/why")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+def held(server: Server, run: str, by: int) -> dict[str, Any]:
+    """What is waited for, once the worker of this process has it."""
+
+    def found() -> dict[str, Any] | None:
+        (wait,) = why(server, run)["waits"]
+        return wait if str(wait.get("worker")).endswith(f"-{by}") else None
+
+    return eventually(found, what=f"the worker {by} has it")
+
+
+def test_who_has_it_is_said_and_that_another_has_it_when_the_first_is_gone(server: Server) -> None:
+    run = started(server, "slow")
+    first = process(server, "worker")
+    wait = held(server, run, first.pid)
+    assert wait["what"] == f"ledger.again is being done, attempt 1: {wait['worker']} has it"
+    assert wait["leased_at"] < wait["until"]
+    assert wait["then"] == "it is handed out again"
+    assert wait["worker"] in server.cli("runs", "why", run).stdout
+    assert f"{wait['worker']} has it since {wait['leased_at']}" in server.cli("explain", "run", run).stdout
+    with stopped(server.processes()[0]):  # it starts no other
+        first.kill()
+        eventually(lambda: not why(server, run)["moving"], what="nobody has it")
+        (nobody,) = why(server, run)["waits"]
+        assert (nobody["code"], nobody.get("worker"), nobody.get("until")) == ("worker", None, None)
+        assert nobody["what"] == "ledger.again waits for a worker, attempt 1: no worker is connected"
+    again = held(server, run, process(server, "worker").pid)
+    assert again["leased_at"] > wait["leased_at"]
+    assert why(server, run)["moving"]
+    server.client.post(f"/api/v1/runs/{run}/cancel")
+
+
+def test_while_the_engine_does_not_answer_the_rest_is_said(server: Server) -> None:
+    run = started(server, "slow")
+    held(server, run, process(server, "worker").pid)
+    with stopped(process(server, "engine")):
+        (wait,) = why(server, run)["waits"]
+    assert wait["what"] == "ledger.again is being done or waits for a worker, attempt 1"
+    assert "worker" not in wait
+    server.client.post(f"/api/v1/runs/{run}/cancel")
+
+
+def test_what_waits_for_others_says_how_many_may_be_under_way(server: Server) -> None:
+    others = started(server, "many", those=list(range(32)))
+    run = started(server, "slow")
+    (wait,) = eventually(
+        lambda: [one for one in why(server, run)["waits"] if one["code"] == "worker"] or None, what="it waits"
+    )
+    full = "32 actions are under way, which is all that may be at the same time"
+    assert wait["what"] == f"ledger.again waits for a worker, attempt 1: {full}"
+    server.client.post(f"/api/v1/runs/{others}/cancel")
+    held(server, run, process(server, "worker").pid)
+    server.client.post(f"/api/v1/runs/{run}/cancel")
