@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import timeline_response
+from oncue.api.hidden_inputs import give
 from oncue.api.params import Listing, Narrowing, json_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.approval import Approval, ApprovalSpec
@@ -147,7 +148,7 @@ async def ask(ctx: Ctx, who: Who, data: Asking) -> Response[RequestDetail]:
         "may": rights(who, namespace),
     }  # fmt: skip
     person = msgspec.structs.replace(who, actor=who.person)
-    made = await ctx.command("oncue.command.request.ask", given, who=person, namespace=namespace)
+    made = await give(ctx, "oncue.command.request.ask", given, who=person, namespace=namespace, takes=_asked_for)
     return json_response(msgspec.json.encode(await _detail(ctx, who, made["id"])), 201)
 
 
@@ -174,6 +175,13 @@ async def withdraw_request(
     given = {"request": request_id, "reason": data.reason if data is not None else None}
     await ctx.command("oncue.command.request.withdraw", given, who=person, namespace=request.namespace)
     return json_response(msgspec.json.encode(await _detail(ctx, who, request_id)))
+
+
+def _asked_for(spec: WorkflowSpec) -> dict[str, Any]:
+    """What whoever asks gives. Raises `Refusal` self_service.not_offered."""
+    if spec.self_service is None:
+        raise Refusal("self_service.not_offered", "it was until just now")
+    return form(spec.inputs, spec.self_service)
 
 
 def rights(who: Principal, namespace: str) -> list[str]:

@@ -9,6 +9,7 @@ from oncue.core import (
     change_trail,
     event_waits,
     gates,
+    hidden,
     notify,
     outbox,
     run_scope,
@@ -218,6 +219,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     ticket_notes.run_ended(tx, run)
     _unpin(tx, run)
     _over(tx, run)
+    hidden.let_go(tx, run.namespace, run.inputs)
     gates.leave(tx, run)
     if "lane" in run.trigger:
         tx.timer(f"lane.free/{run.trigger['lane']}", tx.now)
