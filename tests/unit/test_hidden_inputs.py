@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from oncue.cli.inputs import shown as shown_on_the_command_line
 from oncue.core import hidden, inputs
 from oncue.core.errors import Refusal
 from oncue.manifests import load, parse_yaml
@@ -294,3 +295,8 @@ def test_a_test_of_a_workflow_may_give_anything() -> None:
     assert run["inputs"] == {"password": "secret://run/none/password"}
     with pytest.raises(Refusal, match="must have at least 30 characters"):
         told.run(StartRun(workflow="reset", inputs={"password": "short"}))
+
+
+def test_the_command_line_knows_what_stands_for_it() -> None:
+    assert shown_on_the_command_line(GIVEN) == "(hidden)"
+    assert [shown_on_the_command_line(one) for one in ("secret://mail", "text", 7)] == ["secret://mail", "text", "7"]
