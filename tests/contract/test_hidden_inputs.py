@@ -322,6 +322,19 @@ def test_the_offer_narrows_it_before_it_is_sealed(people: dict[str, httpx.Client
     assert answer.json()["detail"] == "password must match the pattern ^hunter"
 
 
+def test_whom_it_is_not_offered_to_learns_nothing_of_its_inputs(
+    server: Server, people: dict[str, httpx.Client]
+) -> None:
+    stranger = {"name": "stranger", "password": PERSONS_PASSWORD, "bindings": [{"role": "viewer", "namespace": "else"}]}
+    assert server.client.post("/api/v1/users", json=stranger).status_code == 201
+    with httpx.Client(base_url=f"{server.url}/api/v1", trust_env=False, timeout=20) as client:
+        assert client.post("/sign-in", json={"username": "stranger", "password": PERSONS_PASSWORD}).status_code == 200
+        client.headers["X-CSRF-Token"] = client.cookies["oncue_csrf"]
+        for inputs in ({"password": "no-hunter-at-all"}, {"pasword": PASSWORD}, {"path": "secret://usual"}):
+            answer = client.post("/requests", json={"workflow": "asked", "namespace": "desk", "inputs": inputs})
+            assert answer.json()["detail"] == "asked is offered to anyone", answer.text
+
+
 def test_a_dry_run_stores_nothing(server: Server) -> None:
     before = rows(server)
     body = {"workflow": "reset", "namespace": "desk", "inputs": {"password": PASSWORD}}

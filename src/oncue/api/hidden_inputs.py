@@ -31,20 +31,22 @@ REFER: Final = "manifest:write"
 _WORD_BYTES: Final = 12
 
 Schema = dict[str, Any]
+Takes = Callable[[Connection, Manifest], Schema]
+"""What a workflow wants of whoever gives it inputs."""
 
 
-def declared(spec: WorkflowSpec) -> Schema:
+def declared(connection: Connection, workflow: Manifest) -> Schema:
     """What the workflow takes from whoever starts it by hand."""
-    return spec.inputs
+    return msgspec.convert(workflow.spec, WorkflowSpec).inputs
 
 
 async def give(
     ctx: Context, type: str, data: dict[str, Any], *, who: Principal, namespace: str,
-    takes: Callable[[WorkflowSpec], Schema] = declared, may_refer: bool = False,
+    takes: Takes = declared, may_refer: bool = False,
 ) -> Any:  # fmt: skip
     """Give a command with `workflow` and `inputs`; returns the reply's data after the commit.
 
-    `takes` is what the workflow wants of whoever asks; with `may_refer` references to secrets are not theirs, and pass. Raises
+    `takes` says what the workflow wants, or refuses whoever asks; with `may_refer` references to secrets are not theirs, and pass. Raises
     `Refusal` access.denied if they name a secret and may not, workflow.inputs_invalid, and the code of the engine's answer.
     """
     if not may_refer and not allowed(who, REFER, namespace):
@@ -61,9 +63,7 @@ async def give(
     return await ctx.command(type, {**data, "inputs": given}, who=who, namespace=namespace, side=side)
 
 
-async def _refuse_references(
-    ctx: Context, type: str, data: dict[str, Any], namespace: str, takes: Callable[[WorkflowSpec], Schema]
-) -> None:
+async def _refuse_references(ctx: Context, type: str, data: dict[str, Any], namespace: str, takes: Takes) -> None:
     """Whoever may start runs could have a secret sent to where they like, if they could name it. What the workflow itself
     has for a default they may give. Raises `Refusal` access.denied."""
     if not any(hidden.references(data["inputs"])):
@@ -78,14 +78,12 @@ async def _refuse_references(
             raise Refusal("access.denied", detail)
 
 
-def _schema(
-    connection: Connection, type: str, namespace: str, workflow: str, takes: Callable[[WorkflowSpec], Schema]
-) -> Schema:
+def _schema(connection: Connection, type: str, namespace: str, workflow: str, takes: Takes) -> Schema:
     id = f"Workflow/{namespace}/{workflow}"
     body = manifest_bodies(connection, [id]).get(id)
     if body is None:
         raise Refusal(hidden.GIVEN[type], f"{workflow[:100]} in {namespace}")
-    return takes(msgspec.convert(msgspec.json.decode(body, type=Manifest).spec, WorkflowSpec))
+    return takes(connection, msgspec.json.decode(body, type=Manifest))
 
 
 def _sealed(

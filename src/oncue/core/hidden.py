@@ -43,9 +43,8 @@ class _Given(msgspec.Struct):
 def check(state: State, namespace: str, type: str, data: bytes, brought: Collection[str]) -> None:
     """Nothing is in the command that must not be written down; `brought` are the ids of the rows that come with it.
 
-    What cannot be read, or names a workflow or an input that is not there, might be such a value: it is refused here as well.
-    Raises `Refusal` workflow.inputs_hidden, which asks for it to be sealed, workflow.inputs_invalid, request.invalid, and as
-    `GIVEN` has it.
+    What cannot be read, or is given to a workflow or an input that is not there, might be such a value as well. Raises
+    `Refusal` workflow.inputs_hidden, which names the inputs, request.invalid, and as `GIVEN` has it.
     """
     try:
         given = msgspec.json.decode(data, type=_Given)
@@ -57,12 +56,19 @@ def check(state: State, namespace: str, type: str, data: bytes, brought: Collect
     schema = manifest.spec.get("inputs") or {}
     if any(row(namespace, one) not in brought for one in held(given.inputs)):
         raise Refusal("workflow.inputs_hidden", f"{OF_RUNS}... is another run's; give the value itself again")
+    if names := _exposed(schema, given.inputs):
+        raise Refusal("workflow.inputs_hidden", ", ".join(names)[: inputs.SHOWN_LIMIT])
+
+
+def _exposed(schema: dict[str, Any], given: dict[str, Any]) -> list[str]:
+    """The inputs whose values must not be written down, or might be such under a name that nobody knows."""
     concealed = inputs.hidden(schema)
-    plain = [name for name in concealed if name in given.inputs and not inputs.is_reference(given.inputs[name])]
-    if plain:
-        raise Refusal("workflow.inputs_hidden", ", ".join(plain))
-    if concealed:
-        inputs.known(schema, given.inputs)
+    if not concealed:
+        return []
+    exposed = [name for name in concealed if name in given and not inputs.is_reference(given[name])]
+    if not schema.get("additionalProperties"):
+        exposed += [name for name in given if name not in schema["properties"]]
+    return exposed
 
 
 def plain(schema: dict[str, Any], given: dict[str, Any]) -> dict[str, str]:
