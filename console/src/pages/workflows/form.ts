@@ -199,7 +199,7 @@ export function hint(field: Field): string {
   const { rule } = field;
   const parts: string[] = [];
   if (field.kind === "lines") parts.push("one a line");
-  if (field.kind === "hidden") parts.push(rule.default === undefined ? "not written down anywhere" : "not written down anywhere; left empty, the workflow has one of its own");
+  if (field.kind === "hidden") parts.push(rule.default === undefined ? "kept encrypted until the run is over" : "kept encrypted until the run is over; left empty, the workflow has one of its own");
   if (field.kind === "json") parts.push(typeof rule.type === "string" ? `JSON ${rule.type}` : "JSON");
   if (rule.type === "integer") parts.push("a whole number");
   if (typeof rule.minimum === "number" && typeof rule.maximum === "number") parts.push(`${String(rule.minimum)} to ${String(rule.maximum)}`);
