@@ -9,7 +9,8 @@ from typing import get_args
 
 from oncue.core.plan import FORMS
 from oncue.core.run import StepState
-from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment
+from tests.receiver import Receiver
+from tests.server import ADMIN_TOKEN, ONCUE, ROOT, Server, environment, eventually
 
 PAGE = ROOT / "docs" / "how-to" / "workflows.md"
 
@@ -21,7 +22,7 @@ def told(heading: str) -> set[str]:
 
 
 def test_the_workflow_of_the_page_does_what_its_test_says(tmp_path: Path) -> None:
-    manifests, _, _, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    manifests, _, _, _, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     (tmp_path / "roll-out.yaml").write_text(manifests)
     (tmp_path / "roll-out.test.yaml").write_text(story)
     variables = environment({})
@@ -37,7 +38,7 @@ def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_don
     fresh_server: Server, tmp_path: Path
 ) -> None:
     text = PAGE.read_text("utf-8")
-    _, _, triggered, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    _, _, triggered, _, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     applied = fresh_server.client.post("/api/v1/manifests", content=triggered)
     assert applied.status_code == 200, applied.text
     variables = environment({"ONCUE_SERVER": fresh_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
@@ -59,8 +60,32 @@ def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_don
     assert fresh_server.items("runs") == []
 
 
+def test_the_password_of_the_page_is_set_and_nobody_reads_it(fresh_server: Server, tmp_path: Path) -> None:
+    text = PAGE.read_text("utf-8")
+    _, _, _, taking, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    (command,) = re.findall(r"^```sh\n(.* --hidden .*)\n```", text, re.MULTILINE)
+    (tmp_path / "password.txt").write_text("correct horse battery\n")
+    allow = "apiVersion: oncue/v1\nkind: OutboundAllow\nmetadata: {name: here}\nspec: {host: 127.0.0.1}\n---\n"
+    with Receiver() as accounts:
+        manifests = allow + taking.replace("https://accounts.example.com", accounts.url)
+        applied = fresh_server.client.post("/api/v1/manifests", content=manifests)
+        assert applied.status_code == 200, applied.text
+        variables = environment({"ONCUE_SERVER": fresh_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
+        variables["PATH"] = f"{ONCUE.parent}{os.pathsep}{variables['PATH']}"
+        done = subprocess.run(
+            ["bash", "-euc", command], cwd=tmp_path, env=variables, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        (sent,) = eventually(lambda: accounts.to("/shop-1/password"), what="it is set")
+    assert sent.headers["x-new-password"] == "correct horse battery"
+    (run,) = fresh_server.items("runs")
+    assert run["inputs"] == {"account": "shop-1", "password": run["inputs"]["password"]}
+    assert run["inputs"]["password"].startswith("secret://run/")
+
+
 def test_what_must_hold_of_a_step_is_taken_as_the_page_has_it(tmp_path: Path) -> None:
-    manifests, held, _, _ = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    manifests, held, _, _, _ = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
     before, _, after = manifests.partition("          validate:")
     rest = after.partition("          rollback:")[2]
     inner = "".join(f"          {line}\n" for line in held.splitlines())

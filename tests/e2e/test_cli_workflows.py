@@ -1,6 +1,9 @@
 """Workflows on the command line, against a real server: what people see of runs, approvals and requests."""
 
+import os
+import pty
 import subprocess
+from typing import Any
 
 import httpx
 import pytest
@@ -137,3 +140,90 @@ def test_a_request_says_whom_it_waits_for_and_is_named_in_their_inbox(
     assert [line.split("\t")[4] for line in inbox if "Ask nicely" in line] == [request]
     assert request in oncue(oncue_server, "get", "requests"), "of others, too"
     assert request in oncue(oncue_server, "request", "mine", token=tokens["guest-1"])
+
+
+HIDDEN = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: reset}
+spec:
+  inputs:
+    type: object
+    required: [password, token]
+    properties:
+      host: {type: string, default: db-1}
+      password: {type: string, writeOnly: true, minLength: 8}
+      token: {type: string, writeOnly: true}
+  self_service: {by: [anyone]}
+  steps: [{id: note, set: {host: "${inputs.host}"}}, {id: last, set: {ended: true}}]
+"""
+
+
+def test_what_must_not_be_written_down_is_read_from_standard_input(
+    oncue_server: Server, tokens: dict[str, str]
+) -> None:
+    assert oncue_server.client.post("/api/v1/manifests", content=HIDDEN).status_code == 200
+    hidden = ("--hidden", "password", "--hidden", "token")
+    ran = oncue_server.cli("run", "reset", *hidden, stdin="correct horse\n12345678\n")
+    assert ran.returncode == 0, ran.stderr
+    run = ran.stdout.split()[0]
+    shown = oncue(oncue_server, "runs", "show", run)
+    assert "  password=(hidden)\n  token=(hidden)\n" in shown
+    forked = oncue_server.cli("runs", "fork", run, "last", stdin="")
+    assert (forked.returncode, "workflow.inputs_hidden" in forked.stderr) == (1, True), forked.stderr
+    forked = oncue_server.cli("runs", "fork", run, "last", *hidden, stdin="correct horse\n12345678\n")
+    assert forked.returncode == 0, forked.stderr
+    few = oncue_server.cli("run", "reset", *hidden, stdin="correct horse\n")
+    assert (few.returncode, "standard input has 1 lines for 2 inputs" in few.stderr) == (2, True), few.stderr
+    asked = run_cli(
+        "request", "new", "reset", *hidden, stdin="correct horse\n12345678\n",
+        variables={"ONCUE_SERVER": oncue_server.url, "ONCUE_TOKEN": tokens["guest-1"]},
+    )  # fmt: skip
+    assert asked.returncode == 0, asked.stdout + asked.stderr
+    mine = oncue(oncue_server, "request", "mine", token=tokens["guest-1"])
+    assert "password=(hidden)" in mine
+
+
+def test_on_a_terminal_it_is_asked_for_and_not_shown(oncue_server: Server, tokens: dict[str, str]) -> None:
+    assert oncue_server.client.post("/api/v1/manifests", content=HIDDEN).status_code == 200
+    before = len(oncue_server.items("runs", workflow="reset"))
+    said = typed(oncue_server, ["run", "reset"], {"Value of password": "correct horse", "Value of token": "a-token"})
+    assert "run-" in said
+    assert "correct horse" not in said
+    assert len(oncue_server.items("runs", workflow="reset")) == before + 1
+    offered = {"Value of password": "correct horse", "Value of token": "a-token"}
+    variables = {"ONCUE_TOKEN": tokens["guest-1"]}
+    assert "REQ-" in typed(oncue_server, ["request", "new", "reset"], offered, variables)
+
+
+def typed(server: Server, arguments: list[str], answers: dict[str, str], more: dict[str, str] | None = None) -> str:
+    """What the command says on a terminal where each question is answered."""
+    ours, theirs = pty.openpty()
+    variables = environment({"ONCUE_SERVER": server.url, "ONCUE_TOKEN": ADMIN_TOKEN, **(more or {})})
+    with subprocess.Popen(
+        [str(ONCUE), *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=variables
+    ) as process:
+        os.close(theirs)
+        said = b""
+        with os.fdopen(ours, "r+b", buffering=0) as terminal:
+            for question, answer in answers.items():
+                said += until(terminal, f"{question}: ".encode())
+                terminal.write(f"{answer}\n".encode())
+            said += until(terminal, None)
+        assert process.wait(60) == 0, said
+    return said.decode()
+
+
+def until(terminal: Any, mark: bytes | None) -> bytes:
+    """What comes up to the mark, or to the end."""
+    said = b""
+    while mark is None or mark not in said:
+        try:
+            part = terminal.read(1024)
+        except OSError:  # the other side is closed
+            part = b""
+        if not part:
+            assert mark is None, said
+            break
+        said += part
+    return said

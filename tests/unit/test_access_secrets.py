@@ -59,8 +59,8 @@ def test_a_value_is_never_sealed_the_same_way_twice(tmp_path: Path) -> None:
 
 def test_references_resolve_in_their_own_namespace(tmp_path: Path) -> None:
     kept = secret(load_key(tmp_path), "basis", "mail", VALUE)
-    rows = {"basis/mail": msgspec.json.encode(kept)}
-    store = SecretStore(tmp_path, rows.get)
+    rows = {("secret", "basis/mail"): msgspec.json.encode(kept)}
+    store = SecretStore(tmp_path, lambda kind, id: rows.get((kind, id)))
     found: list[str] = []
     given_value = {"headers": {"authorization": "secret://mail"}, "list": ["secret://mail", 1, None], "plain": "mail"}
     resolved = store.resolve_all(given_value, "basis", found)

@@ -114,7 +114,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
     max_leaves=8,
 )
-SCHEMAS = st.dictionaries(st.sampled_from(sorted(inputs.RULES | {"default", "anyOf"})), JSON, max_size=5)
+SCHEMAS = st.dictionaries(st.sampled_from(sorted(inputs.RULES | {"default", "anyOf", "writeOnly"})), JSON, max_size=5)
 
 
 @settings(max_examples=200, deadline=None)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { tokens } from "./json";
+import { concealed, tokens } from "./json";
 
 describe("tokens", () => {
   it("tells keys, strings and numbers apart and loses nothing", () => {
@@ -12,5 +12,12 @@ describe("tokens", () => {
   });
   it("shows nothing as null", () => {
     expect(tokens(undefined)).toEqual([{ kind: "n", text: "null" }]);
+  });
+});
+
+describe("what must not be written down", () => {
+  it("is said to be hidden, however deep it lies, and all else stays", () => {
+    const value = { password: "secret://run/0a/password", with: [{ secret: "secret://run/0a/password", host: "db-1" }], token: "secret://mail", n: 1, none: null };
+    expect(concealed(value)).toEqual({ password: "(hidden)", with: [{ secret: "(hidden)", host: "db-1" }], token: "secret://mail", n: 1, none: null });
   });
 });

@@ -22,3 +22,14 @@ export function tokens(value: unknown): Token[] {
   if (from < source.length) out.push({ kind: "", text: source.slice(from) });
   return out;
 }
+
+const OF_RUNS = "secret://run/";
+export const HIDDEN = "(hidden)";
+
+/** A value as people read it: what must not be written down was given, and nothing stands here but that it was. */
+export function concealed(value: unknown): unknown {
+  if (typeof value === "string") return value.startsWith(OF_RUNS) ? HIDDEN : value;
+  if (Array.isArray(value)) return value.map(concealed);
+  if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, concealed(inner)]));
+  return value;
+}

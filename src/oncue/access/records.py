@@ -1,4 +1,5 @@
-"""What the table `access` holds: users, tokens, sessions, one-time links, secrets. Rows are JSON of these structs.
+"""What the table `access` holds: users, tokens, sessions, one-time links, secrets, and inputs of runs that are sealed as
+secrets are. Rows are JSON of these structs.
 
 None of it is journaled; the audit events that accompany a change are. Of passwords, tokens, sessions and links only
 hashes are kept.
@@ -12,6 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from oncue.access.roles import Binding, TokenScope
+from oncue.core.hidden import ROW
 from oncue.runtime.frames import SideWrite
 
 TOKEN_PREFIX: Final = "oncue_"
@@ -111,6 +113,12 @@ def put(record: User | Token | Session | Link | Secret) -> SideWrite:
     """The write that stores this record."""
     kind = next(kind for kind, struct in KINDS.items() if isinstance(record, struct))
     return SideWrite(kind, row_id(record), _encode(record))
+
+
+def put_input(given: Secret) -> SideWrite:
+    """The write that stores what was given to a run, under the name `run/WORD/INPUT`. It goes with the run; nothing here
+    keeps it in memory."""
+    return SideWrite(ROW, row_id(given), _encode(given))
 
 
 def drop(record: User | Token | Session | Link | Secret) -> SideWrite:

@@ -20,8 +20,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from oncue.access.records import Secret
 from oncue.core.errors import Refusal
+from oncue.core.hidden import OF_RUNS, ROW
+from oncue.core.inputs import REFERENCE
 
-SCHEME: Final = "secret://"
+SCHEME: Final = REFERENCE
 MASK: Final = "[secret]"
 SHORTEST_MASKED: Final = 4
 """Shorter values are not masked: they would blot out half of every text."""
@@ -75,16 +77,20 @@ def unseal(key: bytes, secret: Secret) -> str:
 
 
 class SecretStore:
-    """Resolves references. `read_row(id)` gives the body of the `secret` row `namespace/name`, or None."""
+    """Resolves references. `read_row(kind, id)` gives the body of the row `namespace/name`, or None: of the kind `secret`, or
+    `input` of what was given to a run."""
 
-    def __init__(self, data: Path, read_row: Callable[[str], bytes | None]) -> None:
+    def __init__(self, data: Path, read_row: Callable[[str, str], bytes | None]) -> None:
         self._data = data
         self._read_row = read_row
 
     def resolve(self, reference: str, namespace: str) -> str:
         """The value that `secret://name` stands for in this namespace. Raises `Refusal` secret.not_found."""
         name = reference.removeprefix(SCHEME)
-        body = self._read_row(f"{namespace}/{name}")
+        of_run = reference.startswith(OF_RUNS)
+        body = self._read_row(ROW if of_run else "secret", f"{namespace}/{name}")
+        if of_run and body is None:
+            raise Refusal("secret.not_found", f"{name[:200]} was given to a run that is over: it is forgotten")
         if not reference.startswith(SCHEME) or body is None:
             raise Refusal("secret.not_found", f"There is no secret {name!r} in the namespace {namespace}")
         return unseal(load_key(self._data), msgspec.json.decode(body, type=Secret))

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
@@ -108,8 +108,11 @@ class Context:
         if not task.cancelled():
             task.exception()
 
-    async def command(self, type: str, data: dict[str, Any], *, who: Principal, namespace: str) -> Any:
-        """Give the engine a command; returns the reply's data after the commit.
+    async def command(
+        self, type: str, data: dict[str, Any], *, who: Principal, namespace: str, side: Sequence[SideWrite] = ()
+    ) -> Any:
+        """Give the engine a command; returns the reply's data after the commit, which writes the rows `side` as well unless
+        the command is refused.
 
         Raises `Refusal` with the code of the engine's answer.
         """
@@ -120,6 +123,7 @@ class Context:
             actor=who.actor,
             person=who.behind,
             urgent=True,
+            side=list(side),
         )
         if answer.rejected:
             _, code, detail = answer.rejected[0]

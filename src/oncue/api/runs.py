@@ -13,6 +13,7 @@ from oncue.api.alerts import Reason
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import entity_of, found, looked_up, timeline_response, told
 from oncue.api.guard import require
+from oncue.api.hidden_inputs import give
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.run_why import Why, followed, why
 from oncue.api.self_service import rights
@@ -133,7 +134,8 @@ async def start_run(ctx: Ctx, who: Who, data: Start) -> Response[RunDetail]:
     named, _, name = data.workflow.rpartition("/")
     namespace = data.namespace or named or who.home
     require(who, "run:start", namespace)
-    answer = await ctx.command(
+    answer = await give(
+        ctx,
         "oncue.command.run.start",
         {"workflow": name, "inputs": data.inputs, "requester": who.person, "may": rights(who, namespace)},
         who=who,
@@ -206,7 +208,9 @@ async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[R
         "inputs": data.inputs if data.inputs is not None else run.inputs,
         "steps": msgspec.to_builtins(steps),
     }  # fmt: skip
-    return await _new(ctx, await ctx.command("oncue.command.run.fork", given, who=who, namespace=namespace))
+    unchanged = given["inputs"] == run.inputs
+    made = await give(ctx, "oncue.command.run.fork", given, who=who, namespace=namespace, may_refer=unchanged)
+    return await _new(ctx, made)
 
 
 def asked_of(connection: Connection, namespace: str) -> list[Manifest]:

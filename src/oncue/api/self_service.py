@@ -1,5 +1,6 @@
 """Self-service: what is offered to whoever asks, and what they asked for."""
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import Connection
 from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import timeline_response
+from oncue.api.hidden_inputs import give
 from oncue.api.params import Listing, Narrowing, json_response, visible
 from oncue.api.shapes import Fact
 from oncue.core.approval import Approval, ApprovalSpec
@@ -100,9 +102,7 @@ async def list_offers(ctx: Ctx, who: Who) -> Response[Listing[Offer]]:
     """The workflows that you may ask for, by title, with the forms to ask with."""
     bodies = await ctx.queries.run(partial(queries.manifests))
     given = [msgspec.json.decode(body, type=Manifest) for body in bodies]
-    members = {
-        (one.namespace, one.name): msgspec.convert(one.spec, TeamSpec).members for one in given if one.kind == "Team"
-    }
+    members = _members(one for one in given if one.kind == "Team")
     offers = []
     for one in given:
         if one.kind != "Workflow" or not one.spec.get("self_service"):
@@ -142,12 +142,13 @@ async def ask(ctx: Ctx, who: Who, data: Asking) -> Response[RequestDetail]:
     """Ask for a workflow that is offered to you. It runs at once, or when those who must agree have."""
     named, _, name = data.workflow.rpartition("/")
     namespace = data.namespace or named or who.home
+    member = allowed(who, ROLE, namespace)
     given = {
-        "workflow": name, "inputs": data.inputs, "reason": data.reason, "member": allowed(who, ROLE, namespace),
-        "may": rights(who, namespace),
+        "workflow": name, "inputs": data.inputs, "reason": data.reason, "member": member, "may": rights(who, namespace),
     }  # fmt: skip
     person = msgspec.structs.replace(who, actor=who.person)
-    made = await ctx.command("oncue.command.request.ask", given, who=person, namespace=namespace)
+    takes = partial(_asked_for, who=person, member=member)
+    made = await give(ctx, "oncue.command.request.ask", given, who=person, namespace=namespace, takes=takes)
     return json_response(msgspec.json.encode(await _detail(ctx, who, made["id"])), 201)
 
 
@@ -174,6 +175,24 @@ async def withdraw_request(
     given = {"request": request_id, "reason": data.reason if data is not None else None}
     await ctx.command("oncue.command.request.withdraw", given, who=person, namespace=request.namespace)
     return json_response(msgspec.json.encode(await _detail(ctx, who, request_id)))
+
+
+def _asked_for(connection: Connection, workflow: Manifest, who: Principal, member: bool) -> dict[str, Any]:
+    """What whoever asks gives. Raises `Refusal` self_service.not_offered, self_service.not_yours."""
+    spec = msgspec.convert(workflow.spec, WorkflowSpec)
+    how = spec.self_service
+    if how is None:
+        raise Refusal("self_service.not_offered", f"{workflow.name} in {workflow.namespace}")
+    bodies = queries.manifests(connection, "Team", frozenset({workflow.namespace}))
+    members = _members(msgspec.json.decode(body, type=Manifest) for body in bodies)
+    if not may_ask(how, workflow.namespace, who.person, members.get, member=member):
+        raise Refusal("self_service.not_yours", f"{workflow.name} is offered to {', '.join(how.by)}")
+    return form(spec.inputs, how)
+
+
+def _members(teams: Iterable[Manifest]) -> dict[tuple[str, str], list[str]]:
+    """Who is in each of these teams, by namespace and name."""
+    return {(one.namespace, one.name): msgspec.convert(one.spec, TeamSpec).members for one in teams}
 
 
 def rights(who: Principal, namespace: str) -> list[str]:

@@ -7,7 +7,7 @@ import typer
 
 from oncue.cli import dry_run, plan_difference, show
 from oncue.cli.apply import differs
-from oncue.cli.runs import pairs
+from oncue.cli.inputs import pairs
 from oncue.cli.server import Server
 
 app = typer.Typer(

@@ -75,8 +75,8 @@ def _secrets(connection: sqlite3.Connection, loaded: config.Config, manifests: l
     if loaded.dead_man.url is not None and loaded.dead_man.url.startswith(SCHEME):
         wanted.append(("default", loaded.dead_man.url))
 
-    def row(id: str) -> bytes | None:
-        found = connection.execute("SELECT body FROM access WHERE kind = 'secret' AND id = ?", (id,)).fetchone()
+    def row(kind: str, id: str) -> bytes | None:
+        found = connection.execute("SELECT body FROM access WHERE kind = ? AND id = ?", (kind, id)).fetchone()
         return found[0] if found else None
 
     if not (Path(loaded.data) / "keys" / "secrets.key").exists() and not wanted:
@@ -88,7 +88,8 @@ def _secrets(connection: sqlite3.Connection, loaded: config.Config, manifests: l
     for namespace, reference in wanted:
         name = f"{namespace}/{reference.removeprefix(SCHEME)}"
         try:
-            left = days_left(store.resolve(reference, namespace), datetime.now(UTC)) if row(name) is not None else None
+            there = row("secret", name) is not None
+            left = days_left(store.resolve(reference, namespace), datetime.now(UTC)) if there else None
         except Refusal:
             missing.append(f"{name} (encrypted with another key)")
             continue
@@ -97,7 +98,7 @@ def _secrets(connection: sqlite3.Connection, loaded: config.Config, manifests: l
                 "secrets", "warn", f"the key cannot be read: {error.strerror}", "Run this as the server's user."
             )
             return
-        if row(name) is None:
+        if not there:
             missing.append(name)
         elif left is not None:
             certificates += 1

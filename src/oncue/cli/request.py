@@ -2,8 +2,7 @@
 
 import typer
 
-from oncue.cli import show
-from oncue.cli.runs import pairs
+from oncue.cli import inputs, show
 from oncue.cli.server import Server
 
 app = typer.Typer(
@@ -31,7 +30,8 @@ def offers(output: show.Format = show.Output) -> None:
         for name, schema in one["form"].get("properties", {}).items():
             needed = "needed" if name in required else "may be left out"
             values = f", one of {', '.join(map(str, schema['enum']))}" if "enum" in schema else ""
-            typer.echo(f"  {name}={schema.get('type', 'any').upper()}\t{needed}{values}")
+            hidden = ", not written down: it is asked for, or --hidden" if schema.get("writeOnly") else ""
+            typer.echo(f"  {name}={schema.get('type', 'any').upper()}\t{needed}{values}{hidden}")
     if not found["items"]:
         typer.echo("Nothing is offered to you.")
 
@@ -39,16 +39,16 @@ def offers(output: show.Format = show.Output) -> None:
 @app.command()
 def new(
     workflow: str = typer.Argument(help="The workflow's name, or NAMESPACE/NAME."),
-    input: list[str] = typer.Option(
-        [], "--input", "-i", help="NAME=VALUE, the value as JSON or text; may be repeated."
-    ),
+    input: list[str] = inputs.Input,
+    hidden: list[str] = inputs.Hidden,
     reason: str | None = typer.Option(None, "--reason", "-r", help="Why; whoever agrees reads it."),
     namespace: str | None = typer.Option(None, "--namespace", "-n", help="Of the workflow. [default: the token's own]"),
     output: show.Format = show.Output,
 ) -> None:
     """Ask for a workflow to run. It runs at once, or when those who must agree have."""
-    body = {"workflow": workflow, "inputs": pairs(input), "reason": reason, "namespace": namespace}
     with Server() as server:
+        given = inputs.gathered(input, hidden, lambda: inputs.of_offer(server, workflow, namespace))
+        body = {"workflow": workflow, "inputs": given, "reason": reason, "namespace": namespace}
         made = server.send("POST", "/requests", json=body)
     if output is not show.Format.table:
         show.document(made, output)
@@ -75,7 +75,7 @@ def mine(output: show.Format = show.Output) -> None:
             one["id"],
             one["outcome"]["state"] if one["outcome"] else one["state"],
             one["title"],
-            one["inputs"],
+            {name: inputs.shown(value) for name, value in one["inputs"].items()},
             one["said"],
         )
         for one in found["items"]
@@ -94,7 +94,7 @@ def show_one(id: str = ID, output: show.Format = show.Output) -> None:
     said = f" ({one['said']})" if one["said"] else ""
     typer.echo(f"{one['id']} {one['state']}: {one['title']}{said}")
     for name, value in one["inputs"].items():
-        typer.echo(f"  {name}={value}")
+        typer.echo(f"  {name}={inputs.shown(value)}")
     if one["approving"]:
         stage = one["approving"]["stages"][one["approving"].get("at", 0)]
         if one["state"] == "pending":

@@ -2,18 +2,16 @@
 
 import typer
 
-from oncue.cli import show
+from oncue.cli import inputs, show
 from oncue.cli.dry_run import dry_run
 from oncue.cli.logs import watch
-from oncue.cli.runs import pairs
 from oncue.cli.server import Server
 
 
 def run(
     workflow: str = typer.Argument(help="The workflow's name, or NAMESPACE/NAME."),
-    input: list[str] = typer.Option(
-        [], "--input", "-i", help="NAME=VALUE, the value as JSON or text; may be repeated."
-    ),
+    input: list[str] = inputs.Input,
+    hidden: list[str] = inputs.Hidden,
     namespace: str | None = typer.Option(None, "--namespace", "-n", help="Of the workflow. [default: the token's own]"),
     following: bool = typer.Option(
         False, "--follow", "-f", help="Show its steps and what they tell until it ends; 1 if it does not succeed."
@@ -25,11 +23,12 @@ def run(
 ) -> None:
     """Start a workflow, and print the run's id. See how it goes with `oncue logs ID`, or `--follow` at once.
 
-    Ctrl-C while following ends the looking, not the run.
+    What must not be written down, as a password, is asked for without echo on a terminal; elsewhere give its name with
+    `--hidden` and its value on standard input. Ctrl-C while following ends the looking, not the run.
     """
-    inputs = pairs(input)
     with Server() as server:
-        body = {"workflow": workflow, "inputs": inputs, "namespace": namespace}
+        given = inputs.gathered(input, hidden, lambda: inputs.of_workflow(server, workflow, namespace))
+        body = {"workflow": workflow, "inputs": given, "namespace": namespace}
         if dry:
             dry_run(server, body, output)
             return

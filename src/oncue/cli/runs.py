@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import typer
 
-from oncue.cli import show
+from oncue.cli import inputs, show
 from oncue.cli.server import Server
 
 app = typer.Typer(
@@ -35,7 +34,7 @@ def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
         f"  {one['namespace']}/{one['workflow']}, begun {show.instant(one['created_at'])} by {_trigger(one['trigger'])}"
     )
     for name, value in one["inputs"].items():
-        show.done(show.clean(f"  {name}={value if isinstance(value, str) else msgspec.json.encode(value).decode()}"))
+        show.done(show.clean(f"  {name}={inputs.shown(value)}"))
     rows = [
         (step["address"], step["state"], step.get("attempt"), _took(step), step.get("reason") or step.get("awaits"))
         for step in one["steps"]
@@ -109,28 +108,17 @@ def skip(
 def fork(
     run: str = RUN, step: str = typer.Argument(help="The id of an outermost step: from this one on it is run anew."),
     input: list[str] = typer.Option([], "--input", "-i", help="NAME=VALUE instead of what the run had; may be repeated."),
+    hidden: list[str] = inputs.Hidden,
 ) -> None:  # fmt: skip
-    """Run the workflow anew from a step on, with what the steps before it came to."""
+    """Run the workflow anew from a step on, with what the steps before it came to. What the run had and was not written
+    down is asked for again."""
     with Server() as server:
-        inputs: dict[str, Any] | None = None
-        if input:
-            inputs = {**server.get(server.path("runs", run)).get("inputs", {}), **pairs(input)}
-        forked = server.send("POST", server.path("runs", run, "fork"), json={"step": step, "inputs": inputs})
+        had = server.get(server.path("runs", run)).get("inputs", {})
+        forgotten = [name for name, value in had.items() if inputs.shown(value) == inputs.CONCEALED]
+        given = inputs.gathered(input, hidden, lambda: inputs.needing(forgotten))
+        body = {"step": step, "inputs": {**had, **given} if given else None}
+        forked = server.send("POST", server.path("runs", run, "fork"), json=body)
     show.done(f"{forked['id']} {forked['state']}")
-
-
-def pairs(given: list[str]) -> dict[str, Any]:
-    """Inputs from NAME=VALUE, the value as JSON or text."""
-    found: dict[str, Any] = {}
-    for pair in given:
-        name, equals, text = pair.partition("=")
-        if not name or not equals:
-            raise typer.BadParameter("write NAME=VALUE", param_hint="--input")
-        try:
-            found[name] = msgspec.json.decode(text)
-        except msgspec.DecodeError:
-            found[name] = text
-    return found
 
 
 def _trigger(trigger: dict[str, Any]) -> str:

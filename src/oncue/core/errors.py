@@ -124,6 +124,7 @@ CODES: Final = _table(
     ("workflow.cyclic", "The workflows run each other in a circle", 400, "Take one of them out of the circle."),
     ("workflow.not_found", "No such workflow", 404, "Apply it first, in the same namespace."),
     ("workflow.inputs_invalid", "The inputs do not fit", 400, "The detail names the input and the rule."),
+    ("workflow.inputs_hidden", "These inputs must not be written down", 409, "Give each one's value anew, or secret://NAME; what a run was given is forgotten when it is over."),
     ("silence.not_found", "No such silence", 404, "List silences to find it."),
     ("silence.invalid", "The silence does not hold together", 400, "It needs a matcher that does not match everything, and an end after its start."),
     ("silence.too_long", "It would be quiet for too long", 400, "Choose an end within a year."),

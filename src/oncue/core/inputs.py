@@ -42,7 +42,9 @@ NOTES: Final = frozenset(
     {"title", "description", "default", "examples", "format", "deprecated", "readOnly", "writeOnly", "$comment", "$schema",
      "$id"}
 )  # fmt: skip
-"""Keywords without a rule."""
+"""Keywords without a rule. `writeOnly` says of an input that its value must not be written down: see `hidden`."""
+REFERENCE: Final = "secret://"
+"""What a text begins with that stands for a secret: a worker puts the value in its place when it acts."""
 
 _BOUNDS: Final[dict[str, tuple[Callable[[Any, Any], bool], str]]] = {
     "minimum": (lambda value, bound: value >= bound, "at least"),
@@ -89,7 +91,7 @@ def faults(schema: dict[str, Any], path: Place = ()) -> Iterator[tuple[Place, st
         rule = schema.get(keyword)
         if isinstance(rule, dict):
             yield from faults(rule, (*path, keyword))
-    if "default" in schema:
+    if "default" in schema and not _is_hidden(schema):
         yield from _default_faults(schema, path)
 
 
@@ -109,18 +111,36 @@ def _inner_faults(rule: Any, path: Place, example: str) -> Iterator[tuple[Place,
         yield path, f"must be a mapping, {example}"
 
 
+def hidden(schema: dict[str, Any]) -> tuple[str, ...]:
+    """The inputs whose values must not be written down, `writeOnly: true`: what stands for them is kept."""
+    properties = schema.get("properties")
+    if not isinstance(properties, dict):
+        return ()
+    return tuple(name for name, rule in properties.items() if _is_hidden(rule))
+
+
+def _is_hidden(rule: Any) -> bool:
+    return isinstance(rule, dict) and rule.get("writeOnly") is True
+
+
+def known(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
+    """Raises `Refusal` workflow.inputs_invalid if one is given that is not declared."""
+    try:
+        _check_known(schema, inputs)
+    except _Unsound as error:
+        raise _undeclared(error) from error
+
+
 def complete(schema: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
     """The inputs with the defaults of those that were not given.
 
     Raises `Refusal` workflow.inputs_invalid, whose detail begins with the input's name and says the rule. Unlike JSON
     Schema's, `additionalProperties` is false for the inputs themselves if it is left out, so that a misspelt one is told.
+    Of a hidden input only that it is a reference is looked at: whoever put one in the place of a value has checked that.
     """
     try:
         properties = _rule(schema, "properties") or {}
-        unknown = sorted(name for name in inputs if name not in properties)
-        if unknown and _rule(schema, "additionalProperties") in (None, False):
-            known = ", ".join(sorted(properties)) or "none"
-            raise _refused(unknown[0][:SHOWN_LIMIT], f"is not an input; it takes: {known}")
+        _check_known(schema, inputs)
         for name in sorted(inputs):
             if too_deep(inputs[name]):
                 raise _refused(name, f"has values that lie more than {NESTED_LIMIT} deep in each other")
@@ -129,10 +149,36 @@ def complete(schema: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
             rule = properties[name]
             if name not in given and isinstance(rule, dict) and "default" in rule:
                 given[name] = rule["default"]
+        if concealed := hidden(schema):
+            schema = {**schema, "properties": {**properties, **dict.fromkeys(concealed, _REFERRED)}}
+            for name in concealed:
+                if name in given and not is_reference(given[name]):
+                    raise _refused(name, "is hidden, and what is given here is kept for ever; give secret://NAME")
         check("", given, schema)
     except _Unsound as error:
-        raise Refusal("workflow.inputs_invalid", f"The workflow's inputs are not declared soundly: {error}") from error
+        raise _undeclared(error) from error
     return given
+
+
+_REFERRED: Final[dict[str, Any]] = {"type": "string"}
+"""The rule of what stands for a hidden input."""
+
+
+def is_reference(value: Any) -> bool:
+    """Whether it stands for a secret."""
+    return isinstance(value, str) and value.startswith(REFERENCE)
+
+
+def _check_known(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
+    properties = _rule(schema, "properties") or {}
+    unknown = sorted(name for name in inputs if name not in properties)
+    if unknown and _rule(schema, "additionalProperties") in (None, False):
+        takes = ", ".join(sorted(properties)) or "none"
+        raise _refused(unknown[0][:SHOWN_LIMIT], f"is not an input; it takes: {takes}")
+
+
+def _undeclared(error: "_Unsound") -> Refusal:
+    return Refusal("workflow.inputs_invalid", f"The workflow's inputs are not declared soundly: {error}")
 
 
 def check(name: str, value: Any, schema: dict[str, Any]) -> None:
@@ -301,6 +347,7 @@ _FORMS: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         "a list of names",
     ),
     "additionalProperties": (lambda rule: isinstance(rule, dict | bool), "true, false, or a mapping"),
+    "writeOnly": (lambda rule: isinstance(rule, bool), "true or false"),
     **dict.fromkeys(_BOUNDS, (_is_number, "a number")),
     **dict.fromkeys(_SIZES, (_is_count, "a whole number, 0 or more")),
 }

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 
 import msgspec
 
-from oncue.core import change_clear, change_trail, last_steps, rollback, run_life, running, steps, validation, workflow
+from oncue.core import (
+    change_clear,
+    change_trail,
+    hidden,
+    last_steps,
+    rollback,
+    run_life,
+    running,
+    steps,
+    validation,
+    workflow,
+)
 from oncue.core import plan as plans
 from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
@@ -254,6 +265,7 @@ def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
         for step in asked.steps
         if step.run == asked.run and step.address in before and step.state in WELL and step.uses != "approval"
         and plan.nodes[step.node].form in ("uses", "run", "wait", "emit", "set_")
+        and not (step.uses == "set" and hidden.held(step.inputs))  # they are forgotten with that run
     )  # fmt: skip
     trigger = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
     return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run,

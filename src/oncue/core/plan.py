@@ -174,21 +174,27 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield (*path, "inconclusive"), validate.inconclusive
     for name, text in spec.outputs.items():
         yield ("outputs", name), text
-    templates: list[tuple[tuple[str | int, ...], Any]] = [
-        (("with",), spec.with_), (("set",), spec.set_), (("emit",), spec.emit), (("ask",), spec.ask)
-    ]  # fmt: skip
-    if spec.run is not None:
-        templates.append((("run", "with"), spec.run.with_))
-    if spec.rollback is not None:
-        templates.append((("rollback", "with"), spec.rollback.with_))
-    if spec.for_each is not None and isinstance(spec.for_each.items, list):
-        templates.append((("for_each", "items"), spec.for_each.items))
-    if spec.wait is not None and spec.wait.event is not None:
-        templates.append((("wait", "event", "resource"), spec.wait.event.resource))
-    templates += [((*path, "with"), validate.with_) for path, validate in validations(spec)]
-    for place, value in templates:
+    for place, value in templates(spec):
         for text in _expressions(value):
             yield place, text
+
+
+def templates(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every value of a step itself whose texts may hold `${...}`, with its place."""
+    yield ("with",), spec.with_
+    yield ("set",), spec.set_
+    yield ("emit",), spec.emit
+    yield ("ask",), spec.ask
+    if spec.run is not None:
+        yield ("run", "with"), spec.run.with_
+    if spec.rollback is not None:
+        yield ("rollback", "with"), spec.rollback.with_
+    if spec.for_each is not None and isinstance(spec.for_each.items, list):
+        yield ("for_each", "items"), spec.for_each.items
+    if spec.wait is not None and spec.wait.event is not None:
+        yield ("wait", "event", "resource"), spec.wait.event.resource
+    for path, validate in validations(spec):
+        yield (*path, "with"), validate.with_
 
 
 def looks(spec: StepSpec, phase: Phase) -> tuple[tuple[int, Validate], ...]:

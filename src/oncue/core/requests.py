@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from oncue.core import approvals, gates, plan, run_acts, workflow
+from oncue.core import approvals, gates, hidden, plan, run_acts, workflow
 from oncue.core.approval import Approval
 from oncue.core.contact import TeamSpec
 from oncue.core.errors import Refusal
@@ -80,10 +80,11 @@ def _begun(
         title=how.title or manifest.name, requester=tx.actor, inputs=given, reason=asked.reason, state="pending",
         may=asked.may, created_at=tx.now, updated_at=tx.now,
     )  # fmt: skip
+    hidden.hold(tx, request.namespace, given)
     if not how.approvals:
         _start(tx, request, manifest, how)
         return request
-    what = ", ".join(f"{name} {value}" for name, value in given.items())
+    what = hidden.shown(spec.inputs, given)
     why = f" ({asked.reason})" if asked.reason else ""
     about = approvals.About(manifest.namespace, manifest.name, (request.requester, tx.owner), request=request.id)
     text = f"{request.title}{': ' if what else ''}{what}, for {request.requester.removeprefix(approvals.PERSON)}{why}"
@@ -212,6 +213,7 @@ def _end(tx: Tx, request: Request, state: RequestState, said: str | None) -> Non
     request.state = state
     request.said = said
     request.ended_at = tx.now
+    hidden.let_go(tx, request.namespace, request.inputs)
     _say(tx, request, state, live=False)
     if state in ("rejected", "expired", "failed"):
         message(

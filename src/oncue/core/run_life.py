@@ -10,6 +10,7 @@ from oncue.core import (
     change_trail,
     event_waits,
     gates,
+    hidden,
     last_steps,
     notify,
     outbox,
@@ -261,6 +262,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     ticket_notes.run_ended(tx, run)
     _unpin(tx, run)
     _over(tx, run)
+    hidden.let_go(tx, run.namespace, run.inputs)
     gates.leave(tx, run)
     if "lane" in run.trigger:
         tx.timer(f"lane.free/{run.trigger['lane']}", tx.now)

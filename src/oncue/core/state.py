@@ -104,6 +104,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "schedule": Schedule,
     "change_history": History,
     "mirror": MirrorState,
+    "hidden": int,
 }
 
 

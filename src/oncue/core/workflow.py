@@ -10,6 +10,7 @@ from oncue.core import (
     event_waits,
     forms,
     gates,
+    hidden,
     incidents,
     rollback,
     run_acts,
@@ -61,6 +62,7 @@ def start(
     """
     spec = msgspec.convert(workflow.spec, WorkflowSpec)
     given = complete(spec.inputs, stored(inputs))
+    hidden.bound(given, trigger["kind"], above.inputs if above is not None else {})
     depth = above.depth + 1 if above is not None else 0
     if depth > DEPTH_LIMIT:
         raise Refusal("run.too_deep", f"{workflow.name} would be the {depth + 1}th run within another")
@@ -102,6 +104,7 @@ def start(
     if event is not None and any("event" in node.mentions.words for node in plan.nodes.values()):
         run.trigger = {**trigger, "event_view": stored(event.view())}
     begins, others = _admitted(tx, run, spec, pace)
+    hidden.hold(tx, run.namespace, given)
     tx.set(tx.state.steps_of, run.id, {})
     run_life.pin(tx, definition)
     for copy in copies:

@@ -17,6 +17,7 @@ from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles
 from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.hidden import told_findings
 from oncue.manifests.self_service import stages_findings
 from oncue.manifests.workflows import workflow_findings
 
@@ -36,6 +37,7 @@ def template_findings(spec: ChangeTemplateSpec) -> Iterator[Finding]:
         if path[: len(_WITHIN)] == _WITHIN:
             path = ("steps", *path[len(_WITHIN) :])
         yield Finding(path, found.detail, found.code, found.level)
+    yield from told_findings(spec.inputs)
     yield from stages_findings(spec.approvals, ())
     yield from positive_findings(spec.bake, ("bake",))
     yield from positive_findings(spec.waves.bake, ("waves", "bake"))

@@ -8,6 +8,7 @@ from oncue.core.errors import Refusal
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.hidden import narrowed_findings
 from oncue.manifests.shape import near
 
 
@@ -27,6 +28,7 @@ def self_service_findings(spec: WorkflowSpec) -> Iterator[Finding]:
             yield Finding((*path, "inputs", name), f"{name} is fixed: nobody gives it")
         for place, detail in inputs.faults(schema):
             yield Finding((*path, "inputs", name, *place), detail)
+        yield from narrowed_findings(schema, (*path, "inputs", name))
     yield from _fixed(spec)
     if how.limit is not None:
         yield from positive_findings(how.limit.within, (*path, "limit", "within"))

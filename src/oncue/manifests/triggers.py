@@ -10,6 +10,7 @@ from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import templates
 from oncue.manifests.finding import Finding
+from oncue.manifests.hidden import given_findings
 from oncue.manifests.selectors import selector_findings
 from oncue.manifests.shape import near
 
@@ -38,6 +39,7 @@ def _inputs(spec: WorkflowSpec, one: Trigger, path: Path_) -> Iterator[Finding]:
     required = spec.inputs.get("required", [])
     if not isinstance(declared, dict) or not isinstance(required, list):
         return
+    yield from given_findings(spec.inputs, one.with_, (*path, "with"))
     for name in required:
         if name not in one.with_:
             yield Finding(path, f"it does not give the input {name}, which the workflow needs")

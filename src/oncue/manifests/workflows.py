@@ -13,6 +13,7 @@ from oncue.core.workflow_spec import DEPTH_LIMIT, StepSpec, Validate, WorkflowSp
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.hidden import hidden_findings, partial_findings
 from oncue.manifests.plugins import fits, uses
 from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
@@ -61,6 +62,7 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     plan = plans.compiled(spec)
     for node in plan.nodes.values():
         yield from _step(plan, node)
+        yield from partial_findings(spec, node.spec, node.place)
     yield from _flow(plan)
     yield from _speaks(plan)
     for name, text in spec.outputs.items():
@@ -278,6 +280,7 @@ def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
     for path, detail in inputs.faults(schema):
         found = True
         yield Finding(("inputs", *path), detail)
+    yield from hidden_findings(schema)
     properties = schema.get("properties", {})
     for index, name in enumerate([] if found else schema.get("required", [])):
         if name not in properties and not schema.get("additionalProperties"):

@@ -27,6 +27,7 @@ from oncue.core.expression import (
     render,
     stored,
 )
+from oncue.core.hidden import placeholders
 from oncue.core.inputs import complete
 from oncue.core.plan import Node, Plan, compares, compiled, looks, mentions, tolerated
 from oncue.core.run import ACTIVE, Run, Step
@@ -131,7 +132,7 @@ def dry_run(
     Raises `Refusal` workflow.not_found, workflow.inputs_invalid.
     """
     spec = _workflow(state, namespace, name)
-    given = complete(spec.inputs, decoded(msgspec.json.encode(inputs), dict))
+    given = complete(spec.inputs, decoded(msgspec.json.encode(placeholders(spec.inputs, inputs)), dict))
     run = {"id": "run-dry", "workflow": name, "namespace": namespace, "started_at": stored(now), "requester": requester,
            "trigger": "manual"}  # fmt: skip
     variables = {"inputs": given, "vars": {}, "now": now, "run": run}

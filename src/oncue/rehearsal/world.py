@@ -14,6 +14,7 @@ from oncue.core.command import Reply
 from oncue.core.effect import Effect
 from oncue.core.engine import Engine, Poison
 from oncue.core.errors import Refusal
+from oncue.core.hidden import placeholders
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch
 from oncue.plugins.sources.cloudevents import vet
@@ -117,7 +118,10 @@ class World:
 
     def run(self, asked: StartRun) -> None:
         """Someone starts a workflow. Raises `Refusal` as the server would."""
-        self._command("oncue.command.run.start", {"workflow": asked.workflow, "inputs": asked.inputs}, asked.by)
+        manifest = self.state.manifests.get(f"Workflow/{self._namespace}/{asked.workflow}")
+        schema = manifest.spec.get("inputs", {}) if manifest is not None else {}
+        given = {"workflow": asked.workflow, "inputs": placeholders(schema, asked.inputs)}
+        self._command("oncue.command.run.start", given, asked.by)
 
     def decide(self, asked: Decide) -> None:
         """Someone decides about what is asked. Raises `Refusal` approval.not_found if nothing is, and as the server would."""

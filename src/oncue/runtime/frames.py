@@ -18,10 +18,11 @@ FRAME_LIMIT: Final = 64 * 1024 * 1024
 
 
 class SideWrite(msgspec.Struct, array_like=True):
-    """A row of the access store, written in the transaction of the input it travels with, never journaled."""
+    """A row of the access store, written in the transaction of the input it travels with unless that is refused, never
+    journaled."""
 
     kind: str
-    """`user`, `token`, `session`, `secret`, `link`; or `log`, of which nothing but an end can be written."""
+    """`user`, `token`, `session`, `secret`, `link`, `input`; or `log`, of which nothing but an end can be written."""
     id: str
     body: bytes | None
     """JSON; None deletes the row. Of the kind `log`, all that the work of this run told."""

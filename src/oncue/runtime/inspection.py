@@ -132,8 +132,8 @@ class Inspection:
                 days[name] = left
         return missing, days
 
-    def _secret_row(self, row: str) -> bytes | None:
-        return self._database.run_here(partial(queries.access_row, kind="secret", id=row))
+    def _secret_row(self, kind: str, row: str) -> bytes | None:
+        return self._database.run_here(partial(queries.access_row, kind=kind, id=row))
 
 
 def references(value: Any) -> Iterator[str]:

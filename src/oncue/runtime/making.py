@@ -14,9 +14,11 @@ from sqlalchemy import Engine as SqlEngine
 from sqlalchemy import select
 
 from oncue.core import event as events
+from oncue.core import hidden
 from oncue.core.alert import Alert
 from oncue.core.command import Reply
 from oncue.core.engine import Engine, Poison
+from oncue.core.errors import Refusal
 from oncue.core.normalise import UNREADABLE, Sample
 from oncue.core.state import State
 from oncue.core.subscriptions import PROGRESSED, STEERING
@@ -174,6 +176,9 @@ class Making:
                 answer.known.append(index)
                 if verdict == "conflict":
                     self._conflict(one, event.type, event.namespace or unit.namespace, now)
+            elif event.type in hidden.GIVEN and (refused := self._written_down(event, one, unit.side)) is not None:
+                self._dedup.forget([numbers[index]])
+                replies.append(refused)
             elif event.type == "oncue.command.dead_letter.redrive":
                 replies.append(self._redrive(one, now))
                 answer.accepted += 1
@@ -186,8 +191,8 @@ class Making:
                     if reply is not None or unit.urgent:
                         replies.append(reply)
             index += 1
-        for side in unit.side:
-            self._beside(side)
+        if unit.side and not answer.rejected and all(reply is None or reply.code is None for reply in replies):
+            self._beside(unit.side)
         answer.replies = [msgspec.to_builtins(reply) for reply in replies] if replies else None
         answer.position = self._state.position
         self.accepted += answer.accepted
@@ -195,13 +200,23 @@ class Making:
         self.rejected += len(answer.rejected)
         return answer
 
-    def _beside(self, side: frames.SideWrite) -> None:
-        if side.kind == LOG:
-            self._rows.log_gone.append((side.id,))
-        elif side.body is None:
-            self._rows.access_gone.append((side.kind, side.id))
-        else:
-            self._rows.access.append((side.kind, side.id, side.body))
+    def _written_down(self, event: events.Event, one: Input, side: Sequence[frames.SideWrite]) -> Reply | None:
+        """What is said of a command that holds what must not be written down: nothing of it is."""
+        brought = {row.id for row in side if row.kind == hidden.ROW}
+        try:
+            hidden.check(self._state, event.namespace or one.namespace, event.type, event.data, brought)
+        except Refusal as refusal:
+            return Reply(refusal.code, refusal.detail)
+        return None
+
+    def _beside(self, sides: Sequence[frames.SideWrite]) -> None:
+        for side in sides:
+            if side.kind == LOG:
+                self._rows.log_gone.append((side.id,))
+            elif side.body is None:
+                self._rows.access_gone.append((side.kind, side.id))
+            else:
+                self._rows.access.append((side.kind, side.id, side.body))
 
     def _repeats(
         self, unit: frames.Submit, laid: Laid, first: int, last: int, at: datetime, now: int,
@@ -354,7 +369,10 @@ class Making:
         if row.position is None and again.type.startswith("oncue."):
             # Refused at the edge because only OnCue may say this. What it would do nobody has been permitted to do.
             return Reply("event.type_reserved", f"type: {again.type[:100]}")
-        _, poison = self._input(again, self._own(row.namespace, row.origin, one.actor, row.body, one.person), now)
+        own = self._own(row.namespace, row.origin, one.actor, row.body, one.person)
+        if again.type in hidden.GIVEN and (refused := self._written_down(again, own, ())) is not None:
+            return refused
+        _, poison = self._input(again, own, now)
         self._rows.redriven.append((now, row.id))
         self._redriving.add(row.id)
         if poison is not None:
@@ -397,10 +415,17 @@ class Making:
         for (kind, key), value in batch.cells.items():
             if value is None:
                 rows.cells_gone.append((kind, key))
+                if kind == hidden.CELL:
+                    self._forget(key)
             else:
                 rows.cells.append((kind, key, _pack_cell(value)))
         segment = self._segment.close(events_so_far, sealed) if len(self._segment) else None
         return Made(segment, rows, self._after(), hot, gone)
+
+    def _forget(self, id: str) -> None:
+        """Nothing holds this input any more: its row goes, or is not written if this batch has it."""
+        self._rows.access = [row for row in self._rows.access if row[:2] != (hidden.ROW, id)]
+        self._rows.access_gone.append((hidden.ROW, id))
 
     def rollback(self) -> None:
         """State is as before the batch."""
@@ -420,5 +445,5 @@ class Making:
             for (kind, id), (entity, _) in self._batch.entities.items()
             if kind == "effect"
         ]
-        access = bool(self._rows.access or self._rows.access_gone)
+        access = any(row[0] != hidden.ROW for row in (*self._rows.access, *self._rows.access_gone))
         return After(self._state.position, access, self._config, effects, list(self._told), self._rows.facts)

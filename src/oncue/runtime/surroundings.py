@@ -135,8 +135,8 @@ class Surroundings:
             transient = refusal.code != "secret.not_found"
             raise ActionError(refusal.code, refusal.detail, transient=transient) from refusal
 
-    def _secret_row(self, row: str) -> bytes | None:
-        return self._database.run_here(partial(queries.access_row, kind="secret", id=row))
+    def _secret_row(self, kind: str, row: str) -> bytes | None:
+        return self._database.run_here(partial(queries.access_row, kind=kind, id=row))
 
 
 def exception_of(manifest: Manifest) -> Allow:

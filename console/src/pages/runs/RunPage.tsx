@@ -14,6 +14,7 @@ import { flowOf, type FlowStep } from "../../parts/flow";
 import { FlowGraph } from "../../parts/FlowGraph";
 import { count, duration, relative, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
+import { concealed } from "../../parts/json";
 import { StateMark } from "../../parts/marks";
 import { ErrorState, Loaded, Loading } from "../../parts/states";
 import { Clock, useNow } from "../../parts/time";
@@ -107,9 +108,9 @@ function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: read
         <Steps run={run} flow={flow} chosen={chosen} choose={choose} log={log} />
       </Card>
       <div className="halves">
-        {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={run.inputs} label="Inputs of the run" /></div></Card>}
-        {Object.keys(run.outputs ?? {}).length > 0 && <Card title="Outputs of the run"><div className="card-body"><Json value={run.outputs} label="Outputs of the run" /></div></Card>}
-        {Object.keys(run.variables ?? {}).length > 0 && <Card title="Variables"><div className="card-body"><Json value={run.variables} label="Variables of the run" /></div></Card>}
+        {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={concealed(run.inputs)} label="Inputs of the run" /></div></Card>}
+        {Object.keys(run.outputs ?? {}).length > 0 && <Card title="Outputs of the run"><div className="card-body"><Json value={concealed(run.outputs)} label="Outputs of the run" /></div></Card>}
+        {Object.keys(run.variables ?? {}).length > 0 && <Card title="Variables"><div className="card-body"><Json value={concealed(run.variables)} label="Variables of the run" /></div></Card>}
       </div>
     </>
   );

@@ -9,6 +9,7 @@ import { Json } from "../../parts/Code";
 import { found, type FlowStep } from "../../parts/flow";
 import { count, duration } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
+import { concealed } from "../../parts/json";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, Loaded } from "../../parts/states";
 import { Clock, RelativeTime, useNow } from "../../parts/time";
@@ -162,7 +163,7 @@ function Progress({ progress, step }: { progress: StepProgress; step: Step }) {
 }
 
 function Value({ title, label, value }: { title: string; label: string; value: unknown }) {
-  return <div className="stack" style={{ gap: 4 }}><span className="eyebrow">{title}</span><Json value={value} label={label} /></div>;
+  return <div className="stack" style={{ gap: 4 }}><span className="eyebrow">{title}</span><Json value={concealed(value)} label={label} /></div>;
 }
 
 const given = (value: unknown): boolean => value !== null && value !== undefined && !(typeof value === "object" && Object.keys(value).length === 0);

@@ -3,6 +3,7 @@ import { isSettled } from "../../data/requests";
 import { nameOf } from "../../data/me";
 import type { Approval, ApprovalSpec, Offer, Request } from "../../data/types";
 import { sentence } from "../../parts/format";
+import { concealed } from "../../parts/json";
 import { stagesOf, whom } from "../approvals/view";
 import { RUN_WORDS } from "../runs/view";
 
@@ -60,7 +61,7 @@ export function inputsText(inputs: Readonly<Record<string, unknown>>): string {
 /** A value in a line: texts as they are, lists by their parts, all else as JSON. */
 export function valueText(value: unknown): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
-  if (typeof value === "string") return value;
+  if (typeof value === "string") return String(concealed(value));
   if (Array.isArray(value) && value.every((each) => typeof each === "string" || typeof each === "number")) return value.join(", ");
   return JSON.stringify(value);
 }

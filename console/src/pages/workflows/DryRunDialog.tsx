@@ -5,6 +5,7 @@ import type { DryRun } from "../../data/types";
 import { Json } from "../../parts/Code";
 import { capital } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
+import { concealed } from "../../parts/json";
 import { ErrorState } from "../../parts/states";
 import { summary } from "./dry-run";
 import { PlannedSteps } from "./PlannedSteps";
@@ -30,7 +31,7 @@ export function DryRunDialog({ dryRun, busy, error, onClose, start }: Props) {
           </div>
           {dryRun.fails.length > 0 && <div className="notice critical" role="alert"><Icon name="incident" /><p className="wrap"><strong>It fails as it is</strong> at <span className="mono">{dryRun.fails.join(", ")}</span>. What those lines say has to be mended first.</p></div>}
           <PlannedSteps label="What would be done" steps={dryRun.steps} />
-          {Object.keys(dryRun.inputs).length > 0 && <details><summary className="dim">Inputs of the run, with what is left out</summary><Json value={dryRun.inputs} label="Inputs of the run" /></details>}
+          {Object.keys(dryRun.inputs).length > 0 && <details><summary className="dim">Inputs of the run, with what is left out</summary><Json value={concealed(dryRun.inputs)} label="Inputs of the run" /></details>}
           {error && <ErrorState error={error} />}
           <div className="row dialog-foot">
             <button type="button" className={dryRun.fails.length > 0 ? "btn" : "btn primary"} disabled={busy} onClick={start}>{dryRun.fails.length > 0 ? "Start it all the same" : "Start run"}</button>

@@ -1,5 +1,5 @@
 /** A form made from a workflow's input schema: to start a run, or to run one anew with other inputs. */
-import { Checkbox, Select, Textarea, TextInput } from "@mantine/core";
+import { Checkbox, PasswordInput, Select, Textarea, TextInput } from "@mantine/core";
 import { useMemo, useState, type FormEvent, type ReactNode } from "react";
 
 import { Problem } from "../../data/http";
@@ -102,6 +102,8 @@ function Entry({ field, text, error, change }: { field: Field; text: string; err
       return <Textarea {...common} autosize minRows={3} maxRows={12} value={text} onChange={(event) => change(event.currentTarget.value)} />;
     case "json":
       return <Textarea {...common} autosize minRows={3} maxRows={16} spellCheck={false} styles={monospace} value={text} onChange={(event) => change(event.currentTarget.value)} />;
+    case "hidden":
+      return <PasswordInput {...common} autoComplete="new-password" value={text} onChange={(event) => change(event.currentTarget.value)} />;
     case "text":
       return <TextInput {...common} value={text} onChange={(event) => change(event.currentTarget.value)} />;
   }

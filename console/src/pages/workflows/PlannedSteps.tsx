@@ -3,6 +3,7 @@ import type { PlannedStep } from "../../data/types";
 import { Json } from "../../parts/Code";
 import { capital, count } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
+import { concealed } from "../../parts/json";
 import { left, nameOf, notesOf, takesOf, VERDICTS, whyOf } from "./dry-run";
 
 /** `brief` leaves out what one does not need to decide: what it takes, and what a crash in the middle would mean. */
@@ -28,7 +29,7 @@ function Planned({ step, brief }: { step: PlannedStep; brief: boolean }) {
       {step.does && step.form !== "case" && <p className="wrap">{capital(step.does)}</p>}
       {step.why && <p className={step.verdict === "fails" ? "wrap failure" : "wrap dim"}>{whyOf(step)}</p>}
       {notes.length > 0 && <p className="t12 dim3 wrap">{capital(notes.join(" · "))}</p>}
-      {takes !== null && <details><summary className="t12 dim3">What it takes</summary><Json value={takes} label={`What ${step.step} takes`} /></details>}
+      {takes !== null && <details><summary className="t12 dim3">What it takes</summary><Json value={concealed(takes)} label={`What ${step.step} takes`} /></details>}
       {below.length > 0 && <ol>{below.map((inner) => <Planned key={`${inner.step} ${inner.form}`} step={inner} brief={brief} />)}</ol>}
       {left(step) > 0 && <p className="t12 dim3">and {count(left(step))} more items, in the same way</p>}
     </li>

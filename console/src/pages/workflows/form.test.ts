@@ -69,4 +69,17 @@ describe("the form of a workflow", () => {
     expect(FIELDS.map(hint)).toEqual(["Where to look", "", "A whole number, 1 to 5", "", "", "", "One a line", "JSON object"]);
     expect(FIELDS.filter((field) => field.name === "level").flatMap((field) => field.options.map((option) => optionLabel(field, option)))).toEqual(["low", "high", "3"]);
   });
+  it("has an empty field for what must not be written down, also where a run is run anew", () => {
+    const fields = fieldsOf({
+      required: ["password"],
+      properties: { password: { type: "string", writeOnly: true, minLength: 8 }, token: { type: "string", writeOnly: true, default: "secret://token" } },
+    });
+    expect(fields.map((field) => [field.kind, field.required])).toEqual([["hidden", true], ["hidden", false]]);
+    const given = initial(fields, { password: "secret://run/0a/password", token: "secret://token" });
+    expect(given).toEqual({ password: "", token: "" });
+    expect(read(fields, given)).toEqual({ inputs: {}, errors: { password: "Fill this in" } });
+    expect(read(fields, { ...given, password: "short" }).errors).toEqual({ password: "At least 8 characters" });
+    expect(read(fields, { ...given, password: " long enough " }).inputs).toEqual({ password: " long enough " });
+    expect(fields.map(hint)).toEqual(["Kept encrypted until the run is over", "Kept encrypted until the run is over; left empty, the workflow has one of its own"]);
+  });
 });

@@ -4,8 +4,8 @@
  */
 import { sentence } from "../../parts/format";
 
-/** `lines` is a list of texts, one a line; `json` is whatever has no field of its own. */
-export type Kind = "text" | "long" | "number" | "switch" | "choice" | "lines" | "json";
+/** `lines` is a list of texts, one a line; `hidden` must not be written down; `json` is whatever has no field of its own. */
+export type Kind = "text" | "hidden" | "long" | "number" | "switch" | "choice" | "lines" | "json";
 
 export interface Field {
   name: string;
@@ -36,6 +36,7 @@ interface Rule {
   minLength?: unknown;
   maxLength?: unknown;
   pattern?: unknown;
+  writeOnly?: unknown;
 }
 
 /** What stands in the fields: text for all of them, `true` and `false` for switches, the option's number for choices. */
@@ -63,6 +64,7 @@ export function fieldsOf(schema: unknown): Field[] {
 }
 
 function kindOf(rule: Rule, options: readonly unknown[]): Kind {
+  if (rule.writeOnly === true && rule.type === "string") return "hidden";
   if (options.length > 0) return "choice";
   switch (rule.type) {
     case "boolean": return "switch";
@@ -81,6 +83,7 @@ export function initial(fields: readonly Field[], given: Readonly<Record<string,
 
 function shown(field: Field, value: unknown): string {
   if (field.kind === "switch") return value === true ? "true" : "false";
+  if (field.kind === "hidden") return ""; // what stands for it is no value, and that of another run is forgotten
   if (value === undefined || value === null) return "";
   if (field.kind === "choice") {
     const at = field.options.indexOf(value);
@@ -130,6 +133,7 @@ function value(field: Field, text: string): Outcome {
     case "number": return number(rule, text.trim());
     case "json": return json(rule, text);
     case "text":
+    case "hidden":
     case "long": return words(rule, text);
   }
 }
@@ -195,6 +199,7 @@ export function hint(field: Field): string {
   const { rule } = field;
   const parts: string[] = [];
   if (field.kind === "lines") parts.push("one a line");
+  if (field.kind === "hidden") parts.push(rule.default === undefined ? "kept encrypted until the run is over" : "kept encrypted until the run is over; left empty, the workflow has one of its own");
   if (field.kind === "json") parts.push(typeof rule.type === "string" ? `JSON ${rule.type}` : "JSON");
   if (rule.type === "integer") parts.push("a whole number");
   if (typeof rule.minimum === "number" && typeof rule.maximum === "number") parts.push(`${String(rule.minimum)} to ${String(rule.maximum)}`);
