@@ -59,7 +59,7 @@ def why(run: str = RUN, output: show.Format = show.Output) -> None:
     typer.echo(f"{found['run']} is {found['state'].replace('_', ' ')}")
     for one in found["waits"]:
         began = one.get("leased_at") or one.get("since")
-        since = f", since {show.ago(began)}" if began else ""
+        since = f", for {show.ago(began)}" if began else ""
         until = f", until {show.instant(one['until'])}" if one.get("until") else ""
         then = f"; then {one['then']}" if one.get("then") else ""
         typer.echo(f"  {one['step'] or 'run'}: {one['what']}{since}{until}{then}")
@@ -84,7 +84,9 @@ def cancel(
     rollback: bool = typer.Option(False, "--rollback", help="Undo what it did, the last thing first."),
 ) -> None:
     """Stop a run; steps that have begun are told to stop, and what is under `finally` is done. Cancel it again to end that, too."""
-    _do(run, "cancel", {"reason": reason, "rollback": rollback})
+    now = _do(run, "cancel", {"reason": reason, "rollback": rollback})
+    if now["state"] == "running":
+        show.note("It was stopped, and still does what is under `finally`; cancel it again to end it at once.")
 
 
 @app.command()
@@ -142,8 +144,10 @@ def _took(step: dict[str, Any]) -> str:
     )
 
 
-def _do(run: str, verb: str, given: dict[str, Any]) -> None:
+def _do(run: str, verb: str, given: dict[str, Any]) -> dict[str, Any]:
+    """What the run is afterwards, which is printed."""
     body = {name: value for name, value in given.items() if value is not None}
     with Server() as server:
-        now = server.send("POST", server.path("runs", run, verb), json=body)
+        now: dict[str, Any] = server.send("POST", server.path("runs", run, verb), json=body)
     show.done(f"{now['id']} {now['state'].replace('_', ' ')}")
+    return now

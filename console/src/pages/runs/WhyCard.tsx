@@ -10,6 +10,7 @@ import { Card, Pairs } from "../../parts/Card";
 import { capital, clock, duration, exact, relative } from "../../parts/format";
 import { Loaded } from "../../parts/states";
 import { Clock, useNow } from "../../parts/time";
+import { isStopping } from "./view";
 import { headline, ifItFails, limits, mayFail, nextTimer, waitingOn, type Say } from "./why";
 
 type Entry = readonly [string, ReactNode];
@@ -75,7 +76,7 @@ function Wait({ run, wait, approval, say, choose, more }: WaitProps) {
           ["Since", wait.since && <><Clock at={wait.since} />, <b className="med">{duration(now - Date.parse(wait.since))}</b></>],
           ["Taken", wait.leased_at && <><Clock at={wait.leased_at} />, <b className="med">{duration(now - Date.parse(wait.leased_at))}</b></>],
           ["Next timer", next && <><time dateTime={next.at} title={exact(next.at)}>{clock(next.at)}</time> <span className="dim">{relative(next.at, now)}</span>{next.then !== "" && `, ${next.then}`}</>],
-          ["If it fails", step && mayFail(wait) ? capital(ifItFails(run, step)) : null],
+          ["If it fails", step && mayFail(wait) && !isStopping(run) ? capital(ifItFails(run, step)) : null],
           ...more,
         ]}
       />

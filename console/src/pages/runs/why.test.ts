@@ -36,12 +36,12 @@ describe("why a run is not moving", () => {
 describe("who has its work in hand", () => {
   const held: Waits = { step: "act", what: "http.request is being done, attempt 1: worker-host-1-7 has it", code: "action", worker: "worker-host-1-7", leased_at: "2026-11-20T10:00:00Z", until: "2026-11-20T10:01:30Z", then: "it is handed out again" };
   it("is named, with what comes when the lease ends", () => {
-    expect(headline(held, undefined, "none")).toBe("Http.request is being done, attempt 1: worker-host-1-7 has it.");
+    expect(headline(held, undefined, "none")).toBe("http.request is being done, attempt 1: worker-host-1-7 has it.");
     expect(nextTimer(held, undefined, run())).toEqual({ at: "2026-11-20T10:01:30Z", then: "then it is handed out again" });
   });
   it("is nobody, and no timer takes it on", () => {
     const nobody: Waits = { step: "act", what: "http.request waits for a worker, attempt 1: no worker is connected", code: "worker" };
-    expect(headline(nobody, undefined, "none")).toBe("Http.request waits for a worker, attempt 1: no worker is connected.");
+    expect(headline(nobody, undefined, "none")).toBe("http.request waits for a worker, attempt 1: no worker is connected.");
     expect(nextTimer(nobody, undefined, run())).toBeNull();
   });
 });

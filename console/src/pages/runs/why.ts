@@ -6,10 +6,13 @@ import { capital, plural } from "../../parts/format";
 /** How the person who is signed in stands to an approval. */
 export type Say = "counts" | "barred" | "none";
 
+/** What begins with the name of an action, which is written as it is. */
+const NAMED = /^[a-z_]+\.[a-z_]+ /;
+
 /** The sentence that answers the question. */
 export function headline(wait: Waits, approval: Approval | undefined, say: Say): string {
   const stage = approval?.stages[approval.at ?? 0];
-  if (wait.code !== "approval" || approval === undefined || stage === undefined) return `${capital(wait.what)}.`;
+  if (wait.code !== "approval" || approval === undefined || stage === undefined) return `${NAMED.test(wait.what) ? wait.what : capital(wait.what)}.`;
   const missing = stage.quorum - agreed(approval);
   const later = approval.stages.length - (approval.at ?? 0) - 1;
   const needs = `It needs ${missing === 1 ? "one" : String(missing)} ${missing === 1 ? "approval" : "approvals"}${later > 0 ? `, and then ${later === 1 ? "another stage" : plural(later, "other stage")}` : ""}.`;

@@ -80,6 +80,7 @@ describe("the form of a workflow", () => {
     expect(read(fields, given)).toEqual({ inputs: {}, errors: { password: "Fill this in" } });
     expect(read(fields, { ...given, password: "short" }).errors).toEqual({ password: "At least 8 characters" });
     expect(read(fields, { ...given, password: " long enough " }).inputs).toEqual({ password: " long enough " });
+    expect(fields.map((field) => hint({ ...field, description: "Not the old one." }))[0]).toBe("Not the old one. Kept encrypted until the run is over");
     expect(fields.map(hint)).toEqual(["Kept encrypted until the run is over", "Kept encrypted until the run is over; left empty, the workflow has one of its own"]);
   });
 });

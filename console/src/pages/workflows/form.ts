@@ -206,5 +206,5 @@ export function hint(field: Field): string {
   else if (typeof rule.minimum === "number") parts.push(`at least ${String(rule.minimum)}`);
   else if (typeof rule.maximum === "number") parts.push(`at most ${String(rule.maximum)}`);
   const text = parts.join(", ");
-  return [field.description, text === "" ? "" : sentence(text)].filter(Boolean).join(". ");
+  return [text === "" ? field.description : field.description.replace(/\.$/, ""), text === "" ? "" : sentence(text)].filter(Boolean).join(". ");
 }
