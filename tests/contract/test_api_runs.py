@@ -86,7 +86,7 @@ def test_one_that_was_stopped_says_what_it_still_does_until_it_is_cancelled_agai
     assert (stopped["state"], stopped["wants"]) == ("running", "cancel")
     why = server.client.get(f"/api/v1/runs/{run}/why").json()
     assert why["waits"][0]["what"] == (
-        "it was stopped: not wanted (token:preset-admin); cancel it again to end it at once. What is under finally is still done"
+        "it was stopped: not wanted (token:preset-admin); cancel it again to end it at once. What is under finally is still being done"
     )
     assert {one["step"] for one in why["waits"][1:]} == {"guard/tidy"}
     assert server.client.get(f"/api/v1/runs/{run}/ahead").json()["steps"] == []

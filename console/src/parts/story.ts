@@ -145,7 +145,7 @@ function policyEntry(verb: string, data: Data): Partial<Entry> {
 function runEntry(verb: string, data: Data): Partial<Entry> {
   const run = data as unknown as Run;
   const states: Record<string, IconName> = { succeeded: "check", failed: "failed", cancelled: "close", paused: "pause", stopping: "close", rolling_back: "undo", rolled_back: "undo", rollback_failed: "failed" };
-  const words: Record<string, string> = { rolling_back: "is being rolled back", rolled_back: "was rolled back", rollback_failed: "could not be rolled back", queued: "waits for its turn", stopping: "was stopped; what is under “finally” is still done" };
+  const words: Record<string, string> = { rolling_back: "is being rolled back", rolled_back: "was rolled back", rollback_failed: "could not be rolled back", queued: "waits for its turn", stopping: "was stopped; what is under “finally” is still being done" };
   return { text: `${text(run.workflow) || "Run"} ${words[verb] ?? verb}`, icon: states[verb] ?? "run", detail: text(run.reason), milestone: true, failed: verb === "rollback_failed" };
 }
 

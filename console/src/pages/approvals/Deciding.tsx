@@ -24,7 +24,8 @@ export function Deciding({ approval, within = false }: { approval: ApprovalDetai
   const me = useMe().data?.user ?? null;
   const pending = approval.state === "pending";
   const inbox = useInbox(pending);
-  const mine = pending && may("approval:decide", approval.namespace) && (inbox.data?.items.some((one) => one.id === approval.id) ?? false);
+  const asked = inbox.data?.items.some((one) => one.id === approval.id) ?? false;
+  const mine = pending && asked && may("approval:decide", approval.namespace);
   const own = inbox.data?.own.some((one) => one.id === approval.id) ?? false;
   return (
     <Card
@@ -52,7 +53,7 @@ export function Deciding({ approval, within = false }: { approval: ApprovalDetai
           ]}
         />
         {mine && <Answer approval={approval} />}
-        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request || approval.change ? "it" : "this run"}: others decide, nobody approves what they asked for.` : "You are not asked, or have said what you think already."}</p>}
+        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request || approval.change ? "it" : "this run"}: others decide, nobody approves what they asked for.` : asked ? "You are asked, but have no role that may decide, as approver." : "You are not asked, or have said what you think already."}</p>}
       </div>
     </Card>
   );

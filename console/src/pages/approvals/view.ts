@@ -52,7 +52,7 @@ export function short(approval: ApprovalDetail): string {
   const missing = stage.quorum - agreed;
   if (approval.may_decide.length >= missing) return "";
   const able = approval.may_decide.length === 0 ? "nobody who is asked may decide" : `only ${mayApprove(approval.may_decide, null)} may decide`;
-  return `It cannot be approved as it is: ${able}, and ${String(missing)} must agree. Change the team, or have one who is asked hand it on.`;
+  return `It cannot be approved as it is: ${able}, and ${String(missing)} must agree. Change the team, give one of them a role that may decide, as approver, or have one who is asked hand it on.`;
 }
 
 /** What comes of a failure after it was approved: what was done before and can be undone, and what of the steps to come. */

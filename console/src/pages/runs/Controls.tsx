@@ -59,7 +59,7 @@ function Cancelling({ run, close }: { run: RunDetail; close: () => void }) {
     <form className="stack" onSubmit={submit}>
       <p className="dim">{gaveUp
         ? `What was done and not yet undone stays as it is, ${run.undoing ?? "the step it stopped at"} among it. The run ends as failed.`
-        : isStopping(run) ? `It was stopped, and what is under “finally” is still done. That is stopped as well. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`
+        : isStopping(run) ? `It was stopped, and what is under “finally” is still being done. That is stopped as well. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`
         : `What is under way is told to stop, and nothing more is begun but what “finally” says. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`}</p>
       {!gaveUp && !isAsked && undoable > 0 && <Checkbox label={`Undo what it did: ${undoable === 1 ? "1 step" : `${String(undoable)} steps`}`} checked={rollback} onChange={(event) => setRollback(event.currentTarget.checked)} />}
       <TextInput label={REASON} placeholder="optional" value={reason} data-autofocus onChange={(event) => setReason(event.currentTarget.value)} />
