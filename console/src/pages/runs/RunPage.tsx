@@ -164,8 +164,14 @@ function EndCard({ run, choose }: { run: RunDetail; choose: (address: string) =>
     <Card title="Why did it end?" className="why">
       <div className="card-body stack" style={{ gap: 8 }}>
         <p className="med wrap">{ending.sentence}</p>
-        <Pairs entries={ending.pairs.map(([term, value]) => [term, term === "Step" ? <button key="step" type="button" className="as-link mono" onClick={() => choose(value)}>{value}</button> : value])} />
+        <Pairs entries={ending.pairs.map(([term, value]) => [term, term === "Step" ? <button key="step" type="button" className="as-link mono" onClick={() => choose(value)}>{value}</button> : term === "Reason" ? <WithRuns key="reason" text={value} /> : value])} />
       </div>
     </Card>
   );
+}
+
+/** A text whose runs are links to them, as of what a rollback did not reach. */
+function WithRuns({ text }: { text: string }) {
+  const named = /^run-[a-z2-7]{16}$/;
+  return <>{text.split(/(run-[a-z2-7]{16})/).map((part, index) => (named.test(part) ? <Link key={index} className="link mono" to="/runs/$id" params={{ id: part }}>{part}</Link> : part))}</>;
 }
