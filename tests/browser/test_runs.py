@@ -191,7 +191,7 @@ def test_who_has_the_work_of_a_run_in_hand_is_said_and_that_nobody_has_it(workfl
         assert workflows.client.post("/api/v1/manifests", content=slow).status_code == 200
         run = _started(workflows, "slow", "running")
         worker = process(workflows, "worker")
-        has_it = re.compile(rf"Http.request is being done, attempt 1: worker-\S+-{worker.pid} has it\.")
+        has_it = re.compile(rf"http.request is being done, attempt 1: worker-\S+-{worker.pid} has it\.")
         pages = [open_page(workflows, f"/runs/{run}", **look) for look in ({}, {"dark": True}, {"phone": True})]
         for page in pages:
             expect(page.locator(".why").get_by_text(has_it)).to_be_visible()
@@ -202,7 +202,7 @@ def test_who_has_the_work_of_a_run_in_hand_is_said_and_that_nobody_has_it(workfl
             why = pages[0].locator(".why")
             expect(why.get_by_role("heading", name="Why is it not moving?")).to_be_visible()
             expect(
-                why.get_by_text("Http.request waits for a worker, attempt 1: no worker is connected.")
+                why.get_by_text("http.request waits for a worker, attempt 1: no worker is connected.")
             ).to_be_visible()
         another = process(workflows, "worker").pid
         expect(why.get_by_text(re.compile(rf"worker-\S+-{another} has it"))).to_be_visible()
