@@ -75,9 +75,9 @@ def test_a_workflow_that_wants_it_is_undone_after_its_time_is_up(story: Story) -
 def test_to_cancel_it_once_more_ends_that_too(story: Story) -> None:
     id = run(story, guarded("t", act("long")))
     stop(story, id)
-    assert command(story, "pause", id) == "run.state"
+    assert (command(story, "pause", id), command(story, "resume", id)) == ("run.state", "run.state")
     assert stop(story, id) is None
-    assert ended(story) == ("cancelled", "not wanted (user:basis-2)")
+    assert ended(story) == ("cancelled", "not wanted (user:basis-2); ended at once: not wanted (user:basis-2)")
     assert not waiting(story)
 
 

@@ -30,7 +30,7 @@ OVER: Final = {
         "approval.decided", "{} is over: {}", {"hint": "It does not change any more; get it to see who decided."}
     ),
     "change": Over("change.state", "{} is {}; it does not change any more"),
-    "run": Over("run.ended", "{} is {}"),
+    "run": Over("run.ended", "{} is over: {}"),
 }
 """Kinds that the engine forgets when they are over."""
 

@@ -90,7 +90,7 @@ def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
         run_life.keep_held(tx, run, tx.actor, why)
     elif last_steps.under_way(run):
         raise Refusal(
-            "run.state", f"{run.id} was stopped, and does what is done in any case; cancel it again to end that"
+            "run.state", f"{run.id} was stopped, and does what is under finally; cancel it again to end it at once"
         )
     elif run.state == "running":
         run_life.hold(tx, run, tx.actor, why)
@@ -106,7 +106,8 @@ def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
     run.state."""
     run = _run(tx, seen, asked.run)
     if run.state != "paused":
-        raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}, not paused")
+        stands = "was stopped" if last_steps.under_way(run) else f"is {run.state.replace('_', ' ')}, not paused"
+        raise Refusal("run.state", f"{run.id} {stands}")
     if run.failed_at is not None:
         raise Refusal("run.state", f"step {run.failed_at} has failed: try it again or skip it, or cancel the run")
     change_clear.require(tx, run)
@@ -121,6 +122,8 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
     run = _run(tx, seen, asked.run)
     if last_steps.under_way(run):
         run_life.cancel(tx, run, "", rollback=asked.rollback)
+        tx.touch(run)
+        run.reason = f"{run.reason}; ended at once: {asked.reason} ({tx.actor})"
         run_life.stop_now(tx, run)
         return run
     if run.state == "rolling_back":
