@@ -30,7 +30,7 @@ def stops(state: State, run: Run, address: str) -> bool:
 
 def spared(state: State, run: Run) -> dict[str, Step]:
     """The steps that go on when the run is stopped, by address: each `try` whose `finally` is to come or under way, what lies
-    around it, and what is under way in a `finally`. Empty if there is no such `try`."""
+    around it, and what is under way in a `finally`. In the order of their addresses. Empty if there is no such `try`."""
     rows = state.steps_of.get(run.id, {})
     guards = [step for step in rows.values() if step.uses == "try" and step.state == "running"]
     if not guards:
@@ -46,7 +46,7 @@ def spared(state: State, run: Run) -> dict[str, Step]:
     if any(one.block == _FINALLY for one in guards):
         active = {at: step for at, step in rows.items() if step.state in ACTIVE}
         found |= {at: step for at, step in active.items() if _finally_around(state, run, at) is not None}
-    return found
+    return dict(sorted(found.items()))
 
 
 def begin(tx: Tx, run: Run, spared: dict[str, Step], reason: str) -> tuple[str, ...]:
