@@ -246,3 +246,14 @@ def test_a_restart_before_it_is_stopped_does_not_change_the_order(story: Story) 
         stop(one, id)
     assert story.state is not other.state
     assert [fact.id for fact in story.facts] == [fact.id for fact in other.facts]
+
+
+def test_items_of_what_is_forgotten_are_forgotten_with_it(story: Story) -> None:
+    each = step("all", for_each={"items": ["a"]}, steps=[step("note", set={"x": 1})])
+    id = run(story, step("t", **{"try": [act("risky")], "catch": [each, act("mend")]}), on_failure={"pause": True})
+    answer(story, "t/risky", "failed", error_code="http.status")
+    answer(story, "t/mend", "failed", error_code="http.status")
+    command(story, "retry", id, step="t/risky")
+    answer(story, "t/risky")
+    assert ended(story)[0] == "succeeded"
+    assert not story.state.cells["items"]
