@@ -40,7 +40,7 @@ def spared(state: State, run: Run) -> dict[str, Step]:
     for guard in guards:
         if _FINALLY in nodes[guard.node].blocks:
             at = guard.address
-            while at:
+            while at and at not in found:
                 found[at] = rows[at]
                 at = plans.parent(at) or ""
     if any(one.block == _FINALLY for one in guards):
@@ -53,10 +53,15 @@ def begin(tx: Tx, run: Run, spared: dict[str, Step], reason: str) -> tuple[str, 
     """What else was under way has been stopped: each innermost `try` of those that go on does its `finally`. Gives the
     addresses that the run goes on with."""
     guards = [step for step in spared.values() if step.uses == "try" and step.state == "running"]
-    going = []
+    going, around = [], set[str]()
     for guard in guards:
-        inner = any(one.address.startswith((f"{guard.address}/", f"{guard.address}[")) for one in guards)
-        if guard.block != _FINALLY and not inner and _finally_around(tx.state, run, guard.address) is None:
+        at = plans.parent(guard.address)
+        while at and at not in around:
+            around.add(at)
+            at = plans.parent(at)
+    for guard in guards:
+        innermost = guard.address not in around
+        if guard.block != _FINALLY and innermost and _finally_around(tx.state, run, guard.address) is None:
             steps.change(tx, run, guard, None, block=_FINALLY, failures=1, reason=reason, error_code="cancelled")
             going.append(guard.address)
     for group in spared.values():
