@@ -283,7 +283,8 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
 def _waited_for(tx: Tx, id: str, parent: str) -> bool:
     """Whether it is the run that the step began, or begins now: of one that was tried again, it may be the one before."""
     above, _, address = parent.partition("/")
-    step = tx.state.step(above, address)
+    waiting = tx.state.runs.get(above)  # the steps of a run that rests are there once someone has asked for it
+    step = tx.state.step(above, address) if waiting is not None else None
     return step is not None and (not isinstance(step.result, dict) or step.result.get("run") == id)
 
 
