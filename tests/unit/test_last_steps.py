@@ -1,10 +1,12 @@
 """What a run still does when it is stopped: `finally` is done in any case."""
 
+import random
 from typing import Any
 
 import pytest
 
 from oncue.core import last_steps
+from tests.property.test_determinism import restart_from_rows
 from tests.unit.runs import act, answer, ended, order, run, step, waiting
 from tests.unit.story import Story
 
@@ -169,3 +171,89 @@ def test_without_any_it_is_over_at_once(story: Story) -> None:
     stop(story, id)
     assert ended(story) == ("cancelled", "not wanted (user:basis-2)")
     assert not story.of("run.stopping")
+
+
+@pytest.mark.parametrize("passed_over", ["all[a]", "all[a]/t", "all[a]/t/tidy"])
+def test_what_it_does_in_any_case_can_be_passed_over_at_every_height(story: Story, passed_over: str) -> None:
+    items = step("all", for_each={"items": ["a", "b"], "max_parallel": 1}, steps=[guarded("t", act("long"))])
+    id = run(story, items, act("after"))
+    stop(story, id)
+    assert command(story, "skip", id, step=passed_over, reason="done by hand") is None
+    assert ended(story) == ("cancelled", "not wanted (user:basis-2)")
+    assert not waiting(story)
+
+
+def test_nothing_that_was_stopped_is_taken_up_again_by_passing_over_a_step(story: Story) -> None:
+    each = {"items": ["a", "b"], "max_parallel": 2, "max_failures": 2}
+    items = step(
+        "all", for_each=each, steps=[step("s", steps=[act("long")], on_failure="continue"), guarded("t", act("more"))]
+    )
+    id = run(story, items)
+    answer(story, "all[a]/s/long")
+    stop(story, id)
+    assert waiting(story) == ["all[a]/t/tidy"]
+    assert command(story, "skip", id, step="all[b]/s/long", reason="done by hand") == "run.state"
+    assert command(story, "skip", id, step="all[b]", reason="done by hand") == "run.state"
+    assert waiting(story) == ["all[a]/t/tidy"]
+
+
+@pytest.mark.parametrize("block", ["catch", "finally"])
+def test_what_a_try_has_gone_on_from_is_not_taken_up_again_beside_what_followed(story: Story, block: str) -> None:
+    inner = step("s", steps=[act("first"), act("second")])
+    id = run(story, step("t", **{"try": [inner], block: [act("mend")]}))
+    answer(story, "t/s/first", "failed", error_code="http.status")
+    assert waiting(story) == ["t/mend"]
+    assert command(story, "skip", id, step="t/s/first", reason="done by hand") == "step.state"
+    command(story, "pause", id)
+    assert command(story, "retry", id, step="t/s/first") == "step.state"
+    command(story, "resume", id)
+    assert waiting(story) == ["t/mend"]
+
+
+def test_a_step_that_is_tried_again_does_not_end_with_the_run_that_it_began_before(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [guarded("t", act("long"))]})
+    holds = {"uses": "http.request", "with": {"url": "http://127.0.0.1/"}, "that": "result.ok", "when": "during", "every": "10s", "within": "1m"}  # fmt: skip
+    id = run(story, step("call", run={"workflow": "inner"}, validate=holds), on_failure={"pause": True})
+    story.wait("1s")
+    answer(story, "call~during~validate", result={"ok": False})
+    assert waiting(story) == ["t/tidy"], "the run that is no longer waited for does what is done in any case"
+    command(story, "retry", id, step="call")
+    story.wait("1s")
+    answer(story, "t/tidy")
+    assert story.of("run.cancelled"), "which is over"
+    assert waiting(story) == ["call~during~validate", "t/long"], "and the one that is waited for goes on"
+    answer(story, "t/long")
+    answer(story, "t/tidy")
+    story.wait("1s")
+    assert ended(story)[0] == "succeeded"
+
+
+def test_what_became_of_a_run_is_forgotten_with_the_step_that_waited_for_it(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("long")], "timeout": "9m"})
+    run(story, step("call", run={"workflow": "inner"}), timeout="10m")
+    story.wait("10m")
+    assert [ended(story), len(story.of("run.failed"))] == [("failed", "timeout: the run's time is up"), 2]
+    assert not story.state.cells["outcome"]
+
+
+def test_a_restart_before_it_is_stopped_does_not_change_the_order(story: Story) -> None:
+    other = Story()
+    for one in (story, other):
+        each = {"items": ["d", "b", "c", "a"], "max_parallel": 4}
+        id = run(one, step("all", for_each=each, steps=[guarded("t", act("long"))]))
+        if one is other:
+            restart_from_rows(other, random.Random(1))
+        stop(one, id)
+    assert story.state is not other.state
+    assert [fact.id for fact in story.facts] == [fact.id for fact in other.facts]
+
+
+def test_items_of_what_is_forgotten_are_forgotten_with_it(story: Story) -> None:
+    each = step("all", for_each={"items": ["a"]}, steps=[step("note", set={"x": 1})])
+    id = run(story, step("t", **{"try": [act("risky")], "catch": [each, act("mend")]}), on_failure={"pause": True})
+    answer(story, "t/risky", "failed", error_code="http.status")
+    answer(story, "t/mend", "failed", error_code="http.status")
+    command(story, "retry", id, step="t/risky")
+    answer(story, "t/risky")
+    assert ended(story)[0] == "succeeded"
+    assert not story.state.cells["items"]

@@ -59,6 +59,15 @@ spec:
     - {id: last, set: {done: true}}
 ---
 apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: roll}
+spec:
+  steps:
+    - id: hosts
+      for_each: {items: [db-1, db-2], max_parallel: 1}
+      steps: [{id: off, if: "false", set: {off: true}}, {id: rest, wait: {for: 10m}}]
+---
+apiVersion: oncue/v1
 kind: Monitor
 metadata: {name: backup}
 spec: {uses: heartbeat, every: 1h, grace: 5m, severity: major}
@@ -159,6 +168,21 @@ def test_a_run_that_someone_cancels_does_what_is_done_in_any_case_and_never_the_
     (wrong, _) = told(given, {"runs": [{**run, "never": ["last", "guard/tidy"]}]}).wrong
     assert wrong.endswith('the nearest has order: ["drain","guard","guard/rest","guard/tidy","drain~rollback"]')
     assert told(given[1:], {}).wrong == ["given[0]: run.not_found: no run of patch is under way"]
+
+
+def test_what_never_begins_is_a_step_or_an_item_that_there_is(told: Any) -> None:
+    def wrong(*never: str, cancel_at: str = "5m") -> list[str]:
+        given = [{"run": {"workflow": "roll"}}, {"at": cancel_at, "cancel": {"workflow": "roll"}}]
+        found: list[str] = told(
+            given, {"runs": [{"workflow": "roll", "state": "cancelled", "never": list(never)}]}
+        ).wrong
+        return found
+
+    assert wrong("hosts[db-2]", "hosts[db-1]/off", "hosts[db-2]/rest", "hosts~rollback") == []
+    for begun in ("hosts[db-1]", "hosts", "hosts[db-1]/rest"):
+        assert wrong(begun)[0].startswith("runs: not seen"), begun
+    assert wrong("hosts[db-2]", cancel_at="15m")[0].startswith("runs: not seen")
+    assert wrong("hosts[db-1]/rset") == ["runs: never: hosts[db-1]/rset is no step of roll"]
 
 
 def test_people_acknowledge_resolve_and_silence(told: Any) -> None:

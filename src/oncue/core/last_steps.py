@@ -30,7 +30,7 @@ def stops(state: State, run: Run, address: str) -> bool:
 
 def spared(state: State, run: Run) -> dict[str, Step]:
     """The steps that go on when the run is stopped, by address: each `try` whose `finally` is to come or under way, what lies
-    around it, and what is under way in a `finally`. Empty if there is no such `try`."""
+    around it, and what is under way in a `finally`. In the order of their addresses. Empty if there is no such `try`."""
     rows = state.steps_of.get(run.id, {})
     guards = [step for step in rows.values() if step.uses == "try" and step.state == "running"]
     if not guards:
@@ -40,23 +40,28 @@ def spared(state: State, run: Run) -> dict[str, Step]:
     for guard in guards:
         if _FINALLY in nodes[guard.node].blocks:
             at = guard.address
-            while at:
+            while at and at not in found:
                 found[at] = rows[at]
                 at = plans.parent(at) or ""
     if any(one.block == _FINALLY for one in guards):
         active = {at: step for at, step in rows.items() if step.state in ACTIVE}
         found |= {at: step for at, step in active.items() if _finally_around(state, run, at) is not None}
-    return found
+    return dict(sorted(found.items()))
 
 
 def begin(tx: Tx, run: Run, spared: dict[str, Step], reason: str) -> tuple[str, ...]:
     """What else was under way has been stopped: each innermost `try` of those that go on does its `finally`. Gives the
     addresses that the run goes on with."""
     guards = [step for step in spared.values() if step.uses == "try" and step.state == "running"]
-    going = []
+    going, around = [], set[str]()
     for guard in guards:
-        inner = any(one.address.startswith((f"{guard.address}/", f"{guard.address}[")) for one in guards)
-        if guard.block != _FINALLY and not inner and _finally_around(tx.state, run, guard.address) is None:
+        at = plans.parent(guard.address)
+        while at and at not in around:
+            around.add(at)
+            at = plans.parent(at)
+    for guard in guards:
+        innermost = guard.address not in around
+        if guard.block != _FINALLY and innermost and _finally_around(tx.state, run, guard.address) is None:
             steps.change(tx, run, guard, None, block=_FINALLY, failures=1, reason=reason, error_code="cancelled")
             going.append(guard.address)
     for group in spared.values():

@@ -160,14 +160,17 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
 
 
 def _refuse_within(tx: Tx, run: Run, step: Step) -> None:
-    """What lies in a step that is over and well, or was passed over, stays as it is: what follows that has begun already.
-    Raises `Refusal` step.state."""
-    at = plans.parent(step.address)
+    """What lies in a step that is over and well, or was passed over, stays as it is: what follows that has begun already. So
+    does what a `try` has gone on from. Raises `Refusal` step.state."""
+    nodes, below, at = steps.plan(tx.state, run).nodes, step, plans.parent(step.address)
     while at:
         above = steps.find(tx.state, run, at)
         if above.state in WELL:
             raise Refusal("step.state", f"step {above.address}, in which {step.address} lies, is {above.state} already")
-        at = plans.parent(at)
+        gone_on = above.uses == "try" and nodes[below.node] not in nodes[above.node].blocks[above.block].nodes
+        if above.state in ACTIVE and gone_on:
+            raise Refusal("step.state", f"step {above.address} has gone on from {step.address} to its {above.block}")
+        below, at = above, plans.parent(at)
 
 
 def _failed_in(tx: Tx, run: Run, step: Step) -> list[Step]:
@@ -211,6 +214,8 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
         raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}")
     if step.state in WELL:
         raise Refusal("step.state", f"step {step.address} is {step.state} already")
+    if step.state not in ACTIVE and last_steps.stops(tx.state, run, step.address):
+        raise Refusal("run.state", f"{run.id} was stopped: only what it does in any case can be passed over")
     _refuse_within(tx, run, step)
     asking = _approval_in(tx, run, step)
     if asking is not None:

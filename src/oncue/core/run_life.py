@@ -29,8 +29,8 @@ INCONCLUSIVE: Final = "validation.inconclusive"
 """Code of a step of which nobody can say whether it did what it should."""
 SWEEP: Final = 500
 """Rows of a run that is over that leave the live state within one input."""
-TIMERS: Final = ("run.wait", "run.look", "run.call", "run.joined", "run.decided")
-"""Timers of a step."""
+TIMERS: Final = ("run.wait", "run.look", "run.call", "run.decided")
+"""Timers of a step. `run.joined` is left to fire: it takes away what became of the run that the step waited for."""
 
 
 def succeed(tx: Tx, run: Run) -> None:
@@ -274,10 +274,18 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     if "change" in run.trigger:
         tx.timer(f"run.change/{run.trigger['change']}", tx.now)
         tx.cell("outcome", f"change/{run.trigger['change']}", Outcome(run.id, state, reason, run.outputs))
-    if run.parent is not None:
+    if run.parent is not None and _waited_for(tx, run.id, run.parent):
         tx.timer(f"run.joined/{run.parent}", tx.now)
         tx.cell("outcome", run.parent, Outcome(run.id, state, reason, run.outputs))
     sweep(tx, run.id)
+
+
+def _waited_for(tx: Tx, id: str, parent: str) -> bool:
+    """Whether it is the run that the step began, or begins now: of one that was tried again, it may be the one before."""
+    above, _, address = parent.partition("/")
+    waiting = tx.state.runs.get(above)  # the steps of a run that rests are there once someone has asked for it
+    step = tx.state.step(above, address) if waiting is not None else None
+    return step is not None and (not isinstance(step.result, dict) or step.result.get("run") == id)
 
 
 def sweep(tx: Tx, run_id: str) -> None:

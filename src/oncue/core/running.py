@@ -174,9 +174,11 @@ def _items(tx: Tx, run: Run, plan: Plan, node: Node, group: Step, agenda: deque[
 
 
 def _last_failed(tx: Tx, run: Run, group: Step) -> Step:
-    """The step that the last item failed with of those that have."""
-    failed = [item for item in tx.state.items_of(run.id, group.address) if item.state not in WELL]
-    last = max(failed, key=lambda item: (item.ended_in, item.index))
+    """The step that the last item failed with of those that have; if none has, for the run was stopped and people passed over
+    those that went on, the last item."""
+    items = tx.state.items_of(run.id, group.address)
+    failed = [item for item in items if item.state not in WELL]
+    last = max(failed or items, key=lambda item: (item.ended_in, item.index))
     return steps.find(tx.state, run, last.failed_at or last.address)
 
 

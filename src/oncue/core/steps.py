@@ -104,6 +104,8 @@ def covered(state: State, run: Run) -> list[Step]:
 
 def forget(tx: Tx, run: Run, step: Step) -> None:
     """The step is as if it had never begun; what it was, facts say."""
+    if step.uses == "for_each":
+        tx.cell("items", step.id, None)
     tx.unset(tx.state.steps_of[run.id], step.address)
     tx.save("step", step, live=False)
 

@@ -328,6 +328,8 @@ def joined(tx: Tx, id: str) -> None:
     if outcome is None or found is None:
         return
     run, step, node = found
+    if not isinstance(step.result, dict) or step.result.get("run") != outcome.run:
+        return  # the step was tried again, and this is the run before
     if step.state != "waiting":
         if step.state == "cancelled" and outcome.state == "rolled_back":  # which it was while this run was stopped
             steps.change(tx, run, step, None, error_code=rollback.UNDONE_BY_ITSELF)

@@ -1,5 +1,6 @@
 """Compares what happened with what was expected, one for one, and says what is missing and what is too much."""
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -32,6 +33,7 @@ def judge(world: World, expected: Expected) -> list[str]:
             continue
         there = [_plain(world, kind, one, came) for one in world.all(kind)]
         asked = [_given(one) for one in wanted]
+        wrong += [one for each in asked for address in each.get("never", ()) for one in _no_step(world, each, address)]
         taken = _pair(asked, there)
         for number, one in enumerate(asked):
             if number not in taken:
@@ -54,12 +56,22 @@ def _plain(world: World, kind: str, one: dict[str, Any], came: str) -> dict[str,
     elif kind == "run":
         steps = [step for step in world.seen["step"].values() if step["run"] == one["id"]]
         found["steps"] = {step["address"]: step["state"] for step in steps}
-        found["order"] = found["never"] = [step["address"] for step in steps]
+        found["order"] = [step["address"] for step in steps]
+        found["never"] = [step["address"] for step in steps if step.get("started_at") is not None]
     elif kind == "change_record":
         found |= {"resources": list(one["resources"]), "services": list(one["services"])}
     elif kind == "decision":
         found["policy"] = one["policy"].partition("/")[2]
     return found
+
+
+def _no_step(world: World, expected: dict[str, Any], address: str) -> list[str]:
+    """What is said of an address at which the expected run can have no step: that none begins there would always hold."""
+    ids = re.sub(r"\[[^\]]*\]|~[a-z]+$", "", address)
+    plans = world.plans(expected.get("workflow"))
+    if not plans or any(node.address == ids for plan in plans for node in plan.nodes.values()):
+        return []
+    return [f"runs: never: {address} is no step of {expected.get('workflow') or 'any workflow'}"]
 
 
 def _since(world: World, at: Any) -> float | None:
@@ -97,7 +109,8 @@ def _in_order(wanted: list[str], found: list[str]) -> bool:
 
 
 def _not_begun(wanted: list[str], found: list[str]) -> bool:
-    return not set(wanted) & set(found)
+    """Whether none of those wanted is there, nor a step that lies in one: of an item's beginning nothing is said."""
+    return not any(one == at or one.startswith((f"{at}/", f"{at}[")) for at in wanted for one in found)
 
 
 _HOW: Final[dict[str, Callable[[Any, Any], bool]]] = {"order": _in_order, "never": _not_begun}

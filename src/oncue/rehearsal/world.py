@@ -15,8 +15,10 @@ from oncue.core.effect import Effect
 from oncue.core.engine import Engine, Poison
 from oncue.core.errors import Refusal
 from oncue.core.hidden import placeholders
+from oncue.core.plan import Plan, plan_of
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch
+from oncue.core.workflow_spec import WorkflowSpec
 from oncue.plugins.sources.cloudevents import vet
 from oncue.rehearsal.cases import CancelRuns, Decide, Outcome, Sample, Silence, StartRun, Which, WhichIncident
 
@@ -272,6 +274,12 @@ class World:
         live = _LIVE.get(kind)
         now: dict[str, Any] = getattr(self.state, live) if live is not None else {}
         return [msgspec.to_builtins(now[id]) if id in now else one for id, one in self.seen[kind].items()]
+
+    def plans(self, workflow: str | None) -> list[Plan]:
+        """What the workflows of this name go through; of any name if it is None."""
+        manifests = [one for _, one in sorted(self.state.manifests.items()) if one.kind == "Workflow"]
+        wanted = [one for one in manifests if workflow in (None, one.name)]
+        return [plan_of(one.hash, msgspec.convert(one.spec, WorkflowSpec)) for one in wanted]
 
     def near_misses(self) -> Iterable[tuple[str, str, str, datetime]]:
         """Of each policy, what it nearly fired on: (policy, reason, detail, when)."""
