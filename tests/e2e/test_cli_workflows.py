@@ -118,7 +118,9 @@ def test_a_run_and_an_approval_that_are_over_are_not_said_to_be_missing(
     )
     oncue(oncue_server, "logs", run, "--follow", code=1)
     for verb in (["pause", run], ["cancel", run], ["retry", run, "ask"]):
-        assert f"error run.ended: The run has ended\n  {run} is over: failed\n" in oncue(oncue_server, "runs", *verb, code=1)
+        assert f"error run.ended: The run has ended\n  {run} is over: failed\n" in oncue(
+            oncue_server, "runs", *verb, code=1
+        )
 
 
 def test_an_approval_is_handed_on_to_those_alone_who_can_decide(oncue_server: Server, tokens: dict[str, str]) -> None:

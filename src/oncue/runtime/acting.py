@@ -193,7 +193,7 @@ class Acting:
         effect = work.effect
         context = self._surroundings.context(
             effect.namespace, effect.id, effect.attempt, effect.timeout_s, effect.created_at, work.redelivered,
-            tell=work.tell if work.telling is not None else None,
+            tell=work.tell if work.telling is not None else None, run=effect.run,
         )  # fmt: skip
         once = work.once
         deadline = asyncio.timeout(effect.timeout_s)

@@ -191,7 +191,8 @@ class Making:
                     if reply is not None or unit.urgent:
                         replies.append(reply)
             index += 1
-        if unit.side and not answer.rejected and all(reply is None or reply.code is None for reply in replies):
+        taken = not answer.rejected and not answer.duplicates
+        if unit.side and taken and all(reply is None or reply.code is None for reply in replies):
             self._beside(unit.side)
         answer.replies = [msgspec.to_builtins(reply) for reply in replies] if replies else None
         answer.position = self._state.position

@@ -11,6 +11,7 @@ import msgspec
 from oncue.access.action_links import Claim, link_key, sign
 from oncue.access.secrets import SecretStore
 from oncue.config import Actions, Config
+from oncue.core import hidden
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest, OutboundAllowSpec
 from oncue.runtime.objectives import Objectives
@@ -36,6 +37,10 @@ OWN_NAMESPACE: Final = "default"
 """Where OnCue's own events are."""
 LANDSCAPE: Final = frozenset({"SAPSystem"})
 """Kinds that say what there is to watch: plugins may read them."""
+
+
+class _Inputs(msgspec.Struct):
+    inputs: dict[str, Any] = {}
 
 
 def allowed(actions: Actions) -> Allowed:
@@ -94,8 +99,10 @@ class Surroundings:
         asked_at: datetime | None = None,
         redelivered: bool = False,
         tell: Tell | None = None,
+        run: str | None = None,
     ) -> Context:
-        """The surroundings of one piece of work; see `Context` for the meaning of each."""
+        """The surroundings of one piece of work; see `Context` for the meaning of each. What was given to a run is resolved for
+        work of that `run` alone."""
         return Context(
             namespace=namespace,
             key=key,
@@ -104,7 +111,7 @@ class Surroundings:
             guard=Guard(self._allows.get(namespace, ())),
             mailer=self._mailer,
             log=self._log,
-            resolve=self._resolve,
+            resolve=partial(self._resolve, run),
             base_url=self.base_url,
             shell=self._allowed.shell,
             python=self._allowed.python,
@@ -128,12 +135,18 @@ class Surroundings:
     def _declared(self, namespace: str, kind: str, name: str) -> dict[str, Any] | None:
         return self._landscape.get((namespace, kind, name))
 
-    def _resolve(self, reference: str, namespace: str) -> str:
+    def _resolve(self, run: str | None, reference: str, namespace: str) -> str:
+        if reference.startswith(hidden.OF_RUNS) and not self._holds(run, reference):
+            raise ActionError("secret.not_found", f"{reference[:200]} was given to another run, or one that is over")
         try:
             return self._secrets.resolve(reference, namespace)
         except Refusal as refusal:
             transient = refusal.code != "secret.not_found"
             raise ActionError(refusal.code, refusal.detail, transient=transient) from refusal
+
+    def _holds(self, run: str | None, reference: str) -> bool:
+        row = self._database.run_here(partial(queries.entity_body, kind="run", id=run)) if run is not None else None
+        return row is not None and reference in hidden.held(msgspec.json.decode(row[1], type=_Inputs).inputs)
 
     def _secret_row(self, kind: str, row: str) -> bytes | None:
         return self._database.run_here(partial(queries.access_row, kind=kind, id=row))
