@@ -6,7 +6,7 @@ PORT ?= 8480
 HOST ?= 127.0.0.1
 DATA ?= ./oncue-data
 PYTEST_ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
