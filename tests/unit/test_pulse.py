@@ -89,7 +89,7 @@ async def test_a_secret_that_holds_no_address_is_told_and_not_shown(
 ) -> None:
     settings = config.load({"data": str(tmp_path)}, {"ONCUE_DEAD_MAN_URL": "secret://ping"})
     surroundings = Surroundings(settings, Queries(tmp_path / "oncue.db"), QuietLog())
-    monkeypatch.setattr(surroundings, "_resolve", lambda reference, namespace: "https://[0f1e2d3c/x")
+    monkeypatch.setattr(surroundings, "_resolve", lambda *_: "https://[0f1e2d3c/x")
     pulse = Pulse(settings, EngineClient(tmp_path / frames.SOCKET_NAME), surroundings, QuietLog())
     state = pulse.dead_man
     assert state is not None
