@@ -106,6 +106,8 @@ def test_alerts_are_split_off_and_merged_back_by_hand(landscape: Server, open_pa
     page.goto(f"/incidents/{home}")
     page.get_by_role("button", name="Merge").click()
     dialog.get_by_label("Incident", exact=True).fill("shape-2")
+    # What was found is there: the dialog does not move any more.
+    expect(dialog.get_by_role("checkbox")).to_have_count(1)
     dialog.get_by_role("checkbox", name=f"{made} shape-2 fails").check()
     expect(dialog).to_contain_text(f"{made} closes and becomes part of {home}; 1 alert goes with it.")
     dialog.get_by_role("button", name=f"Merge into {home}").click()
