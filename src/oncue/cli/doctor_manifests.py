@@ -14,9 +14,9 @@ from oncue.access.secrets import SCHEME, SecretStore
 from oncue.cli.doctor_finding import Finding, State, some
 from oncue.core import duration
 from oncue.core.errors import Refusal
+from oncue.core.hidden import references
 from oncue.core.manifest import Manifest
 from oncue.runtime.certificates import days_left
-from oncue.runtime.inspection import references
 from oncue.runtime.surroundings import exception_of
 from oncue.store.revision import FILE_NAME
 

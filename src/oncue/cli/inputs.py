@@ -64,11 +64,8 @@ def pairs(given: list[str]) -> dict[str, Any]:
 
 def of_workflow(server: Server, workflow: str, namespace: str | None) -> dict[str, Any]:
     """What a workflow takes; nothing if it is not known which one is meant."""
-    named, _, name = workflow.rpartition("/")
-    where = namespace or named
-    found = [one for one in server.get("/manifests/Workflow")["items"] if one["name"] == name]
-    found = [one for one in found if not where or one["namespace"] == where]
-    inputs: dict[str, Any] = found[0]["spec"].get("inputs", {}) if len(found) == 1 else {}
+    found = _meant(server.get("/manifests/Workflow")["items"], "name", workflow, namespace)
+    inputs: dict[str, Any] = found["spec"].get("inputs", {}) if found is not None else {}
     return inputs
 
 
@@ -79,12 +76,17 @@ def needing(names: list[str]) -> dict[str, Any]:
 
 def of_offer(server: Server, workflow: str, namespace: str | None) -> dict[str, Any]:
     """What is to be given to ask for a workflow; nothing if it is not known which one is meant."""
-    named, _, name = workflow.rpartition("/")
-    where = namespace or named
-    found = [one for one in server.get("/self-service")["items"] if one["workflow"] == name]
-    found = [one for one in found if not where or one["namespace"] == where]
-    form: dict[str, Any] = found[0]["form"] if len(found) == 1 else {}
+    found = _meant(server.get("/self-service")["items"], "workflow", workflow, namespace)
+    form: dict[str, Any] = found["form"] if found is not None else {}
     return form
+
+
+def _meant(items: list[dict[str, Any]], named: str, workflow: str, namespace: str | None) -> dict[str, Any] | None:
+    """The one of these that is called so by its field `named`; None if there is none, or more than one in other namespaces."""
+    place, _, name = workflow.rpartition("/")
+    where = namespace or place
+    found = [one for one in items if one[named] == name and where in ("", one["namespace"])]
+    return found[0] if len(found) == 1 else None
 
 
 def shown(value: Any) -> str:

@@ -96,7 +96,7 @@ def held(value: Any) -> list[str]:
 def references(value: Any) -> Iterator[str]:
     """What in a nested value stands for secrets."""
     if isinstance(value, str):
-        if value.startswith(inputs.REFERENCE):
+        if inputs.is_reference(value) and len(value) > len(inputs.REFERENCE):
             yield value
     elif isinstance(value, dict):
         for inner in value.values():

@@ -3,16 +3,17 @@
 import asyncio
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from oncue.access.secrets import SCHEME, SecretStore
 from oncue.config import Config
 from oncue.core.errors import Refusal
+from oncue.core.hidden import references
 from oncue.core.manifest import Manifest
 from oncue.core.subscription import Progress
 from oncue.runtime import reception
@@ -134,18 +135,3 @@ class Inspection:
 
     def _secret_row(self, kind: str, row: str) -> bytes | None:
         return self._database.run_here(partial(queries.access_row, kind=kind, id=row))
-
-
-def references(value: Any) -> Iterator[str]:
-    """Every `secret://name` in a nested value."""
-    if isinstance(value, str):
-        if value.startswith(SCHEME) and len(value) > len(SCHEME):
-            yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from references(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from references(inner)
-    elif isinstance(value, msgspec.Struct):
-        yield from references(msgspec.to_builtins(value))
