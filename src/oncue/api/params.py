@@ -35,6 +35,7 @@ Many = list[str] | None
 
 async def filters(
     request: Request[Any, Any, Any],
+    who: NamedDependency[SkipValidation[Principal]],
     state_: Annotated[
         Many, QueryParameter(name="state", description="Any of these; repeat it or separate with commas")
     ] = None,
@@ -51,7 +52,8 @@ async def filters(
     limit: Annotated[int, QueryParameter(ge=1, le=LIMIT)] = 50,
     cursor: Annotated[str | None, QueryParameter(max_length=400, description="`next` of the page before")] = None,
 ) -> Filters:
-    """The filters of a list, from its query. Raises `Refusal` request.invalid for a state or severity that there is not."""
+    """The filters of a list, from its query, found once it is known `who` asks (as `app._who` says why). Raises `Refusal` request.invalid for a
+    state or severity that there is not."""
     state, severities = _split(state_), _split(severity)
     _known("state", state, states_of(request.route_handler))
     _known("severity", severities, SEVERITIES)

@@ -22,6 +22,10 @@ from oncue.runtime import frames
 from oncue.runtime.clock import Clock, microseconds
 
 GRACE_S: Final = 30.0
+LOOK_S: Final = 60.0
+"""Between two looks at what is due, at the most."""
+ENDED: Final = 256
+"""Leases that are over and still known of, at the most, beside as many as run."""
 LOSSES: Final = 5
 """Workers that one attempt may lose."""
 SHARES: Final = {"action": 2, "notifier": 4, "channel": 16, "itsm": 8, "mirror": 16}
@@ -30,8 +34,8 @@ mirrors of one kind of system, and by one of them: a half, a quarter, a sixteent
 least."""
 ACTIONS: Final = ("action", "")
 """The lane of all actions."""
-_Taken = dict[int, Counter[tuple[str, str]]]
-"""By worker, how much it has in hand of each share."""
+_Uses = tuple[tuple[str, str], ...]
+"""What an effect takes a share of: rows of `SHARES`, and of which; the last one names its lane."""
 
 _decode: Final = msgspec.json.Decoder(Effect).decode
 
@@ -57,14 +61,14 @@ class Lease(msgspec.Struct):
     effect: str
     attempt: int
     worker: "Worker"
+    uses: _Uses
     expires: float
     """Monotonic seconds."""
     leased_at: int
     """Microseconds since 1970 UTC."""
 
 
-def _uses(effect: Effect) -> tuple[tuple[str, str], ...]:
-    """What an effect takes a share of: rows of `SHARES`, and of which; the last one names its lane."""
+def _uses(effect: Effect) -> _Uses:
     if effect.kind == "action":
         return (ACTIONS,)
     if effect.kind == "itsm":
@@ -73,12 +77,20 @@ def _uses(effect: Effect) -> tuple[tuple[str, str], ...]:
 
 
 class Worker:
-    """A connected worker: how many more effects it takes, and how to reach it."""
+    """A connected worker: how many more effects it takes, what it has in hand, and how to reach it."""
 
     def __init__(self, name: str, send: Callable[[frames.Frame], None]) -> None:
         self.name = name
         self.slots = 0
         self.send = send
+        self.leases = 0
+        self.in_hand: Counter[tuple[str, str]] = Counter()
+        """How much of each share."""
+
+    def has_room(self, uses: _Uses) -> bool:
+        """Whether it has a slot for what takes these shares."""
+        total = self.slots + self.leases
+        return self.slots > 0 and all(self.in_hand[one] < max(1, total // SHARES[one[0]]) for one in uses)
 
 
 class Dispatcher:
@@ -101,10 +113,14 @@ class Dispatcher:
         """What waits, by lane: all actions, or a channel's notifications."""
         self._starts: list[tuple[int, str, int]] = []
         """What may not wait for ever, by when its time to be taken is over."""
+        self._ends: list[tuple[float, str]] = []
+        """When leases expire, by the monotonic clock, and their tokens; those that are over are passed by."""
         self._leases: dict[str, Lease] = {}
         self._by_effect: dict[str, Lease] = {}
         self._workers: dict[int, Worker] = {}
         self._handle: Handle | None = None
+        self._looks_at = 0.0
+        """When `_handle` has it look again, in monotonic seconds."""
         self._losses: Counter[str] = Counter()
         """Workers that were lost while they had a pending effect's present attempt."""
         self._handed: set[str] = set()
@@ -124,18 +140,20 @@ class Dispatcher:
         """For how many seconds the effect that has waited the longest could have been taken, and was not. What waits
         because its own channel or notifier has enough in hand is not meant.
         """
-        oldest, taken = 0.0, self._taken()
-        free = [number for number, worker in self._workers.items() if worker.slots > 0]
-        for lane, row in self._due.items():
+        oldest = 0.0
+        free = [worker for worker in self._workers.values() if worker.slots > 0]
+        for lane, row in [*self._due.items()]:
             while row:
                 due, id, attempt = row[0]
                 if self._waits(id, attempt):
                     uses = _uses(self._bodies[id][0])
-                    if lane != ACTIONS and free and not any(self._room(n, taken, uses) for n in free):
+                    if lane != ACTIONS and free and not any(worker.has_room(uses) for worker in free):
                         break
                     oldest = max(oldest, (self._clock.now() - due) / 1e6)
                     break
                 heapq.heappop(row)
+            if not row:
+                del self._due[lane]
         return oldest
 
     @property
@@ -147,28 +165,27 @@ class Dispatcher:
         """In whose hands these effects are, and what keeps those from being taken that nobody has. Left out is what is over,
         and what waits for its time.
         """
-        now, taken = self._clock.now(), self._taken()
-        found = []
+        now, found = self._clock.now(), []
         for id in ids:
             effect, lease = self._bodies[id][0] if id in self._bodies else None, self._by_effect.get(id)
             if lease is not None:
                 until = now + int((lease.expires - self._monotonic()) * 1e6)
                 found.append(frames.Held(id, lease.attempt, lease.worker.name, lease.leased_at, until))
             elif effect is not None and microseconds(effect.not_before_at) <= now:
-                lacks, under_way = self._lacking(taken, _uses(effect))
+                lacks, under_way = self._lacking(_uses(effect))
                 found.append(frames.Held(id, effect.attempt, lacks=lacks, under_way=under_way))
         return found
 
-    def _lacking(self, taken: _Taken, uses: tuple[tuple[str, str], ...]) -> tuple[frames.Lacks, int]:
+    def _lacking(self, uses: _Uses) -> tuple[frames.Lacks, int]:
         """What keeps what takes these shares from being taken, and how much is under way there."""
         if not self._workers:
             return "worker", 0
-        free = [number for number, worker in self._workers.items() if worker.slots > 0]
-        if not free:
+        workers = self._workers.values()
+        if not any(worker.slots > 0 for worker in workers):
             return "slot", len(self._leases)
-        if any(self._room(number, taken, uses) for number in free):
+        if any(worker.has_room(uses) for worker in workers):
             return "", 0
-        return "share", max(sum(in_hand[one] for in_hand in taken.values()) for one in uses)
+        return "share", max(sum(worker.in_hand[one] for worker in workers) for one in uses)
 
     def recover(self, items: list[tuple[str, str, bytes]]) -> None:
         """Effects that an earlier process left: (id, state, JSON). Which of them workers had is not known."""
@@ -182,9 +199,9 @@ class Dispatcher:
                 self._bodies.pop(id, None)
                 self._handed.discard(id)
                 self._losses.pop(id, None)
-                lease = self._by_effect.pop(id, None)
+                lease = self._by_effect.get(id)
                 if lease is not None:
-                    del self._leases[lease.token]
+                    self._release(lease)
                     if state == "cancelled":
                         lease.worker.send(frames.Cancel([lease.token]))
                 continue
@@ -195,8 +212,7 @@ class Dispatcher:
             if lease is not None and lease.attempt == effect.attempt:
                 continue
             if lease is not None:
-                self._by_effect.pop(id)
-                del self._leases[lease.token]
+                self._release(lease)
             if known is None or known[0].attempt != effect.attempt:
                 self._losses.pop(id, None)
                 self._queue(effect, microseconds(effect.not_before_at))
@@ -216,9 +232,29 @@ class Dispatcher:
             self._end(lease)
         self._go()
 
-    def _end(self, lease: Lease) -> None:
+    def _lease(self, worker: Worker, effect: Effect, uses: _Uses, now: int, monotonic: float) -> Lease:
+        expires = monotonic + effect.timeout_s + GRACE_S
+        lease = Lease(self._token(), effect.id, effect.attempt, worker, uses, expires, now)
+        self._leases[lease.token] = self._by_effect[effect.id] = lease
+        heapq.heappush(self._ends, (expires, lease.token))
+        worker.slots -= 1
+        worker.leases += 1
+        for one in uses:
+            worker.in_hand[one] += 1
+        return lease
+
+    def _release(self, lease: Lease) -> None:
         del self._leases[lease.token]
-        self._by_effect.pop(lease.effect, None)
+        del self._by_effect[lease.effect]
+        lease.worker.leases -= 1
+        for one in lease.uses:
+            lease.worker.in_hand[one] -= 1
+        if len(self._ends) > 2 * len(self._leases) + ENDED:
+            self._ends = [end for end in self._ends if end[1] in self._leases]
+            heapq.heapify(self._ends)
+
+    def _end(self, lease: Lease) -> None:
+        self._release(lease)
         known = self._bodies.get(lease.effect)
         if known is None:
             return
@@ -243,74 +279,64 @@ class Dispatcher:
         """Hand out what is due, and look again when the next is."""
         now = self._clock.now()
         monotonic = self._monotonic()
-        for lease in [lease for lease in self._leases.values() if lease.expires <= monotonic]:
-            lease.worker.send(frames.Cancel([lease.token]))
-            self._end(lease)
+        while self._ends and (self._ends[0][0] <= monotonic or self._ends[0][1] not in self._leases):
+            _, token = heapq.heappop(self._ends)
+            lease = self._leases.get(token)
+            if lease is not None:
+                lease.worker.send(frames.Cancel([token]))
+                self._end(lease)
         while self._starts and self._starts[0][0] <= now:
             _, id, attempt = heapq.heappop(self._starts)
             if self._waits(id, attempt):
                 effect = self._bodies.pop(id)[0]
                 self._lost(effect, "timeout.start")
         batches: dict[int, list[tuple[str, bytes, bool]]] = {}
-        taken = self._taken()
-        heads = [(row[0][0], lane) for lane, row in self._due.items() if row and row[0][0] <= now]
+        heads = [(row[0][0], lane) for lane, row in self._due.items() if row[0][0] <= now]
         heapq.heapify(heads)
         while heads and any(worker.slots > 0 for worker in self._workers.values()):
             _, lane = heapq.heappop(heads)
             row = self._due[lane]
             _, id, attempt = row[0]
             if self._waits(id, attempt):
-                known = self._bodies[id]
-                uses = _uses(known[0])
-                number = next((n for n in self._workers if self._room(n, taken, uses)), None)
+                effect, body = self._bodies[id]
+                uses = _uses(effect)
+                number = next((n for n, worker in self._workers.items() if worker.has_room(uses)), None)
                 if number is None:
                     continue  # its lane waits until something ends
-                worker = self._workers[number]
-                lease = Lease(self._token(), id, attempt, worker, monotonic + known[0].timeout_s + GRACE_S, now)
-                self._leases[lease.token] = self._by_effect[id] = lease
-                worker.slots -= 1
-                taken[number].update(uses)
-                batches.setdefault(number, []).append((lease.token, known[1], id in self._handed))
+                lease = self._lease(self._workers[number], effect, uses, now, monotonic)
+                batches.setdefault(number, []).append((lease.token, body, id in self._handed))
                 self._handed.add(id)
             heapq.heappop(row)
-            if row and row[0][0] <= now:
+            if not row:
+                del self._due[lane]
+            elif row[0][0] <= now:
                 heapq.heappush(heads, (row[0][0], lane))
-        self._due = {lane: row for lane, row in self._due.items() if row}
         for number, items in batches.items():
             self._workers[number].send(frames.Leased(items))
         self._schedule(now, monotonic)
 
-    def _taken(self) -> _Taken:
-        """What is in each worker's hands, by what it takes a share of."""
-        taken: _Taken = {number: Counter() for number in self._workers}
-        numbers = {id(worker): number for number, worker in self._workers.items()}
-        for lease in self._leases.values():
-            known = self._bodies.get(lease.effect)
-            number = numbers.get(id(lease.worker))
-            if known is not None and number is not None:
-                taken[number].update(_uses(known[0]))
-        return taken
-
-    def _room(self, number: int, taken: _Taken, uses: tuple[tuple[str, str], ...]) -> bool:
-        """Whether the worker has a slot for what takes these shares."""
-        free, in_hand = self._workers[number].slots, taken[number]
-        total = free + sum(count for (share, _), count in in_hand.items() if share != "channel")
-        return free > 0 and all(in_hand[one] < max(1, total // SHARES[one[0]]) for one in uses)
-
     def _schedule(self, now: int, monotonic: float) -> None:
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-        waits: list[float] = []
+        """Look again when there is something to do; sooner does no harm."""
+        pause_s = LOOK_S
         if any(worker.slots > 0 for worker in self._workers.values()):
             # What is due and has no room waits for something to end, which is told.
-            waits += [(row[0][0] - now) / 1e6 for row in self._due.values() if row[0][0] > now]
+            for row in self._due.values():
+                if row[0][0] > now:
+                    pause_s = min(pause_s, (row[0][0] - now) / 1e6)
         if self._starts:
-            waits.append(max(0.0, (self._starts[0][0] - now) / 1e6))
-        if self._leases:
-            waits.append(max(0.0, min(lease.expires for lease in self._leases.values()) - monotonic))
-        if waits:
-            self._handle = self._later(min(*waits, 60.0), self._go)
+            pause_s = min(pause_s, max(0.0, (self._starts[0][0] - now) / 1e6))
+        if self._ends:
+            pause_s = min(pause_s, self._ends[0][0] - monotonic)
+        if self._handle is not None:
+            if monotonic < self._looks_at <= monotonic + pause_s:
+                return
+            self._handle.cancel()
+        self._looks_at = monotonic + pause_s
+        self._handle = self._later(pause_s, self._look)
+
+    def _look(self) -> None:
+        self._handle = None
+        self._go()
 
 
 def _has_begun(effect: Effect) -> bool:

@@ -35,12 +35,13 @@ from sqlalchemy import (
     tuple_,
     union,
 )
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from oncue.core.errors import Refusal
 from oncue.store import hot
 from oncue.store.json_text import json_text, text_of
+from oncue.store.prepared import Prepared
 from oncue.store.schema import access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
 
 DEADLINE_S: Final = 2.0
@@ -142,18 +143,19 @@ class Queries:
                 driver = connection.connection.driver_connection
                 assert isinstance(driver, sqlite3.Connection)
                 driver.set_progress_handler(lambda: time.monotonic() > ends_at, 20_000)
-                connection.exec_driver_sql("BEGIN")
+                driver.execute("BEGIN")
                 try:
                     return query(connection)
                 finally:
                     driver.set_progress_handler(None, 0)
-                    connection.exec_driver_sql("ROLLBACK")
-        except DatabaseError as error:
-            if type(error) not in (DatabaseError, OperationalError):  # a statement of ours that is wrong
+                    driver.execute("ROLLBACK")
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            cause = error.orig if isinstance(error, DatabaseError) else error
+            if type(cause) not in (sqlite3.DatabaseError, sqlite3.OperationalError):  # a statement of ours that is wrong
                 raise
-            if "interrupted" in str(error):
+            if "interrupted" in str(cause):
                 raise Refusal("query.too_slow", f"It was cut off after {deadline_s:g} s") from error
-            raise Refusal("engine.unavailable", f"The database cannot be read: {error.orig}") from error
+            raise Refusal("engine.unavailable", f"The database cannot be read: {cause}") from error
 
     def close(self) -> None:
         """Close every connection; running queries end first."""
@@ -258,20 +260,23 @@ def manifest_bodies(connection: Connection, ids: list[str]) -> dict[str, bytes]:
     return found
 
 
+_ONE: Final = Prepared(
+    select(entity.c.namespace, entity.c.body).where(entity.c.kind == bindparam("kind"), entity.c.id == bindparam("id"))
+)
+_ONE_HOT: Final = Prepared(
+    select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(alert_hot.c.id == bindparam("id"))
+)
+
+
 def entity_body(connection: Connection, kind: str, id: str) -> tuple[str, bytes] | None:
     """(namespace, JSON) of one entity; None if there is none."""
-    row = connection.execute(
-        select(entity.c.namespace, entity.c.body).where(entity.c.kind == kind, entity.c.id == id)
-    ).one_or_none()
+    row = _ONE.one(connection, kind=kind, id=id)
     if row is None:
         return None
-    body: bytes = row.body
+    namespace, body = row
     if kind == "alert":
-        written = connection.execute(
-            select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(alert_hot.c.id == id)
-        ).one_or_none()
-        body = _overlaid(body, hot.newer(connection).get(id), *(written or ()))
-    return row.namespace, body
+        body = _overlaid(body, hot.newer(connection).get(id), *(_ONE_HOT.one(connection, id=id) or ()))
+    return namespace, body
 
 
 def written_bodies(connection: Connection, kind: str, ids: Sequence[str]) -> dict[str, bytes]:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from oncue.core.approval import Approval
 from oncue.core.effect import Effect
 from oncue.core.gate import Gate
 from oncue.core.run import ACTIVE, Definition, Run, Step
 from oncue.core.waiting import EventWait
-from oncue.store.queries import cells
+from oncue.store.prepared import Prepared
+from oncue.store.queries import cells, entity_body
 from oncue.store.schema import entity
 
 STEPS_LIMIT: Final = 1_000
@@ -27,15 +28,18 @@ _effect: Final = msgspec.json.Decoder(Effect).decode
 _approval: Final = msgspec.json.Decoder(Approval).decode
 
 
+_STEPS: Final = Prepared(
+    select(entity.c.body)
+    .where(entity.c.kind == "step", entity.c.id > bindparam("after"), entity.c.id < bindparam("end"))
+    .order_by(entity.c.id)
+    .limit(bindparam("limit"))
+)
+
+
 def steps_of(connection: Connection, run: str, after: str = "", limit: int = STEPS_LIMIT) -> list[Step]:
     """Steps of a run in the order of their addresses, from the one after `after` on."""
-    rows = connection.execute(
-        select(entity.c.body)
-        .where(entity.c.kind == "step", entity.c.id > f"{run}/{after}", entity.c.id < f"{run}0")
-        .order_by(entity.c.id)
-        .limit(limit)
-    ).scalars()
-    return [_step(body) for body in rows]
+    rows = _STEPS.rows(connection, after=f"{run}/{after}", end=f"{run}0", limit=limit)
+    return [_step(body) for (body,) in rows]
 
 
 def outermost_of(connection: Connection, run: str) -> list[Step]:
@@ -64,10 +68,8 @@ def active_steps(connection: Connection, run: str) -> list[Step]:
 
 def definition_of(connection: Connection, run: Run) -> Definition | None:
     """The version of the workflow that the run goes by."""
-    body = connection.execute(
-        select(entity.c.body).where(entity.c.kind == "definition", entity.c.id == run.version)
-    ).scalar_one_or_none()
-    return _definition(body) if body is not None else None
+    row = entity_body(connection, "definition", run.version)
+    return _definition(row[1]) if row is not None else None
 
 
 def gate_of(connection: Connection, run: Run) -> Gate | None:
