@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from sqlalchemy import Engine, insert, inspect, select
+from sqlalchemy import Engine, event, insert, inspect, select
 
 from oncue.runtime.clock import instant
 from oncue.store import database, migrate, queries, schema
@@ -180,6 +180,43 @@ def test_of_what_kind_facts_are_that_concern_an_incident_is_filled_in_from_those
         found = connection.execute(select(schema.fact_ref.c.of).order_by(schema.fact_ref.c.position)).scalars().all()
     engine.dispose()
     assert found == ["comment", None, None, "escalation"]
+
+
+def test_what_no_list_has_leaves_the_indexes_of_lists(address: str) -> None:
+    engine = writing_engine(address)
+    migrate.upgrade(engine, "0006")
+    kinds = ("run", "step", "effect", "definition")
+    with engine.begin() as connection:
+        for number, kind in enumerate(kinds):
+            row = entity(kind, f"{kind}-1", number, state="running", body=b"{}")
+            connection.execute(insert(schema.entity).values(row))
+    migrate.migrate(engine)
+    with engine.connect() as connection:
+        columns = (schema.entity.c.kind, schema.entity.c.state, schema.entity.c.position, schema.entity.c.body)
+        found = {row[0]: tuple(row)[1:] for row in connection.execute(select(*columns))}
+    engine.dispose()
+    assert found["run"] == ("running", 0, b"{}")
+    assert {found[kind] for kind in schema.PARTS} == {(None, None, b"{}")}
+
+
+def test_lists_are_read_from_an_index_that_has_their_order(tmp_path: Path) -> None:
+    """In SQLite; PostgreSQL chooses by how much there is."""
+    engine = writing_engine(str(tmp_path / "oncue.db"))
+    migrate.migrate(engine)
+    asked: list[Any] = []
+    with engine.connect() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2:4]))
+        queries.entities(connection, "run", queries.Filters())
+        queries.entities(connection, "run", queries.Filters(state=("running",)))
+        plans = [
+            [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            for statement, parameters in list(asked)
+        ]
+    engine.dispose()
+    assert [plan[0].partition(" (")[0] for plan in plans] == [
+        "SEARCH entity USING INDEX entity_list", "SEARCH entity USING INDEX entity_state",
+    ]  # fmt: skip
+    assert not any("TEMP B-TREE" in step for plan in plans for step in plan)
 
 
 def test_a_database_that_is_being_made_is_there_whole_or_not_at_all(

@@ -20,7 +20,7 @@ from oncue.api.work import Instant
 from oncue.core.errors import Refusal
 from oncue.core.incident import CauseOf
 from oncue.store.queries import Filters, conditions_of
-from oncue.store.schema import alert_hot, entity
+from oncue.store.schema import LISTED, alert_hot, entity
 
 MOST: Final = 1_000
 AT_ONCE: Final = 50
@@ -241,7 +241,7 @@ def _namespaces(connection: Connection, kind: str, ids: list[str]) -> dict[str, 
 
 def _matching(connection: Connection, kind: str, filters: Filters) -> tuple[list[_Target], int]:
     source = entity.outerjoin(alert_hot, alert_hot.c.id == entity.c.id)
-    conditions = (entity.c.kind == kind, *conditions_of(filters, repeats=kind == "alert"))
+    conditions = (entity.c.kind == kind, LISTED, *conditions_of(filters, repeats=kind == "alert"))
     rows = connection.execute(
         select(entity.c.id, entity.c.namespace)
         .select_from(source)

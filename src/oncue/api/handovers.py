@@ -26,7 +26,7 @@ from oncue.core.run import Run
 from oncue.core.silence import Silence
 from oncue.core.task import Task
 from oncue.store.queries import entities, manifests, micros
-from oncue.store.schema import entity
+from oncue.store.schema import LISTED, entity
 
 MOST: Final = 100
 """Things of each kind in a handover; how many there are is said beside them."""
@@ -271,7 +271,7 @@ def _change(one: ChangeRecord) -> Line:
 def _bodies(connection: Connection, kind: str, namespace: str, *more: Any) -> list[bytes]:
     rows = connection.execute(
         select(entity.c.body)
-        .where(entity.c.kind == kind, entity.c.namespace == namespace, *more)
+        .where(entity.c.kind == kind, LISTED, entity.c.namespace == namespace, *more)
         .order_by(entity.c.position.desc())
         .limit(5_000)
     ).scalars()

@@ -19,7 +19,7 @@ from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.topology import NODE_KINDS, Link, Node, Topology
 from oncue.store.queries import Queries, manifest_id_is
-from oncue.store.schema import entity
+from oncue.store.schema import LISTED, entity
 
 PAGE: Final = 1_000
 """Manifests that are read at once."""
@@ -106,6 +106,7 @@ def _changed(connection: Connection, after: tuple[int, str]) -> list[tuple[int, 
         select(entity.c.position, entity.c.id, entity.c.body)
         .where(
             entity.c.kind == "manifest",
+            LISTED,
             tuple_(entity.c.position, entity.c.id) > after,
             or_(*(manifest_id_is(kind) for kind in NODE_KINDS)),
         )

@@ -21,7 +21,7 @@ from oncue.core.alert import Alert
 from oncue.core.incident import Incident, Resolution
 from oncue.store.members import alerts_of
 from oncue.store.queries import title_of
-from oncue.store.schema import entity
+from oncue.store.schema import LISTED, entity
 
 LOOKED_AT: Final = 5_000
 NARROWED: Final = 300
@@ -104,7 +104,9 @@ def _narrowed(connection: Connection, incident: Incident, words: Iterable[str]) 
     """Newest first: those with the same service, resource, or one of the longest words."""
     newest = (
         select(entity.c.id)
-        .where(entity.c.kind == "incident", entity.c.namespace == incident.namespace, entity.c.id != incident.id)
+        .where(
+            entity.c.kind == "incident", LISTED, entity.c.namespace == incident.namespace, entity.c.id != incident.id
+        )
         .order_by(entity.c.position.desc())
         .limit(LOOKED_AT)
         .subquery()

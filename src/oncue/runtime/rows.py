@@ -14,6 +14,7 @@ from oncue.core.state import State
 from oncue.core.tx import Derived
 from oncue.runtime.clock import microseconds
 from oncue.store import hot
+from oncue.store.schema import PARTS
 
 _encode: Final = msgspec.json.Encoder().encode
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
@@ -40,14 +41,14 @@ def entity_row(kind: str, id: str, entity: Any, live: bool, position: int | None
         id,
         live,
         entity.namespace,
-        getattr(entity, "state", ""),
+        getattr(entity, "state", "") if kind not in PARTS else None,
         getattr(entity, "severity", None),
         getattr(entity, "type", None) or getattr(entity, "kind", None) or getattr(entity, "workflow", None),
         getattr(entity, "resource", None),
         getattr(entity, "service", None),
         _time(entity, _CREATED),
         _time(entity, _UPDATED),
-        position,
+        position if kind not in PARTS else None,
         _encode(entity),
     )
 

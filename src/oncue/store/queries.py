@@ -42,7 +42,7 @@ from oncue.core.errors import Refusal
 from oncue.store import hot
 from oncue.store.json_text import json_text, text_of
 from oncue.store.prepared import Prepared
-from oncue.store.schema import access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
+from oncue.store.schema import LISTED, access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
 
 DEADLINE_S: Final = 2.0
 THREADS: Final = 4
@@ -151,7 +151,10 @@ class Queries:
                     driver.execute("ROLLBACK")
         except (DatabaseError, sqlite3.DatabaseError) as error:
             cause = error.orig if isinstance(error, DatabaseError) else error
-            if type(cause) not in (sqlite3.DatabaseError, sqlite3.OperationalError):  # a statement of ours that is wrong
+            if type(cause) not in (
+                sqlite3.DatabaseError,
+                sqlite3.OperationalError,
+            ):  # a statement of ours that is wrong
                 raise
             if "interrupted" in str(cause):
                 raise Refusal("query.too_slow", f"It was cut off after {deadline_s:g} s") from error
@@ -211,7 +214,7 @@ def entities(connection: Connection, kind: str, filters: Filters, *more: Any) ->
     statement = (
         select(*columns)
         .select_from(source)
-        .where(entity.c.kind == kind, *conditions_of(filters, repeats=kind == "alert"), *more)
+        .where(entity.c.kind == kind, LISTED, *conditions_of(filters, repeats=kind == "alert"), *more)
         .limit(filters.limit + 1)
     )
     if filters.by_priority:
@@ -264,7 +267,9 @@ _ONE: Final = Prepared(
     select(entity.c.namespace, entity.c.body).where(entity.c.kind == bindparam("kind"), entity.c.id == bindparam("id"))
 )
 _ONE_HOT: Final = Prepared(
-    select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(alert_hot.c.id == bindparam("id"))
+    select(alert_hot.c.count, alert_hot.c.last_seen_at, alert_hot.c.deadline_at).where(
+        alert_hot.c.id == bindparam("id")
+    )
 )
 
 

@@ -9,7 +9,7 @@ from oncue.core.errors import Refusal
 
 FILE_NAME: Final = "oncue.db"
 """Of the database in a data directory."""
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest revision; a database that has it is opened without loading Alembic."""
 OLDEST: Final = "0005"
 """The oldest that is brought up to date: earlier ones keep runs otherwise, and none was released."""

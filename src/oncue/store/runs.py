@@ -11,6 +11,7 @@ from oncue.core.effect import Effect
 from oncue.core.gate import Gate
 from oncue.core.run import ACTIVE, Definition, Run, Step
 from oncue.core.waiting import EventWait
+from oncue.store.json_text import json_text
 from oncue.store.prepared import Prepared
 from oncue.store.queries import cells, entity_body
 from oncue.store.schema import entity
@@ -58,7 +59,8 @@ def active_steps(connection: Connection, run: str) -> list[Step]:
     rows = connection.execute(
         select(entity.c.body)
         .where(
-            entity.c.kind == "step", entity.c.id > f"{run}/", entity.c.id < f"{run}0", entity.c.state.in_(sorted(ACTIVE))
+            entity.c.kind == "step", entity.c.id > f"{run}/", entity.c.id < f"{run}0",
+            json_text(entity.c.body, "state").in_(sorted(ACTIVE)),
         )
         .order_by(entity.c.id)
         .limit(ACTIVE_LIMIT)

@@ -131,6 +131,14 @@ fact_ref: Final = Table(
     sqlite_with_rowid=False,
 )
 
+PARTS: Final = frozenset(("definition", "effect", "step"))
+"""Kinds that no list has: they are found by their id, or by what they belong to. They are most of what runs write, and in no
+index of lists."""
+
+_LISTED: Final = text("position IS NOT NULL")
+_STATED: Final = text("state IS NOT NULL")
+"""What a query asks for that compares the state has one; a list by position says so: `LISTED`."""
+
 entity: Final = Table(
     "entity",
     metadata,
@@ -138,20 +146,23 @@ entity: Final = Table(
     Column("id", Text, primary_key=True),
     Column("live", Boolean, nullable=False, comment="Part of the engine's state in memory."),
     Column("namespace", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("state", Text, comment="Null for `PARTS`."),
     Column("severity", Text),
     Column("type", Text),
     Column("resource", Text),
     Column("service", Text),
     Column("created_at", Big, nullable=False),
     Column("updated_at", Big, nullable=False),
-    Column("position", Big, nullable=False, comment="Of its newest fact; what lists are ordered and paged by."),
+    Column("position", Big, comment="Of its newest fact; what lists are ordered and paged by. Null for `PARTS`."),
     Column("body", LargeBinary, nullable=False, comment="JSON, as the API shows it."),
-    Index("entity_list", "kind", "position"),
-    Index("entity_state", "kind", "state", "position"),
+    Index("entity_list", "kind", "position", sqlite_where=_LISTED, postgresql_where=_LISTED),
+    Index("entity_state", "kind", "state", "position", sqlite_where=_STATED, postgresql_where=_STATED),
     Index("entity_live", "kind", sqlite_where=text("live"), postgresql_where=text("live")),
     sqlite_with_rowid=False,
 )
+
+LISTED: Final = entity.c.position.is_not(None)
+"""Part of every query that lists entities by position without saying more of it: without, no index has what it asks for."""
 
 alert_hot: Final = Table(
     "alert_hot",
