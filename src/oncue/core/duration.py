@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -18,6 +19,7 @@ _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)")
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
+@lru_cache(maxsize=4096)
 def length_s(text: str) -> float:
     """The duration in seconds, however long. Raises `ValueError` if the text is not a duration."""
     if not re.match(PATTERN, text):

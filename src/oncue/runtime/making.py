@@ -63,8 +63,8 @@ class After(msgspec.Struct):
     position: int
     access_changed: bool
     config_changed: bool
-    effects: list[Any]
-    """Effects that were saved, as (id, JSON of the effect, state)."""
+    effects: list[tuple[str, str, bytes]]
+    """Effects that were saved, as (id, state, JSON of the effect)."""
     told: list[tuple[str, str]] = []
     """Runs whose work told something, as (namespace, id)."""
     facts: list[tuple[Any, ...]] = []
@@ -396,9 +396,13 @@ class Making:
         """
         rows, batch = self._rows, self._batch
         gone: list[str] = []
+        effects: list[tuple[str, str, bytes]] = []
         for (kind, id), (entity, live) in batch.entities.items():
-            rows.entities.append(entity_row(kind, id, entity, live, self._newest.get((kind, id))))
-            if kind == "alert":
+            row = entity_row(kind, id, entity, live, self._newest.get((kind, id)))
+            rows.entities.append(row)
+            if kind == "effect":
+                effects.append((id, entity.state, row[-1]))
+            elif kind == "alert":
                 rows.hot_gone.append((id,))
                 gone.append(id)
         hot = batch.hot
@@ -421,7 +425,7 @@ class Making:
             else:
                 rows.cells.append((kind, key, _pack_cell(value)))
         segment = self._segment.close(events_so_far, sealed) if len(self._segment) else None
-        return Made(segment, rows, self._after(), hot, gone)
+        return Made(segment, rows, self._after(effects), hot, gone)
 
     def _forget(self, id: str) -> None:
         """Nothing holds this input any more: its row goes, or is not written if this batch has it."""
@@ -440,11 +444,6 @@ class Making:
         self._dedup.keep(self._segment.last_recorded_at)
         self._redriving.difference_update(id for _, id in self._rows.redriven)
 
-    def _after(self) -> After:
-        effects = [
-            (id, entity.state, events.encode(entity))
-            for (kind, id), (entity, _) in self._batch.entities.items()
-            if kind == "effect"
-        ]
+    def _after(self, effects: list[tuple[str, str, bytes]]) -> After:
         access = any(row[0] != hidden.ROW for row in (*self._rows.access, *self._rows.access_gone))
         return After(self._state.position, access, self._config, effects, list(self._told), self._rows.facts)

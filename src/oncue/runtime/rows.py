@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -23,9 +24,15 @@ _CREATED: Final = ("first_seen_at", "opened_at", "started_at", "created_at", "st
 _UPDATED: Final = ("updated_at", "ended_at", "at")
 
 
+@cache
+def _fields(kind: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of these fields such entities have."""
+    return tuple(name for name in names if hasattr(kind, name))
+
+
 def _time(entity: Any, names: tuple[str, ...]) -> int:
-    for name in names:
-        value = getattr(entity, name, None)
+    for name in _fields(type(entity), names):
+        value = getattr(entity, name)
         if isinstance(value, datetime):
             return microseconds(value)
     return 0
