@@ -42,7 +42,7 @@ from oncue.store.revision import FILE_NAME
 
 log = structlog.get_logger()
 
-ANNOUNCE_EVERY_S: Final = 0.01
+ANNOUNCE_EVERY_S: Final = 0.004
 """How long watchers may wait for the news of a commit that changed neither access nor configuration, while there are many."""
 ANNOUNCE_AT_ONCE: Final = 10
 """Commits of which they are told without waiting, if there were not many before."""
