@@ -96,6 +96,7 @@ class Acting:
         self._work: dict[str, _Work] = {}
         self.offer: Final = frames.Lease(worker, slots)
         """What the engine is told on each connection: how many effects could be taken now."""
+        self._offering = False
         self._sending: asyncio.TimerHandle | None = None
 
     def lease(self, leased: frames.Leased) -> None:
@@ -167,7 +168,14 @@ class Acting:
                 telling.put_back(sayings)
 
     def _offer(self) -> None:
+        """Say how many more are taken, once for all that ends in this turn of the loop."""
         self.offer.slots = max(0, self._slots - len(self._work))
+        if not self._offering:
+            self._offering = True
+            asyncio.get_running_loop().call_soon(self._send_offer)
+
+    def _send_offer(self) -> None:
+        self._offering = False
         with contextlib.suppress(Refusal):  # a new connection makes the offer by itself
             self._client.send(self.offer)
 
@@ -275,8 +283,8 @@ class Acting:
         for delay_s in _delays():
             self._say(work)
             try:
-                answer = await self._client.submit(
-                    [body], namespace=effect.namespace, origin=self._worker, actor="system", urgent=True
+                answer = await self._client.submit_together(
+                    body, namespace=effect.namespace, origin=self._worker, actor="system"
                 )
             except Refusal:
                 await asyncio.sleep(delay_s)

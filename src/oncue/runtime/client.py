@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from oncue.core.errors import Refusal
-from oncue.core.normalise import Outline
+from oncue.core.normalise import Outline, outline_of
 from oncue.runtime import frames
 from oncue.runtime.intake import Intake
 from oncue.runtime.keys import journal_key
@@ -26,8 +26,9 @@ UNSENT_BYTES: Final = 64 * 1024 * 1024
 READ_BYTES: Final = 1024 * 1024
 GATHERED_EVENTS: Final = 128
 """Of one origin and one turn of the loop that make one unit."""
-_Sender = tuple[str, str, str | None, str | None]
-"""(namespace, origin, actor, person)."""
+GATHERED_BYTES: Final = 1024 * 1024
+_Sender = tuple[str, str, str | None, str | None, bool]
+"""(namespace, origin, actor, person, whether it is urgent)."""
 _Question = frames.Submit | frames.Dead | frames.Health | frames.WhoHas | frames.Checkpoint | frames.Seal
 _Reply = frames.Answer | frames.HealthReport | frames.InHand | frames.Signed
 Said = _Reply | Refusal
@@ -162,16 +163,7 @@ class EngineClient:
 
     async def _ask(self, frame: _Question) -> _Reply:
         future: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
-
-        def done(said: Said) -> None:
-            if future.done():
-                return
-            if isinstance(said, Refusal):
-                future.set_exception(said)
-            else:
-                future.set_result(said)
-
-        self._tell(frame, done)
+        self._tell(frame, _settling(future))
         del frame  # what it carries is on its way, and would be held here until the answer
         return await future
 
@@ -223,34 +215,45 @@ class EngineClient:
         origin: str,
         actor: str | None = None,
         person: str | None = None,
+        urgent: bool = False,
     ) -> None:
         """`submit` for who has no task to wait in: `done` is called after the commit, or with what `submit` would raise.
 
         Few events of one origin that come in the same turn of the loop make one unit: it costs the engine little more
-        than each of them would alone. Raises `Refusal` if nothing can be taken at present.
+        than each of them would alone. What the engine replies to commands is not told. Raises `Refusal` if nothing can be taken at
+        present.
         """
         self._check()
-        key = (namespace, origin, actor, person)
-        gathered = self._gathered.get(key)
-        if gathered is None or len(gathered.bodies) + len(bodies) > GATHERED_EVENTS:
+        key = (namespace, origin, actor, person, urgent)
+        gathered, size = self._gathered.get(key), sum(map(len, bodies))
+        if gathered is None or not gathered.has_room(len(bodies), size):
             gathered = self._gathered[key] = _Gathered()
             asyncio.get_running_loop().call_soon(self._tell_gathered, key, gathered)
         gathered.bodies += bodies
+        gathered.size += size
         gathered.outlines += outlines
         gathered.shares.append((len(bodies), done))
 
     def _tell_gathered(self, key: "_Sender", gathered: "_Gathered") -> None:
         if self._gathered.get(key) is gathered:
             del self._gathered[key]
-        namespace, origin, actor, person = key
+        namespace, origin, actor, person, urgent = key
         try:
             self._tell(
-                self._unit(gathered.bodies, namespace, origin, actor, False, None, gathered.outlines, person),
+                self._unit(gathered.bodies, namespace, origin, actor, urgent, None, gathered.outlines, person),
                 gathered.told,
             )
         except Refusal as refusal:
             gathered.told(refusal)
         gathered.bodies = []
+
+    async def submit_together(self, body: bytes, *, namespace: str, origin: str, actor: str | None) -> frames.Answer:
+        """`submit` for one urgent event that is told of together with others: as `submit_then`."""
+        future: asyncio.Future[frames.Answer] = asyncio.get_running_loop().create_future()
+        self.submit_then(
+            [body], [outline_of(body)], _settling(future), namespace=namespace, origin=origin, actor=actor, urgent=True
+        )
+        return await future
 
     async def bury(self, letters: list[tuple[int, str, str, bytes]], *, namespace: str, origin: str) -> frames.Answer:
         """Keep refused input as dead letters; returns after the commit. Raises as `submit` does."""
@@ -292,6 +295,18 @@ _WITHIN_S: Final[dict[type[Any], float]] = {
 }  # fmt: skip
 
 
+def _settling(future: "asyncio.Future[Any]") -> Callable[[Any], None]:
+    def done(said: Any) -> None:
+        if future.done():
+            return
+        if isinstance(said, Refusal):
+            future.set_exception(said)
+        else:
+            future.set_result(said)
+
+    return done
+
+
 def _answer(said: _Reply) -> frames.Answer:
     assert isinstance(said, frames.Answer)
     return said
@@ -314,8 +329,14 @@ class _Gathered:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.size = 0
+        """Bytes."""
         self.outlines: list[Outline] = []
         self.shares: list[tuple[int, Callable[[frames.Answer | Refusal], None]]] = []
+
+    def has_room(self, events: int, size: int) -> bool:
+        """Whether so many more events of so many bytes fit."""
+        return len(self.bodies) + events <= GATHERED_EVENTS and self.size + size <= GATHERED_BYTES
 
     def told(self, said: Said) -> None:
         """Each is told what became of its own."""

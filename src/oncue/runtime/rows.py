@@ -31,7 +31,7 @@ def _fields(kind: Any, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _time(entity: Any, names: tuple[str, ...]) -> int:
-    for name in _fields(type(entity), names):
+    for name in _fields(entity.__class__, names):
         value = getattr(entity, name)
         if isinstance(value, datetime):
             return microseconds(value)
