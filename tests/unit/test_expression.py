@@ -10,10 +10,14 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from oncue.core import expression
 from oncue.core.errors import Refusal
-from oncue.core.expression import Failed, Language, Scope, activation, compile_check, compiled, evaluate, holds
+from oncue.core.expression import Failed, Language, Scope, activation, compile_check, compiled, evaluate, holds, tame
 
 LABELS = {f"k{number}": str(number) for number in range(40)}
 
@@ -212,3 +216,33 @@ def test_lists_that_an_evaluation_makes_do_not_stay_with_the_event() -> None:
     for _ in range(200):
         evaluate("event.data.list.map(x, x + 1).size() > 3", scope)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "KiB; 500 MiB if they stayed"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@given(VALUES, st.lists(st.sampled_from("abc"), max_size=3))
+def test_what_only_names_a_value_gives_what_cel_gives(value: Any, members: list[str]) -> None:
+    text = ".".join(["inputs", *members])
+    scope = activation({"inputs": tame(value, msgspec.json.encode(value))})
+    program = compiled(text)
+    assert program.path == ("inputs", *members)
+    assert _outcome(program, text, scope) == _outcome(msgspec.structs.replace(program, path=()), text, scope)
+
+
+def _outcome(program: Any, text: str, scope: Any) -> str:
+    try:
+        return repr(expression._value(text, program, scope))
+    except Failed as failure:
+        return f"failed: {failure}"
+
+
+@pytest.mark.parametrize(
+    "text", ["has(inputs.a)", "inputs['a']", "inputs.a + 1", "inputs.?a", "[inputs.a][0]", "-inputs.a"]
+)
+def test_what_does_more_than_name_a_value_is_left_to_cel(text: str) -> None:
+    assert compiled(text).path == ()

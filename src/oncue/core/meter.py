@@ -17,7 +17,7 @@ import msgspec
 import re2
 
 from oncue.core.errors import Refusal
-from oncue.core.syntax import Checked, Node, Reference, integer, nodes, read, write
+from oncue.core.syntax import Checked, Node, Reference, integer, nodes, path, read, write
 
 BUDGET_NS: Final = 20e6
 """What one evaluation may cost by the bound. The weights are what the slowest of many inputs took on a slow machine."""
@@ -107,6 +107,8 @@ class Program(msgspec.Struct, frozen=True):
     """Whether it makes lists at run time: what they take is freed only with the activation."""
     asks: bool
     """Whether it asks what is not in its scope's variables."""
+    path: tuple[str, ...] = ()
+    """The variable and the members in it that it names, if it does nothing else."""
 
 
 class TooCostly(Exception):
@@ -268,6 +270,7 @@ def program(native: Any, deserialize: Callable[[bytes], Any]) -> Program:
         metered,
         any(loop.builds for loop in analysis.loops),
         analysis.asks,
+        path(checked.root),
     )
 
 

@@ -15,6 +15,8 @@ Field = tuple[int, int, int | bytes]
 
 _VARINT: Final = 0
 _BYTES: Final = 2
+_TEST_ONLY: Final = 3
+"""The field of a select that only asks whether the member is there."""
 _PRIMITIVES: Final = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 
 
@@ -89,6 +91,15 @@ def nodes(node: Node) -> Iterator[Node]:
     yield node
     for part in node.parts:
         yield from nodes(part)
+
+
+def path(node: Node) -> tuple[str, ...]:
+    """The variable and the members that the expression names, one in the other, if that is all it does: `a.b.c`."""
+    members: list[str] = []
+    while node.kind == "select" and not any(number == _TEST_ONLY for number, _, _ in node.rest):
+        members.append(node.name)
+        node = node.parts[0]
+    return (node.name, *reversed(members)) if node.kind == "name" else ()
 
 
 def integer(id: int, value: int) -> Node:
