@@ -21,7 +21,7 @@ from oncue.api.shapes import Applied, Change
 from oncue.core.errors import Refusal
 from oncue.core.event import decode
 from oncue.core.manifest import KINDS, Manifest
-from oncue.manifests.reach import CALLING
+from oncue.manifests.calls import CALLING
 from oncue.manifests.shape import near
 from oncue.store.queries import FactRow, Filters, cursor_of, manifest_bodies, manifests, timeline
 
@@ -200,16 +200,22 @@ async def _unresolved(ctx: Context, accepted: list[documents.Document], home: st
 
 
 async def _running(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
-    """What is wrong or doubtful of what the documents run, with the workflows that are in force: those that run themselves, which
-    the engine looks at again, and those that no rollback reaches."""
+    """What is wrong or doubtful of what the documents run, with what is in force: workflows that run themselves, which the engine
+    looks at again, inputs that they do not take, and those that no rollback reaches."""
     places = frozenset(one.namespace or home for one in accepted if one.kind in CALLING)
     if not places:
         return []
-    bodies = await ctx.queries.run(partial(manifests, kind="Workflow", namespaces=places))
+    bodies = [
+        body for kind in CALLING for body in await ctx.queries.run(partial(manifests, kind=kind, namespaces=places))
+    ]
 
     def looked() -> list[documents.Problem]:
         known = [msgspec.json.decode(body, type=Manifest) for body in bodies]
-        return documents.recursive(accepted, known, home) + documents.unreached(accepted, known, home)
+        return (
+            documents.recursive(accepted, known, home)
+            + documents.misgiven(accepted, known, home)
+            + documents.unreached(accepted, known, home)
+        )
 
     return await asyncio.to_thread(looked)
 

@@ -26,6 +26,7 @@ def validate(
         raise nothing_in(file)
     problems += manifests.missing(documents)
     problems += manifests.contradicting(documents)
+    problems += manifests.misgiven(documents)
     problems += manifests.unreached(documents)
     show.problems(problems)
     errors = sum(problem.level == "error" for problem in problems)

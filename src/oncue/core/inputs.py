@@ -100,7 +100,7 @@ def _default_faults(schema: dict[str, Any], path: Place) -> Iterator[tuple[Place
         check("default", schema["default"], schema)
     except Refusal as refusal:
         yield (*path, "default"), refusal.detail
-    except _Unsound:
+    except Unsound:
         return  # told where it is unsound
 
 
@@ -127,7 +127,7 @@ def known(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
     """Raises `Refusal` workflow.inputs_invalid if one is given that is not declared."""
     try:
         _check_known(schema, inputs)
-    except _Unsound as error:
+    except Unsound as error:
         raise _undeclared(error) from error
 
 
@@ -155,7 +155,7 @@ def complete(schema: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
                 if name in given and not is_reference(given[name]):
                     raise _refused(name, "is hidden, and what is given here is kept for ever; give secret://NAME")
         check("", given, schema)
-    except _Unsound as error:
+    except Unsound as error:
         raise _undeclared(error) from error
     return given
 
@@ -177,7 +177,7 @@ def _check_known(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
         raise _refused(unknown[0][:SHOWN_LIMIT], f"is not an input; it takes: {takes}")
 
 
-def _undeclared(error: "_Unsound") -> Refusal:
+def _undeclared(error: "Unsound") -> Refusal:
     return Refusal("workflow.inputs_invalid", f"The workflow's inputs are not declared soundly: {error}")
 
 
@@ -230,7 +230,7 @@ def _check_text(name: str, value: str, schema: dict[str, Any]) -> None:
     try:
         fits = _pattern(text).search(value) is not None
     except ValueError as error:
-        raise _Unsound(f"pattern {error}") from error
+        raise Unsound(f"pattern {error}") from error
     if not fits:
         raise _refused(name, f"must match the pattern {text[:SHOWN_LIMIT]}")
 
@@ -265,17 +265,17 @@ def _member(name: str, key: str) -> str:
     return f"{name} member {key[:SHOWN_LIMIT]}" if name else key[:SHOWN_LIMIT]
 
 
-class _Unsound(Exception):
+class Unsound(Exception):
     """A keyword of the schema itself is of the wrong form."""
 
 
 def _rule(schema: dict[str, Any], keyword: str) -> Any:
-    """The keyword's value, None if it is not there. Raises `_Unsound` if it has not its form."""
+    """The keyword's value, None if it is not there. Raises `Unsound` if it has not its form."""
     rule = schema.get(keyword)
     if keyword in schema:
         fits, form = _FORMS[keyword]
         if not fits(rule):
-            raise _Unsound(f"{keyword} must be {form}")
+            raise Unsound(f"{keyword} must be {form}")
     return rule
 
 

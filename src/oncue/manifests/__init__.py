@@ -13,6 +13,7 @@ from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import API_VERSION, KINDS, Manifest, Metadata
 from oncue.core.references import Reference, references
 from oncue.core.spec import Spec
+from oncue.manifests import calls
 from oncue.manifests.contradictions import contradictions, recursions
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
 from oncue.manifests.finding import Finding
@@ -30,6 +31,7 @@ __all__ = [
     "contradicting",
     "load",
     "located",
+    "misgiven",
     "missing",
     "named",
     "parse_yaml",
@@ -183,6 +185,17 @@ def recursive(documents: Iterable[Document], known: Iterable[Manifest], namespac
     documents = list(documents)
     there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
     found = recursions(_given(documents, namespace), there)
+    return [_problem(finding, documents[index].source) for index, finding in found]
+
+
+def misgiven(
+    documents: Iterable[Document], known: Iterable[Manifest] = (), namespace: str = "default"
+) -> list[Problem]:
+    """What is wrong with the inputs that the documents give to workflows, among these or in force, and which manifests in force
+    give others than a workflow of the documents takes."""
+    documents = list(documents)
+    there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
+    found = calls.misgiven(_given(documents, namespace), there)
     return [_problem(finding, documents[index].source) for index, finding in found]
 
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from oncue.core import trigger
 from oncue.core.condition import Match
 from oncue.core.errors import Refusal
-from oncue.core.trigger import Trigger
 from oncue.core.workflow_spec import WorkflowSpec
+from oncue.manifests.calls import call_findings
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import templates
 from oncue.manifests.finding import Finding
-from oncue.manifests.hidden import given_findings
 from oncue.manifests.selectors import selector_findings
-from oncue.manifests.shape import near
 
 
 def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
@@ -30,20 +30,5 @@ def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
             if one.event == Match():
                 yield Finding((*path, "event"), "it is empty: every event starts a run", level="warning")
         yield from templates(one.with_, (*path, "with"))
-        yield from _inputs(spec, one, path)
-
-
-def _inputs(spec: WorkflowSpec, one: Trigger, path: Path_) -> Iterator[Finding]:
-    """It gives what the workflow needs, and nothing that it does not know."""
-    declared = spec.inputs.get("properties", {})
-    required = spec.inputs.get("required", [])
-    if not isinstance(declared, dict) or not isinstance(required, list):
-        return
-    yield from given_findings(spec.inputs, one.with_, (*path, "with"))
-    for name in required:
-        if name not in one.with_:
-            yield Finding(path, f"it does not give the input {name}, which the workflow needs")
-    if not spec.inputs.get("additionalProperties"):
-        for name in one.with_:
-            if name not in declared:
-                yield Finding((*path, "with", name), f"the workflow has no input {name}{near(name, list(declared))}")
+        for found in call_findings(spec.inputs, one.with_, "the workflow"):
+            yield msgspec.structs.replace(found, path=(*path, *found.path))
