@@ -10,7 +10,14 @@ import pytest
 from oncue.core.errors import Refusal
 from oncue.core.normalise import outline_of
 from oncue.runtime import frames
-from oncue.runtime.client import ANSWER_S, EXPIRE_EVERY_S, GATHERED_EVENTS, EngineClient, read_frames
+from oncue.runtime.client import (
+    ANSWER_S,
+    EXPIRE_EVERY_S,
+    GATHERED_BYTES,
+    GATHERED_EVENTS,
+    EngineClient,
+    read_frames,
+)
 from oncue.runtime.keys import journal_key
 
 Said = frames.Answer | Refusal
@@ -125,6 +132,44 @@ async def test_what_has_another_origin_or_would_be_too_much_goes_alone(bench: Be
     assert sorted((unit.namespace, len(unit)) for unit in bench.engine.units) == [
         ("default", 1), ("default", GATHERED_EVENTS), ("team-a", 1),
     ]  # fmt: skip
+
+
+def document(id: str, size: int = 0) -> bytes:
+    return msgspec.json.encode({"specversion": "1.0", "id": id, "source": "/t", "type": "t", "data": "x" * size})
+
+
+async def test_urgent_events_of_one_turn_go_together_and_apart_from_others(bench: Bench) -> None:
+    bench.engine.rejected = [(1, "event.poison", "why")]
+
+    async def told(id: str) -> frames.Answer:
+        return await bench.client.submit_together(document(id), namespace="default", origin="events", actor=None)
+
+    answers = await asyncio.gather(told("a"), told("b"), told("c"))
+    assert [len(unit) for unit in bench.engine.units] == [3]
+    assert bench.engine.units[0].urgent
+    assert [outcome(answer) for answer in answers] == [(1, 0, []), (0, 0, [(0, "event.poison", "why")]), (1, 0, [])]
+    bench.engine.rejected = []
+    bench.submit("d")
+    await asyncio.gather(told("e"), bench.answers())
+    assert sorted((unit.urgent, len(unit)) for unit in bench.engine.units[1:]) == [(False, 1), (True, 1)]
+
+
+async def test_large_events_are_not_gathered_into_one_that_is_too_large(bench: Bench) -> None:
+    size = GATHERED_BYTES // 2
+    bodies = [document(id, size) for id in "abc"]
+    told = [
+        bench.client.submit_together(body, namespace="default", origin="events", actor=None) for body in bodies
+    ]  # fmt: skip
+    await asyncio.gather(*told)
+    assert all(len(unit.text) <= GATHERED_BYTES + 1_000 for unit in bench.engine.units)
+    assert sum(map(len, bench.engine.units)) == 3
+
+
+async def test_who_waits_for_an_urgent_event_is_told_that_it_was_refused(bench: Bench) -> None:
+    bench.engine.error = ("store.unavailable", "disk full")
+    with pytest.raises(Refusal) as refused:
+        await bench.client.submit_together(document("a"), namespace="default", origin="events", actor=None)
+    assert refused.value.code == "store.unavailable"
 
 
 class Clock:

@@ -9,7 +9,7 @@ import msgspec
 from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock
-from oncue.runtime.dispatch import GRACE_S, LOSSES, Dispatcher, lost
+from oncue.runtime.dispatch import ENDED, GRACE_S, LOSSES, Dispatcher, lost
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -79,6 +79,29 @@ def test_a_lease_that_runs_out_is_redelivered() -> None:
     bench.offer(2, "w2")
     assert bench.leased()[1:] == [("w1", "ef-1", True)]
     assert any(isinstance(frame, frames.Cancel) for _, frame in bench.sent)
+
+
+def test_a_lease_that_runs_out_is_seen_however_many_were_over_before() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=1_000)
+    bench.dispatcher.changed([effect("ef-slow", timeout_s=60.0)])
+    for number in range(3 * ENDED):
+        bench.dispatcher.changed([effect(f"ef-{number}", timeout_s=600.0)])
+        bench.dispatcher.changed([effect(f"ef-{number}", state="succeeded")])
+    assert ("w1", "ef-slow", True) not in bench.leased()
+    bench.at_s = 60.0 + GRACE_S
+    bench.offer(1, "w1", slots=1_000)
+    assert ("w1", "ef-slow", True) in bench.leased()
+
+
+def test_a_look_at_what_is_overdue_disturbs_nothing_that_is_handed_out_later() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect(), effect("ef-2", kind="notify", uses="email", payload={"channel": "desk"})])
+    bench.dispatcher.changed([effect(state="cancelled")])
+    assert bench.dispatcher.overdue_s > 0.0
+    bench.dispatcher.changed([effect("ef-3")])
+    bench.offer(1, "w1")
+    assert sorted(id for _, id, _ in bench.leased()) == ["ef-2", "ef-3"]
 
 
 def test_what_an_earlier_process_left_may_have_been_begun() -> None:
