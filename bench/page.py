@@ -18,9 +18,11 @@ def line(row: Row) -> str:
 
 def _cells(row: Row) -> tuple[str, str, str, str, str, str]:
     against = f"{_number(row.theirs)} {row.unit} ({row.peer})" if row.theirs is not None else "–"
-    sign, mark = ("≤", "yes" if row.reached else "no") if row.less else ("≥", "yes" if row.reached else "no")
     ratio = f"{row.ratio:.2f}" if row.theirs is not None else f"{_number(row.ratio)} {row.unit}"
-    bar = f"{sign} {row.bar:g}" + ("" if row.theirs is not None else f" {row.unit}")
+    bar = mark = "–"
+    if row.bar is not None:
+        bar = f"{'≤' if row.less else '≥'} {row.bar:g}" + ("" if row.theirs is not None else f" {row.unit}")
+        mark = "yes" if row.reached else "no"
     work = f"{row.work} ({row.note})" if row.note else row.work
     return work, f"{_number(row.ours)} {row.unit}", against, ratio, bar, mark
 

@@ -52,14 +52,15 @@ class Row(msgspec.Struct):
     theirs: float | None
     unit: str
     ratio: float
-    bar: float
+    bar: float | None
+    """None for what is only there to be seen."""
     less: bool = False
     note: str = ""
 
     @property
     def reached(self) -> bool:
         """Whether the first bar is reached."""
-        return self.ratio <= self.bar if self.less else self.ratio >= self.bar
+        return self.bar is None or (self.ratio <= self.bar if self.less else self.ratio >= self.bar)
 
 
 # What is sent

@@ -45,10 +45,10 @@ def misgiven(given: _Specs, known: _Specs) -> Iterator[tuple[int, Finding]]:
     for kind, namespace, name, spec in known if any(one[0] == "Workflow" for one in given) else ():
         if (kind, namespace, name) not in own:
             for call, found in _wrong(kind, namespace, spec, workflows):
-                index = own.get(("Workflow", namespace, call.workflow))
-                if index is not None:
+                changed = own.get(("Workflow", namespace, call.workflow))
+                if changed is not None:
                     detail = f"{kind} {name}, which runs it: {found.detail}"
-                    yield index, Finding(("spec", "inputs"), detail, level="warning")
+                    yield changed, Finding(("spec", "inputs"), detail, level="warning")
 
 
 def _wrong(
