@@ -337,6 +337,20 @@ def test_what_has_failed_and_someone_paused_is_not_undone_before_they_have_looke
     assert waiting(story) == ["waves[canary]/targets[web-1]/upgrade~rollback"]
 
 
+def test_what_is_rolled_back_is_said_to_be_once_however_often_its_calendar_changes_meanwhile(story: Story) -> None:
+    guarded = {
+        "id": "guarded", "try": [{"id": "upgrade", "uses": "http.request", "with": {"url": "http://127.0.0.1/up"}}],
+        "finally": [{"id": "tidy", "uses": "http.request", "with": {"url": "http://127.0.0.1/tidy"}}],
+    }  # fmt: skip
+    run = in_its_window(story, on_close="rollback", steps=[guarded])
+    story.wait("2h")
+    assert (run.state, run.wants) == ("running", "undo"), "what is done in any case is under way"
+    for minutes in ("1h", "1h30m"):
+        story.apply("ChangeCalendar", "night", {"windows": [{**NIGHT["windows"][0], "duration": minutes}]})
+        story.wait("1s")
+    assert sum("is rolled back, as its plan says" in said for said in trail(story)) == 1
+
+
 def test_a_window_that_was_made_longer_meanwhile_does_not_end_it_at_the_old_time(story: Story) -> None:
     run = in_its_window(story, on_close="rollback")
     longer = {"windows": [{**NIGHT["windows"][0], "duration": "3h"}]}

@@ -233,7 +233,7 @@ def window_closes(tx: Tx, id: str) -> None:
         return
     if run.state != "running" and not (run.state == "paused" and window.on_close == "rollback"):
         return
-    if last_steps.under_way(run) and window.on_close != "rollback":
+    if last_steps.under_way(run) and (window.on_close != "rollback" or run.wants == "undo"):
         return
     tx.touch(change)
     if not change_checks.of_calendar(tx.state, change, tx.now):
