@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Engine, event, insert, inspect, select
 
 from oncue.runtime.clock import instant
-from oncue.store import database, migrate, queries, schema
+from oncue.store import database, dead_letters, migrate, queries, schema
 from oncue.store.database import (
     Origin,
     is_postgresql,
@@ -373,17 +373,17 @@ def test_dead_letters_are_numbered_in_order_and_marked_when_redriven(writer: Wri
     letters = [("default", "/api", "event.malformed", f"detail {n}", T0 + n, None, b"\xff raw") for n in range(3)]
     writer.commit(None, Rows(letters=letters))
     with reader.connect() as connection:
-        found, following = queries.dead_letters(connection, Filters(limit=2))
+        found, following = dead_letters.dead_letters(connection, Filters(limit=2))
         assert [row.detail for row in found] == ["detail 2", "detail 1"]
-        rest, end = queries.dead_letters(connection, Filters(limit=2, cursor=following))
+        rest, end = dead_letters.dead_letters(connection, Filters(limit=2, cursor=following))
         assert ([row.detail for row in rest], end) == (["detail 0"], None)
         assert found[0].body == b"\xff raw"
         newest = found[0].id
     writer.commit(None, Rows(redriven=[(T0 + 9, newest)]))
     with reader.connect() as connection:
-        assert [row.id for row in queries.dead_letters(connection, Filters(state=("redriven",)))[0]] == [newest]
-        assert len(queries.dead_letters(connection, Filters(state=("waiting",)))[0]) == 2
-        row = queries.dead_letter_of(connection, newest)
+        assert [row.id for row in dead_letters.dead_letters(connection, Filters(state=("redriven",)))[0]] == [newest]
+        assert len(dead_letters.dead_letters(connection, Filters(state=("waiting",)))[0]) == 2
+        row = dead_letters.dead_letter_of(connection, newest)
         assert row is not None
         assert row.redriven_at == T0 + 9
 

@@ -13,7 +13,8 @@ from oncue.api.params import Listing, Narrowing, json_response, listing, visible
 from oncue.api.shapes import DeadLetter
 from oncue.core.errors import Refusal
 from oncue.plugins.sources.cloudevents import vet
-from oncue.store.queries import cursor_of, dead_letter_of, dead_letters, instant
+from oncue.store.dead_letters import dead_letter_of, dead_letters
+from oncue.store.queries import cursor_of, instant
 
 SHOWN_BYTES = 16_384
 

@@ -165,7 +165,9 @@ def get(
     namespace: str | None = typer.Option(None, "--namespace", "-n", help="Only this namespace."),
     state: str | None = typer.Option(None, "--state", help="Only these states, separated by commas."),
     severity: str | None = typer.Option(None, "--severity", help="Only these severities, separated by commas."),
-    type: str | None = typer.Option(None, "--type", help="Only this type, of runs the workflow; * at its end matches the rest."),
+    type: str | None = typer.Option(
+        None, "--type", help="Only this type, of runs the workflow; * at its end matches the rest."
+    ),
     resource: str | None = typer.Option(None, "--resource", help="Only about this resource."),
     service: str | None = typer.Option(None, "--service", help="Only about this service."),
     since: str | None = typer.Option(None, "--since", help="RFC 3339: only changed at or after it."),

@@ -28,7 +28,6 @@ from sqlalchemy import (
     bindparam,
     case,
     create_engine,
-    false,
     func,
     or_,
     select,
@@ -42,7 +41,7 @@ from oncue.core.errors import Refusal
 from oncue.store import hot
 from oncue.store.json_text import json_text, text_of
 from oncue.store.prepared import Prepared
-from oncue.store.schema import LISTED, access, alert_hot, cell, dead_letter, entity, fact, fact_ref, journal, segment
+from oncue.store.schema import LISTED, access, alert_hot, cell, entity, fact, fact_ref, journal, segment
 
 DEADLINE_S: Final = 2.0
 THREADS: Final = 4
@@ -362,7 +361,7 @@ def conditions_of(filters: Filters, *, repeats: bool) -> list[Any]:
         if wanted:
             found.append(column == wanted[0] if len(wanted) == 1 else column.in_(wanted))
     if filters.type:
-        found.append(or_(*(_type_is(entity.c.type, wanted) for wanted in filters.type)))
+        found.append(or_(*(type_is(entity.c.type, wanted) for wanted in filters.type)))
     if filters.visible is not None:
         found.append(entity.c.namespace.in_(sorted(filters.visible)))
     if filters.since is not None:
@@ -378,7 +377,8 @@ def conditions_of(filters: Filters, *, repeats: bool) -> list[Any]:
     return found
 
 
-def _type_is(column: Any, wanted: str) -> Any:
+def type_is(column: Any, wanted: str) -> Any:
+    """Whether it is this text, or begins with it if that ends with `*`."""
     if wanted.endswith("*"):
         return column.startswith(wanted[:-1], autoescape=True)
     return column == wanted
@@ -502,7 +502,7 @@ def timeline(
         .limit(limit)
     )
     if filters is not None and filters.type:
-        statement = statement.where(or_(*(_type_is(fact.c.type, wanted) for wanted in filters.type)))
+        statement = statement.where(or_(*(type_is(fact.c.type, wanted) for wanted in filters.type)))
     if filters is not None and filters.since is not None:
         statement = statement.where(fact.c.recorded_at >= micros(filters.since))
     if filters is not None and filters.until is not None:
@@ -523,7 +523,7 @@ def decisions(connection: Connection, filters: Filters, policy: str | None = Non
         if wanted:
             conditions.append(column.in_(wanted))
     if filters.type:
-        conditions.append(or_(*(_type_is(fact.c.type, wanted) for wanted in filters.type)))
+        conditions.append(or_(*(type_is(fact.c.type, wanted) for wanted in filters.type)))
     if filters.visible is not None:
         conditions.append(fact.c.namespace.in_(sorted(filters.visible)))
     if filters.since is not None:
@@ -549,41 +549,6 @@ def heads(connection: Connection) -> tuple[int, int]:
     newest = connection.execute(select(func.max(journal.c.cursor))).scalar() or 0
     oldest = connection.execute(select(func.min(segment.c.first_position))).scalar()
     return (oldest if oldest is not None else newest + 1), newest
-
-
-# Dead letters
-
-
-def dead_letters(connection: Connection, filters: Filters) -> tuple[list[Any], str | None]:
-    """A page of dead letters, newest first: rows of the table."""
-    conditions: list[Any] = []
-    if filters.namespace:
-        conditions.append(dead_letter.c.namespace.in_(filters.namespace))
-    if filters.visible is not None:
-        conditions.append(dead_letter.c.namespace.in_(sorted(filters.visible)))
-    if filters.type:
-        conditions.append(or_(*(_type_is(dead_letter.c.code, wanted) for wanted in filters.type)))
-    if filters.state:
-        states = {"waiting": dead_letter.c.redriven_at.is_(None), "redriven": dead_letter.c.redriven_at.is_not(None)}
-        conditions.append(or_(*(states[state] for state in filters.state if state in states), false()))
-    if filters.since is not None:
-        conditions.append(dead_letter.c.at >= micros(filters.since))
-    if filters.until is not None:
-        conditions.append(dead_letter.c.at <= micros(filters.until))
-    if filters.q:
-        conditions.append(dead_letter.c.detail.icontains(filters.q, autoescape=True))
-    if filters.cursor is not None:
-        conditions.append(dead_letter.c.id < position_of(filters.cursor))
-    rows = connection.execute(
-        select(dead_letter).where(*conditions).order_by(dead_letter.c.id.desc()).limit(filters.limit + 1)
-    ).all()
-    following = cursor_of(rows[filters.limit - 1].id) if len(rows) > filters.limit else None
-    return list(rows[: filters.limit]), following
-
-
-def dead_letter_of(connection: Connection, id: int) -> Any | None:
-    """The dead letter's row; None if there is none."""
-    return connection.execute(select(dead_letter).where(dead_letter.c.id == id)).one_or_none()
 
 
 # Access
