@@ -164,7 +164,7 @@ def test_a_discovered_system_that_changes_is_seen_and_taken_over(server: Server,
     assert not [line for line in difference.stdout.splitlines() if line.startswith("-") and not line.startswith("---")]
     apply(changed.stdout)
     eventually(lambda: drift() is None, what="the end of the alert")
-    assert shown()["dmonew_DMO_04"] == "GREEN"
+    eventually(lambda: shown().get("dmonew_DMO_04") == "GREEN", what="the page, which is some seconds old, has it")
 
     system.instances.remove(added)
     gone = eventually(drift, what="the alert about the instance that is gone")
