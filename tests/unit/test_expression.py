@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 
 from oncue.core import expression
 from oncue.core.errors import Refusal
-from oncue.core.expression import Failed, Language, Scope, activation, compile_check, compiled, evaluate, holds, tame
+from oncue.core.expression import (
+    Failed,
+    Language,
+    Scope,
+    activation,
+    compile_check,
+    compiled,
+    decoded,
+    evaluate,
+    holds,
+    tame,
+)
 
 LABELS = {f"k{number}": str(number) for number in range(40)}
 
@@ -232,6 +243,21 @@ def test_what_only_names_a_value_gives_what_cel_gives(value: Any, members: list[
     program = compiled(text)
     assert program.path == ("inputs", *members)
     assert _outcome(program, text, scope) == _outcome(msgspec.structs.replace(program, path=()), text, scope)
+
+
+@pytest.mark.parametrize("text", ["inputs.user", "inputs.user + ''", "inputs.users[0]", "inputs.named.map(k, k)[0]"])
+def test_a_text_does_not_end_at_a_character_that_cel_cannot_hold(text: str) -> None:
+    given = {"user": "admin\0istrator", "users": ["admin\0istrator"], "named": {"admin\0istrator": 1}}
+    body = msgspec.json.encode(given)
+    for read in (tame(given, body), decoded(body, dict)):
+        scope = activation({"inputs": read})
+        assert evaluate(text, scope) == "admin\ufffdistrator"
+        assert not holds(f"{text} == 'admin'", scope)
+
+
+def test_what_only_looks_like_such_a_character_stays() -> None:
+    given = {"path": r"C:\u0000", "number": 2**64}
+    assert decoded(msgspec.json.encode(given), dict) == {"path": r"C:\u0000", "number": 2.0**64}
 
 
 def _outcome(program: Any, text: str, scope: Any) -> str:

@@ -400,6 +400,21 @@ async def test_work_for_a_step_ends_before_other_work_for_it_begins(bench: Bench
     assert [(one["effect"], one["outcome"]) for one in ended] == [("ef-1", "unknown"), ("ef-3", "succeeded")]
 
 
+async def test_a_look_at_a_step_meanwhile_ends_only_the_look_before_it(bench: Bench, plugin: Any) -> None:
+    began = type(plugin).began
+    bench.engine.lease(effect("hang", run="run-1", step="upgrade"))
+    bench.engine.lease(effect("hang", run="run-1", step="upgrade~during", id="ef-2"), "t2")
+    await until(lambda: type(plugin).began == began + 2)
+    bench.engine.lease(effect(run="run-1", step="upgrade~during", id="ef-3"), "t3")
+    await until(lambda: bench.engine.types().count("result") == 2)
+    ended = [one["data"]["effect"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
+    assert ended == ["ef-2", "ef-3"]
+    bench.engine.lease(effect(run="run-1", step="upgrade~rollback", id="ef-4"), "t4")
+    await until(lambda: bench.engine.types().count("result") == 4)
+    ended = [one["data"]["effect"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
+    assert ended[2:] == ["ef-1", "ef-4"]
+
+
 async def test_what_was_stopped_of_a_run_ends_before_other_work_of_the_run_begins(bench: Bench, plugin: Any) -> None:
     probe = type(plugin)
     began, ended = probe.began, probe.ended

@@ -3,7 +3,7 @@
 Source: https://github.com/google/cel-spec. Evaluated by the CEL project's own C++ engine; one activation per event is
 shared by all expressions. `meter` bounds what an expression may cost and puts the keys of maps in order. Integers beyond
 64 bits become doubles in the view, because one of them anywhere in an activation makes even expressions fail that do not
-read it.
+read it, and U+0000 becomes U+FFFD, because a text would end there.
 """
 
 import ipaddress
@@ -489,31 +489,35 @@ def glob(pattern: str) -> Any:
     return re2.compile("".join(".*" if c == "*" else "." if c == "?" else re2.escape(c) for c in pattern) + r"\z")
 
 
-# big integers
+# what CEL cannot hold
 
-_LONG: Final = re.compile(rb"\d{19}")
+_ODD: Final = re.compile(rb"\d{19}|\\u0000")
+"""JSON that may hold an integer beyond 64 bits, or the character U+0000, with which a text ends for CEL."""
+_INSTEAD: Final = "\ufffd"
 
 
 T = TypeVar("T")
 
 
 def decoded(body: bytes, shape: type[T]) -> T:
-    """The JSON as this type, with integers beyond 64 bits as doubles. Raises `msgspec.DecodeError`."""
-    if _LONG.search(body) is None:
+    """The JSON as this type, with integers beyond 64 bits as doubles and U+FFFD for U+0000. Raises `msgspec.DecodeError`."""
+    if _ODD.search(body) is None:
         return msgspec.json.decode(body, type=shape)
     return msgspec.convert(_tamed(_from_json(body)), type=shape)
 
 
 def tame(value: Any, body: bytes) -> Any:
-    """`value`, decoded from `body`, with integers beyond 64 bits as doubles."""
-    return _tamed(value) if _LONG.search(body) else value
+    """`value`, decoded from `body`, with integers beyond 64 bits as doubles and U+FFFD for U+0000."""
+    return _tamed(value) if _ODD.search(body) else value
 
 
 def _tamed(value: Any) -> Any:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return float(value)
+    if isinstance(value, str):
+        return value.replace("\0", _INSTEAD)
     if isinstance(value, dict):
-        return {key: _tamed(inner) for key, inner in value.items()}
+        return {_tamed(key): _tamed(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_tamed(inner) for inner in value]
     return value

@@ -249,11 +249,11 @@ class Seen:
 
     def _make_view(self) -> dict[str, Any]:
         view: dict[str, Any] = expression.tame(_object(self.body), self.body)
-        view["labels"] = self.labels
-        view["resource"] = self.resource
+        view["labels"] = expression.tame(self.labels, self.body)
+        view["resource"] = expression.tame(self.resource, self.body)
         view["namespace"] = self.home
         if self.service is not None:
-            view["service"] = self.service
+            view["service"] = expression.tame(self.service, self.body)
         return {key: value for key, value in view.items() if value is not None}
 
     @property

@@ -20,6 +20,7 @@ import msgspec
 from oncue.core.bounds import too_deep
 from oncue.core.effect import Effect, EffectResult
 from oncue.core.errors import Refusal
+from oncue.core.steps import DURING
 from oncue.runtime import frames, mirroring
 from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
@@ -77,11 +78,13 @@ class _Work:
 
     def goes_before(self, other: "_Work") -> bool:
         """Whether it ends before the other begins: both are for the same step of a run, to do it, to look at it, to undo it; or
-        for the same run, which does not want it any more."""
-        run, step = self.effect.run, (self.effect.step or "").partition("~")[0]
+        for the same run, which does not want it any more. A look at what a step does meanwhile goes on beside that."""
+        run, step, begins = self.effect.run, self.effect.step or "", other.effect.step or ""
         if run is None or run != other.effect.run:
             return False
-        return self.stopped or step == (other.effect.step or "").partition("~")[0]
+        if self.stopped or begins.endswith(DURING):
+            return self.stopped or step == begins
+        return step.partition("~")[0] == begins.partition("~")[0]
 
 
 class Acting:
