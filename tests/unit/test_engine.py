@@ -777,7 +777,9 @@ def test_an_alert_whose_fingerprint_a_policy_gave_ends_with_the_recovery(
 
 @pytest.mark.parametrize("more", [{"data": {"user": "admin\0x"}}, {"labels": json.dumps({"user": "admin\0x"})}])
 def test_no_condition_is_met_by_the_beginning_of_a_text(story: Story, more: dict[str, Any]) -> None:
-    where = "has(event.data.user) && event.data.user == 'admin' || 'user' in event.labels && event.labels.user == 'admin'"
+    where = (
+        "has(event.data.user) && event.data.user == 'admin' || 'user' in event.labels && event.labels.user == 'admin'"
+    )
     story.apply("Policy", "p", {"match": {"types": ["a.b"], "where": where}, "alert": {"title": "Met"}})
     story.problem(type="a.b", **more)
     story.problem(type="a.b", resource="db-2", data={"user": "admin"})

@@ -168,6 +168,80 @@ def test_an_approval_is_neither_skipped_nor_copied(story: Story) -> None:
     assert len(story.state.approvals) == 2
 
 
+NESTED = [("gate", [asks()]), ("around", [step("some", steps=[step("call", run={"workflow": "gate"})])])]
+
+
+@pytest.mark.parametrize("called", ["gate", "around"])
+def test_an_approval_in_a_run_within_is_neither_skipped_nor_copied(story: Story, called: str) -> None:
+    for name, inner in NESTED:
+        story.apply("Workflow", name, {"steps": inner})
+    id = run(story, step("try_it", **{"try": [step("gate", run={"workflow": called})]}), act("then"))
+    story.wait("1s")
+    for address in ("try_it/gate", "try_it"):
+        skip = {"run": id, "step": address, "reason": "hurry"}
+        assert say(story, "oncue.command.run.skip", skip, "user:basis-1") == "approval.unskippable"
+    assert [one.state for one in story.state.approvals.values()] == ["pending"]
+
+
+def test_a_fork_asks_again_what_a_run_within_had_asked(story: Story) -> None:
+    story.apply("Workflow", "gate", {"steps": [asks()]})
+    story.apply("Workflow", "other", {"steps": [step("x", set={"x": 1})]})
+    id = run(story, step("gate", run={"workflow": "gate"}), step("other", run={"workflow": "other"}), act("then"))
+    story.wait("1s")
+    assert decide(story, "user:basis-2") is None
+    story.wait("1s")
+    done = [one for one in story.of("step.succeeded") if one["run"] == id]
+    assert [one["address"] for one in done] == ["gate", "other"]
+    fork = {"run": id, "workflow": "w", "step": "then", "inputs": {}, "steps": done}
+    assert say(story, "oncue.command.run.fork", fork, "user:basis-1") is None
+    story.wait("1s")
+    forked = next(one for one in story.state.runs.values() if one.forked_from == id)
+    assert sorted(story.state.steps_of[forked.id]) == ["gate", "other"]
+    assert story.state.steps_of[forked.id]["other"].copied_from == id
+    assert [one.state for one in story.state.approvals.values()] == ["pending"]
+
+
+def by_token(story: Story, type: str, data: dict[str, Any]) -> None:
+    """A command with a token for which basis-2 answers."""
+    story.send(type, data, actor="token:ci", tokenowner="user:basis-2")
+
+
+def test_whoever_answers_for_a_token_has_no_say_in_what_it_forks(story: Story) -> None:
+    story.apply("Workflow", "w", {"steps": [act("a"), asks()]})
+    by_token(story, "oncue.command.run.start", {"workflow": "w"})
+    answer(story, "a")
+    assert decide(story, "user:basis-2") == "approval.own"
+    (first,) = story.state.runs
+    fork = {"run": first, "workflow": "w", "step": "ask", "inputs": {}, "steps": story.of("step.succeeded")}
+    by_token(story, "oncue.command.run.fork", fork)
+    assert decide(story, "user:basis-2", approval="APR-2") == "approval.own"
+    assert decide(story, "user:basis-3", approval="APR-2") is None
+
+
+def test_nor_in_what_runs_for_an_event_that_its_run_emits(story: Story) -> None:
+    story.apply("Workflow", "asking", {"steps": [asks()]})
+    respond = [{"run": {"workflow": "asking"}}]
+    story.apply("Policy", "p", {"match": {"types": ["a.wanted"]}, "respond": respond})
+    story.apply("Workflow", "emitting", {"steps": [step("e", emit={"type": "a.wanted"}), act("then")]})
+    by_token(story, "oncue.command.run.start", {"workflow": "emitting"})
+    assert [one.barred for one in story.state.approvals.values()] == [("token:ci", "user:basis-2")]
+    assert decide(story, "user:basis-2") == "approval.own"
+
+
+def test_a_step_that_was_undone_is_done_anew_in_a_fork(story: Story) -> None:
+    id = run(story, act("a", rollback=UNDO), act("b"), act("c"), on_failure={"rollback": "all"})
+    answer(story, "a")
+    answer(story, "b")
+    failed(story, "c")
+    answer(story, "a~rollback")
+    assert ended(story)[0] == "rolled_back"
+    steps = {one["address"]: one for one in (*story.of("step.succeeded"), *story.of("step.undone"))}
+    given = [{**steps["a"], "undone": True}, steps["b"]]
+    fork = {"run": id, "workflow": "w", "step": "c", "inputs": {}, "steps": given}
+    story.send("oncue.command.run.fork", fork, actor="user:basis-2")
+    assert waiting(story) == ["a"]
+
+
 def test_an_approval_goes_with_its_run(story: Story) -> None:
     id = run(story, asks())
     story.send("oncue.command.run.cancel", {"run": id}, actor="user:basis-1")

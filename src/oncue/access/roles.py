@@ -41,8 +41,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
     token: str | None = None
     owner: str | None = None
-    """`user:name` of whoever answers for a token that is no person's own: what it asks for they never approve, nor it what they
-    ask for."""
+    """`user:name` of whoever answers for a token that is no person's own, or that they made for somebody else: what it asks for
+    they never approve, nor it what they ask for."""
 
     @property
     def person(self) -> str:

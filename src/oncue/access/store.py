@@ -97,7 +97,7 @@ class AccessStore:
             home=named[0] if named else "default",
             user=token.user,
             token=token.id,
-            owner=None if owner is not None and owner.kind == "person" else _answers_for(token),
+            owner=_answers_for(token) if owner is None or owner.kind == "service" else _made_for(token),
         )
 
     def by_token(self, text: str) -> Principal | None:
@@ -129,10 +129,10 @@ class AccessStore:
         return msgspec.structs.replace(_as_user(user), csrf=session.csrf, session=session.id)
 
     def person(self, name: str) -> Principal | None:
-        """The user of this name, as whoever they are known to be by other means than signing in; None if they are gone or
-        disabled."""
+        """The person of this name, as whoever they are known to be by other means than signing in; None if they are gone or
+        disabled, or no person."""
         user = self.users.get(name)
-        return None if user is None or user.disabled else _as_user(user)
+        return None if user is None or user.disabled or user.kind == "service" else _as_user(user)
 
     @property
     def has_administrator(self) -> bool:
@@ -158,6 +158,12 @@ def home_of(bindings: list[Binding]) -> str:
 def _answers_for(token: Token) -> str | None:
     """Whoever made the token; of those that were made before that was kept, as far as it is known."""
     return token.owner or (token.created_by if token.created_by.startswith("user:") else None)
+
+
+def _made_for(token: Token) -> str | None:
+    """Whoever made the token, if it was made for somebody else."""
+    by = _answers_for(token)
+    return None if by == f"user:{token.user}" else by
 
 
 def _may_send(binding: Binding) -> bool:

@@ -159,6 +159,8 @@ async def delegate_approval(ctx: Ctx, who: Who, approval_id: str, data: Delegati
 
 
 async def _said(ctx: Context, who: Principal, id: str, verb: str, given: dict[str, Any]) -> Response[Approval]:
+    if who.user is not None and ctx.access.person(who.user) is None:
+        raise Refusal("approval.person", f"{who.person} is a service account")
     person = msgspec.structs.replace(who, actor=who.person)  # what they do by a token of their own they do themselves
     return await commanded(ctx, person, "approval", id, verb, "approval:decide", given)
 

@@ -49,13 +49,7 @@ class About(msgspec.Struct, frozen=True):
 
 def of_step(run: Run, step: Step) -> About:
     """What a step asks for: whoever asked for the run, or had a hand in the change that it carries out, has no say."""
-    return About(run.namespace, run.workflow, (run.requester, *behind(run)), run.id, step.address)
-
-
-def behind(run: Run) -> tuple[str, ...]:
-    """Who besides its requester stands behind a run: whoever started it, and had a hand in the change that it carries out."""
-    those = (run.trigger.get("actor"), *run.trigger.get("hands", ()))
-    return tuple(one for one in those if one not in (None, run.requester))
+    return About(run.namespace, run.workflow, (run.requester, *run.behind), run.id, step.address)
 
 
 def unattainable(state: State, about: About, wanted: Sequence[ApprovalSpec]) -> str | None:

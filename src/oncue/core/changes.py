@@ -272,7 +272,7 @@ def look_again(tx: Tx, id: str) -> None:
     change_clear.goes_on(tx, change)
     change_trail.note(tx, change, "It goes on")
     change_life.say(tx, change, "updated")
-    tx.go_on_telling(run.story, run.hops, run.requester)
+    tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
     run_life.let_go(tx, run)
     running.go(tx, run, "")
 

@@ -25,6 +25,7 @@ from oncue.core.errors import Refusal
 from oncue.core.normalise import Seen
 from oncue.core.plan import Node
 from oncue.core.run import ACTIVE, OVER, WELL, Retried, Run, Step
+from oncue.core.state import State
 from oncue.core.tx import Tx
 from oncue.core.workflow_spec import WorkflowSpec
 
@@ -271,21 +272,42 @@ def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
     copies = tuple(
         step
         for step in asked.steps
-        if step.run == asked.run and step.address in before and step.state in WELL and step.uses != "approval"
-        and plan.nodes[step.node].form in ("uses", "run", "wait", "emit", "set_")
+        if step.run == asked.run and step.address in before and step.state in WELL and not step.undone
+        and step.uses != "approval" and plan.nodes[step.node].form in ("uses", "run", "wait", "emit", "set_")
+        and _asking(tx.state, manifest.namespace, plan.nodes[step.node]) is None
         and not (step.uses == "set" and hidden.held(step.inputs))  # they are forgotten with that run
     )  # fmt: skip
-    trigger = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
+    trigger: dict[str, Any] = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
+    if tx.owner is not None:
+        trigger["hands"] = [tx.owner]
     return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run,
                           requester=asked.requester, may=asked.may)  # fmt: skip
 
 
 def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:
-    """Address of an approval that is the step, or could lie in it; None if there is none."""
+    """The step that asks people and is this one, or could lie in it, or in a workflow that it runs; None if there is none."""
     nodes = steps.plan(tx.state, run).nodes
     node = nodes[step.node]
     inner = (one for one in nodes.values() if one is node or node in one.above)
-    return next((one.id for one in inner if one.form == "approvals"), None)
+    return next((found for one in inner if (found := _asking(tx.state, run.namespace, one)) is not None), None)
+
+
+def _asking(state: State, namespace: str, node: Node) -> str | None:
+    """The step itself if it asks people, or which one does of the workflow that it runs, or of those that this one runs."""
+    if node.form == "approvals":
+        return node.id
+    called = [node.spec.run.workflow] if node.spec.run is not None else []
+    for name in called:
+        manifest = state.manifests.get(f"Workflow/{namespace}/{name}")
+        if manifest is None:
+            continue
+        nodes = plans.plan_of(manifest.hash, msgspec.convert(manifest.spec, WorkflowSpec)).nodes.values()
+        for one in nodes:
+            if one.form == "approvals":
+                return f"{one.id} of {name}"
+            if one.spec.run is not None and one.spec.run.workflow not in called:
+                called.append(one.spec.run.workflow)
+    return None
 
 
 def _reopen(tx: Tx, run: Run, step: Step) -> None:
@@ -332,5 +354,5 @@ def _run(tx: Tx, seen: Seen, id: str) -> Run:
     run = tx.state.runs.get(id)
     if run is None or run.namespace != seen.namespace or run.state in OVER:
         raise Refusal("run.not_found", f"{id} is not there, or has ended")
-    tx.asked_by(run.requester)
+    tx.asked_by(run.requester, run.behind)
     return run

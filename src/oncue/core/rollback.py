@@ -27,7 +27,7 @@ def undo_next(tx: Tx, run: Run) -> None:
     """Undo what was done last of what is not undone yet."""
     if run.state != "rolling_back":
         return
-    tx.go_on_telling(run.story, run.hops, run.requester)
+    tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
     step = _next(tx, run)
     if step is None:
         _undone(tx, run)

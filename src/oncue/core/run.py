@@ -216,6 +216,12 @@ class Run(msgspec.Struct, kw_only=True, gc=False):
     """Tickets that it wrote, which note how it ends."""
     position: str = ""
 
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """Who besides its requester stands behind it: whoever started it, and had a hand in the change that it carries out."""
+        those = (self.trigger.get("actor"), *self.trigger.get("hands", ()))
+        return tuple(one for one in those if one not in (None, self.requester))
+
 
 class Definition(msgspec.Struct, kw_only=True):
     """A version of a workflow: what runs pin. There as long as a run of it is under way; its row remains."""

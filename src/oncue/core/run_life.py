@@ -93,7 +93,7 @@ def _undecided(tx: Tx, run: Run, failed_at: str | None) -> bool:
 def patience(tx: Tx, run: Run) -> None:
     """Nobody has come to look at what failed: it is undone."""
     if run.state == "paused" and run.failed_at is not None:
-        tx.go_on_telling(run.story, run.hops, run.requester)
+        tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
         undo(tx, run, "fail", run.reason or "")
 
 

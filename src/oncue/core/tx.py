@@ -75,6 +75,8 @@ class Cause(msgspec.Struct, frozen=True, gc=False):
     depth: int = 0
     requester: str | None = None
     """Who sent it, or asked for the run that says so, `user:name`: what it leads to they have asked for as well."""
+    hands: tuple[str, ...] = ()
+    """Who else stands behind that run: they have asked for it as much."""
 
 
 class Batch:
@@ -345,16 +347,18 @@ class Tx:
 
     # facts
 
-    def go_on_telling(self, correlation: str, depth: int, requester: str | None = None) -> None:
+    def go_on_telling(
+        self, correlation: str, depth: int, requester: str | None = None, hands: tuple[str, ...] = ()
+    ) -> None:
         """What follows belongs to a story that began before: facts and events have its correlation, and lie as deep in it as
         what it goes on from. Whoever has more to say of the input itself puts `cause` back."""
-        self.cause = Cause(self.cause.event_id, correlation, self.cause.position, depth, requester)
+        self.cause = Cause(self.cause.event_id, correlation, self.cause.position, depth, requester, hands)
 
-    def asked_by(self, requester: str | None) -> Cause:
+    def asked_by(self, requester: str | None, hands: tuple[str, ...] = ()) -> Cause:
         """What follows this person has asked for: they sent what it comes of, or asked for the run that does it. Gives the
         `cause` to put back after it."""
         before = self.cause
-        self.cause = msgspec.structs.replace(before, requester=requester)
+        self.cause = msgspec.structs.replace(before, requester=requester, hands=hands)
         return before
 
     def fact(
@@ -428,7 +432,12 @@ class Tx:
         wanted = self.state.policies.wants(derived.namespace, derived.type)
         if derived.kind == "event" or wanted or (derived.namespace, derived.type) in self.state.waits:
             cause = Cause(
-                derived.event_id, self.cause.correlation, derived.position, self.cause.depth + 1, self.cause.requester
+                derived.event_id,
+                self.cause.correlation,
+                derived.position,
+                self.cause.depth + 1,
+                self.cause.requester,
+                self.cause.hands,
             )
             self.queue.append((derived, cause))
         return derived

@@ -77,6 +77,8 @@ def start(
     if spec.concurrency is not None:
         gate = gates.key_of(workflow.namespace, workflow.name, spec.concurrency.by, scope)
     asked_by = trigger.get("actor")
+    if tx.cause.hands and above is None and not (requester or asked_by):
+        trigger = {**trigger, "hands": list(tx.cause.hands)}
     run = Run(
         id=tx.new_id("run"),
         namespace=workflow.namespace,
@@ -114,7 +116,7 @@ def start(
     for id in others:
         run_life.cancel(tx, tx.state.runs[id], f"{run.id} took its place")
     if begins:
-        cause = tx.asked_by(run.requester)
+        cause = tx.asked_by(run.requester, run.behind)
         _begin(tx, run, spec)
         tx.cause = cause
     else:
@@ -164,7 +166,7 @@ def _begin(tx: Tx, run: Run, spec: WorkflowSpec) -> None:
 def admit(tx: Tx, run: Run) -> None:
     """It has waited for its turn, which has come."""
     if run.state == "queued":
-        tx.go_on_telling(run.story, run.hops, run.requester)
+        tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
         tx.touch(run)
         tx.cancel(f"run.queue/{run.id}")
         _begin(tx, run, steps.plan(tx.state, run).spec)
@@ -191,7 +193,7 @@ def _place(tx: Tx, id: str) -> tuple[Run, Step, Node] | None:
     step = tx.state.step(run_id, address)
     if run is None or step is None:
         return None
-    tx.go_on_telling(run.story, run.hops, run.requester)
+    tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
     return run, step, steps.plan(tx.state, run).nodes[step.node]
 
 
@@ -266,7 +268,7 @@ def event_came(tx: Tx, seen: Seen) -> None:
     """An event that runs may wait for."""
     cause = tx.cause
     for run, step, view in event_waits.come(tx, seen):
-        tx.go_on_telling(run.story, run.hops, run.requester)
+        tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
         forms.come(tx, run, steps.plan(tx.state, run).nodes[step.node], step, stored(view))
         _went_on(tx, run, step)
     tx.cause = cause
@@ -304,7 +306,7 @@ def call(tx: Tx, id: str) -> None:
         if spec is None or manifest is None:
             raise Refusal("workflow.not_found", f"{spec.workflow if spec is not None else ''} in {run.namespace}")
         trigger: dict[str, Any] = {"kind": "run", "run": run.id, "step": step.address}
-        if others := approvals.behind(run):
+        if others := run.behind:
             trigger["hands"] = list(others)
         child = start(
             tx, manifest, step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
@@ -378,7 +380,7 @@ def broken(tx: Tx, run: Run, error: str) -> None:
         f"a defect of OnCue: {error}. Please report it, with this text, the version of OnCue, and what "
         f"`oncue explain run {run.id} -o json` prints"
     )
-    tx.go_on_telling(run.story, run.hops, run.requester)
+    tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
     if run.state == "rolling_back":
         rollback.stops(tx, run, reason)
     elif run.state != "rollback_failed":
@@ -391,5 +393,5 @@ overdue = run_life.overdue
 
 def go_on(tx: Tx, run: Run) -> None:
     """What was too much for one input goes on."""
-    tx.go_on_telling(run.story, run.hops, run.requester)
+    tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
     running.go(tx, run)
