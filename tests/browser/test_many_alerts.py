@@ -69,7 +69,7 @@ def test_the_list_shows_its_first_row_at_once_and_scrolls_on(crowded: Server, al
     scroller.evaluate("e => e.scrollTo(0, 250 * 44)")
     expect(page.get_by_role("link", name=f"Alert {alerts - 251}", exact=True)).to_be_visible()
     # A list that drew all its rows would hold the page up for seconds.
-    assert page.evaluate("window.longest") < 2 * TIMES_SLOWER * few_ms
+    assert page.evaluate("window.longest") < max(1_000, 2 * TIMES_SLOWER * few_ms)
 
 
 def test_a_filter_finds_one_among_them_all(crowded: Server, open_page: Open) -> None:

@@ -155,3 +155,40 @@ def test_whoever_made_the_token_of_a_program_does_not_approve_what_that_asked_fo
     run = people.run_about(about)
     assert people.decide("maker", run["approval"]) == "approval.own"
     assert people.decide("other", run["approval"]) is None
+
+
+def test_nobody_approves_by_a_token_that_they_made_for_somebody_else(people: People) -> None:
+    about = f"db-{secrets.token_hex(3)}"
+    asked = {"workflow": "agreed", "namespace": "own", "inputs": {"about": about}}
+    assert people.signed_in["maker"].post("/api/v1/runs", json=asked).status_code == 201
+    made = {"name": "imp", "scope": "role", "role": "approver", "namespaces": ["own"], "user": people.names["other"]}
+    issued = people.signed_in["maker"].post("/api/v1/tokens", json=made)
+    assert issued.status_code == 201, issued.text
+    approval = people.run_about(about)["approval"]
+    assert decided_by(people, issued.json()["token"], approval) == "approval.own"
+    assert people.decide("other", approval) is None
+
+
+def test_a_service_account_is_nobody_who_agrees(people: People) -> None:
+    about = f"db-{secrets.token_hex(3)}"
+    as_event(people.signed_in["sender"], about)
+    approval = people.run_about(about)["approval"]
+    robot = f"robot-{secrets.token_hex(3)}"
+    bindings = [{"role": "approver", "namespace": "own"}]
+    account = {"name": robot, "kind": "service", "bindings": bindings}
+    assert people.server.client.post("/api/v1/users", json=account).status_code == 201
+    to = {"to": f"user:{robot}"}
+    delegated = people.signed_in["other"].post(f"/api/v1/approvals/{approval}/delegate", json=to)
+    assert (delegated.status_code, delegated.json()["code"]) == (404, "user.not_found")
+    made = {"name": robot, "scope": "role", "role": "approver", "namespaces": ["own"], "user": robot}
+    token = people.server.client.post("/api/v1/tokens", json=made).json()["token"]
+    assert decided_by(people, token, approval) == "approval.person"
+
+
+def decided_by(people: People, token: str, approval: str) -> str | None:
+    """The approval is approved with this token. Gives the code if that is refused."""
+    answer = httpx.post(
+        f"{people.server.url}/api/v1/approvals/{approval}/decide", json={"decision": "approve"},
+        headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=20,
+    )  # fmt: skip
+    return None if answer.status_code == 200 else str(answer.json()["code"])

@@ -212,12 +212,20 @@ def test_a_success_forgets_failures_and_other_keys_do_not_wait() -> None:
     ("fields", "owner"),
     [
         ({"user": "ann"}, None),
+        ({"user": "ann", "created_by": "user:ben"}, "user:ben"),
         ({"user": None}, "user:ann"),
         ({"user": "robot"}, "user:ann"),
         ({"user": None, "created_by": "token:laptop", "owner": "user:ben"}, "user:ben"),
         ({"user": None, "created_by": "token:preset-admin"}, None),
     ],
-    ids=["a person's own", "nobody's", "a service account's", "made with a token", "made by nobody known"],
+    ids=[
+        "a person's own",
+        "a person's, made by another",
+        "nobody's",
+        "a service account's",
+        "made with a token",
+        "made by nobody known",
+    ],
 )
 def test_whoever_made_a_token_that_is_no_persons_answers_for_it(fields: dict[str, Any], owner: str | None) -> None:
     found = store(user(), user("robot", kind="service"), token("x", **fields)).by_token("x")
