@@ -192,3 +192,15 @@ def decided_by(people: People, token: str, approval: str) -> str | None:
         headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=20,
     )  # fmt: skip
     return None if answer.status_code == 200 else str(answer.json()["code"])
+
+
+def test_links_that_act_are_read_by_those_whose_mail_it_is_and_by_administrators(people: People) -> None:
+    link = "https://oncue.example.com/act/abc.def-1_2?do=approve"
+    folder = people.server.data / "mailbox" / "new"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "asked").write_text(f"From: a@example.com\nTo: b@example.com\nSubject: Approve?\n\nApprove: {link}\n")
+    reader = people.token(scope="role", role="viewer", namespaces=["*"])
+    assert (
+        reader.get("/api/v1/mailbox/asked").json()["text"] == "Approve: https://oncue.example.com/act/cut?do=approve\n"
+    )
+    assert people.server.client.get("/api/v1/mailbox/asked").json()["text"] == f"Approve: {link}\n"

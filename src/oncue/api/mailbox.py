@@ -3,14 +3,17 @@
 import asyncio
 import email
 import email.policy
+import re
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar import Response, get
 
+from oncue.access.roles import allowed
+from oncue.api.action_links import PREFIX
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.guard import require
 from oncue.api.params import Listing, json_response
@@ -19,6 +22,10 @@ from oncue.core.errors import Refusal
 from oncue.sdk.mail import MAILBOX
 
 LISTED = 200
+ADMINISTER: Final = "user:write"
+"""Who holds this in every namespace may read what others could act by."""
+_ACTS: Final = re.compile(rf"(?<={PREFIX})[A-Za-z0-9_.~%=-]+")
+"""What makes a link in a mail one that acts."""
 
 
 @get("/mailbox", opt={"permission": "mailbox:read"})
@@ -32,11 +39,16 @@ async def list_mails(ctx: Ctx, who: Who) -> Response[Listing[Mail]]:
 
 @get("/mailbox/{mail_id:str}", opt={"permission": "mailbox:read"})
 async def get_mail(ctx: Ctx, who: Who, mail_id: str) -> Response[Mail]:
-    """One mail, with its texts."""
+    """One mail, with its texts. Links by which whoever got the mail can act are cut, unless an administrator reads it."""
     require(who, "mailbox:read", None)
     for path in await asyncio.to_thread(_paths, _directory(ctx)):
         if path.name == mail_id:
-            return json_response(msgspec.json.encode(await asyncio.to_thread(_read, path, whole=True)))
+            mail = await asyncio.to_thread(_read, path, whole=True)
+            if not allowed(who, ADMINISTER, None):
+                mail.text, mail.html = (
+                    _ACTS.sub("cut", one) if one is not None else None for one in (mail.text, mail.html)
+                )
+            return json_response(msgspec.json.encode(mail))
     raise Refusal("mail.not_found", mail_id[:200])
 
 
