@@ -204,3 +204,21 @@ def test_links_that_act_are_read_by_those_whose_mail_it_is_and_by_administrators
         reader.get("/api/v1/mailbox/asked").json()["text"] == "Approve: https://oncue.example.com/act/cut?do=approve\n"
     )
     assert people.server.client.get("/api/v1/mailbox/asked").json()["text"] == f"Approve: {link}\n"
+
+
+def test_why_a_run_waits_for_people_says_whom_and_that_too_few_are_left(people: People) -> None:
+    def said() -> str:
+        (waits,) = people.server.client.get(f"/api/v1/runs/{run['id']}/why").json()["waits"]
+        return str(waits["what"])
+
+    about = f"db-{secrets.token_hex(3)}"
+    as_event(people.signed_in["sender"], about)
+    run = people.run_about(about)
+    sender, other, maker = (f"user:{name}" for name in people.names.values())
+    asks = f"people must agree: approval {run['approval']} asks {sender}, {other}, {maker}; 0 of 1 have agreed"
+    assert said() == f"{asks}, {other}, {maker} may"
+    for name in (people.names["other"], people.names["maker"]):
+        assert people.server.client.patch(f"/api/v1/users/{name}", json={"disabled": True}).status_code == 200
+    assert said() == f"{asks}, and nobody may still: it cannot be met as it is"
+    for name in (people.names["other"], people.names["maker"]):
+        assert people.server.client.patch(f"/api/v1/users/{name}", json={"disabled": False}).status_code == 200

@@ -1,7 +1,7 @@
 """Approvals: what waits for people, and what they say."""
 
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from litestar import Response, get, post
@@ -17,6 +17,9 @@ from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.store import queries
 from oncue.store.queries import entities
+
+NAMED: Final = 5
+"""People who are named in a sentence."""
 
 
 class Decision(msgspec.Struct, forbid_unknown_fields=True):
@@ -105,12 +108,26 @@ async def get_approval(ctx: Ctx, who: Who, approval_id: str) -> Response[Approva
     body = await found(ctx, who, "approval", approval_id, "approval:read")
     approval = msgspec.json.decode(body, type=ApprovalDetail)
     if approval.state == "pending":
-        teams = await ctx.queries.run(
-            partial(queries.manifests, kind="Team", namespaces=frozenset({approval.namespace}))
-        )
-        members = _teams([msgspec.json.decode(one, type=Manifest) for one in teams])
-        approval.may_decide = [one for one in _candidates(approval, members) if _decides(ctx, approval, one, members)]
+        approval.may_decide = await _may_decide(ctx, approval)
     return json_response(msgspec.json.encode(approval))
+
+
+async def _may_decide(ctx: Context, approval: Approval) -> list[str]:
+    teams = await ctx.queries.run(partial(queries.manifests, kind="Team", namespaces=frozenset({approval.namespace})))
+    members = _teams([msgspec.json.decode(one, type=Manifest) for one in teams])
+    return [one for one in _candidates(approval, members) if _decides(ctx, approval, one, members)]
+
+
+async def asked(ctx: Context, approval: Approval) -> str:
+    """Whom a pending approval asks, how many have agreed, and who still may; or that too few may."""
+    stage = approval.stages[approval.at]
+    agreed = sum(one.stage == stage.stage and one.decision == "approve" for one in approval.decisions)
+    may = await _may_decide(ctx, approval)
+    named = ", ".join(may[:NAMED]) + (f" and {len(may) - NAMED} more" if len(may) > NAMED else "")
+    so_far = f"approval {approval.id} asks {', '.join(stage.by)}; {agreed} of {stage.quorum} have agreed"
+    if agreed + len(may) < stage.quorum:
+        return f"{so_far}, and {'only ' + named if may else 'nobody'} may still: it cannot be met as it is"
+    return f"{so_far}, {named} may"
 
 
 def _candidates(approval: Approval, members: dict[tuple[str, str], list[str]]) -> list[str]:

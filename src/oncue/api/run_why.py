@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+from oncue.api.approvals import asked
 from oncue.api.context import Context
 from oncue.core import last_steps
 from oncue.core.effect import Effect
@@ -84,6 +85,11 @@ async def why(ctx: Context, run: Run) -> Why:
     for said in found.waits:
         if said.effect in in_hand:
             put(said, effects[said.effect], in_hand[said.effect])
+    for said in found.waits:
+        if said.approval is not None:
+            row = await ctx.queries.run(partial(reading.approvals_of, ids=[said.approval]))
+            if said.approval in row:
+                said.what = f"people must agree: {await asked(ctx, row[said.approval])}"
     found.moving = _moves(found.waits)
     return found
 
