@@ -672,3 +672,28 @@ def test_what_lies_in_a_step_that_was_passed_over_stays_as_it_is() -> None:
             assert story.refused(f"oncue.command.run.{verb}", asked) == "step.state"
     story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-2")
     assert waiting(story) == ["after"]
+
+
+def test_what_waits_for_its_turn_behind_what_someone_has_paused_is_told_of(story: Story) -> None:
+    one_by_one = {"concurrency": {"limit": 1, "when_busy": "queue"}, "stuck_after": "20m"}
+    run(story, act("a"), **one_by_one)
+    second = story.send("oncue.command.run.start", {"workflow": "w"}, actor="user:basis-1")["id"]
+    story.wait("30m")
+    assert stuck(story) == ["w has not moved for 30 minutes: step a waits for http.request, attempt 1"]
+    answer(story, "a")
+    assert story.state.runs[second].state == "running"
+    story.send("oncue.command.run.pause", {"run": second, "reason": "lunch"}, actor="user:basis-2")
+    third = story.send("oncue.command.run.start", {"workflow": "w"}, actor="user:basis-1")["id"]
+    story.wait("20m")
+    assert stuck(story) == [f"w has not moved for 20 minutes: {second}, which has its turn, is paused by user:basis-2"]
+    story.send("oncue.command.run.resume", {"run": second}, actor="user:basis-1")
+    answer(story, "a")
+    assert story.state.runs[third].state == "running"
+    assert not stuck(story)
+
+
+def stuck(story: Story) -> list[str]:
+    """What is said of runs that stand still."""
+    return [
+        one.title for one in story.state.alerts.values() if one.type == "workflow.run.stuck" and one.state == "firing"
+    ]

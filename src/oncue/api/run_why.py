@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from oncue.api.approvals import asked
+from oncue.api.approvals import NAMED, asked
 from oncue.api.context import Context
 from oncue.core import last_steps
 from oncue.core.effect import Effect
@@ -23,6 +23,7 @@ from oncue.core.workflow_spec import StepSpec
 from oncue.runtime.clock import instant
 from oncue.runtime.frames import Held
 from oncue.store import runs as reading
+from oncue.store.queries import entity_bodies
 
 
 class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -141,7 +142,7 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
         return Why(run=run.id, state=run.state, moving=False, waits=[Waits(step=None, what=said, code="over")]), {}
     waits: list[Waits] = []
     if run.state == "queued":
-        waits.append(Waits(step=None, what="it waits for its turn: others of its workflow are under way", code="turn",
+        waits.append(Waits(step=None, what=f"it waits for its turn: {_before(connection, run)}", code="turn",
                            since=run.created_at.isoformat()))  # fmt: skip
     if run.state == "paused":
         then = "try the step again, skip it, or cancel the run" if run.failed_at is not None else "resume or cancel it"
@@ -202,6 +203,18 @@ def _then(code: str, spec: StepSpec) -> str | None:
         goes_on = spec.wait is not None and spec.wait.on_timeout == "continue"
         return "the run goes on without it" if goes_on else "the step fails"
     return {"time": "the run goes on", "retry": "it is tried again", "validation": "it is looked again"}.get(code)
+
+
+def _before(connection: Connection, run: Run) -> str:
+    """Which runs have the turn that it waits for, a few, and how they stand."""
+    gate = reading.gate_of(connection, run)
+    ids = gate.runs if gate is not None else ()
+    those = [msgspec.json.decode(body, type=Run) for body in entity_bodies(connection, "run", ids[:NAMED])]
+    said = [
+        f"{one.id} is {one.state.replace('_', ' ')}{f' by {one.paused_by}' if one.paused_by else ''}" for one in those
+    ]
+    more = f", {len(ids) - NAMED} more are under way" if len(ids) > NAMED else ""
+    return (", ".join(said) or "others of its workflow are under way") + more
 
 
 def _room(connection: Connection, run: Run, plan: Plan | None) -> Room | None:

@@ -312,8 +312,9 @@ def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:
     tx.touch(run)
     run.stuck = True
     tx.save("run", run)
-    minutes = (tx.now - since) / timedelta(minutes=1)
-    _alert(tx, run, "workflow.run.stuck", "major", f"{run.workflow} has not moved for {minutes:.0f} minutes: {why}")
+    still_s = (tx.now - since).total_seconds()
+    length = f"{still_s / 60:.0f} minutes" if still_s >= 120 else f"{still_s:.0f} s"
+    _alert(tx, run, "workflow.run.stuck", "major", f"{run.workflow} has not moved for {length}: {why}")
 
 
 def moves(tx: Tx, run: Run) -> None:

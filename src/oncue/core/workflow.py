@@ -121,6 +121,7 @@ def start(
         tx.cause = cause
     else:
         run_life.say(tx, run, "oncue.run.queued")
+        tx.timer_after(f"run.stuck/{run.id}", seconds(spec.stuck_after))
         if spec.concurrency is not None and spec.concurrency.queue_timeout is not None:
             tx.timer_after(f"run.queue/{run.id}", seconds(spec.concurrency.queue_timeout))
     return run
@@ -169,6 +170,8 @@ def admit(tx: Tx, run: Run) -> None:
         tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
         tx.touch(run)
         tx.cancel(f"run.queue/{run.id}")
+        if run.stuck:
+            run_life.moves(tx, run)
         _begin(tx, run, steps.plan(tx.state, run).spec)
 
 
@@ -363,6 +366,8 @@ def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
     since = max([run.started_at or run.created_at, *moments])
     if run.state == "rollback_failed":
         return since, None
+    if run.state == "queued":
+        return since, _held_up(tx, run)
     if run.state == "paused":
         return max(since, run.paused_at or since), f"{run.paused_by} paused it" if run.paused_by == "oncue" else None
     for step in sorted(rows, key=lambda one: one.address):
@@ -372,6 +377,16 @@ def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
         if step.state == "waiting" and step.uses == "wait" and step.next_try_at is None:
             return since, f"step {step.address} waits for {step.awaits}"
     return since, None
+
+
+def _held_up(tx: Tx, run: Run) -> str | None:
+    """What keeps the next one of a queue from its turn that nobody is told of otherwise: someone paused what has it."""
+    gate = tx.state.cells["gate"].get(run.gate or "")
+    if gate is None or not gate.queued or gate.queued[0][-1] != run.id:
+        return None
+    those = (tx.state.runs.get(id) for id in gate.runs)
+    paused = next((one for one in those if one is not None and one.state == "paused"), None)
+    return f"{paused.id}, which has its turn, is paused by {paused.paused_by}" if paused is not None else None
 
 
 def broken(tx: Tx, run: Run, error: str) -> None:
