@@ -9,10 +9,10 @@ from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.expression import VARIABLES
 from oncue.core.plan import FORMS, Node, Plan
-from oncue.core.workflow_spec import DEPTH_LIMIT, StepSpec, Validate, WorkflowSpec
+from oncue.core.workflow_spec import DEPTH_LIMIT, Retry, StepSpec, Validate, WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
-from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
 from oncue.manifests.plugins import fits, uses
 from oncue.manifests.self_service import self_service_findings, stages_findings
@@ -47,9 +47,11 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     yield from _inputs(spec.inputs)
     yield from positive_findings(spec.timeout, ("timeout",))
     yield from positive_findings(spec.stuck_after, ("stuck_after",))
+    yield from positive_findings(spec.on_failure.pause_for, ("on_failure", "pause_for"))
     if spec.concurrency is not None:
         for index, text in enumerate(spec.concurrency.by):
             yield from compiles(text, ("concurrency", "by", index))
+        yield from positive_findings(spec.concurrency.queue_timeout, ("concurrency", "queue_timeout"))
     if spec.rate is not None:
         yield from positive_findings(spec.rate.within, ("rate", "within"))
         for index, text in enumerate(spec.rate.by):
@@ -121,6 +123,7 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
         for member in ("timeout", "start_within", "heartbeat"):
             yield from positive_findings(getattr(spec, member), (*path, member))
+        yield from _retried(spec.retry, (*path, "retry"))
     yield from _parts(plan, node, around)
 
 
@@ -129,6 +132,12 @@ def _default(member: str) -> Any:
 
 
 _PLAIN: Final = StepSpec(id="plain")
+
+
+def _retried(retry: Retry | None, path: Path_) -> Iterator[Finding]:
+    if retry is not None:
+        yield from interval_findings(retry.initial, (*path, "initial"))
+        yield from interval_findings(retry.max_delay, (*path, "max_delay"))
 
 
 def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
@@ -146,6 +155,8 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
             yield Finding((*path, "wait"), "give exactly one of for, until and event")
         if spec.wait.timeout is not None and spec.wait.event is None:
             yield Finding((*path, "wait", "timeout"), "only a wait for an event has a timeout")
+        yield from positive_findings(spec.wait.for_, (*path, "wait", "for"))
+        yield from positive_findings(spec.wait.timeout, (*path, "wait", "timeout"))
         if spec.wait.event is not None:
             yield from templates(spec.wait.event.resource, (*path, "wait", "event", "resource"), around)
     if spec.emit is not None:
@@ -156,6 +167,8 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from uses(spec.rollback.uses, registry.ACTIONS, (), (*path, "rollback", "uses"), "action.unknown")
         yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
         yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
+        yield from positive_findings(spec.rollback.timeout, (*path, "rollback", "timeout"))
+        yield from _retried(spec.rollback.retry, (*path, "rollback", "retry"))
         if spec.irreversible:
             yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
     yield from stages_findings(spec.approvals or [], path)
@@ -200,6 +213,7 @@ def _forms(spec: StepSpec) -> list[str]:
 
 
 def _validation(plan: Plan, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
+    yield from interval_findings(spec.every, (*path, "every"))
     yield from positive_findings(spec.within, (*path, "within"))
     if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
         yield Finding((*path, "lasting"), f"it would have to hold for longer than it is looked, {spec.within}")

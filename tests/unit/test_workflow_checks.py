@@ -1,0 +1,57 @@
+"""What of a workflow is refused before it is taken, and what is said instead."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from oncue import manifests
+from tests.unit.runs import act, step
+
+LOOK: dict[str, Any] = {"uses": "http.request", "with": {"url": "http://127.0.0.1/look"}, "that": "result.ok"}
+UNDO: dict[str, Any] = {"uses": "http.request", "with": {"url": "http://127.0.0.1/back"}}
+
+
+def said(*steps: dict[str, Any], **spec: Any) -> list[tuple[str, str]]:
+    """What is wrong with a workflow of these steps: path and detail."""
+    document = {
+        "apiVersion": "oncue/v1", "kind": "Workflow", "metadata": {"name": "w"}, "spec": {"steps": list(steps), **spec},
+    }  # fmt: skip
+    return [
+        (one.path, one.detail)
+        for one in manifests.load(manifests.parse_yaml(msgspec.json.encode(document).decode()))[1]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("one", "path"),
+    [
+        (act("s", validate={**LOOK, "every": "0s"}), "validate.every"),
+        (act("s", validate={**LOOK, "every": "99ms"}), "validate.every"),
+        (act("s", retry={"initial": "0s"}), "retry.initial"),
+        (act("s", retry={"max_delay": "0s"}), "retry.max_delay"),
+        (act("s", rollback={**UNDO, "retry": {"initial": "50ms"}}), "rollback.retry.initial"),
+        (act("s", rollback={**UNDO, "validate": {**LOOK, "every": "0s"}}), "rollback.validate.every"),
+    ],
+)
+def test_what_is_done_again_and_again_leaves_a_tenth_of_a_second_in_between(one: dict[str, Any], path: str) -> None:
+    assert [(at, "write at least 100ms" in detail) for at, detail in said(one)] == [(f"spec.steps[0].{path}", True)]
+
+
+@pytest.mark.parametrize(
+    ("one", "spec", "path"),
+    [
+        (step("s", wait={"for": "0s"}), {}, "steps[0].wait.for"),
+        (step("s", wait={"event": {"types": ["a"]}, "timeout": "0s"}), {}, "steps[0].wait.timeout"),
+        (act("s", rollback={**UNDO, "timeout": "0s"}), {}, "steps[0].rollback.timeout"),
+        (act("s"), {"concurrency": {"queue_timeout": "0s"}}, "concurrency.queue_timeout"),
+        (act("s"), {"on_failure": {"pause": True, "pause_for": "0s"}}, "on_failure.pause_for"),
+    ],
+)
+def test_no_time_at_all_is_no_time_to_wait(one: dict[str, Any], spec: dict[str, Any], path: str) -> None:
+    assert said(one, **spec) == [(f"spec.{path}", "it must be more than 0")]
+
+
+def test_short_times_are_taken() -> None:
+    looks = {**LOOK, "every": "100ms"}
+    assert not said(act("s", retry={"initial": "100ms"}, validate=looks), step("t", wait={"for": "1ms"}))
