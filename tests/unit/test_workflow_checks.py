@@ -55,3 +55,17 @@ def test_no_time_at_all_is_no_time_to_wait(one: dict[str, Any], spec: dict[str, 
 def test_short_times_are_taken() -> None:
     looks = {**LOOK, "every": "100ms"}
     assert not said(act("s", retry={"initial": "100ms"}, validate=looks), step("t", wait={"for": "1ms"}))
+
+
+@pytest.mark.parametrize(
+    ("type", "detail"),
+    [
+        ("volume.*", "'volume.*' is a pattern, and a wait is for exact types: write each"),
+        ("volume.resize?", "is a pattern"),
+        ("volume.[ab]", "is a pattern"),
+        ("", "it is empty: write the type of an event"),
+    ],
+)
+def test_a_wait_names_exact_types_of_events(type: str, detail: str) -> None:
+    ((path, found),) = said(step("s", wait={"event": {"types": ["volume.resized", type]}}))
+    assert (path, detail in found) == ("spec.steps[0].wait.event.types[1]", True)

@@ -84,7 +84,7 @@ class WaitEvent(Spec, kw_only=True, frozen=True):
     """An event that a run waits for. All that is given must fit."""
 
     types: Annotated[list[str], msgspec.Meta(min_length=1, max_length=50)]
-    """Its type is one of these."""
+    """Its type is exactly one of these."""
     resource: str | None = None
     """What it is about. May hold `${CEL}`. With it, many runs may wait for the same types at no cost."""
     where: str | None = None

@@ -39,6 +39,7 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ask": ("approvals",),
 }
 """Members that mean something only beside one of these forms."""
+_GLOB: Final = frozenset("*?[")
 _NEVER: Final = frozenset({"false"})
 
 
@@ -158,6 +159,7 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from positive_findings(spec.wait.for_, (*path, "wait", "for"))
         yield from positive_findings(spec.wait.timeout, (*path, "wait", "timeout"))
         if spec.wait.event is not None:
+            yield from _exact(spec.wait.event.types, (*path, "wait", "event", "types"))
             yield from templates(spec.wait.event.resource, (*path, "wait", "event", "resource"), around)
     if spec.emit is not None:
         yield from fits("event.emit", registry.ACTIONS, spec.emit, (*path, "emit"))
@@ -176,6 +178,18 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
     if (lacking := run_acts.beyond(act, plan.spec.identity, None)) is not None:
         yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}")
     yield from _validated(plan, node, around)
+
+
+def _exact(types: list[str], path: Path_) -> Iterator[Finding]:
+    """Waits are found by the exact type of an event."""
+    for index, type in enumerate(types):
+        if not type:
+            yield Finding((*path, index), "it is empty: write the type of an event, as volume.resized")
+        elif set(type) & _GLOB:
+            detail = (
+                f"{type!r} is a pattern, and a wait is for exact types: write each, as [volume.resized, volume.failed]"
+            )
+            yield Finding((*path, index), detail)
 
 
 def _validated(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
