@@ -69,3 +69,21 @@ def test_short_times_are_taken() -> None:
 def test_a_wait_names_exact_types_of_events(type: str, detail: str) -> None:
     ((path, found),) = said(step("s", wait={"event": {"types": ["volume.resized", type]}}))
     assert (path, detail in found) == ("spec.steps[0].wait.event.types[1]", True)
+
+
+SILENCE: dict[str, Any] = {"uses": "silence.expire", "with": {"silence": "si-1"}}
+TICKET: dict[str, Any] = {"uses": "ticket.get", "with": {"ticket": "T-1"}, "that": "result.ok"}
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "detail"),
+    [
+        ({"rollback": SILENCE}, "rollback.uses", "the engine does silence.expire itself, as a step"),
+        ({"rollback": SILENCE}, "rollback.uses", "cannot call it to undo: write it as a step in a `catch`"),
+        ({"validate": TICKET}, "validate.uses", "cannot call it to look: write it as a step before"),
+        ({"rollback": {**UNDO, "validate": TICKET}}, "rollback.validate.uses", "the engine does ticket.get itself"),
+    ],
+)
+def test_what_the_engine_does_itself_neither_undoes_nor_looks(more: dict[str, Any], path: str, detail: str) -> None:
+    ((at, found),) = said(act("s", **more))
+    assert (at, detail in found) == (f"spec.steps[0].{path}", True)

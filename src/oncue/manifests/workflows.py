@@ -166,7 +166,7 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
     if spec.run is not None:
         yield from templates(spec.run.with_, (*path, "run", "with"), around)
     if spec.rollback is not None:
-        yield from uses(spec.rollback.uses, registry.ACTIONS, (), (*path, "rollback", "uses"), "action.unknown")
+        yield from _outside(spec.rollback.uses, (*path, "rollback", "uses"), "undo: write it as a step in a `catch`")
         yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
         yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
         yield from positive_findings(spec.rollback.timeout, (*path, "rollback", "timeout"))
@@ -239,9 +239,20 @@ def _validation(plan: Plan, spec: Validate, path: Path_, around: tuple[str, ...]
             calls = [one.id for one in plan.nodes.values() if one.spec.uses is not None]
             yield Finding((*path, "repeat"), f"{spec.repeat} is no step that calls an action{near(spec.repeat, calls)}")
     if spec.uses is not None:
-        yield from uses(spec.uses, registry.ACTIONS, (), (*path, "uses"), "action.unknown")
+        yield from _outside(spec.uses, (*path, "uses"), _LOOKS)
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
     yield from templates(spec.with_, (*path, "with"), around)
+
+
+_LOOKS: Final = "look: write it as a step before, and `that` alone over what it gave"
+
+
+def _outside(name: str, path: Path_, what: str) -> Iterator[Finding]:
+    """An action that a worker calls; `what` is for what it is to be called, and what to write for one of the engine's."""
+    if name in registry.ENGINE_ACTIONS:
+        yield Finding(path, f"the engine does {name} itself, as a step, and cannot call it to {what}", "action.unknown")
+    else:
+        yield from uses(name, registry.ACTIONS, (), path, "action.unknown")
 
 
 def _flow(plan: Plan) -> Iterator[Finding]:
