@@ -87,3 +87,64 @@ TICKET: dict[str, Any] = {"uses": "ticket.get", "with": {"ticket": "T-1"}, "that
 def test_what_the_engine_does_itself_neither_undoes_nor_looks(more: dict[str, Any], path: str, detail: str) -> None:
     ((at, found),) = said(act("s", **more))
     assert (at, detail in found) == (f"spec.steps[0].{path}", True)
+
+
+AGAIN: dict[str, Any] = {"repeat": "usage", "that": "result.ok"}
+USAGE = act("usage")
+
+
+def _call(method: str) -> dict[str, Any]:
+    return step("usage", uses="http.request", **{"with": {"url": "http://127.0.0.1/", "method": method}})
+
+
+ELSEWHERE = "usage need not have run when s has"
+
+
+@pytest.mark.parametrize(
+    ("steps", "detail"),
+    [
+        ([act("s", validate=AGAIN), USAGE], ELSEWHERE),
+        ([act("s", validate={**AGAIN, "repeat": "s"})], "s need not have run when s has"),
+        ([step("how", switch=[{"when": "1 > 2", "steps": [USAGE]}]), act("s", validate=AGAIN)], ELSEWHERE),
+        ([step("all", for_each={"items": ["a"]}, steps=[USAGE]), act("s", validate=AGAIN)], ELSEWHERE),
+        ([step("both", parallel=[USAGE, act("s", validate=AGAIN)])], ELSEWHERE),
+        ([step("safe", **{"try": [USAGE], "catch": [act("s", validate=AGAIN)]})], ELSEWHERE),
+        ([_call("POST"), act("s", validate=AGAIN)], "http.request, which must not be done twice"),
+        ([_call("POST"), act("s", rollback={**UNDO, "validate": AGAIN})], "must not be done twice"),
+        ([step("usage", uses="shell.command", **{"with": {"argv": ["x"]}}), act("s", validate=AGAIN)], "only looks"),
+        (
+            [step("usage", uses="ticket.get", **{"with": {"ticket": "T-1"}}), act("s", validate=AGAIN)],
+            "the engine does ticket.get itself",
+        ),
+        ([step("usage", set={"x": 1}), act("s", validate=AGAIN)], "usage is no step that calls an action"),
+    ],
+)
+def test_a_look_calls_again_only_what_was_done_before_and_may_be_done_again(
+    steps: list[dict[str, Any]], detail: str
+) -> None:
+    ((path, found),) = said(*steps)
+    assert (path.rpartition(".")[2], detail in found) == ("repeat", True)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [USAGE, act("s", validate=AGAIN)],
+        [USAGE, step("all", for_each={"items": ["a"]}, steps=[act("s", validate=AGAIN)])],
+        [
+            step(
+                "all",
+                for_each={"items": ["a"]},
+                steps=[USAGE, step("how", switch=[{"steps": [act("s", validate=AGAIN)]}])],
+            )
+        ],
+        [
+            step("usage", uses="shell.command", **{"with": {"argv": ["x"], "effect_class": "pure"}}),
+            act("s", validate=AGAIN),
+        ],
+        [_call("${inputs.method}"), act("s", validate=AGAIN)],
+    ],
+)
+def test_a_look_may_call_again_what_lies_before_it_or_before_what_is_around_it(steps: list[dict[str, Any]]) -> None:
+    inputs = {"type": "object", "properties": {"method": {"type": "string"}}}
+    assert not said(*steps, inputs=inputs)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.effect_classes import effect_class
 from oncue.manifests.document import Path_
 from oncue.manifests.engine_actions import ENGINE_INPUTS
 from oncue.manifests.finding import Finding
@@ -47,6 +48,22 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
     for misfit in misfits(given, struct, path):
         if not _templated(given, misfit.path[len(path) :]):
             yield Finding(misfit.path, misfit.detail)
+
+
+_DECIDING: Final = ("effect_class", "method", "type", "write")
+"""What of the inputs says whether an action may be done again."""
+
+
+def done_once(name: str, given: dict[str, Any]) -> bool:
+    """Whether the action must not be done again after it may have begun, as far as that is known before it runs."""
+    if name not in registry.names(registry.ACTIONS) or any(_templated(given, (one,)) for one in _DECIDING):
+        return False
+    if effect_class(name, given) != "at-most-once" or registry.origin(registry.ACTIONS, name)[0] == registry.OWN:
+        return effect_class(name, given) == "at-most-once"
+    try:
+        return registry.effect_class(name, given) == "at-most-once"
+    except (Exception, SystemExit):  # noqa: BLE001 - a plugin's defect, or inputs that are known when it runs
+        return False
 
 
 def _templated(value: Any, path: Path_) -> bool:

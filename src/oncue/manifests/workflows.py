@@ -14,7 +14,7 @@ from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
-from oncue.manifests.plugins import fits, uses
+from oncue.manifests.plugins import done_once, fits, uses
 from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
 from oncue.manifests.triggers import trigger_findings
@@ -196,7 +196,7 @@ def _validated(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Find
     """What must hold of a step, when, and what it is compared with."""
     spec, path, during = node.spec, node.place, list[Path_]()
     for place, one in plans.validations(spec):
-        yield from _validation(plan, one, (*path, *place), around)
+        yield from _validation(plan, node, one, (*path, *place), around)
         yield from _compared(one, (*path, *place))
         if place[0] == "rollback" and one.when != "after":
             yield Finding((*path, *place, "when"), "what undoes a step is validated after it; leave `when` out")
@@ -226,7 +226,7 @@ def _forms(spec: StepSpec) -> list[str]:
     return [form for form in FORMS if getattr(spec, form) is not None]
 
 
-def _validation(plan: Plan, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
+def _validation(plan: Plan, node: Node, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
     yield from interval_findings(spec.every, (*path, "every"))
     yield from positive_findings(spec.within, (*path, "within"))
     if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
@@ -234,14 +234,29 @@ def _validation(plan: Plan, spec: Validate, path: Path_, around: tuple[str, ...]
     if spec.repeat is not None and spec.uses is not None:
         yield Finding(path, "give repeat or uses, not both")
     if spec.repeat is not None:
-        looker = plan.nodes.get(spec.repeat)
-        if looker is None or looker.spec.uses is None:
-            calls = [one.id for one in plan.nodes.values() if one.spec.uses is not None]
-            yield Finding((*path, "repeat"), f"{spec.repeat} is no step that calls an action{near(spec.repeat, calls)}")
+        yield from _repeated(plan, node, spec.repeat, (*path, "repeat"))
     if spec.uses is not None:
         yield from _outside(spec.uses, (*path, "uses"), _LOOKS)
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
     yield from templates(spec.with_, (*path, "with"), around)
+
+
+def _repeated(plan: Plan, node: Node, id: str, path: Path_) -> Iterator[Finding]:
+    """What is called again to look was done before, and does no harm when it is done again."""
+    looker, before = plan.nodes.get(id), plans.before(plan, node)
+    if looker is None or looker.spec.uses is None:
+        calls = [one.id for one in before if one.spec.uses is not None]
+        yield Finding(path, f"{id} is no step that calls an action{near(id, calls)}")
+    elif looker not in before:
+        detail = f"{id} need not have run when {node.id} has: name a step before it, where it lies or around that"
+        yield Finding(path, f"{detail}, or give uses and with")
+    elif looker.spec.uses in registry.ENGINE_ACTIONS:
+        yield from _outside(looker.spec.uses, path, _LOOKS)
+    elif done_once(looker.spec.uses, looker.spec.with_):
+        detail = (
+            f"{id} calls {looker.spec.uses}, which must not be done twice (at-most-once): name a step that only looks"
+        )
+        yield Finding(path, f"{detail}, or say by `effect_class` in its `with` that it may be")
 
 
 _LOOKS: Final = "look: write it as a step before, and `that` alone over what it gave"
