@@ -148,3 +148,29 @@ def test_a_look_calls_again_only_what_was_done_before_and_may_be_done_again(
 def test_a_look_may_call_again_what_lies_before_it_or_before_what_is_around_it(steps: list[dict[str, Any]]) -> None:
     inputs = {"type": "object", "properties": {"method": {"type": "string"}}}
     assert not said(*steps, inputs=inputs)
+
+
+CHECK: dict[str, Any] = {"check": {"url": "http://127.0.0.1/"}}
+FIRST: dict[str, Any] = {"effect_class": "check-first"}
+
+
+@pytest.mark.parametrize(
+    ("uses", "given", "path", "detail"),
+    [
+        ("shell.command", {"argv": ["x"], **FIRST}, "effect_class", "none of at-most-once, idempotent, pure"),
+        ("ssh.command", {"host": "h", "user": "u", "argv": ["x"], **FIRST}, "effect_class", "cannot look first"),
+        ("ssh.script", {"host": "h", "user": "u", "script": "x", **FIRST}, "effect_class", "cannot look first"),
+        ("python.script", {"script": "x", **FIRST}, "effect_class", "python.script cannot look first"),
+        ("http.request", {"url": "http://127.0.0.1/", **FIRST}, "effect_class", "write `check: {url: ...}`"),
+        ("http.request", {"url": "http://127.0.0.1/", **CHECK}, "check", "only with `effect_class: check-first`"),
+    ],
+)
+def test_only_what_can_look_first_is_said_to(uses: str, given: dict[str, Any], path: str, detail: str) -> None:
+    found = [one for at, one in said(step("s", uses=uses, **{"with": given})) if at == f"spec.steps[0].with.{path}"]
+    assert [detail in one for one in found] == [True]
+
+
+@pytest.mark.parametrize("more", [{**FIRST, **CHECK}, {"effect_class": "${inputs.is}", **CHECK}])
+def test_a_request_that_is_checked_first_is_taken(more: dict[str, Any]) -> None:
+    inputs = {"type": "object", "properties": {"is": {"type": "string"}}}
+    assert not said(step("s", uses="http.request", **{"with": {"url": "http://127.0.0.1/", **more}}), inputs=inputs)

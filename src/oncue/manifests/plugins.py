@@ -12,6 +12,7 @@ from oncue.manifests.engine_actions import ENGINE_INPUTS
 from oncue.manifests.finding import Finding
 from oncue.manifests.shape import misfits, near
 from oncue.sdk import registry
+from oncue.sdk.source import Checked
 
 _CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
 
@@ -46,8 +47,14 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
     else:
         struct = registry.monitor(name).settings
     for misfit in misfits(given, struct, path):
-        if not _templated(given, misfit.path[len(path) :]):
+        if _templated(given, misfit.path[len(path) :]):
+            continue
+        if misfit.path == (*path, "effect_class") and given["effect_class"] == "check-first":
+            yield Finding(misfit.path, f"{name} cannot look first whether it was done: {misfit.detail}")
+        else:
             yield Finding(misfit.path, misfit.detail)
+    if group == registry.ACTIONS and name not in ENGINE_INPUTS and isinstance(action := registry.action(name), Checked):
+        yield from (Finding((*path, *place), detail) for place, detail in action.faults(given))
 
 
 _DECIDING: Final = ("effect_class", "method", "type", "write")
