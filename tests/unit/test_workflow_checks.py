@@ -162,6 +162,7 @@ FIRST: dict[str, Any] = {"effect_class": "check-first"}
         ("ssh.script", {"host": "h", "user": "u", "script": "x", **FIRST}, "effect_class", "cannot look first"),
         ("python.script", {"script": "x", **FIRST}, "effect_class", "python.script cannot look first"),
         ("http.request", {"url": "http://127.0.0.1/", **FIRST}, "effect_class", "write `check: {url: ...}`"),
+        ("http.request", {"url": "${run.id}", **FIRST}, "effect_class", "write `check: {url: ...}`"),
         ("http.request", {"url": "http://127.0.0.1/", **CHECK}, "check", "only with `effect_class: check-first`"),
     ],
 )

@@ -46,15 +46,16 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
         struct = registry.source_settings(name)
     else:
         struct = registry.monitor(name).settings
-    for misfit in misfits(given, struct, path):
-        if _templated(given, misfit.path[len(path) :]):
-            continue
+    found = [one for one in misfits(given, struct, path) if not _templated(given, one.path[len(path) :])]
+    for misfit in found:
         if misfit.path == (*path, "effect_class") and given["effect_class"] == "check-first":
             yield Finding(misfit.path, f"{name} cannot look first whether it was done: {misfit.detail}")
         else:
             yield Finding(misfit.path, misfit.detail)
-    if group == registry.ACTIONS and name not in ENGINE_INPUTS and isinstance(action := registry.action(name), Checked):
-        yield from (Finding((*path, *place), detail) for place, detail in action.faults(given))
+    if group == registry.ACTIONS and name not in ENGINE_INPUTS and not found:
+        action = registry.action(name)
+        if isinstance(action, Checked):
+            yield from (Finding((*path, *place), detail) for place, detail in action.faults(given))
 
 
 _DECIDING: Final = ("effect_class", "method", "type", "write")
