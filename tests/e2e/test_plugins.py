@@ -136,6 +136,7 @@ def test_the_catalogue_describes_every_action_whichever_package_it_is_from(serve
     assert [one["code"] for one in fill["errors"]] == ["disk.fill.refused"]
     (inputs,) = fill["inputs"]["$defs"].values()
     assert inputs["required"] == ["path", "text"]
+    assert found["shell.command"]["effect_classes"] == ["pure", "idempotent", "at-most-once"]
     assert set(found["http.request"]["effect_classes"]) == {"pure", "idempotent", "check-first", "at-most-once"}
     assert found["http.request"]["package"] == "oncue"
     assert found["event.emit"]["inputs"]["$defs"]

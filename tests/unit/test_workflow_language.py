@@ -242,6 +242,18 @@ def test_a_step_that_does_not_have_its_effect_in_time_fails_by_a_name_of_its_own
     assert ("after succeeded" in order(story)) == (then == "continue")
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_step_that_was_left_out_is_not_done_to_look(story: Story, when: str) -> None:
+    look = {"repeat": "usage", "that": "result.n < 85", "when": when}
+    run(story, act("usage", **{"if": "false"}), act("clean", validate=look), on_failure={"pause": True})
+    if when == "after":
+        answer(story, "clean")
+    assert waiting(story) == []
+    assert story.of("step.failed_validation")[-1]["error_code"] == "validation.inconclusive"
+    said = "nobody can say: usage, which would be called again to look, was left out: if is false: false"
+    assert said in story.of("run.paused")[-1]["reason"]
+
+
 def test_what_holds_must_last(story: Story) -> None:
     look = {"that": "vars.x == 1", "every": "10s", "within": "5m", "lasting": "30s"}
     run(story, step("a", set={"x": 1}, validate=look))

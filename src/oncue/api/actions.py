@@ -60,14 +60,25 @@ def _plugin(name: str) -> ActionView:
 
 
 def effect_classes(action: Action) -> list[str]:
-    """What a crash in the middle of an action may mean, by its inputs: any class if a step may say which."""
-    if "effect_class" in action.inputs.__struct_fields__:
-        return list(CLASSES)
-    required = {field.name: None for field in msgspec.structs.fields(action.inputs) if field.required}
+    """What a crash in the middle of an action may mean, by its inputs: any class if a step may say which, but `check-first`
+    only where it may say that."""
+    fields = msgspec.structs.fields(action.inputs)
+    told = next((field.type for field in fields if field.name == "effect_class"), None)
+    if told is not None:
+        return [one for one in CLASSES if one != "check-first" or _takes(told, one)]
+    required = {field.name: None for field in fields if field.required}
     try:
         return [action.effect_class(action.inputs(**required))]
     except Exception:  # noqa: BLE001 - it looks at what is not there: only real inputs tell
         return list(CLASSES)
+
+
+def _takes(type: Any, value: str) -> bool:
+    try:
+        msgspec.convert(value, type)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _said(what: type[Any]) -> tuple[str, str]:

@@ -11,6 +11,8 @@ import msgspec
 
 EffectClass = Literal["pure", "idempotent", "check-first", "at-most-once"]
 """What a crash in the middle may mean. Only `at-most-once` is never tried again without a person."""
+StatedClass = Literal["pure", "idempotent", "at-most-once"]
+"""What a step may say that it means of an action that cannot look whether it was done."""
 
 EffectState = Literal["pending", "succeeded", "failed", "unknown", "cancelled"]
 

@@ -310,6 +310,18 @@ def item_keys(names: Iterable[str]) -> list[str]:
     return list(found)
 
 
+def before(plan: Plan, node: Node) -> list[Node]:
+    """The steps that a run has come to, or passed over, whenever it comes to this one: those before it where it lies, and before
+    what it lies in. What lies in those is not among them."""
+    found: list[Node] = []
+    for one in (*node.above, node):
+        blocks = (plan.root,) if one.within is None else tuple(one.within.blocks.values())
+        nodes = next(block.nodes for block in blocks if one in block.nodes)
+        if one.within is None or one.within.form != "parallel":
+            found += nodes[: nodes.index(one)]
+    return found
+
+
 def instance(node: Node, address: str) -> str | None:
     """The address of the step `node` as seen from `address`: with the items that both are for. None if it lies within items
     that `address` is not for."""

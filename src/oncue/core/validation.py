@@ -72,6 +72,9 @@ def look(tx: Tx, run: Run, node: Node, step: Step) -> None:
     spec, plan = _spec(node, step), steps.plan(tx.state, run)
     looker = plan.nodes.get(spec.repeat) if spec.repeat is not None else None
     uses, given = (looker.spec.uses, looker.spec.with_) if looker is not None else (spec.uses, spec.with_)
+    if looker is not None and (out := _left_out(tx, run, looker, step)) is not None:
+        _fail(tx, run, step, f"nobody can say: {out}", "validation.inconclusive")
+        return
     steps.change(tx, run, step, None, looks=step.looks + 1, next_try_at=None)
     if uses is None:
         _judge(tx, run, node, step, _scope(tx, run, plan, node, step), None)
@@ -85,6 +88,17 @@ def look(tx: Tx, run: Run, node: Node, step: Step) -> None:
     timeout_s = seconds(looker.spec.timeout if looker is not None else node.spec.timeout)
     effect = action_calls.ask(tx, run, step.address + LOOK, uses, inputs, timeout_s, NO_RETRY)
     steps.change(tx, run, step, None, effect=effect.id, awaits=f"validation: {spec.that}")
+
+
+def _left_out(tx: Tx, run: Run, looker: Node, step: Step) -> str | None:
+    """Why the step that would be called again was not done by this run, so that a look does not do it either; None if it was."""
+    address = plans.instance(looker, step.address)
+    before = tx.state.step(run.id, address) if address is not None else None
+    if before is None:
+        return f"{looker.id}, which would be called again to look, has not begun"
+    if before.state == "skipped":
+        return f"{looker.id}, which would be called again to look, was left out: {before.reason}"
+    return None
 
 
 def found(tx: Tx, run: Run, node: Node, step: Step, effect: Effect, result: Any) -> None:

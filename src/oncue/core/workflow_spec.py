@@ -33,7 +33,7 @@ class Retry(Spec, kw_only=True, frozen=True):
     attempts: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
     """The first one included."""
     initial: Duration = "2s"
-    """Before the second attempt."""
+    """Before the second attempt: at least 100ms."""
     factor: Annotated[float, msgspec.Meta(ge=1.0, le=100.0)] = 2.0
     """By which each wait is longer than the one before."""
     max_delay: Duration = "5m"
@@ -84,7 +84,7 @@ class WaitEvent(Spec, kw_only=True, frozen=True):
     """An event that a run waits for. All that is given must fit."""
 
     types: Annotated[list[str], msgspec.Meta(min_length=1, max_length=50)]
-    """Its type is one of these."""
+    """Its type is exactly one of these."""
     resource: str | None = None
     """What it is about. May hold `${CEL}`. With it, many runs may wait for the same types at no cost."""
     where: str | None = None
@@ -118,7 +118,8 @@ class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     which otherwise is stopped, and fails; `after`: the step is not over before it holds. Several of them look each time."""
 
     repeat: StepId | None = None
-    """An earlier step whose action is called again to look. Give this or `uses`; with neither, `that` is evaluated as it is."""
+    """A step before this one, where it lies or around that, whose action is called again to look; one that was left out is not, and
+    nobody can say. Give this or `uses`; with neither, `that` is evaluated as it is."""
     uses: str | None = None
     """An action that looks."""
     with_: dict[str, Any] = {}
@@ -127,7 +128,7 @@ class Validate(Spec, kw_only=True, frozen=True, rename={"with_": "with"}):
     """CEL over `result`, over `outputs` of the step that is repeated, and over `baseline`: what `result` was before the step
     began. One that speaks of `baseline` is not judged before the step, only measured; it is null if that could not be done."""
     every: Duration = "10s"
-    """How long between looks."""
+    """How long between looks: at least 100ms."""
     within: Duration = "1m"
     """How long it may take until it holds."""
     lasting: Duration | None = None

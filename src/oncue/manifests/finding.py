@@ -1,7 +1,7 @@
 """What does not hold together in a manifest, and the checks of single values that several kinds share."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -9,6 +9,9 @@ import msgspec
 from oncue.core import hours
 from oncue.core.duration import seconds
 from oncue.manifests.document import Path_
+
+SHORTEST_S: Final = 0.1
+"""Between things that are done again and again."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -36,3 +39,9 @@ def hours_findings(text: str, path: Path_) -> Iterator[Finding]:
 def positive_findings(duration: str | None, path: Path_) -> Iterator[Finding]:
     if duration is not None and seconds(duration) <= 0:
         yield Finding(path, "it must be more than 0")
+
+
+def interval_findings(duration: str | None, path: Path_) -> Iterator[Finding]:
+    """What is done again and again leaves some time in between."""
+    if duration is not None and seconds(duration) < SHORTEST_S:
+        yield Finding(path, f"{duration} is too short: write at least {SHORTEST_S * 1000:.0f}ms")

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
+from oncue.core.effect_classes import effect_class
 from oncue.manifests.document import Path_
 from oncue.manifests.engine_actions import ENGINE_INPUTS
 from oncue.manifests.finding import Finding
 from oncue.manifests.shape import misfits, near
 from oncue.sdk import registry
+from oncue.sdk.source import Checked
 
 _CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
 
@@ -44,9 +46,32 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
         struct = registry.source_settings(name)
     else:
         struct = registry.monitor(name).settings
-    for misfit in misfits(given, struct, path):
-        if not _templated(given, misfit.path[len(path) :]):
+    found = [one for one in misfits(given, struct, path) if not _templated(given, one.path[len(path) :])]
+    for misfit in found:
+        if misfit.path == (*path, "effect_class") and given["effect_class"] == "check-first":
+            yield Finding(misfit.path, f"{name} cannot look first whether it was done: {misfit.detail}")
+        else:
             yield Finding(misfit.path, misfit.detail)
+    if group == registry.ACTIONS and name not in ENGINE_INPUTS and not found:
+        action = registry.action(name)
+        if isinstance(action, Checked):
+            yield from (Finding((*path, *place), detail) for place, detail in action.faults(given))
+
+
+_DECIDING: Final = ("effect_class", "method", "type", "write")
+"""What of the inputs says whether an action may be done again."""
+
+
+def done_once(name: str, given: dict[str, Any]) -> bool:
+    """Whether the action must not be done again after it may have begun, as far as that is known before it runs."""
+    if name not in registry.names(registry.ACTIONS) or any(_templated(given, (one,)) for one in _DECIDING):
+        return False
+    if effect_class(name, given) != "at-most-once" or registry.origin(registry.ACTIONS, name)[0] == registry.OWN:
+        return effect_class(name, given) == "at-most-once"
+    try:
+        return registry.effect_class(name, given) == "at-most-once"
+    except (Exception, SystemExit):  # noqa: BLE001 - a plugin's defect, or inputs that are known when it runs
+        return False
 
 
 def _templated(value: Any, path: Path_) -> bool:

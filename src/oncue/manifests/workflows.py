@@ -9,12 +9,12 @@ from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.expression import VARIABLES
 from oncue.core.plan import FORMS, Node, Plan
-from oncue.core.workflow_spec import DEPTH_LIMIT, StepSpec, Validate, WorkflowSpec
+from oncue.core.workflow_spec import DEPTH_LIMIT, Retry, StepSpec, Validate, WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
-from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
-from oncue.manifests.plugins import fits, uses
+from oncue.manifests.plugins import done_once, fits, uses
 from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
 from oncue.manifests.triggers import trigger_findings
@@ -39,6 +39,7 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ask": ("approvals",),
 }
 """Members that mean something only beside one of these forms."""
+_GLOB: Final = frozenset("*?[")
 _NEVER: Final = frozenset({"false"})
 
 
@@ -47,9 +48,11 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     yield from _inputs(spec.inputs)
     yield from positive_findings(spec.timeout, ("timeout",))
     yield from positive_findings(spec.stuck_after, ("stuck_after",))
+    yield from positive_findings(spec.on_failure.pause_for, ("on_failure", "pause_for"))
     if spec.concurrency is not None:
         for index, text in enumerate(spec.concurrency.by):
             yield from compiles(text, ("concurrency", "by", index))
+        yield from positive_findings(spec.concurrency.queue_timeout, ("concurrency", "queue_timeout"))
     if spec.rate is not None:
         yield from positive_findings(spec.rate.within, ("rate", "within"))
         for index, text in enumerate(spec.rate.by):
@@ -121,6 +124,7 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
         for member in ("timeout", "start_within", "heartbeat"):
             yield from positive_findings(getattr(spec, member), (*path, member))
+        yield from _retried(spec.retry, (*path, "retry"))
     yield from _parts(plan, node, around)
 
 
@@ -129,6 +133,12 @@ def _default(member: str) -> Any:
 
 
 _PLAIN: Final = StepSpec(id="plain")
+
+
+def _retried(retry: Retry | None, path: Path_) -> Iterator[Finding]:
+    if retry is not None:
+        yield from interval_findings(retry.initial, (*path, "initial"))
+        yield from interval_findings(retry.max_delay, (*path, "max_delay"))
 
 
 def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
@@ -146,16 +156,21 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
             yield Finding((*path, "wait"), "give exactly one of for, until and event")
         if spec.wait.timeout is not None and spec.wait.event is None:
             yield Finding((*path, "wait", "timeout"), "only a wait for an event has a timeout")
+        yield from positive_findings(spec.wait.for_, (*path, "wait", "for"))
+        yield from positive_findings(spec.wait.timeout, (*path, "wait", "timeout"))
         if spec.wait.event is not None:
+            yield from _exact(spec.wait.event.types, (*path, "wait", "event", "types"))
             yield from templates(spec.wait.event.resource, (*path, "wait", "event", "resource"), around)
     if spec.emit is not None:
         yield from fits("event.emit", registry.ACTIONS, spec.emit, (*path, "emit"))
     if spec.run is not None:
         yield from templates(spec.run.with_, (*path, "run", "with"), around)
     if spec.rollback is not None:
-        yield from uses(spec.rollback.uses, registry.ACTIONS, (), (*path, "rollback", "uses"), "action.unknown")
+        yield from _outside(spec.rollback.uses, (*path, "rollback", "uses"), "undo: write it as a step in a `catch`")
         yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
         yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
+        yield from positive_findings(spec.rollback.timeout, (*path, "rollback", "timeout"))
+        yield from _retried(spec.rollback.retry, (*path, "rollback", "retry"))
         if spec.irreversible:
             yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
     yield from stages_findings(spec.approvals or [], path)
@@ -165,11 +180,23 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
     yield from _validated(plan, node, around)
 
 
+def _exact(types: list[str], path: Path_) -> Iterator[Finding]:
+    """Waits are found by the exact type of an event."""
+    for index, type in enumerate(types):
+        if not type:
+            yield Finding((*path, index), "it is empty: write the type of an event, as volume.resized")
+        elif set(type) & _GLOB:
+            detail = (
+                f"{type!r} is a pattern, and a wait is for exact types: write each, as [volume.resized, volume.failed]"
+            )
+            yield Finding((*path, index), detail)
+
+
 def _validated(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
     """What must hold of a step, when, and what it is compared with."""
     spec, path, during = node.spec, node.place, list[Path_]()
     for place, one in plans.validations(spec):
-        yield from _validation(plan, one, (*path, *place), around)
+        yield from _validation(plan, node, one, (*path, *place), around)
         yield from _compared(one, (*path, *place))
         if place[0] == "rollback" and one.when != "after":
             yield Finding((*path, *place, "when"), "what undoes a step is validated after it; leave `when` out")
@@ -199,21 +226,48 @@ def _forms(spec: StepSpec) -> list[str]:
     return [form for form in FORMS if getattr(spec, form) is not None]
 
 
-def _validation(plan: Plan, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
+def _validation(plan: Plan, node: Node, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
+    yield from interval_findings(spec.every, (*path, "every"))
     yield from positive_findings(spec.within, (*path, "within"))
     if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
         yield Finding((*path, "lasting"), f"it would have to hold for longer than it is looked, {spec.within}")
     if spec.repeat is not None and spec.uses is not None:
         yield Finding(path, "give repeat or uses, not both")
     if spec.repeat is not None:
-        looker = plan.nodes.get(spec.repeat)
-        if looker is None or looker.spec.uses is None:
-            calls = [one.id for one in plan.nodes.values() if one.spec.uses is not None]
-            yield Finding((*path, "repeat"), f"{spec.repeat} is no step that calls an action{near(spec.repeat, calls)}")
+        yield from _repeated(plan, node, spec.repeat, (*path, "repeat"))
     if spec.uses is not None:
-        yield from uses(spec.uses, registry.ACTIONS, (), (*path, "uses"), "action.unknown")
+        yield from _outside(spec.uses, (*path, "uses"), _LOOKS)
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
     yield from templates(spec.with_, (*path, "with"), around)
+
+
+def _repeated(plan: Plan, node: Node, id: str, path: Path_) -> Iterator[Finding]:
+    """What is called again to look was done before, and does no harm when it is done again."""
+    looker, before = plan.nodes.get(id), plans.before(plan, node)
+    if looker is None or looker.spec.uses is None:
+        calls = [one.id for one in before if one.spec.uses is not None]
+        yield Finding(path, f"{id} is no step that calls an action{near(id, calls)}")
+    elif looker not in before:
+        detail = f"{id} need not have run when {node.id} has: name a step before it, where it lies or around that"
+        yield Finding(path, f"{detail}, or give uses and with")
+    elif looker.spec.uses in registry.ENGINE_ACTIONS:
+        yield from _outside(looker.spec.uses, path, _LOOKS)
+    elif done_once(looker.spec.uses, looker.spec.with_):
+        detail = (
+            f"{id} calls {looker.spec.uses}, which must not be done twice (at-most-once): name a step that only looks"
+        )
+        yield Finding(path, f"{detail}, or say by `effect_class` in its `with` that it may be")
+
+
+_LOOKS: Final = "look: write it as a step before, and `that` alone over what it gave"
+
+
+def _outside(name: str, path: Path_, what: str) -> Iterator[Finding]:
+    """An action that a worker calls; `what` is for what it is to be called, and what to write for one of the engine's."""
+    if name in registry.ENGINE_ACTIONS:
+        yield Finding(path, f"the engine does {name} itself, as a step, and cannot call it to {what}", "action.unknown")
+    else:
+        yield from uses(name, registry.ACTIONS, (), path, "action.unknown")
 
 
 def _flow(plan: Plan) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import msgspec
 
 from oncue.plugins import processes, ssh
 from oncue.plugins.output import Ended, Output, ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, nothing_done_yet
+from oncue.sdk import ActionError, Context, ErrorDoc, StatedClass, nothing_done_yet
 
 ERRORS: Final = (
     ErrorDoc("action.needs", "It needs asyncssh: install oncue[ssh]."),
@@ -30,7 +30,7 @@ class Task(ssh.Login, kw_only=True, forbid_unknown_fields=True):
     """Variables for it. They are part of the command line there, which others on that machine can see."""
     expect: tuple[int, ...] = (0,)
     """Exit codes that count as success."""
-    effect_class: EffectClass = "at-most-once"
+    effect_class: StatedClass = "at-most-once"
     """What a crash in the middle may mean."""
 
 

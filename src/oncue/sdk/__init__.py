@@ -1,7 +1,7 @@
 """What a plugin author imports; the public, versioned boundary."""
 
 from oncue.core.alert import Crossing
-from oncue.core.effect import EffectClass
+from oncue.core.effect import EffectClass, StatedClass
 from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
 from oncue.core.objective import Budget, Burn
 from oncue.core.prioritise import Priority
@@ -62,6 +62,7 @@ __all__ = [
     "SAPSystemSpec",
     "SecretRef",
     "ShellRules",
+    "StatedClass",
     "Stream",
     "System",
     "Tell",

@@ -124,7 +124,7 @@ Fault = tuple[tuple[str | int, ...], str]
 
 @runtime_checkable
 class Checked(Protocol):
-    """A source whose settings may fit their struct and be wrong all the same. Sources may have `settings` as well: the
+    """A source whose settings, or an action whose inputs, may fit their struct and be wrong all the same. Sources may have `settings` as well: the
     schema of the manifest's `with`, checked when it is applied; without it, they take none."""
 
     def faults(self, given: dict[str, Any]) -> Iterable[Fault]:

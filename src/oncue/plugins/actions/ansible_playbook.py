@@ -19,7 +19,17 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
-from oncue.sdk import ActionError, AnsibleRules, Context, EffectClass, ErrorDoc, Rules, SecretRef, nothing_done_yet
+from oncue.sdk import (
+    ActionError,
+    AnsibleRules,
+    Context,
+    EffectClass,
+    ErrorDoc,
+    Rules,
+    SecretRef,
+    StatedClass,
+    nothing_done_yet,
+)
 
 PROGRAM: Final = Path(sysconfig.get_path("scripts"), "ansible-playbook")
 """Where the extra `oncue[ansible]` puts it. Ansible finds its answerer of password prompts beside it."""
@@ -67,7 +77,7 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What to log in with instead of a key."""
     known_hosts: Annotated[tuple[str, ...], msgspec.Meta(max_length=500)] = ()
     """The keys of the hosts, as `ssh-keyscan HOST` prints them, name and all. A host without one is not reached."""
-    effect_class: EffectClass = "at-most-once"
+    effect_class: StatedClass = "at-most-once"
     """What a crash in the middle may mean: `idempotent` if the playbook may simply be run again."""
 
 

@@ -5,12 +5,14 @@ POST or PATCH may not unless the step says so with `effect_class`. Every request
 `Idempotency-Key`, which targets that know it use to do the thing once.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Fetched, SecretRef, fetch, nothing_done_yet
 from oncue.sdk.http import ERRORS
+from oncue.sdk.source import Fault
 
 BODY_LIMIT: Final = 48 * 1024
 """Bytes of the answer's body that are kept."""
@@ -103,6 +105,15 @@ class HttpRequest:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """By `effect_class`, else by the method."""
         return inputs.effect_class or _CLASS.get(inputs.method, "at-most-once")
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """`check` and `effect_class: check-first` stand together."""
+        told = given.get("effect_class")
+        if told == "check-first" and given.get("check") is None:
+            detail = "check-first asks `check` whether it was done: write `check: {url: ...}`, or another class"
+            yield ("effect_class",), detail
+        elif given.get("check") is not None and told != "check-first" and "${" not in str(told):
+            yield ("check",), "it is asked only with `effect_class: check-first`: write that, too, or leave it out"
 
     def plan(self, inputs: Inputs) -> str:
         """The request line."""

@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef, nothing_done_yet
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef, StatedClass, nothing_done_yet
 
 RESULT_LIMIT: Final = 12 * 1024
 """Bytes of the result's JSON: what a run keeps of a step is bounded."""
@@ -36,7 +36,7 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Address space that it may use."""
     cpu_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 60
     """Seconds of processor time that it may use; the step's timeout holds besides."""
-    effect_class: EffectClass = "at-most-once"
+    effect_class: StatedClass = "at-most-once"
     """What a crash in the middle may mean."""
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import Ended, last_words
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, nothing_done_yet
+from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, StatedClass, nothing_done_yet
 
 
 class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -30,7 +30,7 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What it reads."""
     expect: tuple[int, ...] = (0,)
     """Exit codes that count as success."""
-    effect_class: EffectClass = "at-most-once"
+    effect_class: StatedClass = "at-most-once"
     """What a crash in the middle may mean."""
 
 
