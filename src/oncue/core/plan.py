@@ -165,6 +165,14 @@ def texts(spec: StepSpec) -> Iterator[str]:
 
 def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Every expression of a step itself, with its place. Strings that do not parse are left out."""
+    yield from written(spec)
+    for place, value in templates(spec):
+        for inner, text in expressions_at(value):
+            yield (*place, *inner), text
+
+
+def written(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Those that stand by themselves, not in `${...}`."""
     if spec.if_ is not None:
         yield ("if",), spec.if_
     yield from _of_form(spec)
@@ -174,9 +182,6 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield (*path, "inconclusive"), validate.inconclusive
     for name, text in spec.outputs.items():
         yield ("outputs", name), text
-    for place, value in templates(spec):
-        for text in _expressions(value):
-            yield place, text
 
 
 def templates(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -249,15 +254,17 @@ def _in_text(text: str) -> tuple[str, ...]:
         return ()
 
 
-def _expressions(value: Any) -> Iterator[str]:
+def expressions_at(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every expression in the `${...}` of a nested value, with the place of its text. Strings that do not parse are left out."""
     if isinstance(value, str):
-        yield from _in_text(value)
+        for text in _in_text(value):
+            yield place, text
     elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _expressions(inner)
+        for key, inner in value.items():
+            yield from expressions_at(inner, (*place, key))
     elif isinstance(value, list):
-        for inner in value:
-            yield from _expressions(inner)
+        for index, inner in enumerate(value):
+            yield from expressions_at(inner, (*place, index))
 
 
 def mentions(found: Any) -> Mentions:
