@@ -114,3 +114,76 @@ def test_a_mistake_is_placed_at_the_text_that_holds_it() -> None:
         (17, "spec.steps[1].set.y"),
         (23, "spec.steps[2].run.with.y"),
     ]
+
+
+CALL: dict[str, Any] = {"uses": "http.request", "with": {"url": "https://example.com"}}
+LOOK: dict[str, Any] = {**CALL, "that": "result.ok"}
+IN_RUNS = "event, alert, incident, run, now, inputs, steps, vars"
+
+
+@pytest.mark.parametrize(
+    ("step", "place", "said"),
+    [
+        ({"if": "index == 1", "set": {"x": 1}}, "if", "there is no index here, only in the steps of a `for_each`"),
+        ({"if": "error.code == 'x'", "set": {"x": 1}}, "if", "there is no error here, only in `catch` and `finally`"),
+        ({"if": "value > 1.0", "set": {"x": 1}}, "if", "there is no value here, only in policies"),
+        ({"set": {"x": "${limit}"}}, "set.x", "there is no limit here, only in policies"),
+        ({**CALL, "with": {"url": "${result.url}"}}, "with.url", "there is no result here, only in"),
+        ({**CALL, "outputs": {"x": "outputs.y"}}, "outputs.x", "there is no outputs here, only in"),
+        ({**CALL, "outputs": {"x": "baseline.y"}}, "outputs.x", "there is no baseline here, only in `that`"),
+        ({**CALL, "validate": {"that": "result.ok"}}, "validate.that", "there is no result here, only in"),
+        ({**CALL, "validate": {**LOOK, "that": "outputs.x"}}, "validate.that", "there is no outputs here, only in"),
+        ({**CALL, "validate": {**LOOK, "with": {"url": "${result.url}"}}}, "validate.with.url", "there is no result here"),
+        ({"try": [given("error.code == 'x'")], "finally": [given("true", id="c")]}, "try[0].if", "there is no error here"),
+        ({"for_each": {"items": "[index]"}, "steps": [given("true")]}, "for_each.items", "there is no index here"),
+    ],
+)  # fmt: skip
+def test_a_variable_that_means_nothing_at_its_place_is_refused(step: dict[str, Any], place: str, said: str) -> None:
+    (found,) = problems({"id": "a", **step})
+    assert (found.path, found.level, found.detail.startswith(said)) == (f"spec.steps[0].{place}", "error", True)
+    assert f"There is {IN_RUNS}" in found.detail
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {**CALL, "outputs": {"x": "result.y"}, "rollback": {**CALL, "with": {"url": "${outputs.x}/${result.y}"}}},
+        {**CALL, "rollback": {**CALL, "validate": LOOK}},
+        {**CALL, "validate": {**LOOK, "inconclusive": "result.unknown"}},
+        {**CALL, "validate": {"repeat": "before", "that": "outputs.x == result.y"}},
+        {**CALL, "validate": {**LOOK, "when": ["before", "after"], "that": "result.n <= baseline.n"}},
+        {**CALL, "validate": {"that": "steps.a.result.ok"}},
+        {"try": [given("true")], "catch": [{"id": "c", "steps": [given("error.code == 'x'", id="d")]}]},
+        {"try": [given("true")], "finally": [given("has(error.code)", id="c")], "outputs": {"x": "error.code"}},
+        {"for_each": {"items": "[1]", "key": "string(index)"}, "steps": [given("index == item")]},
+        given("event.type == 'x' || alert.id == incident.id || run.id == 'x' || now == now"),
+        given("[1].all(result, result == 1)"),
+    ],
+)
+def test_a_variable_is_taken_where_it_is_there(step: dict[str, Any]) -> None:
+    assert problems({"id": "before", **CALL}, {"id": "a", **step}) == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "path", "said"),
+    [
+        ({"outputs": {"x": "error.code"}}, "outputs.x", "there is no error here"),
+        ({"concurrency": {"by": ["inputs.hosst"]}}, "concurrency.by[0]", "did you mean host?"),
+        ({"concurrency": {"by": ["steps.b.state"]}}, "concurrency.by[0]", "no steps here. There is inputs, now"),
+        ({"rate": {"count": 1, "within": "1m", "by": ["event.id"]}}, "rate.by[0]", "no event here. There is inputs, now"),
+        ({"triggers": [{"id": "t", "event": {"types": ["x"], "where": "inputs.host == 'a'"}}]}, "triggers[0].event.where",
+         "no inputs here. There is event, now"),
+        ({"triggers": [{"id": "t", "event": {"types": ["x"]}, "with": {"host": "${alert.id}"}}]}, "triggers[0].with.host",
+         "no alert here. There is event, now"),
+        ({"triggers": [{"id": "t", "schedule": {"cron": "0 3 * * *"}, "with": {"host": "${event.id}"}}]},
+         "triggers[0].with.host", "no event here. There is now"),
+    ],
+)  # fmt: skip
+def test_what_stands_outside_of_the_steps_sees_less(spec: dict[str, Any], path: str, said: str) -> None:
+    (found,) = problems(given("true"), **spec)
+    assert (found.path, said in found.detail) == (f"spec.{path}", True)
+
+
+def test_runs_are_counted_by_their_inputs_and_the_time() -> None:
+    by = ["inputs.host", "string(now.getHours())"]
+    assert problems(given("true"), concurrency={"by": by}, rate={"count": 1, "within": "1m", "by": by}) == []

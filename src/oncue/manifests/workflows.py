@@ -14,7 +14,7 @@ from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
 from oncue.manifests.plugins import fits, uses
-from oncue.manifests.scopes import of_plan
+from oncue.manifests.scopes import BEFORE_RUNS, absent, of_plan, read, undeclared
 from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
 from oncue.manifests.triggers import trigger_findings
@@ -47,12 +47,10 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     yield from positive_findings(spec.timeout, ("timeout",))
     yield from positive_findings(spec.stuck_after, ("stuck_after",))
     if spec.concurrency is not None:
-        for index, text in enumerate(spec.concurrency.by):
-            yield from compiles(text, ("concurrency", "by", index))
+        yield from _keys(spec, spec.concurrency.by, ("concurrency", "by"))
     if spec.rate is not None:
         yield from positive_findings(spec.rate.within, ("rate", "within"))
-        for index, text in enumerate(spec.rate.by):
-            yield from compiles(text, ("rate", "by", index))
+        yield from _keys(spec, spec.rate.by, ("rate", "by"))
     yield from trigger_findings(spec)
     yield from self_service_findings(spec)
     if (twice := list(_twice(spec))) or (deep := list(_deep(spec))):
@@ -66,7 +64,15 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     yield from _speaks(plan)
     for name, text in spec.outputs.items():
         yield from compiles(text, ("outputs", name))
-        yield from of_plan(plan, text, ("outputs", name), frozenset(plan.nodes), None)
+        yield from of_plan(plan, text, ("outputs", name), frozenset(plan.nodes))
+
+
+def _keys(spec: WorkflowSpec, by: list[str], path: Path_) -> Iterator[Finding]:
+    """What runs are counted by is known before they begin."""
+    for index, text in enumerate(by):
+        yield from compiles(text, (*path, index))
+        yield from absent(read(text), BEFORE_RUNS, (*path, index))
+        yield from undeclared(read(text), spec.inputs, (*path, index))
 
 
 def _all(spec: WorkflowSpec) -> Iterator[tuple[StepSpec, Path_, int]]:
@@ -171,9 +177,6 @@ def _validated(plan: Plan, node: Node) -> Iterator[Finding]:
         yield Finding(during[0], "only a step that calls an action, or runs a workflow, lasts: `during` is for those")
     for place in during[1:]:
         yield Finding(place, "one validation looks while the step runs; put both into one `that`")
-    for place, text in plans.placed(spec):
-        if place[-1] not in ("that", "inconclusive") and plans.speaks_of_baseline(text):
-            yield Finding((*path, *place), "baseline is known to `that` and `inconclusive` of a validation alone")
 
 
 def _compared(spec: Validate, path: Path_) -> Iterator[Finding]:
