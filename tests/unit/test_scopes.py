@@ -141,7 +141,7 @@ IN_RUNS = "event, alert, incident, run, now, inputs, steps, vars"
 def test_a_variable_that_means_nothing_at_its_place_is_refused(step: dict[str, Any], place: str, said: str) -> None:
     (found,) = problems({"id": "a", **step})
     assert (found.path, found.level, found.detail.startswith(said)) == (f"spec.steps[0].{place}", "error", True)
-    assert f"There is {IN_RUNS}" in found.detail
+    assert f"(here are {IN_RUNS}" in found.detail
 
 
 @pytest.mark.parametrize(
@@ -169,14 +169,14 @@ def test_a_variable_is_taken_where_it_is_there(step: dict[str, Any]) -> None:
     [
         ({"outputs": {"x": "error.code"}}, "outputs.x", "there is no error here"),
         ({"concurrency": {"by": ["inputs.hosst"]}}, "concurrency.by[0]", "did you mean host?"),
-        ({"concurrency": {"by": ["steps.b.state"]}}, "concurrency.by[0]", "no steps here. There is inputs, now"),
-        ({"rate": {"count": 1, "within": "1m", "by": ["event.id"]}}, "rate.by[0]", "no event here. There is inputs, now"),
+        ({"concurrency": {"by": ["steps.b.state"]}}, "concurrency.by[0]", "no steps here (here are inputs, now)"),
+        ({"rate": {"count": 1, "within": "1m", "by": ["event.id"]}}, "rate.by[0]", "no event here (here are inputs, now)"),
         ({"triggers": [{"id": "t", "event": {"types": ["x"], "where": "inputs.host == 'a'"}}]}, "triggers[0].event.where",
-         "no inputs here. There is event, now"),
+         "no inputs here (here are event, now)"),
         ({"triggers": [{"id": "t", "event": {"types": ["x"]}, "with": {"host": "${alert.id}"}}]}, "triggers[0].with.host",
-         "no alert here. There is event, now"),
+         "no alert here (here are event, now)"),
         ({"triggers": [{"id": "t", "schedule": {"cron": "0 3 * * *"}, "with": {"host": "${event.id}"}}]},
-         "triggers[0].with.host", "no event here. There is now"),
+         "triggers[0].with.host", "no event here (here are now)"),
     ],
 )  # fmt: skip
 def test_what_stands_outside_of_the_steps_sees_less(spec: dict[str, Any], path: str, said: str) -> None:
@@ -187,3 +187,32 @@ def test_what_stands_outside_of_the_steps_sees_less(spec: dict[str, Any], path: 
 def test_runs_are_counted_by_their_inputs_and_the_time() -> None:
     by = ["inputs.host", "string(now.getHours())"]
     assert problems(given("true"), concurrency={"by": by}, rate={"count": 1, "within": "1m", "by": by}) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps.a.state == 'success'",
+        "'success' != steps['a'].state",
+        "steps.a.state in ['failed', 'success']",
+        "[1].all(n, steps.a.state == 'success')",
+    ],
+)
+def test_a_state_in_which_no_step_is_is_refused_with_those_that_there_are(text: str) -> None:
+    (found,) = problems({"id": "a", "set": {"x": 1}}, given(text))
+    assert found.path == "spec.steps[1].if"
+    assert found.detail.startswith("'success' is no state of a step (there are running, waiting, validating, succeeded")
+    assert found.detail.endswith("did you mean succeeded?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "steps.a.state in ['succeeded', 'timed_out', 'skipped']",
+        "steps.a.result.state == 'success'",
+        "steps.a.outputs.state == 'success' || steps.a.state == inputs.host",
+        "event.data.steps.a.state == 'success'",
+    ],
+)
+def test_other_states_are_nobodys_business(text: str) -> None:
+    assert problems({"id": "a", "set": {"x": 1}}, given(text)) == []

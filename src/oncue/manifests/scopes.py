@@ -1,12 +1,13 @@
 """What the expressions of a workflow may speak of: of which variables at which place, and of which members of them."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from oncue.core.errors import Refusal
 from oncue.core.expression import VARIABLES
 from oncue.core.named import Named, named
 from oncue.core.plan import Node, Plan, validations
+from oncue.core.run import StepState
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
 from oncue.manifests.shape import near
@@ -26,6 +27,7 @@ _HOMES: Final = {
     "value": "in policies",
     "limit": "in policies",
 }
+_STATES: Final = get_args(StepState)
 
 
 def read(text: str, names: tuple[str, ...] = ()) -> Named:
@@ -64,7 +66,7 @@ def absent(found: Named, there: tuple[str, ...], path: Path_) -> Iterator[Findin
     for name in found.variables:
         if name in VARIABLES and name not in there:
             only = f", only {_HOMES[name]}" if name in _HOMES else ""
-            yield Finding(path, f"there is no {name} here{only}. There is {', '.join(there)}")
+            yield Finding(path, f"there is no {name} here{only} (here are {', '.join(there)})")
 
 
 def undeclared(found: Named, schema: dict[str, Any], path: Path_) -> Iterator[Finding]:
@@ -80,7 +82,8 @@ def undeclared(found: Named, schema: dict[str, Any], path: Path_) -> Iterator[Fi
 
 
 def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Node | None = None) -> Iterator[Finding]:
-    """Variables that mean nothing there, steps that do not come before, and inputs and variables that nobody gives. The place is
+    """Variables that mean nothing there, steps that do not come before, states in which no step is, and
+    inputs and variables that nobody gives. The place is
     one of the step, or of the whole.
     """
     place = path[len(node.place) :] if node is not None else path
@@ -92,6 +95,10 @@ def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Nod
         elif name in plan.nodes and not _same_items(plan.nodes[name], node):
             group = next(one.id for one in reversed(plan.nodes[name].above) if one.items)
             yield Finding(path, f"{name} is there once for each item of {group}; look at steps.{group}.items")
+    for compared, word in found.compared:
+        if compared[0] == "steps" and compared[2:] == ("state",) and word not in _STATES:
+            detail = f"{word!r} is no state of a step (there are {', '.join(_STATES)}){near(word, _STATES)}"
+            yield Finding(path, detail)
     yield from undeclared(found, plan.spec.inputs, path)
     names = sorted({name for one in plan.nodes.values() for name in one.spec.set_ or ()})
     for name in found.of("vars"):
