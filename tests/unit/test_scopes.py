@@ -153,6 +153,7 @@ def test_a_variable_that_means_nothing_at_its_place_is_refused(step: dict[str, A
         {**CALL, "validate": {"repeat": "before", "that": "outputs.x == result.y"}},
         {**CALL, "validate": {**LOOK, "when": ["before", "after"], "that": "result.n <= baseline.n"}},
         {**CALL, "validate": {"that": "steps.a.result.ok"}},
+        {**CALL, "validate": {**LOOK, "that": "result.what != 'baseline' && result.baseline == 1"}},
         {"try": [given("true")], "catch": [{"id": "c", "steps": [given("error.code == 'x'", id="d")]}]},
         {"try": [given("true")], "finally": [given("has(error.code)", id="c")], "outputs": {"x": "error.code"}},
         {"for_each": {"items": "[1]", "key": "string(index)"}, "steps": [given("index == item")]},

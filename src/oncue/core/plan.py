@@ -13,13 +13,13 @@ import msgspec
 
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
+from oncue.core.named import named
 from oncue.core.workflow_spec import Phase, StepSpec, Validate, WorkflowSpec
 
 FORMS: Final = ("uses", "run", "steps", "parallel", "switch", "try_", "wait", "approvals", "emit", "set_")
 """Members of which a step has one."""
 _NAMED: Final = re.compile(r"\bsteps\.([a-z][a-z0-9_]*)")
 _ANY: Final = re.compile(r"\bsteps\b(?!\.[a-z])")
-_BASELINE: Final = re.compile(r"(?<![\w.])baseline\b")
 KEY_LIMIT: Final = 80
 """Characters of an item's key, before the number that tells it from others."""
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
@@ -208,14 +208,17 @@ def looks(spec: StepSpec, phase: Phase) -> tuple[tuple[int, Validate], ...]:
     return tuple((number, one) for number, one in enumerate(all) if phase in one.when)
 
 
-def compares(validate: Validate) -> bool:
-    """Whether it speaks of what was found before the step."""
-    return any(speaks_of_baseline(text) for text in (validate.that, validate.inconclusive or ""))
+def compares(validate: Validate, names: tuple[str, ...]) -> bool:
+    """Whether it speaks of what was found before the step. `names` are those of the items around it."""
+    return any(speaks_of_baseline(text, names) for text in (validate.that, validate.inconclusive or "true"))
 
 
-def speaks_of_baseline(text: str) -> bool:
-    """Whether the expression does."""
-    return _BASELINE.search(text) is not None
+def speaks_of_baseline(text: str, names: tuple[str, ...]) -> bool:
+    """Whether the expression does; one that does not compile speaks of nothing."""
+    try:
+        return "baseline" in named(text, names).variables
+    except Refusal:
+        return False
 
 
 def validations(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Validate]]:

@@ -168,7 +168,7 @@ def _validated(plan: Plan, node: Node) -> Iterator[Finding]:
     spec, path, during = node.spec, node.place, list[Path_]()
     for place, one in plans.validations(spec):
         yield from _validation(plan, one, (*path, *place))
-        yield from _compared(one, (*path, *place))
+        yield from _compared(one, node.names, (*path, *place))
         if place[0] == "rollback" and one.when != "after":
             yield Finding((*path, *place, "when"), "what undoes a step is validated after it; leave `when` out")
         elif "during" in one.when:
@@ -179,11 +179,11 @@ def _validated(plan: Plan, node: Node) -> Iterator[Finding]:
         yield Finding(place, "one validation looks while the step runs; put both into one `that`")
 
 
-def _compared(spec: Validate, path: Path_) -> Iterator[Finding]:
+def _compared(spec: Validate, names: tuple[str, ...], path: Path_) -> Iterator[Finding]:
     """What a validation calls `baseline` was found before."""
-    if not plans.compares(spec):
+    if not plans.compares(spec, names):
         return
-    at = (*path, "that" if plans.speaks_of_baseline(spec.that) else "inconclusive")
+    at = (*path, "that" if plans.speaks_of_baseline(spec.that, names) else "inconclusive")
     if "before" not in spec.when or spec.when in ("before", ["before"]):
         yield Finding(at, "baseline is what was found before the step, to look at later: write `when: [before, after]`")
     elif spec.uses is None and spec.repeat is None:
