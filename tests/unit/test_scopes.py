@@ -174,8 +174,8 @@ def test_a_variable_is_taken_where_it_is_there(step: dict[str, Any]) -> None:
         ({"rate": {"count": 1, "within": "1m", "by": ["event.id"]}}, "rate.by[0]", "no event here (here are inputs, now)"),
         ({"triggers": [{"id": "t", "event": {"types": ["x"], "where": "inputs.host == 'a'"}}]}, "triggers[0].event.where",
          "no inputs here (here are event, now)"),
-        ({"triggers": [{"id": "t", "event": {"types": ["x"]}, "with": {"host": "${alert.id}"}}]}, "triggers[0].with.host",
-         "no alert here (here are event, now)"),
+        ({"triggers": [{"id": "t", "event": {"types": ["x"]}, "with": {"host": "${steps.a.state}"}}]}, "triggers[0].with.host",
+         "no steps here (here are event, alert, incident, now)"),
         ({"triggers": [{"id": "t", "schedule": {"cron": "0 3 * * *"}, "with": {"host": "${event.id}"}}]},
          "triggers[0].with.host", "no event here (here are now)"),
     ],
@@ -217,3 +217,8 @@ def test_a_state_in_which_no_step_is_is_refused_with_those_that_there_are(text: 
 )
 def test_other_states_are_nobodys_business(text: str) -> None:
     assert problems({"id": "a", "set": {"x": 1}}, given(text)) == []
+
+
+def test_a_trigger_may_give_what_the_event_says_and_the_alert_that_it_is_about() -> None:
+    given_ = {"host": "${event.resource + alert.id + incident.id + string(now)}"}
+    assert problems(given("true"), triggers=[{"id": "t", "event": {"types": ["x"]}, "with": given_}]) == []

@@ -32,9 +32,9 @@ def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
             if one.event == Match():
                 yield Finding((*path, "event"), "it is empty: every event starts a run", level="warning")
         yield from templates(one.with_, (*path, "with"))
-        seen = ("event", "now") if one.event is not None else ("now",)
+        seen = ("event", "alert", "incident", "now") if one.event is not None else ("now",)
         if one.event is not None and one.event.where is not None:
-            yield from absent(read(one.event.where), seen, (*path, "event", "where"))
+            yield from absent(read(one.event.where), ("event", "now"), (*path, "event", "where"))
         for place, text in plans.expressions_at(one.with_, (*path, "with")):
             yield from absent(read(text), seen, place)
         for found in call_findings(spec.inputs, one.with_, "the workflow"):
