@@ -695,9 +695,9 @@ VARIABLES: Final = {
     "incident": "the incident that it is about, if there is one",
     "inputs": "of a workflow: what the run was started with",
     "steps": "of a workflow: the steps so far by id, with `state`, `outputs`, `result`, `error`, `attempt`",
-    "result": "in `outputs`, `validate` and `rollback` of a step: what its action gave",
+    "result": "in `outputs` and `rollback` of a step: what its action gave; in `that` and `inconclusive` of a validation with `uses` or `repeat`: what was found",
     "baseline": "in `that` and `inconclusive` of a validation that is looked at before the step, too: what `result` was then; null if nothing was found",
-    "outputs": "in `validate` and `rollback` of a step: its outputs, or those of the step that is repeated",
+    "outputs": "in `rollback` of a step: its outputs; in `that` and `inconclusive` of a validation with `repeat`: those of the step that is repeated",
     "vars": "of a workflow: what `set` has set so far",
     "error": "in `catch` and `finally`: how `try` failed, with `step`, `code`, `detail`",
     "index": "in a `for_each`: the item's number, from 0; the item has the name that `as` gives it",
@@ -716,7 +716,7 @@ def _expressions() -> str:
         "# Expressions\n\nOne language everywhere: [CEL](https://cel.dev), in `where`, `skip_when`, `by`, `value`, `if`, "
         "`outputs`, and in `${...}` inside text. Text that is one `${...}` keeps the value's type. Expressions are "
         "compiled when a manifest is applied; errors name line and column.\n\n"
-        f"{variables}\nWhat makes no sense at a place is absent there; guard with `has()`. An expression that fails when it runs fails "
+        f"{variables}\nWhat has no meaning at a place of a workflow is refused when it is applied; what may be there or not, guard with `has()`. An expression that fails when it runs fails "
         "its step, which then says which expression it was and what it looked at.\n\n"
         "Beside CEL's own functions and its strings, math and optional extensions:\n\n"
         + _table(("Function", "Gives"), rows)

@@ -35,12 +35,12 @@ GET = {"uses": "http.request", "with": {"url": "http://127.0.0.1/${inputs.host}"
 
 def test_what_is_known_is_evaluated_and_each_action_says_what_it_would_do() -> None:
     found = planned({"id": "look", **GET, "rollback": {"uses": "http.request", "with": {"url": "http://127.0.0.1/"}},
-                     "validate": {"that": "result.status == 200"}})  # fmt: skip
+                     "validate": {"that": "steps.look.result.status == 200"}})  # fmt: skip
     (step,) = found.steps
     assert (step.verdict, step.inputs["url"], step.effect_class) == ("runs", "http://127.0.0.1/web-1", "pure")
     assert step.does is not None
     assert "http://127.0.0.1/web-1" in step.does
-    assert (step.undo, step.validate) == ("http.request", "result.status == 200")
+    assert (step.undo, step.validate) == ("http.request", "steps.look.result.status == 200")
     assert found.inputs == {"host": "web-1", "big": False}
     assert (found.fails, found.unknown) == ([], 0)
 

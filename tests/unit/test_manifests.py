@@ -262,14 +262,14 @@ def test_a_manifest_that_is_there_twice_is_refused() -> None:
         (
             "Workflow",
             {"steps": [{"id": "a", "uses": "incident.comment", "with": {"text": "${steps.b.state}"}}]},
-            "spec.steps[0].with",
+            "spec.steps[0].with.text",
             "no step b before this one",
         ),
         (
             "Workflow",
             {"inputs": {"type": "object", "properties": {"host": {}}},
              "steps": [{"id": "a", "uses": "incident.comment", "with": {"text": "${inputs.hots}"}}]},
-            "spec.steps[0].with",
+            "spec.steps[0].with.text",
             "did you mean host?",
         ),
         (

@@ -55,6 +55,15 @@ def test_an_event_that_matches_starts_a_run_with_what_it_says() -> None:
     assert (decision["policy"], decision["runs"]) == ("default/w:resized", [run["id"]])
 
 
+def test_the_outputs_of_a_run_see_its_event_though_no_step_does() -> None:
+    story = Story()
+    one = {"id": "resized", "event": {"types": ["volume.resized"]}, "with": {"x": "${event.resource}"}}
+    workflow(story, one, outputs={"size": "event.data.size"})
+    story.send("volume.resized", {"size": 4}, resource="vol-2")
+    (run,) = story.of("run.succeeded")
+    assert run["outputs"] == {"size": 4}
+
+
 def test_a_problem_starts_one_run_however_often_it_is_repeated_and_the_run_knows_its_alert() -> None:
     story = Story()
     workflow(story, {"id": "full", "event": {"types": ["disk.full"]}, "with": {"x": "${event.resource}"}})

@@ -147,6 +147,12 @@ def test_each_validation_has_a_baseline_of_its_own(story: Story) -> None:
     assert ended(story) == ("succeeded", None)
 
 
+def test_a_text_that_has_the_word_baseline_is_no_comparison(story: Story) -> None:
+    run(story, act("deploy", validate=look("before", "result.kind != 'baseline'", within="5s")))
+    answer(story, "deploy~before~validate", result={"kind": "baseline"})
+    assert ended(story)[0] == "failed"
+
+
 def test_a_baseline_that_could_not_be_had_is_null(story: Story) -> None:
     that = "baseline == null || result.p95 <= baseline.p95"
     run(story, act("deploy", validate={**SLOWER, "that": that, "no_data": "pass"}))

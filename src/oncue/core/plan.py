@@ -13,13 +13,13 @@ import msgspec
 
 from oncue.core.errors import Refusal
 from oncue.core.expression import expressions_in
+from oncue.core.named import named
 from oncue.core.workflow_spec import Phase, StepSpec, Validate, WorkflowSpec
 
 FORMS: Final = ("uses", "run", "steps", "parallel", "switch", "try_", "wait", "approvals", "emit", "set_")
 """Members of which a step has one."""
 _NAMED: Final = re.compile(r"\bsteps\.([a-z][a-z0-9_]*)")
 _ANY: Final = re.compile(r"\bsteps\b(?!\.[a-z])")
-_BASELINE: Final = re.compile(r"(?<![\w.])baseline\b")
 KEY_LIMIT: Final = 80
 """Characters of an item's key, before the number that tells it from others."""
 _WORDS: Final = re.compile(r"[A-Za-z_]\w*")
@@ -165,6 +165,14 @@ def texts(spec: StepSpec) -> Iterator[str]:
 
 def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """Every expression of a step itself, with its place. Strings that do not parse are left out."""
+    yield from written(spec)
+    for place, value in templates(spec):
+        for inner, text in expressions_at(value):
+            yield (*place, *inner), text
+
+
+def written(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Those that stand by themselves, not in `${...}`."""
     if spec.if_ is not None:
         yield ("if",), spec.if_
     yield from _of_form(spec)
@@ -174,9 +182,6 @@ def placed(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield (*path, "inconclusive"), validate.inconclusive
     for name, text in spec.outputs.items():
         yield ("outputs", name), text
-    for place, value in templates(spec):
-        for text in _expressions(value):
-            yield place, text
 
 
 def templates(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Any]]:
@@ -203,14 +208,17 @@ def looks(spec: StepSpec, phase: Phase) -> tuple[tuple[int, Validate], ...]:
     return tuple((number, one) for number, one in enumerate(all) if phase in one.when)
 
 
-def compares(validate: Validate) -> bool:
-    """Whether it speaks of what was found before the step."""
-    return any(speaks_of_baseline(text) for text in (validate.that, validate.inconclusive or ""))
+def compares(validate: Validate, names: tuple[str, ...]) -> bool:
+    """Whether it speaks of what was found before the step. `names` are those of the items around it."""
+    return any(speaks_of_baseline(text, names) for text in (validate.that, validate.inconclusive or "true"))
 
 
-def speaks_of_baseline(text: str) -> bool:
-    """Whether the expression does."""
-    return _BASELINE.search(text) is not None
+def speaks_of_baseline(text: str, names: tuple[str, ...]) -> bool:
+    """Whether the expression does; one that does not compile speaks of nothing."""
+    try:
+        return "baseline" in named(text, names).variables
+    except Refusal:
+        return False
 
 
 def validations(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Validate]]:
@@ -249,15 +257,17 @@ def _in_text(text: str) -> tuple[str, ...]:
         return ()
 
 
-def _expressions(value: Any) -> Iterator[str]:
+def expressions_at(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Every expression in the `${...}` of a nested value, with the place of its text. Strings that do not parse are left out."""
     if isinstance(value, str):
-        yield from _in_text(value)
+        for text in _in_text(value):
+            yield place, text
     elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _expressions(inner)
+        for key, inner in value.items():
+            yield from expressions_at(inner, (*place, key))
     elif isinstance(value, list):
-        for inner in value:
-            yield from _expressions(inner)
+        for index, inner in enumerate(value):
+            yield from expressions_at(inner, (*place, index))
 
 
 def mentions(found: Any) -> Mentions:

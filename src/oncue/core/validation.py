@@ -126,7 +126,7 @@ def found(tx: Tx, run: Run, node: Node, step: Step, effect: Effect, result: Any)
 
 def _judge(tx: Tx, run: Run, node: Node, step: Step, scope: Scope, result: Any) -> None:
     spec, phase = _spec(node, step), _phase(step)
-    if phase == "before" and plans.compares(spec):
+    if phase == "before" and plans.compares(spec, node.names):
         _well(tx, run, node, step, result)
         return
     try:
@@ -167,7 +167,7 @@ def _well(tx: Tx, run: Run, node: Node, step: Step, result: Any, reason: str | N
         _again(tx, run, node, step, reason or f"{spec.that} holds")
         return
     wanted = _specs(node, step)
-    if phase == "before" and plans.compares(spec):
+    if phase == "before" and plans.compares(spec, node.names):
         measured = {**(step.result or {}), str(wanted[step.held][0]): steps.bounded(stored(result))}
         steps.change(tx, run, step, None, result=measured)
     if step.held + 1 < len(wanted):

@@ -103,7 +103,8 @@ def start(
         story=above.story if above is not None else tx.cause.correlation,
         hops=above.hops if above is not None else tx.cause.depth,
     )
-    if event is not None and any("event" in node.mentions.words for node in plan.nodes.values()):
+    mentioned = (plan.ending, *(node.mentions for node in plan.nodes.values()))
+    if event is not None and any("event" in one.words for one in mentioned):
         run.trigger = {**trigger, "event_view": stored(event.view())}
     begins, others = _admitted(tx, run, spec, pace)
     hidden.hold(tx, run.namespace, given)

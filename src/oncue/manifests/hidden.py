@@ -8,13 +8,13 @@ from oncue.core import inputs
 from oncue.core import plan as plans
 from oncue.core.errors import Refusal
 from oncue.core.expression import template
-from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
+from oncue.manifests.scopes import read
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SECRET: Final = re.compile(r"secret://[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?")
-_INPUT: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
 _PLAIN: Final = "what is written here is no secret; write secret://NAME after `oncue secret set NAME`"
 
 
@@ -73,17 +73,17 @@ def given_findings(schema: dict[str, Any], given: dict[str, Any], path: Path_) -
             yield Finding((*path, name), _PLAIN)
 
 
-def partial_findings(spec: WorkflowSpec, step: StepSpec, path: Path_) -> Iterator[Finding]:
+def partial_findings(spec: WorkflowSpec, step: plans.Node) -> Iterator[Finding]:
     """A hidden input stands alone where a step uses it: a part of a text is no reference."""
     concealed = inputs.hidden(spec.inputs)
     if not concealed:
         return
-    for place, value in plans.templates(step):
+    for place, value in plans.templates(step.spec):
         for inner, text in _texts(value, ()):
-            for name in dict.fromkeys(_mixed(text)):
+            for name in dict.fromkeys(_mixed(text, step.names)):
                 if name in concealed:
                     detail = f"{name} is hidden, and known only where it stands alone; write ${{inputs.{name}}} and nothing beside it"
-                    yield Finding((*path, *place, *inner), detail, level="warning")
+                    yield Finding((*step.place, *place, *inner), detail, level="warning")
 
 
 def _texts(value: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
@@ -97,10 +97,11 @@ def _texts(value: Any, path: Path_) -> Iterator[tuple[Path_, str]]:
             yield from _texts(inner, (*path, index))
 
 
-def _mixed(text: str) -> list[str]:
+def _mixed(text: str, names: tuple[str, ...]) -> list[str]:
     """The inputs that the expressions of a text name which is more than one expression."""
     try:
-        parts = template(text) if "${" in text else []
+        parts = template(text) if "${" in text else ()
     except Refusal:  # a text that does not parse is refused for that
         return []
-    return [name for is_expression, part in parts if is_expression and len(parts) > 1 for name in _INPUT.findall(part)]
+    found = [part for is_expression, part in parts if is_expression and len(parts) > 1]
+    return [name for part in found for name in read(part, names).of("inputs")]

@@ -66,8 +66,6 @@ ENGINE_MONITORS: Final = ("heartbeat",)
 
 
 _LEVELS: Final = ("warning", "minor", "major", "critical")
-_STEP_REFERENCE: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
-_INPUT_REFERENCE: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
 _CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from oncue.core import plan as plans
 from oncue.core import trigger
 from oncue.core.condition import Match
 from oncue.core.errors import Refusal
@@ -12,6 +13,7 @@ from oncue.manifests.calls import call_findings
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import templates
 from oncue.manifests.finding import Finding
+from oncue.manifests.scopes import absent, read
 from oncue.manifests.selectors import selector_findings
 
 
@@ -30,5 +32,10 @@ def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
             if one.event == Match():
                 yield Finding((*path, "event"), "it is empty: every event starts a run", level="warning")
         yield from templates(one.with_, (*path, "with"))
+        seen = ("event", "alert", "incident", "now") if one.event is not None else ("now",)
+        if one.event is not None and one.event.where is not None:
+            yield from absent(read(one.event.where), ("event", "now"), (*path, "event", "where"))
+        for place, text in plans.expressions_at(one.with_, (*path, "with")):
+            yield from absent(read(text), seen, place)
         for found in call_findings(spec.inputs, one.with_, "the workflow"):
             yield msgspec.structs.replace(found, path=(*path, *found.path))

@@ -1,6 +1,5 @@
 """What a schema cannot say of a workflow: that its steps are whole, in an order that works, and speak of what is there."""
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -15,14 +14,12 @@ from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
 from oncue.manifests.plugins import done_once, fits, uses
+from oncue.manifests.scopes import BEFORE_RUNS, absent, of_plan, read, undeclared
 from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
 from oncue.manifests.triggers import trigger_findings
 from oncue.sdk import registry
 
-_STEP: Final = re.compile(r"\bsteps\.([A-Za-z_]\w*)")
-_INPUT: Final = re.compile(r"\binputs\.([A-Za-z_]\w*)")
-_VARIABLE: Final = re.compile(r"\bvars\.([A-Za-z_]\w*)")
 _WORDS: Final = {form: form.rstrip("_") for form in FORMS}
 _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "with_": ("uses",),
@@ -39,6 +36,8 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "ask": ("approvals",),
 }
 """Members that mean something only beside one of these forms."""
+_CONDITIONS: Final = ("if", "when", "that", "where", "inconclusive")
+"""Members that are true or false."""
 _GLOB: Final = frozenset("*?[")
 _NEVER: Final = frozenset({"false"})
 
@@ -50,13 +49,11 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     yield from positive_findings(spec.stuck_after, ("stuck_after",))
     yield from positive_findings(spec.on_failure.pause_for, ("on_failure", "pause_for"))
     if spec.concurrency is not None:
-        for index, text in enumerate(spec.concurrency.by):
-            yield from compiles(text, ("concurrency", "by", index))
+        yield from _keys(spec, spec.concurrency.by, ("concurrency", "by"))
         yield from positive_findings(spec.concurrency.queue_timeout, ("concurrency", "queue_timeout"))
     if spec.rate is not None:
         yield from positive_findings(spec.rate.within, ("rate", "within"))
-        for index, text in enumerate(spec.rate.by):
-            yield from compiles(text, ("rate", "by", index))
+        yield from _keys(spec, spec.rate.by, ("rate", "by"))
     yield from trigger_findings(spec)
     yield from self_service_findings(spec)
     if (twice := list(_twice(spec))) or (deep := list(_deep(spec))):
@@ -65,12 +62,20 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     plan = plans.compiled(spec)
     for node in plan.nodes.values():
         yield from _step(plan, node)
-        yield from partial_findings(spec, node.spec, node.place)
+        yield from partial_findings(spec, node)
     yield from _flow(plan)
     yield from _speaks(plan)
     for name, text in spec.outputs.items():
         yield from compiles(text, ("outputs", name))
-        yield from _of(plan, text, ("outputs", name), frozenset(plan.nodes), None)
+        yield from of_plan(plan, text, ("outputs", name), frozenset(plan.nodes))
+
+
+def _keys(spec: WorkflowSpec, by: list[str], path: Path_) -> Iterator[Finding]:
+    """What runs are counted by is known before they begin."""
+    for index, text in enumerate(by):
+        yield from compiles(text, (*path, index))
+        yield from absent(read(text), BEFORE_RUNS, (*path, index))
+        yield from undeclared(read(text), spec.inputs, (*path, index))
 
 
 def _all(spec: WorkflowSpec) -> Iterator[tuple[StepSpec, Path_, int]]:
@@ -111,14 +116,12 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
                 (*path, member.rstrip("_")), f"it means nothing without {' or '.join(_WORDS[one] for one in forms)}"
             )
     around = tuple(name for one in node.above for name in ((one.spec.for_each.as_,) if one.spec.for_each else ()))
-    for place, text in plans.placed(spec):
+    for place, text in plans.written(spec):
         inner = names if place[:2] == ("for_each", "key") else around
-        expected = "bool" if place[-1] in ("if", "when", "that", "where", "inconclusive") else None
-        if place[0] in ("with", "set", "emit", "ask") or place[-1] == "with":
-            continue
+        expected = "bool" if place[0] != "outputs" and place[-1] in _CONDITIONS else None
         yield from compiles(text, (*path, *place), expected, inner)
-    for value, member in ((spec.with_, "with"), (spec.set_, "set"), (spec.emit, "emit"), (spec.ask, "ask")):
-        yield from templates(value, (*path, member), around)
+    for place, value in plans.templates(spec):
+        yield from templates(value, (*path, *place), around)
     if spec.uses is not None:
         yield from uses(spec.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
@@ -160,15 +163,11 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from positive_findings(spec.wait.timeout, (*path, "wait", "timeout"))
         if spec.wait.event is not None:
             yield from _exact(spec.wait.event.types, (*path, "wait", "event", "types"))
-            yield from templates(spec.wait.event.resource, (*path, "wait", "event", "resource"), around)
     if spec.emit is not None:
         yield from fits("event.emit", registry.ACTIONS, spec.emit, (*path, "emit"))
-    if spec.run is not None:
-        yield from templates(spec.run.with_, (*path, "run", "with"), around)
     if spec.rollback is not None:
         yield from _outside(spec.rollback.uses, (*path, "rollback", "uses"), "undo: write it as a step in a `catch`")
         yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
-        yield from templates(spec.rollback.with_, (*path, "rollback", "with"), around)
         yield from positive_findings(spec.rollback.timeout, (*path, "rollback", "timeout"))
         yield from _retried(spec.rollback.retry, (*path, "rollback", "retry"))
         if spec.irreversible:
@@ -177,7 +176,7 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
     act = "event.emit" if spec.emit is not None else spec.uses or ""
     if (lacking := run_acts.beyond(act, plan.spec.identity, None)) is not None:
         yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}")
-    yield from _validated(plan, node, around)
+    yield from _validated(plan, node)
 
 
 def _exact(types: list[str], path: Path_) -> Iterator[Finding]:
@@ -192,12 +191,12 @@ def _exact(types: list[str], path: Path_) -> Iterator[Finding]:
             yield Finding((*path, index), detail)
 
 
-def _validated(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]:
+def _validated(plan: Plan, node: Node) -> Iterator[Finding]:
     """What must hold of a step, when, and what it is compared with."""
     spec, path, during = node.spec, node.place, list[Path_]()
     for place, one in plans.validations(spec):
-        yield from _validation(plan, node, one, (*path, *place), around)
-        yield from _compared(one, (*path, *place))
+        yield from _validation(plan, node, one, (*path, *place))
+        yield from _compared(one, node.names, (*path, *place))
         if place[0] == "rollback" and one.when != "after":
             yield Finding((*path, *place, "when"), "what undoes a step is validated after it; leave `when` out")
         elif "during" in one.when:
@@ -206,16 +205,13 @@ def _validated(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Find
         yield Finding(during[0], "only a step that calls an action, or runs a workflow, lasts: `during` is for those")
     for place in during[1:]:
         yield Finding(place, "one validation looks while the step runs; put both into one `that`")
-    for place, text in plans.placed(spec):
-        if place[-1] not in ("that", "inconclusive") and plans.speaks_of_baseline(text):
-            yield Finding((*path, *place), "baseline is known to `that` and `inconclusive` of a validation alone")
 
 
-def _compared(spec: Validate, path: Path_) -> Iterator[Finding]:
+def _compared(spec: Validate, names: tuple[str, ...], path: Path_) -> Iterator[Finding]:
     """What a validation calls `baseline` was found before."""
-    if not plans.compares(spec):
+    if not plans.compares(spec, names):
         return
-    at = (*path, "that" if plans.speaks_of_baseline(spec.that) else "inconclusive")
+    at = (*path, "that" if plans.speaks_of_baseline(spec.that, names) else "inconclusive")
     if "before" not in spec.when or spec.when in ("before", ["before"]):
         yield Finding(at, "baseline is what was found before the step, to look at later: write `when: [before, after]`")
     elif spec.uses is None and spec.repeat is None:
@@ -226,7 +222,7 @@ def _forms(spec: StepSpec) -> list[str]:
     return [form for form in FORMS if getattr(spec, form) is not None]
 
 
-def _validation(plan: Plan, node: Node, spec: Validate, path: Path_, around: tuple[str, ...]) -> Iterator[Finding]:
+def _validation(plan: Plan, node: Node, spec: Validate, path: Path_) -> Iterator[Finding]:
     yield from interval_findings(spec.every, (*path, "every"))
     yield from positive_findings(spec.within, (*path, "within"))
     if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
@@ -238,7 +234,6 @@ def _validation(plan: Plan, node: Node, spec: Validate, path: Path_, around: tup
     if spec.uses is not None:
         yield from _outside(spec.uses, (*path, "uses"), _LOOKS)
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
-    yield from templates(spec.with_, (*path, "with"), around)
 
 
 def _repeated(plan: Plan, node: Node, id: str, path: Path_) -> Iterator[Finding]:
@@ -290,39 +285,12 @@ def _speaks(plan: Plan) -> Iterator[Finding]:
             known = begun if together else frozenset(before)
             for place, text in plans.placed(node.spec):
                 own = {node.id} if place[0] in ("outputs", "validate", "rollback") else set()
-                yield from _of(plan, text, (*node.place, *place), known | own, node)
+                yield from of_plan(plan, text, (*node.place, *place), known | own, node)
             for inner in node.blocks.values():
                 yield from block(inner.nodes, node.form == "parallel")
             before.add(node.id)
 
     yield from block(plan.root.nodes, together=False)
-
-
-def _of(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Node | None) -> Iterator[Finding]:
-    for name in _STEP.findall(text):
-        if name not in known:
-            yield Finding(path, f"there is no step {name} before this one{near(name, sorted(known))}")
-        elif name in plan.nodes and not _same_items(plan.nodes[name], node):
-            group = next(one.id for one in reversed(plan.nodes[name].above) if one.items)
-            yield Finding(path, f"{name} is there once for each item of {group}; look at steps.{group}.items")
-    declared = plan.spec.inputs.get("properties")
-    if isinstance(declared, dict) and not plan.spec.inputs.get("additionalProperties"):
-        for name in _INPUT.findall(text):
-            if name not in declared:
-                yield Finding(path, f"{name} is not declared in inputs{near(name, list(declared))}")
-    elif not plan.spec.inputs:
-        for name in _INPUT.findall(text):
-            yield Finding(path, f"{name} is not declared: the workflow has no inputs")
-    names = sorted({name for one in plan.nodes.values() for name in one.spec.set_ or ()})
-    for name in _VARIABLE.findall(text):
-        if name not in names:
-            yield Finding(path, f"no step sets the variable {name}{near(name, names)}")
-
-
-def _same_items(other: Node, node: Node | None) -> bool:
-    """Whether the step is for the same items as whoever speaks of it, or for none."""
-    around = {one.id for one in (*node.above, node)} if node is not None else set()
-    return all(one.id in around for one in other.above if one.items)
 
 
 def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:

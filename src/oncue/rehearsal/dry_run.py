@@ -385,7 +385,10 @@ def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | Non
         planned.undo = spec.rollback.uses
     if spec.validate is not None:
         first, later = looks(spec, "before"), (*looks(spec, "during"), *looks(spec, "after"))
-        said = [*(f"before it, {one.that}" for _, one in first if not compares(one)), *(one.that for _, one in later)]
+        said = [
+            *(f"before it, {one.that}" for _, one in first if not compares(one, node.names)),
+            *(one.that for _, one in later),
+        ]
         planned.validate = "; ".join(dict.fromkeys(said))
     if spec.uses is not None or spec.emit is not None:
         _act(plan, node, seen, planned)
