@@ -11,6 +11,7 @@ import { Icon } from "../../parts/Icon";
 import { SeverityShape } from "../../parts/marks";
 import { Refused } from "../../parts/Refused";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
+import { useUnsaved } from "../../parts/Unsaved";
 import type { EditorHand } from "../../parts/YamlEditor";
 import { namedIn } from "./view";
 
@@ -69,6 +70,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
   const faults = check.data?.faults ?? [];
   const errors = check.data?.refusal ? Math.max(1, faults.filter((fault) => fault.level !== "warning").length) : 0;
   const changed = text.trimEnd() !== base.text.trimEnd();
+  const { letGo, question } = useUnsaved(changed && text.trimEnd() !== begin.trimEnd());
   const [asking, setAsking] = useState(false);
   const save = useCallback(() => setAsking(true), []);
   const ready = changed && settled && errors === 0;
@@ -87,7 +89,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
           <h1>{title}</h1>
         </div>
         <div className="actions">
-          <button type="button" className="btn" onClick={close}>{changed ? "Discard" : "Close"}</button>
+          <button type="button" className="btn" onClick={() => { letGo(); close(); }}>{changed ? "Discard" : "Close"}</button>
           <button type="button" className="btn primary" disabled={!ready} onClick={save} title="Ctrl S">{errors > 0 ? `Fix ${plural(errors, "error")} to save` : "Review and save"}</button>
         </div>
       </div>
@@ -114,8 +116,9 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
         </div>
       </div>
       <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? `Apply this ${kind.toLowerCase()}?` : "Apply this change?"} size={860}>
-        {asking && <Review kind={kind} base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => saved(name)} />}
+        {asking && <Review kind={kind} base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => { letGo(); saved(name); }} />}
       </Modal>
+      {question}
     </div>
   );
 }
