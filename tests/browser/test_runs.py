@@ -301,6 +301,17 @@ def test_the_catalogue_says_what_starts_each(workflows: Server, open_page: Open)
     assert not axe(page)
 
 
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_long_run_scrolls_in_its_page_and_not_the_whole_console(
+    workflows: Server, open_page: Open, phone: bool
+) -> None:
+    run = _started(workflows, "many-hosts", "running")
+    page = open_page(workflows, f"/runs/{run}", phone=phone)
+    expect(page.get_by_role("button", name=re.compile("^settle")).first).to_be_visible()
+    assert page.evaluate("document.querySelector('.page').scrollHeight > innerHeight")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
 def test_runs_that_were_rolled_back_are_one_choice_away(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "cannot-be-undone", "rollback_failed")
     page = open_page(workflows, "/runs")
