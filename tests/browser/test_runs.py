@@ -225,6 +225,19 @@ def test_many_items_are_counts_until_they_are_asked_for(workflows: Server, open_
     expect(tree.get_by_role("button", name=re.compile("^h7 Failed"))).to_be_visible()
 
 
+def test_the_time_of_a_paused_run_stands_still_and_its_page_says_so(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "one-at-a-time", "running", host="erp-4")
+    page = open_page(workflows, f"/runs/{run}")
+    head = page.locator(".page-head")
+    expect(head).to_contain_text("ends at the latest in")
+    workflows.client.post(f"/api/v1/runs/{run}/pause", json={}).raise_for_status()
+    expect(head).to_contain_text(re.compile("its time stands still, with .* left"))
+    expect(head).not_to_contain_text("at the latest")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("dialog")).to_contain_text(re.compile("It goes on where it stopped, with .* left"))
+    assert not axe(page)
+
+
 def test_a_run_is_paused_resumed_and_cancelled_by_hand(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "many-hosts", "running")
     page = open_page(workflows, f"/runs/{run}")
