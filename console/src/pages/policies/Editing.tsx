@@ -5,6 +5,7 @@ import { lazy, Suspense, useCallback, useRef, useState, type ReactNode } from "r
 
 import { Problem, type Fault } from "../../data/http";
 import { isProtected, useApply, useCheck, useSchema } from "../../data/policies";
+import { useNames } from "../../data/workflows";
 import { Card } from "../../parts/Card";
 import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
@@ -65,6 +66,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
   }
   const [typed] = useDebouncedValue(text, TYPING_MS);
   const schema = useSchema(kind);
+  const names = useNames(namespace);
   const check = useCheck(typed, namespace, typed.trim() !== "");
   const settled = typed === text && check.data !== undefined && !check.isPlaceholderData;
   const faults = check.data?.faults ?? [];
@@ -106,7 +108,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
         <div>
           <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
             <Suspense fallback={<Loading what="the editor" />}>
-              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
+              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} names={names} faults={faults} change={setText} save={() => ready && save()} />
             </Suspense>
           </Card>
           <Problems goTo={(line, column) => editor.current?.goTo(line, column)} faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
