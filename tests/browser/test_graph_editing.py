@@ -209,3 +209,22 @@ def test_the_form_of_a_step_is_for_everyone(server: Server, open_page: Open, pho
     page.get_by_role("button", name="After").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     assert not axe(page)
+
+
+def test_the_text_is_completed_with_names_that_the_server_and_the_workflow_have(page: Page) -> None:
+    page.locator(".cm-content").click()
+    page.keyboard.press("Control+End")
+    for written, begun, choice in (
+        ("    - {id: more, uses: ", "http.re", "http.request"),
+        (", with: {", "ur", "url"),
+        ('"https://${inputs.', "h", "host"),
+        ('}/"}, if: "steps.', "lo", "look"),
+    ):
+        page.keyboard.insert_text(written)
+        page.keyboard.type(begun)
+        page.get_by_role("option", name=choice).first.click()
+        expect(page.get_by_role("option")).to_have_count(0)
+    page.keyboard.insert_text(".state == 'succeeded'\"}")
+    added = """    - {id: more, uses: http.request, with: {url: "https://${inputs.host}/"}, if: "steps.look.state == 'succeeded'"}"""
+    _reads(page, TEXT + added)
+    expect(_graph(page).get_by_text("more", exact=True)).to_be_visible()

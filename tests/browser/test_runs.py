@@ -82,7 +82,17 @@ spec:
       rollback: {uses: http.request, with: {method: POST, url: "http://127.0.0.1:9/", body: "${result.never}"}}
     - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
   on_failure: {rollback: all}
-""".replace("HOSTS", str([f"h{number}" for number in range(40)]))
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: many-steps}
+spec:
+  steps:
+    - {id: first, wait: {event: {types: [org.example.settled]}}}
+STEPS
+""".replace("HOSTS", str([f"h{number}" for number in range(40)])).replace(
+    "STEPS", "\n".join(f"    - {{id: step{number}, set: {{seen: {number}}}}}" for number in range(40))
+)
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +235,19 @@ def test_many_items_are_counts_until_they_are_asked_for(workflows: Server, open_
     expect(tree.get_by_role("button", name=re.compile("^h7 Failed"))).to_be_visible()
 
 
+def test_the_time_of_a_paused_run_stands_still_and_its_page_says_so(workflows: Server, open_page: Open) -> None:
+    run = _started(workflows, "one-at-a-time", "running", host="erp-4")
+    page = open_page(workflows, f"/runs/{run}")
+    head = page.locator(".page-head")
+    expect(head).to_contain_text("ends at the latest in")
+    workflows.client.post(f"/api/v1/runs/{run}/pause", json={}).raise_for_status()
+    expect(head).to_contain_text(re.compile("its time stands still, with .* left"))
+    expect(head).not_to_contain_text("at the latest")
+    page.get_by_role("button", name="Resume").click()
+    expect(page.get_by_role("dialog")).to_contain_text(re.compile("It goes on where it stopped, with .* left"))
+    assert not axe(page)
+
+
 def test_a_run_is_paused_resumed_and_cancelled_by_hand(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "many-hosts", "running")
     page = open_page(workflows, f"/runs/{run}")
@@ -299,6 +322,17 @@ def test_the_catalogue_says_what_starts_each(workflows: Server, open_page: Open)
     expect(page.get_by_role("row").filter(has_text="one-at-a-time")).to_contain_text("Every day at 03:00")
     expect(page.get_by_role("row").filter(has_text="many-hosts")).to_contain_text("people alone")
     assert not axe(page)
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_long_run_scrolls_in_its_page_and_not_the_whole_console(
+    workflows: Server, open_page: Open, phone: bool
+) -> None:
+    run = _started(workflows, "many-steps", "running")
+    page = open_page(workflows, f"/runs/{run}", phone=phone)
+    expect(page.get_by_role("button", name=re.compile("^step39")).first).to_be_visible()
+    assert page.evaluate("document.querySelector('.page').scrollHeight > innerHeight")
+    assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
 
 
 def test_runs_that_were_rolled_back_are_one_choice_away(workflows: Server, open_page: Open) -> None:

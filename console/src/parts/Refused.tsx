@@ -30,7 +30,7 @@ function Proposing({ why, text, namespace, basedOn, beside }: Props & { why: str
   const propose = usePropose();
   const navigate = useNavigate();
   const [reason, setReason] = useState("");
-  const send = (): void => propose.mutate({ text, namespace, basedOn, reason: reason.trim() }, { onSuccess: (id) => void navigate({ to: "/changes/$id", params: { id } }) });
+  const send = (): void => propose.mutate({ text, namespace, basedOn, reason: reason.trim() }, { onSuccess: (id) => void navigate({ to: "/changes/$id", params: { id }, ignoreBlocker: true }) });
   return (
     <form
       className="stack"

@@ -10,6 +10,7 @@ import { useEffect, useImperativeHandle, useRef, type Ref } from "react";
 
 import type { Fault } from "../data/http";
 import { colours, look } from "./editor-look";
+import { namesAt, type Names } from "./names";
 import { described, offers, spotAt, type Schema } from "./schema";
 
 /** Changes the text from outside, as if it had been typed. */
@@ -29,6 +30,8 @@ interface Props {
   /** Another text to begin with anew; what is typed in between is the editor's own. */
   version: string;
   schema: Schema | undefined;
+  /** Undefined until they are known. */
+  names: Names | undefined;
   faults: readonly Fault[];
   change: (text: string) => void;
   save: () => void;
@@ -46,14 +49,14 @@ function places(document: Text, faults: readonly Fault[]): Diagnostic[] {
 /** What the editor is called. */
 const named = new Compartment();
 
-export default function YamlEditor({ hand, label, text, version, schema, faults, change, save }: Props) {
+export default function YamlEditor({ hand, label, text, version, schema, names, faults, change, save }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
-  const held = useRef({ schema, change, save, text });
+  const held = useRef({ schema, names, change, save, text });
   const asked = useRef<(() => void)[]>([]);
   useEffect(() => {
-    held.current = { schema, change, save, text };
-    if (schema !== undefined) for (const answer of asked.current.splice(0)) answer();
+    held.current = { schema, names, change, save, text };
+    if (schema !== undefined && names !== undefined) for (const answer of asked.current.splice(0)) answer();
   });
 
   useImperativeHandle(hand, () => ({
@@ -77,13 +80,15 @@ export default function YamlEditor({ hand, label, text, version, schema, faults,
   useEffect(() => {
     if (box.current === null) return undefined;
     const complete = (context: CompletionContext): CompletionResult | null | Promise<CompletionResult | null> => {
-      const known = held.current.schema;
-      // Whoever asks before the schema has come is answered when it has.
-      if (known === undefined) return context.explicit ? new Promise((resolve) => asked.current.push(() => resolve(complete(context)))) : null;
-      const spot = spotAt(context.state.doc.toString(), context.pos);
+      const { schema: known, names: all } = held.current;
+      // Whoever asks before these have come is answered when they have.
+      if (known === undefined || all === undefined) return context.explicit ? new Promise((resolve) => asked.current.push(() => resolve(complete(context)))) : null;
+      const text = context.state.doc.toString();
+      const spot = spotAt(text, context.pos);
       if (!context.explicit && spot.word === "") return null;
-      const options = offers(known, spot).map((offer) => ({ label: offer.label, detail: offer.detail, apply: offer.apply, ...(offer.info ? { info: offer.info } : {}), type: spot.at === "key" ? "property" : "enum" }));
-      return options.length === 0 ? null : { from: spot.from, options, validFor: /^[\w.-]*$/ };
+      const { from, offers: found } = namesAt(text, context.pos, spot, all) ?? { from: spot.from, offers: offers(known, spot) };
+      const options = found.map((offer) => ({ label: offer.label, detail: offer.detail, apply: offer.apply, ...(offer.info ? { info: offer.info } : {}), type: spot.at === "key" ? "property" : "enum" }));
+      return options.length === 0 ? null : { from, options, validFor: /^[\w-]*$/ };
     };
     const explain = hoverTooltip((editor, pos) => {
       const known = held.current.schema;

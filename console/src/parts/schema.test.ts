@@ -38,6 +38,8 @@ describe("what may be written where the cursor is", () => {
     ["spec:\n  respond:\n  - run: {|", ["workflow", "with"]],
     ["spec:\n  respond:\n    - run:\n        |", ["workflow", "with"]],
     ["spec:\n  respond:\n    - run: {workflow: a}\n      |", ["run", "ticket"]],
+    ["spec:\n  respond:\n    - {|", ["run", "ticket"]],
+    ["spec:\n  respond:\n    - {ticket: {}, run: {|", ["workflow", "with"]],
     ["# a note\nspec:\n  mode: active\n\n  |", ["mode", "match", "respond"]],
     ["spec:\n  unknown:\n    |", []],
   ])("%s", (marked, wanted) => {

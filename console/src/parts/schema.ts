@@ -68,9 +68,9 @@ export function spotAt(text: string, offset: number): Spot {
   const last = tokens.at(-1);
   const word = /[\w.*-]*$/.exec(value)?.[0] ?? "";
   const from = offset - word.length;
-  if (last === undefined || last.key === null) return { path: [...above, ...own], at: "key", key: null, word, from };
   const flow = inFlow(value);
-  if (flow === null) return { path: [...above, ...own.slice(0, -1)], at: "value", key: last.key, word, from };
+  if (flow === null && (last === undefined || last.key === null)) return { path: [...above, ...own], at: "key", key: null, word, from };
+  if (flow === null) return { path: [...above, ...own.slice(0, -1)], at: "value", key: last?.key ?? null, word, from };
   return { path: [...above, ...own, ...flow.path], at: flow.key === null && flow.inMap ? "key" : "value", key: flow.key ?? (flow.inMap ? null : "[]"), word, from };
 }
 

@@ -5,12 +5,14 @@ import { lazy, Suspense, useCallback, useRef, useState, type ReactNode } from "r
 
 import { Problem, type Fault } from "../../data/http";
 import { isProtected, useApply, useCheck, useSchema } from "../../data/policies";
+import { useNames } from "../../data/workflows";
 import { Card } from "../../parts/Card";
 import { plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { SeverityShape } from "../../parts/marks";
 import { Refused } from "../../parts/Refused";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
+import { useUnsaved } from "../../parts/Unsaved";
 import type { EditorHand } from "../../parts/YamlEditor";
 import { namedIn } from "./view";
 
@@ -64,11 +66,13 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
   }
   const [typed] = useDebouncedValue(text, TYPING_MS);
   const schema = useSchema(kind);
+  const names = useNames(namespace);
   const check = useCheck(typed, namespace, typed.trim() !== "");
   const settled = typed === text && check.data !== undefined && !check.isPlaceholderData;
   const faults = check.data?.faults ?? [];
   const errors = check.data?.refusal ? Math.max(1, faults.filter((fault) => fault.level !== "warning").length) : 0;
   const changed = text.trimEnd() !== base.text.trimEnd();
+  const { letGo, question } = useUnsaved(changed && text.trimEnd() !== begin.trimEnd());
   const [asking, setAsking] = useState(false);
   const save = useCallback(() => setAsking(true), []);
   const ready = changed && settled && errors === 0;
@@ -87,7 +91,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
           <h1>{title}</h1>
         </div>
         <div className="actions">
-          <button type="button" className="btn" onClick={close}>{changed ? "Discard" : "Close"}</button>
+          <button type="button" className="btn" onClick={() => { letGo(); close(); }}>{changed ? "Discard" : "Close"}</button>
           <button type="button" className="btn primary" disabled={!ready} onClick={save} title="Ctrl S">{errors > 0 ? `Fix ${plural(errors, "error")} to save` : "Review and save"}</button>
         </div>
       </div>
@@ -104,7 +108,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
         <div>
           <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
             <Suspense fallback={<Loading what="the editor" />}>
-              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} faults={faults} change={setText} save={() => ready && save()} />
+              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} names={names} faults={faults} change={setText} save={() => ready && save()} />
             </Suspense>
           </Card>
           <Problems goTo={(line, column) => editor.current?.goTo(line, column)} faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
@@ -114,8 +118,9 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
         </div>
       </div>
       <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? `Apply this ${kind.toLowerCase()}?` : "Apply this change?"} size={860}>
-        {asking && <Review kind={kind} base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => saved(name)} />}
+        {asking && <Review kind={kind} base={base} text={text} namespace={namespace} warnings={faults} onClose={() => setAsking(false)} saved={() => { letGo(); saved(name); }} />}
       </Modal>
+      {question}
     </div>
   );
 }

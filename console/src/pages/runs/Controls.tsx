@@ -13,7 +13,7 @@ import { Icon } from "../../parts/Icon";
 import { ErrorState, Loaded } from "../../parts/states";
 import { InputsForm } from "../workflows/InputsForm";
 import { actsOf } from "./steps";
-import { isOver, isStopping } from "./view";
+import { isOver, isStopping, timeLeft } from "./view";
 
 const REASON = "Reason, kept in the journal with your name";
 
@@ -24,6 +24,7 @@ export function RunControls({ run }: { run: RunDetail }) {
   const close = (): void => setAsked("");
   const operates = may("run:operate", run.namespace);
   const ending = !isOver(run);
+  const left = timeLeft(run);
   return (
     <>
       {operates && run.state === "running" && !isStopping(run) && <button type="button" className="btn" onClick={() => setAsked("pause")}><Icon name="pause" size="m" />Pause</button>}
@@ -35,7 +36,7 @@ export function RunControls({ run }: { run: RunDetail }) {
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => pause.mutateAsync({ id: run.id, verb: "pause", reason })}
       />
       <Ask
-        opened={asked === "resume"} onClose={close} title="Resume this run?" act="Resume" effect="It goes on where it stopped."
+        opened={asked === "resume"} onClose={close} title="Resume this run?" act="Resume" effect={`It goes on where it stopped${left === null ? "" : `, with ${left} left`}.`}
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => pause.mutateAsync({ id: run.id, verb: "resume", reason })}
       />
       <Modal opened={asked === "cancel"} onClose={close} title={run.state === "rollback_failed" ? "Give this rollback up?" : isStopping(run) ? "Stop this run at once?" : "Cancel this run?"} size={480}>{asked === "cancel" && <Cancelling run={run} close={close} />}</Modal>

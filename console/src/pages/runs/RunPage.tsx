@@ -12,7 +12,7 @@ import { ChangeLink } from "../../parts/ChangeLink";
 import { Json } from "../../parts/Code";
 import { flowOf, type FlowStep } from "../../parts/flow";
 import { FlowGraph } from "../../parts/FlowGraph";
-import { count, duration, relative, sentence } from "../../parts/format";
+import { count, duration, exact, sentence } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { concealed } from "../../parts/json";
 import { StateMark } from "../../parts/marks";
@@ -27,7 +27,7 @@ import { EraseLog, LogView } from "./LogView";
 import { legendOf, standings, type Sign } from "./steps";
 import { Steps, type LogReading } from "./Steps";
 import { WhyCard } from "./WhyCard";
-import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf } from "./view";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf, untilText } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
@@ -125,6 +125,7 @@ function Head({ run }: { run: RunDetail }) {
   const policy = typeof run.trigger?.["policy"] === "string" ? run.trigger["policy"] : null;
   const by = startedBy(run);
   const stands = stateOf(run);
+  const until = untilText(run, now);
   return (
     <div className="meta ruled">
       <StateMark state={stands.mark} text={stands.words} />
@@ -137,7 +138,7 @@ function Head({ run }: { run: RunDetail }) {
       {typeof run.trigger?.["change"] === "string" && <span>carries out <ChangeLink id={run.trigger["change"]} /></span>}
       {run.parent && <span>a step of <Link className="link mono" to="/runs/$id" params={{ id: run.parent.split("/")[0] ?? "" }} search={{ step: run.parent.slice(run.parent.indexOf("/") + 1) }}>another run</Link></span>}
       {run.forked_from && <span>anew from <Link className="link mono" to="/runs/$id" params={{ id: run.forked_from }}>another run</Link></span>}
-      {!isOver(run) && run.state !== "rollback_failed" && run.deadline_at && <span>ends at the latest <time dateTime={run.deadline_at}>{relative(run.deadline_at, now)}</time></span>}
+      {until !== null && <span title={run.state === "running" && run.deadline_at ? exact(run.deadline_at) : undefined}>{until}</span>}
       {run.stuck && <b className="med failure">stands still</b>}
     </div>
   );

@@ -79,6 +79,7 @@ describe("what can be done about a step", () => {
   it("is another try where it failed and the run waits for a person", () => {
     const failed = step("extend", { state: "failed" });
     expect(actsOf(failed, run({ state: "paused" }), flow).retry).toMatch(/done again/);
+    expect(actsOf(failed, run({ state: "paused", paused_at: "2026-11-20T10:01:00Z", deadline_at: "2026-11-20T11:00:00Z" }), flow).retry).toMatch(/goes on from there, with 59 m left\.$/);
     expect(actsOf(failed, run({ state: "running" }), flow).retry).toBeNull();
     expect(actsOf(failed, run({ state: "failed" }), flow)).toMatchObject({ retry: null, skip: null });
   });

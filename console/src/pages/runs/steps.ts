@@ -4,7 +4,7 @@ import { asks, found, type FlowStep } from "../../parts/flow";
 import type { Standing } from "../../parts/FlowGraph";
 import { count, without } from "../../parts/format";
 import type { IconName } from "../../parts/Icon";
-import { isActive, isBad, isOver, TONES } from "./view";
+import { isActive, isBad, isOver, timeLeft, TONES } from "./view";
 
 /** Items up to which a `for_each` is open by itself. */
 const FEW = 12;
@@ -178,9 +178,10 @@ export function actsOf(step: Step, run: RunDetail, flow: readonly FlowStep[]): A
   if (isOver(run) || step.address.includes("~") || step.uses === "item") return { ...NOTHING, fork: step.uses === "item" || step.address.includes("~") ? null : fork };
   const open = run.state === "running" || run.state === "paused";
   const failed = isBad(step) || step.state === "cancelled";
+  const left = timeLeft(run);
   const skips = open && (isActive(step) || (failed && run.state === "paused")) && node !== null && !asks(node);
   return {
-    retry: run.state === "paused" && failed ? `${step.address} is done again from its beginning, and the run goes on from there.` : null,
+    retry: run.state === "paused" && failed ? `${step.address} is done again from its beginning, and the run goes on from there${left === null ? "" : `, with ${left} left`}.` : null,
     skip: skips ? `${isActive(step) ? `What ${step.address} is doing is dropped, and the` : "The"} run goes on with the step after it. What needs its outputs may fail.` : null,
     skipWord: "Skip", fork,
   };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { RunDetail, Step } from "../../data/types";
-import { barOf, endingOf, lengthOf, progress, startedBy, stateOf } from "./view";
+import { barOf, endingOf, lengthOf, progress, startedBy, stateOf, untilText } from "./view";
 
 const now = Date.parse("2026-11-20T10:01:00Z");
 const step = (fields: Partial<Step>): Step => ({
@@ -43,6 +43,18 @@ describe("a run's state", () => {
     expect(stateOf(run({ steps: [step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting for a time");
     expect(stateOf(run({ state: "paused", steps: [ask] })).words).toBe("Paused");
     expect(stateOf(run({ wants: "cancel", steps: [ask] }))).toEqual({ mark: "running", words: "Stopping" });
+  });
+});
+
+describe("the time that a run may take", () => {
+  const deadline_at = "2026-11-20T11:00:00Z";
+  it.each([
+    ["runs out while it goes on", run({ deadline_at }), "ends at the latest in 59 m"],
+    ["stands still while it is paused, however long", run({ state: "paused", deadline_at, paused_at: "2026-11-20T10:00:20Z" }), "its time stands still, with 59 m left"],
+    ["is not counted while it is undone", run({ state: "rolling_back", deadline_at }), null],
+    ["is not there before it begins", run({ state: "queued" }), null],
+  ])("%s", (_, one, said) => {
+    expect(untilText(one, now)).toBe(said);
   });
 });
 

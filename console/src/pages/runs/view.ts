@@ -1,6 +1,6 @@
 /** A run in words: where it stands, what started it, and how it ended. */
 import type { Run, RunDetail, RunState, Step, StepState } from "../../data/types";
-import { plural, without } from "../../parts/format";
+import { duration, plural, relative, without } from "../../parts/format";
 
 const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back"]);
 const ACTIVE: ReadonlySet<StepState> = new Set(["running", "waiting", "validating"]);
@@ -30,6 +30,18 @@ export function stateOf(run: RunDetail): { mark: string; words: string } {
   const words = { approval: "Waiting for approval", wait: active.some((step) => step.awaits !== "time") ? "Waiting for an event" : "Waiting for a time", run: "Waiting for another run", try: "Waiting for the next try" };
   const [only] = kinds;
   return { mark: "waiting", words: kinds.size === 1 && only !== undefined ? words[only as keyof typeof words] : "Waiting" };
+}
+
+/** What is left of the time that a paused run may take, `59 m`; null where it does not stand still. */
+export function timeLeft(run: Run): string | null {
+  return run.state === "paused" && run.paused_at && run.deadline_at ? duration(Date.parse(run.deadline_at) - Date.parse(run.paused_at)) : null;
+}
+
+/** When a run's time is up, or that it stands still; null where it has no such time, as in a rollback. */
+export function untilText(run: Run, now: number): string | null {
+  const left = timeLeft(run);
+  if (left !== null) return `its time stands still, with ${left} left`;
+  return run.state === "running" && run.deadline_at ? `ends at the latest ${relative(run.deadline_at, now)}` : null;
 }
 
 /** How a step's state reads. */
