@@ -3718,7 +3718,7 @@ export interface paths {
         };
         /**
          * GetMail
-         * @description One mail, with its texts.
+         * @description One mail, with its texts. Links by which whoever got the mail can act are cut, unless an administrator reads it.
          */
         get: operations["get_mail"];
         put?: never;
