@@ -491,24 +491,29 @@ def glob(pattern: str) -> Any:
 
 # what CEL cannot hold
 
-_ODD: Final = re.compile(rb"\d{19}|\\u0000")
-"""JSON that may hold an integer beyond 64 bits, or the character U+0000, with which a text ends for CEL."""
+_LONG: Final = re.compile(rb"\d{19}")
+_NUL: Final = re.compile(rb"\\u0000")
 _INSTEAD: Final = "\ufffd"
 
 
 T = TypeVar("T")
 
 
+def _odd(body: bytes) -> bool:
+    """Whether the JSON may hold an integer beyond 64 bits, or the character U+0000, with which a text ends for CEL."""
+    return _LONG.search(body) is not None or _NUL.search(body) is not None
+
+
 def decoded(body: bytes, shape: type[T]) -> T:
     """The JSON as this type, with integers beyond 64 bits as doubles and U+FFFD for U+0000. Raises `msgspec.DecodeError`."""
-    if _ODD.search(body) is None:
+    if not _odd(body):
         return msgspec.json.decode(body, type=shape)
     return msgspec.convert(_tamed(_from_json(body)), type=shape)
 
 
 def tame(value: Any, body: bytes) -> Any:
     """`value`, decoded from `body`, with integers beyond 64 bits as doubles and U+FFFD for U+0000."""
-    return _tamed(value) if _ODD.search(body) else value
+    return _tamed(value) if _odd(body) else value
 
 
 def _tamed(value: Any) -> Any:

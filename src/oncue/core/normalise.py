@@ -248,12 +248,13 @@ class Seen:
         return self._view
 
     def _make_view(self) -> dict[str, Any]:
-        view: dict[str, Any] = expression.tame(_object(self.body), self.body)
-        view["labels"] = expression.tame(self.labels, self.body)
-        view["resource"] = expression.tame(self.resource, self.body)
+        view = _object(self.body)
+        view["labels"] = self.labels
+        view["resource"] = self.resource
         view["namespace"] = self.home
         if self.service is not None:
-            view["service"] = expression.tame(self.service, self.body)
+            view["service"] = self.service
+        view = expression.tame(view, self.body)
         return {key: value for key, value in view.items() if value is not None}
 
     @property
