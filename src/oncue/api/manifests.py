@@ -205,8 +205,11 @@ async def _running(ctx: Context, accepted: list[documents.Document], home: str) 
     places = frozenset(one.namespace or home for one in accepted if one.kind in CALLING)
     if not places:
         return []
+    changed = any(one.kind == "Workflow" for one in accepted)  # else it is nobody's concern who else runs some
     bodies = [
-        body for kind in CALLING for body in await ctx.queries.run(partial(manifests, kind=kind, namespaces=places))
+        body
+        for kind in (CALLING if changed else ("Workflow",))
+        for body in await ctx.queries.run(partial(manifests, kind=kind, namespaces=places))
     ]
 
     def looked() -> list[documents.Problem]:
