@@ -183,6 +183,22 @@ def test_an_approval_in_a_run_within_is_neither_skipped_nor_copied(story: Story,
     assert [one.state for one in story.state.approvals.values()] == ["pending"]
 
 
+@pytest.mark.parametrize("called", ["gate", "around"])
+def test_nor_is_one_that_the_workflow_within_has_no_more(story: Story, called: str) -> None:
+    """A run that is under way goes by the version that it pins."""
+    for name, inner in NESTED:
+        story.apply("Workflow", name, {"steps": inner})
+    id = run(story, step("gate", run={"workflow": called}), act("then"))
+    story.wait("1s")
+    for name, _ in NESTED:
+        story.apply("Workflow", name, {"steps": [step("x", set={"x": 1})]})
+    skip = {"run": id, "step": "gate", "reason": "hurry"}
+    assert say(story, "oncue.command.run.skip", skip, "user:basis-1") == "approval.unskippable"
+    assert decide(story, "user:basis-2") is None
+    story.wait("1s")
+    assert waiting(story) == ["then"]
+
+
 def test_a_fork_asks_again_what_a_run_within_had_asked(story: Story) -> None:
     story.apply("Workflow", "gate", {"steps": [asks()]})
     story.apply("Workflow", "other", {"steps": [step("x", set={"x": 1})]})

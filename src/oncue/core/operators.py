@@ -289,7 +289,26 @@ def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:
     nodes = steps.plan(tx.state, run).nodes
     node = nodes[step.node]
     inner = (one for one in nodes.values() if one is node or node in one.above)
-    return next((found for one in inner if (found := _asking(tx.state, run.namespace, one)) is not None), None)
+    found = next((found for one in inner if (found := _asking(tx.state, run.namespace, one)) is not None), None)
+    return found or _asking_below(tx, run, step.address)
+
+
+def _asking_below(tx: Tx, run: Run, within: str) -> str | None:
+    """As `_asking`, of the runs that are under way at this address of the run, by the versions that they pin; all addresses if it
+    is empty."""
+    for address, step in sorted(tx.state.steps_of.get(run.id, {}).items()):
+        here = not within or address == within or address.startswith((f"{within}/", f"{within}["))
+        if not here or step.uses != "run" or step.state not in ACTIVE or not isinstance(step.result, dict):
+            continue
+        below = tx.state.runs.get(str(step.result.get("run")))
+        if below is None:
+            continue
+        for node in steps.plan(tx.state, below).nodes.values():
+            if (found := _asking(tx.state, run.namespace, node)) is not None:
+                return f"{found} of {below.workflow}" if node.form == "approvals" else found
+        if (found := _asking_below(tx, below, "")) is not None:
+            return found
+    return None
 
 
 def _asking(state: State, namespace: str, node: Node) -> str | None:
