@@ -231,6 +231,31 @@ def test_of_what_waits_the_oldest_goes_first_whatever_it_is() -> None:
     assert [id for _, id, _ in bench.leased()] == ["ef-1", "no-1", "no-2"]
 
 
+def test_the_more_urgent_goes_first_and_then_the_older() -> None:
+    bench = Bench()
+    made = [effect("ef-1", priority=5), effect("ef-2"), effect("ef-3", priority=1), effect("ef-4")]
+    made.append(effect("ef-5", priority=1, not_before_at=AT + timedelta(minutes=1)))
+    bench.dispatcher.changed(made)
+    bench.offer(1, "w1", slots=1)
+    for number in (3, 2):
+        assert bench.leased()[-1][1] == f"ef-{number}"
+        bench.dispatcher.changed([effect(f"ef-{number}", state="succeeded")])
+        bench.offer(1, "w1", slots=1)
+    assert bench.dispatcher.overdue_s == 1, "the least urgent waits as well"
+    bench.dispatcher.changed([effect("ef-4", state="succeeded")])
+    bench.at_s = 60.0
+    bench.offer(1, "w1", slots=1)
+    assert bench.leased()[-1][1] == "ef-5", "what became due later, and is more urgent"
+
+
+def test_of_the_more_urgent_what_nobody_wants_any_more_is_passed_by() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect("ef-1", priority=1), effect("ef-2", priority=1), effect("ef-3")])
+    bench.dispatcher.changed([effect(f"ef-{number}", state="cancelled") for number in (1, 2)])
+    bench.offer(1, "w1")
+    assert [id for _, id, _ in bench.leased()] == ["ef-3"]
+
+
 def test_a_worker_with_one_slot_does_all_of_it_one_after_the_other() -> None:
     bench = Bench()
     bench.offer(1, "w1", slots=1)

@@ -486,7 +486,17 @@ def begin(story: Story, **inputs: Any) -> str:
     return id
 
 
-def test_runs_of_the_same_key_follow_each_other_by_priority_of_their_coming(story: Story) -> None:
+def test_what_a_run_has_done_is_as_urgent_as_it_and_as_who_started_it(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("b")]})
+    story.apply("Workflow", "urgent", {"steps": [act("c")], "priority": 1})
+    run(story, act("a"), {"id": "x", "run": {"workflow": "inner"}}, priority=2)
+    answer(story, "a")
+    run(story, {"id": "y", "run": {"workflow": "urgent"}}, priority=4)
+    priorities = {one.step: one.priority for one in story.state.effects.values()}
+    assert priorities == {"b": 2, "c": 1}
+
+
+def test_runs_of_the_same_key_follow_each_other_in_the_order_of_their_coming(story: Story) -> None:
     first = run(story, act("a"), concurrency={"by": ["inputs.host"]}, inputs={"host": "a"})
     second, third = begin(story, host="a"), begin(story, host="a")
     other = begin(story, host="b")

@@ -18,5 +18,5 @@ def ask(
     """Have a worker call the action for what is at this address."""
     return outbox.request(
         tx, namespace=run.namespace, kind="action", uses=uses, payload=inputs, effect_class=effect_class(uses, inputs),
-        timeout_s=timeout_s, start_within_s=seconds_of(start_within), heartbeat_s=seconds_of(heartbeat), retry=retry, incident=run.incident, alert=run.alert, run=run.id, step=address,
+        timeout_s=timeout_s, start_within_s=seconds_of(start_within), heartbeat_s=seconds_of(heartbeat), priority=run.priority, retry=retry, incident=run.incident, alert=run.alert, run=run.id, step=address,
     )  # fmt: skip

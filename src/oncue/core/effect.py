@@ -38,6 +38,8 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     """How long an attempt may wait for a worker to take it; None for as long as it takes."""
     heartbeat_s: float | None = None
     """How long an attempt may say nothing before it counts as hanging; None for as long as its timeout."""
+    priority: int = 3
+    """From 1, the most urgent, to 5: which of those that are due a worker takes first. Of a run's work, the run's."""
     max_attempts: int
     backoff_initial_s: float
     backoff_factor: float

@@ -33,6 +33,7 @@ def request(
     not_before_at: datetime | None = None,
     start_within_s: float | None = None,
     heartbeat_s: float | None = None,
+    priority: int = 3,
 ) -> Effect:
     """Ask for an effect; workers see it after the commit, and not before its time."""
     effect = Effect(
@@ -48,6 +49,7 @@ def request(
         timeout_s=timeout_s,
         start_within_s=start_within_s,
         heartbeat_s=heartbeat_s,
+        priority=priority,
         max_attempts=retry.attempts,
         backoff_initial_s=seconds(retry.initial),
         backoff_factor=retry.factor,

@@ -95,7 +95,7 @@ def start(
         alert=alert.id if alert is not None else above.alert if above is not None else None,
         service=alert.service if alert is not None else above.service if above is not None else None,
         resource=alert.resource if alert is not None else above.resource if above is not None else None,
-        priority=spec.priority,
+        priority=min(spec.priority, above.priority) if above is not None else spec.priority,
         gate=gate,
         parent=parent,
         depth=depth,

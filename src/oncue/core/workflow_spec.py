@@ -287,7 +287,8 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     rate: RunRate | None = None
     """How often it may begin; what comes too often is refused."""
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
-    """Of those that wait, the lower number goes first."""
+    """Of runs that wait for one another, and of steps that wait for a worker, the lower number goes first. A run within a run is
+    as urgent as the one that started it, if that is more."""
     triggers: Annotated[list[Trigger], msgspec.Meta(max_length=TRIGGERS_LIMIT)] = []
     """What starts it by itself, besides policies, people and other runs."""
     identity: Literal["viewer", "responder", "operator"] = "operator"

@@ -20,6 +20,7 @@ import msgspec
 from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock, microseconds
+from oncue.runtime.lane import Lane, Waiting
 
 GRACE_S: Final = 30.0
 LOOK_S: Final = 60.0
@@ -109,8 +110,8 @@ class Dispatcher:
         self._monotonic = monotonic
         self._token = token
         self._bodies: dict[str, tuple[Effect, bytes]] = {}
-        self._due: dict[tuple[str, str], list[tuple[int, str, int]]] = {}
-        """What waits, by lane: all actions, or a channel's notifications."""
+        self._due: dict[tuple[str, str], Lane] = {}
+        """What waits: all actions, or a channel's notifications."""
         self._starts: list[tuple[int, str, int]] = []
         """What may not wait for ever, by when its time to be taken is over."""
         self._ends: list[tuple[float, str]] = []
@@ -140,20 +141,13 @@ class Dispatcher:
         """For how many seconds the effect that has waited the longest could have been taken, and was not. What waits
         because its own channel or notifier has enough in hand is not meant.
         """
-        oldest = 0.0
+        oldest, now = 0.0, self._clock.now()
         free = [worker for worker in self._workers.values() if worker.slots > 0]
-        for lane, row in [*self._due.items()]:
-            while row:
-                due, id, attempt = row[0]
-                if self._waits(id, attempt):
-                    uses = _uses(self._bodies[id][0])
-                    if lane != ACTIONS and free and not any(worker.has_room(uses) for worker in free):
-                        break
-                    oldest = max(oldest, (self._clock.now() - due) / 1e6)
-                    break
-                heapq.heappop(row)
-            if not row:
-                del self._due[lane]
+        for lane, row in self._due.items():
+            if (one := row.oldest(now)) is not None:
+                uses = _uses(self._bodies[one.id][0])
+                if lane == ACTIONS or not free or any(worker.has_room(uses) for worker in free):
+                    oldest = max(oldest, (now - one.due) / 1e6)
         return oldest
 
     @property
@@ -265,7 +259,10 @@ class Dispatcher:
             self._queue(effect, self._clock.now())
 
     def _queue(self, effect: Effect, due: int) -> None:
-        heapq.heappush(self._due.setdefault(_uses(effect)[-1], []), (due, effect.id, effect.attempt))
+        lane = _uses(effect)[-1]
+        if (row := self._due.get(lane)) is None:
+            row = self._due[lane] = Lane(self._waits)
+        row.add(Waiting(due, effect.id, effect.attempt), effect.priority)
         if effect.start_within_s is not None:
             until = microseconds(effect.not_before_at) + int(effect.start_within_s * 1e6)
             heapq.heappush(self._starts, (until, effect.id, effect.attempt))
@@ -291,26 +288,23 @@ class Dispatcher:
                 effect = self._bodies.pop(id)[0]
                 self._lost(effect, "timeout.start")
         batches: dict[int, list[tuple[str, bytes, bool]]] = {}
-        heads = [(row[0][0], lane) for lane, row in self._due.items() if row[0][0] <= now]
+        heads = [(one, lane) for lane, row in self._due.items() if (one := row.head(now)) is not None]
         heapq.heapify(heads)
         while heads and any(worker.slots > 0 for worker in self._workers.values()):
-            _, lane = heapq.heappop(heads)
+            one, lane = heapq.heappop(heads)
+            effect, body = self._bodies[one.id]
+            uses = _uses(effect)
+            number = next((n for n, worker in self._workers.items() if worker.has_room(uses)), None)
+            if number is None:
+                continue  # its lane waits until something ends
+            lease = self._lease(self._workers[number], effect, uses, now, monotonic)
+            batches.setdefault(number, []).append((lease.token, body, one.id in self._handed))
+            self._handed.add(one.id)
             row = self._due[lane]
-            _, id, attempt = row[0]
-            if self._waits(id, attempt):
-                effect, body = self._bodies[id]
-                uses = _uses(effect)
-                number = next((n for n, worker in self._workers.items() if worker.has_room(uses)), None)
-                if number is None:
-                    continue  # its lane waits until something ends
-                lease = self._lease(self._workers[number], effect, uses, now, monotonic)
-                batches.setdefault(number, []).append((lease.token, body, id in self._handed))
-                self._handed.add(id)
-            heapq.heappop(row)
-            if not row:
-                del self._due[lane]
-            elif row[0][0] <= now:
-                heapq.heappush(heads, (row[0][0], lane))
+            row.pop()
+            if (following := row.head(now)) is not None:
+                heapq.heappush(heads, (following, lane))
+        self._due = {lane: row for lane, row in self._due.items() if row}
         for number, items in batches.items():
             self._workers[number].send(frames.Leased(items))
         self._schedule(now, monotonic)
@@ -321,8 +315,8 @@ class Dispatcher:
         if any(worker.slots > 0 for worker in self._workers.values()):
             # What is due and has no room waits for something to end, which is told.
             for row in self._due.values():
-                if row[0][0] > now:
-                    pause_s = min(pause_s, (row[0][0] - now) / 1e6)
+                if (due := row.next_due) is not None and due > now:
+                    pause_s = min(pause_s, (due - now) / 1e6)
         if self._starts:
             pause_s = min(pause_s, max(0.0, (self._starts[0][0] - now) / 1e6))
         if self._ends:
