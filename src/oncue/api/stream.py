@@ -9,6 +9,7 @@ fact, has no place of its own, and is not told again to those who come back.
 """
 
 import asyncio
+import contextlib
 import fnmatch
 from collections import deque
 from collections.abc import Callable
@@ -56,7 +57,9 @@ class Subscriber:
         self.visible = visible
         self.logs = logs
         """Runs of whose log it wants to know when it grew."""
-        self.queue: asyncio.Queue[FactRow | Grown | None] = asyncio.Queue(QUEUE_LIMIT + 1)
+        self.waiting: deque[FactRow | Grown] = deque()
+        self.news = asyncio.Event()
+        """Set when something waits for it, it was cut, or it has left."""
         self.cut = False
 
     def takes(self, row: FactRow) -> bool:
@@ -70,6 +73,30 @@ class Subscriber:
     def follows(self, namespace: str, run: str) -> bool:
         """Whether the client wants to know that this run's log grew, and may."""
         return run in self.logs and (self.visible is None or namespace in self.visible)
+
+    def offer(self, one: FactRow | Grown) -> None:
+        """It is to be sent this; cut if it does not keep up."""
+        if len(self.waiting) >= QUEUE_LIMIT:
+            self.end()
+        elif not self.cut:
+            self.waiting.append(one)
+            self.news.set()
+
+    def end(self) -> None:
+        """Its stream ends. What it was not sent it resumes from."""
+        self.cut = True
+        self.news.set()
+
+    async def take(self) -> list[FactRow | Grown]:
+        """What waits for it; nothing when it is time for a heartbeat, or it was cut or has left."""
+        if not self.news.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HEARTBEAT_S):
+                    await self.news.wait()
+        self.news.clear()
+        taken = [*self.waiting]
+        self.waiting.clear()
+        return taken
 
 
 class Hub:
@@ -86,6 +113,8 @@ class Hub:
         self.closed = False
         self._given: deque[tuple[int, frames.News]] = deque(maxlen=GIVEN_LIMIT)
         """Facts that came with the word of a commit, and up to where."""
+        self._reads = False
+        """Whether facts are being read; what is given meanwhile comes after them."""
 
     @property
     def clients(self) -> int:
@@ -95,36 +124,49 @@ class Hub:
     def committed_to(self, position: int, news: frames.News | None = None) -> None:
         """The engine committed up to here, and `news` are the newest facts."""
         self.committed = max(self.committed, position)
-        if news is not None and self._subscribers:
+        if not self._subscribers:
+            self.position = max(self.position, self.committed)
+            return
+        if news is not None:
             self._given.append((position, news))
-        self._news.set()
+        if not self._reads:
+            self._hand_out_given()
+        if self.position < self.committed:
+            self._news.set()
 
     def grown(self, runs: list[tuple[str, str]]) -> None:
         """The logs of these runs, (namespace, id), grew."""
         for namespace, run in runs:
             for subscriber in self._subscribers.values():
                 if subscriber.follows(namespace, run):
-                    _offer(subscriber, Grown(run))
+                    subscriber.offer(Grown(run))
 
     async def run(self) -> None:
-        """Hand out facts until cancelled."""
+        """Read and hand out what the hub was not given, until cancelled."""
         while True:
             await self._news.wait()
             self._news.clear()
-            if not self._subscribers:
-                self.position = max(self.position, self.committed)
-                continue
             while self.position < self.committed:
+                self._reads = True
                 try:
-                    rows, reached = self._given_next() or await self._read_next()
+                    self._hand_out(*await self._read_next())
                 except Refusal:
                     await asyncio.sleep(0.5)
-                    continue
-                for row in rows:
-                    for subscriber in self._subscribers.values():
-                        if subscriber.takes(row):
-                            _offer(subscriber, row)
-                self.position = reached
+                finally:
+                    self._reads = False
+                self._hand_out_given()
+
+    def _hand_out(self, rows: list[FactRow], reached: int) -> None:
+        # Whoever joined first while these were read joined at a later place.
+        for row in (row for row in rows if row.position > self.position):
+            for subscriber in self._subscribers.values():
+                if subscriber.takes(row):
+                    subscriber.offer(row)
+        self.position = max(self.position, reached)
+
+    def _hand_out_given(self) -> None:
+        while (given := self._given_next()) is not None:
+            self._hand_out(*given)
 
     def _given_next(self) -> tuple[list[FactRow], int] | None:
         """The next facts if they were given, and up to where they go."""
@@ -133,7 +175,7 @@ class Hub:
         if not self._given or self._given[0][1].after > self.position:
             return None
         reached, news = self._given.popleft()
-        return [FactRow(*fact) for fact in news.facts if fact[0] > self.position], reached
+        return [FactRow(*fact) for fact in news.facts], reached
 
     async def _read_next(self) -> tuple[list[FactRow], int]:
         start, target = self.position, self.committed
@@ -157,9 +199,7 @@ class Hub:
         """End every stream, for shutdown."""
         self.closed = True
         for subscriber in self._subscribers.values():
-            subscriber.cut = True
-            if not subscriber.queue.full():
-                subscriber.queue.put_nowait(None)
+            subscriber.end()
 
     async def serve(
         self,
@@ -181,6 +221,7 @@ class Hub:
         self.committed_to(newest)
         joined = self.join(subscriber)
         gone = asyncio.ensure_future(_gone(receive))
+        gone.add_done_callback(lambda _: subscriber.news.set())
         try:
             await send(
                 {
@@ -209,7 +250,7 @@ class Hub:
                 sent = joined
             await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
             while not subscriber.cut and not gone.done() and still_valid():
-                news = await _next(subscriber, gone)
+                news = await subscriber.take()
                 if news:
                     parts = []
                     for one in news:
@@ -220,7 +261,7 @@ class Hub:
                             parts.append(fact_message(one))
                     await _write(send, b"".join(parts))
                 elif not gone.done() and not subscriber.cut:
-                    sent = max(sent, self.position) if subscriber.queue.empty() else sent
+                    sent = max(sent, self.position) if not subscriber.waiting else sent
                     await _write(send, message("heartbeat", cursor_of(sent), b"{}"))
             if not gone.done():
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -229,29 +270,6 @@ class Hub:
         finally:
             self.leave(subscriber)
             gone.cancel()
-
-
-def _offer(subscriber: Subscriber, row: FactRow | Grown) -> None:
-    if subscriber.cut:
-        return
-    if subscriber.queue.qsize() >= QUEUE_LIMIT:
-        subscriber.cut = True
-        subscriber.queue.put_nowait(None)
-    else:
-        subscriber.queue.put_nowait(row)
-
-
-async def _next(subscriber: Subscriber, gone: "asyncio.Future[None]") -> list[FactRow | Grown]:
-    """What waits for the client; empty when it is time for a heartbeat or the client has left."""
-    waiting = asyncio.ensure_future(subscriber.queue.get())
-    await asyncio.wait((waiting, gone), timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
-    if not waiting.done():
-        waiting.cancel()
-        return []
-    found = [waiting.result()]
-    while len(found) < READ_LIMIT and not subscriber.queue.empty():
-        found.append(subscriber.queue.get_nowait())
-    return [row for row in found if row is not None]
 
 
 async def _gone(receive: Callable[[], Any]) -> None:
