@@ -8,6 +8,7 @@ whoever starts them passes on `environment(config)`.
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -27,6 +28,8 @@ IGNORED: Final = frozenset(
 """Variables that are known and mean nothing to the server."""
 
 _PREFIX: Final = "ONCUE_"
+
+_LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?").fullmatch
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -130,6 +133,19 @@ class DeadMan(Section, kw_only=True, frozen=True):
     silence. `auto` sees from the address which it is."""
 
 
+class Worker(Section, kw_only=True, frozen=True):
+    """The process that acts."""
+
+    labels: list[str] = []
+    """What it says of itself, as in `["site=east", "os=linux"]`: it is given steps that ask for no labels, and those that ask for
+    some of these. In the environment: separated by commas, or a JSON array."""
+
+    @property
+    def said(self) -> dict[str, str]:
+        """The labels by their names."""
+        return {name.strip(): value.strip() for name, _, value in (label.partition("=") for label in self.labels)}
+
+
 class Config(Section, kw_only=True, frozen=True):
     """All of it. `data` is absolute."""
 
@@ -147,6 +163,7 @@ class Config(Section, kw_only=True, frozen=True):
     """Manifests, a file or a directory, that an empty journal starts with. Absolute."""
     smtp: Smtp = Smtp()
     actions: Actions = Actions()
+    worker: Worker = Worker()
     retention: Retention = Retention()
     limits: Limits = Limits()
     dead_man: DeadMan = DeadMan()
@@ -352,6 +369,11 @@ def _check(config: Config) -> None:
     for command in config.actions.shell.allow:
         if not command.startswith("/"):
             raise Refusal("config.invalid", f"actions.shell.allow: {command!r} does not start with an absolute path")
+    for name, value in config.worker.said.items():
+        if not _LABEL(name) or not value:
+            raise Refusal(
+                "config.invalid", f"worker.labels: write NAME=VALUE, as site=east; {name!r} has no value or is no name"
+            )
     directory = config.actions.ansible.directory
     if directory is not None and not directory.startswith("/"):
         raise Refusal("config.invalid", f"actions.ansible.directory: {directory!r} is not an absolute path")

@@ -19,6 +19,15 @@ spec:
 ---
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {name: there}
+spec:
+  inputs: {type: object, required: [site], properties: {site: {type: string}}}
+  labels: {site: "${inputs.site}"}
+  steps:
+    - {id: act, uses: ledger.again, with: {run: there, step: "act-${inputs.site}"}, start_within: 2s, rollback: {uses: ledger.again, with: {run: there, step: undo}}}
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {name: many}
 spec:
   inputs: {type: object, properties: {those: {type: array}}}
@@ -33,7 +42,9 @@ spec:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose actions take as long as nobody stops them."""
     folder = tmp_path_factory.mktemp("in-hand")
-    with Server(folder / "data", variables=Ledger(folder).variables) as server:
+    with Server(
+        folder / "data", variables={**Ledger(folder).variables, "ONCUE_WORKER_LABELS": "site=east,os=linux"}
+    ) as server:
         applied = server.client.post("/api/v1/manifests", content=WORKFLOWS)
         assert applied.status_code == 200, applied.text
         yield server
@@ -104,3 +115,19 @@ def test_what_waits_for_others_says_how_many_may_be_under_way(server: Server) ->
     server.client.post(f"/api/v1/runs/{others}/cancel")
     held(server, run, process(server, "worker").pid)
     server.client.post(f"/api/v1/runs/{run}/cancel")
+
+
+def test_a_step_is_given_to_a_worker_with_its_labels_or_to_none(server: Server) -> None:
+    there = started(server, "there", site="east")
+    assert eventually(lambda: ended(server, there), what="it ends")["state"] == "succeeded"
+    run = started(server, "there", site="west")
+    waits = eventually(lambda: [one for one in why(server, run)["waits"] if one["code"] == "worker"], what="it waits")
+    lacking = "ledger.again waits for a worker, attempt 1: no worker that is connected has site=west"
+    assert (waits[0]["what"], waits[0]["then"]) == (lacking, "the attempt fails")
+    failed = eventually(lambda: ended(server, run), what="it waits no longer")
+    assert (failed["state"], failed["failed_at"]) == ("failed", "act")
+
+
+def ended(server: Server, run: str) -> dict[str, Any] | None:
+    found = dict(server.client.get(f"/api/v1/runs/{run}").json())
+    return found if found["ended_at"] is not None else None

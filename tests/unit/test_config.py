@@ -67,6 +67,8 @@ def test_known_foreign_variables_are_ignored(tmp_path: Path, name: str) -> None:
         ("", {"ONCUE_ACTIONS_SHELL_ALLOW": "ls"}, "absolute"),
         ("", {"ONCUE_ACTIONS_SHELL_ALLOW": '["/bin/ls'}, "ONCUE_ACTIONS_SHELL_ALLOW"),
         ("[actions.ansible]\ndirectory = 'playbooks'", {}, "actions.ansible.directory"),
+        ("", {"ONCUE_WORKER_LABELS": "site=east,Site"}, "worker.labels: write NAME=VALUE, as site=east; 'Site'"),
+        ("[worker]\nlabels = ['site=']", {}, "worker.labels"),
         ("[actions.python]\nallow = true", {}, "actions.python.allow is not a setting"),
     ],
 )
@@ -87,7 +89,7 @@ def test_a_child_process_reads_the_same_configuration_from_the_environment(tmp_p
     loaded = _load(
         tmp_path,
         '[smtp]\nurl = "smtp://u:p@mail.example.com:25?starttls"\n[actions.shell]\nenabled = true\n'
-        'allow = ["/bin/echo a,b", "/bin/ls"]\n[actions.ansible]\nenabled = true\ndirectory = "/srv/playbooks"\n[retention]\nmax_size_gb = 0.5\n',
+        'allow = ["/bin/echo a,b", "/bin/ls"]\n[actions.ansible]\nenabled = true\ndirectory = "/srv/playbooks"\n[worker]\nlabels = ["site=east", "os=a,b"]\n[retention]\nmax_size_gb = 0.5\n',
         {"port": 0},
         ONCUE_ADMIN_TOKEN="0123456789abcdef",
     )

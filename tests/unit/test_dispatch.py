@@ -36,8 +36,8 @@ class Bench:
             token=lambda: f"t{next(tokens)}",
         )
 
-    def offer(self, connection: int, name: str, slots: int = 4) -> None:
-        self.dispatcher.offer(connection, name, slots, lambda frame: self.sent.append((name, frame)))
+    def offer(self, connection: int, name: str, slots: int = 4, **labels: str) -> None:
+        self.dispatcher.offer(connection, name, slots, lambda frame: self.sent.append((name, frame)), labels)
 
     def leased(self) -> list[tuple[str, str, bool]]:
         """(worker, effect, redelivered)."""
@@ -254,6 +254,48 @@ def test_of_the_more_urgent_what_nobody_wants_any_more_is_passed_by() -> None:
     bench.dispatcher.changed([effect(f"ef-{number}", state="cancelled") for number in (1, 2)])
     bench.offer(1, "w1")
     assert [id for _, id, _ in bench.leased()] == ["ef-3"]
+
+
+def test_what_asks_for_labels_goes_to_a_worker_that_has_them_all() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", site="west")
+    bench.offer(2, "w2", site="east", os="linux")
+    bench.dispatcher.changed(
+        [
+            effect("ef-1", labels={"site": "east"}),
+            effect("ef-2", labels={"site": "east", "os": "aix"}),
+            effect("ef-3"),
+            effect("ef-4", labels={"os": "linux", "site": "east"}),
+        ]
+    )
+    assert sorted(bench.leased()) == [("w1", "ef-3", False), ("w2", "ef-1", False), ("w2", "ef-4", False)]
+    (held,) = bench.dispatcher.held(["ef-2"])
+    assert held.lacks == "labels"
+    bench.at_s = 10.0
+    assert bench.dispatcher.overdue_s == 0, "more workers of those that are there would not help"
+    bench.offer(3, "w3", site="east", os="aix")
+    assert bench.leased()[-1] == ("w3", "ef-2", False)
+
+
+def test_the_more_urgent_goes_first_whatever_labels_it_asks_for() -> None:
+    bench = Bench()
+    bench.dispatcher.changed([effect("ef-1"), effect("ef-2", priority=1, labels={"site": "east"}), effect("ef-3")])
+    for ended in ("ef-2", "ef-1"):
+        bench.offer(1, "w1", slots=1, site="east")
+        assert bench.leased()[-1][1] == ended
+        bench.dispatcher.changed([effect(ended, state="succeeded")])
+
+
+def test_what_waits_for_labels_that_are_all_in_use_is_overdue() -> None:
+    bench = Bench()
+    bench.offer(1, "w1", slots=1, site="east")
+    bench.offer(2, "w2", slots=1)
+    bench.dispatcher.changed([effect(f"ef-{number}", labels={"site": "east"}) for number in (1, 2)])
+    assert bench.leased() == [("w1", "ef-1", False)]
+    (held,) = bench.dispatcher.held(["ef-2"])
+    assert (held.lacks, held.under_way) == ("slot", 1)
+    bench.at_s = 10.0
+    assert bench.dispatcher.overdue_s == 11
 
 
 def test_a_worker_with_one_slot_does_all_of_it_one_after_the_other() -> None:

@@ -45,6 +45,14 @@ def test_what_is_known_is_evaluated_and_each_action_says_what_it_would_do() -> N
     assert (found.fails, found.unknown) == ([], 0)
 
 
+def test_which_workers_may_be_given_a_step_is_said() -> None:
+    whole = {"labels": {"site": "${inputs.host}"}}
+    found = planned({"id": "a", **GET}, {"id": "b", **GET, "labels": {}}, {"id": "c", **GET, "labels": {"os": "linux"}}, {"id": "d", **GET, "labels": {"os": "${steps.a.result.os}"}}, **whole)  # fmt: skip
+    ends = [(one.does or "").partition("; ")[2] for one in found.steps]
+    assert ends[:3] == ["by a worker that has site=web-1", "", "by a worker that has os=linux"]
+    assert ends[3].startswith("by which workers is not known: depends on step a")
+
+
 def test_conditions_that_are_known_decide_and_others_say_what_they_depend_on() -> None:
     found = planned(
         {"id": "look", **GET},

@@ -69,12 +69,13 @@ def test_a_look_stays_a_look() -> None:
     ("held", "why"),
     [
         (Held("ef-1", 2, lacks="worker"), "no worker is connected"),
+        (Held("ef-1", 2, lacks="labels"), "no worker that is connected has os=linux, site=east"),
         (Held("ef-1", 2, lacks="share", under_way=32), "32 actions are under way, which is all that may be at the same time"),
         (Held("ef-1", 2, lacks="slot", under_way=64), "64 effects are under way, which is all that may be at the same time"),
     ],
 )  # fmt: skip
 def test_what_nobody_has_says_why(held: Held, why: str) -> None:
-    found = said(AGAIN, held)
+    found = said(AGAIN, held, labels={"os": "linux", "site": "east"})
     assert (found.code, found.what) == ("worker", f"http.request waits for a worker, attempt 2: {why}")
     assert (found.until, found.then, found.worker) == (None, None, None), "no time takes it on"
 

@@ -193,7 +193,7 @@ async def bench(tmp_path: Path, plugin: Any) -> AsyncIterator[Bench]:
             acting.cancel(frame)
 
     client = EngineClient(engine.path, on_frame)
-    acting = Acting(client, surroundings, "w1", 4, QuietLog())
+    acting = Acting(client, surroundings, "w1", 4, {}, QuietLog())
     client.greet(acting.offer)
     connection = asyncio.create_task(client.run())
     await until(lambda: engine.offers == [4])

@@ -113,7 +113,8 @@ def put(said: Waits, effect: Effect, held: Held) -> None:
         said.until, said.then = instant(held.until).isoformat(), _unreported(effect)
     elif held.lacks:
         said.what = (
-            f"{looks or f'{effect.uses} waits for a worker, {attempt}: '}{_LACKS[held.lacks].format(held.under_way)}"
+            f"{looks or f'{effect.uses} waits for a worker, {attempt}: '}"
+            f"{_LACKS[held.lacks].format(held.under_way, ', '.join(f'{name}={one}' for name, one in effect.labels.items()))}"
         )
         said.code, said.until, said.then = "worker", None, None
         if effect.start_within_s is not None:
@@ -123,6 +124,7 @@ def put(said: Waits, effect: Effect, held: Held) -> None:
 
 _LACKS: Final = {
     "worker": "no worker is connected",
+    "labels": "no worker that is connected has {1}",
     "share": "{} actions are under way, which is all that may be at the same time",
     "slot": "{} effects are under way, which is all that may be at the same time",
 }

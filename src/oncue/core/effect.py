@@ -40,6 +40,8 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     """How long an attempt may say nothing before it counts as hanging; None for as long as its timeout."""
     priority: int = 3
     """From 1, the most urgent, to 5: which of those that are due a worker takes first. Of a run's work, the run's."""
+    labels: dict[str, str] = {}
+    """What a worker must say of itself to be given it."""
     max_attempts: int
     backoff_initial_s: float
     backoff_factor: float

@@ -20,14 +20,15 @@ def _action(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     if spec.uses is None:
         raise AssertionError(address)
     inputs = kept(render(spec.with_, scope), "with")
-    undoing = _compensation(node, scope)
+    labels = action_calls.labels(steps.plan(tx.state, run).spec, spec, scope)
+    undoing = _compensation(node, scope, labels)
     step = steps.begin(tx, run, address, node.id, spec.uses, "running", inputs=inputs, attempt=1, compensation=undoing)
     if spec.uses in run_acts.ACTS:
         return _act(tx, run, node, step, spec.uses)
     retry = spec.retry or outbox.NO_RETRY
     step.effect = action_calls.ask(
         tx, run, address, spec.uses, inputs, seconds(spec.timeout), retry,
-        start_within=spec.start_within, heartbeat=spec.heartbeat,
+        labels=labels, start_within=spec.start_within, heartbeat=spec.heartbeat,
     ).id  # fmt: skip
     return step
 
@@ -46,14 +47,14 @@ def _act(tx: Tx, run: Run, node: Node, step: Step, uses: str) -> Step:
     return step
 
 
-def _compensation(node: Node, scope: Scope) -> Compensation | None:
+def _compensation(node: Node, scope: Scope, labels: dict[str, str]) -> Compensation | None:
     """What would undo the step, as far as it is known before the step has a result."""
     if node.spec.rollback is None:
         return None
     try:
-        return Compensation(kept(render(node.spec.rollback.with_, scope), "rollback"))
+        return Compensation(kept(render(node.spec.rollback.with_, scope), "rollback"), labels=labels)
     except Failed as failure:
-        return Compensation(None, str(failure))
+        return Compensation(None, str(failure), labels)
 
 
 def succeed(tx: Tx, run: Run, node: Node, step: Step, result: Any) -> None:
@@ -72,7 +73,7 @@ def succeed(tx: Tx, run: Run, node: Node, step: Step, result: Any) -> None:
     if undoing is not None and undoing.missing is not None:
         steps.change(tx, run, step, None, result=shown, outputs=outputs)
         scope = run_scope.of_step(tx, run, plan, node, step.address, result=result, outputs=outputs)
-        undoing = _compensation(node, scope)
+        undoing = _compensation(node, scope, undoing.labels)
     if plans.looks(node.spec, "after"):
         steps.unwatch(tx, run, step)
         steps.change(tx, run, step, "validating", state="validating", result=shown, outputs=outputs, reason=None,

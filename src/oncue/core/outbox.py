@@ -34,6 +34,7 @@ def request(
     start_within_s: float | None = None,
     heartbeat_s: float | None = None,
     priority: int = 3,
+    labels: dict[str, str] | None = None,
 ) -> Effect:
     """Ask for an effect; workers see it after the commit, and not before its time."""
     effect = Effect(
@@ -50,6 +51,7 @@ def request(
         start_within_s=start_within_s,
         heartbeat_s=heartbeat_s,
         priority=priority,
+        labels=labels or {},
         max_attempts=retry.attempts,
         backoff_initial_s=seconds(retry.initial),
         backoff_factor=retry.factor,

@@ -187,6 +187,7 @@ def written(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], str]]:
 def templates(spec: StepSpec) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     """Every value of a step itself whose texts may hold `${...}`, with its place."""
     yield ("with",), spec.with_
+    yield ("labels",), spec.labels
     yield ("set",), spec.set_
     yield ("emit",), spec.emit
     yield ("ask",), spec.ask

@@ -49,7 +49,14 @@ def undo_next(tx: Tx, run: Run) -> None:
         tx, run, address, step.node, spec.rollback.uses, "running", inputs=registered.inputs, attempt=1
     )
     undoing.effect = action_calls.ask(
-        tx, run, address, spec.rollback.uses, registered.inputs, seconds(spec.rollback.timeout), spec.rollback.retry
+        tx,
+        run,
+        address,
+        spec.rollback.uses,
+        registered.inputs,
+        seconds(spec.rollback.timeout),
+        spec.rollback.retry,
+        labels=registered.labels,
     ).id
     tx.touch(run)
     run.undoing = step.address

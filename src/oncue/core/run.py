@@ -47,6 +47,8 @@ class Compensation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Resolved; None while they need the step's own result."""
     missing: str | None = None
     """Why they are not known."""
+    labels: dict[str, str] = {}
+    """What a worker must say of itself to be given it."""
 
 
 class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):

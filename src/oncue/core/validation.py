@@ -82,11 +82,12 @@ def look(tx: Tx, run: Run, node: Node, step: Step) -> None:
     scope = run_scope.of_step(tx, run, plan, looker or node, step.address)
     try:
         inputs = stored(render(given, scope))
+        labels = action_calls.labels(plan.spec, (looker or node).spec, scope)
     except Failed as failure:
         _fail(tx, run, step, str(failure), "expression.failed")
         return
     timeout_s = seconds(looker.spec.timeout if looker is not None else node.spec.timeout)
-    effect = action_calls.ask(tx, run, step.address + LOOK, uses, inputs, timeout_s, NO_RETRY)
+    effect = action_calls.ask(tx, run, step.address + LOOK, uses, inputs, timeout_s, NO_RETRY, labels=labels)
     steps.change(tx, run, step, None, effect=effect.id, awaits=f"validation: {spec.that}")
 
 

@@ -24,6 +24,13 @@ DEPTH_LIMIT: Final = 16
 """How deep steps may lie in each other."""
 
 Steps = Annotated[list["StepSpec"], msgspec.Meta(min_length=1, max_length=200)]
+Labels = Annotated[
+    dict[
+        Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$")],
+        Annotated[str, msgspec.Meta(min_length=1, max_length=200)],
+    ],
+    msgspec.Meta(max_length=8),
+]
 Share = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,3}%$", description="A share, as 10%")]
 
 
@@ -208,6 +215,9 @@ class StepSpec(
     """Name to CEL over `result`: what later steps see as `steps.ID.outputs.NAME`."""
     timeout: Duration = "1m"
     """Of one attempt of an action."""
+    labels: Labels | None = None
+    """What a worker must say of itself to be given the action, as `{site: east}`; so of what looks whether it had its effect, and
+    of what undoes it. Values may hold `${CEL}`. Without, those of the workflow."""
     start_within: Duration | None = None
     """How long an attempt may wait for a worker that has room; then it fails with `timeout.start`."""
     heartbeat: Duration | None = None
@@ -289,6 +299,9 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] = 3
     """Of runs that wait for one another, and of steps that wait for a worker, the lower number goes first. A run within a run is
     as urgent as the one that started it, if that is more."""
+    labels: Labels = {}
+    """What a worker must say of itself to be given the actions of steps that have no labels of their own. Values may hold `${CEL}`
+    over `inputs` and `now`."""
     triggers: Annotated[list[Trigger], msgspec.Meta(max_length=TRIGGERS_LIMIT)] = []
     """What starts it by itself, besides policies, people and other runs."""
     identity: Literal["viewer", "responder", "operator"] = "operator"

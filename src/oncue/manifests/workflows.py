@@ -24,6 +24,7 @@ _WORDS: Final = {form: form.rstrip("_") for form in FORMS}
 _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "with_": ("uses",),
     "timeout": ("uses",),
+    "labels": ("uses",),
     "start_within": ("uses",),
     "heartbeat": ("uses",),
     "retry": ("uses",),
@@ -51,6 +52,10 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     if spec.concurrency is not None:
         yield from _keys(spec, spec.concurrency.by, ("concurrency", "by"))
         yield from positive_findings(spec.concurrency.queue_timeout, ("concurrency", "queue_timeout"))
+    yield from templates(spec.labels, ("labels",))
+    for place, text in plans.expressions_at(spec.labels, ("labels",)):
+        yield from absent(read(text), BEFORE_RUNS, place)
+        yield from undeclared(read(text), spec.inputs, place)
     if spec.rate is not None:
         yield from positive_findings(spec.rate.within, ("rate", "within"))
         yield from _keys(spec, spec.rate.by, ("rate", "by"))
@@ -125,6 +130,8 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
     if spec.uses is not None:
         yield from uses(spec.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
         yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
+        if spec.labels is not None and spec.uses in registry.ENGINE_ACTIONS:
+            yield Finding((*path, "labels"), f"they mean nothing: no worker does {spec.uses}, OnCue does it itself")
         for member in ("timeout", "start_within", "heartbeat"):
             yield from positive_findings(getattr(spec, member), (*path, member))
         yield from _retried(spec.retry, (*path, "retry"))

@@ -32,7 +32,7 @@ from oncue.core.inputs import complete
 from oncue.core.plan import Node, Plan, compares, compiled, looks, mentions, tolerated
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
-from oncue.core.workflow_spec import WorkflowSpec
+from oncue.core.workflow_spec import StepSpec, WorkflowSpec
 from oncue.sdk import ActionError, Permitted, Rules, registry
 
 ITEMS_SHOWN: Final = 20
@@ -428,7 +428,15 @@ def _act(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
         planned.why = planned.why or why
         return
     planned.effect_class = effect_class(uses, given)
-    planned.does = action.plan(inputs)
+    planned.does = action.plan(inputs) + _by_whom(plan, spec, seen)
+
+
+def _by_whom(plan: Plan, spec: StepSpec, seen: _Seen) -> str:
+    """Which workers may be given the step, if not all."""
+    wanted, why = _rendered(plan.spec.labels if spec.labels is None else spec.labels, seen)
+    if why is not None:
+        return f"; by which workers is not known: {why}"
+    return f"; by a worker that has {', '.join(f'{name}={one}' for name, one in wanted.items())}" if wanted else ""
 
 
 def _run(node: Node, seen: _Seen, planned: Planned) -> _Failure | None:

@@ -90,14 +90,22 @@ class _Work:
 class Acting:
     """The effects in hand, at most `slots`."""
 
-    def __init__(self, client: EngineClient, surroundings: Surroundings, worker: str, slots: int, log: Log) -> None:
+    def __init__(
+        self,
+        client: EngineClient,
+        surroundings: Surroundings,
+        worker: str,
+        slots: int,
+        labels: dict[str, str],
+        log: Log,
+    ) -> None:
         self._client = client
         self._surroundings = surroundings
         self._worker = worker
         self._log = log
         self._slots = slots
         self._work: dict[str, _Work] = {}
-        self.offer: Final = frames.Lease(worker, slots)
+        self.offer: Final = frames.Lease(worker, slots, labels)
         """What the engine is told on each connection: how many effects could be taken now."""
         self._offering = False
         self._sending: asyncio.TimerHandle | None = None

@@ -35,6 +35,7 @@ mirrors of one kind of system, and by one of them: a half, a quarter, a sixteent
 least."""
 ACTIONS: Final = ("action", "")
 """The lane of all actions."""
+_Labels = tuple[tuple[str, str], ...]
 _Uses = tuple[tuple[str, str], ...]
 """What an effect takes a share of: rows of `SHARES`, and of which; the last one names its lane."""
 
@@ -77,16 +78,26 @@ def _uses(effect: Effect) -> _Uses:
     return (("notifier", effect.uses), ("channel", str(effect.payload.get("channel"))))
 
 
+def _labels(effect: Effect) -> _Labels:
+    return tuple(sorted(effect.labels.items())) if effect.labels else ()
+
+
 class Worker:
     """A connected worker: how many more effects it takes, what it has in hand, and how to reach it."""
 
-    def __init__(self, name: str, send: Callable[[frames.Frame], None]) -> None:
+    def __init__(self, name: str, send: Callable[[frames.Frame], None], labels: dict[str, str]) -> None:
         self.name = name
+        self.labels = labels
+        """What it says of itself."""
         self.slots = 0
         self.send = send
         self.leases = 0
         self.in_hand: Counter[tuple[str, str]] = Counter()
         """How much of each share."""
+
+    def has(self, labels: _Labels) -> bool:
+        """Whether it says all this of itself."""
+        return all(self.labels.get(name) == value for name, value in labels)
 
     def has_room(self, uses: _Uses) -> bool:
         """Whether it has a slot for what takes these shares."""
@@ -110,8 +121,8 @@ class Dispatcher:
         self._monotonic = monotonic
         self._token = token
         self._bodies: dict[str, tuple[Effect, bytes]] = {}
-        self._due: dict[tuple[str, str], Lane] = {}
-        """What waits: all actions, or a channel's notifications."""
+        self._due: dict[tuple[tuple[str, str], _Labels], Lane] = {}
+        """What waits: all actions that ask for the same labels, or a channel's notifications."""
         self._starts: list[tuple[int, str, int]] = []
         """What may not wait for ever, by when its time to be taken is over."""
         self._ends: list[tuple[float, str]] = []
@@ -139,15 +150,21 @@ class Dispatcher:
     @property
     def overdue_s(self) -> float:
         """For how many seconds the effect that has waited the longest could have been taken, and was not. What waits
-        because its own channel or notifier has enough in hand is not meant.
+        because its own channel or notifier has enough in hand, or no worker has its labels, is not meant.
         """
         oldest, now = 0.0, self._clock.now()
-        free = [worker for worker in self._workers.values() if worker.slots > 0]
-        for lane, row in self._due.items():
-            if (one := row.oldest(now)) is not None:
-                uses = _uses(self._bodies[one.id][0])
-                if lane == ACTIONS or not free or any(worker.has_room(uses) for worker in free):
-                    oldest = max(oldest, (now - one.due) / 1e6)
+        for (share, labels), row in self._due.items():
+            if (one := row.oldest(now)) is None:
+                continue
+            uses = _uses(self._bodies[one.id][0])
+            able = [worker for worker in self._workers.values() if worker.has(labels)]
+            free = [worker for worker in able if worker.slots > 0]
+            if share != ACTIONS and free:
+                overdue = any(worker.has_room(uses) for worker in free)
+            else:
+                overdue = bool(able) or not self._workers
+            if overdue:
+                oldest = max(oldest, (now - one.due) / 1e6)
         return oldest
 
     @property
@@ -166,17 +183,19 @@ class Dispatcher:
                 until = now + int((lease.expires - self._monotonic()) * 1e6)
                 found.append(frames.Held(id, lease.attempt, lease.worker.name, lease.leased_at, until))
             elif effect is not None and microseconds(effect.not_before_at) <= now:
-                lacks, under_way = self._lacking(_uses(effect))
+                lacks, under_way = self._lacking(_uses(effect), _labels(effect))
                 found.append(frames.Held(id, effect.attempt, lacks=lacks, under_way=under_way))
         return found
 
-    def _lacking(self, uses: _Uses) -> tuple[frames.Lacks, int]:
-        """What keeps what takes these shares from being taken, and how much is under way there."""
+    def _lacking(self, uses: _Uses, labels: _Labels) -> tuple[frames.Lacks, int]:
+        """What keeps what takes these shares and asks for these labels from being taken, and how much is under way there."""
         if not self._workers:
             return "worker", 0
-        workers = self._workers.values()
+        workers = [worker for worker in self._workers.values() if worker.has(labels)]
+        if not workers:
+            return "labels", 0
         if not any(worker.slots > 0 for worker in workers):
-            return "slot", len(self._leases)
+            return "slot", sum(worker.leases for worker in workers)
         if any(worker.has_room(uses) for worker in workers):
             return "", 0
         return "share", max(sum(worker.in_hand[one] for worker in workers) for one in uses)
@@ -212,9 +231,12 @@ class Dispatcher:
                 self._queue(effect, microseconds(effect.not_before_at))
         self._go()
 
-    def offer(self, connection: int, name: str, slots: int, send: Callable[[frames.Frame], None]) -> None:
-        """A worker can take up to `slots` effects now."""
-        worker = self._workers.setdefault(connection, Worker(name, send))
+    def offer(
+        self, connection: int, name: str, slots: int, send: Callable[[frames.Frame], None], labels: dict[str, str]
+    ) -> None:
+        """A worker that says this of itself can take up to `slots` effects now."""
+        if (worker := self._workers.get(connection)) is None:
+            worker = self._workers[connection] = Worker(name, send, labels)
         worker.slots = slots
         self._go()
 
@@ -259,10 +281,10 @@ class Dispatcher:
             self._queue(effect, self._clock.now())
 
     def _queue(self, effect: Effect, due: int) -> None:
-        lane = _uses(effect)[-1]
+        lane = _uses(effect)[-1], _labels(effect)
         if (row := self._due.get(lane)) is None:
             row = self._due[lane] = Lane(self._waits)
-        row.add(Waiting(due, effect.id, effect.attempt), effect.priority)
+        row.add(Waiting(effect.priority, due, effect.id, effect.attempt))
         if effect.start_within_s is not None:
             until = microseconds(effect.not_before_at) + int(effect.start_within_s * 1e6)
             heapq.heappush(self._starts, (until, effect.id, effect.attempt))
@@ -294,7 +316,8 @@ class Dispatcher:
             one, lane = heapq.heappop(heads)
             effect, body = self._bodies[one.id]
             uses = _uses(effect)
-            number = next((n for n, worker in self._workers.items() if worker.has_room(uses)), None)
+            able = (n for n, worker in self._workers.items() if worker.has_room(uses) and worker.has(lane[1]))
+            number = next(able, None)
             if number is None:
                 continue  # its lane waits until something ends
             lease = self._lease(self._workers[number], effect, uses, now, monotonic)

@@ -314,7 +314,7 @@ class EngineProcess:
         if isinstance(frame, frames.Watch):
             self._watchers[connection] = (writer, frame.facts)
         elif isinstance(frame, frames.Lease):
-            self._dispatcher.offer(connection, frame.worker, frame.slots, send)
+            self._dispatcher.offer(connection, frame.worker, frame.slots, send, frame.labels)
         elif isinstance(frame, frames.Health):
             ready = self._ready and self.loop.problem is None
             send(frames.HealthReport(frame.seq, ready, self._health()))

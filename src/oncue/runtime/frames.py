@@ -147,6 +147,8 @@ class Lease(msgspec.Struct, array_like=True, tag="lease"):
 
     worker: str
     slots: int
+    labels: dict[str, str] = {}
+    """What it says of itself."""
 
 
 class Leased(msgspec.Struct, array_like=True, tag="leased"):
@@ -183,8 +185,8 @@ class WhoHas(msgspec.Struct, array_like=True, tag="who_has"):
     """Their ids."""
 
 
-Lacks = Literal["", "worker", "share", "slot"]
-"""What an effect waits for that nobody has: that any worker connects, that something ends that it shares its part of the slots
+Lacks = Literal["", "worker", "labels", "share", "slot"]
+"""What an effect waits for that nobody has: that any worker connects, one with its labels, that something ends that it shares its part of the slots
 with, or that anything ends; empty if a worker takes it next."""
 
 

@@ -126,7 +126,7 @@ class Worker:
         self._client = EngineClient(config.data / frames.SOCKET_NAME, self._on_frame)
         name = f"worker-{socket.gethostname()}-{os.getpid()}"
         self._surroundings = Surroundings(config, self._database, log)
-        self._acting = Acting(self._client, self._surroundings, name, slots, log)
+        self._acting = Acting(self._client, self._surroundings, name, slots, config.worker.said, log)
         self._reports = Reports(self._client, name, log)
         self._sensing = Sensing(self._surroundings, self._reports.send, log)
         self._listeners = Listeners(config.data, self._client, self._surroundings, self._reports.send, log)
