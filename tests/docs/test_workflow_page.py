@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from pathlib import Path
-from typing import get_args
+from typing import NamedTuple, get_args
 
 from oncue.core.plan import FORMS
 from oncue.core.run import StepState
@@ -21,10 +21,24 @@ def told(heading: str) -> set[str]:
     return set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
 
 
+class Written(NamedTuple):
+    """The YAML of the page, in its order."""
+
+    whole: str
+    limits: str
+    held: str
+    triggered: str
+    taking: str
+    story: str
+
+
+def written() -> Written:
+    return Written(*re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE))
+
+
 def test_the_workflow_of_the_page_does_what_its_test_says(tmp_path: Path) -> None:
-    manifests, _, _, _, story = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    (tmp_path / "roll-out.yaml").write_text(manifests)
-    (tmp_path / "roll-out.test.yaml").write_text(story)
+    (tmp_path / "roll-out.yaml").write_text(written().whole)
+    (tmp_path / "roll-out.test.yaml").write_text(written().story)
     variables = environment({})
     variables["PATH"] = f"{ONCUE.parent}{os.pathsep}{variables['PATH']}"
     done = subprocess.run(
@@ -38,8 +52,7 @@ def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_don
     fresh_server: Server, tmp_path: Path
 ) -> None:
     text = PAGE.read_text("utf-8")
-    _, _, triggered, _, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
-    applied = fresh_server.client.post("/api/v1/manifests", content=triggered)
+    applied = fresh_server.client.post("/api/v1/manifests", content=written().triggered)
     assert applied.status_code == 200, applied.text
     variables = environment({"ONCUE_SERVER": fresh_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
     variables["PATH"] = f"{ONCUE.parent}{os.pathsep}{variables['PATH']}"
@@ -62,12 +75,11 @@ def test_the_triggers_of_the_page_are_known_and_a_dry_run_says_what_would_be_don
 
 def test_the_password_of_the_page_is_set_and_nobody_reads_it(fresh_server: Server, tmp_path: Path) -> None:
     text = PAGE.read_text("utf-8")
-    _, _, _, taking, _ = re.findall(r"^```yaml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     (command,) = re.findall(r"^```sh\n(.* --hidden .*)\n```", text, re.MULTILINE)
     (tmp_path / "password.txt").write_text("correct horse battery\n")
     allow = "apiVersion: oncue/v1\nkind: OutboundAllow\nmetadata: {name: here}\nspec: {host: 127.0.0.1}\n---\n"
     with Receiver() as accounts:
-        manifests = allow + taking.replace("https://accounts.example.com", accounts.url)
+        manifests = allow + written().taking.replace("https://accounts.example.com", accounts.url)
         applied = fresh_server.client.post("/api/v1/manifests", content=manifests)
         assert applied.status_code == 200, applied.text
         variables = environment({"ONCUE_SERVER": fresh_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
@@ -85,16 +97,23 @@ def test_the_password_of_the_page_is_set_and_nobody_reads_it(fresh_server: Serve
 
 
 def test_what_must_hold_of_a_step_is_taken_as_the_page_has_it(tmp_path: Path) -> None:
-    manifests, held, _, _, _ = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    before, _, after = manifests.partition("          validate:")
+    before, _, after = written().whole.partition("          validate:")
     rest = after.partition("          rollback:")[2]
-    inner = "".join(f"          {line}\n" for line in held.splitlines())
+    inner = "".join(f"          {line}\n" for line in written().held.splitlines())
     (tmp_path / "roll-out.yaml").write_text(f"{before}{inner}          rollback:{rest}")
     done = subprocess.run(
         ["oncue", "validate", "-f", "roll-out.yaml"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
         env={**environment({}), "PATH": f"{ONCUE.parent}{os.pathsep}{os.environ['PATH']}"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_limits_of_the_page_are_taken(fresh_server: Server) -> None:
+    head = "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: limited}\nspec:\n"
+    given = "  inputs: {type: object, properties: {host: {type: string}, site: {type: string}}}\n  steps: [{id: a, set: {x: 1}}]\n"
+    limits = "".join(f"  {line}\n" for line in written().limits.splitlines())
+    applied = fresh_server.client.post("/api/v1/manifests", content=head + given + limits)
+    assert applied.status_code == 200, applied.text
 
 
 def test_the_table_of_forms_has_each_of_them() -> None:
