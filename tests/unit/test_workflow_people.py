@@ -156,6 +156,60 @@ def test_nobody_decides_in_the_place_of_someone_who_is_not_asked_any_more(story:
     assert decide(story, "user:other") is None
 
 
+FOUR_EYES = ({"by": ["team:basis"]}, {"stage": "owner", "by": ["team:basis"]})
+
+
+def test_a_person_counts_once_over_all_stages(story: Story) -> None:
+    run(story, asks("ask", *FOUR_EYES))
+    assert decide(story, "user:basis-2") is None
+    assert decide(story, "user:basis-2") == "approval.decided"
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_unless_the_stage_says_otherwise(story: Story) -> None:
+    run(story, asks("ask", FOUR_EYES[0], {**FOUR_EYES[1], "same_people": True}))
+    assert decide(story, "user:basis-2") is None
+    assert decide(story, "user:basis-2") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_nor_do_they_count_again_by_someone_who_takes_their_place(story: Story) -> None:
+    run(story, asks("ask", *FOUR_EYES))
+    decide(story, "user:basis-2")
+    delegate = {"approval": "APR-1", "to": "user:other"}
+    assert say(story, "oncue.command.approval.delegate", delegate, "user:basis-2") is None
+    assert decide(story, "user:other") == "approval.decided"
+
+
+def test_who_alone_can_meet_a_later_stage_is_not_used_up_before(story: Story) -> None:
+    run(story, asks("ask", {"by": ["team:basis"]}, {"stage": "owner", "by": ["user:basis-2"]}))
+    assert decide(story, "user:basis-2") == "approval.needed_later"
+    assert decide(story, "user:basis-3") is None
+    assert decide(story, "user:basis-2") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_who_stands_in_for_two_counts_once_and_is_told_so(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2", "user:basis-3"], "quorum": 2}))
+    for who in ("user:basis-2", "user:basis-3"):
+        say(story, "oncue.command.approval.delegate", {"approval": "APR-1", "to": "user:other"}, who)
+    assert decide(story, "user:other") is None
+    with pytest.raises(AssertionError, match=r"in the place of user:basis-2, has decided .* counts once"):
+        story.send("oncue.command.approval.decide", {"approval": "APR-1", "decision": "approve"}, actor="user:other")
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_who_stands_in_for_two_takes_the_place_that_is_free(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2", "user:basis-3"], "quorum": 2}))
+    for who in ("user:basis-2", "user:basis-3"):
+        say(story, "oncue.command.approval.delegate", {"approval": "APR-1", "to": "user:other"}, who)
+    assert decide(story, "user:basis-2") is None
+    assert decide(story, "user:other") is None
+    assert order(story) == ["ask approved"]
+
+
 def test_an_approval_is_neither_skipped_nor_copied(story: Story) -> None:
     id = run(story, asks(), act("then"))
     skip = {"run": id, "step": "ask", "reason": "hurry"}
