@@ -210,6 +210,35 @@ def test_who_stands_in_for_two_takes_the_place_that_is_free(story: Story) -> Non
     assert order(story) == ["ask approved"]
 
 
+def test_what_was_rejected_is_asked_again_only_with_a_reason_that_all_are_told(story: Story) -> None:
+    for number in (2, 3):
+        story.apply("Channel", f"mail-{number}", {"type": "email", "with": {"to": [f"basis-{number}@example.com"]}})
+        story.apply("Person", f"basis-{number}", {"default": [{"channel": f"mail-{number}"}]})
+    id = run(story, asks(), on_failure={"pause": True})
+    story.send(
+        "oncue.command.approval.decide",
+        {"approval": "APR-1", "decision": "reject", "reason": "at noon?"},
+        actor="user:basis-2",
+    )
+    retry = {"run": id, "step": "ask"}
+    assert say(story, "oncue.command.run.retry", retry, "user:basis-1") == "approval.reason"
+    assert say(story, "oncue.command.run.retry", {**retry, "reason": "at night"}, "user:basis-1") is None
+    (asked,) = story.state.approvals.values()
+    assert asked.ask == (
+        "Extend? [Rejected before, last by user:basis-2: at noon?. Asked again by user:basis-1: at night]"
+    )
+    told = str([one.payload for one in story.state.effects.values() if one.uses == "email"])
+    assert "Asked again: w, step ask" in told
+    assert decide(story, "user:basis-3", "reject", asked.id) is None
+    assert say(story, "oncue.command.run.retry", {**retry, "reason": "on Sunday"}, "user:basis-1") is None
+    (asked,) = story.state.approvals.values()
+    assert "Rejected before, 2 times, last by user:basis-3: no reason given." in asked.ask
+    decide(story, "user:basis-2", approval=asked.id)
+    assert ended(story)[0] == "succeeded"
+    story.wait("1s")
+    assert not story.state.cells["rejected"]
+
+
 def test_an_approval_is_neither_skipped_nor_copied(story: Story) -> None:
     id = run(story, asks(), act("then"))
     skip = {"run": id, "step": "ask", "reason": "hurry"}

@@ -17,6 +17,8 @@ from oncue.core.tx import Tx
 
 PERSON: Final = "user:"
 LINK: Final = "/approvals?show="
+ASK_LIMIT: Final = 2000
+"""Characters of what is asked."""
 
 
 class Decide(msgspec.Struct):
@@ -60,7 +62,7 @@ def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> A
     )
     approval = Approval(
         id=f"APR-{tx.count('approval')}", namespace=about.namespace, run=about.run, step=about.step, request=about.request, change=about.change,
-        workflow=about.workflow, ask=ask[:2000], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
+        workflow=about.workflow, ask=ask[:ASK_LIMIT], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
         barred=tuple(dict.fromkeys(one for one in about.barred if one is not None)),
         expires_at=tx.now + timedelta(seconds=stages[0].expires_s),
     )  # fmt: skip

@@ -120,6 +120,7 @@ CODES: Final = _table(
     ("approval.own", "Nobody approves what they asked for", 403, "Have someone else of those who are asked decide."),
     ("approval.not_asked", "You are not asked", 403, "The detail says who is; one of them may hand it on to you."),
     ("approval.unskippable", "An approval cannot be passed over", 409, "Have those who are asked decide, or cancel the run."),
+    ("approval.reason", "It was rejected; to ask again needs a reason", 409, "Give `reason`: those who are asked read it, and so does whoever rejected it."),
     ("approval.decided", "That was decided already", 409, "Each person decides once, in one of the stages."),
     ("approval.needed_later", "A later stage needs you", 409, "Have another of those who are asked agree now, and agree in that stage."),
     ("workflow.cyclic", "The workflows run each other in a circle", 400, "Take one of them out of the circle."),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from oncue.core import action_calls, approvals, event_waits, outbox, run_acts, run_scope, steps, validation
+from oncue.core import action_calls, approvals, event_waits, outbox, rejections, run_acts, run_scope, steps, validation
 from oncue.core import plan as plans
 from oncue.core.bounds import kept
 from oncue.core.duration import seconds
@@ -170,8 +170,10 @@ def wait_over(tx: Tx, run: Run, node: Node, step: Step) -> None:
 def _approval(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     asked = spoken(render(node.spec.ask, scope)) if node.spec.ask else ""
     step = steps.begin(tx, run, address, node.id, "approval", "waiting", inputs={"ask": asked} if asked else None)
+    before = rejections.said(tx.state, run, address)
+    what = asked or node.spec.title or node.id
     approval = approvals.request(
-        tx, approvals.of_step(run, step), node.spec.approvals or [], asked or node.spec.title or node.id
+        tx, approvals.of_step(run, step), node.spec.approvals or [], what[: approvals.ASK_LIMIT - len(before)] + before
     )
     steps.change(tx, run, step, None, awaits=f"approval {approval.id}", result={"approval": approval.id})
     return step

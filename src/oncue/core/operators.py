@@ -13,6 +13,7 @@ from oncue.core import (
     change_trail,
     hidden,
     last_steps,
+    rejections,
     rollback,
     run_life,
     running,
@@ -139,7 +140,7 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
 
 def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     """A step that failed is tried again; of steps that hold others, those in it that failed; of a rollback that stopped, what
-    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state, change.not_clear."""
+    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state, change.not_clear, approval.reason."""
     run = _run(tx, seen, asked.run)
     if run.state == "rollback_failed":
         rollback.again(tx, run)
@@ -151,6 +152,7 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     _refuse_within(tx, run, step)
     change_clear.require(tx, run)
     failed = _failed_in(tx, run, step)
+    rejections.asked_again(tx, run, failed, asked.reason)
     _remember(tx, run, failed)
     for one in failed:
         _reopen(tx, run, one)

@@ -12,6 +12,7 @@ from oncue.core import (
     gates,
     hidden,
     incidents,
+    rejections,
     rollback,
     run_acts,
     run_life,
@@ -292,7 +293,9 @@ def decided(tx: Tx, id: str) -> None:
     if approval.state == "approved":
         steps.end(tx, run, step, "approved", outputs=outputs)
     elif approval.state == "rejected":
-        steps.end(tx, run, step, "rejected", outputs=outputs, reason=approval.reason, error_code="approval.rejected")
+        rejected_by = next((one.by for one in approval.decisions if one.decision == "reject"), None)
+        steps.end(tx, run, step, "rejected", outputs=outputs, reason=approval.reason, error_code=rejections.CODE,
+                  result={"approval": approval.id, "rejected_by": rejected_by})  # fmt: skip
     else:
         steps.end(tx, run, step, "failed", outputs=outputs, reason=approval.reason, error_code="approval.expired")
     _went_on(tx, run, step)
