@@ -791,6 +791,22 @@ def test_what_waits_for_its_turn_behind_what_someone_has_paused_is_told_of(story
     assert not stuck(story)
 
 
+def test_a_run_that_waits_for_one_that_waits_for_its_turn_names_what_has_the_turn(story: Story) -> None:
+    first = run(story, act("a"), concurrency={"limit": 1, "when_busy": "queue"})
+    story.apply("Workflow", "above", {"steps": [step("call", run={"workflow": "w"})], "stuck_after": "20m"})
+    story.send("oncue.command.run.start", {"workflow": "above"}, actor="user:basis-1")
+    story.wait("1s")
+    (queued,) = [one.id for one in story.state.runs.values() if one.state == "queued"]
+    story.wait("30m")
+    assert not [one for one in stuck(story) if one.startswith("above")]
+    story.send("oncue.command.run.pause", {"run": first, "reason": "lunch"}, actor="user:basis-2")
+    story.wait("10m")
+    (said,) = [one for one in stuck(story) if one.startswith("above")]
+    assert said.endswith(
+        f"step call waits for run {queued}, which waits for its turn: {first}, which has its turn, is paused by user:basis-2"
+    )
+
+
 def stuck(story: Story) -> list[str]:
     """What is said of runs that stand still."""
     return [

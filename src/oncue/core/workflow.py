@@ -380,7 +380,18 @@ def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
             return since, f"step {step.address} waits for {step.uses}, attempt {effect.attempt}"
         if step.state == "waiting" and step.uses == "wait" and step.next_try_at is None:
             return since, f"step {step.address} waits for {step.awaits}"
+        below = _queued_below(tx, step)
+        if below is not None and (why := _held_up(tx, below)) is not None:
+            return since, f"step {step.address} waits for run {below.id}, which waits for its turn: {why}"
     return since, None
+
+
+def _queued_below(tx: Tx, step: Step) -> Run | None:
+    """The run that the step waits for, if that waits for its turn."""
+    if step.state != "waiting" or step.uses != "run" or not isinstance(step.result, dict):
+        return None
+    below = tx.state.runs.get(str(step.result.get("run")))
+    return below if below is not None and below.state == "queued" else None
 
 
 def _held_up(tx: Tx, run: Run) -> str | None:
