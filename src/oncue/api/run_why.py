@@ -261,7 +261,7 @@ def _waits(step: Step, effect: Effect | None) -> Waits:
     elif step.uses == "wait" and step.awaits == "time":
         said.code, said.what = "time", "it waits for a time"
     elif step.uses == "wait":
-        said.code, said.what = "event", f"it waits for {step.awaits}"
+        said.code, said.what = "event", f"it waits for {step.awaits}{f'; {step.reason}' if step.reason else ''}"
     elif step.state == "waiting":
         said.code, said.what = "retry", f"attempt {step.attempt} of {step.uses} follows: {step.reason}"
     elif effect is not None:

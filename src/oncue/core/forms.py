@@ -160,11 +160,13 @@ def wait_over(tx: Tx, run: Run, node: Node, step: Step) -> None:
         succeed(tx, run, node, step, {"until": stored(tx.now)})
         return
     event_waits.end(tx, step.id)
-    types = ", ".join(spec.event.types)
+    reason = (
+        f"no event {', '.join(spec.event.types)} came within {spec.timeout}{f'; {step.reason}' if step.reason else ''}"
+    )
     if spec.on_timeout == "continue":
-        steps.end(tx, run, step, "timed_out", reason=f"no event {types} came within {spec.timeout}")
+        steps.end(tx, run, step, "timed_out", reason=reason)
     else:
-        steps.end(tx, run, step, "failed", reason=f"no event {types} came within {spec.timeout}", error_code="timeout")
+        steps.end(tx, run, step, "failed", reason=reason, error_code="timeout")
 
 
 def _approval(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
