@@ -365,6 +365,49 @@ def test_a_pause_lets_what_is_under_way_end_and_begins_nothing(story: Story) -> 
     assert ended(story) == ("succeeded", None)
 
 
+@pytest.mark.parametrize(("on_expiry", "state"), [("fail", "failed"), ("reject", "rejected")])
+def test_what_expires_while_a_run_is_paused_has_expired_and_counts_when_it_is_resumed(
+    story: Story, on_expiry: str, state: str
+) -> None:
+    id = run(story, asks("ask", {"by": ["team:basis"], "expires": "30m", "on_expiry": on_expiry}), act("then"))
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("30m")
+    assert order(story) == [f"ask {state}"]
+    assert story.state.runs[id].state == "paused"
+    assert decide(story, "user:basis-2") == "approval.not_found"
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
+    assert ended(story)[0] == "failed"
+
+
+def test_or_is_asked_again_before_that(story: Story) -> None:
+    id = run(story, asks("ask", {"by": ["team:basis"], "expires": "30m"}), act("then"))
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("30m")
+    story.send("oncue.command.run.retry", {"run": id, "step": "ask"}, actor="user:basis-1")
+    story.wait("29m")
+    assert decide(story, "user:basis-2", approval="APR-2") is None
+    assert waiting(story) == ["then"]
+
+
+@pytest.mark.parametrize(
+    ("wait", "state", "goes_on"),
+    [({"for": "30m"}, "succeeded", ["then"]),
+     ({"event": {"types": ["a.b"]}, "timeout": "30m", "on_timeout": "continue"}, "timed_out", ["then"]),
+     ({"event": {"types": ["a.b"]}, "timeout": "30m"}, "failed", [])],
+    ids=["time", "event-that-may-not-come", "event"],
+)  # fmt: skip
+def test_a_wait_that_ends_while_a_run_is_paused_has_ended_and_what_follows_waits(
+    story: Story, wait: dict[str, Any], state: str, goes_on: list[str]
+) -> None:
+    id = run(story, step("wait", wait=wait), act("then"))
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("30m")
+    assert order(story) == [f"wait {state}"]
+    assert waiting(story) == []
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
+    assert waiting(story) == goes_on
+
+
 def test_a_failure_can_wait_for_a_person_who_tries_again(story: Story) -> None:
     id = run(story, step("group", steps=[act("a"), act("b")]), on_failure={"pause": True})
     answer(story, "group/a")

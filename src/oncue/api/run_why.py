@@ -164,6 +164,8 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
     for one in found:
         if one.approval in approvals:
             one.until = approvals[one.approval].expires_at.isoformat()
+            rejects = approvals[one.approval].stages[approvals[one.approval].at].on_expiry == "reject"
+            one.then = "it counts as rejected" if rejects else "the step fails"
     _below(connection, [one for one in found if one.run is not None])
     waits += found
     plan = followed(connection, run)
@@ -194,7 +196,7 @@ def _complete(waits: list[Waits], steps: list[Step], events: dict[str, EventWait
             continue
         if (event := events.get(step.id)) is not None:
             said.types, said.resource = event.types, event.resource
-        if said.until is not None and plan is not None:
+        if said.until is not None and said.then is None and plan is not None:
             said.then = _then(said.code, plan.nodes[step.node].spec)
 
 
