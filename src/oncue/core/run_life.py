@@ -1,7 +1,6 @@
 """How a run ends, stands still and is undone: whatever becomes of it besides going on."""
 
 from collections.abc import Container
-from datetime import timedelta
 from typing import Any, Final
 
 from oncue.core import (
@@ -166,11 +165,22 @@ def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
 
 
 def overdue(tx: Tx, run: Run) -> None:
-    """The run's time is up, or that for what it does in any case."""
-    if last_steps.under_way(run):
-        stop_now(tx, run)
-    else:
+    """The run's time is up, or that for what it does in any case now: what lies around that does its own."""
+    if not last_steps.under_way(run):
         _stopped(tx, run, "fail", "timeout: the run's time is up")
+        return
+    late = last_steps.finishing(tx.state, run)
+    if not late:
+        stop_now(tx, run)
+        return
+    for guard in late:
+        others = {at for at in tx.state.steps_of[run.id] if not at.startswith(f"{guard.address}/")}
+        stop(tx, run, last_steps.LATE, others)
+        steps.end(tx, run, guard, "failed", reason=last_steps.LATE, error_code="timeout")
+    last_steps.allow(tx, run)
+    run.agenda = tuple(dict.fromkeys((*run.agenda, *(plans.parent(guard.address) or "" for guard in late))))
+    tx.save("run", run)
+    tx.timer(f"run.go/{run.id}", tx.now)
 
 
 def give_up(tx: Tx, run: Run, reason: str) -> None:
@@ -193,9 +203,8 @@ def _stopped(tx: Tx, run: Run, wants: Wants, reason: str) -> None:
     run.state, run.wants, run.reason = "running", wants, reason
     run.paused_by = run.paused_at = None
     run.agenda = tuple(dict.fromkeys((*run.agenda, *last_steps.begin(tx, run, spared, reason))))
-    run.deadline_at = tx.now + timedelta(seconds=last_steps.LASTS_S)
+    last_steps.allow(tx, run)
     tx.cancel(f"run.patience/{run.id}")
-    tx.timer(f"run.deadline/{run.id}", run.deadline_at)
     tx.timer(f"run.go/{run.id}", tx.now)
     say(tx, run, "oncue.run.stopping")
 

@@ -193,7 +193,7 @@ class StepSpec(
     catch: Steps | None = None
     """What is done when `try` has failed; `error` says how: `step`, `code`, `detail`."""
     finally_: Steps | None = None
-    """What is done in any case."""
+    """What is done in any case. When the run is stopped it may take ten minutes, with those beside it; those around it have their own."""
     wait: Wait | None = None
     """A time or an event."""
     approvals: Annotated[list[ApprovalSpec], msgspec.Meta(min_length=1, max_length=10)] | None = None
