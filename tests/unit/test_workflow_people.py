@@ -530,6 +530,60 @@ def test_what_oncue_did_itself_is_undone_too(story: Story) -> None:
     assert ended(story)[0] == "rolled_back"
 
 
+CALL: dict[str, Any] = {"run": {"workflow": "inner"}, "rollback": UNDO}
+
+
+def test_what_another_workflow_did_is_undone_as_the_step_says(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [step("x", set={"x": 1})], "outputs": {"made": "'vm-1'"}})
+    undo = {**UNDO, "with": {"url": "http://127.0.0.1/${result.made}"}}
+    run(story, step("call", **{**CALL, "rollback": undo}), act("b"), on_failure={"rollback": "all"})
+    story.wait("1s")
+    failed(story, "b")
+    (effect,) = [one for one in story.state.effects.values() if one.step == "call~rollback"]
+    assert effect.payload["url"] == "http://127.0.0.1/vm-1"
+    answer(story, "call~rollback")
+    assert story.of("run.rolled_back")[-1]["reason"] == "step b failed: http.status: 500; 1 step undone"
+
+
+def test_what_another_run_undid_itself_is_not_undone_again(story: Story) -> None:
+    inner = {"steps": [act("a", rollback=UNDO), act("x")], "on_failure": {"rollback": "all"}}
+    story.apply("Workflow", "inner", inner)
+    run(story, step("call", **CALL), on_failure={"rollback": "all"})
+    story.wait("1s")
+    answer(story, "a")
+    failed(story, "x")
+    answer(story, "a~rollback")
+    story.wait("1s")
+    assert waiting(story) == []
+    assert ended(story)[0] == "failed"
+
+
+def test_nor_is_a_run_that_never_began(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("x")], "concurrency": {"when_busy": "reject"}})
+    story.send("oncue.command.run.start", {"workflow": "inner"}, actor="user:basis-1")
+    run(story, step("call", **CALL), on_failure={"rollback": "all"})
+    story.wait("1s")
+    assert waiting(story) == ["x"]
+    assert ended(story)[0] == "failed"
+
+
+def test_another_run_is_over_before_what_it_did_is_undone(story: Story) -> None:
+    inner = step("t", **{"try": [act("long")], "finally": [act("tidy")]})
+    story.apply("Workflow", "inner", {"steps": [inner]})
+    id = run(story, act("first", rollback=UNDO), step("call", **CALL))
+    answer(story, "first")
+    story.wait("1s")
+    story.send("oncue.command.run.cancel", {"run": id, "rollback": True}, actor="user:basis-2")
+    story.wait("1s")
+    assert waiting(story) == ["t/tidy"]
+    answer(story, "t/tidy")
+    story.wait("1s")
+    assert waiting(story) == ["call~rollback"]
+    answer(story, "call~rollback")
+    answer(story, "first~rollback")
+    assert story.of("run.rolled_back")[-1]["id"] == id
+
+
 def test_a_rollback_that_fails_is_the_loudest_alert_and_waits_for_a_person(story: Story) -> None:
     id = run(story, act("a", rollback={**UNDO, "retry": {"attempts": 1}}), act("b"), on_failure={"rollback": "all"})
     answer(story, "a")

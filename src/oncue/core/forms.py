@@ -186,7 +186,11 @@ def _sub_run(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     if spec is None:
         raise AssertionError(address)
     inputs = kept(render(spec.with_, scope), "with")
-    step = steps.begin(tx, run, address, node.id, "run", "waiting", inputs=inputs, awaits=f"workflow {spec.workflow}")
+    undoing = _compensation(node, scope)
+    step = steps.begin(
+        tx, run, address, node.id, "run", "waiting", inputs=inputs, awaits=f"workflow {spec.workflow}",
+        attempt=int(undoing is not None), compensation=undoing,
+    )  # fmt: skip
     tx.timer(f"run.call/{step.id}", tx.now)
     return step
 

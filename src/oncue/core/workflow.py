@@ -342,6 +342,7 @@ def joined(tx: Tx, id: str) -> None:
     if step.state != "waiting":
         if step.state == "cancelled" and outcome.state == "rolled_back":  # which it was while this run was stopped
             steps.change(tx, run, step, None, error_code=rollback.UNDONE_BY_ITSELF)
+        rollback.went_on(tx, run)
         return
     if outcome.state == "succeeded":
         forms.succeed(tx, run, node, step, {"run": outcome.run, **outcome.outputs})

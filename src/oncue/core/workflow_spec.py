@@ -221,7 +221,8 @@ class StepSpec(
     on_failed_validation: Literal["fail", "continue"] = "fail"
     """Whether the step's failing to bring about what it should ends the run."""
     rollback: Rollback | None = None
-    """What undoes it."""
+    """What undoes it: an action, or another workflow with `run`, whatever that did. It is not called if the other run did not begin, or
+    was rolled back itself; before it is, that run is over."""
     irreversible: bool = False
     """Whether nothing can undo it: a rollback that comes to it stops and asks."""
     on_failure: Literal["fail", "continue"] = "fail"
