@@ -853,6 +853,37 @@ def test_a_version_that_runs_pin_stays_as_it_was(story: Story) -> None:
     assert len(story.state.definitions) == 1
 
 
+def test_so_do_the_versions_that_its_steps_run_at_whatever_depth(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("agreed")]})
+    story.apply("Workflow", "between", {"steps": [step("call", run={"workflow": "inner"})]})
+    run(story, asks(), step("call", run={"workflow": "between"}))
+    story.apply("Workflow", "inner", {"steps": [act("other")]})
+    story.apply("Workflow", "between", {"steps": [act("another")]})
+    again = Story()
+    again.state.restore(story.state.dump())
+    assert again.state.pinned == story.state.pinned
+    decide(story, "user:basis-2")
+    story.wait("1s")
+    story.wait("1s")
+    assert waiting(story) == ["agreed"]
+    answer(story, "agreed")
+    story.wait("1s")
+    story.wait("1s")
+    assert ended(story)[0] == "succeeded"
+    assert not story.state.definitions
+    assert not story.state.cells["pins"]
+    assert not story.state.pinned
+
+
+def test_an_approval_that_the_run_has_yet_to_come_to_is_not_passed_over_by_taking_it_out(story: Story) -> None:
+    story.apply("Workflow", "gate", {"steps": [asks()]})
+    id = run(story, act("a"), step("gate", run={"workflow": "gate"}), on_failure={"pause": True})
+    story.apply("Workflow", "gate", {"steps": [step("x", set={"x": 1})]})
+    answer(story, "a")
+    skip = {"run": id, "step": "gate", "reason": "hurry"}
+    assert say(story, "oncue.command.run.skip", skip, "user:basis-1") == "approval.unskippable"
+
+
 def test_what_lies_in_a_step_that_was_passed_over_stays_as_it_is() -> None:
     story = Story()
     id = run(

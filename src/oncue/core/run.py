@@ -156,6 +156,13 @@ class Rejected(msgspec.Struct, frozen=True):
     of: dict[str, AskedAgain]
 
 
+class Pins(msgspec.Struct, frozen=True):
+    """The versions of the workflows that a run's steps run, at whatever depth: a cell by the run's id."""
+
+    of: dict[str, str]
+    """Content hash by name."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a run that a step waits for: a cell by the step's id, there until the step has taken it."""
 

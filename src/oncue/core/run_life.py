@@ -13,6 +13,7 @@ from oncue.core import (
     last_steps,
     notify,
     outbox,
+    pins,
     run_scope,
     steps,
     ticket_notes,
@@ -21,7 +22,7 @@ from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
-from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story, Wants
+from oncue.core.run import ACTIVE, OVER, UNDOING, Outcome, Run, RunState, Step, Story, Wants
 from oncue.core.tx import Tx
 
 INCONCLUSIVE: Final = "validation.inconclusive"
@@ -269,7 +270,8 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
         moves(tx, run)
     say(tx, run, f"oncue.run.{state}", live=False)
     ticket_notes.run_ended(tx, run)
-    _unpin(tx, run)
+    pins.unpin(tx, run.version)
+    pins.let_go(tx, run)
     _over(tx, run)
     hidden.let_go(tx, run.namespace, run.inputs)
     gates.leave(tx, run)
@@ -362,14 +364,6 @@ def say(tx: Tx, run: Run, type: str, live: bool = True) -> None:
     change_life.moved(tx, run)
 
 
-def pin(tx: Tx, definition: Definition) -> None:
-    """A run goes by this version of its workflow, whatever becomes of the manifest."""
-    pinned = tx.state.pinned.get(definition.id, 0)
-    tx.set(tx.state.pinned, definition.id, pinned + 1)
-    if not pinned:
-        tx.save("definition", definition)
-
-
 STORY_LIMIT: Final = 1_000
 """Runs that what followed from one event may lead to, as long as any of them is under way: policies that start workflows whose
 events start others end there. Those that the event itself starts are as many as policies say, and count for nothing."""
@@ -392,12 +386,3 @@ def _over(tx: Tx, run: Run) -> None:
         return
     story: Story = tx.state.cells["story"][run.story]
     tx.cell("story", run.story, Story(story.started, story.under_way - 1) if story.under_way > 1 else None)
-
-
-def _unpin(tx: Tx, run: Run) -> None:
-    pinned = tx.state.pinned[run.version]
-    if pinned > 1:
-        tx.set(tx.state.pinned, run.version, pinned - 1)
-        return
-    tx.unset(tx.state.pinned, run.version)
-    tx.save("definition", tx.state.definitions[run.version], live=False)

@@ -12,6 +12,7 @@ from oncue.core import (
     gates,
     hidden,
     incidents,
+    pins,
     rejections,
     rollback,
     run_acts,
@@ -110,7 +111,8 @@ def start(
     begins, others = _admitted(tx, run, spec, pace)
     hidden.hold(tx, run.namespace, given)
     tx.set(tx.state.steps_of, run.id, {})
-    run_life.pin(tx, definition)
+    pins.pin(tx, definition)
+    pins.hold(tx, run, plan, above)
     for copy in copies:
         _copy(tx, run, copy)
     if incident is not None:
@@ -316,7 +318,7 @@ def call(tx: Tx, id: str) -> None:
         if others := run.behind:
             trigger["hands"] = list(others)
         child = start(
-            tx, manifest, step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
+            tx, pins.pinned(tx.state, run, manifest), step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
             incident=tx.state.incidents.get(run.incident or ""),
         )  # fmt: skip
     except Refusal as refusal:
