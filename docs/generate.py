@@ -183,7 +183,8 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "validating": "It is done, and it is looked whether that had its effect.",
         "failed_validation": "It is done, and did not have its effect in time.",
         "unknown": "It may or may not have been done.", "approved": "Enough people agreed.",
-        "rejected": "Someone did not agree.", "timed_out": "What it waited for did not come, and it goes on without.",
+        "rejected": "Someone did not agree.", "where_failed": "An event came of which `where` fails; only the first one is told.",
+        "timed_out": "What it waited for did not come, and it goes on without.",
         "cancelled": "It was stopped.", "undone": "What it did was undone, or someone said so.",
     }),
     ("oncue.approval", Approval, "An approval, as it is from now on.", {

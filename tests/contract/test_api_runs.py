@@ -43,6 +43,13 @@ spec:
     - {id: guard, try: [{id: rests, wait: {for: 1h}}], finally: [{id: tidy, wait: {event: {types: [a.tidy]}}}]}
     - {id: after, set: {x: 1}}
 """
+CALLS = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: calls}
+spec:
+  steps: [{id: call, run: {workflow: settle, with: {host: web-9}}}]
+"""
 PEOPLE = {"basis-1": "operator", "basis-2": "operator", "basis-3": "approver", "guest-1": "viewer"}
 
 
@@ -78,6 +85,34 @@ def test_why_says_what_is_waited_for_and_what_comes_of_it(server: Server) -> Non
     ]  # fmt: skip
     assert why["room"] == {"limit": 1, "by": ["web-1"], "under_way": [first], "queued": 1}
     assert server.client.get(f"/api/v1/runs/{second}/why").json()["room"] == why["room"]
+
+
+def test_whoever_asks_people_who_are_not_there_or_too_few_is_warned(server: Server) -> None:
+    text = CALLS.replace("name: calls", "name: lonely").replace(
+        "{id: call, run: {workflow: settle, with: {host: web-9}}}",
+        "{id: ask, approvals: [{by: [user:nobody, user:basis-1]}, {stage: more, by: [team:storage], quorum: 5}]}",
+    )
+    warnings = server.client.post("/api/v1/manifests", content=text, params={"dry_run": True}).json()["warnings"]
+    assert [one.partition("spec.")[2] for one in warnings] == [
+        "steps[0].approvals[0].by[0]: nobody of the name nobody can sign in by now",
+        "steps[0].approvals: as it is, they can never agree: stage more asks team:storage for 5; user:basis-1, "
+        "user:basis-2, user:guest-1, user:long-gone had no hand in it and may agree",
+    ]
+
+
+def test_of_a_run_that_waits_for_its_turn_whoever_waits_for_it_says_what_has_the_turn(server: Server) -> None:
+    assert server.client.post("/api/v1/manifests", content=CALLS).status_code == 200
+    first = started(server, "settle", "running", host="web-9")
+    above = started(server, "calls", "running")
+    path = f"/api/v1/runs/{above}/why"
+    eventually(lambda: server.client.get(path).json()["waits"][0]["run"].startswith("run-"), what="the run is begun")
+    (wait,) = server.client.get(path).json()["waits"]
+    assert wait["what"] == (f"another run must end: run {wait['run']}, which waits for its turn: {first} is running")
+    server.client.post(f"/api/v1/runs/{first}/cancel")
+    server.client.post(f"/api/v1/runs/{wait['run']}/pause", json={"reason": "lunch"})
+    (wait,) = server.client.get(path).json()["waits"]
+    assert wait["what"] == f"another run must end: run {wait['run']}, which token:preset-admin paused: lunch"
+    server.client.post(f"/api/v1/runs/{above}/cancel")
 
 
 def test_one_that_was_stopped_says_what_it_still_does_until_it_is_cancelled_again(server: Server) -> None:

@@ -88,7 +88,32 @@ def test_it_may_not_take_for_ever(story: Story) -> None:
     stop(story, id)
     story.wait(f"{int(last_steps.LASTS_S)}s")
     assert ended(story) == ("cancelled", "not wanted (user:basis-2)")
-    assert order(story)[-2:] == ["t cancelled", "t/slow cancelled"]
+    assert order(story)[-2:] == ["t/slow cancelled", "t failed"]
+
+
+def test_one_that_takes_too_long_takes_nothing_from_those_around_it(story: Story) -> None:
+    inner = guarded("i", act("long"), tidy="slow")
+    id = run(story, step("o", **{"try": [inner], "finally": [act("last"), act("very_last")]}))
+    stop(story, id)
+    story.wait(f"{int(last_steps.LASTS_S)}s")
+    assert waiting(story) == ["o/last"]
+    assert order(story) == ["o/i/long cancelled", "o/i/slow cancelled", "o/i failed"]
+    story.wait(f"{int(last_steps.LASTS_S) - 1}s")
+    answer(story, "o/last")
+    assert waiting(story) == ["o/very_last"]
+    story.wait("1s")
+    assert ended(story) == ("cancelled", "not wanted (user:basis-2)")
+
+
+def test_one_that_ends_just_in_time_leaves_those_around_it_all_of_theirs(story: Story) -> None:
+    id = run(story, step("o", **{"try": [guarded("i", act("long"), tidy="slow")], "finally": [act("last")]}))
+    stop(story, id)
+    story.wait(f"{int(last_steps.LASTS_S) - 1}s")
+    answer(story, "o/i/slow")
+    story.wait(f"{int(last_steps.LASTS_S) - 1}s")
+    assert waiting(story) == ["o/last"]
+    answer(story, "o/last")
+    assert order(story)[-2:] == ["o/last succeeded", "o failed"]
 
 
 def test_the_innermost_goes_first_and_nothing_is_caught(story: Story) -> None:

@@ -54,11 +54,19 @@ def test_so_it_is_whatever_lies_in_between_and_of_changes() -> None:
     [
         ({"steps": [calls("inner")]}, INNER),
         ({"steps": [calls("inner", detached=True)], **ALL}, INNER),
+        ({"steps": [{**calls("inner"), "rollback": UNDO}], **ALL}, INNER),
         ({"steps": [calls("inner")], **ALL}, {"steps": [act("look")]}),
         ({"steps": [calls("other")], **ALL}, INNER),
         ({"steps": [act("alone")], **ALL}, INNER),
     ],
-    ids=["nothing asks for it", "its own affair", "nothing to undo", "not known", "none is run"],
+    ids=[
+        "nothing asks for it",
+        "its own affair",
+        "the step says what undoes it",
+        "nothing to undo",
+        "not known",
+        "none is run",
+    ],
 )
 def test_nothing_else_is(outer: dict[str, Any], inner: dict[str, Any]) -> None:
     assert named(("Workflow", "outer", outer), ("Workflow", "inner", inner)) == []
@@ -100,8 +108,8 @@ spec:
         17,
     )
     assert problem.detail == (
-        "a rollback does not undo what Workflow inner did, though its steps say how (open); write those steps here, or undo "
-        "them in the `catch` of a `try` around this one"
+        "a rollback does not undo what Workflow inner did, though its steps say how (open); say with `rollback` what undoes it, "
+        "write those steps here, or undo them in the `catch` of a `try` around this one"
     )
 
 

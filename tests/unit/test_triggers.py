@@ -150,6 +150,15 @@ def test_what_passed_while_oncue_was_away_is_caught_up_with_as_the_schedule_says
     assert started(story)[-1]["trigger"]["planned_at"] == "2026-03-04T05:00:00Z", "on time, it starts in any case"
 
 
+@pytest.mark.parametrize(("late", "runs"), [(10, 1), (60, 1), (61, 0)])
+def test_what_is_at_most_a_minute_late_is_in_time_also_where_nothing_is_caught_up_with(late: int, runs: int) -> None:
+    story = Story()
+    workflow(story, schedule(cron="0 5 * * *", catch_up="none"))
+    story.wait(f"{2 * 3600 + late}s")
+    assert len(started(story)) == runs
+    assert row(story).missed == 1 - runs
+
+
 def test_what_passed_too_long_ago_is_not_caught_up_with() -> None:
     story = Story()
     workflow(story, schedule(cron="0 5 1 * *", catch_up="all", catch_up_within="1h"))

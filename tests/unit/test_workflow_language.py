@@ -157,6 +157,29 @@ def test_a_mailbox_is_not_filled_by_events_that_cannot_be_what_the_run_waits_for
     assert ended(story)[0] == end
 
 
+@pytest.mark.parametrize("early", [False, True], ids=["while-it-waits", "before"])
+def test_a_condition_that_cannot_be_told_of_an_event_is_told_of_once(story: Story, early: bool) -> None:
+    event = {"types": ["volume.resized"], "where": "event.data.size > 5"}
+    run(story, act("first"), step("settled", wait={"event": event, "timeout": "10m"}))
+    if not early:
+        answer(story, "first")
+    for unit in ("GB", "MB"):
+        story.send("volume.resized", {"unit": unit})
+    if early:
+        answer(story, "first")
+    (said,) = story.of("step.where_failed")
+    assert (said["address"], said["state"]) == ("settled", "waiting")
+    assert said["reason"].startswith("where cannot be told of event e")
+    assert "size" in said["reason"]
+    story.wait("10m")
+    reason = story.of("run.failed")[0]["reason"]
+    assert "came within 10m; where cannot be told of event" in reason
+    run(story, step("settled", wait={"event": event}))
+    story.send("volume.resized", {"unit": "GB"})
+    story.send("volume.resized", {"size": 7})
+    assert ended(story) == ("succeeded", None)
+
+
 @pytest.mark.parametrize(("on_timeout", "end"), [("fail", "failed"), ("continue", "succeeded")])
 def test_a_wait_for_an_event_ends(story: Story, on_timeout: str, end: str) -> None:
     run(story, step("settled", wait={"event": {"types": ["x.y"]}, "timeout": "10m", "on_timeout": on_timeout}))

@@ -156,6 +156,89 @@ def test_nobody_decides_in_the_place_of_someone_who_is_not_asked_any_more(story:
     assert decide(story, "user:other") is None
 
 
+FOUR_EYES = ({"by": ["team:basis"]}, {"stage": "owner", "by": ["team:basis"]})
+
+
+def test_a_person_counts_once_over_all_stages(story: Story) -> None:
+    run(story, asks("ask", *FOUR_EYES))
+    assert decide(story, "user:basis-2") is None
+    assert decide(story, "user:basis-2") == "approval.decided"
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_unless_the_stage_says_otherwise(story: Story) -> None:
+    run(story, asks("ask", FOUR_EYES[0], {**FOUR_EYES[1], "same_people": True}))
+    assert decide(story, "user:basis-2") is None
+    assert decide(story, "user:basis-2") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_nor_do_they_count_again_by_someone_who_takes_their_place(story: Story) -> None:
+    run(story, asks("ask", *FOUR_EYES))
+    decide(story, "user:basis-2")
+    delegate = {"approval": "APR-1", "to": "user:other"}
+    assert say(story, "oncue.command.approval.delegate", delegate, "user:basis-2") is None
+    assert decide(story, "user:other") == "approval.decided"
+
+
+def test_who_alone_can_meet_a_later_stage_is_not_used_up_before(story: Story) -> None:
+    run(story, asks("ask", {"by": ["team:basis"]}, {"stage": "owner", "by": ["user:basis-2"]}))
+    assert decide(story, "user:basis-2") == "approval.needed_later"
+    assert decide(story, "user:basis-3") is None
+    assert decide(story, "user:basis-2") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_who_stands_in_for_two_counts_once_and_is_told_so(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2", "user:basis-3"], "quorum": 2}))
+    for who in ("user:basis-2", "user:basis-3"):
+        say(story, "oncue.command.approval.delegate", {"approval": "APR-1", "to": "user:other"}, who)
+    assert decide(story, "user:other") is None
+    with pytest.raises(AssertionError, match=r"in the place of user:basis-2, has decided .* counts once"):
+        story.send("oncue.command.approval.decide", {"approval": "APR-1", "decision": "approve"}, actor="user:other")
+    assert decide(story, "user:basis-3") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_who_stands_in_for_two_takes_the_place_that_is_free(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2", "user:basis-3"], "quorum": 2}))
+    for who in ("user:basis-2", "user:basis-3"):
+        say(story, "oncue.command.approval.delegate", {"approval": "APR-1", "to": "user:other"}, who)
+    assert decide(story, "user:basis-2") is None
+    assert decide(story, "user:other") is None
+    assert order(story) == ["ask approved"]
+
+
+def test_what_was_rejected_is_asked_again_only_with_a_reason_that_all_are_told(story: Story) -> None:
+    for number in (2, 3):
+        story.apply("Channel", f"mail-{number}", {"type": "email", "with": {"to": [f"basis-{number}@example.com"]}})
+        story.apply("Person", f"basis-{number}", {"default": [{"channel": f"mail-{number}"}]})
+    id = run(story, asks(), on_failure={"pause": True})
+    story.send(
+        "oncue.command.approval.decide",
+        {"approval": "APR-1", "decision": "reject", "reason": "at noon?"},
+        actor="user:basis-2",
+    )
+    retry = {"run": id, "step": "ask"}
+    assert say(story, "oncue.command.run.retry", retry, "user:basis-1") == "approval.reason"
+    assert say(story, "oncue.command.run.retry", {**retry, "reason": "at night"}, "user:basis-1") is None
+    (asked,) = story.state.approvals.values()
+    assert asked.ask == (
+        "Extend? [Rejected before, last by user:basis-2: at noon?. Asked again by user:basis-1: at night]"
+    )
+    told = str([one.payload for one in story.state.effects.values() if one.uses == "email"])
+    assert "Asked again: w, step ask" in told
+    assert decide(story, "user:basis-3", "reject", asked.id) is None
+    assert say(story, "oncue.command.run.retry", {**retry, "reason": "on Sunday"}, "user:basis-1") is None
+    (asked,) = story.state.approvals.values()
+    assert "Rejected before, 2 times, last by user:basis-3: no reason given." in asked.ask
+    decide(story, "user:basis-2", approval=asked.id)
+    assert ended(story)[0] == "succeeded"
+    story.wait("1s")
+    assert not story.state.cells["rejected"]
+
+
 def test_an_approval_is_neither_skipped_nor_copied(story: Story) -> None:
     id = run(story, asks(), act("then"))
     skip = {"run": id, "step": "ask", "reason": "hurry"}
@@ -282,6 +365,49 @@ def test_a_pause_lets_what_is_under_way_end_and_begins_nothing(story: Story) -> 
     assert ended(story) == ("succeeded", None)
 
 
+@pytest.mark.parametrize(("on_expiry", "state"), [("fail", "failed"), ("reject", "rejected")])
+def test_what_expires_while_a_run_is_paused_has_expired_and_counts_when_it_is_resumed(
+    story: Story, on_expiry: str, state: str
+) -> None:
+    id = run(story, asks("ask", {"by": ["team:basis"], "expires": "30m", "on_expiry": on_expiry}), act("then"))
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("30m")
+    assert order(story) == [f"ask {state}"]
+    assert story.state.runs[id].state == "paused"
+    assert decide(story, "user:basis-2") == "approval.not_found"
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
+    assert ended(story)[0] == "failed"
+
+
+def test_or_is_asked_again_before_that(story: Story) -> None:
+    id = run(story, asks("ask", {"by": ["team:basis"], "expires": "30m"}), act("then"))
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("30m")
+    story.send("oncue.command.run.retry", {"run": id, "step": "ask"}, actor="user:basis-1")
+    story.wait("29m")
+    assert decide(story, "user:basis-2", approval="APR-2") is None
+    assert waiting(story) == ["then"]
+
+
+@pytest.mark.parametrize(
+    ("wait", "state", "goes_on"),
+    [({"for": "30m"}, "succeeded", ["then"]),
+     ({"event": {"types": ["a.b"]}, "timeout": "30m", "on_timeout": "continue"}, "timed_out", ["then"]),
+     ({"event": {"types": ["a.b"]}, "timeout": "30m"}, "failed", [])],
+    ids=["time", "event-that-may-not-come", "event"],
+)  # fmt: skip
+def test_a_wait_that_ends_while_a_run_is_paused_has_ended_and_what_follows_waits(
+    story: Story, wait: dict[str, Any], state: str, goes_on: list[str]
+) -> None:
+    id = run(story, step("wait", wait=wait), act("then"))
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("30m")
+    assert order(story) == [f"wait {state}"]
+    assert waiting(story) == []
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
+    assert waiting(story) == goes_on
+
+
 def test_a_failure_can_wait_for_a_person_who_tries_again(story: Story) -> None:
     id = run(story, step("group", steps=[act("a"), act("b")]), on_failure={"pause": True})
     answer(story, "group/a")
@@ -402,6 +528,60 @@ def test_what_oncue_did_itself_is_undone_too(story: Story) -> None:
     assert waiting(story) == ["drain~rollback"]
     answer(story, "drain~rollback")
     assert ended(story)[0] == "rolled_back"
+
+
+CALL: dict[str, Any] = {"run": {"workflow": "inner"}, "rollback": UNDO}
+
+
+def test_what_another_workflow_did_is_undone_as_the_step_says(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [step("x", set={"x": 1})], "outputs": {"made": "'vm-1'"}})
+    undo = {**UNDO, "with": {"url": "http://127.0.0.1/${result.made}"}}
+    run(story, step("call", **{**CALL, "rollback": undo}), act("b"), on_failure={"rollback": "all"})
+    story.wait("1s")
+    failed(story, "b")
+    (effect,) = [one for one in story.state.effects.values() if one.step == "call~rollback"]
+    assert effect.payload["url"] == "http://127.0.0.1/vm-1"
+    answer(story, "call~rollback")
+    assert story.of("run.rolled_back")[-1]["reason"] == "step b failed: http.status: 500; 1 step undone"
+
+
+def test_what_another_run_undid_itself_is_not_undone_again(story: Story) -> None:
+    inner = {"steps": [act("a", rollback=UNDO), act("x")], "on_failure": {"rollback": "all"}}
+    story.apply("Workflow", "inner", inner)
+    run(story, step("call", **CALL), on_failure={"rollback": "all"})
+    story.wait("1s")
+    answer(story, "a")
+    failed(story, "x")
+    answer(story, "a~rollback")
+    story.wait("1s")
+    assert waiting(story) == []
+    assert ended(story)[0] == "failed"
+
+
+def test_nor_is_a_run_that_never_began(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("x")], "concurrency": {"when_busy": "reject"}})
+    story.send("oncue.command.run.start", {"workflow": "inner"}, actor="user:basis-1")
+    run(story, step("call", **CALL), on_failure={"rollback": "all"})
+    story.wait("1s")
+    assert waiting(story) == ["x"]
+    assert ended(story)[0] == "failed"
+
+
+def test_another_run_is_over_before_what_it_did_is_undone(story: Story) -> None:
+    inner = step("t", **{"try": [act("long")], "finally": [act("tidy")]})
+    story.apply("Workflow", "inner", {"steps": [inner]})
+    id = run(story, act("first", rollback=UNDO), step("call", **CALL))
+    answer(story, "first")
+    story.wait("1s")
+    story.send("oncue.command.run.cancel", {"run": id, "rollback": True}, actor="user:basis-2")
+    story.wait("1s")
+    assert waiting(story) == ["t/tidy"]
+    answer(story, "t/tidy")
+    story.wait("1s")
+    assert waiting(story) == ["call~rollback"]
+    answer(story, "call~rollback")
+    answer(story, "first~rollback")
+    assert story.of("run.rolled_back")[-1]["id"] == id
 
 
 def test_a_rollback_that_fails_is_the_loudest_alert_and_waits_for_a_person(story: Story) -> None:
@@ -683,6 +863,37 @@ def test_a_version_that_runs_pin_stays_as_it_was(story: Story) -> None:
     assert len(story.state.definitions) == 1
 
 
+def test_so_do_the_versions_that_its_steps_run_at_whatever_depth(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [act("agreed")]})
+    story.apply("Workflow", "between", {"steps": [step("call", run={"workflow": "inner"})]})
+    run(story, asks(), step("call", run={"workflow": "between"}))
+    story.apply("Workflow", "inner", {"steps": [act("other")]})
+    story.apply("Workflow", "between", {"steps": [act("another")]})
+    again = Story()
+    again.state.restore(story.state.dump())
+    assert again.state.pinned == story.state.pinned
+    decide(story, "user:basis-2")
+    story.wait("1s")
+    story.wait("1s")
+    assert waiting(story) == ["agreed"]
+    answer(story, "agreed")
+    story.wait("1s")
+    story.wait("1s")
+    assert ended(story)[0] == "succeeded"
+    assert not story.state.definitions
+    assert not story.state.cells["pins"]
+    assert not story.state.pinned
+
+
+def test_an_approval_that_the_run_has_yet_to_come_to_is_not_passed_over_by_taking_it_out(story: Story) -> None:
+    story.apply("Workflow", "gate", {"steps": [asks()]})
+    id = run(story, act("a"), step("gate", run={"workflow": "gate"}), on_failure={"pause": True})
+    story.apply("Workflow", "gate", {"steps": [step("x", set={"x": 1})]})
+    answer(story, "a")
+    skip = {"run": id, "step": "gate", "reason": "hurry"}
+    assert say(story, "oncue.command.run.skip", skip, "user:basis-1") == "approval.unskippable"
+
+
 def test_what_lies_in_a_step_that_was_passed_over_stays_as_it_is() -> None:
     story = Story()
     id = run(
@@ -716,6 +927,22 @@ def test_what_waits_for_its_turn_behind_what_someone_has_paused_is_told_of(story
     answer(story, "a")
     assert story.state.runs[third].state == "running"
     assert not stuck(story)
+
+
+def test_a_run_that_waits_for_one_that_waits_for_its_turn_names_what_has_the_turn(story: Story) -> None:
+    first = run(story, act("a"), concurrency={"limit": 1, "when_busy": "queue"})
+    story.apply("Workflow", "above", {"steps": [step("call", run={"workflow": "w"})], "stuck_after": "20m"})
+    story.send("oncue.command.run.start", {"workflow": "above"}, actor="user:basis-1")
+    story.wait("1s")
+    (queued,) = [one.id for one in story.state.runs.values() if one.state == "queued"]
+    story.wait("30m")
+    assert not [one for one in stuck(story) if one.startswith("above")]
+    story.send("oncue.command.run.pause", {"run": first, "reason": "lunch"}, actor="user:basis-2")
+    story.wait("10m")
+    (said,) = [one for one in stuck(story) if one.startswith("above")]
+    assert said.endswith(
+        f"step call waits for run {queued}, which waits for its turn: {first}, which has its turn, is paused by user:basis-2"
+    )
 
 
 def stuck(story: Story) -> list[str]:

@@ -11,6 +11,7 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import commanded, entity_of, found, timeline_response
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
 from oncue.api.shapes import Fact
+from oncue.core import quorums
 from oncue.core.approval import Approval
 from oncue.core.contact import TeamSpec
 from oncue.core.errors import Refusal
@@ -85,7 +86,7 @@ def _teams(manifests: list[Manifest]) -> dict[tuple[str, str], list[str]]:
 def _asks(approval: Approval, person: str, members: dict[tuple[str, str], list[str]]) -> bool:
     """Whether the present stage still asks this person, themselves or in the place of another."""
     stage = approval.stages[approval.at]
-    said = {name for one in approval.decisions if one.stage == stage.stage for name in (one.by, one.instead_of)}
+    said = {name for one in quorums.counted(approval, stage) for name in (one.by, one.instead_of)}
     if person in said:
         return False
     places = [one.by for one in approval.delegations if one.to == person and one.by not in said]

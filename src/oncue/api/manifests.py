@@ -21,6 +21,7 @@ from oncue.api.shapes import Applied, Change
 from oncue.core.errors import Refusal
 from oncue.core.event import decode
 from oncue.core.manifest import KINDS, Manifest
+from oncue.manifests.approvers import ASKING
 from oncue.manifests.calls import CALLING
 from oncue.manifests.shape import near
 from oncue.store.queries import FactRow, Filters, cursor_of, manifest_bodies, manifests, timeline
@@ -101,6 +102,7 @@ async def apply_manifests(
         require(who, "manifest:write", place)
     problems += await _unresolved(ctx, accepted, namespace or who.home)
     problems += await _running(ctx, accepted, namespace or who.home)
+    problems += await _asking(ctx, accepted, namespace or who.home)
     refuse_errors(problems)
     warnings = [problem for problem in problems if problem.level == "warning"]
     proposed = None
@@ -221,6 +223,16 @@ async def _running(ctx: Context, accepted: list[documents.Document], home: str) 
         )
 
     return await asyncio.to_thread(looked)
+
+
+async def _asking(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
+    """What is doubtful about whom approvals ask, by the people and teams that are there."""
+    places = frozenset(one.namespace or home for one in accepted if one.kind in ASKING)
+    if not places:
+        return []
+    bodies = await ctx.queries.run(partial(manifests, kind="Team", namespaces=places))
+    known = [msgspec.json.decode(body, type=Manifest) for body in bodies]
+    return documents.unanswerable(accepted, known, home, lambda name: ctx.access.person(name) is not None)
 
 
 class _Named(msgspec.Struct):

@@ -166,6 +166,9 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
     for one in found:
         if one.approval in approvals:
             one.until = approvals[one.approval].expires_at.isoformat()
+            rejects = approvals[one.approval].stages[approvals[one.approval].at].on_expiry == "reject"
+            one.then = "it counts as rejected" if rejects else "the step fails"
+    _below(connection, [one for one in found if one.run is not None])
     waits += found
     plan = followed(connection, run)
     _complete(waits, steps, reading.event_waits_of(connection, steps), plan)
@@ -195,7 +198,7 @@ def _complete(waits: list[Waits], steps: list[Step], events: dict[str, EventWait
             continue
         if (event := events.get(step.id)) is not None:
             said.types, said.resource = event.types, event.resource
-        if said.until is not None and plan is not None:
+        if said.until is not None and said.then is None and plan is not None:
             said.then = _then(said.code, plan.nodes[step.node].spec)
 
 
@@ -205,6 +208,20 @@ def _then(code: str, spec: StepSpec) -> str | None:
         goes_on = spec.wait is not None and spec.wait.on_timeout == "continue"
         return "the run goes on without it" if goes_on else "the step fails"
     return {"time": "the run goes on", "retry": "it is tried again", "validation": "it is looked again"}.get(code)
+
+
+def _below(connection: Connection, waits: list[Waits]) -> None:
+    """Of runs that are waited for: that they stand still themselves, and what for."""
+    ids = [one.run for one in waits if one.run is not None]
+    runs = {
+        one.id: one for one in (msgspec.json.decode(body, type=Run) for body in entity_bodies(connection, "run", ids))
+    }
+    for said in waits:
+        below = runs.get(said.run or "")
+        if below is not None and below.state == "queued":
+            said.what += f", which waits for its turn: {_before(connection, below)}"
+        elif below is not None and below.state == "paused":
+            said.what += f", which {'OnCue' if below.paused_by == 'oncue' else below.paused_by} paused: {below.reason or 'no reason given'}"
 
 
 def _before(connection: Connection, run: Run) -> str:
@@ -248,7 +265,7 @@ def _waits(step: Step, effect: Effect | None) -> Waits:
     elif step.uses == "wait" and step.awaits == "time":
         said.code, said.what = "time", "it waits for a time"
     elif step.uses == "wait":
-        said.code, said.what = "event", f"it waits for {step.awaits}"
+        said.code, said.what = "event", f"it waits for {step.awaits}{f'; {step.reason}' if step.reason else ''}"
     elif step.state == "waiting":
         said.code, said.what = "retry", f"attempt {step.attempt} of {step.uses} follows: {step.reason}"
     elif effect is not None:

@@ -67,8 +67,16 @@ def why(run: str = RUN, output: show.Format = show.Output) -> None:
 
 @app.command()
 def pause(run: str = RUN, reason: str | None = REASON) -> None:
-    """Begin nothing more of it; what is under way ends."""
+    """Begin nothing more of it; what is under way ends. Approvals still expire, and waits still end."""
     _do(run, "pause", {"reason": reason})
+    with Server() as server:
+        waits = server.get(server.path("runs", run, "why"))["waits"]
+    for one in waits:
+        if one["code"] in ("approval", "event", "time") and one.get("until"):
+            then = f"; then {one['then']}" if one.get("then") else ""
+            show.note(
+                f"Its time runs on while the run is paused: {one['step']} until {show.instant(one['until'])}{then}."
+            )
 
 
 @app.command()

@@ -31,9 +31,12 @@ class ApprovalSpec(Spec, kw_only=True, frozen=True):
     """How long it may take."""
     on_expiry: Literal["fail", "reject"] = "fail"
     """What it counts as when nobody has decided by then: the step fails, or is `rejected`."""
+    same_people: bool = False
+    """Whether it counts for itself: who agrees in another stage may agree in this one as well. Otherwise a person counts once
+    over all stages."""
 
 
-class Stage(msgspec.Struct, frozen=True):
+class Stage(msgspec.Struct, frozen=True, omit_defaults=True):
     """One of the stages, which come one after the other."""
 
     stage: str
@@ -42,6 +45,7 @@ class Stage(msgspec.Struct, frozen=True):
     quorum: int
     expires_s: float
     on_expiry: str
+    same_people: bool = False
 
 
 class Decided(msgspec.Struct, frozen=True, omit_defaults=True):

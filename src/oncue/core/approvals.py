@@ -1,12 +1,12 @@
 """What happens to approvals: asked for, decided by enough people, handed on, run out, taken back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
 
-from oncue.core import notify
+from oncue.core import notify, quorums
 from oncue.core.approval import Approval, ApprovalSpec, Decided, Delegated, Stage
 from oncue.core.contact import TeamSpec
 from oncue.core.duration import seconds
@@ -17,6 +17,8 @@ from oncue.core.tx import Tx
 
 PERSON: Final = "user:"
 LINK: Final = "/approvals?show="
+ASK_LIMIT: Final = 2000
+"""Characters of what is asked."""
 
 
 class Decide(msgspec.Struct):
@@ -52,49 +54,15 @@ def of_step(run: Run, step: Step) -> About:
     return About(run.namespace, run.workflow, (run.requester, *run.behind), run.id, step.address)
 
 
-def unattainable(state: State, about: About, wanted: Sequence[ApprovalSpec]) -> str | None:
-    """Why those who are asked can never agree; None if they can."""
-    reasons = (_too_few(state, about.namespace, one, about.barred, set()) for one in wanted)
-    return next((why for why in reasons if why is not None), None)
-
-
-def out_of_reach(state: State, approval: Approval) -> str | None:
-    """Why those who are still asked can agree no more, as when one of them has left; None if they can."""
-    agreed = [one for one in approval.decisions if one.decision == "approve"]
-    reasons = (
-        _too_few(
-            state, approval.namespace, stage, approval.barred, {one.by for one in agreed if one.stage == stage.stage}
-        )
-        for stage in approval.stages[approval.at :]
-    )
-    return next((why for why in reasons if why is not None), None)
-
-
-def _too_few(
-    state: State, namespace: str, stage: ApprovalSpec | Stage, barred: Iterable[str | None], agreed: set[str]
-) -> str | None:
-    may = {name for by in stage.by for name in _people(state, namespace, by)} - set(barred)
-    if len(may | agreed) >= stage.quorum:
-        return None
-    who = ", ".join(sorted(may)) or "nobody"
-    return f"stage {stage.stage} asks {', '.join(stage.by)} for {stage.quorum}; {who} had no hand in it and may agree"
-
-
-def _people(state: State, namespace: str, by: str) -> list[str]:
-    kind, _, name = by.partition(":")
-    if kind != "team":
-        return [by]
-    team = state.manifests.get(f"Team/{namespace}/{name}")
-    members = msgspec.convert(team.spec, TeamSpec).members if team is not None else []
-    return [f"{PERSON}{member}" for member in members]
-
-
 def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> Approval:
     """It is asked for, and those who may decide are told."""
-    stages = tuple(Stage(one.stage, tuple(one.by), one.quorum, seconds(one.expires), one.on_expiry) for one in wanted)
+    stages = tuple(
+        Stage(one.stage, tuple(one.by), one.quorum, seconds(one.expires), one.on_expiry, one.same_people)
+        for one in wanted
+    )
     approval = Approval(
         id=f"APR-{tx.count('approval')}", namespace=about.namespace, run=about.run, step=about.step, request=about.request, change=about.change,
-        workflow=about.workflow, ask=ask[:2000], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
+        workflow=about.workflow, ask=ask[:ASK_LIMIT], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
         barred=tuple(dict.fromkeys(one for one in about.barred if one is not None)),
         expires_at=tx.now + timedelta(seconds=stages[0].expires_s),
     )  # fmt: skip
@@ -124,29 +92,20 @@ def _origin(approval: Approval) -> list[list[str]]:
 
 def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
     """A person has decided. Raises `Refusal` approval.not_found, approval.over, approval.person, approval.own,
-    approval.not_asked, approval.decided."""
+    approval.not_asked, approval.decided, approval.needed_later."""
     approval = _pending(tx, namespace, asked.approval)
     actor = _person(tx, approval)
     stage = approval.stages[approval.at]
-    for one in approval.decisions:
-        if one.stage == stage.stage and {one.by, one.owner or one.by} & {actor, tx.owner or actor}:
-            raise Refusal("approval.decided", f"{one.by} has decided about {approval.id} already")
-    instead_of = None
-    if not _asked(tx.state, approval, actor):
-        places = (one.by for one in approval.delegations if one.to == actor)
-        instead_of = next((one for one in places if _asked(tx.state, approval, one)), None)
-        if instead_of is None:
-            raise Refusal("approval.not_asked", f"{approval.id} asks {', '.join(stage.by)}; {actor} is none of them")
-        if any(
-            actor != one.by and instead_of in (one.by, one.instead_of)
-            for one in approval.decisions
-            if one.stage == stage.stage
-        ):
-            raise Refusal("approval.decided", f"{instead_of}, whose place {actor} takes, has decided already")
-    elif any(one.instead_of == actor and one.stage == stage.stage for one in approval.decisions):
-        raise Refusal("approval.decided", f"whoever takes the place of {actor} has decided already")
-    tx.touch(approval)
+    instead_of = _place(tx, approval, stage, actor)
     said = Decided(actor, stage.stage, asked.decision, tx.now, asked.reason, instead_of, tx.owner)
+    later = quorums.kept_for(quorums.people_of(tx.state, approval.namespace), approval, said)
+    if asked.decision == "approve" and later is not None:
+        raise Refusal(
+            "approval.needed_later",
+            f"stage {later} of {approval.id} could not be met without {' and '.join(quorums.names(said))}; have another of "
+            f"{', '.join(stage.by)} agree in stage {stage.stage}",
+        )
+    tx.touch(approval)
     approval.decisions = (*approval.decisions, said)
     agreed = sum(1 for one in approval.decisions if one.stage == stage.stage and one.decision == "approve")
     if asked.decision == "reject":
@@ -161,6 +120,31 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
     else:
         _end(tx, approval, "approved", None)
     return approval
+
+
+def _place(tx: Tx, approval: Approval, stage: Stage, actor: str) -> str | None:
+    """Whose place they take; None for their own. Raises `Refusal` approval.not_asked, approval.decided."""
+    places = [one.by for one in approval.delegations if one.to == actor]
+    asked = [one for one in (actor, *places) if _asked(tx.state, approval, one)]
+    if not asked:
+        raise Refusal("approval.not_asked", f"{approval.id} asks {', '.join(stage.by)}; {actor} is none of them")
+    counted = quorums.counted(approval, stage)
+    for one in counted:
+        if {one.by, one.owner or one.by} & {actor, tx.owner or actor}:
+            raise Refusal("approval.decided", _already(approval, stage, one))
+    taken = {name: one for one in counted for name in (one.by, one.instead_of) if name is not None}
+    free = [one for one in asked if one not in taken]
+    if actor in taken or not free:
+        raise Refusal("approval.decided", _already(approval, stage, taken[actor if actor in taken else asked[0]]))
+    return free[0] if free[0] != actor else None
+
+
+def _already(approval: Approval, stage: Stage, said: Decided) -> str:
+    place = f", in the place of {said.instead_of}," if said.instead_of is not None else ""
+    where = "" if said.stage == stage.stage else f" in stage {said.stage}"
+    counts = "whoever takes the place of others counts once" if place else "each person counts once"
+    more = "" if said.stage == stage.stage else f" over all stages, and {stage.stage} needs others"
+    return f"{said.by}{place} has decided about {approval.id} already{where}: {counts}{more}"
 
 
 def delegate(tx: Tx, namespace: str, asked: Delegate) -> Approval:

@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from oncue.core import approvals, change_calendar, change_life, change_plan, change_rules, change_trail, tickets
+from oncue.core import (
+    approvals,
+    change_calendar,
+    change_life,
+    change_plan,
+    change_rules,
+    change_trail,
+    quorums,
+    tickets,
+)
 from oncue.core.change import OPEN, Change, ChangePlan, Proposed
 from oncue.core.change_life import OnChange
 from oncue.core.change_spec import ChangeTemplateSpec, PlannedChangeSpec
@@ -222,7 +231,8 @@ def submitted(tx: Tx, change: Change) -> None:
     elif change_rules.ORDER.index(risk.level) > change_rules.ORDER.index(change.spec.max_risk):
         why = f"its risk is {risk.level.replace('_', ' ')} ({risk.score}); at most {change.spec.max_risk} is taken"
     elif not change.agreed:
-        why = approvals.unattainable(tx.state, _about(change), plan.approvals)
+        people = quorums.people_of(tx.state, change.namespace)
+        why = quorums.unattainable(people, _about(change).barred, plan.approvals)
     if why is not None:
         change_life.become(tx, change, "assess", why)
     elif change.agreed:
@@ -256,7 +266,7 @@ def teams_changed(tx: Tx, namespaces: Collection[str]) -> None:
         approval = tx.state.approvals.get(change.approval or "")
         if change.namespace not in namespaces or change.state != "authorise" or approval is None:
             continue
-        why = approvals.out_of_reach(tx.state, approval)
+        why = quorums.out_of_reach(quorums.people_of(tx.state, approval.namespace), approval)
         if why is not None:
             tx.touch(change)
             change_life.withdraw(tx, change, why)

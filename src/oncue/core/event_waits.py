@@ -20,6 +20,9 @@ from oncue.core.waiting import EventWait
 
 MAIL_LIMIT: Final = 16
 """Events that a mailbox keeps."""
+FAULT: Final = "where_failed"
+"""What is said of a step, once, whose condition cannot be told of an event."""
+FAULT_LIMIT: Final = 500
 TOGETHER: Final = 500
 """Runs that one event may wake that wait for its type without naming a resource; more must name one."""
 
@@ -47,11 +50,17 @@ def begin(tx: Tx, run: Run, node: Node, step: Step, scope: Scope) -> dict[str, A
         raise AssertionError(step.id)
     known: EventWait | None = tx.state.cells["wait"].get(step.id)
     resource = spoken(render(spec.resource, scope)) if spec.resource is not None else None
+    fault = known.fault if known is not None else None
     for event in known.mail if known is not None else ():
-        if _fits(tx, run, node, step.address, event):
+        fits, why = _judged(tx, run, node, step.address, event)
+        if fits:
             end(tx, step.id)
             return event
-    _put(tx, step.id, EventWait(run.namespace, tuple(dict.fromkeys(spec.types)), resource, waiting=True))
+        fault = fault or why
+    types = tuple(dict.fromkeys(spec.types))
+    _put(tx, step.id, EventWait(run.namespace, types, resource, waiting=True, fault=fault))
+    if fault is not None:
+        steps.change(tx, run, step, FAULT, reason=fault)
     return None
 
 
@@ -92,13 +101,19 @@ def come(tx: Tx, seen: Seen) -> list[tuple[Run, Step, dict[str, Any]]]:
             wait: EventWait = tx.state.cells["wait"][id]
             node = steps.plan(tx.state, run).nodes[address.rpartition("/")[2]]
             if not wait.waiting:
-                if len(wait.mail) < MAIL_LIMIT and _may_fit(tx, run, node, address, seen.view()):
-                    mail = (*wait.mail, seen.view())
-                    tx.cell("wait", id, msgspec.structs.replace(wait, mail=mail))
+                fits, fault = _may_fit(tx, run, node, address, seen.view())
+                if fits and len(wait.mail) < MAIL_LIMIT:
+                    tx.cell("wait", id, msgspec.structs.replace(wait, mail=(*wait.mail, seen.view())))
+                elif fault is not None and wait.fault is None:
+                    tx.cell("wait", id, msgspec.structs.replace(wait, fault=fault))
                 continue
             step = steps.find(tx.state, run, address)
-            if _fits(tx, run, node, address, seen.view()):
+            fits, fault = _judged(tx, run, node, address, seen.view())
+            if fits:
                 found.append((run, step, seen.view()))
+            elif fault is not None and wait.fault is None:
+                tx.cell("wait", id, msgspec.structs.replace(wait, fault=fault))
+                steps.change(tx, run, step, FAULT, reason=fault)
     return found
 
 
@@ -114,21 +129,24 @@ def _lasts(where: str) -> bool:
     return not _CHANGING.intersection(re.findall(r"[a-z_]+", where))
 
 
-def _may_fit(tx: Tx, run: Run, node: Node, address: str, event: dict[str, Any]) -> bool:
-    """Whether an early event may be what the step will wait for."""
+def _may_fit(tx: Tx, run: Run, node: Node, address: str, event: dict[str, Any]) -> tuple[bool, str | None]:
+    """Whether an early event may be what the step will wait for, or why that cannot be said."""
     spec = node.spec.wait.event if node.spec.wait is not None else None
-    return spec is None or spec.where is None or not _lasts(spec.where) or _fits(tx, run, node, address, event)
+    if spec is None or spec.where is None or not _lasts(spec.where):
+        return True, None
+    return _judged(tx, run, node, address, event)
 
 
-def _fits(tx: Tx, run: Run, node: Node, address: str, event: dict[str, Any]) -> bool:
+def _judged(tx: Tx, run: Run, node: Node, address: str, event: dict[str, Any]) -> tuple[bool, str | None]:
+    """Whether the event is what the step waits for, or why that cannot be said."""
     spec = node.spec.wait.event if node.spec.wait is not None else None
     if spec is None or spec.where is None:
-        return spec is not None
+        return spec is not None, None
     scope = run_scope.of_step(tx, run, steps.plan(tx.state, run), node, address, event=event)
     try:
-        return holds(spec.where, scope)
-    except Failed:
-        return False
+        return holds(spec.where, scope), None
+    except Failed as failure:
+        return False, f"where cannot be told of event {event['id']}: {run_scope.why(failure, scope)}"[:FAULT_LIMIT]
 
 
 def _put(tx: Tx, id: str, wait: EventWait) -> None:

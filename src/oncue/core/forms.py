@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from oncue.core import action_calls, approvals, event_waits, outbox, run_acts, run_scope, steps, validation
+from oncue.core import action_calls, approvals, event_waits, outbox, rejections, run_acts, run_scope, steps, validation
 from oncue.core import plan as plans
 from oncue.core.bounds import kept
 from oncue.core.duration import seconds
@@ -161,18 +161,22 @@ def wait_over(tx: Tx, run: Run, node: Node, step: Step) -> None:
         succeed(tx, run, node, step, {"until": stored(tx.now)})
         return
     event_waits.end(tx, step.id)
-    types = ", ".join(spec.event.types)
+    reason = (
+        f"no event {', '.join(spec.event.types)} came within {spec.timeout}{f'; {step.reason}' if step.reason else ''}"
+    )
     if spec.on_timeout == "continue":
-        steps.end(tx, run, step, "timed_out", reason=f"no event {types} came within {spec.timeout}")
+        steps.end(tx, run, step, "timed_out", reason=reason)
     else:
-        steps.end(tx, run, step, "failed", reason=f"no event {types} came within {spec.timeout}", error_code="timeout")
+        steps.end(tx, run, step, "failed", reason=reason, error_code="timeout")
 
 
 def _approval(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     asked = spoken(render(node.spec.ask, scope)) if node.spec.ask else ""
     step = steps.begin(tx, run, address, node.id, "approval", "waiting", inputs={"ask": asked} if asked else None)
+    before = rejections.said(tx.state, run, address)
+    what = asked or node.spec.title or node.id
     approval = approvals.request(
-        tx, approvals.of_step(run, step), node.spec.approvals or [], asked or node.spec.title or node.id
+        tx, approvals.of_step(run, step), node.spec.approvals or [], what[: approvals.ASK_LIMIT - len(before)] + before
     )
     steps.change(tx, run, step, None, awaits=f"approval {approval.id}", result={"approval": approval.id})
     return step
@@ -183,7 +187,11 @@ def _sub_run(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
     if spec is None:
         raise AssertionError(address)
     inputs = kept(render(spec.with_, scope), "with")
-    step = steps.begin(tx, run, address, node.id, "run", "waiting", inputs=inputs, awaits=f"workflow {spec.workflow}")
+    undoing = _compensation(node, scope, action_calls.labels(steps.plan(tx.state, run).spec, node.spec, scope))
+    step = steps.begin(
+        tx, run, address, node.id, "run", "waiting", inputs=inputs, awaits=f"workflow {spec.workflow}",
+        attempt=int(undoing is not None), compensation=undoing,
+    )  # fmt: skip
     tx.timer(f"run.call/{step.id}", tx.now)
     return step
 

@@ -5,6 +5,7 @@ rules as ever, with `Run.wants` saying what becomes of it then: each `try` that 
 `finally`, and fails with what it lies in, the innermost first.
 """
 
+from datetime import timedelta
 from typing import Final
 
 from oncue.core import plan as plans
@@ -14,7 +15,9 @@ from oncue.core.state import State
 from oncue.core.tx import Tx
 
 LASTS_S: Final = 600.0
-"""How long all of it may take: what runs on for longer is stopped as well."""
+"""How long each `finally` may take, with those that begin beside it: what runs on for longer is stopped, and the ones around it
+have their own time."""
+LATE: Final = "timeout: what is done in any case took longer than 10 minutes"
 _FINALLY: Final = "finally"
 
 
@@ -69,6 +72,31 @@ def begin(tx: Tx, run: Run, spared: dict[str, Step], reason: str) -> tuple[str, 
             going_on = sum(item.address in spared for item in tx.state.items_of(run.id, group.address))
             steps.change(tx, run, group, None, under_way=going_on)
     return tuple(going)
+
+
+def takes_its_turn(tx: Tx, run: Run, guard: Step) -> None:
+    """The `finally` of what lies around others begins, now that theirs are over: it has its own time."""
+    if under_way(run) and _finally_around(tx.state, run, guard.address) is None:
+        allow(tx, run)
+
+
+def allow(tx: Tx, run: Run) -> None:
+    """What is done in any case has its time from now on. The run was touched or is now."""
+    tx.touch(run)
+    run.deadline_at = tx.now + timedelta(seconds=LASTS_S)
+    tx.timer(f"run.deadline/{run.id}", run.deadline_at)
+    tx.save("run", run)
+
+
+def finishing(state: State, run: Run) -> list[Step]:
+    """Each outermost `try` whose `finally` is under way, in the order of their addresses."""
+    rows = state.steps_of.get(run.id, {})
+    return [
+        step
+        for _, step in sorted(rows.items())
+        if step.uses == "try" and step.block == _FINALLY and step.state == "running"
+        and _finally_around(state, run, plans.parent(step.address) or "") is None
+    ]  # fmt: skip
 
 
 def _finally_around(state: State, run: Run, address: str) -> str | None:

@@ -13,6 +13,8 @@ from oncue.core import (
     change_trail,
     hidden,
     last_steps,
+    pins,
+    rejections,
     rollback,
     run_life,
     running,
@@ -139,7 +141,7 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
 
 def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     """A step that failed is tried again; of steps that hold others, those in it that failed; of a rollback that stopped, what
-    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state, change.not_clear."""
+    it stopped at. Raises `Refusal` run.not_found, step.not_found, step.state, change.not_clear, approval.reason."""
     run = _run(tx, seen, asked.run)
     if run.state == "rollback_failed":
         rollback.again(tx, run)
@@ -151,6 +153,7 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
     _refuse_within(tx, run, step)
     change_clear.require(tx, run)
     failed = _failed_in(tx, run, step)
+    rejections.asked_again(tx, run, failed, asked.reason)
     _remember(tx, run, failed)
     for one in failed:
         _reopen(tx, run, one)
@@ -289,7 +292,7 @@ def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:
     nodes = steps.plan(tx.state, run).nodes
     node = nodes[step.node]
     inner = (one for one in nodes.values() if one is node or node in one.above)
-    found = next((found for one in inner if (found := _asking(tx.state, run.namespace, one)) is not None), None)
+    found = next((found for one in inner if (found := _asking(tx.state, run.namespace, one, run)) is not None), None)
     return found or _asking_below(tx, run, step.address)
 
 
@@ -304,15 +307,16 @@ def _asking_below(tx: Tx, run: Run, within: str) -> str | None:
         if below is None:
             continue
         for node in steps.plan(tx.state, below).nodes.values():
-            if (found := _asking(tx.state, run.namespace, node)) is not None:
+            if (found := _asking(tx.state, run.namespace, node, below)) is not None:
                 return f"{found} of {below.workflow}" if node.form == "approvals" else found
         if (found := _asking_below(tx, below, "")) is not None:
             return found
     return None
 
 
-def _asking(state: State, namespace: str, node: Node) -> str | None:
-    """The step itself if it asks people, or which one does of the workflow that it runs, or of those that this one runs."""
+def _asking(state: State, namespace: str, node: Node, run: Run | None = None) -> str | None:
+    """The step itself if it asks people, or which one does of the workflow that it runs, or of those that this one runs: as they are,
+    or as the run goes by them."""
     if node.form == "approvals":
         return node.id
     called = [node.spec.run.workflow] if node.spec.run is not None else []
@@ -320,6 +324,8 @@ def _asking(state: State, namespace: str, node: Node) -> str | None:
         manifest = state.manifests.get(f"Workflow/{namespace}/{name}")
         if manifest is None:
             continue
+        if run is not None:
+            manifest = pins.pinned(state, run, manifest)
         nodes = plans.plan_of(manifest.hash, msgspec.convert(manifest.spec, WorkflowSpec)).nodes.values()
         for one in nodes:
             if one.form == "approvals":

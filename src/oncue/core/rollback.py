@@ -4,7 +4,8 @@ Covered are steps that have something to undo them, or say that nothing can, and
 that failed or of which nobody knows how they ended. Of those that failed, the ones that are known to have changed nothing are
 left out. What cannot be undone, and what fails while it undoes, stops and asks.
 
-It does not reach into other runs that steps began. Whoever reads how the run ended is told which those are.
+It does not reach into other runs that steps began; a step with `run` may say what undoes all of that, which is done when the other
+run is over. Whoever reads how the run ended is told of which runs nothing was undone.
 """
 
 from typing import Final
@@ -32,6 +33,8 @@ def undo_next(tx: Tx, run: Run) -> None:
     if step is None:
         _undone(tx, run)
         return
+    if _still_begun(tx, step):
+        return  # the end of that run goes on with it
     spec = steps.plan(tx.state, run).nodes[step.node].spec
     if spec.rollback is None:
         _ask(tx, run, step, f"step {step.address} cannot be undone: it is irreversible")
@@ -64,8 +67,29 @@ def undo_next(tx: Tx, run: Run) -> None:
 
 
 def _next(tx: Tx, run: Run) -> Step | None:
-    done = [step for step in steps.covered(tx.state, run) if not step.undone and not step.nothing_done]
+    covered = steps.covered(tx.state, run)
+    done = [step for step in covered if not (step.undone or step.nothing_done or _nothing_left(tx, run, step))]
     return max(done, key=lambda step: (step.ended_in, step.address), default=None)
+
+
+def _nothing_left(tx: Tx, run: Run, step: Step) -> bool:
+    """Whether the step was to run another workflow, and that did not begin, or undid by itself what it did."""
+    if step.uses != "run" or steps.changed_before(tx.state, run, step.address):
+        return False
+    return step.error_code == UNDONE_BY_ITSELF or not isinstance(step.result, dict)
+
+
+def _still_begun(tx: Tx, step: Step) -> bool:
+    """Whether the run that the step waited for is not over yet: it does what is done in any case, or is being undone."""
+    began = step.result.get("run") if step.uses == "run" and isinstance(step.result, dict) else None
+    child = tx.state.runs.get(str(began)) if began is not None else None
+    return child is not None and child.parent == step.id
+
+
+def went_on(tx: Tx, run: Run) -> None:
+    """A run that a step had begun is over: if the rollback has waited for that, it goes on."""
+    if run.state == "rolling_back" and run.undoing is None:
+        tx.timer(f"run.undo/{run.id}", tx.now)
 
 
 def found(tx: Tx, run: Run, undoing: Step, effect: Effect) -> None:
@@ -165,7 +189,13 @@ def _out_of_reach(tx: Tx, run: Run) -> str:
     for address, step in sorted(tx.state.steps_of[run.id].items()):
         began = step.result.get("run") if step.uses == "run" and isinstance(step.result, dict) else None
         within = run.undo_within is None or address.startswith(f"{run.undo_within}/")
-        if began is None or not within or step.copied_from is not None or step.error_code == UNDONE_BY_ITSELF:
+        if (
+            began is None
+            or not within
+            or step.undone
+            or step.copied_from is not None
+            or step.error_code == UNDONE_BY_ITSELF
+        ):
             continue
         child = tx.state.runs.get(str(began))
         if child is None or child.state not in UNDOING:

@@ -140,6 +140,31 @@ class Retried(msgspec.Struct, frozen=True):
     addresses: list[str]
 
 
+class AskedAgain(msgspec.Struct, frozen=True):
+    """An ask that was rejected, and is asked again."""
+
+    said: str
+    """Who rejected it last, and why."""
+    by: str
+    """Who has it asked again."""
+    why: str
+    times: int
+    """How often it was rejected."""
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """The asks of a run that were rejected and are asked again, by address: a cell by the run's id."""
+
+    of: dict[str, AskedAgain]
+
+
+class Pins(msgspec.Struct, frozen=True):
+    """The versions of the workflows that a run's steps run, at whatever depth: a cell by the run's id."""
+
+    of: dict[str, str]
+    """Content hash by name."""
+
+
 class Outcome(msgspec.Struct, frozen=True):
     """What became of a run that a step waits for: a cell by the step's id, there until the step has taken it."""
 

@@ -1,7 +1,6 @@
 """How a run ends, stands still and is undone: whatever becomes of it besides going on."""
 
 from collections.abc import Container
-from datetime import timedelta
 from typing import Any, Final
 
 from oncue.core import (
@@ -14,6 +13,7 @@ from oncue.core import (
     last_steps,
     notify,
     outbox,
+    pins,
     run_scope,
     steps,
     ticket_notes,
@@ -22,7 +22,7 @@ from oncue.core import plan as plans
 from oncue.core.duration import seconds
 from oncue.core.errors import Refusal
 from oncue.core.expression import Failed, evaluate, stored
-from oncue.core.run import ACTIVE, OVER, UNDOING, Definition, Outcome, Run, RunState, Step, Story, Wants
+from oncue.core.run import ACTIVE, OVER, UNDOING, Outcome, Run, RunState, Step, Story, Wants
 from oncue.core.tx import Tx
 
 INCONCLUSIVE: Final = "validation.inconclusive"
@@ -166,11 +166,22 @@ def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
 
 
 def overdue(tx: Tx, run: Run) -> None:
-    """The run's time is up, or that for what it does in any case."""
-    if last_steps.under_way(run):
-        stop_now(tx, run)
-    else:
+    """The run's time is up, or that for what it does in any case now: what lies around that does its own."""
+    if not last_steps.under_way(run):
         _stopped(tx, run, "fail", "timeout: the run's time is up")
+        return
+    late = last_steps.finishing(tx.state, run)
+    if not late:
+        stop_now(tx, run)
+        return
+    for guard in late:
+        others = {at for at in tx.state.steps_of[run.id] if not at.startswith(f"{guard.address}/")}
+        stop(tx, run, last_steps.LATE, others)
+        steps.end(tx, run, guard, "failed", reason=last_steps.LATE, error_code="timeout")
+    last_steps.allow(tx, run)
+    run.agenda = tuple(dict.fromkeys((*run.agenda, *(plans.parent(guard.address) or "" for guard in late))))
+    tx.save("run", run)
+    tx.timer(f"run.go/{run.id}", tx.now)
 
 
 def give_up(tx: Tx, run: Run, reason: str) -> None:
@@ -193,9 +204,8 @@ def _stopped(tx: Tx, run: Run, wants: Wants, reason: str) -> None:
     run.state, run.wants, run.reason = "running", wants, reason
     run.paused_by = run.paused_at = None
     run.agenda = tuple(dict.fromkeys((*run.agenda, *last_steps.begin(tx, run, spared, reason))))
-    run.deadline_at = tx.now + timedelta(seconds=last_steps.LASTS_S)
+    last_steps.allow(tx, run)
     tx.cancel(f"run.patience/{run.id}")
-    tx.timer(f"run.deadline/{run.id}", run.deadline_at)
     tx.timer(f"run.go/{run.id}", tx.now)
     say(tx, run, "oncue.run.stopping")
 
@@ -260,7 +270,8 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
         moves(tx, run)
     say(tx, run, f"oncue.run.{state}", live=False)
     ticket_notes.run_ended(tx, run)
-    _unpin(tx, run)
+    pins.unpin(tx, run.version)
+    pins.let_go(tx, run)
     _over(tx, run)
     hidden.let_go(tx, run.namespace, run.inputs)
     gates.leave(tx, run)
@@ -305,6 +316,7 @@ def sweep(tx: Tx, run_id: str) -> None:
     else:
         tx.unset(tx.state.steps_of, run_id)
         tx.cell("retried", run_id, None)
+        tx.cell("rejected", run_id, None)
 
 
 def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:
@@ -352,14 +364,6 @@ def say(tx: Tx, run: Run, type: str, live: bool = True) -> None:
     change_life.moved(tx, run)
 
 
-def pin(tx: Tx, definition: Definition) -> None:
-    """A run goes by this version of its workflow, whatever becomes of the manifest."""
-    pinned = tx.state.pinned.get(definition.id, 0)
-    tx.set(tx.state.pinned, definition.id, pinned + 1)
-    if not pinned:
-        tx.save("definition", definition)
-
-
 STORY_LIMIT: Final = 1_000
 """Runs that what followed from one event may lead to, as long as any of them is under way: policies that start workflows whose
 events start others end there. Those that the event itself starts are as many as policies say, and count for nothing."""
@@ -382,12 +386,3 @@ def _over(tx: Tx, run: Run) -> None:
         return
     story: Story = tx.state.cells["story"][run.story]
     tx.cell("story", run.story, Story(story.started, story.under_way - 1) if story.under_way > 1 else None)
-
-
-def _unpin(tx: Tx, run: Run) -> None:
-    pinned = tx.state.pinned[run.version]
-    if pinned > 1:
-        tx.set(tx.state.pinned, run.version, pinned - 1)
-        return
-    tx.unset(tx.state.pinned, run.version)
-    tx.save("definition", tx.state.definitions[run.version], live=False)

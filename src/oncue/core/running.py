@@ -203,6 +203,7 @@ def _failed(tx: Tx, run: Run, holder: Step | None, step: Step, agenda: deque[str
             agenda.append(holder.address)
             return
         if holder.block != "finally" and "finally" in node.blocks:
+            last_steps.takes_its_turn(tx, run, holder)
             steps.change(tx, run, holder, None, block="finally", failures=1, **how)
             agenda.append(holder.address)
             return

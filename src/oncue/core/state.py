@@ -42,7 +42,7 @@ from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
 from oncue.core.resting import Runs
 from oncue.core.review import Review
-from oncue.core.run import Definition, Items, Outcome, Retried, Run, Step, Story
+from oncue.core.run import Definition, Items, Outcome, Pins, Rejected, Retried, Run, Step, Story
 from oncue.core.self_service import Request
 from oncue.core.silence import Filed, Silence
 from oncue.core.subscription import Progress
@@ -100,6 +100,8 @@ CELLS: Final[dict[str, type[Any]]] = {
     "outcome": Outcome,
     "story": Story,
     "retried": Retried,
+    "rejected": Rejected,
+    "pins": Pins,
     "wait": EventWait,
     "schedule": Schedule,
     "change_history": History,
@@ -329,6 +331,7 @@ class State:
             sorted(id for kind, id, _ in entities if kind == "run"),
             sorted(id for kind, id, _ in entities if kind == "step"),
             sorted(key for kind, key, _ in cells if kind == "wait"),
+            sorted(key for kind, key, _ in cells if kind == "pins"),
         )
 
     def index(self) -> None:
@@ -390,7 +393,11 @@ class State:
             elif manifest.kind in NODE_KINDS:
                 self.topology.put(manifest)
 
-    def _index_runs(self, runs: Iterable[str], steps: Iterable[str], waits: Iterable[str]) -> None:
+    def _index_runs(self, runs: Iterable[str], steps: Iterable[str], waits: Iterable[str], pins: Iterable[str]) -> None:
+        for id in pins:
+            held: Pins = self.cells["pins"][id]
+            for version in held.of.values():
+                self.pinned[version] = self.pinned.get(version, 0) + 1
         for id in runs:
             self.steps_of[id] = {}
             version = self.runs[id].version
@@ -480,7 +487,8 @@ class State:
         for timer in shape.timers:
             self.timers.put(timer)
         self.index()
-        self._index_runs(sorted(self.runs), sorted(self.entities["step"]), sorted(self.cells["wait"]))
+        waits, pins = sorted(self.cells["wait"]), sorted(self.cells["pins"])
+        self._index_runs(sorted(self.runs), sorted(self.entities["step"]), waits, pins)
 
     def digest(self) -> bytes:
         """SHA-256 of the dump."""

@@ -50,7 +50,8 @@ class ScheduleSpec(Spec, kw_only=True, frozen=True):
     """Whose wall clock is meant, as Europe/Berlin."""
     catch_up: Literal["latest", "all", "none"] = "latest"
     """What is done about instants that passed while OnCue was not running: one run for the `latest` of them, `all`, or
-    `none`."""
+    `none`. An instant that is at most a minute ago counts as in time, so `none` starts a run for that, too: as with cron, a minute
+    is what a schedule can name."""
     catch_up_within: Duration = "24h"
     """How long ago an instant may be and still be caught up with; at most 7d."""
 

@@ -16,3 +16,5 @@ class EventWait(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether the step has been reached; before that, what comes is gathered."""
     mail: tuple[dict[str, Any], ...] = ()
     """What has come before, the oldest first."""
+    fault: str | None = None
+    """Why it cannot be said of an event that came whether it is what is waited for: the first one of which that is so."""

@@ -12,6 +12,8 @@ from oncue.core import (
     gates,
     hidden,
     incidents,
+    pins,
+    rejections,
     rollback,
     run_acts,
     run_life,
@@ -109,7 +111,8 @@ def start(
     begins, others = _admitted(tx, run, spec, pace)
     hidden.hold(tx, run.namespace, given)
     tx.set(tx.state.steps_of, run.id, {})
-    run_life.pin(tx, definition)
+    pins.pin(tx, definition)
+    pins.hold(tx, run, plan, above)
     for copy in copies:
         _copy(tx, run, copy)
     if incident is not None:
@@ -292,7 +295,9 @@ def decided(tx: Tx, id: str) -> None:
     if approval.state == "approved":
         steps.end(tx, run, step, "approved", outputs=outputs)
     elif approval.state == "rejected":
-        steps.end(tx, run, step, "rejected", outputs=outputs, reason=approval.reason, error_code="approval.rejected")
+        rejected_by = next((one.by for one in approval.decisions if one.decision == "reject"), None)
+        steps.end(tx, run, step, "rejected", outputs=outputs, reason=approval.reason, error_code=rejections.CODE,
+                  result={"approval": approval.id, "rejected_by": rejected_by})  # fmt: skip
     else:
         steps.end(tx, run, step, "failed", outputs=outputs, reason=approval.reason, error_code="approval.expired")
     _went_on(tx, run, step)
@@ -313,7 +318,7 @@ def call(tx: Tx, id: str) -> None:
         if others := run.behind:
             trigger["hands"] = list(others)
         child = start(
-            tx, manifest, step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
+            tx, pins.pinned(tx.state, run, manifest), step.inputs, trigger, above=run, parent=None if spec.detached else step.id,
             incident=tx.state.incidents.get(run.incident or ""),
         )  # fmt: skip
     except Refusal as refusal:
@@ -339,6 +344,7 @@ def joined(tx: Tx, id: str) -> None:
     if step.state != "waiting":
         if step.state == "cancelled" and outcome.state == "rolled_back":  # which it was while this run was stopped
             steps.change(tx, run, step, None, error_code=rollback.UNDONE_BY_ITSELF)
+        rollback.went_on(tx, run)
         return
     if outcome.state == "succeeded":
         forms.succeed(tx, run, node, step, {"run": outcome.run, **outcome.outputs})
@@ -377,7 +383,18 @@ def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
             return since, f"step {step.address} waits for {step.uses}, attempt {effect.attempt}"
         if step.state == "waiting" and step.uses == "wait" and step.next_try_at is None:
             return since, f"step {step.address} waits for {step.awaits}"
+        below = _queued_below(tx, step)
+        if below is not None and (why := _held_up(tx, below)) is not None:
+            return since, f"step {step.address} waits for run {below.id}, which waits for its turn: {why}"
     return since, None
+
+
+def _queued_below(tx: Tx, step: Step) -> Run | None:
+    """The run that the step waits for, if that waits for its turn."""
+    if step.state != "waiting" or step.uses != "run" or not isinstance(step.result, dict):
+        return None
+    below = tx.state.runs.get(str(step.result.get("run")))
+    return below if below is not None and below.state == "queued" else None
 
 
 def _held_up(tx: Tx, run: Run) -> str | None:

@@ -200,7 +200,7 @@ class StepSpec(
     catch: Steps | None = None
     """What is done when `try` has failed; `error` says how: `step`, `code`, `detail`."""
     finally_: Steps | None = None
-    """What is done in any case."""
+    """What is done in any case. When the run is stopped it may take ten minutes, with those beside it; those around it have their own."""
     wait: Wait | None = None
     """A time or an event."""
     approvals: Annotated[list[ApprovalSpec], msgspec.Meta(min_length=1, max_length=10)] | None = None
@@ -231,7 +231,8 @@ class StepSpec(
     on_failed_validation: Literal["fail", "continue"] = "fail"
     """Whether the step's failing to bring about what it should ends the run."""
     rollback: Rollback | None = None
-    """What undoes it."""
+    """What undoes it: an action, or another workflow with `run`, whatever that did. It is not called if the other run did not begin, or
+    was rolled back itself; before it is, that run is over."""
     irreversible: bool = False
     """Whether nothing can undo it: a rollback that comes to it stops and asks."""
     on_failure: Literal["fail", "continue"] = "fail"

@@ -4,7 +4,7 @@
 that the engine takes, or refuses it; `changes` makes the data of an `oncue.config.applied` input.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Literal
 
 import msgspec
@@ -13,7 +13,7 @@ from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import API_VERSION, KINDS, Manifest, Metadata
 from oncue.core.references import Reference, references
 from oncue.core.spec import Spec
-from oncue.manifests import calls
+from oncue.manifests import approvers, calls
 from oncue.manifests.contradictions import contradictions, recursions
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
 from oncue.manifests.finding import Finding
@@ -206,6 +206,16 @@ def unreached(
     documents = list(documents)
     there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
     found = out_of_reach(_given(documents, namespace), there)
+    return [_problem(finding, documents[index].source) for index, finding in found]
+
+
+def unanswerable(
+    documents: Iterable[Document], known: Iterable[Manifest], namespace: str, exists: Callable[[str], bool]
+) -> list[Problem]:
+    """Approvals of the documents that ask people whom nobody knows, or more of them than there are."""
+    documents = list(documents)
+    there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
+    found = approvers.doubtful(_given(documents, namespace), there, exists)
     return [_problem(finding, documents[index].source) for index, finding in found]
 
 

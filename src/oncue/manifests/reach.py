@@ -46,9 +46,9 @@ def _undone(spec: Any) -> Iterator[tuple[Path_, list[StepSpec]]]:
 
 
 def _calls(steps: list[StepSpec]) -> Iterator[tuple[Node, SubRun]]:
-    """The steps that run other workflows, and wait for them."""
+    """The steps that run other workflows, wait for them, and do not say what undoes that."""
     for node in plans.compiled(WorkflowSpec(steps=steps)).nodes.values():
-        if node.spec.run is not None and not node.spec.run.detached:
+        if node.spec.run is not None and not node.spec.run.detached and node.spec.rollback is None:
             yield node, node.spec.run
 
 
@@ -60,7 +60,7 @@ def _doubts(workflows: _Workflows, namespace: str, path: Path_, called: SubRun) 
     through = "" if name == called.workflow else f", which {called.workflow} runs"
     detail = (
         f"a rollback does not undo what Workflow {name} did{through}, though its steps say how ({', '.join(steps)}); "
-        "write those steps here, or undo them in the `catch` of a `try` around this one"
+        "say with `rollback` what undoes it, write those steps here, or undo them in the `catch` of a `try` around this one"
     )
     yield Finding((*path, "run"), detail, level="warning")
 

@@ -28,7 +28,7 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
     "start_within": ("uses",),
     "heartbeat": ("uses",),
     "retry": ("uses",),
-    "rollback": ("uses",),
+    "rollback": ("uses", "run"),
     "irreversible": ("uses",),
     "validate": ("uses", "set_", "emit", "run", "steps", "parallel"),
     "for_each": ("steps",),
