@@ -1,7 +1,9 @@
 """`oncue validate`: checks manifests without a server."""
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import typer
 
 from oncue import manifests
@@ -16,10 +18,12 @@ Files = typer.Option(
 def validate(
     file: list[Path] = Files,
     strict: bool = typer.Option(False, "--strict", help="Count warnings as errors."),
+    output: show.Format = show.Output,
 ) -> None:
     """Check manifests: schema, expressions, names, and what several say together. Works without a server.
 
-    Each problem is printed with file, line and column. Exit code 1 if there is an error.
+    Each problem is printed with its code, file, line and column; with `-o json`, as one document for a machine, with level
+    and hint besides. Exit code 1 if there is an error.
     """
     documents, problems = read(file)
     if not documents and not problems:
@@ -28,14 +32,23 @@ def validate(
     problems += manifests.contradicting(documents)
     problems += manifests.misgiven(documents)
     problems += manifests.unreached(documents)
-    show.problems(problems)
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
-    if errors or (strict and warnings):
+    failed = errors > 0 or (strict and warnings > 0)
+    if output is not show.Format.table:
+        show.document({"problems": [_whole(problem) for problem in problems], "manifests": len(documents)}, output)
+        raise typer.Exit(failed)
+    show.problems(problems)
+    if failed:
         show.note(f"{show.counted(errors, 'error')}, {show.counted(warnings, 'warning')}")
         raise typer.Exit(1)
     sound = "1 manifest is sound" if len(documents) == 1 else f"{len(documents)} manifests are sound"
     show.done(sound + (f", {show.counted(warnings, 'warning')}" if warnings else ""))
+
+
+def _whole(problem: manifests.Problem) -> dict[str, Any]:
+    """The problem, with what is empty in it and its hint."""
+    return {**msgspec.structs.asdict(problem), "hint": problem.hint}
 
 
 def accepted(files: list[Path]) -> list[manifests.Document]:

@@ -66,7 +66,7 @@ def absent(found: Named, there: tuple[str, ...], path: Path_) -> Iterator[Findin
     for name in found.variables:
         if name in VARIABLES and name not in there:
             only = f", only {_HOMES[name]}" if name in _HOMES else ""
-            yield Finding(path, f"there is no {name} here{only} (here are {', '.join(there)})")
+            yield Finding(path, f"there is no {name} here{only} (here are {', '.join(there)})", "workflow.unknown_name")
 
 
 def undeclared(found: Named, schema: dict[str, Any], path: Path_) -> Iterator[Finding]:
@@ -75,10 +75,12 @@ def undeclared(found: Named, schema: dict[str, Any], path: Path_) -> Iterator[Fi
     if isinstance(declared, dict) and not schema.get("additionalProperties"):
         for name in found.of("inputs"):
             if name not in declared:
-                yield Finding(path, f"{name} is not declared in inputs{near(name, list(declared))}")
+                yield Finding(
+                    path, f"{name} is not declared in inputs{near(name, list(declared))}", "workflow.unknown_name"
+                )
     elif not schema:
         for name in found.of("inputs"):
-            yield Finding(path, f"{name} is not declared: the workflow has no inputs")
+            yield Finding(path, f"{name} is not declared: the workflow has no inputs", "workflow.unknown_name")
 
 
 def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Node | None = None) -> Iterator[Finding]:
@@ -91,19 +93,25 @@ def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Nod
     yield from absent(found, there(node, place) if node is not None else IN_RUNS, path)
     for name in found.of("steps"):
         if name not in known:
-            yield Finding(path, f"there is no step {name} before this one{near(name, sorted(known))}")
+            yield Finding(
+                path, f"there is no step {name} before this one{near(name, sorted(known))}", "workflow.unknown_step"
+            )
         elif name in plan.nodes and not _same_items(plan.nodes[name], node):
             group = next(one.id for one in reversed(plan.nodes[name].above) if one.items)
-            yield Finding(path, f"{name} is there once for each item of {group}; look at steps.{group}.items")
+            yield Finding(
+                path,
+                f"{name} is there once for each item of {group}; look at steps.{group}.items",
+                "workflow.unknown_step",
+            )
     for compared, word in found.compared:
         if compared[0] == "steps" and compared[2:] == ("state",) and word not in _STATES:
             detail = f"{word!r} is no state of a step (there are {', '.join(_STATES)}){near(word, _STATES)}"
-            yield Finding(path, detail)
+            yield Finding(path, detail, "workflow.unknown_name")
     yield from undeclared(found, plan.spec.inputs, path)
     names = sorted({name for one in plan.nodes.values() for name in one.spec.set_ or ()})
     for name in found.of("vars"):
         if name not in names:
-            yield Finding(path, f"no step sets the variable {name}{near(name, names)}")
+            yield Finding(path, f"no step sets the variable {name}{near(name, names)}", "workflow.unknown_name")
 
 
 def _same_items(other: Node, node: Node | None) -> bool:
