@@ -11,6 +11,7 @@ from oncue.core.run import StepState
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
 from oncue.manifests.shape import near
+from oncue.manifests.values import absent_members, looked_at, of_other_types
 
 IN_RUNS: Final = ("event", "alert", "incident", "run", "now", "inputs", "steps", "vars")
 """Variables that all expressions of a run have, as far as what they stand for is there."""
@@ -90,7 +91,8 @@ def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Nod
     """
     place = path[len(node.place) :] if node is not None else path
     found = read(text, node.names if node is not None else ())
-    yield from absent(found, there(node, place) if node is not None else IN_RUNS, path)
+    here = there(node, place) if node is not None else IN_RUNS
+    yield from absent(found, here, path)
     for name in found.of("steps"):
         if name not in known:
             yield Finding(
@@ -107,7 +109,11 @@ def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Nod
         if compared[0] == "steps" and compared[2:] == ("state",) and word not in _STATES:
             detail = f"{word!r} is no state of a step (there are {', '.join(_STATES)}){near(word, _STATES)}"
             yield Finding(path, detail, "workflow.unknown_name")
+    yield from absent_members(
+        plan, found, path, looked_at(plan, node, place) if node is not None and "result" in here else None
+    )
     yield from undeclared(found, plan.spec.inputs, path)
+    yield from of_other_types(found, plan.spec.inputs, path)
     names = sorted({name for one in plan.nodes.values() for name in one.spec.set_ or ()})
     for name in found.of("vars"):
         if name not in names:

@@ -13,6 +13,7 @@ from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
+from oncue.manifests.idle import idle_findings
 from oncue.manifests.plugins import done_once, fits, uses
 from oncue.manifests.scopes import BEFORE_RUNS, absent, of_plan, read, undeclared
 from oncue.manifests.self_service import self_service_findings, stages_findings
@@ -39,7 +40,6 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
 _CONDITIONS: Final = ("if", "when", "that", "where", "inconclusive")
 """Members that are true or false."""
 _GLOB: Final = frozenset("*?[")
-_NEVER: Final = frozenset({"false"})
 
 
 def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
@@ -64,6 +64,7 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         yield from _step(plan, node)
         yield from partial_findings(spec, node)
     yield from _flow(plan)
+    yield from idle_findings(plan)
     yield from _speaks(plan)
     for name, text in spec.outputs.items():
         yield from compiles(text, ("outputs", name))
@@ -303,8 +304,6 @@ def _flow(plan: Plan) -> Iterator[Finding]:
                     "the cases after it are never reached: it has no `when`",
                     "workflow.unreachable",
                 )
-        if node.spec.if_ is not None and node.spec.if_.strip() in _NEVER:
-            yield Finding((*node.place, "if"), "it is never reached", "workflow.unreachable", level="warning")
 
 
 def _speaks(plan: Plan) -> Iterator[Finding]:
