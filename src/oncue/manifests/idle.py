@@ -37,9 +37,7 @@ def idle_findings(plan: Plan) -> Iterator[Finding]:
             yield from _errors(node.spec.rollback.uses, node.spec.rollback.retry, (*node.place, "rollback", "retry"))
         if node.spec.set_ == {} and not node.spec.outputs and node.spec.validate is None:
             yield Finding((*node.place, "set"), "it sets nothing", "workflow.step_form", "warning")
-        if node.spec.catch is not None and not any(_may_fail(one) for one in node.blocks[""].nodes):
-            detail = "it is never reached: no step of the `try` can fail"
-            yield Finding((*node.place, "catch"), detail, "workflow.unreachable", "warning")
+        yield from _catch(node)
 
 
 def constant(text: str, names: tuple[str, ...] = ()) -> Any:
@@ -134,6 +132,13 @@ def _undoing(plan: Plan) -> Iterator[Finding]:
     if how.pause_for is not None and not how.pause:
         detail = "it means nothing without `pause: true`"
         yield Finding(("on_failure", "pause_for"), detail, "workflow.step_form", "warning")
+
+
+def _catch(node: Node) -> Iterator[Finding]:
+    spec = node.spec
+    if spec.try_ is not None and spec.catch is not None and not any(map(_may_fail, node.blocks[""].nodes)):
+        detail = "it is never reached: no step of the `try` can fail"
+        yield Finding((*node.place, "catch"), detail, "workflow.unreachable", "warning")
 
 
 def _may_fail(node: Node) -> bool:
