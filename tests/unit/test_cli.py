@@ -15,6 +15,7 @@ import pytest
 from oncue.cli import emit, get, show
 from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
+from oncue.cli.validate import accepted
 from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import KINDS
 from tests.certificates import certify
@@ -135,6 +136,17 @@ def test_what_the_server_found_in_manifests_is_said_once_with_its_code(capsys: p
     said = capsys.readouterr().err
     assert said.count("it does not give host") == said.count("it does not give port") == 1
     assert (said.count("error workflow.missing_input: w.yaml:7:"), said.count("hint:")) == (2, 1)
+
+
+def test_what_is_installed_on_the_server_is_left_to_the_server(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    text = "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  steps: [{id: a, uses: acme.mend}]\n"
+    file.write_text(text)
+    assert [one.name for one in accepted([file], elsewhere=True)] == ["w"]
+    assert "action.unknown" in _oncue("validate", "-f", str(file)).stderr
+    assert "server.unreachable" in _oncue("apply", "-f", str(file), ONCUE_SERVER="http://127.0.0.1:1").stderr
+    file.write_text(text.replace("uses: acme.mend", "uses: acme.mend, if: inputs.x == 1"))
+    assert "workflow.unknown_name" in _oncue("apply", "-f", str(file), ONCUE_SERVER="http://127.0.0.1:1").stderr
 
 
 def test_an_empty_directory_is_named(tmp_path: Path) -> None:

@@ -51,12 +51,12 @@ def _whole(problem: manifests.Problem) -> dict[str, Any]:
     return {**msgspec.structs.asdict(problem), "hint": problem.hint}
 
 
-def accepted(files: list[Path]) -> list[manifests.Document]:
+def accepted(files: list[Path], *, elsewhere: bool = False) -> list[manifests.Document]:
     """The documents of these files, all sound. Prints what is wrong and ends the command if one is not.
 
-    Doubts are left to the server, which knows what else is there.
+    Doubts are left to the server, which knows what else is there; so is, with `elsewhere`, what is installed.
     """
-    documents, problems = read(files)
+    documents, problems = read(files, elsewhere=elsewhere)
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         show.problems(errors)
@@ -76,12 +76,12 @@ def nothing_in(files: list[Path]) -> Refusal:
     )
 
 
-def read(files: list[Path]) -> tuple[list[manifests.Document], list[manifests.Problem]]:
-    """The documents that can be taken, and what is wrong with the others. Raises `Refusal` manifest.malformed."""
+def read(files: list[Path], *, elsewhere: bool = False) -> tuple[list[manifests.Document], list[manifests.Problem]]:
+    """The documents that can be taken, and what is wrong with the others; `elsewhere` as of `manifests.check`. Raises `Refusal` manifest.malformed."""
     parsed: list[manifests.Parsed] = []
     for file in files:
         if str(file) == "-":
             parsed += manifests.parse_yaml(typer.get_binary_stream("stdin").read(), "standard input")
         else:
             parsed += manifests.read([file])
-    return manifests.load(parsed)
+    return manifests.load(parsed, elsewhere=elsewhere)

@@ -97,9 +97,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{place}: {what}" if place else what
 
 
-def check(parsed: Parsed) -> tuple[Document | None, list[Problem]]:
-    """The document, if it can be taken, and everything that is wrong or doubtful."""
-    found = list(_findings(parsed))
+def check(parsed: Parsed, *, elsewhere: bool = False) -> tuple[Document | None, list[Problem]]:
+    """The document, if it can be taken, and everything that is wrong or doubtful. With `elsewhere`, another machine takes it,
+    which may have plugins that are not here: that they are missing is nothing wrong."""
+    found = [finding for finding in _findings(parsed) if not (elsewhere and finding.of_here)]
     problems = [_problem(finding, parsed) for finding in found]
     if any(finding.level == "error" for finding in found):
         return None, problems
@@ -131,13 +132,13 @@ def validate(document: Parsed | dict[str, Any]) -> Document:
     return accepted
 
 
-def load(parsed: Iterable[Parsed]) -> tuple[list[Document], list[Problem]]:
-    """All documents that can be taken, and all problems, those between documents included."""
+def load(parsed: Iterable[Parsed], *, elsewhere: bool = False) -> tuple[list[Document], list[Problem]]:
+    """All documents that can be taken, and all problems, those between documents included; `elsewhere` as of `check`."""
     accepted: list[Document] = []
     problems: list[Problem] = []
     seen: dict[tuple[str, str | None, str], Document] = {}
     for one in parsed:
-        document, found = check(one)
+        document, found = check(one, elsewhere=elsewhere)
         problems += found
         if document is None:
             continue
