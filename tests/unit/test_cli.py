@@ -15,7 +15,8 @@ import pytest
 from oncue.cli import emit, get, show
 from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
-from oncue.core.errors import Refusal
+from oncue.cli.validate import accepted
+from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import KINDS
 from tests.certificates import certify
 from tests.contract.writing import Writing
@@ -101,6 +102,51 @@ def test_validate_says_that_there_is_nothing_to_check(text: str) -> None:
     ran = _oncue("validate", "-f", "-", stdin=text)
     assert ran.returncode == 1
     assert "there is no manifest in standard input" in ran.stderr
+
+
+def test_validate_gives_a_machine_the_code_the_place_and_the_hint_of_each_problem() -> None:
+    ran = _oncue("validate", "-f", "-", "-o", "json", stdin=SOUND.replace("uses", "use"))
+    first = json.loads(ran.stdout)["problems"][0]
+    assert (ran.returncode, first["code"], first["level"], first["file"]) == (
+        1,
+        "manifest.invalid",
+        "error",
+        "standard input",
+    )
+    assert first["line"] > 0 and first["column"] > 0 and first["path"] and "did you mean uses?" in first["detail"]
+    assert first["hint"] == CODES["manifest.invalid"].hint
+    sound = _oncue("validate", "-f", "-", "-o", "json", stdin=SOUND)
+    assert (sound.returncode, json.loads(sound.stdout)) == (0, {"problems": [], "manifests": 1})
+
+
+def test_what_the_server_found_in_manifests_is_said_once_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
+    found = [
+        {
+            "code": "workflow.missing_input",
+            "detail": f"it does not give {name}",
+            "path": "spec.steps[0].run",
+            "file": "w.yaml",
+            "line": 7,
+        }
+        for name in ("host", "port")
+    ]
+    show.refused(
+        Refusal("workflow.missing_input", "w.yaml:7: spec.steps[0].run: it does not give host", problems=found)
+    )
+    said = capsys.readouterr().err
+    assert said.count("it does not give host") == said.count("it does not give port") == 1
+    assert (said.count("error workflow.missing_input: w.yaml:7:"), said.count("hint:")) == (2, 1)
+
+
+def test_what_is_installed_on_the_server_is_left_to_the_server(tmp_path: Path) -> None:
+    file = tmp_path / "w.yaml"
+    text = "apiVersion: oncue/v1\nkind: Workflow\nmetadata: {name: w}\nspec:\n  steps: [{id: a, uses: acme.mend}]\n"
+    file.write_text(text)
+    assert [one.name for one in accepted([file], elsewhere=True)] == ["w"]
+    assert "action.unknown" in _oncue("validate", "-f", str(file)).stderr
+    assert "server.unreachable" in _oncue("apply", "-f", str(file), ONCUE_SERVER="http://127.0.0.1:1").stderr
+    file.write_text(text.replace("uses: acme.mend", "uses: acme.mend, if: inputs.x == 1"))
+    assert "workflow.unknown_name" in _oncue("apply", "-f", str(file), ONCUE_SERVER="http://127.0.0.1:1").stderr
 
 
 def test_an_empty_directory_is_named(tmp_path: Path) -> None:

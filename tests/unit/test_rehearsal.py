@@ -264,3 +264,29 @@ def test_all_that_is_shipped_does_what_its_tests_say() -> None:
     results = list(run([ROOT / "examples"]))
     assert len(results) >= 6
     assert [one for one in results if isinstance(one, Problem) or one.wrong] == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("clean/aks", "Workflow clean has no step aks; did you mean ask?"),
+        ("patch/guard/rets~validate", "Workflow patch has no step rets; did you mean rest?"),
+        ("clena/ask", "there is no Workflow clena in the manifests; did you mean clean?"),
+        ("http.requset", "no step calls http.requset; did you mean http.request?"),
+        ("ssh.command", "no step calls ssh.command"),
+    ],
+)
+def test_what_an_action_comes_to_is_said_of_one_that_there_is(tmp_path: Path, name: str, words: str) -> None:
+    text = f"""\
+apiVersion: oncue/v1
+kind: Test
+metadata: {{name: t}}
+spec:
+  cases:
+    - name: case
+      given: []
+      actions: {{"{name}": {{error: x}}}}
+      expect: {{}}
+"""
+    (one,) = problems(tmp_path, text)
+    assert (one.code, one.line, one.detail) == ("test.invalid", 8, words)

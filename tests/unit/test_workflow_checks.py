@@ -13,13 +13,14 @@ UNDO: dict[str, Any] = {"uses": "http.request", "with": {"url": "http://127.0.0.
 
 
 def said(*steps: dict[str, Any], **spec: Any) -> list[tuple[str, str]]:
-    """What is wrong with a workflow of these steps: path and detail."""
+    """For what a workflow of these steps is refused: path and detail."""
     document = {
         "apiVersion": "oncue/v1", "kind": "Workflow", "metadata": {"name": "w"}, "spec": {"steps": list(steps), **spec},
     }  # fmt: skip
     return [
         (one.path, one.detail)
         for one in manifests.load(manifests.parse_yaml(msgspec.json.encode(document).decode()))[1]
+        if one.level == "error"
     ]
 
 

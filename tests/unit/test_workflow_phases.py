@@ -227,7 +227,7 @@ spec:
       uses: http.request
       with: {url: "http://127.0.0.1/"}
       validate:
-        - {uses: http.request, with: {url: "http://127.0.0.1/"}, that: "result.ok"}
+        - {uses: http.request, with: {url: "http://127.0.0.1/"}, that: "result.status == 200"}
         - %s
 """
 
@@ -236,15 +236,18 @@ spec:
     ("written", "said"),
     [
         (
-            '{uses: http.request, with: {url: "http://127.0.0.1/"}, that: "result.n <= baseline.n"}',
+            '{uses: http.request, with: {url: "http://127.0.0.1/"}, that: "result.status <= baseline.status"}',
             "when: [before, after]",
         ),
         (
-            '{uses: http.request, with: {url: "http://127.0.0.1/"}, that: "baseline.n > 1", when: before}',
+            '{uses: http.request, with: {url: "http://127.0.0.1/"}, that: "baseline.status > 1", when: before}',
             "[before, after]",
         ),
-        ('{that: "baseline.n > 1", when: [before, after]}', "give uses, or repeat"),
-        ('{uses: http.request, with: {url: "${baseline.u}"}, that: "result.ok"}', "`that` and `inconclusive`"),
+        ('{that: "baseline.status > 1", when: [before, after]}', "give uses, or repeat"),
+        (
+            '{uses: http.request, with: {url: "${baseline.u}"}, that: "result.status == 200"}',
+            "`that` and `inconclusive`",
+        ),
     ],
 )
 def test_a_baseline_that_is_not_there_is_found_where_it_is_written(written: str, said: str) -> None:

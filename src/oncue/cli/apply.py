@@ -35,7 +35,7 @@ def apply(
     propose: str | None = Propose,
 ) -> None:
     """Apply manifests: create what is new, update what has changed. All of them, or none."""
-    documents = accepted(file)
+    documents = accepted(file, elsewhere=True)
     with Server() as server:
         result = _given(server, documents, namespace, dry_run, propose)
     only = dry_run or propose is not None
@@ -82,7 +82,7 @@ def diff(
 
 def _documents(files: list[Path]) -> list[manifests.Document]:
     try:
-        return accepted(files)
+        return accepted(files, elsewhere=True)
     except typer.Exit as ended:
         raise typer.Exit(UNKNOWN) from ended
 

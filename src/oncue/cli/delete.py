@@ -26,7 +26,7 @@ def delete(
     if bool(file) == (kind is not None) or (kind is not None and name is None):
         raise typer.BadParameter("give KIND and NAME, or -f FILE", param_hint="KIND")
     if file:
-        wanted = [(one.kind, one.namespace or namespace, one.name) for one in accepted(file)]
+        wanted = [(one.kind, one.namespace or namespace, one.name) for one in accepted(file, elsewhere=True)]
     else:
         found = manifest_kind(kind or "")
         if found is None:

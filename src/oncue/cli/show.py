@@ -145,21 +145,27 @@ def as_yaml(value: Any) -> str:
 
 
 def refused(refusal: Refusal) -> None:
-    """Print a refusal: code and title, what exactly, what to do."""
+    """Print a refusal: code and title, what exactly, what to do; of manifests, each problem in place of that."""
     entry = refusal.entry
+    if found := _listed(refusal.more.get("problems")):
+        problems(found)
+        return
     err.print(f"[bold red]error[/] {escape(entry.code)}: {escape(entry.title)}")
     if refusal.detail:
         err.print(f"  {escape(refusal.detail)}")
-    for problem in _listed(refusal.more.get("problems")):
-        err.print(f"  {escape(problem)}")
     err.print(f"  [dim]hint: {escape(str(refusal.more.get('hint') or entry.hint))}[/]")
 
 
 def problems(found: "Iterable[Problem]") -> None:
-    """Print what is wrong with manifests."""
+    """Print what is wrong with manifests: each with its code and place, and with what to do where a code comes up first."""
+    told: set[str] = set()
     for problem in found:
         style = "red" if problem.level == "error" else "yellow"
-        err.print(f"[{style}]{problem.level}[/] {escape(str(problem))}")
+        whose = f"{problem.manifest}: " if problem.manifest and not problem.file else ""
+        err.print(f"[{style}]{problem.level}[/] {problem.code}: {escape(clean(f'{whose}{problem}'))}")
+        if problem.hint and problem.code not in told:
+            err.print(f"  [dim]hint: {escape(problem.hint)}[/]")
+        told.add(problem.code)
 
 
 def warning(text: str) -> None:
@@ -216,12 +222,12 @@ def clean(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _listed(found: object) -> list[str]:
-    if not isinstance(found, list) or len(found) < 2:
+def _listed(found: object) -> "list[Problem]":
+    if not isinstance(found, list):
         return []
     from oncue.manifests import Problem
 
-    return [str(msgspec.convert(problem, Problem)) for problem in found]
+    return [msgspec.convert(problem, Problem) for problem in found]
 
 
 def _cell(value: Any) -> str:

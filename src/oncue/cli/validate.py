@@ -1,7 +1,9 @@
 """`oncue validate`: checks manifests without a server."""
 
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import typer
 
 from oncue import manifests
@@ -16,10 +18,12 @@ Files = typer.Option(
 def validate(
     file: list[Path] = Files,
     strict: bool = typer.Option(False, "--strict", help="Count warnings as errors."),
+    output: show.Format = show.Output,
 ) -> None:
     """Check manifests: schema, expressions, names, and what several say together. Works without a server.
 
-    Each problem is printed with file, line and column. Exit code 1 if there is an error.
+    Each problem is printed with its code, file, line and column; with `-o json`, as one document for a machine, with level
+    and hint besides. Exit code 1 if there is an error.
     """
     documents, problems = read(file)
     if not documents and not problems:
@@ -28,22 +32,31 @@ def validate(
     problems += manifests.contradicting(documents)
     problems += manifests.misgiven(documents)
     problems += manifests.unreached(documents)
-    show.problems(problems)
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
-    if errors or (strict and warnings):
+    failed = errors > 0 or (strict and warnings > 0)
+    if output is not show.Format.table:
+        show.document({"problems": [_whole(problem) for problem in problems], "manifests": len(documents)}, output)
+        raise typer.Exit(failed)
+    show.problems(problems)
+    if failed:
         show.note(f"{show.counted(errors, 'error')}, {show.counted(warnings, 'warning')}")
         raise typer.Exit(1)
     sound = "1 manifest is sound" if len(documents) == 1 else f"{len(documents)} manifests are sound"
     show.done(sound + (f", {show.counted(warnings, 'warning')}" if warnings else ""))
 
 
-def accepted(files: list[Path]) -> list[manifests.Document]:
+def _whole(problem: manifests.Problem) -> dict[str, Any]:
+    """The problem, with what is empty in it and its hint."""
+    return {**msgspec.structs.asdict(problem), "hint": problem.hint}
+
+
+def accepted(files: list[Path], *, elsewhere: bool = False) -> list[manifests.Document]:
     """The documents of these files, all sound. Prints what is wrong and ends the command if one is not.
 
-    Doubts are left to the server, which knows what else is there.
+    Doubts are left to the server, which knows what else is there; so is, with `elsewhere`, what is installed.
     """
-    documents, problems = read(files)
+    documents, problems = read(files, elsewhere=elsewhere)
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         show.problems(errors)
@@ -63,12 +76,12 @@ def nothing_in(files: list[Path]) -> Refusal:
     )
 
 
-def read(files: list[Path]) -> tuple[list[manifests.Document], list[manifests.Problem]]:
-    """The documents that can be taken, and what is wrong with the others. Raises `Refusal` manifest.malformed."""
+def read(files: list[Path], *, elsewhere: bool = False) -> tuple[list[manifests.Document], list[manifests.Problem]]:
+    """The documents that can be taken, and what is wrong with the others; `elsewhere` as of `manifests.check`. Raises `Refusal` manifest.malformed."""
     parsed: list[manifests.Parsed] = []
     for file in files:
         if str(file) == "-":
             parsed += manifests.parse_yaml(typer.get_binary_stream("stdin").read(), "standard input")
         else:
             parsed += manifests.read([file])
-    return manifests.load(parsed)
+    return manifests.load(parsed, elsewhere=elsewhere)

@@ -8,8 +8,9 @@ from typing import Final
 import msgspec
 
 from oncue.core.expression import compiled, naming
-from oncue.core.syntax import Node, read
+from oncue.core.syntax import Node, constant, only_asked, read
 
+_ORDERS: Final = frozenset({"_<_", "_<=_", "_>_", "_>=_"})
 _INDEXED: Final = frozenset({"_[_]", "_[?_]", "_?._"})
 
 
@@ -22,6 +23,13 @@ class Named(msgspec.Struct, frozen=True):
     """(variable, member): `.x`, or a constant in `[...]`."""
     compared: tuple[tuple[tuple[str, ...], str], ...]
     """(a variable and the members in it, a constant text that it is compared with)."""
+
+    paths: tuple[tuple[str, ...], ...] = ()
+    """A variable and at least two members in it, each in the one before, of which none may be missing."""
+    typed: tuple[tuple[tuple[str, ...], str], ...] = ()
+    """(a variable and the members in it, the type of a constant that it is compared with, as `int`)."""
+    calls: tuple[str, ...] = ()
+    """Functions."""
 
     def of(self, variable: str) -> list[str]:
         """The members that are named of a variable."""
@@ -38,16 +46,26 @@ def named(text: str, names: tuple[str, ...] = ()) -> Named:
     variables: dict[str, None] = {}
     members: dict[tuple[str, str], None] = {}
     compared: dict[tuple[tuple[str, ...], str], None] = {}
+    paths: dict[tuple[str, ...], None] = {}
+    typed: dict[tuple[tuple[str, ...], str], None] = {}
+    calls: dict[str, None] = {}
     for node, bound in _free(read(program.native.serialize()).root, frozenset()):
         path = _path(node, bound)
         if len(path) == 1:
             variables[path[0]] = None
         elif len(path) == 2:
             members[path[0], path[1]] = None
+        elif path and not only_asked(node):
+            paths[path] = None
+        if node.kind == "call":
+            calls[node.name] = None
         for one, other in _sides(node):
             if other.text is not None and (path := _path(one, bound)):
                 compared[path, other.text] = None
-    return Named(tuple(variables), tuple(members), tuple(compared))
+        for one, other in (*_sides(node), *_ordered(node)):
+            if constant(other) and (path := _path(one, bound)):
+                typed[path, constant(other)] = None
+    return Named(tuple(variables), tuple(members), tuple(compared), tuple(paths), tuple(typed), tuple(calls))
 
 
 def _free(node: Node, bound: frozenset[str]) -> Iterator[tuple[Node, frozenset[str]]]:
@@ -72,6 +90,14 @@ def _sides(node: Node) -> list[tuple[Node, Node]]:
             return [(one, part) for part in other.parts]
         case _:
             return []
+
+
+def _ordered(node: Node) -> list[tuple[Node, Node]]:
+    """What must be more or less than what, if the node asks that."""
+    if node.name not in _ORDERS or len(node.parts) != 2:
+        return []
+    one, other = node.parts
+    return [(one, other), (other, one)]
 
 
 def _path(node: Node, bound: frozenset[str]) -> tuple[str, ...]:

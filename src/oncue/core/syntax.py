@@ -17,6 +17,8 @@ _VARINT: Final = 0
 _BYTES: Final = 2
 _TEST_ONLY: Final = 3
 """The field of a select that only asks whether the member is there."""
+_CONSTANTS: Final = {2: "bool", 3: "int", 4: "uint", 5: "double", 6: "string", 7: "bytes"}
+_OPTIONAL: Final = frozenset({"_[?_]", "_?._"})
 _PRIMITIVES: Final = {1: "bool", 2: "int", 3: "uint", 4: "double", 5: "string", 6: "bytes"}
 
 
@@ -96,10 +98,23 @@ def nodes(node: Node) -> Iterator[Node]:
 def path(node: Node) -> tuple[str, ...]:
     """The variable and the members that the expression names, one in the other, if that is all it does: `a.b.c`."""
     members: list[str] = []
-    while node.kind == "select" and not any(number == _TEST_ONLY for number, _, _ in node.rest):
+    while node.kind == "select" and not only_asked(node):
         members.append(node.name)
         node = node.parts[0]
     return (node.name, *reversed(members)) if node.kind == "name" else ()
+
+
+def constant(node: Node) -> str:
+    """The type of a constant, as `string`; empty for anything else."""
+    for number, _, value in node.rest if node.kind == "constant" else ():
+        if number == 3 and isinstance(value, bytes) and value:
+            return _CONSTANTS.get(value[0] >> 3, "")
+    return ""
+
+
+def only_asked(node: Node) -> bool:
+    """Whether the expression asks for a member that may be missing, and minds nothing then: `has(a.b)`, `a.?b`."""
+    return node.name in _OPTIONAL if node.kind == "call" else any(number == _TEST_ONLY for number, _, _ in node.rest)
 
 
 def integer(id: int, value: int) -> Node:

@@ -85,6 +85,11 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     line: int = 0
     column: int = 0
 
+    @property
+    def hint(self) -> str:
+        """What to do about such problems."""
+        return CODES[self.code].hint if self.code in CODES else ""
+
     def __str__(self) -> str:
         """One line: place, path, what is wrong."""
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
@@ -92,9 +97,10 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
         return f"{place}: {what}" if place else what
 
 
-def check(parsed: Parsed) -> tuple[Document | None, list[Problem]]:
-    """The document, if it can be taken, and everything that is wrong or doubtful."""
-    found = list(_findings(parsed))
+def check(parsed: Parsed, *, elsewhere: bool = False) -> tuple[Document | None, list[Problem]]:
+    """The document, if it can be taken, and everything that is wrong or doubtful. With `elsewhere`, another machine takes it,
+    which may have plugins that are not here: that they are missing is nothing wrong."""
+    found = [finding for finding in _findings(parsed) if not (elsewhere and finding.of_here)]
     problems = [_problem(finding, parsed) for finding in found]
     if any(finding.level == "error" for finding in found):
         return None, problems
@@ -126,13 +132,13 @@ def validate(document: Parsed | dict[str, Any]) -> Document:
     return accepted
 
 
-def load(parsed: Iterable[Parsed]) -> tuple[list[Document], list[Problem]]:
-    """All documents that can be taken, and all problems, those between documents included."""
+def load(parsed: Iterable[Parsed], *, elsewhere: bool = False) -> tuple[list[Document], list[Problem]]:
+    """All documents that can be taken, and all problems, those between documents included; `elsewhere` as of `check`."""
     accepted: list[Document] = []
     problems: list[Problem] = []
     seen: dict[tuple[str, str | None, str], Document] = {}
     for one in parsed:
-        document, found = check(one)
+        document, found = check(one, elsewhere=elsewhere)
         problems += found
         if document is None:
             continue
@@ -298,7 +304,7 @@ def _findings(parsed: Parsed) -> Iterator[Finding]:
     known = ("apiVersion", "kind", "metadata", "spec")
     for key in value:
         if key not in known:
-            hint = near(key, [name.lower() for name in known]).replace("apiversion", "apiVersion")
+            hint = near(key, known)
             yield Finding((key,), f"{key} is not known here{hint}")
     for key in known:
         if key not in value:
@@ -320,9 +326,8 @@ def _findings(parsed: Parsed) -> Iterator[Finding]:
 def _spec(kind: Any, spec: Any, given: bool, parsed: Parsed) -> Iterator[Finding]:
     struct: type[Spec] | None = KINDS.get(kind) if isinstance(kind, str) else None
     if struct is None:
-        near_one = next((name for name in KINDS if name.lower() == str(kind).lower()), None)
-        hint = f"; did you mean {near_one}?" if near_one else _near_kind(str(kind))
-        yield Finding(("kind",), f"{kind!r} is none of {', '.join(KINDS)}{hint}", "manifest.kind_unknown")
+        detail = f"{kind!r} is none of {', '.join(KINDS)}{near(str(kind), KINDS)}"
+        yield Finding(("kind",), detail, "manifest.kind_unknown")
         return
     if not given:
         return
@@ -340,14 +345,6 @@ def _spec(kind: Any, spec: Any, given: bool, parsed: Parsed) -> Iterator[Finding
         name = metadata.get("name") if isinstance(metadata, dict) else None
         if isinstance(name, str):
             yield from name_findings(name, accepted)
-
-
-def _near_kind(kind: str) -> str:
-    lower = {name.lower(): name for name in KINDS}
-    hint = near(kind, list(lower))
-    for small, name in lower.items():
-        hint = hint.replace(f" {small}?", f" {name}?")
-    return hint
 
 
 def _finding(misfit: Misfit) -> Finding:

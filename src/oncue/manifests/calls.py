@@ -48,7 +48,7 @@ def misgiven(given: _Specs, known: _Specs) -> Iterator[tuple[int, Finding]]:
                 changed = own.get(("Workflow", namespace, call.workflow))
                 if changed is not None:
                     detail = f"{kind} {name}, which runs it: {found.detail}"
-                    yield changed, Finding(("spec", "inputs"), detail, level="warning")
+                    yield changed, Finding(("spec", "inputs"), detail, found.code, "warning")
 
 
 def _wrong(
@@ -86,16 +86,20 @@ def call_findings(schema: dict[str, Any], given: dict[str, Any], called: str) ->
     for name in required:
         rule = declared.get(name)
         if name not in given and not (isinstance(rule, dict) and "default" in rule):
-            yield Finding((), f"it does not give the input {name}, which {called} needs")
+            yield Finding((), f"it does not give the input {name}, which {called} needs", "workflow.missing_input")
     for name, value in given.items():
         if name not in declared:
             if not schema.get("additionalProperties"):
-                yield Finding(("with", name), f"{called} has no input {name}{near(name, list(declared))}")
+                yield Finding(
+                    ("with", name),
+                    f"{called} has no input {name}{near(name, list(declared))}",
+                    "workflow.inputs_invalid",
+                )
         elif isinstance(declared[name], dict) and name not in inputs.hidden(schema) and not _has_expression(value):
             try:
                 inputs.check(name, value, declared[name])
             except Refusal as refusal:
-                yield Finding(("with", name), refusal.detail)
+                yield Finding(("with", name), refusal.detail, "workflow.inputs_invalid")
             except inputs.Unsound:
                 continue  # told where it is unsound
 

@@ -1,14 +1,19 @@
 """Expressions in manifests: whether they compile, with the place of those that do not."""
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from oncue.core import expression
 from oncue.core.errors import Refusal
+from oncue.core.expression import FUNCTIONS, VARIABLES
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
+from oncue.manifests.shape import near
+
+_UNDECLARED: Final = re.compile(r"undeclared reference to '([^'.]+)")
 
 
 def compiles(
@@ -20,7 +25,9 @@ def compiles(
     try:
         expression.compile_check(text, expected, names)
     except Refusal as refusal:
-        yield Finding(path, refusal.detail, refusal.code)
+        strange = _UNDECLARED.search(refusal.detail)
+        hint = near(strange[1], (*VARIABLES, *names, *FUNCTIONS)) if strange is not None else ""
+        yield Finding(path, refusal.detail + hint, refusal.code)
 
 
 def templates(value: Any, path: Path_, names: tuple[str, ...] = ()) -> Iterator[Finding]:

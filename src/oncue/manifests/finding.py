@@ -21,6 +21,8 @@ class Finding(msgspec.Struct, frozen=True):
     detail: str
     code: str = "manifest.invalid"
     level: Literal["error", "warning"] = "error"
+    of_here: bool = False
+    """Whether it is about what is installed here, and another machine may have more."""
 
 
 def hours_findings(text: str, path: Path_) -> Iterator[Finding]:

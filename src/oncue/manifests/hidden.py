@@ -83,7 +83,7 @@ def partial_findings(spec: WorkflowSpec, step: plans.Node) -> Iterator[Finding]:
             for name in dict.fromkeys(_mixed(text, step.names)):
                 if name in concealed:
                     detail = f"{name} is hidden, and known only where it stands alone; write ${{inputs.{name}}} and nothing beside it"
-                    yield Finding((*step.place, *place, *inner), detail, level="warning")
+                    yield Finding((*step.place, *place, *inner), detail, "workflow.inputs_hidden", level="warning")
 
 
 def _texts(value: Any, path: Path_) -> Iterator[tuple[Path_, str]]:

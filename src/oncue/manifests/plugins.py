@@ -24,9 +24,9 @@ def uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -
         others = (
             f" (there are {', '.join(known)}; one that was installed just now is there once OnCue is started again)"
         )
-        yield Finding(path, f"there is no {what} {name!r}{near(name, known) or others}", code)
+        yield Finding(path, f"there is no {what} {name!r}{near(name, known) or others}", code, of_here=True)
     elif name not in more and (problem := registry.problem(group, name)) is not None:
-        yield Finding(path, problem, code)
+        yield Finding(path, problem, code, of_here=True)
 
 
 def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:

@@ -62,7 +62,7 @@ def _doubts(workflows: _Workflows, namespace: str, path: Path_, called: SubRun) 
         f"a rollback does not undo what Workflow {name} did{through}, though its steps say how ({', '.join(steps)}); "
         "say with `rollback` what undoes it, write those steps here, or undo them in the `catch` of a `try` around this one"
     )
-    yield Finding((*path, "run"), detail, level="warning")
+    yield Finding((*path, "run"), detail, "workflow.rollback", level="warning")
 
 
 def _undoable(workflows: _Workflows, namespace: str, called: str) -> tuple[str, list[str]] | None:

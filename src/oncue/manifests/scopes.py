@@ -11,6 +11,7 @@ from oncue.core.run import StepState
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
 from oncue.manifests.shape import near
+from oncue.manifests.values import absent_members, looked_at, of_other_types
 
 IN_RUNS: Final = ("event", "alert", "incident", "run", "now", "inputs", "steps", "vars")
 """Variables that all expressions of a run have, as far as what they stand for is there."""
@@ -66,7 +67,7 @@ def absent(found: Named, there: tuple[str, ...], path: Path_) -> Iterator[Findin
     for name in found.variables:
         if name in VARIABLES and name not in there:
             only = f", only {_HOMES[name]}" if name in _HOMES else ""
-            yield Finding(path, f"there is no {name} here{only} (here are {', '.join(there)})")
+            yield Finding(path, f"there is no {name} here{only} (here are {', '.join(there)})", "workflow.unknown_name")
 
 
 def undeclared(found: Named, schema: dict[str, Any], path: Path_) -> Iterator[Finding]:
@@ -75,10 +76,12 @@ def undeclared(found: Named, schema: dict[str, Any], path: Path_) -> Iterator[Fi
     if isinstance(declared, dict) and not schema.get("additionalProperties"):
         for name in found.of("inputs"):
             if name not in declared:
-                yield Finding(path, f"{name} is not declared in inputs{near(name, list(declared))}")
+                yield Finding(
+                    path, f"{name} is not declared in inputs{near(name, list(declared))}", "workflow.unknown_name"
+                )
     elif not schema:
         for name in found.of("inputs"):
-            yield Finding(path, f"{name} is not declared: the workflow has no inputs")
+            yield Finding(path, f"{name} is not declared: the workflow has no inputs", "workflow.unknown_name")
 
 
 def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Node | None = None) -> Iterator[Finding]:
@@ -88,22 +91,33 @@ def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Nod
     """
     place = path[len(node.place) :] if node is not None else path
     found = read(text, node.names if node is not None else ())
-    yield from absent(found, there(node, place) if node is not None else IN_RUNS, path)
+    here = there(node, place) if node is not None else IN_RUNS
+    yield from absent(found, here, path)
     for name in found.of("steps"):
         if name not in known:
-            yield Finding(path, f"there is no step {name} before this one{near(name, sorted(known))}")
+            yield Finding(
+                path, f"there is no step {name} before this one{near(name, sorted(known))}", "workflow.unknown_step"
+            )
         elif name in plan.nodes and not _same_items(plan.nodes[name], node):
             group = next(one.id for one in reversed(plan.nodes[name].above) if one.items)
-            yield Finding(path, f"{name} is there once for each item of {group}; look at steps.{group}.items")
+            yield Finding(
+                path,
+                f"{name} is there once for each item of {group}; look at steps.{group}.items",
+                "workflow.unknown_step",
+            )
     for compared, word in found.compared:
         if compared[0] == "steps" and compared[2:] == ("state",) and word not in _STATES:
             detail = f"{word!r} is no state of a step (there are {', '.join(_STATES)}){near(word, _STATES)}"
-            yield Finding(path, detail)
+            yield Finding(path, detail, "workflow.unknown_name")
+    yield from absent_members(
+        plan, found, path, looked_at(plan, node, place) if node is not None and "result" in here else None
+    )
     yield from undeclared(found, plan.spec.inputs, path)
+    yield from of_other_types(found, plan.spec.inputs, path)
     names = sorted({name for one in plan.nodes.values() for name in one.spec.set_ or ()})
     for name in found.of("vars"):
         if name not in names:
-            yield Finding(path, f"no step sets the variable {name}{near(name, names)}")
+            yield Finding(path, f"no step sets the variable {name}{near(name, names)}", "workflow.unknown_name")
 
 
 def _same_items(other: Node, node: Node | None) -> bool:

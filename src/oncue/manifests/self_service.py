@@ -55,7 +55,7 @@ def stages_findings(stages: list[ApprovalSpec], path: Path_) -> Iterator[Finding
     for index, one in enumerate(stages):
         at: Path_ = (*path, "approvals", index)
         if one.stage in [other.stage for other in stages[:index]]:
-            yield Finding((*at, "stage"), f"there is another stage {one.stage}")
+            yield Finding((*at, "stage"), f"there is another stage {one.stage}", "workflow.duplicate_name")
         yield from positive_findings(one.expires, (*at, "expires"))
         people = set(one.by)
         if one.quorum > len(people) and all(name.startswith("user:") for name in people):

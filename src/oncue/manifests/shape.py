@@ -6,7 +6,7 @@ whole list, each with its path and a near name. What passes here converts to the
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, Final
 
@@ -32,10 +32,11 @@ class Misfit(msgspec.Struct, frozen=True):
     at_key: bool = True
 
 
-def near(word: str, known: Iterator[str] | list[str] | tuple[str, ...]) -> str:
-    """`; did you mean X?` if there is a near one, else nothing."""
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}?" if close else ""
+def near(word: str, known: Iterable[str]) -> str:
+    """`; did you mean X?` if there is a near one, whatever is written large in it, else nothing."""
+    lower = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
+    return f"; did you mean {lower[close[0]]}?" if close else ""
 
 
 def misfits(

@@ -22,7 +22,7 @@ def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     for index, one in enumerate(spec.triggers):
         path: Path_ = ("triggers", index)
         if any(other.id == one.id for other in spec.triggers[:index]):
-            yield Finding((*path, "id"), f"there is another trigger {one.id}")
+            yield Finding((*path, "id"), f"there is another trigger {one.id}", "workflow.duplicate_name")
         try:
             trigger.check(one)
         except Refusal as refusal:

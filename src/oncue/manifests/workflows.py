@@ -13,6 +13,7 @@ from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
+from oncue.manifests.idle import idle_findings
 from oncue.manifests.plugins import done_once, fits, uses
 from oncue.manifests.scopes import BEFORE_RUNS, absent, of_plan, read, undeclared
 from oncue.manifests.self_service import self_service_findings, stages_findings
@@ -40,7 +41,6 @@ _ONLY: Final[dict[str, tuple[str, ...]]] = {
 _CONDITIONS: Final = ("if", "when", "that", "where", "inconclusive")
 """Members that are true or false."""
 _GLOB: Final = frozenset("*?[")
-_NEVER: Final = frozenset({"false"})
 
 
 def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
@@ -69,6 +69,7 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         yield from _step(plan, node)
         yield from partial_findings(spec, node)
     yield from _flow(plan)
+    yield from idle_findings(plan)
     yield from _speaks(plan)
     for name, text in spec.outputs.items():
         yield from compiles(text, ("outputs", name))
@@ -97,14 +98,20 @@ def _twice(spec: WorkflowSpec) -> Iterator[Finding]:
     seen: dict[str, Path_] = {}
     for step, path, _ in _all(spec):
         if step.id in seen:
-            yield Finding((*path, "id"), f"there is another step {step.id}; ids are unique in a workflow")
+            yield Finding(
+                (*path, "id"),
+                f"there is another step {step.id}; ids are unique in a workflow",
+                "workflow.duplicate_name",
+            )
         seen[step.id] = path
 
 
 def _deep(spec: WorkflowSpec) -> Iterator[Finding]:
     for _, path, depth in _all(spec):
         if depth > DEPTH_LIMIT:
-            yield Finding(path, f"it lies in {depth - 1} others; at most {DEPTH_LIMIT - 1} are allowed")
+            yield Finding(
+                path, f"it lies in {depth - 1} others; at most {DEPTH_LIMIT - 1} are allowed", "workflow.step_form"
+            )
             return
 
 
@@ -114,11 +121,13 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
     given = _forms(spec)
     if len(given) != 1:
         those = f"it has {' and '.join(_WORDS[one] for one in given)}" if given else "it has none"
-        yield Finding(path, f"give exactly one of {', '.join(_WORDS.values())}; {those}")
+        yield Finding(path, f"give exactly one of {', '.join(_WORDS.values())}; {those}", "workflow.step_form")
     for member, forms in _ONLY.items():
         if getattr(spec, member) != _default(member) and not set(forms) & set(given):
             yield Finding(
-                (*path, member.rstrip("_")), f"it means nothing without {' or '.join(_WORDS[one] for one in forms)}"
+                (*path, member.rstrip("_")),
+                f"it means nothing without {' or '.join(_WORDS[one] for one in forms)}",
+                "workflow.step_form",
             )
     around = tuple(name for one in node.above for name in ((one.spec.for_each.as_,) if one.spec.for_each else ()))
     for place, text in plans.written(spec):
@@ -156,16 +165,18 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
     spec, path = node.spec, node.place
     if spec.for_each is not None and (spec.for_each.as_ in VARIABLES or spec.for_each.as_ in around):
         yield Finding(
-            (*path, "for_each", "as"), f"{spec.for_each.as_} is something else already; call the item otherwise"
+            (*path, "for_each", "as"),
+            f"{spec.for_each.as_} is something else already; call the item otherwise",
+            "workflow.duplicate_name",
         )
     if spec.try_ is not None and spec.catch is None and spec.finally_ is None:
-        yield Finding((*path, "try"), "it needs catch or finally")
+        yield Finding((*path, "try"), "it needs catch or finally", "workflow.step_form")
     if spec.wait is not None:
         given = [name for name in ("for_", "until", "event") if getattr(spec.wait, name) is not None]
         if len(given) != 1:
-            yield Finding((*path, "wait"), "give exactly one of for, until and event")
+            yield Finding((*path, "wait"), "give exactly one of for, until and event", "workflow.step_form")
         if spec.wait.timeout is not None and spec.wait.event is None:
-            yield Finding((*path, "wait", "timeout"), "only a wait for an event has a timeout")
+            yield Finding((*path, "wait", "timeout"), "only a wait for an event has a timeout", "workflow.step_form")
         yield from positive_findings(spec.wait.for_, (*path, "wait", "for"))
         yield from positive_findings(spec.wait.timeout, (*path, "wait", "timeout"))
         if spec.wait.event is not None:
@@ -178,11 +189,11 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from positive_findings(spec.rollback.timeout, (*path, "rollback", "timeout"))
         yield from _retried(spec.rollback.retry, (*path, "rollback", "retry"))
         if spec.irreversible:
-            yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong")
+            yield Finding((*path, "irreversible"), "it has a rollback: one of the two is wrong", "workflow.rollback")
     yield from stages_findings(spec.approvals or [], path)
     act = "event.emit" if spec.emit is not None else spec.uses or ""
     if (lacking := run_acts.beyond(act, plan.spec.identity, None)) is not None:
-        yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}")
+        yield Finding(path, f"{act} needs {lacking}; the workflow acts as {plan.spec.identity}", "workflow.identity")
     yield from _validated(plan, node)
 
 
@@ -205,13 +216,23 @@ def _validated(plan: Plan, node: Node) -> Iterator[Finding]:
         yield from _validation(plan, node, one, (*path, *place))
         yield from _compared(one, node.names, (*path, *place))
         if place[0] == "rollback" and one.when != "after":
-            yield Finding((*path, *place, "when"), "what undoes a step is validated after it; leave `when` out")
+            yield Finding(
+                (*path, *place, "when"),
+                "what undoes a step is validated after it; leave `when` out",
+                "workflow.validation",
+            )
         elif "during" in one.when:
             during.append((*path, *place, "when"))
     if during and not {"uses", "run"} & set(_forms(spec)):
-        yield Finding(during[0], "only a step that calls an action, or runs a workflow, lasts: `during` is for those")
+        yield Finding(
+            during[0],
+            "only a step that calls an action, or runs a workflow, lasts: `during` is for those",
+            "workflow.validation",
+        )
     for place in during[1:]:
-        yield Finding(place, "one validation looks while the step runs; put both into one `that`")
+        yield Finding(
+            place, "one validation looks while the step runs; put both into one `that`", "workflow.validation"
+        )
 
 
 def _compared(spec: Validate, names: tuple[str, ...], path: Path_) -> Iterator[Finding]:
@@ -220,9 +241,15 @@ def _compared(spec: Validate, names: tuple[str, ...], path: Path_) -> Iterator[F
         return
     at = (*path, "that" if plans.speaks_of_baseline(spec.that, names) else "inconclusive")
     if "before" not in spec.when or spec.when in ("before", ["before"]):
-        yield Finding(at, "baseline is what was found before the step, to look at later: write `when: [before, after]`")
+        yield Finding(
+            at,
+            "baseline is what was found before the step, to look at later: write `when: [before, after]`",
+            "workflow.validation",
+        )
     elif spec.uses is None and spec.repeat is None:
-        yield Finding(at, "baseline is what an action found before the step: give uses, or repeat")
+        yield Finding(
+            at, "baseline is what an action found before the step: give uses, or repeat", "workflow.validation"
+        )
 
 
 def _forms(spec: StepSpec) -> list[str]:
@@ -233,9 +260,11 @@ def _validation(plan: Plan, node: Node, spec: Validate, path: Path_) -> Iterator
     yield from interval_findings(spec.every, (*path, "every"))
     yield from positive_findings(spec.within, (*path, "within"))
     if spec.lasting is not None and seconds(spec.lasting) > seconds(spec.within):
-        yield Finding((*path, "lasting"), f"it would have to hold for longer than it is looked, {spec.within}")
+        yield Finding(
+            (*path, "lasting"), f"it would have to hold for longer than it is looked, {spec.within}", "workflow.timing"
+        )
     if spec.repeat is not None and spec.uses is not None:
-        yield Finding(path, "give repeat or uses, not both")
+        yield Finding(path, "give repeat or uses, not both", "workflow.validation")
     if spec.repeat is not None:
         yield from _repeated(plan, node, spec.repeat, (*path, "repeat"))
     if spec.uses is not None:
@@ -248,17 +277,17 @@ def _repeated(plan: Plan, node: Node, id: str, path: Path_) -> Iterator[Finding]
     looker, before = plan.nodes.get(id), plans.before(plan, node)
     if looker is None or looker.spec.uses is None:
         calls = [one.id for one in before if one.spec.uses is not None]
-        yield Finding(path, f"{id} is no step that calls an action{near(id, calls)}")
+        yield Finding(path, f"{id} is no step that calls an action{near(id, calls)}", "workflow.unknown_step")
     elif looker not in before:
         detail = f"{id} need not have run when {node.id} has: name a step before it, where it lies or around that"
-        yield Finding(path, f"{detail}, or give uses and with")
+        yield Finding(path, f"{detail}, or give uses and with", "workflow.unknown_step")
     elif looker.spec.uses in registry.ENGINE_ACTIONS:
         yield from _outside(looker.spec.uses, path, _LOOKS)
     elif done_once(looker.spec.uses, looker.spec.with_):
         detail = (
             f"{id} calls {looker.spec.uses}, which must not be done twice (at-most-once): name a step that only looks"
         )
-        yield Finding(path, f"{detail}, or say by `effect_class` in its `with` that it may be")
+        yield Finding(path, f"{detail}, or say by `effect_class` in its `with` that it may be", "workflow.validation")
 
 
 _LOOKS: Final = "look: write it as a step before, and `that` alone over what it gave"
@@ -277,9 +306,11 @@ def _flow(plan: Plan) -> Iterator[Finding]:
     for node in plan.nodes.values():
         for number, case in enumerate(node.spec.switch or ()):
             if case.when is None and number + 1 < len(node.spec.switch or ()):
-                yield Finding((*node.place, "switch", number), "the cases after it are never reached: it has no `when`")
-        if node.spec.if_ is not None and node.spec.if_.strip() in _NEVER:
-            yield Finding((*node.place, "if"), "it is never reached", level="warning")
+                yield Finding(
+                    (*node.place, "switch", number),
+                    "the cases after it are never reached: it has no `when`",
+                    "workflow.unreachable",
+                )
 
 
 def _speaks(plan: Plan) -> Iterator[Finding]:
@@ -304,15 +335,17 @@ def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
     if not schema:
         return
     if schema.get("type") != "object":
-        yield Finding(("inputs",), "it is a JSON Schema with type: object")
+        yield Finding(("inputs",), "it is a JSON Schema with type: object", "workflow.inputs_schema")
     found = False
     for path, detail in inputs.faults(schema):
         found = True
-        yield Finding(("inputs", *path), detail)
+        yield Finding(("inputs", *path), detail, "workflow.inputs_schema")
     yield from hidden_findings(schema)
     properties = schema.get("properties", {})
     for index, name in enumerate([] if found else schema.get("required", [])):
         if name not in properties and not schema.get("additionalProperties"):
             yield Finding(
-                ("inputs", "required", index), f"{name} is not one of properties{near(name, list(properties))}"
+                ("inputs", "required", index),
+                f"{name} is not one of properties{near(name, list(properties))}",
+                "workflow.inputs_schema",
             )

@@ -339,7 +339,7 @@ def check(parsed: Parsed) -> tuple[Story | None, str, list[Problem]]:
     """The test if it can be taken, its name, and everything that is wrong with it."""
     value = parsed.value
     if not isinstance(value, dict) or value.get("kind") != KIND:
-        return None, "", [_problem(parsed, Misfit(("kind",), f"a test file holds documents of kind {KIND}"))]
+        return None, "", [problem(parsed, Misfit(("kind",), f"a test file holds documents of kind {KIND}"))]
     wrong = [
         Misfit((key,), f"{key} is not known here")
         for key in value
@@ -354,7 +354,7 @@ def check(parsed: Parsed) -> tuple[Story | None, str, list[Problem]]:
         wrong = _senseless(test)
         if not wrong:
             return test, value["metadata"]["name"], []
-    return None, "", [_problem(parsed, one) for one in wrong]
+    return None, "", [problem(parsed, one) for one in wrong]
 
 
 def _senseless(test: Story) -> list[Misfit]:
@@ -387,7 +387,8 @@ def _senseless(test: Story) -> list[Misfit]:
     return wrong
 
 
-def _problem(parsed: Parsed, misfit: Misfit) -> Problem:
+def problem(parsed: Parsed, misfit: Misfit) -> Problem:
+    """What is wrong, with its place in the test file."""
     place = parsed.place(misfit.path)
     dotted = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in misfit.path).lstrip(".")
     return Problem("test.invalid", misfit.detail, path=dotted, file=parsed.file, line=place.line, column=place.column)

@@ -11,8 +11,9 @@ from oncue import manifests
 from oncue.core.duration import length_s
 from oncue.core.errors import Refusal
 from oncue.manifests import Parsed, Problem
-from oncue.rehearsal.cases import SUFFIX, Case, Given, Story, check
+from oncue.rehearsal.cases import SUFFIX, Case, Given, Story, check, problem
 from oncue.rehearsal.judge import judge
+from oncue.rehearsal.mocks import misnamed
 from oncue.rehearsal.world import World
 
 
@@ -48,20 +49,21 @@ def run(paths: Sequence[Path]) -> Iterator[Result | Problem]:
             yield from problems
             if test is None:
                 continue
-            changes, wrong = _changes(path, test)
+            documents, wrong = _documents(path, test)
+            wrong += [problem(parsed, one) for one in misnamed(test, documents)] if not wrong else []
             yield from wrong
             if wrong:
                 continue
+            changes = manifests.changes(documents, test.namespace)
             for number, case in enumerate(test.cases):
                 yield _told(parsed, number, test, name, case, changes)
 
 
-def _changes(path: Path, test: Story) -> tuple[list[dict[str, Any]], list[Problem]]:
+def _documents(path: Path, test: Story) -> tuple[list[manifests.Document], list[Problem]]:
     """The manifests that the test is about, and what is wrong with them."""
     documents, problems = manifests.load(manifests.read([path.parent / named for named in test.manifests]))
     problems += manifests.missing(documents, namespace=test.namespace, complete=True)
-    wrong = [problem for problem in problems if problem.level == "error"]
-    return manifests.changes(documents, test.namespace), wrong
+    return documents, [one for one in problems if one.level == "error"]
 
 
 def _told(parsed: Parsed, number: int, test: Story, name: str, case: Case, changes: list[dict[str, Any]]) -> Result:
