@@ -137,6 +137,20 @@ def test_a_run_that_asks_people_says_so_and_is_approved_on_its_page(workflows: S
     assert not axe(page)
 
 
+@pytest.mark.parametrize("phone", [False, True])
+def test_what_waits_for_a_person_is_decided_without_scrolling(workflows: Server, open_page: Open, phone: bool) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-8")
+    page = open_page(workflows, f"/runs/{run}", phone=phone)
+    asked = page.locator(".telling > section").first
+    for seen in ("Extend the volume on erp-8?", "May approve", "Emits org.example.extended about erp-8"):
+        expect(asked.get_by_text(seen, exact=True)).to_be_in_viewport(ratio=1)
+    expect(asked.get_by_label("Reason, kept in the journal with your name")).to_be_in_viewport(ratio=1)
+    approve = asked.get_by_role("button", name="Approve", exact=True)
+    expect(approve).to_be_in_viewport(ratio=1)
+    approve.click(trial=True)  # nothing lies over it
+    assert page.evaluate("document.querySelector('.page').scrollTop") == 0
+
+
 def test_steps_to_come_are_listed_with_what_limits_the_run(workflows: Server, open_page: Open) -> None:
     first = _started(workflows, "one-at-a-time", "running", host="erp-1")
     second = _started(workflows, "one-at-a-time", "queued", host="erp-1")
@@ -265,6 +279,9 @@ def test_a_rollback_that_failed_is_the_loudest_thing_on_the_page(workflows: Serv
     alarm = page.get_by_role("alert")
     expect(alarm).to_contain_text("What this run did could not be undone")
     expect(alarm).to_contain_text("It stopped at grow")
+    graph = page.get_by_role("group", name="The steps of cannot-be-undone")
+    expect(graph.get_by_role("button", name=re.compile("^grow Rollback failed not undone"))).to_be_visible()
+    expect(page.get_by_role("list", name="What the marks mean")).to_contain_text("Rollback failed")
     alarm.get_by_role("button", name="Settled by hand").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Reason, kept in the journal with your name").fill("Shrunk by hand")

@@ -1980,6 +1980,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRunAttempts
+         * @description What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50.
+         */
+        get: operations["get_run_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -7475,6 +7495,26 @@ export interface components {
             undone: boolean;
             copied_from?: string | null;
         };
+        /** StepAttempt */
+        StepAttempt: {
+            look: boolean;
+            attempt: number;
+            /** @enum {string} */
+            state: "succeeded" | "failed" | "unknown" | "cancelled";
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string;
+            worker?: string | null;
+            error_code?: string | null;
+            reason?: string | null;
+            next_try_at?: string | null;
+            result?: unknown;
+        };
+        /** StepAttempts */
+        StepAttempts: {
+            items: components["schemas"]["StepAttempt"][];
+            more: boolean;
+        };
         /** StepCame */
         StepCame: {
             step: string;
@@ -12416,6 +12456,36 @@ export interface operations {
             400: components["responses"]["Malformed"];
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    get_run_attempts: {
+        parameters: {
+            query: {
+                /** @description The step's address, as `others[host-1]/check` */
+                step: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepAttempts"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
             503: components["responses"]["Unavailable"];
         };
     };

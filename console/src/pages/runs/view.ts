@@ -32,6 +32,9 @@ export function stateOf(run: RunDetail): { mark: string; words: string } {
   return { mark: "waiting", words: kinds.size === 1 && only !== undefined ? words[only as keyof typeof words] : "Waiting" };
 }
 
+/** Whether the rollback of its run stopped at this step: nobody but a person takes it on. */
+export const isStuckAt = (run: Run, step: Step): boolean => run.state === "rollback_failed" && run.undoing === step.address;
+
 /** What is left of the time that a paused run may take, `59 m`; null where it does not stand still. */
 export function timeLeft(run: Run): string | null {
   return run.state === "paused" && run.paused_at && run.deadline_at ? duration(Date.parse(run.deadline_at) - Date.parse(run.paused_at)) : null;
