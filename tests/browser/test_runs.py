@@ -330,6 +330,7 @@ def test_the_catalogue_says_how_the_last_runs_went(workflows: Server, open_page:
     _started(workflows, "stops-for-a-person", "paused")
     page = open_page(workflows, "/workflows")
     expect(page.get_by_role("row").filter(has_text="stops-for-a-person")).to_contain_text("Paused")
+    expect(page.get_by_role("row").filter(has_text="note-it")).to_contain_text(re.compile(r"\d (s|m|h) ago"))
     expect(page.get_by_role("link", name="New workflow")).to_be_visible()
 
 
@@ -350,6 +351,44 @@ def test_a_long_run_scrolls_in_its_page_and_not_the_whole_console(
     expect(page.get_by_role("button", name=re.compile("^step39")).first).to_be_visible()
     assert page.evaluate("document.querySelector('.page').scrollHeight > innerHeight")
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_list_says_what_a_run_waits_for_and_what_it_was_given(
+    workflows: Server, open_page: Open, phone: bool
+) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-listed")
+    page = open_page(workflows, "/runs", phone=phone)
+    row = (
+        page.get_by_role("listitem" if phone else "row")
+        .filter(has=page.locator(f'a[href="/runs/{run}"]'))
+        .or_(page.locator(f'a.card-row[href="/runs/{run}"]'))
+        .last
+    )
+    expect(row).to_contain_text("Waiting for approval")
+    expect(row).to_contain_text("team storage, 0 of 1 agreed")
+    expect(row).to_contain_text("host erp-listed")
+    assert not axe(page)
+
+
+def test_runs_are_narrowed_to_a_workflow_and_to_who_asked(workflows: Server, open_page: Open) -> None:
+    _started(workflows, "many-hosts", "running")
+    page = open_page(workflows, "/runs")
+    (csrf,) = [one["value"] for one in page.context.cookies() if "csrf" in one["name"]]
+    made = page.request.post("/api/v1/runs", data={"workflow": "many-steps"}, headers={"X-CSRF-Token": csrf})
+    mine = made.json()["id"]
+    rows = page.get_by_role("table", name="Runs").get_by_role("row")
+    page.get_by_label("Asked for by").fill("basis-1")
+    page.get_by_label("Asked for by").press("Enter")
+    expect(rows.filter(has_text="many-hosts")).to_have_count(0)
+    expect(page.locator(f'a[href="/runs/{mine}"]')).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("combobox", name="Workflow").click()
+    page.keyboard.type("many-h", delay=25)
+    page.get_by_role("option", name="many-hosts").click()
+    expect(rows.filter(has_text="many-steps")).to_have_count(0)
+    expect(rows.filter(has_text="many-hosts").first).to_be_visible()
+    expect(page).to_have_url(re.compile("type=many-hosts"))
 
 
 def test_runs_that_were_rolled_back_are_one_choice_away(workflows: Server, open_page: Open) -> None:

@@ -12509,6 +12509,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before */
                 cursor?: string;
+                /** @description Only what this person asked for: `user:NAME` */
+                requester?: string;
             };
             header?: never;
             path?: never;

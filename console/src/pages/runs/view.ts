@@ -12,7 +12,7 @@ export const isBad = (step: Step): boolean => BAD.has(step.state);
 
 /** How a run's state reads. */
 export const RUN_WORDS: Record<RunState, string> = {
-  queued: "Waits for its turn", running: "Running", paused: "Paused", rolling_back: "Rolling back", succeeded: "Succeeded",
+  queued: "Queued", running: "Running", paused: "Paused", rolling_back: "Rolling back", succeeded: "Succeeded",
   failed: "Failed", cancelled: "Cancelled", rolled_back: "Rolled back", rollback_failed: "Rollback failed",
 };
 
