@@ -137,6 +137,20 @@ def test_a_run_that_asks_people_says_so_and_is_approved_on_its_page(workflows: S
     assert not axe(page)
 
 
+@pytest.mark.parametrize("phone", [False, True])
+def test_what_waits_for_a_person_is_decided_without_scrolling(workflows: Server, open_page: Open, phone: bool) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-8")
+    page = open_page(workflows, f"/runs/{run}", phone=phone)
+    asked = page.locator(".telling > section").first
+    for seen in ("Extend the volume on erp-8?", "May approve", "Emits org.example.extended about erp-8"):
+        expect(asked.get_by_text(seen, exact=True)).to_be_in_viewport(ratio=1)
+    expect(asked.get_by_label("Reason, kept in the journal with your name")).to_be_in_viewport(ratio=1)
+    approve = asked.get_by_role("button", name="Approve", exact=True)
+    expect(approve).to_be_in_viewport(ratio=1)
+    approve.click(trial=True)  # nothing lies over it
+    assert page.evaluate("document.querySelector('.page').scrollTop") == 0
+
+
 def test_steps_to_come_are_listed_with_what_limits_the_run(workflows: Server, open_page: Open) -> None:
     first = _started(workflows, "one-at-a-time", "running", host="erp-1")
     second = _started(workflows, "one-at-a-time", "queued", host="erp-1")
@@ -265,6 +279,9 @@ def test_a_rollback_that_failed_is_the_loudest_thing_on_the_page(workflows: Serv
     alarm = page.get_by_role("alert")
     expect(alarm).to_contain_text("What this run did could not be undone")
     expect(alarm).to_contain_text("It stopped at grow")
+    graph = page.get_by_role("group", name="The steps of cannot-be-undone")
+    expect(graph.get_by_role("button", name=re.compile("^grow Rollback failed not undone"))).to_be_visible()
+    expect(page.get_by_role("list", name="What the marks mean")).to_contain_text("Rollback failed")
     alarm.get_by_role("button", name="Settled by hand").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Reason, kept in the journal with your name").fill("Shrunk by hand")
@@ -313,6 +330,7 @@ def test_the_catalogue_says_how_the_last_runs_went(workflows: Server, open_page:
     _started(workflows, "stops-for-a-person", "paused")
     page = open_page(workflows, "/workflows")
     expect(page.get_by_role("row").filter(has_text="stops-for-a-person")).to_contain_text("Paused")
+    expect(page.get_by_role("row").filter(has_text="note-it")).to_contain_text(re.compile(r"\d (s|m|h) ago"))
     expect(page.get_by_role("link", name="New workflow")).to_be_visible()
 
 
@@ -333,6 +351,44 @@ def test_a_long_run_scrolls_in_its_page_and_not_the_whole_console(
     expect(page.get_by_role("button", name=re.compile("^step39")).first).to_be_visible()
     assert page.evaluate("document.querySelector('.page').scrollHeight > innerHeight")
     assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_the_list_says_what_a_run_waits_for_and_what_it_was_given(
+    workflows: Server, open_page: Open, phone: bool
+) -> None:
+    run = _started(workflows, "extend-volume", "running", host="erp-listed")
+    page = open_page(workflows, "/runs", phone=phone)
+    row = (
+        page.get_by_role("listitem" if phone else "row")
+        .filter(has=page.locator(f'a[href="/runs/{run}"]'))
+        .or_(page.locator(f'a.card-row[href="/runs/{run}"]'))
+        .last
+    )
+    expect(row).to_contain_text("Waiting for approval")
+    expect(row).to_contain_text("team storage, 0 of 1 agreed")
+    expect(row).to_contain_text("host erp-listed")
+    assert not axe(page)
+
+
+def test_runs_are_narrowed_to_a_workflow_and_to_who_asked(workflows: Server, open_page: Open) -> None:
+    _started(workflows, "many-hosts", "running")
+    page = open_page(workflows, "/runs")
+    (csrf,) = [one["value"] for one in page.context.cookies() if "csrf" in one["name"]]
+    made = page.request.post("/api/v1/runs", data={"workflow": "many-steps"}, headers={"X-CSRF-Token": csrf})
+    mine = made.json()["id"]
+    rows = page.get_by_role("table", name="Runs").get_by_role("row")
+    page.get_by_label("Asked for by").fill("basis-1")
+    page.get_by_label("Asked for by").press("Enter")
+    expect(rows.filter(has_text="many-hosts")).to_have_count(0)
+    expect(page.locator(f'a[href="/runs/{mine}"]')).to_be_visible()
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("combobox", name="Workflow").click()
+    page.keyboard.type("many-h", delay=25)
+    page.get_by_role("option", name="many-hosts").click()
+    expect(rows.filter(has_text="many-steps")).to_have_count(0)
+    expect(rows.filter(has_text="many-hosts").first).to_be_visible()
+    expect(page).to_have_url(re.compile("type=many-hosts"))
 
 
 def test_runs_that_were_rolled_back_are_one_choice_away(workflows: Server, open_page: Open) -> None:

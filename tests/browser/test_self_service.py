@@ -91,7 +91,7 @@ def test_a_viewer_asks_another_agrees_and_the_request_shows_each_step_and_what_c
     assert not axe(page)
     id = _ask(page, "web-1", reason="Quarter end")
     panel = page.get_by_role("complementary", name="Request")
-    expect(panel.get_by_text("Waits for agreement: team storage, 0 of 1 agreed")).to_be_visible()
+    expect(panel.get_by_text("Waiting for approval: team storage, 0 of 1 agreed")).to_be_visible()
     expect(panel).to_contain_text("Quarter end")
 
     other = open_page(desk, "/approvals", who="storage-1")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.server import Server, eventually
+from tests.server import Server, eventually, free_port
 
 WORKFLOWS = """
 apiVersion: oncue/v1
@@ -186,3 +186,51 @@ def test_what_no_rollback_reaches_is_said_when_it_is_applied_and_when_it_has_hap
     (call,) = [one for one in server.client.get(f"/api/v1/runs/{run}").json()["steps"] if one["address"] == "call"]
     (over,) = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
     assert over["what"].endswith(f"; what {call['result']['run']} did is not undone")
+
+
+TRIES = """
+apiVersion: oncue/v1
+kind: OutboundAllow
+metadata: {name: itself}
+spec: {host: 127.0.0.1, port: PORT}
+---
+apiVersion: oncue/v1
+kind: OutboundAllow
+metadata: {name: nobody}
+spec: {host: 127.0.0.1, port: DEAD}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: tries}
+spec:
+  steps:
+    - id: probe
+      uses: http.request
+      with: {url: "http://127.0.0.1:DEAD/"}
+      retry: {attempts: 1}
+      on_failure: continue
+    - id: look
+      uses: http.request
+      with: {url: "http://127.0.0.1:PORT/healthz"}
+      validate: {uses: http.request, with: {url: "http://127.0.0.1:PORT/healthz"}, that: result.status == 200}
+"""
+
+
+def test_attempts_say_how_they_ended_and_what_a_look_found(server: Server) -> None:
+    written = TRIES.replace("PORT", str(server.port)).replace("DEAD", str(free_port()))
+    assert server.client.post("/api/v1/manifests", content=written).status_code == 200
+    run = started(server, "tries", "succeeded")
+
+    def attempts(step: str) -> list[dict[str, Any]]:
+        answer = server.client.get(f"/api/v1/runs/{run}/attempts", params={"step": step}).json()
+        assert answer["more"] is False
+        return list(answer["items"])
+
+    (failed,) = attempts("probe")
+    assert (failed["attempt"], failed["state"], failed["error_code"]) == (1, "failed", "http.connect")
+    assert failed["started_at"] <= failed["ended_at"]
+    assert (failed["next_try_at"], failed["result"]) == (None, None)
+    done, saw = attempts("look")
+    assert (done["look"], done["state"], done["result"]) == (False, "succeeded", None)
+    assert (saw["look"], saw["state"], saw["result"]["status"]) == (True, "succeeded", 200)
+    assert attempts("elsewhere") == []

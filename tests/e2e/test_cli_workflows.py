@@ -186,6 +186,22 @@ def test_what_must_not_be_written_down_is_read_from_standard_input(
     assert "password=(hidden)" in mine
 
 
+def test_a_request_has_the_same_state_wherever_it_is_read(oncue_server: Server, tokens: dict[str, str]) -> None:
+    request = oncue(oncue_server, "request", "new", "asks", token=tokens["guest-1"]).split()[0]
+
+    def states() -> set[str]:
+        mine = oncue(oncue_server, "request", "mine", token=tokens["guest-1"]).splitlines()
+        listed = oncue(oncue_server, "get", "requests").splitlines()
+        shown = oncue(oncue_server, "request", "show", request, token=tokens["guest-1"])
+        column = [line.split("\t")[at] for lines, at in ((mine, 1), (listed, 2)) for line in lines if request in line]
+        return {*column, shown.split()[1].rstrip(":")}
+
+    assert states() == {"pending"}
+    approval = oncue_server.client.get(f"/api/v1/requests/{request}").json()["approval"]
+    oncue(oncue_server, "approval", "approve", approval, token=tokens["lead-1"])
+    eventually(lambda: states() == {"running"}, what="the request is said to be running, everywhere")
+
+
 def test_on_a_terminal_it_is_asked_for_and_not_shown(oncue_server: Server, tokens: dict[str, str]) -> None:
     assert oncue_server.client.post("/api/v1/manifests", content=HIDDEN).status_code == 200
     before = len(oncue_server.items("runs", workflow="reset"))

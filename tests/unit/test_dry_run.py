@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import fields
 
 from oncue.core import steps as stepping
 from oncue.core.errors import Refusal
+from oncue.core.run_acts import ACTS
 from oncue.rehearsal.dry_run import Ahead, DryRun, Planned, ahead, dry_run
+from oncue.rehearsal.saying import SENTENCES
 from oncue.sdk import Allowed, AnsibleRules, PythonRules, ShellRules
 from tests.unit.runs import answer, run
 from tests.unit.story import Story
@@ -291,3 +294,33 @@ def test_an_item_under_way_shows_its_own_steps_with_its_own_values() -> None:
     found = rest(story, id)
     assert flat(found.steps) == [("each", "runs"), ("each[a]", "runs"), ("each[a]/close", "runs")]
     assert found.steps[0].steps[0].steps[0].inputs == {"url": "http://127.0.0.1/a/7"}
+
+
+def test_what_the_engine_does_itself_is_said_in_words() -> None:
+    found = planned(
+        {"id": "set", "set": {"size": 20, "host": "${inputs.host}"}},
+        {"id": "emit", "emit": {"type": "org.example.grown", "resource": "${inputs.host}", "severity": "major"}},
+        {"id": "remark", "uses": "incident.comment", "with": {"text": "Grew ${inputs.host}"}},
+        {"id": "call", "uses": "incident.escalate", "with": {"to": "team:basis"}},
+        {"id": "write", "uses": "ticket.create", "with": {"title": "Volume of ${inputs.host}", "type": "problem"}},
+        {
+            "id": "move",
+            "uses": "ticket.transition",
+            "with": {"ticket": "${steps.write.result.ticket}", "state": "closed"},
+        },
+    )
+    assert [one.does for one in found.steps] == [
+        'sets host to "web-1", size to 20',
+        "emits org.example.grown about web-1, severity major",
+        "remarks on the run's incident: “Grew web-1”",
+        "escalates the run's incident to team basis",
+        "writes a ticket of type problem: “Volume of web-1”",
+        "moves ticket ${steps.write.result.ticket} to closed",
+    ]
+
+
+def test_every_act_has_its_sentence() -> None:
+    assert set(SENTENCES) == set(ACTS)
+    for name, sentence in SENTENCES.items():
+        assert sentence({}), name
+        assert sentence(dict.fromkeys((field.name for field in fields(ACTS[name].takes)), "${steps.look.result}")), name

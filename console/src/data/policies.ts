@@ -16,8 +16,15 @@ export interface Checked {
   refusal: Problem | null;
 }
 
+/** Where a text is no YAML, and why; nothing of another refusal. */
+export function unreadable({ code, detail }: Pick<Problem, "code" | "detail">): Fault[] {
+  const found = /^line (\d+), column (\d+): (.*)$/s.exec(detail);
+  return found === null ? [] : [{ code, line: Number(found[1]), column: Number(found[2]), detail: `This is not valid YAML: ${found[3] ?? ""}` }];
+}
+
 /** What the server would say to this text, without taking it. */
 export function useCheck(text: string, namespace: string, enabled: boolean) {
+  const client = useQueryClient();
   return useQuery({
     queryKey: ["check", namespace, text],
     queryFn: async (): Promise<Checked> => {
@@ -25,8 +32,9 @@ export function useCheck(text: string, namespace: string, enabled: boolean) {
         const applied = await postYaml<Applied>("/manifests", { dry_run: true, namespace }, text);
         return { faults: (applied.warnings ?? []).map((detail) => ({ code: "warning", detail, level: "warning" as const })), refusal: null };
       } catch (failure) {
-        if (!(failure instanceof Problem) || failure.status === 0 || failure.status >= 500) throw failure;
-        return { faults: failure.problems, refusal: failure };
+        if (failure instanceof Problem && failure.status === 401) void client.invalidateQueries({ queryKey: ["me"] });
+        if (!(failure instanceof Problem) || failure.status === 0 || failure.status === 401 || failure.status >= 500) throw failure;
+        return { faults: failure.problems.length > 0 ? failure.problems : unreadable(failure), refusal: failure };
       }
     },
     placeholderData: keepPreviousData, staleTime: 60_000, retry: false, enabled,

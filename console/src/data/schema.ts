@@ -1980,6 +1980,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/{run_id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetRunAttempts
+         * @description What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50.
+         */
+        get: operations["get_run_attempts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs": {
         parameters: {
             query?: never;
@@ -4516,6 +4536,8 @@ export interface components {
              * @enum {string}
              */
             on_expiry: "fail" | "reject";
+            /** @default false */
+            same_people: boolean;
         };
         /**
          * Asking
@@ -4874,6 +4896,9 @@ export interface components {
         Compensation: {
             inputs?: unknown;
             missing?: string | null;
+            labels?: {
+                [key: string]: string;
+            };
         };
         /** ConfigEdit */
         ConfigEdit: {
@@ -5098,6 +5123,11 @@ export interface components {
             timeout_s: number;
             start_within_s?: number | null;
             heartbeat_s?: number | null;
+            /** @default 3 */
+            priority: number;
+            labels?: {
+                [key: string]: string;
+            };
             max_attempts: number;
             backoff_initial_s: number;
             backoff_factor: number;
@@ -7382,6 +7412,8 @@ export interface components {
             quorum: number;
             expires_s: number;
             on_expiry: string;
+            /** @default false */
+            same_people: boolean;
         };
         /**
          * Start
@@ -7475,6 +7507,26 @@ export interface components {
             undone: boolean;
             copied_from?: string | null;
         };
+        /** StepAttempt */
+        StepAttempt: {
+            look: boolean;
+            attempt: number;
+            /** @enum {string} */
+            state: "succeeded" | "failed" | "unknown" | "cancelled";
+            started_at: string | null;
+            /** Format: date-time */
+            ended_at: string;
+            worker?: string | null;
+            error_code?: string | null;
+            reason?: string | null;
+            next_try_at?: string | null;
+            result?: unknown;
+        };
+        /** StepAttempts */
+        StepAttempts: {
+            items: components["schemas"]["StepAttempt"][];
+            more: boolean;
+        };
         /** StepCame */
         StepCame: {
             step: string;
@@ -7535,6 +7587,9 @@ export interface components {
              * @default 1m
              */
             timeout: string;
+            labels?: {
+                [key: string]: string;
+            } | null;
             /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
             start_within?: string | null;
             /** @description A duration: a number and ms, s, m, h or d, as in 90s or 1h30m */
@@ -8106,6 +8161,9 @@ export interface components {
             rate?: components["schemas"]["RunRate"] | null;
             /** @default 3 */
             priority: number;
+            labels?: {
+                [key: string]: string;
+            };
             triggers?: components["schemas"]["Trigger"][];
             /**
              * @default operator
@@ -8240,7 +8298,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.assignee" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.inputs_hidden" | "workflow.inputs_invalid" | "workflow.not_found";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.needed_later" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.reason" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.assignee" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.duplicate_name" | "workflow.expression" | "workflow.identity" | "workflow.inputs_hidden" | "workflow.inputs_invalid" | "workflow.inputs_schema" | "workflow.missing_input" | "workflow.not_found" | "workflow.rollback" | "workflow.step_form" | "workflow.timing" | "workflow.unknown_name" | "workflow.unknown_step" | "workflow.unreachable" | "workflow.validation";
             /** @default  */
             detail: string;
             /** @default  */
@@ -12419,6 +12477,36 @@ export interface operations {
             503: components["responses"]["Unavailable"];
         };
     };
+    get_run_attempts: {
+        parameters: {
+            query: {
+                /** @description The step's address, as `others[host-1]/check` */
+                step: string;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StepAttempts"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
     list_runs: {
         parameters: {
             query?: {
@@ -12439,6 +12527,8 @@ export interface operations {
                 limit?: number;
                 /** @description `next` of the page before */
                 cursor?: string;
+                /** @description Only what this person asked for: `user:NAME` */
+                requester?: string;
             };
             header?: never;
             path?: never;

@@ -119,6 +119,9 @@ export type RunDetail = Run & { definition?: WorkflowSpec; steps?: Step[]; more_
 export type RunLogPart = Schemas["RunLog"];
 export type LogLine = Schemas["LogLine"];
 export type StepProgress = Schemas["StepProgress"];
+/** An attempt at a step that is over, or a look whether the step had its effect. */
+export type StepAttempt = Schemas["StepAttempt"];
+export type StepAttempts = Schemas["StepAttempts"];
 export type Waits = Sparse<"Waits", "step" | "what" | "code">;
 /** Why a run is not moving. */
 export type Why = Omit<Schemas["Why"], "waits"> & { waits: Waits[] };

@@ -61,6 +61,17 @@ export function Choice({ name, label, values, width = 130 }: { name: string; lab
   );
 }
 
+/** One of many names, which are looked for by typing. */
+export function Picked({ name, label, values, width = 160 }: { name: string; label: string; values: readonly string[]; width?: number }) {
+  const [filters, change] = useFilters();
+  return (
+    <Select
+      aria-label={label} placeholder={label} clearable searchable size="xs" w={width} value={filters[name] ?? null} data={[...values]}
+      onChange={(value) => change({ [name]: value ?? undefined })}
+    />
+  );
+}
+
 export function TextFilter({ name, label, width = 150 }: { name: string; label: string; width?: number }) {
   const [filters, change] = useFilters();
   const held = filters[name] ?? "";

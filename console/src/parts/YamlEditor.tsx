@@ -32,6 +32,8 @@ interface Props {
   schema: Schema | undefined;
   /** Undefined until they are known. */
   names: Names | undefined;
+  /** Who may not save it reads it here. */
+  readOnly?: boolean;
   faults: readonly Fault[];
   change: (text: string) => void;
   save: () => void;
@@ -49,7 +51,7 @@ function places(document: Text, faults: readonly Fault[]): Diagnostic[] {
 /** What the editor is called. */
 const named = new Compartment();
 
-export default function YamlEditor({ hand, label, text, version, schema, names, faults, change, save }: Props) {
+export default function YamlEditor({ hand, label, text, version, schema, names, readOnly = false, faults, change, save }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView | null>(null);
   const held = useRef({ schema, names, change, save, text });
@@ -123,7 +125,7 @@ export default function YamlEditor({ hand, label, text, version, schema, names, 
           // Tab stays a way out for those who have no mouse: Escape, then Tab.
           Prec.high(keymap.of([{ key: "Mod-s", preventDefault: true, run: () => (held.current.save(), true) }])),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
-          named.of([]),
+          named.of([]), EditorState.readOnly.of(readOnly),
           EditorView.updateListener.of((update) => {
             if (update.docChanged) held.current.change(update.state.doc.toString());
           }),
@@ -135,7 +137,7 @@ export default function YamlEditor({ hand, label, text, version, schema, names, 
       view.current = null;
       editor.destroy();
     };
-  }, [version]);
+  }, [version, readOnly]);
 
   useEffect(() => {
     // The name is part of the text: the editor outlives it.

@@ -13,7 +13,8 @@ export const colours = HighlightStyle.define([
 export const look = EditorView.theme({
   "&": { fontSize: "12px", backgroundColor: "transparent", color: "var(--text)" },
   ".cm-scroller": { fontFamily: "var(--font-mono)", lineHeight: "20px" },
-  ".cm-gutters": { backgroundColor: "transparent", color: "var(--text-3)", border: "none" },
+  // Long lines are scrolled beneath the numbers.
+  ".cm-gutters": { backgroundColor: "var(--surface)", color: "var(--text-3)", border: "none" },
   ".cm-content": { padding: "8px 0", caretColor: "var(--text)" },
   ".cm-cursor": { borderLeftColor: "var(--text)" },
   "&.cm-focused": { outline: "none" },

@@ -3,10 +3,11 @@
 import asyncio
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, get, post
+from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
 from oncue.api.alerts import Reason
@@ -30,7 +31,9 @@ from oncue.rehearsal.dry_run import dry_run as rehearsed
 from oncue.runtime.surroundings import allowed
 from oncue.sdk import Rules
 from oncue.store import runs as reading
+from oncue.store.json_text import json_text
 from oncue.store.queries import entities, entity_body, manifests
+from oncue.store.schema import entity
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -79,10 +82,14 @@ class RunDetail(Run, kw_only=True):
 
 
 @get("/runs", opt={"permission": "run:read"})
-async def list_runs(ctx: Ctx, who: Who, narrowing: Narrowing) -> Response[Listing[Run]]:
+async def list_runs(
+    ctx: Ctx, who: Who, narrowing: Narrowing,
+    requester: Annotated[str | None, QueryParameter(max_length=200, description="Only what this person asked for: `user:NAME`")] = None,
+) -> Response[Listing[Run]]:  # fmt: skip
     """Runs, the last changed first; without `state` the ended ones, too."""
     shown = visible(narrowing, who, "run:read")
-    return page_response(await ctx.queries.run(partial(entities, kind="run", filters=shown)))
+    conditions = [] if requester is None else [json_text(entity.c.body, "requester") == requester]
+    return page_response(await ctx.queries.run(lambda connection: entities(connection, "run", shown, *conditions)))
 
 
 @get("/runs/{run_id:str}", opt={"permission": "run:read"})

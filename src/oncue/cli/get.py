@@ -60,8 +60,8 @@ LISTS: Final[dict[str, Kind]] = {
         ("asks", lambda item: item["stages"][item.get("at", 0)]["by"]), ("until", lambda item: show.instant(item["expires_at"])),
     ]),
     "requests": Kind("requests", [
-        *_fields("id", "title", "state"), ("run", lambda item: item.get("run") or "-"),
-        ("came", lambda item: (item.get("outcome") or {}).get("state", "-")), *_fields("requester"), _age("created_at"),
+        *_fields("id", "title"), ("state", show.came), ("run", lambda item: item.get("run") or "-"),
+        *_fields("requester"), _age("created_at"),
     ], {"everyones": "true"}),
     "schedules": Kind("schedules", [
         *_fields("workflow", "trigger"), ("next", lambda item: show.instant(item["next"][0]) if item["next"] else "never"),

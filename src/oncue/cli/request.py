@@ -53,7 +53,7 @@ def new(
     if output is not show.Format.table:
         show.document(made, output)
     elif made["run"]:
-        show.done(f"{made['id']} {made['state']} {made['run']}")
+        show.done(f"{made['id']} {show.came(made)} {made['run']}")
     else:
         asked = ", ".join(made["approving"]["stages"][0]["by"])
         show.done(f"{made['id']} {made['state']}: {asked} must agree ({made['approval']})")
@@ -73,7 +73,7 @@ def mine(output: show.Format = show.Output) -> None:
     rows = [
         (
             one["id"],
-            one["outcome"]["state"] if one["outcome"] else one["state"],
+            show.came(one),
             one["title"],
             {name: inputs.shown(value) for name, value in one["inputs"].items()},
             one["said"],
@@ -92,7 +92,7 @@ def show_one(id: str = ID, output: show.Format = show.Output) -> None:
         show.document(one, output)
         return
     said = f" ({one['said']})" if one["said"] else ""
-    typer.echo(f"{one['id']} {one['state']}: {one['title']}{said}")
+    typer.echo(f"{one['id']} {show.came(one)}: {one['title']}{said}")
     for name, value in one["inputs"].items():
         typer.echo(f"  {name}={inputs.shown(value)}")
     if one["approving"]:

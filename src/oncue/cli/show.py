@@ -193,6 +193,12 @@ def within(namespaces: Sequence[str]) -> str:
     return "in every namespace" if "*" in namespaces else f"in {', '.join(namespaces)}"
 
 
+def came(request: dict[str, Any]) -> str:
+    """The state of a request: once it runs, that of its run."""
+    outcome = request.get("outcome")
+    return str(outcome["state"] if outcome else request["state"])
+
+
 def stands(change: dict[str, Any]) -> str:
     """The state of a change; of one that is being made also what keeps it from going on."""
     held = HELD.get(change["run_state"] or "") if change["state"] == "implement" else None

@@ -33,6 +33,7 @@ from oncue.core.plan import Node, Plan, compares, compiled, looks, mentions, tol
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.rehearsal import saying
 from oncue.sdk import ActionError, Permitted, Rules, registry
 
 ITEMS_SHOWN: Final = 20
@@ -418,7 +419,7 @@ def _act(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
         raise Failed(f"run.denied: {uses} needs {lacking}")
     if uses in run_acts.ACTS:
         planned.why = planned.why or why
-        planned.does = "OnCue does it itself, with the step" if why is None else None
+        planned.does = saying.acting(uses, given)
         return
     action = registry.action(uses)
     inputs = registry.fit(given, action.inputs) if why is None else None
@@ -476,6 +477,7 @@ def _set(node: Node, seen: _Seen, planned: Planned) -> None:
         else:
             seen.unknown.discard(name)
             seen.variables["vars"] = {**seen.variables["vars"], name: stored(planned.inputs[name])}
+    planned.does = saying.setting(planned.inputs)
 
 
 def _wait(node: Node, seen: _Seen, planned: Planned) -> None:

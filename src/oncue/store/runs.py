@@ -13,8 +13,8 @@ from oncue.core.run import ACTIVE, Definition, Run, Step
 from oncue.core.waiting import EventWait
 from oncue.store.json_text import json_text
 from oncue.store.prepared import Prepared
-from oncue.store.queries import cells, entity_body
-from oncue.store.schema import entity
+from oncue.store.queries import FactRow, cells, entity_body, facts_where
+from oncue.store.schema import entity, fact, fact_ref
 
 STEPS_LIMIT: Final = 1_000
 """Steps that are given at once."""
@@ -94,6 +94,22 @@ def effects_of(connection: Connection, ids: Sequence[str]) -> dict[str, Effect]:
         select(entity.c.body).where(and_(entity.c.kind == "effect", entity.c.id.in_(list(ids)[:STEPS_LIMIT])))
     ).scalars()
     return {one.id: one for one in map(_effect, rows)}
+
+
+_ENDS: Final = ("retrying", "succeeded", "failed", "unknown", "cancelled")
+
+
+def attempts_of(connection: Connection, run: str, steps: Sequence[str], limit: int) -> list[FactRow]:
+    """Facts that an attempt of an action for one of these steps is over, the newest first."""
+    concern = select(fact_ref.c.position).where(fact_ref.c.kind == "run", fact_ref.c.id == run)
+    return facts_where(
+        connection,
+        fact.c.position.in_(concern),
+        fact.c.type.in_([f"oncue.effect.{end}" for end in _ENDS]),
+        json_text(fact.c.body, "data", "step").in_(list(steps)),
+        limit=limit,
+        newest_first=True,
+    )
 
 
 def approvals_of(connection: Connection, ids: Sequence[str]) -> dict[str, Approval]:

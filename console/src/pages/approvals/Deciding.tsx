@@ -36,10 +36,12 @@ export function Deciding({ approval, within = false }: { approval: ApprovalDetai
         <p className="wrap question">{approval.ask}</p>
         <Stages approval={approval} />
         {pending && short(approval) !== "" && <div className="notice critical"><Icon name="incident" /><span className="wrap">{short(approval)}</span></div>}
+        {pending && approval.may_decide.length > 0 && <Pairs entries={[["May approve", mayApprove(approval.may_decide, me)]]} />}
         {pending && approval.run && <WhatFollows run={approval.run} />}
+        {mine && <Answer approval={approval} />}
+        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request || approval.change ? "it" : "this run"}: others decide, nobody approves what they asked for.` : asked ? "You are asked, but have no role that may decide, as approver." : "You are not asked, or have said what you think already."}</p>}
         <Pairs
           entries={[
-            ["May approve", pending ? mayApprove(approval.may_decide, me) : null],
             ["Do not count", (approval.barred ?? []).map(nameOf).join(", ")],
             ["If nobody decides", pending ? onExpiry(approval) : null],
             ["Asked", within ? null : <RelativeTime key="a" at={approval.created_at} suffix=" ago" />],
@@ -52,8 +54,6 @@ export function Deciding({ approval, within = false }: { approval: ApprovalDetai
             ["Reason", approval.reason],
           ]}
         />
-        {mine && <Answer approval={approval} />}
-        {pending && !mine && inbox.data && <p className="dim t12">{own ? `You asked for ${approval.request || approval.change ? "it" : "this run"}: others decide, nobody approves what they asked for.` : asked ? "You are asked, but have no role that may decide, as approver." : "You are not asked, or have said what you think already."}</p>}
       </div>
     </Card>
   );

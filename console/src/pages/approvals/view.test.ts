@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Approval, RunDetail } from "../../data/types";
 import { ifItFailsLater, mayApprove, onExpiry, short, stagesOf } from "./view";
 
-const stage = (name: string, quorum = 1) => ({ stage: name, by: ["team:basis", "user:basis-2"], quorum, expires_s: 3600, on_expiry: "fail" });
+const stage = (name: string, quorum = 1) => ({ stage: name, by: ["team:basis", "user:basis-2"], quorum, expires_s: 3600, on_expiry: "fail", same_people: false });
 const approval = (fields: Partial<Approval>): Approval => ({
   id: "APR-1", namespace: "default", run: "run-1", step: "ask", workflow: "extend", ask: "Extend it?", state: "pending", stages: [stage("operate", 2), stage("own")],
   created_at: "2026-11-20T10:00:00Z", updated_at: "2026-11-20T10:00:00Z", expires_at: "2026-11-20T11:00:00Z", ...fields,
@@ -26,7 +26,7 @@ describe("an approval's stages", () => {
   });
   it("say what comes of it if nobody decides", () => {
     expect(onExpiry(approval({}))).toBe("then the step fails");
-    expect(onExpiry(approval({ stages: [{ ...stage("own"), on_expiry: "reject" }] }))).toBe("then it counts as rejected");
+    expect(onExpiry(approval({ stages: [{ ...stage("own"), on_expiry: "reject", same_people: false }] }))).toBe("then it counts as rejected");
     expect(onExpiry(approval({ run: null, request: "REQ-1" }))).toBe("then the request ends");
     expect(onExpiry(approval({ run: null, change: "CHG-1" }))).toBe("then the change needs another look");
   });

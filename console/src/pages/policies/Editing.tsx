@@ -1,13 +1,15 @@
 /** Writing a manifest: the text, what the server finds wrong with it while one types, and the difference before it is applied. */
 import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { lazy, Suspense, useCallback, useRef, useState, type ReactNode } from "react";
+import { lazy, Suspense, useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 
 import { Problem, type Fault } from "../../data/http";
+import { forget, keep, keptOf } from "../../data/kept";
+import { useMay, useMe } from "../../data/me";
 import { isProtected, useApply, useCheck, useSchema } from "../../data/policies";
 import { useNames } from "../../data/workflows";
 import { Card } from "../../parts/Card";
-import { plural } from "../../parts/format";
+import { moment, plural } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { SeverityShape } from "../../parts/marks";
 import { Refused } from "../../parts/Refused";
@@ -53,6 +55,8 @@ export interface Draft {
   name: string;
   /** Whether it says something else than what is in force, and could be applied. */
   ready: boolean;
+  /** Whether whoever reads it may save it. */
+  writes: boolean;
   /** Changes the text in its editor; null while that is not there yet. */
   hand: () => EditorHand | null;
 }
@@ -60,19 +64,41 @@ export interface Draft {
 export function Editing({ kind, title, meta, namespace, base, latest, begin, version, close, saved, rebase, children }: Props) {
   const [text, setText] = useState(begin);
   const [seen, setSeen] = useState(version);
+  /** The kept text that is gone on with. */
+  const [taken, setTaken] = useState<string | null>(null);
   if (seen !== version) {
     setSeen(version);
     setText(begin);
+    setTaken(null);
   }
   const [typed] = useDebouncedValue(text, TYPING_MS);
   const schema = useSchema(kind);
   const names = useNames(namespace);
-  const check = useCheck(typed, namespace, typed.trim() !== "");
+  const writes = useMay()("manifest:write", namespace);
+  const check = useCheck(typed, namespace, writes && typed.trim() !== "");
   const settled = typed === text && check.data !== undefined && !check.isPlaceholderData;
   const faults = check.data?.faults ?? [];
   const errors = check.data?.refusal ? Math.max(1, faults.filter((fault) => fault.level !== "warning").length) : 0;
   const changed = text.trimEnd() !== base.text.trimEnd();
-  const { letGo, question } = useUnsaved(changed && text.trimEnd() !== begin.trimEnd());
+  const unsaved = changed && text.trimEnd() !== begin.trimEnd();
+  const me = useMe().data?.user ?? "";
+  const place = `${window.location.pathname} ${namespace}`;
+  const [kept, setKept] = useState(() => keptOf(place, me, begin));
+  const written = useRef(false);
+  useEffect(() => {
+    if (unsaved) keep(place, { by: me, text, at: new Date().toISOString() });
+    else if (written.current) forget(place);
+    written.current ||= unsaved;
+  }, [unsaved, text, place, me]);
+  const drop = (): void => {
+    forget(place);
+    setKept(null);
+  };
+  const { letGo: leave, question } = useUnsaved(unsaved, drop);
+  const letGo = (): void => {
+    leave();
+    drop();
+  };
   const [asking, setAsking] = useState(false);
   const save = useCallback(() => setAsking(true), []);
   const ready = changed && settled && errors === 0;
@@ -84,17 +110,30 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
       <div className="page-head">
         <div>
           <div className="meta ruled">
-            <span className="tag active-tone">{base.generation === 0 ? "New" : changed ? "Draft" : "As in force"}</span>
+            <span className="tag active-tone">{!writes ? "Read only" : base.generation === 0 ? "New" : changed ? "Draft" : "As in force"}</span>
             {meta}
-            {check.isFetching || !settled ? <span>checking</span> : errors > 0 ? <b className="med failure">{plural(errors, "error")}</b> : <span>nothing wrong</span>}
+            {!writes ? null : check.isFetching || !settled ? <span>checking</span> : errors > 0 ? <b className="med failure">{plural(errors, "error")}</b> : <span>nothing wrong</span>}
           </div>
           <h1>{title}</h1>
         </div>
         <div className="actions">
           <button type="button" className="btn" onClick={() => { letGo(); close(); }}>{changed ? "Discard" : "Close"}</button>
-          <button type="button" className="btn primary" disabled={!ready} onClick={save} title="Ctrl S">{errors > 0 ? `Fix ${plural(errors, "error")} to save` : "Review and save"}</button>
+          {writes && <button type="button" className="btn primary" disabled={!ready} onClick={save} title="Ctrl S">{errors > 0 ? `Fix ${plural(errors, "error")} to save` : "Review and save"}</button>}
         </div>
       </div>
+      {!writes && <div className="notice info" role="status"><Icon name="lock" /><span className="wrap">You read this, and cannot change it: your roles do not let you save a {kind.toLowerCase()} in {namespace}. The role editor there would.</span></div>}
+      {writes && kept && (
+        <div className="notice minor" role="status">
+          <Icon name="clock" />
+          <div className="stack" style={{ gap: 6 }}>
+            <span>What you wrote here and did not save is kept, as of {moment(kept.at, Date.parse(kept.at))}.</span>
+            <span className="row wrapping">
+              <button type="button" className="btn small primary" onClick={() => { setTaken(kept.text); setText(kept.text); setKept(null); }}>Go on with it</button>
+              <button type="button" className="btn small" onClick={drop}>Throw it away</button>
+            </span>
+          </div>
+        </div>
+      )}
       {latest && (
         <div className="notice minor" role="alert">
           <Icon name="incident" />
@@ -106,15 +145,15 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
       )}
       <div className="columns wide-side">
         <div>
-          <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={<span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
+          <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={writes && <span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
             <Suspense fallback={<Loading what="the editor" />}>
-              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={begin} version={version} schema={schema.data} names={names} faults={faults} change={setText} save={() => ready && save()} />
+              <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={taken ?? begin} version={taken === null ? version : `${version}, kept`} readOnly={!writes} schema={schema.data} names={names} faults={faults} change={setText} save={() => ready && save()} />
             </Suspense>
           </Card>
-          <Problems goTo={(line, column) => editor.current?.goTo(line, column)} faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />
+          {writes && <Problems goTo={(line, column) => editor.current?.goTo(line, column)} faults={faults} refusal={check.data?.refusal ?? null} error={check.error} />}
         </div>
         <div>
-          {children({ text, name, ready, hand })}
+          {children({ text, name, ready, writes, hand })}
         </div>
       </div>
       <Modal opened={asking && ready} onClose={() => setAsking(false)} title={base.generation === 0 ? `Apply this ${kind.toLowerCase()}?` : "Apply this change?"} size={860}>

@@ -75,8 +75,8 @@ function View({ run }: { run: RunDetail }) {
         </div>
         <div>
           <div className="telling">
-            {over ? <EndCard run={run} choose={choose} /> : run.state !== "rollback_failed" && <WhyCard run={run} choose={choose} />}
             <ApprovalsOfRun run={run} />
+            {over ? <EndCard run={run} choose={choose} /> : run.state !== "rollback_failed" && <WhyCard run={run} choose={choose} />}
           </div>
           <Card title="Timeline" scope="from the journal">
             <Loaded query={facts} what="the timeline">{(page) => <Timeline facts={page.items} />}</Loaded>
@@ -91,7 +91,7 @@ function View({ run }: { run: RunDetail }) {
 function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: readonly FlowStep[]; chosen: Step | undefined; choose: (address: string) => void; log: LogReading }) {
   const now = useNow();
   const steps = useMemo(() => run.steps ?? [], [run.steps]);
-  const standing = useMemo(() => standings(steps), [steps]);
+  const standing = useMemo(() => standings(steps, run), [steps, run]);
   const ofNode = (node: string): void => {
     const those = steps.filter((step) => step.node === node && step.uses !== "item" && !step.address.includes("~"));
     const step = those.find(isBad) ?? those.find(isActive) ?? those[0];

@@ -1,12 +1,14 @@
 /** The list of runs. */
 import { Link, useNavigate } from "@tanstack/react-router";
+import { useMemo } from "react";
 
-import { useList } from "../../data/lists";
+import { useList, useShort } from "../../data/lists";
 import { nameOf, useMay } from "../../data/me";
-import type { Run } from "../../data/types";
+import type { Approval, Run } from "../../data/types";
+import { useWorkflows } from "../../data/workflows";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
-import { Choice, ClearFilters, MoreFilters, SearchField, Segments } from "../../parts/Filters";
+import { Choice, ClearFilters, MoreFilters, Picked, SearchField, Segments, TextFilter } from "../../parts/Filters";
 import { duration } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
@@ -15,6 +17,8 @@ import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { PauseButton } from "../../shell/Pauses";
 import { sinceOf, useFilters } from "../../shell/filters";
+import { inNamespace } from "../../shell/namespace";
+import { inputsText, waitsFor } from "../self-service/view";
 import { lengthOf, startedBy, wordsOf } from "./view";
 
 function Took({ run }: { run: Run }) {
@@ -22,8 +26,17 @@ function Took({ run }: { run: Run }) {
   return <>{duration(lengthOf(run, now))}</>;
 }
 
-const COLUMNS: readonly Column<Run>[] = [
-  { id: "state", head: "State", width: "148px", cell: (row) => <StateMark state={row.state} text={wordsOf(row)} /> },
+type Asked = ReadonlyMap<string | null | undefined, Approval>;
+
+/** A run's state; of one that waits for people, that, and for whom. */
+function Stands({ run, asked }: { run: Run; asked: Asked }) {
+  const approval = run.state === "running" ? asked.get(run.id) : undefined;
+  if (approval === undefined) return <StateMark state={run.state} text={wordsOf(run)} />;
+  return <><StateMark state="waiting" text="Waiting for approval" /><span className="second t12 dim3" title={waitsFor(approval)}>{waitsFor(approval)}</span></>;
+}
+
+const columnsOf = (asked: Asked): readonly Column<Run>[] => [
+  { id: "state", head: "State", width: "176px", cell: (row) => <Stands run={row} asked={asked} /> },
   {
     id: "workflow", head: "Workflow",
     cell: (row) => (
@@ -33,9 +46,10 @@ const COLUMNS: readonly Column<Run>[] = [
       </>
     ),
   },
-  { id: "for", head: "For", width: "150px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource}</span>) },
+  { id: "inputs", head: "Inputs", width: "24%", cell: (row) => <span className="dim" title={inputsText(row.inputs ?? {})}>{inputsText(row.inputs ?? {})}</span> },
+  { id: "for", head: "For", width: "130px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource}</span>) },
   { id: "took", head: "Took", width: "84px", num: true, cell: (row) => <Took run={row} /> },
-  { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at ?? row.created_at} /> },
+  { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at ?? row.created_at} suffix=" ago" /> },
 ];
 
 export default function RunsPage() {
@@ -43,15 +57,23 @@ export default function RunsPage() {
   const navigate = useNavigate();
   const now = useNow();
   const may = useMay();
-  const list = useList<Run>("runs", { q: filters["q"], type: filters["type"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
+  const pending = useShort<Approval>("approvals", { state: ["pending"], limit: 500 }, { enabled: may("approval:read") });
+  const asked = useMemo(() => new Map((pending.data?.items ?? []).map((one) => [one.run, one])), [pending.data]);
+  const columns = useMemo(() => columnsOf(asked), [asked]);
+  const workflows = useWorkflows().data?.items ?? [];
+  const names = [...new Set([...inNamespace(workflows, filters["namespace"]).map((one) => one.name), ...(filters["type"] ? [filters["type"]] : [])])].toSorted();
+  const by = filters["by"] ?? "";
+  const requester = by === "" || by.includes(":") ? by : `user:${by}`;
+  const narrowed = ["q", "type", "by", "state", "range", "namespace"].some((name) => filters[name]);
+  const list = useList<Run>("runs", { q: filters["q"], requester: requester === "" ? undefined : requester, type: filters["type"], state: filters["state"], namespace: filters["namespace"], since: sinceOf(filters["range"], now) });
   return (
     <div className="page fixed">
-      <div className="page-head"><div><h1 className="place">Runs</h1>{filters["type"] && <p className="dim">Of <span className="mono">{filters["type"]}</span> alone</p>}</div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
+      <div className="page-head"><div><h1 className="place">Runs</h1></div><div className="actions"><PauseButton />{may("run:start") && <Link className="btn" to="/workflows"><Icon name="effect" size="m" />Start a workflow</Link>}</div></div>
       <div className="filters">
         <SearchField label="Search ids" />
         <Segments name="state" label="State" options={[{ value: "", label: "All" }, { value: "running", label: "Running" }, { value: "paused", label: "Paused" }, { value: "failed", label: "Failed" }, { value: "succeeded", label: "Succeeded" }, { value: "queued", label: "Queued" }, { value: "rolling_back,rolled_back,rollback_failed", label: "Rolled back" }]} />
-        <MoreFilters names={["range"]}><Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} /></MoreFilters>
-        <ClearFilters names={["q", "type", "state", "range"]} />
+        <MoreFilters names={["type", "by", "range"]}><Picked name="type" label="Workflow" values={names} width={190} /><TextFilter name="by" label="Asked for by" width={130} /><Choice name="range" label="Changed within" values={["1h", "24h", "7d", "30d"]} width={140} /></MoreFilters>
+        <ClearFilters names={["q", "type", "by", "state", "range"]} />
         <Announce resource="runs" one="run" />
       </div>
       <section className="card fill" aria-label="Runs">
@@ -59,13 +81,14 @@ export default function RunsPage() {
           : list.isLoading ? <Loading what="runs" />
           : (
             <DataTable
-              label="Runs" rows={list.items} columns={COLUMNS} rowKey={(row) => row.id} two more={list.more} loadMore={list.loadMore}
+              label="Runs" rows={list.items} columns={columns} rowKey={(row) => row.id} two more={list.more} loadMore={list.loadMore}
               onOpen={(row) => void navigate({ to: "/runs/$id", params: { id: row.id } })}
-              empty={<EmptyState title="No run fits"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: choose one under <Link className="link" to="/workflows">Workflows</Link>.</p></EmptyState>}
+              empty={narrowed ? <EmptyState title="No run fits"><p>Change the search, or take filters away.</p></EmptyState> : <EmptyState title="Nothing has run yet"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: choose one under <Link className="link" to="/workflows">Workflows</Link>.</p></EmptyState>}
               card={(row) => (
                 <Link to="/runs/$id" params={{ id: row.id }} className="card-row">
-                  <span className="row"><StateMark state={row.state} text={wordsOf(row)} /><span className="end dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} /></span></span>
+                  <span className="row"><span className="stack" style={{ gap: 0 }}><Stands run={row} asked={asked} /></span><span className="end nowrap dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} suffix=" ago" /></span></span>
                   <span className="title mono">{row.workflow}</span>
+                  {Object.keys(row.inputs ?? {}).length > 0 && <span className="t12 dim cut">{inputsText(row.inputs ?? {})}</span>}
                   <span className="row t12 dim3"><span className="cut">by {nameOf(startedBy(row))}</span><span className="end"><Took run={row} /></span></span>
                 </Link>
               )}

@@ -13,11 +13,12 @@ import { concealed } from "../../parts/json";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, Loaded } from "../../parts/states";
 import { Clock, RelativeTime, useNow } from "../../parts/time";
+import { Attempts } from "./Attempts";
 import { StepControls } from "./Controls";
 import { progressOf, tells } from "./log";
 import { LogView } from "./LogView";
 import { itemsOf, linesOf, nameIn, rowsOf, saysOf, type Row } from "./steps";
-import { barOf, isBad, isOver, STEP_WORDS, TONES } from "./view";
+import { barOf, isBad, isOver, isStuckAt, STEP_WORDS, TONES } from "./view";
 
 interface Choosing {
   run: RunDetail;
@@ -97,6 +98,7 @@ function StepRow({ row: { step }, title, run, now, chosen, choose }: { row: Row;
         {title !== "" && !step.address.endsWith("]") && !step.address.includes("~") && <span className="t12 dim3"> {title}</span>}
         {step.uses === "for_each" && <span className="t12 dim3"> {itemsOf(step)}</span>}
         {step.undone && <span className="t12 dim3"> undone</span>}
+        {isStuckAt(run, step) && <b className="t12 failure"> not undone</b>}
       </span>
       <span className={`gantt ${TONES[step.state]}`} aria-hidden="true">{bar && <i style={{ left: `${String(bar.left * 100)}%`, width: `${String(bar.width * 100)}%` }} />}</span>
       <span className="t12 dim3 nowrap">{(step.attempt ?? 0) > 1 && <span title={`Attempt ${String(step.attempt)}`}>×{step.attempt} </span>}{timeOf(step, now)}</span>
@@ -128,13 +130,13 @@ function StepPanel({ step, run, flow, choose, log }: { step: Step; run: RunDetai
             ["Began", step.started_at ? <><Clock key="b" at={step.started_at} /> <span className="dim3">{timeOf(step, now)}</span></> : null],
             ["Waits for", awaits(step)],
             ["Items", step.uses === "for_each" ? itemsOf(step) : null],
-            ["Looked at", step.looks ? `${String(step.looks)} times whether it had its effect` : null],
-            ["Can be undone", step.undone ? "undone" : step.nothing_done ? "nothing was done there, so there is nothing to take back" : step.compensation ? (step.compensation.missing ?? "yes") : null],
+            [step.compensation?.missing ? "Cannot be undone" : "Can be undone", step.undone ? "undone" : step.nothing_done ? "nothing was done there, so there is nothing to take back" : step.compensation ? (step.compensation.missing ?? "yes") : null],
             ["Taken over from", step.copied_from ? <Link key="c" className="link mono" to="/runs/$id" params={{ id: step.copied_from }}>{step.copied_from}</Link> : null],
             ["Failed in it", step.failed_at ? <button key="f" type="button" className="as-link mono" onClick={() => choose(step.failed_at ?? "")}>{step.failed_at}</button> : null],
           ]}
         />
       </div>
+      <Attempts run={run} step={step} />
       {step.uses === "for_each" && <Failures step={step} run={run} choose={choose} />}
       {(given(step.inputs) || given(step.outputs)) && (
         <div className="in-out">

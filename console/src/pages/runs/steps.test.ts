@@ -7,7 +7,7 @@ import { above, actsOf, depthOf, itemsOf, legendOf, linesOf, nameIn, rowsOf, sta
 const step = (address: string, fields: Partial<Step> = {}): Step => ({
   id: `run-1/${address}`, run: "run-1", namespace: "default", address, node: address.replace(/^.*\//, "").replace(/[[~].*$/, ""), uses: "http.request", state: "succeeded", ...fields,
 });
-const run = (fields: Partial<RunDetail>): RunDetail =>
+const run = (fields: Partial<RunDetail> = {}): RunDetail =>
   ({ id: "run-1", namespace: "default", workflow: "grow", version: "0", state: "running", created_at: "2026-11-20T10:00:00Z", updated_at: "2026-11-20T10:00:00Z", ...fields });
 const others = step("others", { uses: "for_each", total: 2, at: 2 });
 const items = [others, step("others[a]", { uses: "item" }), step("others[a]/check"), step("others[b]", { uses: "item", state: "failed" }), step("others[b]/check", { state: "failed", error_code: "http.status" })];
@@ -58,19 +58,23 @@ describe("the steps to come", () => {
     expect(shown(under)).toEqual(["look", "look~rollback", "guard", "guard/ask", "each", "each[a]", "each[a]/check", "last to come"]);
   });
   it("are in the legend with what else is on the graph", () => {
-    expect(legendOf(flow, standings([step("look"), step("guard/ask", { state: "waiting" })]), false).map((one) => one.words)).toEqual(["Done", "Waiting", "To come", "Rollback"]);
-    expect(legendOf(flow.slice(0, 1), standings([step("look", { state: "skipped" })]), true).map((one) => one.words)).toEqual(["Skipped"]);
+    expect(legendOf(flow, standings([step("look"), step("guard/ask", { state: "waiting" })], run()), false).map((one) => one.words)).toEqual(["Done", "Waiting", "To come", "Rollback"]);
+    expect(legendOf(flow.slice(0, 1), standings([step("look", { state: "skipped" })], run()), true).map((one) => one.words)).toEqual(["Skipped"]);
   });
 });
 
 describe("the graph", () => {
   it("has a step of many items as the worst of them", () => {
-    expect(standings(items).get("check")).toMatchObject({ state: "failed", note: "1 of 2 failed", tone: "critical" });
-    expect(standings(items).get("others")?.note).toBe("2 of 2 begun");
-    expect(standings(items).has("later")).toBe(false);
+    expect(standings(items, run()).get("check")).toMatchObject({ state: "failed", note: "1 of 2 failed", tone: "critical" });
+    expect(standings(items, run()).get("others")?.note).toBe("2 of 2 begun");
+    expect(standings(items, run()).has("later")).toBe(false);
   });
   it("marks what was undone", () => {
-    expect(standings([step("extend", { undone: true })]).get("extend")).toMatchObject({ icon: "undo", note: "undone" });
+    const stuck = standings([step("extend"), step("look")], run({ state: "rollback_failed", undoing: "extend" }));
+    expect(stuck.get("extend")).toMatchObject({ state: "rollback_failed", note: "not undone", tone: "critical" });
+    expect(stuck.get("look")?.state).toBe("succeeded");
+    expect(standings([step("extend")], run({ state: "rolling_back", undoing: "extend" })).get("extend")?.note).toBe("is being undone");
+    expect(standings([step("extend", { undone: true })], run()).get("extend")).toMatchObject({ icon: "undo", note: "undone" });
   });
 });
 

@@ -1,10 +1,10 @@
 /** A run's steps as pages show them: as a tree, on the graph, and what can be done about each. */
-import type { RunDetail, Step } from "../../data/types";
+import type { Run, RunDetail, Step } from "../../data/types";
 import { asks, found, type FlowStep } from "../../parts/flow";
 import type { Standing } from "../../parts/FlowGraph";
 import { count, without } from "../../parts/format";
 import type { IconName } from "../../parts/Icon";
-import { isActive, isBad, isOver, timeLeft, TONES } from "./view";
+import { isActive, isBad, isOver, isStuckAt, timeLeft, TONES } from "./view";
 
 /** Items up to which a `for_each` is open by itself. */
 const FEW = 12;
@@ -103,7 +103,7 @@ const ICONS: Partial<Record<Step["state"], IconName>> = {
 const WORST: readonly Step["state"][] = ["failed", "rejected", "failed_validation", "unknown", "running", "validating", "waiting", "cancelled", "timed_out", "approved", "succeeded", "skipped"];
 
 /** How each step of the workflow stands, by its id; those that have not begun are absent. */
-export function standings(steps: readonly Step[]): Map<string, Standing> {
+export function standings(steps: readonly Step[], run: Run): Map<string, Standing> {
   const byNode = new Map<string, Step[]>();
   const undone = new Set<string>();
   for (const step of steps) {
@@ -115,7 +115,9 @@ export function standings(steps: readonly Step[]): Map<string, Standing> {
   for (const [node, those] of byNode) {
     const state = WORST.find((each) => those.some((step) => step.state === each)) ?? "unknown";
     const note = [noteOf(those, state), undone.has(node) ? "undone" : ""].filter(Boolean).join(", ");
-    found.set(node, { state, tone: TONES[state], icon: undone.has(node) ? "undo" : ICONS[state] ?? "unknown", ...(note === "" ? {} : { note }) });
+    if (those.some((step) => isStuckAt(run, step))) found.set(node, { state: "rollback_failed", tone: "critical", icon: "failed", note: "not undone" });
+    else if (run.state === "rolling_back" && those.some((step) => step.address === run.undoing)) found.set(node, { state: "rolling_back", tone: "active-tone", icon: "undo", note: "is being undone" });
+    else found.set(node, { state, tone: TONES[state], icon: undone.has(node) ? "undo" : ICONS[state] ?? "unknown", ...(note === "" ? {} : { note }) });
   }
   return found;
 }
@@ -129,12 +131,13 @@ export interface Sign {
 /** What the marks on the graph mean, of those that are on it. */
 export function legendOf(flow: readonly FlowStep[], standing: ReadonlyMap<string, Standing>, over: boolean): Sign[] {
   const all = allOf(flow);
-  const is = (...states: Step["state"][]): boolean => all.some((step) => states.includes(standing.get(step.id)?.state as Step["state"]));
+  const is = (...states: string[]): boolean => all.some((step) => states.includes(standing.get(step.id)?.state ?? ""));
   const signs: [boolean, Sign][] = [
     [is("succeeded", "approved", "timed_out"), { words: "Done", icon: "check", tone: "done" }],
     [is("running", "validating"), { words: "Running", icon: "running", tone: "moving" }],
     [is("waiting"), { words: "Waiting", icon: "waiting", tone: "moving" }],
     [is("failed", "rejected", "failed_validation", "unknown"), { words: "Failed", icon: "failed", tone: "failed" }],
+    [is("rollback_failed"), { words: "Rollback failed", icon: "failed", tone: "failed" }],
     [all.some((step) => !standing.has(step.id)), { words: over ? "Not reached" : "To come", icon: "resolved", tone: "" }],
     [is("skipped"), { words: "Skipped", icon: "skipped", tone: "" }],
     [all.some((step) => step.undone), { words: "Rollback", icon: "undo", tone: "" }],

@@ -12,7 +12,7 @@ export const isBad = (step: Step): boolean => BAD.has(step.state);
 
 /** How a run's state reads. */
 export const RUN_WORDS: Record<RunState, string> = {
-  queued: "Waits for its turn", running: "Running", paused: "Paused", rolling_back: "Rolling back", succeeded: "Succeeded",
+  queued: "Queued", running: "Running", paused: "Paused", rolling_back: "Rolling back", succeeded: "Succeeded",
   failed: "Failed", cancelled: "Cancelled", rolled_back: "Rolled back", rollback_failed: "Rollback failed",
 };
 
@@ -31,6 +31,9 @@ export function stateOf(run: RunDetail): { mark: string; words: string } {
   const [only] = kinds;
   return { mark: "waiting", words: kinds.size === 1 && only !== undefined ? words[only as keyof typeof words] : "Waiting" };
 }
+
+/** Whether the rollback of its run stopped at this step: nobody but a person takes it on. */
+export const isStuckAt = (run: Run, step: Step): boolean => run.state === "rollback_failed" && run.undoing === step.address;
 
 /** What is left of the time that a paused run may take, `59 m`; null where it does not stand still. */
 export function timeLeft(run: Run): string | null {

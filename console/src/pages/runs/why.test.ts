@@ -12,7 +12,7 @@ const run = (steps: unknown[] = [], fields: Partial<RunDetail> = {}, more: Recor
 });
 const approval = (fields: Partial<Approval> = {}): Approval => ({
   id: "APR-1", namespace: "default", run: "run-1", step: "ask", workflow: "grow", ask: "Grow it?", state: "pending",
-  stages: [{ stage: "operate", by: ["team:basis"], quorum: 2, expires_s: 3600, on_expiry: "fail" }, { stage: "own", by: ["user:basis-2"], quorum: 1, expires_s: 60, on_expiry: "reject" }],
+  stages: [{ stage: "operate", by: ["team:basis"], quorum: 2, expires_s: 3600, on_expiry: "fail", same_people: false }, { stage: "own", by: ["user:basis-2"], quorum: 1, expires_s: 60, on_expiry: "reject", same_people: false }],
   created_at: "2026-11-20T10:00:00Z", updated_at: "2026-11-20T10:00:00Z", expires_at: "2026-11-20T11:00:00Z", ...fields,
 });
 const asking: Waits = { step: "ask", what: "people must agree: approval APR-1", code: "approval", approval: "APR-1" };

@@ -83,6 +83,9 @@ function ending(run: RunDetail, { rollback = "none", pause = false, notify = [] 
 /** Steps that are named before the others are only counted. */
 const MANY = 4;
 
+/** The step with this id, as the run's version of the workflow has it written. */
+export const specOf = (run: RunDetail, node: string): StepSpec | undefined => pathTo((run.definition?.steps ?? []) as unknown as StepSpec[], node).at(-1)?.step;
+
 interface Way {
   step: StepSpec;
   /** Which of its lists leads on; empty at the end of the way. */

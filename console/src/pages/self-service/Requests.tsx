@@ -37,7 +37,7 @@ export function Requests({ head }: { head: ReactNode }) {
     { id: "what", head: "What", cell: (row) => <><Link {...to(row)} className="title">{row.title}</Link><span className="second">{inputsText(row.inputs) || row.reason || row.workflow}</span></> },
     { id: "state", head: "State", width: current ? "44%" : "34%", cell: (row) => <Stands stand={stands(row)} /> },
     ...(everyones && !current ? [{ id: "who", head: "Who", width: "130px", cell: (row: Request) => <>{nameOf(row.requester)}<span className="second">{row.namespace}</span></> }] : []),
-    { id: "at", head: "Asked", width: "84px", num: true, cell: (row) => <RelativeTime at={row.created_at} /> },
+    { id: "at", head: "Asked", width: "92px", num: true, cell: (row) => <RelativeTime at={row.created_at} suffix=" ago" /> },
   ];
   return (
     <>

@@ -27,7 +27,7 @@ describe("an offer in words", () => {
 
 describe("where a request stands", () => {
   it("is what people say before it runs", () => {
-    expect(standOf(request({}), APPROVAL)).toEqual({ mark: "waiting", words: "Waits for agreement", detail: "team basis, basis-3, 1 of 2 agreed" });
+    expect(standOf(request({}), APPROVAL)).toEqual({ mark: "waiting", words: "Waiting for approval", detail: "team basis, basis-3, 1 of 2 agreed" });
     expect(standOf(request({ state: "rejected", said: "user:basis-2: Not tonight: later" }))).toMatchObject({ words: "Rejected", detail: "by basis-2: Not tonight: later" });
     expect(standOf(request({ state: "expired" }))).toMatchObject({ words: "Expired" });
     expect(standOf(request({ state: "failed", said: "self_service.changed: extend is not what it was" }))).toMatchObject({ words: "Could not start" });

@@ -32,7 +32,7 @@ export interface Stand {
 export function standOf(request: Request, approval?: Approval | null): Stand {
   const { outcome } = request;
   switch (request.state) {
-    case "pending": return { mark: "waiting", words: "Waits for agreement", detail: approval ? waitsFor(approval) : "" };
+    case "pending": return { mark: "waiting", words: "Waiting for approval", detail: approval ? waitsFor(approval) : "" };
     case "started": return outcome === null ? { mark: "queued", words: "Starts", detail: "" } : { mark: outcome.state, words: RUN_WORDS[outcome.state], detail: outcome.reason ?? "" };
     case "rejected": return { mark: "rejected", words: "Rejected", detail: saidBy(request.said) };
     case "expired": return { mark: "timed_out", words: "Expired", detail: "nobody decided in time" };

@@ -32,6 +32,7 @@ export default function Drawn({ draft }: { draft: Draft }) {
   const [target, setTarget] = useState<Target | null>(null);
   const [said, setSaid] = useState("");
   const [refused, setRefused] = useState("");
+  const changes = fault === null && draft.writes;
   const actions = useActions().data?.items ?? [];
   const step = chosen === null ? null : found(steps, chosen);
   const taken = useMemo(() => idsOf(steps), [steps]);
@@ -66,20 +67,20 @@ export default function Drawn({ draft }: { draft: Draft }) {
     <div className="drawing" onKeyDown={onKeyDown}>
       <Card
         title="Steps" scope={steps.length > 0 ? `${plural(steps.length, "step")}, as the text has them` : undefined} className="clip"
-        end={<span className="row"><button type="button" className="btn small ghost" title="Ctrl Z" onClick={() => draft.hand()?.undo()}><Icon name="undo" size="s" />Undo</button><button type="button" className="btn small ghost" title="Ctrl Shift Z" onClick={() => draft.hand()?.redo()}>Redo</button></span>}
+        end={draft.writes && <span className="row"><button type="button" className="btn small ghost" title="Ctrl Z" onClick={() => draft.hand()?.undo()}><Icon name="undo" size="s" />Undo</button><button type="button" className="btn small ghost" title="Ctrl Shift Z" onClick={() => draft.hand()?.redo()}>Redo</button></span>}
       >
         {fault !== null && (
           <div className="notice minor flush" role="status">
             <Icon name="incident" />
-            <div className="wrap">The text is not valid YAML: line {fault.line}. {fault.says.replace(/[.\s]*$/, "")}. The graph shows what can be read, and can be changed again once that is right.</div>
+            <div className="wrap">The graph shows what can be read of the text, and can be changed again once that is right.</div>
           </div>
         )}
         {steps.length === 0
-          ? <EmptyState title="No step yet"><p>Write one under <span className="mono">spec.steps</span>; it is drawn here.</p>{fault === null && <button type="button" className="btn" onClick={() => setTarget("first")}>Add the first step</button>}</EmptyState>
+          ? <EmptyState title="No step yet"><p>Write one under <span className="mono">spec.steps</span>; it is drawn here.</p>{changes && <button type="button" className="btn" onClick={() => setTarget("first")}>Add the first step</button>}</EmptyState>
           : (
             <FlowGraph
-              label="The steps that are written" steps={steps} upright chosen={step?.id ?? null} choose={setChosen}
-              {...(fault === null ? { drop: (id, onto, side) => {
+              label="The steps that are written" steps={steps} upright chosen={step?.id ?? null} {...(draft.writes ? { choose: setChosen } : {})}
+              {...(changes ? { drop: (id, onto, side) => {
                 const [one, other] = [found(steps, id), found(steps, onto)];
                 if (one && other) edit(() => move(text, one, other, side), `Step ${id} moved`);
               } } : {})}
@@ -88,8 +89,8 @@ export default function Drawn({ draft }: { draft: Draft }) {
         <p className="sr" role="status">{said}</p>
       </Card>
       {refused !== "" && <div className="notice minor" role="alert"><Icon name="incident" /><span className="wrap">{refused}</span></div>}
-      {fault === null && step === null && steps.length > 0 && <p className="dim t12">Choose a step to change it, to add others beside it, or to move it. Everything done here is a change of the text.</p>}
-      {fault === null && step !== null && (
+      {changes && step === null && steps.length > 0 && <p className="dim t12">Choose a step to change it, to add others beside it, or to move it. Everything done here is a change of the text.</p>}
+      {changes && step !== null && (
         <StepForm text={text} steps={steps} step={step} written={record(new Manuscript(text).value(["spec", ...step.place]))} actions={actions} edit={edit} add={setTarget} />
       )}
       {target !== null && <AddStep target={target} beside={step?.id ?? ""} taken={taken} owner={String(record(new Manuscript(text).value(["metadata"]))["owner"] ?? "")} actions={actions} close={() => setTarget(null)} add={come} />}

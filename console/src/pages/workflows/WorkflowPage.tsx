@@ -125,7 +125,7 @@ function LastRuns({ namespace, name }: { namespace: string; name: string }) {
           ? <EmptyState title="It has not run yet"><p>Start it above, or name it in a policy’s <span className="mono">respond</span>.</p></EmptyState>
           : page.items.map((run) => (
             <Link key={run.id} to="/runs/$id" params={{ id: run.id }} className="moving-row">
-              <span className="row"><StateMark state={run.state} text={RUN_WORDS[run.state]} /><span className="dim3 cut grow">by {nameOf(startedBy(run))}</span><span className="dim3 nowrap"><RelativeTime at={run.started_at ?? run.created_at} /></span></span>
+              <span className="row"><StateMark state={run.state} text={RUN_WORDS[run.state]} /><span className="dim3 cut grow">by {nameOf(startedBy(run))}</span><span className="dim3 nowrap"><RelativeTime at={run.started_at ?? run.created_at} suffix=" ago" /></span></span>
               {run.reason && <span className="t12 dim3 wrap">{run.reason}</span>}
             </Link>
           ))}

@@ -32,7 +32,7 @@ function LastRuns({ runs }: { runs: readonly Run[] }) {
     <Link to="/runs/$id" params={{ id: newest.id }} title={said}>
       <span className="run-pips" aria-hidden="true">{runs.toReversed().map((run) => <i key={run.id} className={run.state} />)}</span>
       <span className="sr">{said}</span>
-      <span className="second">{RUN_WORDS[newest.state]} <RelativeTime at={newest.ended_at ?? newest.started_at ?? newest.created_at} /></span>
+      <span className="second">{RUN_WORDS[newest.state]}, <RelativeTime at={newest.ended_at ?? newest.started_at ?? newest.created_at} suffix=" ago" /></span>
     </Link>
   );
 }
@@ -71,11 +71,11 @@ export default function WorkflowsPage() {
         </>
       ),
     },
-    { id: "starts", head: "What starts it", width: "20%", cell: (row) => <Starts those={startsOf(row, policies, query.data?.items ?? [])} row={row} /> },
-    { id: "steps", head: "Steps", width: "18%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
-    { id: "runs", head: "Last runs", width: "132px", cell: (row) => <LastRuns runs={runs.get(`${row.namespace}/${row.name}`) ?? []} /> },
+    { id: "starts", head: "What starts it", width: "18%", cell: (row) => <Starts those={startsOf(row, policies, query.data?.items ?? [])} row={row} /> },
+    { id: "steps", head: "Steps", width: "16%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
+    { id: "runs", head: "Last runs", width: "180px", cell: (row) => <LastRuns runs={runs.get(`${row.namespace}/${row.name}`) ?? []} /> },
     { id: "namespace", head: "Namespace, owner", width: "150px", cell: (row) => <><span className="dim">{row.namespace}</span><span className="second">{row.owner ?? "no owner"}</span></> },
-    { id: "changed", head: "Changed", width: "92px", num: true, cell: (row) => <RelativeTime at={row.updated_at} /> },
+    { id: "changed", head: "Changed", width: "100px", num: true, cell: (row) => <RelativeTime at={row.updated_at} suffix=" ago" /> },
     {
       id: "start", head: <span className="sr">Start</span>, width: "84px", num: true,
       cell: (row) => (may("run:start", row.namespace)
