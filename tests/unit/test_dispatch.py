@@ -76,7 +76,7 @@ def test_a_lease_that_runs_out_is_redelivered() -> None:
     bench.offer(1, "w1")
     bench.dispatcher.changed([effect()])
     bench.at_s = 20.0 + GRACE_S
-    bench.offer(2, "w2")
+    bench.offer(1, "w1")
     assert bench.leased()[1:] == [("w1", "ef-1", True)]
     assert any(isinstance(frame, frames.Cancel) for _, frame in bench.sent)
 
@@ -145,8 +145,8 @@ def minutes(at: int) -> float:
 
 def test_who_has_an_effect_since_when_and_until_when() -> None:
     bench = Bench()
-    bench.offer(1, "w1")
     bench.at_s = 60.0
+    bench.offer(1, "w1")
     bench.dispatcher.changed([effect(timeout_s=30.0)])
     bench.at_s = 75.0
     (held,) = bench.dispatcher.held(["ef-1", "ef-gone"])
@@ -218,7 +218,7 @@ def test_a_channel_and_a_notifier_that_hang_keep_no_other_waiting() -> None:
     assert len(bench.leased()) == 16
     bench.dispatcher.changed([told("desk-1", "desk")])
     assert bench.leased()[-1][1] == "desk-1"
-    bench.at_s = 100.0
+    bench.at_s = 10.0
     assert bench.dispatcher.overdue_s == 0
 
 
@@ -270,7 +270,7 @@ def test_what_asks_for_labels_goes_to_a_worker_that_has_them_all() -> None:
     )
     assert sorted(bench.leased()) == [("w1", "ef-3", False), ("w2", "ef-1", False), ("w2", "ef-4", False)]
     (held,) = bench.dispatcher.held(["ef-2"])
-    assert held.lacks == "labels"
+    assert (held.lacks, held.connected) == ("labels", ["w1 (site=west)", "w2 (site=east, os=linux)"])
     bench.at_s = 10.0
     assert bench.dispatcher.overdue_s == 0, "more workers of those that are there would not help"
     bench.offer(3, "w3", site="east", os="aix")
@@ -296,6 +296,24 @@ def test_what_waits_for_labels_that_are_all_in_use_is_overdue() -> None:
     assert (held.lacks, held.under_way) == ("slot", 1)
     bench.at_s = 10.0
     assert bench.dispatcher.overdue_s == 11
+
+
+def test_a_worker_that_says_nothing_is_given_nothing_until_it_does() -> None:
+    bench = Bench()
+    bench.offer(1, "w1")
+    bench.dispatcher.changed([effect("ef-1", timeout_s=300.0)])
+    bench.at_s = frames.SILENT_S + 10.0
+    bench.dispatcher.changed([effect("ef-2")])
+    assert [id for _, id, _ in bench.leased()] == ["ef-1"]
+    doing, waiting = bench.dispatcher.held(["ef-1", "ef-2"])
+    assert (doing.worker, doing.silent_s) == ("w1", 40.0)
+    assert (waiting.worker, waiting.lacks, waiting.silent_s) == (None, "word", 40.0)
+    assert bench.dispatcher.workers == {"w1": 40.0}
+    assert bench.dispatcher.overdue_s > 0
+    bench.offer(1, "w1", slots=3)
+    assert bench.leased()[1:] == [("w1", "ef-2", False)]
+    (doing,) = bench.dispatcher.held(["ef-1"])
+    assert doing.silent_s == 0
 
 
 def test_a_worker_with_one_slot_does_all_of_it_one_after_the_other() -> None:

@@ -44,6 +44,16 @@ def test_whoever_has_it_is_named_with_the_lease() -> None:
     assert (found.until, found.then) == ((AT + timedelta(seconds=50)).isoformat(), "it is handed out again")
 
 
+def test_of_whoever_has_it_and_says_nothing_that_is_told() -> None:
+    held = held_by_w1()
+    held.silent_s = 45.0
+    found = said(DOING, held)
+    assert (found.code, found.what) == (
+        "silent",
+        "http.request is being done, attempt 1: w1 has it, and has said nothing for 45 s",
+    )
+
+
 def test_what_was_begun_and_must_not_be_done_twice_is_not_handed_out_again() -> None:
     once = {"effect_class": "at-most-once"}
     assert said(DOING, held_by_w1(), **once).then == "it is handed out again"
@@ -69,7 +79,8 @@ def test_a_look_stays_a_look() -> None:
     ("held", "why"),
     [
         (Held("ef-1", 2, lacks="worker"), "no worker is connected"),
-        (Held("ef-1", 2, lacks="labels"), "no worker that is connected has os=linux, site=east"),
+        (Held("ef-1", 2, lacks="labels", connected=["w1 (site=west)", "w2 (no labels)"]), "no worker that is connected has os=linux, site=east; connected: w1 (site=west), w2 (no labels)"),
+        (Held("ef-1", 2, lacks="word", silent_s=250.0), "none that is connected has said anything for 4 min"),
         (Held("ef-1", 2, lacks="share", under_way=32), "32 actions are under way, which is all that may be at the same time"),
         (Held("ef-1", 2, lacks="slot", under_way=64), "64 effects are under way, which is all that may be at the same time"),
     ],

@@ -6,7 +6,6 @@ line, the rest is answered without that.
 
 from datetime import timedelta
 from functools import partial
-from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -33,7 +32,7 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     what: str
     """In a sentence."""
     code: str
-    """`action`, `worker` (nobody has it in hand), `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`,
+    """`action`, `worker` (nobody has it in hand), `silent` (whoever has it says nothing), `retry`, `time`, `event`, `approval`, `run`, `validation`, `turn`, `person`,
     `rollback`, `stopping`."""
     since: str | None = None
     until: str | None = None
@@ -109,26 +108,39 @@ def put(said: Waits, effect: Effect, held: Held) -> None:
     if held.worker is not None:
         said.what = f"{looks or f'{effect.uses} is being done, {attempt}: '}{held.worker} has it"
         said.code = said.code if looks else "action"
+        if held.silent_s:
+            said.what += f", and has said nothing for {_for(held.silent_s)}"
+            said.code = "silent"
         said.worker, said.leased_at = held.worker, instant(held.leased_at).isoformat()
         said.until, said.then = instant(held.until).isoformat(), _unreported(effect)
     elif held.lacks:
-        said.what = (
-            f"{looks or f'{effect.uses} waits for a worker, {attempt}: '}"
-            f"{_LACKS[held.lacks].format(held.under_way, ', '.join(f'{name}={one}' for name, one in effect.labels.items()))}"
-        )
+        said.what = f"{looks or f'{effect.uses} waits for a worker, {attempt}: '}{_lacking(effect, held)}"
         said.code, said.until, said.then = "worker", None, None
         if effect.start_within_s is not None:
             said.until = (effect.not_before_at + timedelta(seconds=effect.start_within_s)).isoformat()
             said.then = "the attempt fails"
 
 
-_LACKS: Final = {
-    "worker": "no worker is connected",
-    "labels": "no worker that is connected has {1}",
-    "share": "{} actions are under way, which is all that may be at the same time",
-    "slot": "{} effects are under way, which is all that may be at the same time",
-}
-"""What keeps an action from being taken, by `Held.lacks`."""
+def _lacking(effect: Effect, held: Held) -> str:
+    """What keeps an action from being taken."""
+    full = "are under way, which is all that may be at the same time"
+    match held.lacks:
+        case "worker":
+            return "no worker is connected"
+        case "labels":
+            wanted = ", ".join(f"{name}={value}" for name, value in effect.labels.items())
+            more = f"; connected: {', '.join(held.connected[:NAMED])}" if held.connected else ""
+            return f"no worker that is connected has {wanted}{more}"
+        case "word":
+            return f"none that is connected has said anything for {_for(held.silent_s)}"
+        case "share":
+            return f"{held.under_way} actions {full}"
+        case _:
+            return f"{held.under_way} effects {full}"
+
+
+def _for(lasted_s: float) -> str:
+    return f"{lasted_s:.0f} s" if lasted_s < 120 else f"{lasted_s / 60:.0f} min"
 
 
 def _unreported(effect: Effect) -> str:

@@ -45,17 +45,26 @@ def engine(data: Path) -> Iterator[Finding]:
     body = report.body
     known = ", ".join(f"{name.replace('_', ' ')} {body[name]}" for name in ENGINE_SHOWN if body.get(name) is not None)
     yield _engine(report.ready, f"answers in {took:.0f} ms" + (f": {known}" if known else ""), body)
-    workers = body.get("workers")
-    if isinstance(workers, int | list | dict):
-        count = workers if isinstance(workers, int) else len(workers)
-        overdue_s = float(body.get("effects_overdue_seconds") or 0.0)
-        seen = f"{count} connected"
-        if count and overdue_s > OVERDUE_WARN_S:
-            hint = "All its places are taken by what does not end: see `oncue get runs`."
-            yield Finding("worker", "fail", f"{seen}, an action has waited {overdue_s:.0f} s for one", hint)
-        else:
-            hint = "Without a worker no action runs and no notification leaves; see the server's log."
-            yield Finding("worker", "ok" if count else "fail", seen, hint)
+    yield from workers(body)
+
+
+def workers(body: dict[str, Any]) -> Iterator[Finding]:
+    """The workers, by the engine's own report."""
+    connected = body.get("workers")
+    if not isinstance(connected, dict):
+        return
+    seen = f"{len(connected)} connected"
+    overdue_s = float(body.get("effects_overdue_seconds") or 0.0)
+    silent_s, name = max(((silent_s, name) for name, silent_s in connected.items()), default=(0.0, ""))
+    if silent_s > frames.SILENT_S:
+        hint = "It stands still, or its machine does. End it if it stays so: another is started at once."
+        yield Finding("worker", "fail", f"{seen}, {name} has said nothing for {silent_s:.0f} s", hint)
+    elif connected and overdue_s > OVERDUE_WARN_S:
+        hint = "All its places are taken by what does not end: see `oncue get runs`."
+        yield Finding("worker", "fail", f"{seen}, an action has waited {overdue_s:.0f} s for one", hint)
+    else:
+        hint = "Without a worker no action runs and no notification leaves; see the server's log."
+        yield Finding("worker", "ok" if connected else "fail", seen, hint)
 
 
 def _engine(ready: bool, seen: str, body: dict[str, Any]) -> Finding:

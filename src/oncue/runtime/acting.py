@@ -108,6 +108,7 @@ class Acting:
         self.offer: Final = frames.Lease(worker, slots, labels)
         """What the engine is told on each connection: how many effects could be taken now."""
         self._offering = False
+        self._ends = False
         self._sending: asyncio.TimerHandle | None = None
 
     def lease(self, leased: frames.Leased) -> None:
@@ -136,7 +137,7 @@ class Acting:
 
     async def drain(self, grace_s: float) -> None:
         """Take no more, let what is in hand end within the grace, stop the rest, and report all of it."""
-        self._slots = 0
+        self._slots, self._ends = 0, True
         self._offer()
         tasks = [work.task for work in self._work.values() if work.task is not None]
         if tasks:
@@ -184,6 +185,12 @@ class Acting:
         if not self._offering:
             self._offering = True
             asyncio.get_running_loop().call_soon(self._send_offer)
+
+    async def stay_heard(self) -> None:
+        """Say again and again that it is there, until cancelled: a worker that says nothing is given nothing."""
+        while True:
+            await asyncio.sleep(frames.HEARD_EVERY_S)
+            self._offer()
 
     def _send_offer(self) -> None:
         self._offering = False
@@ -252,9 +259,8 @@ class Acting:
             task = asyncio.current_task()
             if task is not None:
                 task.uncancel()
-            stopped = ActionError(
-                "cancelled", "stopped: no longer wanted, or the worker ends", transient=True, unknown=True
-            )
+            why = "stopped: the worker ends" if self._ends else "stopped: it is no longer wanted"
+            stopped = ActionError("cancelled", why, transient=True, unknown=True)
             return _failed(work, context, stopped)
 
     def _crashed(self, work: _Work, context: Context, error: BaseException) -> EffectResult:

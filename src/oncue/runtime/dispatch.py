@@ -94,6 +94,14 @@ class Worker:
         self.leases = 0
         self.in_hand: Counter[tuple[str, str]] = Counter()
         """How much of each share."""
+        self.heard = 0.0
+        """When it last said that it is there, in monotonic seconds."""
+
+    @property
+    def described(self) -> str:
+        """Its name and labels."""
+        said = ", ".join(f"{name}={value}" for name, value in self.labels.items()) or "no labels"
+        return f"{self.name} ({said})"
 
     def has(self, labels: _Labels) -> bool:
         """Whether it says all this of itself."""
@@ -158,7 +166,8 @@ class Dispatcher:
                 continue
             uses = _uses(self._bodies[one.id][0])
             able = [worker for worker in self._workers.values() if worker.has(labels)]
-            free = [worker for worker in able if worker.slots > 0]
+            speaking = [worker for worker in able if not self._silent_s(worker)]
+            free = [worker for worker in speaking if worker.slots > 0]
             if share != ACTIONS and free:
                 overdue = any(worker.has_room(uses) for worker in free)
             else:
@@ -168,9 +177,10 @@ class Dispatcher:
         return oldest
 
     @property
-    def workers(self) -> list[str]:
-        """Names of the connected workers."""
-        return [worker.name for worker in self._workers.values()]
+    def workers(self) -> dict[str, float]:
+        """The connected workers, and for how many seconds each has said nothing."""
+        now = self._monotonic()
+        return {worker.name: round(max(0.0, now - worker.heard), 1) for worker in self._workers.values()}
 
     def held(self, ids: Iterable[str]) -> list[frames.Held]:
         """In whose hands these effects are, and what keeps those from being taken that nobody has. Left out is what is over,
@@ -181,24 +191,36 @@ class Dispatcher:
             effect, lease = self._bodies[id][0] if id in self._bodies else None, self._by_effect.get(id)
             if lease is not None:
                 until = now + int((lease.expires - self._monotonic()) * 1e6)
-                found.append(frames.Held(id, lease.attempt, lease.worker.name, lease.leased_at, until))
+                silent_s = self._silent_s(lease.worker)
+                found.append(
+                    frames.Held(id, lease.attempt, lease.worker.name, lease.leased_at, until, silent_s=silent_s)
+                )
             elif effect is not None and microseconds(effect.not_before_at) <= now:
-                lacks, under_way = self._lacking(_uses(effect), _labels(effect))
-                found.append(frames.Held(id, effect.attempt, lacks=lacks, under_way=under_way))
+                found.append(self._lacking(effect))
         return found
 
-    def _lacking(self, uses: _Uses, labels: _Labels) -> tuple[frames.Lacks, int]:
-        """What keeps what takes these shares and asks for these labels from being taken, and how much is under way there."""
+    def _silent_s(self, worker: Worker) -> float:
+        """For how long a worker has said nothing that should have; 0 of one that speaks."""
+        silent_s = self._monotonic() - worker.heard
+        return silent_s if silent_s > frames.SILENT_S else 0.0
+
+    def _lacking(self, effect: Effect) -> frames.Held:
+        """What keeps an effect that is in nobody's hands from being taken."""
+        uses, labels = _uses(effect), _labels(effect)
+        held = frames.Held(effect.id, effect.attempt)
+        able = [worker for worker in self._workers.values() if worker.has(labels)]
+        speaking = [worker for worker in able if not self._silent_s(worker)]
         if not self._workers:
-            return "worker", 0
-        workers = [worker for worker in self._workers.values() if worker.has(labels)]
-        if not workers:
-            return "labels", 0
-        if not any(worker.slots > 0 for worker in workers):
-            return "slot", sum(worker.leases for worker in workers)
-        if any(worker.has_room(uses) for worker in workers):
-            return "", 0
-        return "share", max(sum(worker.in_hand[one] for worker in workers) for one in uses)
+            held.lacks = "worker"
+        elif not able:
+            held.lacks, held.connected = "labels", [worker.described for worker in self._workers.values()]
+        elif not speaking:
+            held.lacks, held.silent_s = "word", min(map(self._silent_s, able))
+        elif not any(worker.slots > 0 for worker in speaking):
+            held.lacks, held.under_way = "slot", sum(worker.leases for worker in speaking)
+        elif not any(worker.has_room(uses) for worker in speaking):
+            held.lacks, held.under_way = "share", max(sum(worker.in_hand[one] for worker in speaking) for one in uses)
+        return held
 
     def recover(self, items: list[tuple[str, str, bytes]]) -> None:
         """Effects that an earlier process left: (id, state, JSON). Which of them workers had is not known."""
@@ -238,6 +260,7 @@ class Dispatcher:
         if (worker := self._workers.get(connection)) is None:
             worker = self._workers[connection] = Worker(name, send, labels)
         worker.slots = slots
+        worker.heard = self._monotonic()
         self._go()
 
     def gone(self, connection: int) -> None:
@@ -310,14 +333,14 @@ class Dispatcher:
                 effect = self._bodies.pop(id)[0]
                 self._lost(effect, "timeout.start")
         batches: dict[int, list[tuple[str, bytes, bool]]] = {}
+        speaking = [(n, worker) for n, worker in self._workers.items() if not self._silent_s(worker)]
         heads = [(one, lane) for lane, row in self._due.items() if (one := row.head(now)) is not None]
         heapq.heapify(heads)
-        while heads and any(worker.slots > 0 for worker in self._workers.values()):
+        while heads and any(worker.slots > 0 for _, worker in speaking):
             one, lane = heapq.heappop(heads)
             effect, body = self._bodies[one.id]
             uses = _uses(effect)
-            able = (n for n, worker in self._workers.items() if worker.has_room(uses) and worker.has(lane[1]))
-            number = next(able, None)
+            number = next((n for n, worker in speaking if worker.has_room(uses) and worker.has(lane[1])), None)
             if number is None:
                 continue  # its lane waits until something ends
             lease = self._lease(self._workers[number], effect, uses, now, monotonic)

@@ -142,6 +142,12 @@ class Committed(msgspec.Struct, array_like=True, tag="committed"):
     """The facts up to the position; None if they are too many, or were not asked for."""
 
 
+HEARD_EVERY_S: Final = 10.0
+"""Between two words of a worker that it is there, at the most."""
+SILENT_S: Final = 30.0
+"""A worker that has said nothing for longer is given nothing until it does."""
+
+
 class Lease(msgspec.Struct, array_like=True, tag="lease"):
     """A worker offers to take up to `slots` effects now; it says so again as slots come free."""
 
@@ -185,8 +191,8 @@ class WhoHas(msgspec.Struct, array_like=True, tag="who_has"):
     """Their ids."""
 
 
-Lacks = Literal["", "worker", "labels", "share", "slot"]
-"""What an effect waits for that nobody has: that any worker connects, one with its labels, that something ends that it shares its part of the slots
+Lacks = Literal["", "worker", "labels", "word", "share", "slot"]
+"""What an effect waits for that nobody has: that any worker connects, one with its labels, a word from those that are connected, that something ends that it shares its part of the slots
 with, or that anything ends; empty if a worker takes it next."""
 
 
@@ -204,6 +210,10 @@ class Held(msgspec.Struct, array_like=True):
     lacks: Lacks = ""
     under_way: int = 0
     """How much is under way of what it shares its part of the slots with, or of everything."""
+    silent_s: float = 0.0
+    """For how long whoever has it, or could, has said nothing; 0 of one that speaks."""
+    connected: list[str] = []
+    """The workers that there are, with their labels, where none has those that it asks for."""
 
 
 class InHand(msgspec.Struct, array_like=True, tag="in_hand"):
