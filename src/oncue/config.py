@@ -369,6 +369,8 @@ def _check(config: Config) -> None:
     for command in config.actions.shell.allow:
         if not command.startswith("/"):
             raise Refusal("config.invalid", f"actions.shell.allow: {command!r} does not start with an absolute path")
+    if len(config.worker.said) < len(config.worker.labels):
+        raise Refusal("config.invalid", "worker.labels: each name has one value")
     for name, value in config.worker.said.items():
         if not _LABEL(name) or not value:
             raise Refusal(

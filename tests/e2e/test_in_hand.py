@@ -122,7 +122,9 @@ def test_a_step_is_given_to_a_worker_with_its_labels_or_to_none(server: Server) 
     assert eventually(lambda: ended(server, there), what="it ends")["state"] == "succeeded"
     run = started(server, "there", site="west")
     waits = eventually(lambda: [one for one in why(server, run)["waits"] if one["code"] == "worker"], what="it waits")
-    lacking = "ledger.again waits for a worker, attempt 1: no worker that is connected has site=west; connected: worker-"
+    lacking = (
+        "ledger.again waits for a worker, attempt 1: no worker that is connected has site=west; connected: worker-"
+    )
     assert waits[0]["what"].startswith(lacking)
     assert waits[0]["then"] == "the attempt fails"
     failed = eventually(lambda: ended(server, run), what="it waits no longer")

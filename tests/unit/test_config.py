@@ -68,6 +68,7 @@ def test_known_foreign_variables_are_ignored(tmp_path: Path, name: str) -> None:
         ("", {"ONCUE_ACTIONS_SHELL_ALLOW": '["/bin/ls'}, "ONCUE_ACTIONS_SHELL_ALLOW"),
         ("[actions.ansible]\ndirectory = 'playbooks'", {}, "actions.ansible.directory"),
         ("", {"ONCUE_WORKER_LABELS": "site=east,Site"}, "worker.labels: write NAME=VALUE, as site=east; 'Site'"),
+        ("", {"ONCUE_WORKER_LABELS": "site=east,site=west"}, "worker.labels: each name has one value"),
         ("[worker]\nlabels = ['site=']", {}, "worker.labels"),
         ("[actions.python]\nallow = true", {}, "actions.python.allow is not a setting"),
     ],

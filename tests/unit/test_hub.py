@@ -96,3 +96,18 @@ async def test_who_does_not_keep_up_is_cut() -> None:
         hub.committed_to(position, News(position - 1, [fact(position)]))
         await quick.take()
     assert (slow.cut, len(slow.waiting), quick.cut) == (True, QUEUE_LIMIT, False)
+
+
+async def test_what_was_committed_before_word_of_it_came_is_not_read_again() -> None:
+    database = Database()
+    hub = Hub(cast(Queries, database))
+    subscriber = Subscriber((), (), None)
+    hub.join(subscriber)
+    running = asyncio.create_task(hub.run())
+    database.facts = [fact(at) for at in range(2, 10, 2)]
+    for position in (5, 9):
+        hub.committed_to(position)
+        while hub.position < position:
+            await asyncio.sleep(0)
+    running.cancel()
+    assert (positions(await subscriber.take()), database.read_after) == ([2, 4, 6, 8], [0, 8])

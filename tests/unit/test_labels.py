@@ -45,9 +45,12 @@ def test_a_look_that_repeats_a_step_asks_for_what_that_asks_for(story: Story) ->
     assert asked(story) == {"do~validate": {"site": "east"}}
 
 
-def test_a_step_whose_labels_cannot_be_said_fails(story: Story) -> None:
-    run(story, act("a", labels={"site": "${inputs.site}"}), inputs={"site": ""})
-    assert ended(story) == ("failed", "step a failed: labels: site has 0 characters; it takes 1 to 200")
+@pytest.mark.parametrize(
+    ("given", "said"), [(" ", "has 0 characters; it takes 1 to 200"), (["a"], "is a list; it takes one value")]
+)
+def test_a_step_whose_labels_cannot_be_said_fails(story: Story, given: Any, said: str) -> None:
+    run(story, act("a", labels={"site": "${inputs.site}"}), inputs={"site": given})
+    assert ended(story) == ("failed", f"step a failed: labels: site {said}")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What people do with runs: agree or not, pause, resume, try again, pass over, undo; and what runs do to each other."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -188,6 +189,44 @@ def test_who_alone_can_meet_a_later_stage_is_not_used_up_before(story: Story) ->
     assert decide(story, "user:basis-3") is None
     assert decide(story, "user:basis-2") is None
     assert order(story) == ["ask approved"]
+
+
+def test_nobody_is_used_up_by_a_token_that_others_are_made_answer_for(story: Story) -> None:
+    run(story, asks("ask", {"by": ["user:basis-2", "user:basis-3"], "quorum": 2}))
+    said = {"approval": "APR-1", "decision": "approve"}
+    with pytest.raises(
+        AssertionError, match=r"approval.needed_later: stage .* count once together, and the token is another's"
+    ):
+        story.send("oncue.command.approval.decide", said, actor="user:basis-2", tokenowner="user:basis-3")
+    for who in ("user:basis-2", "user:basis-3"):
+        assert decide(story, who) is None
+    assert order(story) == ["ask approved"]
+
+
+def test_what_was_rejected_within_another_run_needs_a_reason_as_well(story: Story) -> None:
+    story.apply("Workflow", "inner", {"steps": [asks()]})
+    id = run(story, step("below", run={"workflow": "inner"}), on_failure={"pause": True})
+    decide(story, "user:basis-2", "reject")
+    retry = {"run": id, "step": "below"}
+    assert say(story, "oncue.command.run.retry", retry, "user:basis-1") == "approval.reason"
+    assert say(story, "oncue.command.run.retry", {**retry, "reason": "at night"}, "user:basis-1") is None
+    (asked,) = [one for one in story.state.approvals.values() if one.state == "pending"]
+    assert asked.ask.startswith("Extend? [Rejected before, last by run-")
+    assert asked.ask.endswith("Asked again by user:basis-1: at night]")
+
+
+def test_an_approval_ends_with_the_time_of_its_run_and_that_moves_with_a_pause(story: Story) -> None:
+    id = run(story, asks("ask", {"by": ["team:basis"], "expires": "8h"}), timeout="2h")
+    (asked,) = story.state.approvals.values()
+    assert asked.expires_at - asked.created_at == timedelta(hours=2)
+    story.send("oncue.command.run.pause", {"run": id}, actor="user:basis-1")
+    story.wait("1h")
+    story.send("oncue.command.run.resume", {"run": id}, actor="user:basis-1")
+    assert asked.expires_at - asked.created_at == timedelta(hours=3)
+    story.wait("110m")
+    assert story.state.runs[id].state == "running"
+    story.wait("10m")
+    assert ended(story) == ("failed", "timeout: the run's time is up")
 
 
 def test_who_stands_in_for_two_counts_once_and_is_told_so(story: Story) -> None:

@@ -180,6 +180,8 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
             one.until = approvals[one.approval].expires_at.isoformat()
             rejects = approvals[one.approval].stages[approvals[one.approval].at].on_expiry == "reject"
             one.then = "it counts as rejected" if rejects else "the step fails"
+            if run.deadline_at is not None and approvals[one.approval].expires_at >= run.deadline_at:
+                one.then = "the time of the run is up"
     _below(connection, [one for one in found if one.run is not None])
     waits += found
     plan = followed(connection, run)
@@ -245,6 +247,9 @@ def _before(connection: Connection, run: Run) -> str:
         f"{one.id} is {one.state.replace('_', ' ')}{f' by {one.paused_by}' if one.paused_by else ''}" for one in those
     ]
     more = f", {len(ids) - NAMED} more are under way" if len(ids) > NAMED else ""
+    before = next((place for place, one in enumerate(gate.queued if gate is not None else ()) if one[2] == run.id), 0)
+    if before:
+        more += f"; {before} {'others come' if before > 1 else 'other comes'} before it"
     return (", ".join(said) or "others of its workflow are under way") + more
 
 

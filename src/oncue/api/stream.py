@@ -180,7 +180,9 @@ class Hub:
     async def _read_next(self) -> tuple[list[FactRow], int]:
         start, target = self.position, self.committed
         rows = await self._queries.run(partial(facts_after, position=start, limit=READ_LIMIT))
-        return rows, rows[-1].position if len(rows) == READ_LIMIT else max(target, start)
+        # What was committed while it was read may be among them, before word of it has come.
+        last = rows[-1].position if rows else start
+        return rows, last if len(rows) == READ_LIMIT else max(target, last)
 
     def join(self, subscriber: Subscriber) -> int:
         """Listen from now on; returns the position after which facts will come."""

@@ -29,8 +29,12 @@ def ask(
 def labels(whole: WorkflowSpec, spec: StepSpec, scope: Scope) -> dict[str, str]:
     """What a worker must say of itself to be given the step's action. Raises `Failed`."""
     wanted = whole.labels if spec.labels is None else spec.labels
-    found = {name: spoken(render(value, scope)) for name, value in sorted(wanted.items())}
-    for name, value in found.items():
-        if not 0 < len(value) <= LABEL_LIMIT:
-            raise Failed(f"labels: {name} has {len(value)} characters; it takes 1 to {LABEL_LIMIT}")
+    found: dict[str, str] = {}
+    for name, text in sorted(wanted.items()):
+        value = render(text, scope)
+        if isinstance(value, dict | list):
+            raise Failed(f"labels: {name} is a {'list' if isinstance(value, list) else 'map'}; it takes one value")
+        found[name] = spoken(value).strip()
+        if not 0 < len(found[name]) <= LABEL_LIMIT:
+            raise Failed(f"labels: {name} has {len(found[name])} characters; it takes 1 to {LABEL_LIMIT}")
     return found

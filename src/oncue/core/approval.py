@@ -97,5 +97,6 @@ class Approval(msgspec.Struct, kw_only=True):
     created_at: datetime
     updated_at: datetime
     expires_at: datetime
+    """When it ends if nobody decides: its own time is up, or, if that comes first, that of the run."""
     ended_at: datetime | None = None
     position: str = ""

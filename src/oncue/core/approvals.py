@@ -1,7 +1,7 @@
 """What happens to approvals: asked for, decided by enough people, handed on, run out, taken back."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -64,7 +64,7 @@ def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> A
         id=f"APR-{tx.count('approval')}", namespace=about.namespace, run=about.run, step=about.step, request=about.request, change=about.change,
         workflow=about.workflow, ask=ask[:ASK_LIMIT], state="pending", stages=stages, created_at=tx.now, updated_at=tx.now,
         barred=tuple(dict.fromkeys(one for one in about.barred if one is not None)),
-        expires_at=tx.now + timedelta(seconds=stages[0].expires_s),
+        expires_at=_ends(tx, about.run, tx.now + timedelta(seconds=stages[0].expires_s)),
     )  # fmt: skip
     _fact(tx, approval, "requested")
     _ask(tx, approval)
@@ -72,14 +72,27 @@ def request(tx: Tx, about: About, wanted: Sequence[ApprovalSpec], ask: str) -> A
 
 
 def _ask(tx: Tx, approval: Approval) -> None:
-    tx.timer(f"approval.expire/{approval.id}", approval.expires_at)
     stage = approval.stages[approval.at]
+    tx.timer_after(f"approval.expire/{approval.id}", stage.expires_s)
     details = [*_origin(approval), ["Until", f"{approval.expires_at:%Y-%m-%d %H:%M} UTC"],
                ["Needed", f"{stage.quorum} of {', '.join(stage.by)}"]]  # fmt: skip
     notify.message(
         tx, approval.namespace, stage.by, f"Approve? {approval.ask}", f"{approval.id}: {approval.ask}", details,
         url_path=f"{LINK}{approval.id}", approval=(approval.id, approval.expires_at),
     )  # fmt: skip
+
+
+def _ends(tx: Tx, run: str | None, lasts: datetime) -> datetime:
+    whole = tx.state.runs[run].deadline_at if run is not None else None
+    return lasts if whole is None else min(lasts, whole)
+
+
+def run_goes_on(tx: Tx, approval: Approval) -> None:
+    """The run that asks stood still, and has as much time left as it had."""
+    if approval.state == "pending":
+        tx.touch(approval)
+        approval.expires_at = _ends(tx, approval.run, tx.state.timers.by_key[f"approval.expire/{approval.id}"].due_at)
+        tx.save("approval", approval)
 
 
 def _origin(approval: Approval) -> list[list[str]]:
@@ -102,8 +115,8 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
     if asked.decision == "approve" and later is not None:
         raise Refusal(
             "approval.needed_later",
-            f"stage {later} of {approval.id} could not be met without {' and '.join(quorums.names(said))}; have another of "
-            f"{', '.join(stage.by)} agree in stage {stage.stage}",
+            f"stage {later} of {approval.id} could not be met any more: {_counting(said)}. Have another of {', '.join(stage.by)} "
+            f"agree in stage {stage.stage}",
         )
     tx.touch(approval)
     approval.decisions = (*approval.decisions, said)
@@ -114,7 +127,8 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
         _fact(tx, approval, "decided")
     elif approval.at + 1 < len(approval.stages):
         approval.at += 1
-        approval.expires_at = tx.now + timedelta(seconds=approval.stages[approval.at].expires_s)
+        lasts = timedelta(seconds=approval.stages[approval.at].expires_s)
+        approval.expires_at = _ends(tx, approval.run, tx.now + lasts)
         _fact(tx, approval, "decided")
         _ask(tx, approval)
     else:
@@ -137,6 +151,12 @@ def _place(tx: Tx, approval: Approval, stage: Stage, actor: str) -> str | None:
     if actor in taken or not free:
         raise Refusal("approval.decided", _already(approval, stage, taken[actor if actor in taken else asked[0]]))
     return free[0] if free[0] != actor else None
+
+
+def _counting(said: Decided) -> str:
+    those = quorums.names(said)
+    once = f"{' and '.join(those)} would count once together" if len(those) > 1 else f"{those[0]} counts once"
+    return f"{once}, and the token is another's" if said.owner is not None and said.owner != said.by else once
 
 
 def _already(approval: Approval, stage: Stage, said: Decided) -> str:

@@ -44,12 +44,14 @@ def out_of_reach(people: People, approval: Approval) -> str | None:
 
 
 def kept_for(people: People, approval: Approval, said: Decided) -> str | None:
-    """The later stage that could not be met any more if this counted, though others may agree here; None if there is none."""
+    """The stage that could not be met any more if this counted, though it can be now; None if there is none."""
     if _why(_needs(people, approval, ())) is not None or _why(_needs(people, approval, (said,))) is None:
         return None
     those = names(said)
-    later = approval.stages[approval.at + 1 :]
-    return next((one.stage for one in later if any(name in those for by in one.by for name in people(by))), None)
+    still = approval.stages[approval.at :]
+    return next(
+        (one.stage for one in reversed(still) if any(name in those for by in one.by for name in people(by))), None
+    )
 
 
 def counted(approval: Approval, stage: Stage) -> list[Decided]:

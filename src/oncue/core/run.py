@@ -172,6 +172,8 @@ class Outcome(msgspec.Struct, frozen=True):
     state: RunState
     reason: str | None
     outputs: dict[str, Any]
+    rejected_by: str | None = None
+    """Who rejected what was asked in it, if somebody did."""
 
 
 class Story(msgspec.Struct, frozen=True):

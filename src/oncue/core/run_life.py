@@ -14,6 +14,7 @@ from oncue.core import (
     notify,
     outbox,
     pins,
+    rejections,
     run_scope,
     steps,
     ticket_notes,
@@ -135,6 +136,9 @@ def let_go(tx: Tx, run: Run) -> None:
     if run.deadline_at is not None and run.paused_at is not None:
         run.deadline_at += tx.now - run.paused_at
         tx.timer(f"run.deadline/{run.id}", run.deadline_at)
+        for step in tx.state.steps_of[run.id].values():
+            if step.uses == "approval" and step.state == "waiting":
+                approvals.run_goes_on(tx, tx.state.approvals[step.result["approval"]])
     run.state = "running"
     run.paused_by = run.paused_at = run.reason = None
     say(tx, run, "oncue.run.resumed")
@@ -287,7 +291,8 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
         tx.cell("outcome", f"change/{run.trigger['change']}", Outcome(run.id, state, reason, run.outputs))
     if run.parent is not None and _waited_for(tx, run.id, run.parent):
         tx.timer(f"run.joined/{run.parent}", tx.now)
-        tx.cell("outcome", run.parent, Outcome(run.id, state, reason, run.outputs))
+        by = rejections.rejected_by(tx.state, run)
+        tx.cell("outcome", run.parent, Outcome(run.id, state, reason, run.outputs, by))
     sweep(tx, run.id)
 
 

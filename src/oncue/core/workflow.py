@@ -349,7 +349,8 @@ def joined(tx: Tx, id: str) -> None:
     if outcome.state == "succeeded":
         forms.succeed(tx, run, node, step, {"run": outcome.run, **outcome.outputs})
     else:
-        steps.end(tx, run, step, "failed", result={"run": outcome.run}, error_code=f"run.{outcome.state}",
+        rejected = {"rejected_by": outcome.rejected_by} if outcome.rejected_by is not None else {}
+        steps.end(tx, run, step, "failed", result={"run": outcome.run, **rejected}, error_code=f"run.{outcome.state}",
                   reason=f"{outcome.run} {outcome.state.replace('_', ' ')}: {outcome.reason or 'no reason given'}")  # fmt: skip
     _went_on(tx, run, step)
 

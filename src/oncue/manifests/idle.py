@@ -96,6 +96,10 @@ def _times(spec: WorkflowSpec, node: Node) -> Iterator[Finding]:
     if step.wait is not None and step.wait.for_ is not None and seconds(step.wait.for_) >= whole:
         detail = f"the run ends before it, after {spec.timeout}: wait less, or give the workflow a longer `timeout`"
         yield Finding((*node.place, "wait", "for"), detail, "workflow.timing", "warning")
+    for number, stage in enumerate(step.approvals or ()):
+        if seconds(stage.expires) > whole:
+            detail = f"people would have {stage.expires}, and the run only {spec.timeout}: give the workflow a longer `timeout`, or the approval a shorter `expires`"
+            yield Finding((*node.place, "approvals", number, "expires"), detail, "workflow.timing", "warning")
     given: list[tuple[Path_, str | None]] = [(("start_within",), step.start_within)]
     if step.timeout != _UNSET.timeout:
         given.append((("timeout",), step.timeout))

@@ -389,7 +389,9 @@ def lost(effect: Effect, code: str, *, handed: bool = True) -> dict[str, Any]:
     never `handed` to anyone is known to have changed nothing.
     """
     if code == "timeout.start":
-        outcome, detail = "failed", f"no worker had room for it within {effect.start_within_s:g} s"
+        labels = ", ".join(f"{name}={value}" for name, value in effect.labels.items())
+        which = f"no worker with {labels}" if labels else "no worker"
+        outcome, detail = "failed", f"{which} had room for it within {effect.start_within_s:g} s"
     elif _has_begun(effect):
         outcome, detail = "unknown", "the worker was lost while it did this; whether it was done is not known"
     else:
