@@ -24,7 +24,7 @@ describe("a workflow's steps as they are drawn", () => {
   it("say what they are", () => {
     const about = (id: string): string | undefined => found(flow, id)?.about;
     expect(["look", "inner", "many", "one", "risky", "done", "each", "check"].map(about)).toEqual([
-      "http.request", "wait 5m", "event org.example.many", "set a, b", "run other", "approval by team:basis", "for each of inputs.hosts", "wait for a.b",
+      "http.request", "wait 5m", "event org.example.many", "set a, b", "run other", "approval by team basis", "for each of inputs.hosts", "wait for a.b",
     ]);
     expect(found(flow, "look")).toMatchObject({ condition: "inputs.deep", undone: true });
     expect(found(flow, "nowhere")).toBeNull();
