@@ -66,7 +66,7 @@ export function Stages({ approval }: { approval: Approval }) {
         <li key={stage.name} className={stage.now}>
           <span className="row wrapping">
             <Icon name={stage.now === "agreed" ? "check" : stage.now === "asked" ? "waiting" : stage.now === "ended" ? "failed" : "resolved"} size="s" />
-            <b className="med">{sentence(stage.name)}</b><span className="dim">{stage.count}</span><span className="dim3 wrap">{stage.by}</span>
+            <b className="med">{sentence(stage.name)}</b><span className="dim">{stage.count}</span><span className="dim3 wrap">{stage.by}{stage.also !== "" && `; ${stage.also}`}</span>
           </span>
           {stage.said.map((said) => (
             <span key={said.by} className="row wrapping t12 said-line">

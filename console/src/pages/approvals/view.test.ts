@@ -21,6 +21,11 @@ describe("an approval's stages", () => {
     expect(stagesOf(approval({ at: 1 })).map((one) => one.now)).toEqual(["agreed", "asked"]);
     expect(stagesOf(approval({ at: 1, state: "approved" })).map((one) => one.now)).toEqual(["agreed", "agreed"]);
   });
+  it("say which may be agreed to by those who agree in another, where there is another", () => {
+    const apart = { ...stage("own"), same_people: true };
+    expect(stagesOf(approval({ stages: [stage("operate"), apart] })).map((one) => one.also)).toEqual(["", "also who agrees in another stage"]);
+    expect(stagesOf(approval({ stages: [apart] })).map((one) => one.also)).toEqual([""]);
+  });
   it("end where somebody rejected", () => {
     expect(stagesOf(approval({ state: "rejected", decisions: [said("basis-1", "reject")] })).map((one) => one.now)).toEqual(["ended", "follows"]);
   });

@@ -2,9 +2,6 @@
 import type { Approval, ApprovalDetail, RunDetail } from "../../data/types";
 import { nameOf } from "../../data/me";
 
-/** Who is asked: `team basis`, `basis-1`. */
-export const whom = (by: string): string => (by.startsWith("team:") ? `team ${by.slice(5)}` : nameOf(by));
-
 export interface StageLine {
   name: string;
   /** `1 of 2`. */
@@ -12,6 +9,8 @@ export interface StageLine {
   by: string;
   /** The stage that is asked now, one that has agreed, one that follows, or one that ended it. */
   now: "asked" | "agreed" | "follows" | "ended";
+  /** Whose word counts in it, if that needs saying: `also who agrees in another stage`. */
+  also: string;
   said: { by: string; decision: "approve" | "reject"; at: string; reason: string; insteadOf: string }[];
 }
 
@@ -23,7 +22,8 @@ export function stagesOf(approval: Approval): StageLine[] {
     const agreed = said.filter((one) => one.decision === "approve").length;
     const passed = index < at || approval.state === "approved";
     return {
-      name: stage.stage, count: `${String(agreed)} of ${String(stage.quorum)}`, by: stage.by.map(whom).join(", "),
+      name: stage.stage, count: `${String(agreed)} of ${String(stage.quorum)}`, by: stage.by.map(nameOf).join(", "),
+      also: approval.stages.length > 1 && stage.same_people ? "also who agrees in another stage" : "",
       now: passed ? "agreed" : index > at ? "follows" : approval.state === "pending" ? "asked" : "ended",
       said: said.map((one) => ({ by: nameOf(one.by), decision: one.decision, at: one.at, reason: one.reason ?? "", insteadOf: nameOf(one.instead_of) })),
     };
