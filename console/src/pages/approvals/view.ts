@@ -30,6 +30,9 @@ export function stagesOf(approval: Approval): StageLine[] {
   });
 }
 
+/** Those whose time is up first come first. */
+export const soonest = (approvals: readonly Approval[]): Approval[] => approvals.toSorted((one, other) => Date.parse(one.expires_at) - Date.parse(other.expires_at));
+
 /** What happens to the run, the change, or to what was asked for, if nobody decides in time. */
 export function onExpiry(approval: Approval): string {
   if (approval.request) return "then the request ends";
