@@ -371,6 +371,42 @@ def test_the_list_says_what_a_run_waits_for_and_what_it_was_given(
     assert not axe(page)
 
 
+def test_the_list_says_what_runs_wait_for(workflows: Server, open_page: Open) -> None:
+    waiting = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: needs-the-west}
+spec:
+  labels: {site: west}
+  steps: [{id: ask, uses: http.request, with: {url: "http://127.0.0.1:9/"}}]
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: rests}
+spec: {steps: [{id: rest, wait: {for: 50m}}]}
+"""
+    workflows.client.post("/api/v1/manifests", content=waiting, headers={"Content-Type": "application/yaml"})
+    said = {
+        "needs-the-west": ("Waiting for a worker", "no worker that is connected has site=west"),
+        "rests": ("Waiting for a time", "goes on in 4"),
+        "one-at-a-time": ("Waiting for an event", "org.example.one"),
+    }
+    inputs = {"one-at-a-time": {"host": "erp-9"}}
+    runs = [_started(workflows, name, "running", **inputs.get(name, {})) for name in said]
+    for look in ({}, {"dark": True}, {"phone": True}):
+        page = open_page(workflows, "/runs?state=running", **look)
+        for name, (state, what) in said.items():
+            row = page.get_by_role("listitem" if "phone" in look else "row").filter(has_text=name).first
+            expect(row).to_contain_text(state)
+            expect(row).to_contain_text(what)
+        assert not axe(page)
+    page = open_page(workflows, "/workflows/default/rests")
+    expect(page.locator(f'a[href="/runs/{runs[1]}"]')).to_contain_text("Waiting for a time")
+    expect(open_page(workflows, f"/runs/{runs[0]}").locator(".page-head")).to_contain_text("Waiting for a worker")
+    for run in runs:
+        workflows.client.post(f"/api/v1/runs/{run}/cancel")
+
+
 def test_runs_are_narrowed_to_a_workflow_and_to_who_asked(workflows: Server, open_page: Open) -> None:
     _started(workflows, "many-hosts", "running")
     page = open_page(workflows, "/runs")
