@@ -23,7 +23,7 @@ describe("an approval's stages", () => {
   });
   it("say which may be agreed to by those who agree in another, where there is another", () => {
     const apart = { ...stage("own"), same_people: true };
-    expect(stagesOf(approval({ stages: [stage("operate"), apart] })).map((one) => one.also)).toEqual(["", "also who agrees in another stage"]);
+    expect(stagesOf(approval({ stages: [stage("operate"), apart] })).map((one) => one.also)).toEqual(["", "who agrees in another stage may agree in it, too"]);
     expect(stagesOf(approval({ stages: [apart] })).map((one) => one.also)).toEqual([""]);
   });
   it("are asked of those first whose time is up first", () => {

@@ -9,7 +9,7 @@ export interface StageLine {
   by: string;
   /** The stage that is asked now, one that has agreed, one that follows, or one that ended it. */
   now: "asked" | "agreed" | "follows" | "ended";
-  /** Whose word counts in it, if that needs saying: `also who agrees in another stage`. */
+  /** Whose word counts in it, if that needs saying: `who agrees in another stage may agree in it, too`. */
   also: string;
   said: { by: string; decision: "approve" | "reject"; at: string; reason: string; insteadOf: string }[];
 }
@@ -23,7 +23,7 @@ export function stagesOf(approval: Approval): StageLine[] {
     const passed = index < at || approval.state === "approved";
     return {
       name: stage.stage, count: `${String(agreed)} of ${String(stage.quorum)}`, by: stage.by.map(nameOf).join(", "),
-      also: approval.stages.length > 1 && stage.same_people ? "also who agrees in another stage" : "",
+      also: approval.stages.length > 1 && stage.same_people ? "who agrees in another stage may agree in it, too" : "",
       now: passed ? "agreed" : index > at ? "follows" : approval.state === "pending" ? "asked" : "ended",
       said: said.map((one) => ({ by: nameOf(one.by), decision: one.decision, at: one.at, reason: one.reason ?? "", insteadOf: nameOf(one.instead_of) })),
     };
