@@ -342,6 +342,19 @@ def test_the_catalogue_says_what_starts_each(workflows: Server, open_page: Open)
     assert not axe(page)
 
 
+def test_the_approval_that_is_chosen_stands_out_in_the_list(workflows: Server, open_page: Open) -> None:
+    for host in ("erp-20", "erp-21"):
+        _started(workflows, "extend-volume", "running", host=host)
+    page = open_page(workflows, "/approvals")
+    colour = "element => getComputedStyle(element).backgroundColor"
+    first, second = (page.locator(".moving-row").filter(has_text=f"on erp-{number}?") for number in (20, 21))
+    for chosen, other in ((first, second), (second, first)):
+        chosen.click()
+        expect(chosen).to_have_attribute("aria-current", "page")
+        page.mouse.move(0, 0)
+        assert chosen.evaluate(colour) != other.evaluate(colour)
+
+
 @pytest.mark.parametrize("phone", [False, True])
 def test_a_long_run_scrolls_in_its_page_and_not_the_whole_console(
     workflows: Server, open_page: Open, phone: bool
