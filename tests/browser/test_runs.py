@@ -191,7 +191,7 @@ def test_a_failed_step_waits_for_a_person_who_says_why_it_is_skipped(workflows: 
     dialog.get_by_label("Reason, kept in the journal with your name").fill("Done by hand")
     dialog.get_by_role("button", name="Skip").click()
     expect(page.locator(".page-head").get_by_text("Succeeded", exact=True)).to_be_visible()
-    expect(page.get_by_text("Done by hand (user:basis-1)").first).to_be_visible()
+    expect(page.get_by_text("Done by hand (basis-1)").first).to_be_visible()
 
 
 SLOW = """
