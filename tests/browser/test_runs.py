@@ -191,7 +191,7 @@ def test_a_failed_step_waits_for_a_person_who_says_why_it_is_skipped(workflows: 
     dialog.get_by_label("Reason, kept in the journal with your name").fill("Done by hand")
     dialog.get_by_role("button", name="Skip").click()
     expect(page.locator(".page-head").get_by_text("Succeeded", exact=True)).to_be_visible()
-    expect(page.get_by_text("Done by hand (user:basis-1)").first).to_be_visible()
+    expect(page.get_by_text("Done by hand (basis-1)").first).to_be_visible()
 
 
 SLOW = """
@@ -342,6 +342,19 @@ def test_the_catalogue_says_what_starts_each(workflows: Server, open_page: Open)
     assert not axe(page)
 
 
+def test_the_approval_that_is_chosen_stands_out_in_the_list(workflows: Server, open_page: Open) -> None:
+    for host in ("erp-20", "erp-21"):
+        _started(workflows, "extend-volume", "running", host=host)
+    page = open_page(workflows, "/approvals")
+    colour = "element => getComputedStyle(element).backgroundColor"
+    first, second = (page.locator(".moving-row").filter(has_text=f"on erp-{number}?") for number in (20, 21))
+    for chosen, other in ((first, second), (second, first)):
+        chosen.click()
+        expect(chosen).to_have_attribute("aria-current", "page")
+        page.mouse.move(0, 0)
+        assert chosen.evaluate(colour) != other.evaluate(colour)
+
+
 @pytest.mark.parametrize("phone", [False, True])
 def test_a_long_run_scrolls_in_its_page_and_not_the_whole_console(
     workflows: Server, open_page: Open, phone: bool
@@ -369,6 +382,42 @@ def test_the_list_says_what_a_run_waits_for_and_what_it_was_given(
     expect(row).to_contain_text("team storage, 0 of 1 agreed")
     expect(row).to_contain_text("host erp-listed")
     assert not axe(page)
+
+
+def test_the_list_says_what_runs_wait_for(workflows: Server, open_page: Open) -> None:
+    waiting = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: needs-the-west}
+spec:
+  labels: {site: west}
+  steps: [{id: ask, uses: http.request, with: {url: "http://127.0.0.1:9/"}}]
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: rests}
+spec: {steps: [{id: rest, wait: {for: 50m}}]}
+"""
+    workflows.client.post("/api/v1/manifests", content=waiting, headers={"Content-Type": "application/yaml"})
+    said = {
+        "needs-the-west": ("Waiting for a worker", "no worker that is connected has site=west"),
+        "rests": ("Waiting for a time", "goes on in 4"),
+        "one-at-a-time": ("Waiting for an event", "org.example.one"),
+    }
+    inputs = {"one-at-a-time": {"host": "erp-9"}}
+    runs = [_started(workflows, name, "running", **inputs.get(name, {})) for name in said]
+    for look in ({}, {"dark": True}, {"phone": True}):
+        page = open_page(workflows, "/runs?state=running", **look)
+        for name, (state, what) in said.items():
+            row = page.get_by_role("listitem" if "phone" in look else "row").filter(has_text=name).first
+            expect(row).to_contain_text(state)
+            expect(row).to_contain_text(what)
+        assert not axe(page)
+    page = open_page(workflows, "/workflows/default/rests")
+    expect(page.locator(f'a[href="/runs/{runs[1]}"]')).to_contain_text("Waiting for a time")
+    expect(open_page(workflows, f"/runs/{runs[0]}").locator(".page-head")).to_contain_text("Waiting for a worker")
+    for run in runs:
+        workflows.client.post(f"/api/v1/runs/{run}/cancel")
 
 
 def test_runs_are_narrowed_to_a_workflow_and_to_who_asked(workflows: Server, open_page: Open) -> None:

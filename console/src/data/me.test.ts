@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { holds, nameOf } from "./me";
+import { holds, nameOf, withNames } from "./me";
 import type { Me } from "./types";
 
 const me = { permissions: { "alert:read": ["*"], "alert:acknowledge": ["team-a"] } } as unknown as Me;
@@ -21,9 +21,15 @@ describe("holds", () => {
 });
 
 describe("nameOf", () => {
-  it("shows people by name and everything else as it is", () => {
+  it("shows people by name, and of teams and tokens that they are", () => {
     expect(nameOf("user:basis-1")).toBe("basis-1");
-    expect(nameOf("token:ci")).toBe("token:ci");
+    expect(nameOf("team:storage")).toBe("team storage");
+    expect(nameOf("token:ci")).toBe("token ci");
+    expect(nameOf("system")).toBe("system");
     expect(nameOf(null)).toBe("");
+  });
+  it("is what texts of the server say, too", () => {
+    expect(withNames("token:ci paused it: asked by user:basis-1.")).toBe("token ci paused it: asked by basis-1.");
+    expect(withNames("http://user:secret@host and https://token:x are left")).toBe("http://user:secret@host and https://token:x are left");
   });
 });

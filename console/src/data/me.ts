@@ -34,10 +34,14 @@ export function useMay(): (permission: string, namespace?: string) => boolean {
   return (permission, namespace) => holds(me, permission, namespace);
 }
 
-/** A person's name as shown: `user:basis-1` is `basis-1`. */
+/** Who it is, as shown: `user:basis-1` is `basis-1`, `team:storage` is `team storage`, `token:ci` is `token ci`. */
 export function nameOf(actor: string | null | undefined): string {
-  if (!actor) return "";
-  return actor.startsWith("user:") ? actor.slice(5) : actor;
+  return actor ? actor.replace(/^user:/, "").replace(/^(team|token):/, "$1 ") : "";
+}
+
+/** A text of the server's with those in it as they are shown: `token:ci paused it` is `token ci paused it`. */
+export function withNames(text: string): string {
+  return text.replaceAll(/(?<![\w:/.-])(?:user|team|token):[\w.-]*\w/g, nameOf);
 }
 
 export function useSignIn() {

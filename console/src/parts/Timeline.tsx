@@ -1,6 +1,7 @@
 /** A timeline from the journal, newest first: instant, icon, fact, then code and detail. */
 import { Link } from "@tanstack/react-router";
 
+import { withNames } from "../data/me";
 import type { Fact } from "../data/types";
 import { dayName } from "./format";
 import { Icon } from "./Icon";
@@ -30,7 +31,7 @@ export function Timeline({ facts, onlyKey = false }: { facts: readonly Fact[]; o
               {(entry.code !== null || entry.detail !== "") && (
                 <div className="detail">
                   {entry.code !== null && <ReasonChip code={entry.code} not={entry.not} failed={entry.failed} />}
-                  {entry.detail !== "" && <span className={entry.failed ? "failure" : undefined}>{entry.detail}</span>}
+                  {entry.detail !== "" && <span className={entry.failed ? "failure" : undefined}>{withNames(entry.detail)}</span>}
                 </div>
               )}
             </div>

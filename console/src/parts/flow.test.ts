@@ -10,6 +10,13 @@ const STEPS = [
   { id: "each", for_each: { items: "inputs.hosts" }, steps: [{ id: "check", wait: { event: { types: ["a.b"] } } }] },
 ];
 
+describe("an approval in stages", () => {
+  it("names who is asked first, and how many stages follow", () => {
+    const stages = [{ by: ["team:basis", "user:basis-1"] }, { by: ["user:aud-1"] }, { by: ["user:aud-2"] }];
+    expect(flowOf([{ id: "ask", approvals: stages }])[0]?.about).toBe("approval by team basis, basis-1, then 2 more stages");
+  });
+});
+
 describe("a workflow's steps as they are drawn", () => {
   const flow = flowOf(STEPS);
   it("lie in each other as they are written", () => {
@@ -24,7 +31,7 @@ describe("a workflow's steps as they are drawn", () => {
   it("say what they are", () => {
     const about = (id: string): string | undefined => found(flow, id)?.about;
     expect(["look", "inner", "many", "one", "risky", "done", "each", "check"].map(about)).toEqual([
-      "http.request", "wait 5m", "event org.example.many", "set a, b", "run other", "approval by team:basis", "for each of inputs.hosts", "wait for a.b",
+      "http.request", "wait 5m", "event org.example.many", "set a, b", "run other", "approval by team basis", "for each of inputs.hosts", "wait for a.b",
     ]);
     expect(found(flow, "look")).toMatchObject({ condition: "inputs.deep", undone: true });
     expect(found(flow, "nowhere")).toBeNull();

@@ -2,6 +2,8 @@
  * A workflow's steps as a drawing has them: what holds others, and how they lie in it. Read from a document that may be
  * half written: what is not there yet is left out, and never in the way.
  */
+import { nameOf } from "../data/me";
+import { plural } from "./format";
 
 export type Form = "uses" | "run" | "steps" | "for_each" | "parallel" | "switch" | "try" | "wait" | "approvals" | "emit" | "set" | "none";
 
@@ -72,12 +74,19 @@ function aboutOf(form: Form, step: Data): string {
     case "switch": return "the first case that fits";
     case "try": return "try";
     case "wait": return waitOf(record(step["wait"]));
-    case "approvals": return `approval by ${list(record(list(step["approvals"])[0])["by"]).map(text).join(", ")}`;
+    case "approvals": return `approval by ${approversOf(step)}`;
     case "emit": return `event ${text(record(step["emit"])["type"])}`;
     case "set": return `set ${Object.keys(record(step["set"])).join(", ")}`;
     case "steps": return "in sequence";
     case "none": return "says nothing yet";
   }
+}
+
+/** Who is asked first, and how many are after them: `team storage, basis-1, then 2 more stages`. */
+function approversOf(step: Data): string {
+  const stages = list(step["approvals"]).map(record);
+  const first = list(stages[0]?.["by"]).map((one) => nameOf(text(one))).join(", ");
+  return stages.length > 1 ? `${first}, then ${plural(stages.length - 1, "more stage")}` : first;
 }
 
 function waitOf(wait: Data): string {

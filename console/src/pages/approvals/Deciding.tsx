@@ -68,6 +68,7 @@ export function Stages({ approval }: { approval: Approval }) {
             <Icon name={stage.now === "agreed" ? "check" : stage.now === "asked" ? "waiting" : stage.now === "ended" ? "failed" : "resolved"} size="s" />
             <b className="med">{sentence(stage.name)}</b><span className="dim">{stage.count}</span><span className="dim3 wrap">{stage.by}</span>
           </span>
+          {stage.also !== "" && <span className="t12 dim3 said-line">{stage.also}</span>}
           {stage.said.map((said) => (
             <span key={said.by} className="row wrapping t12 said-line">
               <StateMark state={said.decision === "approve" ? "approved" : "rejected"} text={`${said.by} ${said.decision === "approve" ? "approved" : "rejected"}`} />

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Approval, RunDetail } from "../../data/types";
-import { ifItFailsLater, mayApprove, onExpiry, short, stagesOf } from "./view";
+import { ifItFailsLater, mayApprove, onExpiry, short, soonest, stagesOf } from "./view";
 
 const stage = (name: string, quorum = 1) => ({ stage: name, by: ["team:basis", "user:basis-2"], quorum, expires_s: 3600, on_expiry: "fail", same_people: false });
 const approval = (fields: Partial<Approval>): Approval => ({
@@ -20,6 +20,15 @@ describe("an approval's stages", () => {
   it("go on one after the other", () => {
     expect(stagesOf(approval({ at: 1 })).map((one) => one.now)).toEqual(["agreed", "asked"]);
     expect(stagesOf(approval({ at: 1, state: "approved" })).map((one) => one.now)).toEqual(["agreed", "agreed"]);
+  });
+  it("say which may be agreed to by those who agree in another, where there is another", () => {
+    const apart = { ...stage("own"), same_people: true };
+    expect(stagesOf(approval({ stages: [stage("operate"), apart] })).map((one) => one.also)).toEqual(["", "who agrees in another stage may agree in it, too"]);
+    expect(stagesOf(approval({ stages: [apart] })).map((one) => one.also)).toEqual([""]);
+  });
+  it("are asked of those first whose time is up first", () => {
+    const those = ["2026-11-21T10:00:00Z", "2026-11-20T10:30:00Z"].map((expires_at) => approval({ expires_at }));
+    expect(soonest(those).map((one) => one.expires_at)).toEqual(["2026-11-20T10:30:00Z", "2026-11-21T10:00:00Z"]);
   });
   it("end where somebody rejected", () => {
     expect(stagesOf(approval({ state: "rejected", decisions: [said("basis-1", "reject")] })).map((one) => one.now)).toEqual(["ended", "follows"]);

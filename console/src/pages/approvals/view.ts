@@ -2,9 +2,6 @@
 import type { Approval, ApprovalDetail, RunDetail } from "../../data/types";
 import { nameOf } from "../../data/me";
 
-/** Who is asked: `team basis`, `basis-1`. */
-export const whom = (by: string): string => (by.startsWith("team:") ? `team ${by.slice(5)}` : nameOf(by));
-
 export interface StageLine {
   name: string;
   /** `1 of 2`. */
@@ -12,6 +9,8 @@ export interface StageLine {
   by: string;
   /** The stage that is asked now, one that has agreed, one that follows, or one that ended it. */
   now: "asked" | "agreed" | "follows" | "ended";
+  /** Whose word counts in it, if that needs saying: `who agrees in another stage may agree in it, too`. */
+  also: string;
   said: { by: string; decision: "approve" | "reject"; at: string; reason: string; insteadOf: string }[];
 }
 
@@ -23,12 +22,16 @@ export function stagesOf(approval: Approval): StageLine[] {
     const agreed = said.filter((one) => one.decision === "approve").length;
     const passed = index < at || approval.state === "approved";
     return {
-      name: stage.stage, count: `${String(agreed)} of ${String(stage.quorum)}`, by: stage.by.map(whom).join(", "),
+      name: stage.stage, count: `${String(agreed)} of ${String(stage.quorum)}`, by: stage.by.map(nameOf).join(", "),
+      also: approval.stages.length > 1 && stage.same_people ? "who agrees in another stage may agree in it, too" : "",
       now: passed ? "agreed" : index > at ? "follows" : approval.state === "pending" ? "asked" : "ended",
       said: said.map((one) => ({ by: nameOf(one.by), decision: one.decision, at: one.at, reason: one.reason ?? "", insteadOf: nameOf(one.instead_of) })),
     };
   });
 }
+
+/** Those whose time is up first come first. */
+export const soonest = (approvals: readonly Approval[]): Approval[] => approvals.toSorted((one, other) => Date.parse(one.expires_at) - Date.parse(other.expires_at));
 
 /** What happens to the run, the change, or to what was asked for, if nobody decides in time. */
 export function onExpiry(approval: Approval): string {

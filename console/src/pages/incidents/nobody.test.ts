@@ -28,7 +28,7 @@ describe("why nobody is told", () => {
 
   it("is that nobody owns it, or that nothing has arrived", () => {
     expect(nobody(incident(), [], [], NOW)).toMatch(/no service with an owner/);
-    expect(nobody(incident({ owner: "team:basis" }), [], [], NOW)).toMatch(/^team:basis owns it/);
+    expect(nobody(incident({ owner: "team:basis" }), [], [], NOW)).toMatch(/^team basis owns it/);
     expect(nobody(incident({ told: ["default/mail"], unheard: { "default/mail": "ef-1" } }), [], [], NOW)).toMatch(/^Nothing has reached default\/mail/);
   });
 

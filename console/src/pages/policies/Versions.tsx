@@ -26,7 +26,7 @@ export function Versions({ kind, namespace, name, generation, takeBack }: { kind
             <span className="row wrapping">
               <Link className="med" to="/events/$position" params={{ position: version.position }}>gen {version.generation}</Link>
               <span className="dim3">{version.deleted ? "deleted" : "applied"} by {nameOf(version.applied_by)}</span>
-              <span className="end dim3"><RelativeTime at={version.applied_at} /></span>
+              <span className="end dim3"><RelativeTime at={version.applied_at} suffix=" ago" /></span>
             </span>
             <span className="row">
               <button type="button" className="btn small" onClick={() => setShown(version)}>Difference</button>

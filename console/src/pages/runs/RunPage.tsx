@@ -4,9 +4,9 @@ import { useMemo } from "react";
 
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
-import { nameOf } from "../../data/me";
+import { nameOf, withNames } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { Fact, RunDetail, Step } from "../../data/types";
+import type { Fact, RunDetail, Step, Why } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { ChangeLink } from "../../parts/ChangeLink";
 import { Json } from "../../parts/Code";
@@ -27,7 +27,7 @@ import { EraseLog, LogView } from "./LogView";
 import { legendOf, standings, type Sign } from "./steps";
 import { Steps, type LogReading } from "./Steps";
 import { WhyCard } from "./WhyCard";
-import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf, untilText } from "./view";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, mayWait, progress, startedBy, stateOf, untilText } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
@@ -124,7 +124,8 @@ function Head({ run }: { run: RunDetail }) {
   const now = useNow();
   const policy = typeof run.trigger?.["policy"] === "string" ? run.trigger["policy"] : null;
   const by = startedBy(run);
-  const stands = stateOf(run);
+  const waits = useDetail<Why>("runs", run.id, "why", { enabled: mayWait(run) }).data?.waits;
+  const stands = stateOf(run, waits);
   const until = untilText(run, now);
   return (
     <div className="meta ruled">
@@ -165,7 +166,7 @@ function EndCard({ run, choose }: { run: RunDetail; choose: (address: string) =>
     <Card title="Why did it end?" className="why">
       <div className="card-body stack" style={{ gap: 8 }}>
         <p className="med wrap">{ending.sentence}</p>
-        <Pairs entries={ending.pairs.map(([term, value]) => [term, term === "Step" ? <button key="step" type="button" className="as-link mono" onClick={() => choose(value)}>{value}</button> : term === "Reason" ? <WithRuns key="reason" text={value} /> : value])} />
+        <Pairs entries={ending.pairs.map(([term, value]) => [term, term === "Step" ? <button key="step" type="button" className="as-link mono" onClick={() => choose(value)}>{value}</button> : term === "Reason" ? <WithRuns key="reason" text={withNames(value)} /> : value])} />
       </div>
     </Card>
   );

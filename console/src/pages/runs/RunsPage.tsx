@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { useList, useShort } from "../../data/lists";
-import { nameOf, useMay } from "../../data/me";
+import { nameOf, useMay, withNames } from "../../data/me";
 import type { Approval, Run } from "../../data/types";
 import { useWorkflows } from "../../data/workflows";
 import { Announce } from "../../parts/Announce";
@@ -12,14 +12,14 @@ import { Choice, ClearFilters, MoreFilters, Picked, SearchField, Segments, TextF
 import { duration } from "../../parts/format";
 import { Icon } from "../../parts/Icon";
 import { ListFoot } from "../../parts/ListFoot";
-import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { PauseButton } from "../../shell/Pauses";
 import { sinceOf, useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
-import { inputsText, waitsFor } from "../self-service/view";
-import { lengthOf, startedBy, wordsOf } from "./view";
+import { inputsText } from "../self-service/view";
+import { Stands } from "./Stands";
+import { lengthOf, startedBy } from "./view";
 
 function Took({ run }: { run: Run }) {
   const now = useNow();
@@ -28,25 +28,18 @@ function Took({ run }: { run: Run }) {
 
 type Asked = ReadonlyMap<string | null | undefined, Approval>;
 
-/** A run's state; of one that waits for people, that, and for whom. */
-function Stands({ run, asked }: { run: Run; asked: Asked }) {
-  const approval = run.state === "running" ? asked.get(run.id) : undefined;
-  if (approval === undefined) return <StateMark state={run.state} text={wordsOf(run)} />;
-  return <><StateMark state="waiting" text="Waiting for approval" /><span className="second t12 dim3" title={waitsFor(approval)}>{waitsFor(approval)}</span></>;
-}
-
 const columnsOf = (asked: Asked): readonly Column<Run>[] => [
-  { id: "state", head: "State", width: "176px", cell: (row) => <Stands run={row} asked={asked} /> },
+  { id: "state", head: "State", width: "22%", cell: (row) => <Stands run={row} approval={asked.get(row.id)} /> },
   {
     id: "workflow", head: "Workflow",
     cell: (row) => (
       <>
         <Link to="/runs/$id" params={{ id: row.id }} className="title mono">{row.workflow}</Link>
-        <span className="second">by {nameOf(startedBy(row))}{row.reason ? ` · ${row.reason}` : ""}</span>
+        <span className="second">by {nameOf(startedBy(row))}{row.reason ? ` · ${withNames(row.reason)}` : ""}</span>
       </>
     ),
   },
-  { id: "inputs", head: "Inputs", width: "24%", cell: (row) => <span className="dim" title={inputsText(row.inputs ?? {})}>{inputsText(row.inputs ?? {})}</span> },
+  { id: "inputs", head: "Inputs", width: "20%", cell: (row) => <span className="dim" title={inputsText(row.inputs ?? {})}>{inputsText(row.inputs ?? {})}</span> },
   { id: "for", head: "For", width: "130px", cell: (row) => (row.incident ? <Link className="mono" to="/incidents/$id" params={{ id: row.incident }}>{row.incident}</Link> : <span className="dim3">{row.resource}</span>) },
   { id: "took", head: "Took", width: "84px", num: true, cell: (row) => <Took run={row} /> },
   { id: "at", head: "Started", width: "84px", num: true, cell: (row) => <RelativeTime at={row.started_at ?? row.created_at} suffix=" ago" /> },
@@ -86,7 +79,7 @@ export default function RunsPage() {
               empty={narrowed ? <EmptyState title="No run fits"><p>Change the search, or take filters away.</p></EmptyState> : <EmptyState title="Nothing has run yet"><p>A policy with <span className="mono">respond: [{"{run: …}"}]</span> starts a workflow. By hand: choose one under <Link className="link" to="/workflows">Workflows</Link>.</p></EmptyState>}
               card={(row) => (
                 <Link to="/runs/$id" params={{ id: row.id }} className="card-row">
-                  <span className="row"><span className="stack" style={{ gap: 0 }}><Stands run={row} asked={asked} /></span><span className="end nowrap dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} suffix=" ago" /></span></span>
+                  <span className="row" style={{ alignItems: "flex-start" }}><span className="stack" style={{ gap: 0 }}><Stands run={row} approval={asked.get(row.id)} /></span><span className="end nowrap dim3 t12"><RelativeTime at={row.started_at ?? row.created_at} suffix=" ago" /></span></span>
                   <span className="title mono">{row.workflow}</span>
                   {Object.keys(row.inputs ?? {}).length > 0 && <span className="t12 dim cut">{inputsText(row.inputs ?? {})}</span>}
                   <span className="row t12 dim3"><span className="cut">by {nameOf(startedBy(row))}</span><span className="end"><Took run={row} /></span></span>

@@ -60,6 +60,7 @@ describe("the steps to come", () => {
   it("are in the legend with what else is on the graph", () => {
     expect(legendOf(flow, standings([step("look"), step("guard/ask", { state: "waiting" })], run()), false).map((one) => one.words)).toEqual(["Done", "Waiting", "To come", "Rollback"]);
     expect(legendOf(flow.slice(0, 1), standings([step("look", { state: "skipped" })], run()), true).map((one) => one.words)).toEqual(["Skipped"]);
+    expect(legendOf(flow.slice(0, 1), standings([step("look", { state: "cancelled" })], run()), true).map((one) => one.words)).toEqual(["Cancelled"]);
   });
 });
 

@@ -1,4 +1,5 @@
 /** A run's steps as pages show them: as a tree, on the graph, and what can be done about each. */
+import { withNames } from "../../data/me";
 import type { Run, RunDetail, Step } from "../../data/types";
 import { asks, found, type FlowStep } from "../../parts/flow";
 import type { Standing } from "../../parts/FlowGraph";
@@ -139,6 +140,7 @@ export function legendOf(flow: readonly FlowStep[], standing: ReadonlyMap<string
     [is("failed", "rejected", "failed_validation", "unknown"), { words: "Failed", icon: "failed", tone: "failed" }],
     [is("rollback_failed"), { words: "Rollback failed", icon: "failed", tone: "failed" }],
     [all.some((step) => !standing.has(step.id)), { words: over ? "Not reached" : "To come", icon: "resolved", tone: "" }],
+    [is("cancelled"), { words: "Cancelled", icon: "close", tone: "" }],
     [is("skipped"), { words: "Skipped", icon: "skipped", tone: "" }],
     [all.some((step) => step.undone), { words: "Rollback", icon: "undo", tone: "" }],
   ];
@@ -192,5 +194,5 @@ export function actsOf(step: Step, run: RunDetail, flow: readonly FlowStep[]): A
 
 /** What a step says of itself beside its state. */
 export function saysOf(step: Step): string {
-  return without(step.error_code, step.reason ?? "");
+  return withNames(without(step.error_code, step.reason ?? ""));
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import type { RunDetail, Step } from "../../data/types";
-import { barOf, endingOf, lengthOf, progress, startedBy, stateOf, untilText } from "./view";
+import type { RunDetail, Step, Waits } from "../../data/types";
+import { barOf, endingOf, lengthOf, progress, startedBy, stateOf, untilText, waitText } from "./view";
 
 const now = Date.parse("2026-11-20T10:01:00Z");
 const step = (fields: Partial<Step>): Step => ({
@@ -35,14 +35,29 @@ describe("how a run ended", () => {
 });
 
 describe("a run's state", () => {
+  const wait = (code: string, fields: Partial<Waits> = {}): Waits => ({ step: "probe", what: "it waits", code, ...fields });
   it("says what it waits for, if nothing is at work", () => {
-    const ask = step({ uses: "approval", state: "waiting" });
-    expect(stateOf(run({ steps: [step({ uses: "parallel" }), ask] }))).toEqual({ mark: "waiting", words: "Waiting for approval" });
-    expect(stateOf(run({ steps: [ask, step({})] })).words).toBe("Running");
-    expect(stateOf(run({ steps: [ask, step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting");
-    expect(stateOf(run({ steps: [step({ uses: "wait", state: "waiting", awaits: "time" })] })).words).toBe("Waiting for a time");
-    expect(stateOf(run({ state: "paused", steps: [ask] })).words).toBe("Paused");
-    expect(stateOf(run({ wants: "cancel", steps: [ask] }))).toEqual({ mark: "running", words: "Stopping" });
+    expect(stateOf(run({}), [wait("approval")])).toEqual({ mark: "waiting", words: "Waiting for approval" });
+    expect(stateOf(run({}), [wait("approval"), wait("action")])).toEqual({ mark: "running", words: "Running" });
+    expect(stateOf(run({}), [wait("approval"), wait("time")]).words).toBe("Waiting");
+    expect(["event", "time", "run", "retry", "worker"].map((code) => stateOf(run({}), [wait(code), wait(code)]).words)).toEqual([
+      "Waiting for an event", "Waiting for a time", "Waiting for another run", "Waiting for the next try", "Waiting for a worker",
+    ]);
+    expect(stateOf(run({}), []).words).toBe("Running");
+    expect(stateOf(run({}), undefined).words).toBe("Running");
+    expect(stateOf(run({ state: "paused" }), [wait("approval")]).words).toBe("Paused");
+    expect(stateOf(run({ wants: "cancel" }), [wait("event")])).toEqual({ mark: "running", words: "Stopping" });
+  });
+  it.each([
+    ["the event", wait("event", { types: ["a.b", "c.d"], resource: "erp-1" }), "a.b or c.d about erp-1"],
+    ["an event about anything", wait("event", { types: ["a.b"] }), "a.b"],
+    ["when the time comes", wait("time", { until: "2026-11-20T10:09:00Z" }), "goes on in 8 m"],
+    ["when it is tried again", wait("retry", { until: "2026-11-20T10:02:00Z" }), "tried again in 1 m"],
+    ["why nobody takes it", wait("worker", { what: "http.request waits for a worker, attempt 1: no worker that is connected has site=west" }), "no worker that is connected has site=west"],
+    ["the run", wait("run", { run: "run-2" }), "run-2"],
+  ])("names %s", (_, one, said) => {
+    expect(waitText([one], now)).toBe(said);
+    expect(waitText([one, one, one], now)).toBe(`${said}, and 2 more`);
   });
 });
 

@@ -1,5 +1,5 @@
 /** A run in words: where it stands, what started it, and how it ended. */
-import type { Run, RunDetail, RunState, Step, StepState } from "../../data/types";
+import type { Run, RunDetail, RunState, Step, StepState, Waits } from "../../data/types";
 import { duration, plural, relative, without } from "../../parts/format";
 
 const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back"]);
@@ -22,14 +22,34 @@ export const isStopping = (run: Run): boolean => run.state === "running" && Bool
 /** How its state reads. */
 export const wordsOf = (run: Run): string => (isStopping(run) ? "Stopping" : RUN_WORDS[run.state]);
 
-/** A run's state in words, and the mark for it: one that waits for people is not at work. */
-export function stateOf(run: RunDetail): { mark: string; words: string } {
-  const active = (run.steps ?? []).filter((step) => isActive(step) && !holds(step));
-  if (isStopping(run) || run.state !== "running" || active.length === 0 || active.some((step) => step.state !== "waiting")) return { mark: run.state, words: wordsOf(run) };
-  const kinds = new Set(active.map((step) => (step.uses === "approval" || step.uses === "wait" || step.uses === "run" ? step.uses : "try")));
-  const words = { approval: "Waiting for approval", wait: active.some((step) => step.awaits !== "time") ? "Waiting for an event" : "Waiting for a time", run: "Waiting for another run", try: "Waiting for the next try" };
-  const [only] = kinds;
-  return { mark: "waiting", words: kinds.size === 1 && only !== undefined ? words[only as keyof typeof words] : "Waiting" };
+/** What a run waits for, by the code of `Waits`. */
+const WAITING: Record<string, string> = {
+  approval: "Waiting for approval", event: "Waiting for an event", time: "Waiting for a time", run: "Waiting for another run", retry: "Waiting for the next try", worker: "Waiting for a worker",
+};
+
+/** Whether it goes on as far as its state says, and so may be waiting for something. */
+export const mayWait = (run: Run): boolean => run.state === "running" && !isStopping(run);
+
+/** A run's state in words, and the mark for it: one that only waits is not at work. Without `waits` that is not known yet. */
+export function stateOf(run: Run, waits: readonly Waits[] | undefined): { mark: string; words: string } {
+  if (!mayWait(run) || waits === undefined || waits.length === 0 || waits.some((one) => WAITING[one.code] === undefined)) return { mark: run.state, words: wordsOf(run) };
+  const kinds = new Set(waits.map((one) => WAITING[one.code] ?? ""));
+  return { mark: "waiting", words: kinds.size === 1 ? [...kinds].join("") : "Waiting" };
+}
+
+/** What exactly it waits for, beside its state: `org.example.seen about web-1`, `goes on in 8 m`. Of several, how many more there are. */
+export function waitText(waits: readonly Waits[], now: number): string {
+  const [first] = waits;
+  if (first === undefined) return "";
+  const more = waits.length > 1 ? `, and ${String(waits.length - 1)} more` : "";
+  switch (first.code) {
+    case "event": return `${(first.types ?? []).join(" or ")}${first.resource ? ` about ${first.resource}` : ""}${more}`;
+    case "time": return first.until ? `goes on ${relative(first.until, now)}${more}` : "";
+    case "retry": return first.until ? `tried again ${relative(first.until, now)}${more}` : "";
+    case "run": return `${first.run ?? ""}${more}`;
+    case "worker": return `${first.what.replace(/^.*?attempt \d+(?: \(begun\))?: /, "")}${more}`;
+    default: return "";
+  }
 }
 
 /** Whether the rollback of its run stopped at this step: nobody but a person takes it on. */

@@ -1,6 +1,6 @@
 /** Why a run is not moving, in words: what it waits for, what comes next, what a failure would do, and what limits it. */
 import type { Approval, OnFailure, RunDetail, Step, StepSpec, Waits, Why } from "../../data/types";
-import { whom } from "../approvals/view";
+import { nameOf, withNames } from "../../data/me";
 import { capital, plural } from "../../parts/format";
 
 /** How the person who is signed in stands to an approval. */
@@ -12,7 +12,7 @@ const NAMED = /^[a-z_]+\.[a-z_]+ /;
 /** The sentence that answers the question. */
 export function headline(wait: Waits, approval: Approval | undefined, say: Say): string {
   const stage = approval?.stages[approval.at ?? 0];
-  if (wait.code !== "approval" || approval === undefined || stage === undefined) return `${NAMED.test(wait.what) ? wait.what : capital(wait.what)}.`;
+  if (wait.code !== "approval" || approval === undefined || stage === undefined) return `${NAMED.test(wait.what) ? wait.what : capital(withNames(wait.what))}.`;
   const missing = stage.quorum - agreed(approval);
   const later = approval.stages.length - (approval.at ?? 0) - 1;
   const needs = `It needs ${missing === 1 ? "one" : String(missing)} ${missing === 1 ? "approval" : "approvals"}${later > 0 ? `, and then ${later === 1 ? "another stage" : plural(later, "other stage")}` : ""}.`;
@@ -77,7 +77,7 @@ function ending(run: RunDetail, { rollback = "none", pause = false, notify = [] 
     : steps.length === 0 ? `the run fails; nothing ${rollback === "all" ? "was done so far that can be undone" : "is undone"}`
     : rollback === "all" ? `the run fails; ${named} undone`
     : `the run fails; ${named} not undone`;
-  return notify.length === 0 ? then : `${then}; ${notify.map(whom).join(", ")} ${notify.length === 1 ? "is" : "are"} told`;
+  return notify.length === 0 ? then : `${then}; ${notify.map(nameOf).join(", ")} ${notify.length === 1 ? "is" : "are"} told`;
 }
 
 /** Steps that are named before the others are only counted. */

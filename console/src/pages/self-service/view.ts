@@ -4,7 +4,7 @@ import { nameOf } from "../../data/me";
 import type { Approval, ApprovalSpec, Offer, Request } from "../../data/types";
 import { sentence } from "../../parts/format";
 import { concealed } from "../../parts/json";
-import { stagesOf, whom } from "../approvals/view";
+import { stagesOf } from "../approvals/view";
 import { RUN_WORDS } from "../runs/view";
 
 /** What an offer is called in addresses. */
@@ -12,7 +12,7 @@ export const keyOf = (offer: Pick<Offer, "namespace" | "workflow">): string => `
 
 /** `2 of team basis, basis-2` for each stage; nothing where nobody is asked. */
 export function agreeing(stages: readonly ApprovalSpec[]): string {
-  return stages.map(({ by, quorum = 1 }) => `${by.length > 1 || quorum > 1 ? `${String(quorum)} of ` : ""}${by.map(whom).join(", ")}`).join(", then ");
+  return stages.map(({ by, quorum = 1 }) => `${by.length > 1 || quorum > 1 ? `${String(quorum)} of ` : ""}${by.map(nameOf).join(", ")}`).join(", then ");
 }
 
 /** `3 times within 1d`. */

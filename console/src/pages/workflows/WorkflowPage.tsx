@@ -3,7 +3,7 @@ import { Link, useParams } from "@tanstack/react-router";
 import { lazy, Suspense, useMemo, useState } from "react";
 
 import { useShort } from "../../data/lists";
-import { nameOf, useMay } from "../../data/me";
+import { nameOf, useMay, withNames } from "../../data/me";
 import { useVersions } from "../../data/policies";
 import type { Manifest, Run } from "../../data/types";
 import { useWorkflow } from "../../data/workflows";
@@ -12,7 +12,6 @@ import { CopyButton } from "../../parts/Code";
 import { flowOf, found } from "../../parts/flow";
 import { FlowGraph } from "../../parts/FlowGraph";
 import { plural } from "../../parts/format";
-import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { Yaml } from "../../parts/Yaml";
@@ -20,7 +19,8 @@ import { useFilters } from "../../shell/filters";
 import { Editing, type Base } from "../policies/Editing";
 import { Versions } from "../policies/Versions";
 import { document } from "../policies/view";
-import { RUN_WORDS, startedBy } from "../runs/view";
+import { Stands } from "../runs/Stands";
+import { startedBy } from "../runs/view";
 import { StartForm } from "./StartForm";
 import { Triggers } from "./Triggers";
 import { bounds, describe, stepNotes, stepTakes } from "./view";
@@ -125,8 +125,8 @@ function LastRuns({ namespace, name }: { namespace: string; name: string }) {
           ? <EmptyState title="It has not run yet"><p>Start it above, or name it in a policy’s <span className="mono">respond</span>.</p></EmptyState>
           : page.items.map((run) => (
             <Link key={run.id} to="/runs/$id" params={{ id: run.id }} className="moving-row">
-              <span className="row"><StateMark state={run.state} text={RUN_WORDS[run.state]} /><span className="dim3 cut grow">by {nameOf(startedBy(run))}</span><span className="dim3 nowrap"><RelativeTime at={run.started_at ?? run.created_at} suffix=" ago" /></span></span>
-              {run.reason && <span className="t12 dim3 wrap">{run.reason}</span>}
+              <span className="row" style={{ alignItems: "flex-start" }}><span className="stack" style={{ gap: 0 }}><Stands run={run} /></span><span className="dim3 cut grow">by {nameOf(startedBy(run))}</span><span className="dim3 nowrap"><RelativeTime at={run.started_at ?? run.created_at} suffix=" ago" /></span></span>
+              {run.reason && <span className="t12 dim3 wrap">{withNames(run.reason)}</span>}
             </Link>
           ))}
       </Loaded>
