@@ -76,7 +76,7 @@ function Wait({ run, wait, approval, say, choose, more }: WaitProps) {
           ["Since", wait.since && <><Clock at={wait.since} />, <b className="med">{duration(now - Date.parse(wait.since))}</b></>],
           ["Taken", wait.leased_at && <><Clock at={wait.leased_at} />, <b className="med">{duration(now - Date.parse(wait.leased_at))}</b></>],
           ["Next timer", next && <><time dateTime={next.at} title={exact(next.at)}>{clock(next.at)}</time> <span className="dim">{relative(next.at, now)}</span>{next.then !== "" && `, ${next.then}`}</>],
-          ["If it fails", step && mayFail(wait) && !isStopping(run) ? capital(ifItFails(run, step)) : null],
+          ["If the step fails", step && run.state === "running" && mayFail(wait) && !isStopping(run) ? capital(ifItFails(run, step)) : null],
           ...more,
         ]}
       />

@@ -53,6 +53,7 @@ describe("a run's state", () => {
     ["an event about anything", wait("event", { types: ["a.b"] }), "a.b"],
     ["when the time comes", wait("time", { until: "2026-11-20T10:09:00Z" }), "goes on in 8 m"],
     ["when it is tried again", wait("retry", { until: "2026-11-20T10:02:00Z" }), "tried again in 1 m"],
+    ["who has it and says nothing", wait("silent", { what: "http.request is being done, attempt 1 (begun): w1 has it, and has said nothing for 2 min" }), "w1 has it, and has said nothing for 2 min"],
     ["why nobody takes it", wait("worker", { what: "http.request waits for a worker, attempt 1: no worker that is connected has site=west" }), "no worker that is connected has site=west"],
     ["the run", wait("run", { run: "run-2" }), "run-2"],
   ])("names %s", (_, one, said) => {

@@ -24,7 +24,7 @@ export const wordsOf = (run: Run): string => (isStopping(run) ? "Stopping" : RUN
 
 /** What a run waits for, by the code of `Waits`. */
 const WAITING: Record<string, string> = {
-  approval: "Waiting for approval", event: "Waiting for an event", time: "Waiting for a time", run: "Waiting for another run", retry: "Waiting for the next try", worker: "Waiting for a worker",
+  approval: "Waiting for approval", event: "Waiting for an event", time: "Waiting for a time", run: "Waiting for another run", retry: "Waiting for the next try", worker: "Waiting for a worker", silent: "Its worker says nothing",
 };
 
 /** Whether it goes on as far as its state says, and so may be waiting for something. */
@@ -47,7 +47,7 @@ export function waitText(waits: readonly Waits[], now: number): string {
     case "time": return first.until ? `goes on ${relative(first.until, now)}${more}` : "";
     case "retry": return first.until ? `tried again ${relative(first.until, now)}${more}` : "";
     case "run": return `${first.run ?? ""}${more}`;
-    case "worker": return `${first.what.replace(/^.*?attempt \d+(?: \(begun\))?: /, "")}${more}`;
+    case "worker": case "silent": return `${first.what.replace(/^.*?attempt \d+(?: \(begun\))?: /, "")}${more}`;
     default: return "";
   }
 }

@@ -51,6 +51,7 @@ describe("the next timer", () => {
     expect(nextTimer(asking, approval(), run())).toEqual({ at: "2026-11-20T11:00:00Z", then: "then the step fails" });
     expect(nextTimer(asking, approval({ at: 1 }), run())?.then).toBe("then it counts as rejected");
     expect(nextTimer(asking, approval(), run([], { deadline_at: "2026-11-20T10:30:00Z" }))).toEqual({ at: "2026-11-20T10:30:00Z", then: "then the time of the run is up" });
+    expect(nextTimer({ ...asking, then: "the time of the run is up" }, approval(), run([], { deadline_at: "2026-11-20T11:00:00Z" }))?.then).toBe("then the time of the run is up");
     expect(nextTimer({ step: "a", what: "", code: "retry", until: "2026-11-20T10:01:00Z", then: "it is tried again" }, undefined, run())?.then).toBe("then it is tried again");
   });
   it("is none where only a person takes it on", () => {

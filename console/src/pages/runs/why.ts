@@ -42,7 +42,7 @@ export interface Next {
 /** The next timer that would take it on, or end it. */
 export function nextTimer(wait: Waits, approval: Approval | undefined, run: RunDetail): Next | null {
   const found: Next[] = [];
-  if (approval?.state === "pending") found.push({ at: approval.expires_at, then: approval.stages[approval.at ?? 0]?.on_expiry === "reject" ? "then it counts as rejected" : "then the step fails" });
+  if (approval?.state === "pending") found.push({ at: approval.expires_at, then: wait.then ? `then ${wait.then}` : approval.stages[approval.at ?? 0]?.on_expiry === "reject" ? "then it counts as rejected" : "then the step fails" });
   else if (wait.until) found.push({ at: wait.until, then: wait.then ? `then ${wait.then}` : "" });
   if (run.deadline_at && run.state === "running") found.push({ at: run.deadline_at, then: "then the time of the run is up" });
   found.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
