@@ -104,6 +104,8 @@ DOUBTED: list[tuple[str, int, int, str, str]] = [
     ("steps: [{id: a, GET, timeout: 2h}]", 6, 64, "workflow.timing", "it is longer than the run may take, 1h: the run ends before"),
     ("steps: [{id: a, approvals: [{by: ['team:a']}]}]", 6, 31, "workflow.timing", "people would have 24h, and the run only 1h"),
     ("steps: [{id: a, approvals: [{by: ['team:a'], expires: 3h}]}]", 6, 48, "workflow.timing", "people would have 3h, and the run only 1h"),
+    ("timeout: 2d|steps: [{id: a, approvals: [{by: ['team:a']}]}, {id: b, if: \"steps.a.state == 'succeeded'\", SET}]", 7, 59, "workflow.unreachable", "a is never succeeded: an approval is approved or rejected"),
+    ("steps: [{id: a, SET}, {id: b, if: \"steps.a.state == 'approved'\", SET}]", 6, 41, "workflow.unreachable", "a is never approved: only approvals are"),
     ("steps: [{id: a, GET, start_within: 2h}]", 6, 64, "workflow.timing", "it is longer than the run may take, 1h: the run ends before"),
     ("steps: [{id: a, GET, retry: {errors: [http.statsu]}}]", 6, 81, "workflow.unknown_name", "did you mean http.status?"),
     ("steps: [{id: a, GET, rollback: {uses: http.request, with: {url: 'http://a'}, retry: {errors: [ssh.exit]}}}]", 6, 137, "workflow.unknown_name", "http.request does not say that it fails with ssh.exit"),

@@ -29,6 +29,9 @@ _HOMES: Final = {
     "limit": "in policies",
 }
 _STATES: Final = get_args(StepState)
+_AGREED: Final = ("approved", "rejected")
+_NEVER_AGREED: Final = ("succeeded", "validating", "failed_validation", "timed_out", "unknown")
+"""States that no approval has."""
 
 
 def read(text: str, names: tuple[str, ...] = ()) -> Named:
@@ -109,6 +112,11 @@ def of_plan(plan: Plan, text: str, path: Path_, known: frozenset[str], node: Nod
         if compared[0] == "steps" and compared[2:] == ("state",) and word not in _STATES:
             detail = f"{word!r} is no state of a step (there are {', '.join(_STATES)}){near(word, _STATES)}"
             yield Finding(path, detail, "workflow.unknown_name")
+        elif compared[0] == "steps" and compared[2:] == ("state",) and compared[1] in plan.nodes:
+            other = plan.nodes[compared[1]]
+            if word in (_NEVER_AGREED if other.form == "approvals" else _AGREED):
+                meant = "an approval is approved or rejected" if other.form == "approvals" else "only approvals are"
+                yield Finding(path, f"{other.id} is never {word}: {meant}", "workflow.unreachable", "warning")
     yield from absent_members(
         plan, found, path, looked_at(plan, node, place) if node is not None and "result" in here else None
     )
