@@ -289,6 +289,7 @@ class World:
         self.calm = False
         """After the plan nothing breaks any more."""
         self._start()
+        self._stay_heard(self.worker)
 
     # time
 
@@ -361,7 +362,7 @@ class World:
                 (id, effect.state, msgspec.json.encode(effect)) for id, effect in sorted(life.state.effects.items())
             ]
             self.dispatcher.recover(pending)
-            self.dispatcher.offer(self.worker, f"w{self.worker}", 4, self._leased)
+            self._offer(self.worker)
             return
 
     def _announced(self, data: Any) -> bool:
@@ -562,7 +563,17 @@ class World:
         old, self.worker = self.worker, self.worker + 1
         self.announced.clear()
         self.dispatcher.gone(old)
-        self.dispatcher.offer(self.worker, f"w{self.worker}", 4, self._leased)
+        self._offer(self.worker)
+        self._stay_heard(self.worker)
+
+    def _offer(self, worker: int) -> None:
+        self.dispatcher.offer(worker, f"w{worker}", 4, self._leased, {})
+
+    def _stay_heard(self, worker: int) -> None:
+        """A worker says again and again that it is there."""
+        if worker == self.worker:
+            self._offer(worker)
+            self.later(frames.HEARD_EVERY_S, lambda: self._stay_heard(worker))
 
     def _leased(self, frame: frames.Frame) -> None:
         if not isinstance(frame, frames.Leased):
@@ -609,7 +620,7 @@ class World:
         )
         self._deliver(id)
         if worker == self.worker:
-            self.dispatcher.offer(worker, f"w{worker}", 4, self._leased)
+            self._offer(worker)
 
     def _deliver(self, id: str) -> None:
         body = self.reports.get(id)
