@@ -6,6 +6,7 @@ from typing import Any
 import typer
 
 from oncue.cli import inputs, show
+from oncue.cli.following import waits_said
 from oncue.cli.server import Server
 
 app = typer.Typer(
@@ -58,11 +59,7 @@ def why(run: str = RUN, output: show.Format = show.Output) -> None:
         return
     typer.echo(f"{found['run']} is {found['state'].replace('_', ' ')}")
     for one in found["waits"]:
-        began = one.get("leased_at") or one.get("since")
-        since = f", for {show.ago(began)}" if began else ""
-        until = f", until {show.instant(one['until'])}" if one.get("until") else ""
-        then = f"; then {one['then']}" if one.get("then") else ""
-        typer.echo(f"  {one['step'] or 'run'}: {one['what']}{since}{until}{then}")
+        typer.echo(f"  {one['step'] or 'run'}: {waits_said(one)}")
 
 
 @app.command()
