@@ -119,6 +119,21 @@ def test_validate_gives_a_machine_the_code_the_place_and_the_hint_of_each_proble
     assert (sound.returncode, json.loads(sound.stdout)) == (0, {"problems": [], "manifests": 1})
 
 
+def test_validate_counts_what_it_read_and_goes_through_it_from_above() -> None:
+    twice = SOUND.replace("uses", "use") + "---\n" + SOUND.replace("uses", "use")
+    found = json.loads(_oncue("validate", "-f", "-", "-o", "json", stdin=twice).stdout)
+    lines = [one["line"] for one in found["problems"]]
+    assert found["manifests"] == 2 and len(lines) > 2 and lines == sorted(lines)
+
+
+def test_whoever_validates_a_test_is_told_how_tests_are_run() -> None:
+    text = "apiVersion: oncue/v1\nkind: Test\nmetadata: {name: x}\ncases: []\n"
+    for command in ("validate", "apply"):
+        ran = _oncue(command, "-f", "-", stdin=text)
+        assert ran.returncode == 1 and "run it with `oncue test FILE`" in ran.stderr
+        assert ran.stderr.count("manifest.kind_unknown") == 1
+
+
 def test_what_the_server_found_in_manifests_is_said_once_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
     found = [
         {
