@@ -174,7 +174,7 @@ def test_a_request_says_whom_it_waits_for_and_is_named_in_their_inbox(
     shown = oncue(oncue_server, "request", "show", request, token=tokens["guest-1"])
     assert "waits for 1 of team:leads" in shown
     inbox = oncue(oncue_server, "approval", "inbox", token=tokens["lead-1"]).splitlines()
-    assert [line.split("\t")[4] for line in inbox if "Ask nicely" in line] == [request]
+    assert [line.split("\t")[5] for line in inbox if "Ask nicely" in line] == [request]
     assert request in oncue(oncue_server, "get", "requests"), "of others, too"
     assert request in oncue(oncue_server, "request", "mine", token=tokens["guest-1"])
 
