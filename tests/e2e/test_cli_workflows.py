@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import time
 from typing import Any
 
 import httpx
@@ -33,6 +34,18 @@ spec:
   steps:
     - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
   on_failure: {pause: true}
+---
+apiVersion: oncue/v1
+kind: OutboundAllow
+metadata: {name: nobody-listens}
+spec: {host: 127.0.0.1, port: 9, reason: Nobody listens there.}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: tries}
+spec:
+  steps:
+    - {id: fails, uses: http.request, with: {url: "http://127.0.0.1:9/"}, retry: {attempts: 3, initial: 2s, errors: [http]}}
 """
 
 
@@ -107,6 +120,28 @@ def test_whoever_follows_a_run_that_pauses_is_told_how_to_go_on(oncue_server: Se
     assert said == f"{run} is paused. What takes it on: oncue runs why {run}\n"
 
 
+def test_whoever_follows_a_run_that_waits_is_told_once_what_for_and_who_may_act(
+    oncue_server: Server, tokens: dict[str, str]
+) -> None:
+    run = started(oncue_server, "asks", "running")
+    approval = waiting(oncue_server, run)
+    env = environment({"ONCUE_SERVER": oncue_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
+    follow = [str(ONCUE), "logs", run, "--follow"]
+    with subprocess.Popen(follow, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as looking:
+        time.sleep(8)
+        oncue(oncue_server, "approval", "approve", approval, token=tokens["lead-1"])
+        shown, said = looking.communicate(timeout=30)
+    told = [line for line in shown.splitlines() if "people must agree" in line]
+    assert len(told) == 1 and f"approval {approval} asks team:leads" in told[0], (shown, said)
+    assert shown.splitlines()[-1] == f"{run} succeeded" and said == ""
+
+
+def test_each_try_of_a_step_has_its_own_time(oncue_server: Server) -> None:
+    followed = oncue(oncue_server, "run", "tries", "--follow", code=1)
+    tries = [line.split()[0] for line in followed.splitlines() if "attempt" in line]
+    assert len(tries) >= 2 and len(set(tries)) >= 2 and tries == sorted(tries), followed
+
+
 def test_a_run_and_an_approval_that_are_over_are_not_said_to_be_missing(
     oncue_server: Server, tokens: dict[str, str]
 ) -> None:
@@ -139,7 +174,7 @@ def test_a_request_says_whom_it_waits_for_and_is_named_in_their_inbox(
     shown = oncue(oncue_server, "request", "show", request, token=tokens["guest-1"])
     assert "waits for 1 of team:leads" in shown
     inbox = oncue(oncue_server, "approval", "inbox", token=tokens["lead-1"]).splitlines()
-    assert [line.split("\t")[4] for line in inbox if "Ask nicely" in line] == [request]
+    assert [line.split("\t")[5] for line in inbox if "Ask nicely" in line] == [request]
     assert request in oncue(oncue_server, "get", "requests"), "of others, too"
     assert request in oncue(oncue_server, "request", "mine", token=tokens["guest-1"])
 

@@ -6,13 +6,16 @@ import ssl
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
+from rich.console import Console
 
-from oncue.cli import emit, get, show
+from oncue.cli import emit, get, request, show
 from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
 from oncue.cli.validate import accepted
@@ -117,6 +120,21 @@ def test_validate_gives_a_machine_the_code_the_place_and_the_hint_of_each_proble
     assert first["hint"] == CODES["manifest.invalid"].hint
     sound = _oncue("validate", "-f", "-", "-o", "json", stdin=SOUND)
     assert (sound.returncode, json.loads(sound.stdout)) == (0, {"problems": [], "manifests": 1})
+
+
+def test_validate_counts_what_it_read_and_goes_through_it_from_above() -> None:
+    twice = SOUND.replace("uses", "use") + "---\n" + SOUND.replace("uses", "use")
+    found = json.loads(_oncue("validate", "-f", "-", "-o", "json", stdin=twice).stdout)
+    lines = [one["line"] for one in found["problems"]]
+    assert found["manifests"] == 2 and len(lines) > 2 and lines == sorted(lines)
+
+
+def test_whoever_validates_a_test_is_told_how_tests_are_run() -> None:
+    text = "apiVersion: oncue/v1\nkind: Test\nmetadata: {name: x}\ncases: []\n"
+    for command in ("validate", "apply"):
+        ran = _oncue(command, "-f", "-", stdin=text)
+        assert ran.returncode == 1 and "run it with `oncue test FILE`" in ran.stderr
+        assert ran.stderr.count("manifest.kind_unknown") == 1
 
 
 def test_what_the_server_found_in_manifests_is_said_once_with_its_code(capsys: pytest.CaptureFixture[str]) -> None:
@@ -410,3 +428,53 @@ def test_in_a_table_words_are_cut_before_columns_are_left_out_and_no_more_than_n
     assert show.fitted(RUNS, [RUN], 80) == [20, 15, 6, 19, 12], "there is no room for the age"
     assert show.fitted(RUNS, [RUN], 72) == [20, 15, 6, 25], "the reason says more than who asked"
     assert show.fitted(RUNS, [], 80) == [2, 8, 5, 6, 9, 3]
+
+
+def printed(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    rows: list[list[Any]],
+    columns: list[str],
+    *,
+    wrap: bool = False,
+) -> list[str]:
+    """The table on a terminal of 80 columns."""
+    monkeypatch.setattr(show, "out", Console(force_terminal=True))
+    monkeypatch.setenv("COLUMNS", "80")
+    show.table(rows, columns, wrap=wrap)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_column_with_nothing_in_it_takes_no_room_on_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [["run-qit7cdmjmnq3nlp5", "restart-service", "succeeded", None, "user:basis-1", "3m"]]
+    head, row = printed(monkeypatch, capsys, rows, ["id", "workflow", "state", "reason", "requester", "age"])
+    assert head.split() == ["ID", "WORKFLOW", "STATE", "REQUESTER", "AGE"] and row.rstrip().endswith("3m")
+
+
+def test_words_that_are_to_be_read_whole_go_on_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "the storage said no: volume vol-1 is larger already than what it is to be extended to, and cannot shrink"
+    lines = printed(monkeypatch, capsys, [["grow", "failed", said]], ["step", "state", "said"], wrap=True)
+    assert " ".join(" ".join(line.split()) for line in lines[1:]) == f"grow failed {said}"
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.006, "0.0s"), (3, "3.0s"), (59.97, "1m00s"), (317, "5m17s"), (7501, "2h05m")]
+)
+def test_how_long_a_step_took_has_one_form(seconds: float, said: str) -> None:
+    began = datetime(2027, 5, 1, 12, tzinfo=UTC)
+    assert show.took(began.isoformat(), (began + timedelta(seconds=seconds)).isoformat()) == said
+
+
+def test_how_long_an_approval_waits_yet_is_said_from_now() -> None:
+    now = datetime.now(UTC)
+    assert show.until((now + timedelta(minutes=58, seconds=20)).isoformat()) == "in 58m"
+    assert show.until((now - timedelta(minutes=1)).isoformat()) == "now"
+
+
+def test_what_is_offered_names_the_bounds_of_its_inputs() -> None:
+    assert request._bounds({"type": "integer", "minimum": 1, "maximum": 50}) == ", at least 1, at most 50"

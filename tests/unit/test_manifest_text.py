@@ -4,7 +4,9 @@ import msgspec
 import pytest
 
 from oncue import manifests
+from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
+from oncue.manifests import parse_yaml
 from tests.unit.story import Story
 
 FIRST = """apiVersion: oncue/v1
@@ -95,3 +97,25 @@ def test_a_pipeline_that_gives_a_repository_as_data_goes_on_in_a_protected_names
     story.send("oncue.command.approval.decide", {**decide, "approval": "APR-2"}, actor="user:cab-1")
     story.wait("1s")
     assert story.state.manifests["Workflow/default/first"].text == FIRST
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        (
+            "a: 1\n  b: 2\n",
+            "line 2, column 4",
+            "a colon does not fit here: indent the line as those that it belongs to",
+        ),
+        ("a:\n  - x\n - y\n", "line 3, column 2", "indent it as those, with the same number of spaces"),
+        ("a:\n  b: 1\n c: 2\n", "line 3, column 2", "indent it as those, with the same number of spaces"),
+        ("a:\n\tb: 1\n", "line 2, column 1", "a tab is there: indent with spaces"),
+        ("a: @x\n", "line 1, column 4", "a text cannot begin with @: quote it"),
+        ("a: 'x\n", "line 2, column 1", "a quote is not closed"),
+        ("a: {b: 1\nc: 2\n", "line 2, column 2", "a comma or a } is missing before it"),
+    ],
+)
+def test_what_is_no_yaml_is_said_in_words(text: str, place: str, said: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        parse_yaml(text)
+    assert refused.value.detail.startswith(place) and said in refused.value.detail

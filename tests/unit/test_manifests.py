@@ -225,7 +225,7 @@ def test_a_manifest_that_is_there_twice_is_refused() -> None:
     ("kind", "spec", "path", "said"),
     [
         ("Policy", {"match": {"where": "event.x >"}}, "spec.match.where", "line 1"),
-        ("Policy", {"match": {"where": "nope.x == 1"}}, "spec.match.where", "undeclared"),
+        ("Policy", {"match": {"where": "nope.x == 1"}}, "spec.match.where", "there is no "),
         ("Policy", {"match": {"where": "1 + 2"}}, "spec.match.where", "not true or false"),
         ("Policy", {"match": {"severities": ["warn"]}}, "spec.match.severities[0]", "did you mean warning?"),
         ("Policy", {"match": {}, "skip_when": ["'a'"]}, "spec.skip_when[0]", "not true or false"),

@@ -57,7 +57,7 @@ REFUSED: list[tuple[str, int, int, str, str]] = [
     ("steps: [{id: a, GET, rollback: {uses: ticket.get, with: {ticket: T-1}}}]", 6, 75, "action.unknown", "the engine does ticket.get itself, as a step, and cannot call it to"),
     ("steps: [{id: a, uses: http.requset}]", 6, 19, "action.unknown", "there is no action 'http.requset'; did you mean http.request?"),
     ("steps: [{id: a, uses: http.request, with: {ulr: 'http://a'}}]", 6, 46, "manifest.invalid", "ulr is not known here; did you mean url?"),
-    ("steps: [{id: a, uses: http.request, with: {url: 'http://a', method: FETCH}}]", 6, 63, "manifest.invalid", "did you mean PATCH?"),
+    ("steps: [{id: a, uses: http.request, with: {url: 'http://a', method: PACTH}}]", 6, 63, "manifest.invalid", "did you mean PATCH?"),
     ("steps: [{id: a, if: steps.b.state == 'failed', SET}, {id: b, SET}]", 6, 19, "workflow.unknown_step", "there is no step b before this one"),
     ("steps: [{id: aim, SET}, {id: b, if: steps.aym.state == 'failed', SET}]", 6, 43, "workflow.unknown_step", "there is no step aym before this one; did you mean aim?"),
     ("steps: [{id: a, SET}, {id: b, if: steps.a.state == 'succeded', SET}]", 6, 41, "workflow.unknown_name", "did you mean succeeded?"),
@@ -92,6 +92,18 @@ REFUSED: list[tuple[str, int, int, str, str]] = [
     ("steps: [{id: a, approvals: [{stage: x, by: [user:a]}, {stage: x, by: [user:b]}]}]", 6, 58, "workflow.duplicate_name", "there is another stage x"),
     ("identity: viewer|steps: [{id: a, uses: silence.expire, with: {silence: si-1}}]", 7, 11, "workflow.identity", "silence.expire needs silence:write; the workflow acts as viewer"),
     ("steps: [{id: a, emit: {}}]", 6, 19, "manifest.invalid", "type is missing"),
+    ("steps: [{id: a, run: does-not-exist}]", 6, 19, "manifest.invalid", "must be a mapping, not 'does-not-exist'; write {workflow: does-not-exist}"),
+    ("steps: [{id: a, run: Does not}]", 6, 19, "manifest.invalid", "must be a mapping, not 'Does not'; write {workflow: NAME}"),
+    ("steps: [{id: a, wait: 10m}]", 6, 19, "manifest.invalid", "must be a mapping, not '10m'; write {for: 10m}"),
+    ("steps: [{id: a, GET, retry: 3}]", 6, 64, "manifest.invalid", "must be a mapping, not 3; write {attempts: 3}"),
+    ("steps: [{id: a, GET, validate: inputs.count > 1}]", 6, 64, "manifest.invalid", "write {that: \"inputs.count > 1\"}"),
+    ("on_failure: rollback|steps: [{id: a, GET, UNDO}]", 6, 3, "manifest.invalid", "must be a mapping, not 'rollback'; write {rollback: all}"),
+    ("steps: [{id: a, if: inputs.host = 'a', SET}]", 6, 19, "expression.invalid", "a single = means nothing in CEL; compare with =="),
+    ("steps: [{id: a, if: inputs.count > 1 and inputs.count < 3, SET}]", 6, 19, "expression.invalid", "CEL has no and; write &&"),
+    ("steps: [{id: a, if: input.host == 'a', SET}]", 6, 19, "expression.invalid", "there is no input; did you mean inputs?"),
+    ("steps: [{id: a, if: golb(inputs.host), SET}]", 6, 19, "expression.invalid", "there is no function golb; did you mean glob?"),
+    ("steps: [{id: a, run: {workflow: other}, with: {host: a}}]", 6, 43, "workflow.step_form", "write run: {workflow: other, with: {...}}"),
+    ("triggers: [{id: t, schedule: {cron: '61 2 * * *'}}]|steps: [{id: a, SET}]", 6, 22, "manifest.invalid", "minute is 0 to 59"),
     ("steps: [{id: a, run: {with: {}}}]", 6, 19, "manifest.invalid", "workflow is missing"),
 ]
 DOUBTED: list[tuple[str, int, int, str, str]] = [
@@ -138,6 +150,20 @@ def test_what_can_never_work_is_refused_at_its_place(
     first = told(fragment)[0]
     assert first[:4] == ("error", line, column, code)
     assert detail in first[4] and first[5] == CODES[code].hint != ""
+
+
+def test_only_what_is_really_near_is_taken_to_be_meant() -> None:
+    ((*_, detail, _),) = told("steps: [{id: a, uses: http.request, with: {url: 'http://a', method: FETCH}}]")
+    assert "'FETCH' is none of" in detail and "did you mean" not in detail
+
+
+def test_a_misspelt_keyword_of_the_inputs_is_told_with_the_one_that_is_meant() -> None:
+    _, problems = manifests.load(
+        manifests.parse_yaml(
+            HEAD.replace("type: object,", "type: object, requried: [host],") + "  steps: [{id: a, set: {x: 1}}]\n"
+        )
+    )
+    assert [one.detail for one in problems] == ["requried is not known here; did you mean required?"]
 
 
 @pytest.mark.parametrize(("fragment", "line", "column", "code", "detail"), DOUBTED)

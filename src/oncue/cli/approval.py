@@ -28,10 +28,10 @@ def inbox(output: show.Format = show.Output) -> None:
         return
     waiting = [("you", one) for one in found["items"]] + [("others", one) for one in found["own"]]
     rows = [
-        (one["id"], decides, one["ask"], one["workflow"], one["run"] or one["request"], show.instant(one["expires_at"]))
+        (one["id"], decides, show.until(one["expires_at"]), one["ask"], one["workflow"], one["run"] or one["request"])
         for decides, one in waiting
     ]
-    show.table(rows, ("id", "decides", "ask", "workflow", "for", "until"))
+    show.table(rows, ("id", "decides", "until", "ask", "workflow", "for"), wrap=True)
     if found["own"]:
         show.note("Others decide about what you asked for.")
 

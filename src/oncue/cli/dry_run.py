@@ -23,7 +23,8 @@ def shown(found: dict[str, Any], output: show.Format) -> None:
         typer.echo(f"{found['workflow']} would do this; + it runs, ? it depends on others, - it is skipped, ! it fails")
         _tree(found["steps"], 0)
     if found["fails"]:
-        typer.echo(f"It fails as it is at {', '.join(found['fails'])}.", err=True)
+        steps = f"step{'s' if len(found['fails']) > 1 else ''} {', '.join(found['fails'])}"
+        typer.echo(f"As it is, the run would fail at {steps}.", err=True)
         raise typer.Exit(1)
 
 

@@ -4,9 +4,12 @@ What is shown comes from the run and its log as they are kept; the stream only s
 is taken up where it broke.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +21,8 @@ from oncue.core.errors import Refusal
 
 TYPES: Final = "oncue.run.*,oncue.step.*,oncue.effect.*"
 AGAIN_S: Final = 1.0
+QUIET_S: Final = 2.0
+"""After so long without news it is said what the run waits for."""
 PASSING: Final = frozenset({"server.unreachable", "engine.unavailable", "query.too_slow"})
 """Refusals that pass while someone looks on."""
 
@@ -34,11 +39,10 @@ class Printer:
     def __init__(self, form: show.Format) -> None:
         self._form = form
 
-    def step(self, step: dict[str, Any]) -> None:
+    def step(self, at: str, step: dict[str, Any]) -> None:
         """A step is in another state than before."""
         attempt = f"  attempt {step['attempt']}" if step.get("attempt", 0) > 1 else ""
         reason = f"  {step['reason']}" if step.get("reason") else ""
-        at = step.get("ended_at") or step.get("started_at")
         self._print(
             at, step["address"], f"{step['state']}{attempt}{reason}", step, show.STYLES.get(step["state"], "cyan")
         )
@@ -52,6 +56,11 @@ class Printer:
         """A step is further than before."""
         text = f"{progress['done']:.0%}  {progress['text']}".rstrip()
         self._print(progress["at"], progress["step"], text, progress, "dim")
+
+    def waits(self, waits: dict[str, Any]) -> None:
+        """The run waits for something. Only people are told."""
+        if self._form is show.Format.table:
+            self._print(_now(), waits["step"] or "run", waits_said(waits), waits, "yellow")
 
     def _print(self, at: str | None, where: str, text: str, whole: dict[str, Any], style: str) -> None:
         if self._form is not show.Format.table:
@@ -77,6 +86,7 @@ class Looking:
         self._states: dict[str, tuple[Any, Any]] = {}
         self._progress: dict[tuple[str, int], str] = {}
         self._state: str | None = None
+        self._waits: frozenset[tuple[str | None, str]] = frozenset()
 
     @property
     def heard(self) -> bool:
@@ -104,8 +114,20 @@ class Looking:
             self._states[step["address"]] = state
             untouched = known is None and step["state"] == "pending"
             if state != known and not untouched and self._step in (None, step["address"]):
-                at = step.get("ended_at") or step.get("started_at") or run["updated_at"]
-                yield at, partial(self._printer.step, step)
+                again = step.get("attempt", 0) > 1 or (known is not None and known[0] != "pending")
+                at = step.get("ended_at") or (None if again else step.get("started_at")) or _now()
+                yield at, partial(self._printer.step, at, step)
+
+    def look_why(self) -> None:
+        """Show what the run waits for, if that is not what was shown last. What is being done is shown by its steps."""
+        found = self._server.get(Server.path("runs", self._run, "why"))["waits"]
+        waits = [
+            one for one in found if one["code"] not in ("action", "over") and self._step in (None, one.get("step"))
+        ]
+        told, self._waits = self._waits, frozenset((one["step"], one["what"]) for one in waits)
+        for one in waits:
+            if (one["step"], one["what"]) not in told:
+                self._printer.waits(one)
 
     def _new_told(self) -> Iterator[News]:
         more = True
@@ -127,32 +149,62 @@ class Looking:
             more = part["next"] is not None
 
 
+def waits_said(waits: dict[str, Any]) -> str:
+    """What a run waits for, since when, until when, and what happens then."""
+    began = waits.get("leased_at") or waits.get("since")
+    since = f", for {show.ago(began)}" if began else ""
+    until = f", until {show.instant(waits['until'])}" if waits.get("until") else ""
+    then = f"; then {waits['then']}" if waits.get("then") else ""
+    return f"{waits['what']}{since}{until}{then}"
+
+
 def follow(server: Server, run: str, printer: Printer, step: str | None = None) -> dict[str, Any]:
     """Show what happens until the run ends; the run as it is then."""
     looking = Looking(server, run, printer, step)
     seen = looking.look()
-    news = _news(server, run)
+    news: SimpleQueue[Refusal | None] = SimpleQueue()
+    over = threading.Event()
+    threading.Thread(target=_hear, args=(server, run, news, over), daemon=True).start()
     while seen.get("ended_at") is None:
-        next(news)
         try:
+            if (refusal := news.get(timeout=QUIET_S)) is not None:
+                raise refusal
             seen = looking.look()
+        except Empty:
+            _ask_why(looking)
         except Refusal as refusal:
             if refusal.code not in PASSING:
                 raise
+    over.set()
     return seen
 
 
-def _news(server: Server, run: str) -> Iterator[None]:
-    """Each time that there may be something new of the run, for ever."""
+def _ask_why(looking: Looking) -> None:
+    try:
+        looking.look_why()
+    except Refusal as refusal:
+        if refusal.code not in PASSING:
+            raise
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def _hear(server: Server, run: str, news: "SimpleQueue[Refusal | None]", over: threading.Event) -> None:
+    """Put something into `news` each time that there may be something new of the run: None, or why nothing comes any more."""
     cursor = None
-    while True:
+    while not over.is_set():
         try:
             for id, event, data in server.stream(cursor, types=TYPES, log=run):
                 cursor = id or cursor
                 if event != "message" or run.encode() in data:
-                    yield
+                    news.put(None)
         except Refusal as refusal:
+            if over.is_set():
+                return
             if refusal.code not in PASSING:
-                raise
+                news.put(refusal)
+                return
             show.note(f"{refusal.detail or refusal.code}; trying again")
         time.sleep(AGAIN_S)

@@ -34,6 +34,8 @@ class Kind(msgspec.Struct, frozen=True):
     columns: list[Column]
     params: dict[str, str] = {}
     """What is asked for besides what the command line says."""
+    wrap: bool = False
+    """Whether words are shown whole, on several lines."""
 
 
 LISTS: Final[dict[str, Kind]] = {
@@ -56,9 +58,10 @@ LISTS: Final[dict[str, Kind]] = {
         *_fields("id", "workflow", "state", "reason", "requester"), _age("created_at"),
     ]),
     "approvals": Kind("approvals", [
-        *_fields("id", "state", "ask", "workflow", "run"),
-        ("asks", lambda item: item["stages"][item.get("at", 0)]["by"]), ("until", lambda item: show.instant(item["expires_at"])),
-    ]),
+        *_fields("id", "state"),
+        ("until", lambda item: show.until(item["expires_at"]) if item["state"] == "pending" else ""),
+        *_fields("ask"), ("asks", lambda item: item["stages"][item.get("at", 0)]["by"]), *_fields("workflow", "run"),
+    ], wrap=True),
     "requests": Kind("requests", [
         *_fields("id", "title"), ("state", show.came), ("run", lambda item: item.get("run") or "-"),
         *_fields("requester"), _age("created_at"),
@@ -212,7 +215,11 @@ def get(
             if name is not None and not items:
                 raise Refusal("manifest.not_found", f"{found} {name}")
     if output is show.Format.table:
-        show.table(([value(item) for _, value in columns] for item in items), [title for title, _ in columns])
+        show.table(
+            ([value(item) for _, value in columns] for item in items),
+            [title for title, _ in columns],
+            wrap=isinstance(found, Kind) and found.wrap,
+        )
         if not items:
             show.note(f"There are no {kind}.")
     elif isinstance(found, Kind) or output is show.Format.json:

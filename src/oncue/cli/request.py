@@ -1,5 +1,7 @@
 """`oncue request`: what is offered to you, asking for it, and what became of that."""
 
+from typing import Any
+
 import typer
 
 from oncue.cli import inputs, show
@@ -31,9 +33,25 @@ def offers(output: show.Format = show.Output) -> None:
             needed = "needed" if name in required else "may be left out"
             values = f", one of {', '.join(map(str, schema['enum']))}" if "enum" in schema else ""
             hidden = ", not written down: it is asked for, or --hidden" if schema.get("writeOnly") else ""
-            typer.echo(f"  {name}={schema.get('type', 'any').upper()}\t{needed}{values}{hidden}")
+            typer.echo(f"  {name}={schema.get('type', 'any').upper()}\t{needed}{values}{_bounds(schema)}{hidden}")
     if not found["items"]:
         typer.echo("Nothing is offered to you.")
+
+
+_BOUNDS = {
+    "minimum": "at least {}",
+    "exclusiveMinimum": "more than {}",
+    "maximum": "at most {}",
+    "exclusiveMaximum": "less than {}",
+    "minLength": "at least {} characters",
+    "maxLength": "at most {} characters",
+    "pattern": "of the form {}",
+}
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    """`, at least 1, at most 50`, as far as the schema says so."""
+    return "".join(f", {words.format(schema[keyword])}" for keyword, words in _BOUNDS.items() if keyword in schema)
 
 
 @app.command()
@@ -76,7 +94,7 @@ def mine(output: show.Format = show.Output) -> None:
             show.came(one),
             one["title"],
             {name: inputs.shown(value) for name, value in one["inputs"].items()},
-            one["said"],
+            one["said"] or (one["outcome"] or {}).get("reason"),
         )
         for one in found["items"]
     ]

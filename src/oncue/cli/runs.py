@@ -1,11 +1,11 @@
 """`oncue runs`: why a run does not move, and what people do with runs."""
 
-from datetime import datetime
 from typing import Any
 
 import typer
 
 from oncue.cli import inputs, show
+from oncue.cli.following import waits_said
 from oncue.cli.server import Server
 
 app = typer.Typer(
@@ -36,11 +36,17 @@ def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
     for name, value in one["inputs"].items():
         show.done(show.clean(f"  {name}={inputs.shown(value)}"))
     rows = [
-        (step["address"], step["state"], step.get("attempt"), _took(step), step.get("reason") or step.get("awaits"))
+        (
+            step["address"],
+            step["state"],
+            step.get("attempt"),
+            show.took(step.get("started_at"), step.get("ended_at")),
+            step.get("reason") or step.get("awaits"),
+        )
         for step in one["steps"]
     ]
     if rows:
-        show.table(rows, ("step", "state", "attempt", "took", "said"))
+        show.table(rows, ("step", "state", "attempt", "took", "said"), wrap=True)
     if one["more_steps"]:
         show.note(f"It has more steps than these {len(rows)}.")
 
@@ -58,11 +64,7 @@ def why(run: str = RUN, output: show.Format = show.Output) -> None:
         return
     typer.echo(f"{found['run']} is {found['state'].replace('_', ' ')}")
     for one in found["waits"]:
-        began = one.get("leased_at") or one.get("since")
-        since = f", for {show.ago(began)}" if began else ""
-        until = f", until {show.instant(one['until'])}" if one.get("until") else ""
-        then = f"; then {one['then']}" if one.get("then") else ""
-        typer.echo(f"  {one['step'] or 'run'}: {one['what']}{since}{until}{then}")
+        typer.echo(f"  {one['step'] or 'run'}: {waits_said(one)}")
 
 
 @app.command()
@@ -135,21 +137,6 @@ def _trigger(trigger: dict[str, Any]) -> str:
     """As `policy default/busy-cpu@1`, `schedule nightly`, `manual user:basis-1`."""
     named = (trigger[name] for name in ("policy", "trigger", "request", "run", "actor") if trigger.get(name))
     return f"{trigger.get('kind', 'event')} {next(named, '')}".rstrip()
-
-
-def _took(step: dict[str, Any]) -> str:
-    """How long a step that is over took: `40 ms`, `2.5 s`, or as `show.ago` says it."""
-    if not step.get("started_at") or not step.get("ended_at"):
-        return ""
-    began, ended = (datetime.fromisoformat(step[name]) for name in ("started_at", "ended_at"))
-    seconds = (ended - began).total_seconds()
-    return (
-        f"{seconds * 1000:.0f} ms"
-        if seconds < 1
-        else f"{seconds:.1f} s"
-        if seconds < 60
-        else str(ended - began).partition(".")[0]
-    )
 
 
 def _do(run: str, verb: str, given: dict[str, Any]) -> dict[str, Any]:

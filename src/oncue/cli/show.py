@@ -71,9 +71,13 @@ class Format(StrEnum):
 Output = typer.Option(Format.table, "--output", "-o", help="How to print the result.")
 
 
-def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> None:
-    """Print rows under headings: aligned and made to fit on a terminal, separated by tabs into a pipe."""
+def table(rows: Iterable[Sequence[Any]], columns: Sequence[str], *, wrap: bool = False) -> None:
+    """Print rows under headings: aligned and made to fit on a terminal, where columns with nothing in them are left out;
+    separated by tabs into a pipe. With `wrap`, words go on below in their column and are not cut."""
     rows = [[_cell(value) for value in row] for row in rows]
+    if out.is_terminal and rows:
+        told = [index for index in range(len(columns)) if any(row[index] for row in rows)]
+        columns, rows = [columns[index] for index in told], [[row[index] for index in told] for row in rows]
     headings = [column.upper() for column in columns]
     if not out.is_terminal:
         for row in [headings, *rows]:
@@ -83,7 +87,7 @@ def table(rows: Iterable[Sequence[Any]], columns: Sequence[str]) -> None:
     widths = fitted(headings, rows, screen.width)
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for heading, width in zip(headings, widths, strict=False):
-        grid.add_column(heading, width=width, overflow="ellipsis", no_wrap=True)
+        grid.add_column(heading, width=width, overflow="fold" if wrap else "ellipsis", no_wrap=not wrap)
     for row in rows:
         grid.add_row(*[Text(value, style=STYLES.get(value, "")) for value in row[: len(widths)]])
     screen.print(grid)
@@ -214,6 +218,25 @@ def ago(instant: str | None) -> str:
         if abs(seconds) >= size:
             return f"{seconds / size:.0f}{unit}"
     return f"{seconds:.0f}s"
+
+
+def until(instant: str | None) -> str:
+    """How long it is till an instant: `in 58m`; `now` if it has come."""
+    if not instant:
+        return ""
+    ahead = datetime.fromisoformat(instant) > datetime.now(UTC)
+    return f"in {ago(instant).removeprefix('-')}" if ahead else "now"
+
+
+def took(began: str | None, ended: str | None) -> str:
+    """How long something took that is over, to the tenth of a second: `0.1s`, `3.0s`, `5m17s`, `2h05m`."""
+    if not began or not ended:
+        return ""
+    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+    if seconds < 59.95:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}m{rest:02}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02}m"
 
 
 def instant(text: str | None) -> str:

@@ -1,5 +1,6 @@
 """`oncue validate`: checks manifests without a server."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +26,20 @@ def validate(
     Each problem is printed with its code, file, line and column; with `-o json`, as one document for a machine, with level
     and hint besides. Exit code 1 if there is an error.
     """
-    documents, problems = read(file)
-    if not documents and not problems:
+    found = parsed(file)
+    if not found:
         raise nothing_in(file)
+    documents, problems = manifests.load(found)
     problems += manifests.missing(documents)
     problems += manifests.contradicting(documents)
     problems += manifests.misgiven(documents)
     problems += manifests.unreached(documents)
+    problems = in_order(problems)
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
     failed = errors > 0 or (strict and warnings > 0)
     if output is not show.Format.table:
-        show.document({"problems": [_whole(problem) for problem in problems], "manifests": len(documents)}, output)
+        show.document({"problems": [_whole(problem) for problem in problems], "manifests": len(found)}, output)
         raise typer.Exit(failed)
     show.problems(problems)
     if failed:
@@ -56,8 +59,8 @@ def accepted(files: list[Path], *, elsewhere: bool = False) -> list[manifests.Do
 
     Doubts are left to the server, which knows what else is there; so is, with `elsewhere`, what is installed.
     """
-    documents, problems = read(files, elsewhere=elsewhere)
-    errors = [problem for problem in problems if problem.level == "error"]
+    documents, problems = manifests.load(parsed(files), elsewhere=elsewhere)
+    errors = in_order(problem for problem in problems if problem.level == "error")
     if errors:
         show.problems(errors)
         raise typer.Exit(1)
@@ -76,12 +79,17 @@ def nothing_in(files: list[Path]) -> Refusal:
     )
 
 
-def read(files: list[Path], *, elsewhere: bool = False) -> tuple[list[manifests.Document], list[manifests.Problem]]:
-    """The documents that can be taken, and what is wrong with the others; `elsewhere` as of `manifests.check`. Raises `Refusal` manifest.malformed."""
-    parsed: list[manifests.Parsed] = []
+def in_order(problems: Iterable[manifests.Problem]) -> list[manifests.Problem]:
+    """The problems as someone who goes through the files from above meets them."""
+    return sorted(problems, key=lambda problem: (problem.file, problem.line))
+
+
+def parsed(files: list[Path]) -> list[manifests.Parsed]:
+    """The documents of these files as they are written. Raises `Refusal` manifest.malformed."""
+    found: list[manifests.Parsed] = []
     for file in files:
         if str(file) == "-":
-            parsed += manifests.parse_yaml(typer.get_binary_stream("stdin").read(), "standard input")
+            found += manifests.parse_yaml(typer.get_binary_stream("stdin").read(), "standard input")
         else:
-            parsed += manifests.read([file])
-    return manifests.load(parsed, elsewhere=elsewhere)
+            found += manifests.read([file])
+    return found

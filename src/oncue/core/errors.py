@@ -130,7 +130,7 @@ CODES: Final = _table(
     ("workflow.inputs_schema", "The inputs are not declared as they should be", 400, "Inputs are a JSON Schema of type object; see the reference of kinds for the rules that it may have."),
     ("workflow.unknown_step", "There is no such step before this one", 400, "Expressions see steps that come before, where they lie or around that."),
     ("workflow.unknown_name", "An expression names what is not there", 400, "Declare the input, set the variable, or give the output in the step; the reference of expressions has what is there at which place."),
-    ("workflow.duplicate_name", "The name is taken in this workflow", 400, "Call one of the two otherwise."),
+    ("workflow.duplicate_name", "The name is taken in this workflow", 400, "Rename one of the two."),
     ("workflow.step_form", "The step does not say one thing to do", 400, "Give one form, and only what belongs to it; the reference of kinds has them."),
     ("workflow.expression", "The expression compiles, and cannot be meant", 400, "Compare values of one type, and let conditions depend on what a run finds."),
     ("workflow.unreachable", "This can never be reached", 400, "Take it away, or change the condition before it."),

@@ -202,13 +202,36 @@ def _compiled(env: Any, text: str) -> Program:
             raise Refusal("expression.invalid", f"{text!r}: {error}") from error
         line, column, what = found.groups()
         raise Refusal(
-            "expression.invalid", f"line {line}, column {column} of {text!r}: {what.removesuffix(' [INVALID_ARGUMENT]')}",
+            "expression.invalid", f"line {line}, column {column} of {text!r}: {_in_words(text, int(line), int(column), what)}",
             line=int(line), column=int(column),
         ) from error  # fmt: skip
     try:
         return meter.program(native, env.deserialize)
     except Refusal as refusal:
         raise Refusal(refusal.code, f"{text!r}: {refusal.detail}") from refusal
+
+
+_SIGNS: Final = {"and": "&&", "or": "||", "not": "!", ">": "!="}
+"""What CEL has in place of what other languages write."""
+
+
+def _in_words(text: str, line: int, column: int, what: str) -> str:
+    """What is wrong at this place, and what to write where that is known."""
+    if found := _UNDECLARED.search(what):
+        called = text.splitlines()[line - 1][column - 1 : column] == "("
+        return f"there is no {'function ' if called else ''}{found[1]}"
+    if _SINGLE.search(what):
+        return "a single = means nothing in CEL; compare with =="
+    found = _STRANGE.search(what)
+    word = "not" if text.strip().startswith("not ") else found[1] if found else ""
+    if word in _SIGNS and (word != ">" or "<>" in text):
+        return f"CEL has no {'<>' if word == '>' else word}; write {_SIGNS[word]}"
+    return what.removesuffix(" [INVALID_ARGUMENT]")
+
+
+_UNDECLARED: Final = re.compile(r"undeclared reference to '([^'.]+)")
+_SINGLE: Final = re.compile(r"token recognition error at: '=(?!=)")
+_STRANGE: Final = re.compile(r"(?:mismatched|extraneous) input '([^']+)'")
 
 
 def compile_check(text: str, expected: str | None = None, names: tuple[str, ...] = ()) -> None:

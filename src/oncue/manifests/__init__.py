@@ -301,6 +301,9 @@ def _findings(parsed: Parsed) -> Iterator[Finding]:
     if not isinstance(value, dict):
         yield Finding((), "a manifest is a mapping with apiVersion, kind, metadata and spec")
         return
+    if value.get("kind") == "Test":
+        yield Finding(("kind",), "a test is not applied: run it with `oncue test FILE`", "manifest.kind_unknown")
+        return
     known = ("apiVersion", "kind", "metadata", "spec")
     for key in value:
         if key not in known:

@@ -107,7 +107,27 @@ def parse_yaml(text: str | bytes, file: str = "", *, merging: bool = False) -> l
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         place = Place(mark.line + 1, mark.column + 1) if mark is not None else NOWHERE
         reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise malformed(reason, place, file) from error
+        raise malformed(_in_words(reason), place, file) from error
+
+
+_WORDS: Final = (
+    (r"mapping values are not allowed here", "a colon does not fit here: indent the line as those that it belongs to, or quote a text that has a colon in it"),
+    (r"expected <block end>, but found|expected '<document start>', but found", "the line does not stand below the ones that it belongs to: indent it as those, with the same number of spaces"),
+    (r"found character '\\t' that cannot start any token", "a tab is there: indent with spaces"),
+    (r"found character '(.)' that cannot start any token", r"a text cannot begin with \1: quote it"),
+    (r"found unexpected end of stream", "a quote is not closed"),
+    (r"but found '<stream end>'", "a bracket is not closed"),
+    (r"expected ',' or '([\]}])'.*", r"a comma or a \1 is missing before it"),
+)  # fmt: skip
+"""What the parser says, and the same for people who write manifests."""
+
+
+def _in_words(reason: str) -> str:
+    """The parser's reason in words, and as it is if there are none."""
+    for pattern, words in _WORDS:
+        if found := re.search(pattern, reason):
+            return found.expand(words)
+    return reason
 
 
 def read(paths: list[Path]) -> list[Parsed]:

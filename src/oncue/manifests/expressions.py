@@ -13,7 +13,7 @@ from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding
 from oncue.manifests.shape import near
 
-_UNDECLARED: Final = re.compile(r"undeclared reference to '([^'.]+)")
+_UNDECLARED: Final = re.compile(r"there is no (?:function )?(\w+)$")
 
 
 def compiles(

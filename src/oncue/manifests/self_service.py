@@ -9,6 +9,7 @@ from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.finding import Finding, positive_findings
 from oncue.manifests.hidden import narrowed_findings
+from oncue.manifests.input_schema import schema_findings
 from oncue.manifests.shape import near
 
 
@@ -26,8 +27,7 @@ def self_service_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     for name, schema in how.inputs.items():
         if name in how.fixed:
             yield Finding((*path, "inputs", name), f"{name} is fixed: nobody gives it")
-        for place, detail in inputs.faults(schema):
-            yield Finding((*path, "inputs", name, *place), detail)
+        yield from schema_findings(schema, (*path, "inputs", name))
         yield from narrowed_findings(schema, (*path, "inputs", name))
     yield from _fixed(spec)
     if how.limit is not None:

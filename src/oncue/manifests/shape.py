@@ -15,6 +15,7 @@ from msgspec import inspect
 
 from oncue.core.duration import PATTERN as DURATION
 from oncue.core.duration import length_s
+from oncue.core.workflow_spec import OnFailure, Retry, Rollback, SubRun, Validate, Wait
 from oncue.manifests.document import Path_
 
 LONGEST_DAYS: Final = 3650
@@ -33,9 +34,11 @@ class Misfit(msgspec.Struct, frozen=True):
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """`; did you mean X?` if there is a near one, whatever is written large in it, else nothing."""
-    lower = {one.lower(): one for one in known}
-    close = difflib.get_close_matches(word.lower(), list(lower), n=1, cutoff=0.6)
+    """`; did you mean X?` if there is a near one, whatever is written large in it, else nothing. One that begins otherwise has to
+    be nearer."""
+    lower, small = {one.lower(): one for one in known}, word.lower()
+    close = difflib.get_close_matches(small, [one for one in lower if one[:1] == small[:1]], n=1, cutoff=0.6)
+    close = close or difflib.get_close_matches(small, list(lower), n=1, cutoff=0.75)
     return f"; did you mean {lower[close[0]]}?" if close else ""
 
 
@@ -100,10 +103,10 @@ def _bare(kind: Any) -> Any:
 
 
 def _struct(value: Any, kind: inspect.StructType, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:
-    if not isinstance(value, dict):
-        yield Misfit(path, f"must be a mapping, not {_said(value)}")
-        return
     fields = {field.encode_name: field for field in kind.fields}
+    if not isinstance(value, dict):
+        yield Misfit(path, f"must be a mapping, not {_said(value)}{_instead(value, kind, fields)}")
+        return
     for key, inner in value.items():
         if key not in fields:
             yield Misfit((*path, key), f"{key} is not known here{near(key, list(fields))}")
@@ -112,6 +115,32 @@ def _struct(value: Any, kind: inspect.StructType, path: Path_, plain: dict[Path_
     for name, field in fields.items():
         if field.required and name not in value:
             yield Misfit(path, f"{name} is missing")
+
+
+_MEANT: Final[dict[type, tuple[str, str]]] = {
+    SubRun: ("workflow", "NAME"),
+    Wait: ("for", "10m"),
+    Retry: ("attempts", "3"),
+    OnFailure: ("rollback", "all"),
+    Rollback: ("uses", "ACTION"),
+    Validate: ("that", "EXPRESSION"),
+}
+"""The member that is meant by whoever writes one value in place of the mapping, with an example."""
+
+
+def _instead(value: Any, kind: inspect.StructType, fields: dict[str, inspect.Field]) -> str:
+    """`; write {MEMBER: VALUE}`, with the value that is there if that member takes it."""
+    if kind.cls not in _MEANT or value is None or isinstance(value, list):
+        return ""
+    member, example = _MEANT[kind.cls]
+    if any(_check(value, fields[member].type, (), {})):
+        return f"; write {{{member}: {example}}}"
+    text = value if isinstance(value, str) and _PLAIN_TEXT.fullmatch(value) else msgspec.json.encode(value).decode()
+    return f"; write {{{member}: {text}}}"
+
+
+_PLAIN_TEXT: Final = re.compile(r"[a-z0-9][a-z0-9._-]*")
+"""What YAML takes for text, or for a value that the member takes, without quotes."""
 
 
 def _dict(value: Any, kind: inspect.DictType, path: Path_, plain: dict[Path_, str]) -> Iterator[Misfit]:

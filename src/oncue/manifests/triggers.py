@@ -1,6 +1,7 @@
 """Checks of what starts a workflow by itself."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -16,6 +17,21 @@ from oncue.manifests.finding import Finding
 from oncue.manifests.scopes import absent, read
 from oncue.manifests.selectors import selector_findings
 
+_CRON: Final = {
+    "minute": "0 to 59",
+    "hour": "0 to 23",
+    "day-of-month": "1 to 31, or L for the last, and has to come in the month",
+    "month": "1 to 12, or JAN to DEC",
+    "day-of-week": "0 to 7, or MON to SUN",
+}
+"""What each field of cron may be."""
+
+
+def _of_cron(detail: str) -> str:
+    """`; minute is 0 to 59` if that field cannot be read."""
+    field = detail.rpartition(": bad ")[2]
+    return f"; {field} is {_CRON[field]}" if field in _CRON else ""
+
 
 def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     """What of the triggers does not hold together."""
@@ -26,7 +42,8 @@ def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         try:
             trigger.check(one)
         except Refusal as refusal:
-            yield Finding(path if one.schedule is None else (*path, "schedule"), refusal.detail)
+            detail = f"{refusal.detail}{_of_cron(refusal.detail)}"
+            yield Finding(path if one.schedule is None else (*path, "schedule"), detail)
         if one.event is not None:
             yield from selector_findings(one.event, (*path, "event"))
             if one.event == Match():

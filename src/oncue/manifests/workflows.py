@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from oncue.core import inputs, run_acts
 from oncue.core import plan as plans
+from oncue.core import run_acts
 from oncue.core.duration import seconds
 from oncue.core.expression import VARIABLES
 from oncue.core.plan import FORMS, Node, Plan
@@ -14,6 +14,7 @@ from oncue.manifests.expressions import compiles, templates
 from oncue.manifests.finding import Finding, interval_findings, positive_findings
 from oncue.manifests.hidden import hidden_findings, partial_findings
 from oncue.manifests.idle import idle_findings
+from oncue.manifests.input_schema import schema_findings
 from oncue.manifests.plugins import done_once, fits, uses
 from oncue.manifests.scopes import BEFORE_RUNS, absent, of_plan, read, undeclared
 from oncue.manifests.self_service import self_service_findings, stages_findings
@@ -124,11 +125,10 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
         yield Finding(path, f"give exactly one of {', '.join(_WORDS.values())}; {those}", "workflow.step_form")
     for member, forms in _ONLY.items():
         if getattr(spec, member) != _default(member) and not set(forms) & set(given):
-            yield Finding(
-                (*path, member.rstrip("_")),
-                f"it means nothing without {' or '.join(_WORDS[one] for one in forms)}",
-                "workflow.step_form",
-            )
+            detail = f"it means nothing without {' or '.join(_WORDS[one] for one in forms)}"
+            if member == "with_" and spec.run is not None:
+                detail = f"what another workflow is given stands in `run`: write run: {{workflow: {spec.run.workflow}, with: {{...}}}}"
+            yield Finding((*path, member.rstrip("_")), detail, "workflow.step_form")
     around = tuple(name for one in node.above for name in ((one.spec.for_each.as_,) if one.spec.for_each else ()))
     for place, text in plans.written(spec):
         inner = names if place[:2] == ("for_each", "key") else around
@@ -337,9 +337,9 @@ def _inputs(schema: dict[str, Any]) -> Iterator[Finding]:
     if schema.get("type") != "object":
         yield Finding(("inputs",), "it is a JSON Schema with type: object", "workflow.inputs_schema")
     found = False
-    for path, detail in inputs.faults(schema):
+    for one in schema_findings(schema, ("inputs",), "workflow.inputs_schema"):
         found = True
-        yield Finding(("inputs", *path), detail, "workflow.inputs_schema")
+        yield one
     yield from hidden_findings(schema)
     properties = schema.get("properties", {})
     for index, name in enumerate([] if found else schema.get("required", [])):
