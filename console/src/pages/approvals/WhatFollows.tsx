@@ -30,7 +30,7 @@ function Steps({ run, ahead }: { run: RunDetail; ahead: Ahead }) {
   return (
     <section className="stack" style={{ gap: 8 }} aria-label="What follows">
       <div className="row wrapping"><h3 className="heading">If it is approved</h3><span className="dim3 t12">{summary(ahead)}</span></div>
-      {ahead.fails.length > 0 && <div className="notice critical"><Icon name="incident" /><p className="wrap"><strong>It fails as it is</strong> at <span className="mono">{ahead.fails.join(", ")}</span>.</p></div>}
+      {ahead.fails.length > 0 && <div className="notice critical"><Icon name="incident" /><p className="wrap"><strong>As it is, the run would fail</strong> at <span className="mono">{ahead.fails.join(", ")}</span>.</p></div>}
       <PlannedSteps brief label="Steps that follow" steps={steps.slice(0, FEW)} />
       {steps.length > FEW && <details><summary className="dim t12">and {String(steps.length - FEW)} more</summary><PlannedSteps brief label="More steps that follow" steps={steps.slice(FEW)} /></details>}
       <Pairs

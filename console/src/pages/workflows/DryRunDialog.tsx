@@ -29,7 +29,7 @@ export function DryRunDialog({ dryRun, busy, error, onClose, start }: Props) {
             <p className="med">{capital(summary(dryRun))}.</p>
             <p className="dim">Nothing was started, and nothing outside was asked. What depends on the outcome of a step is not known before.</p>
           </div>
-          {dryRun.fails.length > 0 && <div className="notice critical" role="alert"><Icon name="incident" /><p className="wrap"><strong>It fails as it is</strong> at <span className="mono">{dryRun.fails.join(", ")}</span>. What those lines say has to be mended first.</p></div>}
+          {dryRun.fails.length > 0 && <div className="notice critical" role="alert"><Icon name="incident" /><p className="wrap"><strong>As it is, the run would fail</strong> at <span className="mono">{dryRun.fails.join(", ")}</span>. What those lines say has to be mended first.</p></div>}
           <PlannedSteps label="What would be done" steps={dryRun.steps} />
           {Object.keys(dryRun.inputs).length > 0 && <details><summary className="dim">Inputs of the run, with what is left out</summary><Json value={concealed(dryRun.inputs)} label="Inputs of the run" /></details>}
           {error && <ErrorState error={error} />}
