@@ -91,7 +91,7 @@ def test_a_dry_run_names_the_step_that_would_fail(clocked: Server, open_page: Op
     _form(page).get_by_label("Which first").fill("7")
     _form(page).get_by_role("button", name="Dry run").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_role("alert")).to_contain_text("It fails as it is at first")
+    expect(dialog.get_by_role("alert")).to_contain_text("As it is, the run would fail at first")
     expect(dialog.get_by_role("button", name="Start it all the same")).to_be_in_viewport()
     assert not axe(page)
     dialog.get_by_role("button", name="Back").click()
