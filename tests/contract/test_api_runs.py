@@ -90,7 +90,7 @@ def test_why_says_what_is_waited_for_and_what_comes_of_it(server: Server) -> Non
 def test_whoever_asks_people_who_are_not_there_or_too_few_is_warned(server: Server) -> None:
     text = CALLS.replace("name: calls", "name: lonely").replace(
         "{id: call, run: {workflow: settle, with: {host: web-9}}}",
-        "{id: ask, approvals: [{by: [user:nobody, user:basis-1]}, {stage: more, by: [team:storage], quorum: 5}]}",
+        "{id: ask, approvals: [{by: [user:nobody, user:basis-1], expires: 10m}, {stage: more, by: [team:storage], quorum: 5, expires: 10m}]}",
     )
     warnings = server.client.post("/api/v1/manifests", content=text, params={"dry_run": True}).json()["warnings"]
     assert [one.partition("spec.")[2] for one in warnings] == [
