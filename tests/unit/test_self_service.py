@@ -271,7 +271,7 @@ def test_what_an_offer_names_is_there() -> None:
     ],
 )
 def test_a_stage_that_nobody_could_pass_is_named(stage: dict[str, Any], said: list[str]) -> None:
-    spec = msgspec.convert({"steps": [{"id": "ask", "approvals": [stage]}]}, WorkflowSpec)
+    spec = msgspec.convert({"timeout": "2d", "steps": [{"id": "ask", "approvals": [stage]}]}, WorkflowSpec)
     assert [finding.detail for finding in workflow_findings(spec)] == said
 
 
