@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from oncue.api.approvals import NAMED, asked
 from oncue.api.context import Context
 from oncue.core import last_steps
-from oncue.core.effect import Effect
+from oncue.core.effect import Effect, spoken_labels
 from oncue.core.errors import Refusal
 from oncue.core.plan import Plan, plan_of
 from oncue.core.run import OVER, Run, Step
@@ -128,9 +128,8 @@ def _lacking(effect: Effect, held: Held) -> str:
         case "worker":
             return "no worker is connected"
         case "labels":
-            wanted = ", ".join(f"{name}={value}" for name, value in effect.labels.items())
             more = f"; connected: {', '.join(held.connected[:NAMED])}" if held.connected else ""
-            return f"no worker that is connected has {wanted}{more}"
+            return f"no worker that is connected has {spoken_labels(effect.labels)}{more}"
         case "word":
             return f"none that is connected has said anything for {_for(held.silent_s)}"
         case "share":

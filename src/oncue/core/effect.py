@@ -66,6 +66,11 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     """Event id of the fact that requested it."""
 
 
+def spoken_labels(labels: dict[str, str]) -> str:
+    """Labels as people write them: `os=linux, site=east`."""
+    return ", ".join(f"{name}={value}" for name, value in labels.items())
+
+
 class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What a worker reports of one attempt: the data of an `oncue.effect.result` input."""
 

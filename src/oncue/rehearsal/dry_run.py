@@ -437,7 +437,7 @@ def _by_whom(plan: Plan, spec: StepSpec, seen: _Seen) -> str:
     wanted, why = _rendered(plan.spec.labels if spec.labels is None else spec.labels, seen)
     if why is not None:
         return f"; by which workers is not known: {why}"
-    return f"; by a worker that has {', '.join(f'{name}={one}' for name, one in wanted.items())}" if wanted else ""
+    return saying.by_whom(wanted)
 
 
 def _run(node: Node, seen: _Seen, planned: Planned) -> _Failure | None:

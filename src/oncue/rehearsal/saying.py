@@ -1,4 +1,4 @@
-"""What a step would do that the engine does itself, in words: `emits org.example.grown about erp-1`.
+"""What a step would do, in words: what the engine does itself, `emits org.example.grown about erp-1`, and which workers may be given the rest.
 
 Inputs are shown as far as they are known; `${...}` stays where they are not.
 """
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
+
+from oncue.core.effect import spoken_labels
 
 SHOWN: Final = 160
 """Characters of a text, or of a value, that are shown."""
@@ -23,6 +25,11 @@ def acting(uses: str, given: Given) -> str:
 def setting(values: Given) -> str:
     """What a `set` would do."""
     return f"sets {', '.join(f'{name} to {_value(value)}' for name, value in values.items())}"
+
+
+def by_whom(labels: dict[str, str]) -> str:
+    """Which workers may be given a step that asks for these labels; empty if all may."""
+    return f"; by a worker that has {spoken_labels(labels)}" if labels else ""
 
 
 def _value(value: Any) -> str:

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from oncue.core.effect import Effect
+from oncue.core.effect import Effect, spoken_labels
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock, microseconds
 from oncue.runtime.lane import Lane, Waiting
@@ -100,8 +100,7 @@ class Worker:
     @property
     def described(self) -> str:
         """Its name and labels."""
-        said = ", ".join(f"{name}={value}" for name, value in self.labels.items()) or "no labels"
-        return f"{self.name} ({said})"
+        return f"{self.name} ({spoken_labels(self.labels) or 'no labels'})"
 
     def has(self, labels: _Labels) -> bool:
         """Whether it says all this of itself."""
@@ -389,8 +388,7 @@ def lost(effect: Effect, code: str, *, handed: bool = True) -> dict[str, Any]:
     never `handed` to anyone is known to have changed nothing.
     """
     if code == "timeout.start":
-        labels = ", ".join(f"{name}={value}" for name, value in effect.labels.items())
-        which = f"no worker with {labels}" if labels else "no worker"
+        which = f"no worker with {spoken_labels(effect.labels)}" if effect.labels else "no worker"
         outcome, detail = "failed", f"{which} had room for it within {effect.start_within_s:g} s"
     elif _has_begun(effect):
         outcome, detail = "unknown", "the worker was lost while it did this; whether it was done is not known"
