@@ -322,6 +322,7 @@ INPUTS: Final[dict[str, str]] = {
     "oncue.subscription.progressed": "{reports}: how far subscriptions are; about once a second for all of them",
     "oncue.config.applied": "{changes: [{op, kind, namespace, name, labels, owner, review_by, description, spec}]}",
     "oncue.effect.started": "{effect, attempt, token}: committed before an action runs that may run at most once",
+    "oncue.effect.told": "{effects: [[effect, attempt]]}: these told lines or progress; at most once a minute from a worker",
     "oncue.heartbeat.received": "{monitor}",
     "oncue.monitor.health": "{monitor, state, error_code?, detail?}",
     "oncue.source.health": "{source, address, state, error_code?, detail?}: of a source that listens, when it changes",

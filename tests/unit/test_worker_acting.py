@@ -15,6 +15,7 @@ import pytest
 
 from oncue import config
 from oncue.core.effect import Effect, EffectResult
+from oncue.runtime import acting as oncue_acting
 from oncue.runtime import frames
 from oncue.runtime.acting import STORED_LIMIT, Acting
 from oncue.runtime.client import EngineClient, read_frames
@@ -350,6 +351,20 @@ async def test_what_work_tells_is_sent_while_it_is_under_way(bench: Bench) -> No
     bench.engine.lease(effect("tell, then hang", **STEP))
     await until(lambda: [one.text for one in bench.engine.sayings] == ["begun"])
     assert bench.engine.types() == []
+
+
+async def test_that_work_tells_something_is_journaled_now_and_then(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(oncue_acting, "TOLD_EVERY_S", 0.05)
+    bench.engine.refusals = 1
+    for id, do in (("ef-1", "tell, then hang"), ("ef-2", "hang")):
+        bench.engine.lease(effect(do, id=id, run="run-1", step=id, payload={"do": do, "again": True}), token=id)
+    saying = asyncio.create_task(bench.acting.say_what_tells())
+    await until(lambda: "told" in bench.engine.types())
+    saying.cancel()
+    (word,) = bench.engine.submitted
+    assert word["data"] == {"effects": [["ef-1", 1]]}
 
 
 async def test_what_is_no_step_of_a_run_tells_nobody(bench: Bench) -> None:

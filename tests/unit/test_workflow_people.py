@@ -801,6 +801,25 @@ def test_a_run_that_does_not_move_is_an_alert_until_it_moves(story: Story) -> No
     assert alert.state == "resolved"
 
 
+def test_a_run_whose_work_tells_something_is_not_stuck(story: Story) -> None:
+    run(story, act("a", timeout="5h"), timeout="10h", stuck_after="30m")
+    (effect,) = story.state.effects.values()
+    for _ in range(3):
+        story.wait("20m")
+        story.send("oncue.effect.told", {"effects": [[effect.id, effect.attempt]]})
+    story.wait("29m")
+    assert not story.state.alerts
+    story.wait("10m")
+    (alert,) = story.state.alerts.values()
+    assert alert.title.startswith("w has not moved for 39 minutes")
+    story.send("oncue.effect.told", {"effects": [[effect.id, effect.attempt + 1], ["ef-gone", 1]]})
+    assert alert.state == "firing"
+    story.send("oncue.effect.told", {"effects": [[effect.id, effect.attempt]]})
+    assert alert.state == "resolved"
+    story.wait("40m")
+    assert stuck(story) == ["w has not moved for 40 minutes: step a waits for http.request, attempt 1"]
+
+
 def test_a_run_that_waits_for_people_or_times_is_not_stuck(story: Story) -> None:
     run(story, step("both", parallel=[step("t", wait={"for": "9h"}), asks("p", {"by": ["team:basis"], "expires": "9h"})]),
         timeout="10h", stuck_after="30m")  # fmt: skip

@@ -5,7 +5,7 @@ backoff and the meaning of a crash in the middle are decided here, in the engine
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -61,6 +61,8 @@ class Effect(msgspec.Struct, kw_only=True, gc=False):
     step: str | None = None
     started_token: str | None = None
     """For at-most-once: the lease under which `started` was committed."""
+    told_at: datetime | None = None
+    """When a worker last said that this attempt tells something."""
     request_position: int = 0
     cause: str = ""
     """Event id of the fact that requested it."""
@@ -91,6 +93,17 @@ class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     worker: str = ""
     late: bool = False
     """The lease had passed to another worker; kept as evidence, changes nothing."""
+
+
+TOLD: Final = "oncue.effect.told"
+"""Type of the word that work which goes on for long tells something."""
+
+
+class StillTelling(msgspec.Struct):
+    """The data of `oncue.effect.told`."""
+
+    effects: list[tuple[str, int]]
+    """Ids, and the attempt at each, of what told lines or progress since the last such word."""
 
 
 class BeganActing(msgspec.Struct):

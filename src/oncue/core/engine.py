@@ -32,7 +32,7 @@ from oncue.core import (
 )
 from oncue.core import event as events
 from oncue.core.alert import Alert
-from oncue.core.effect import BeganActing, EffectResult
+from oncue.core.effect import TOLD, BeganActing, EffectResult, StillTelling
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
 from oncue.core.normalise import UNREADABLE, Kind, Outlines, Seen
@@ -315,6 +315,12 @@ class Engine:
                 return command.Reply("request.conflict", f"{began.effect} is settled or was taken over")
             outbox.started(tx, effect, began.token)
             return command.Reply()
+        elif kind == TOLD:
+            for id, attempt in msgspec.json.decode(seen.event.data, type=StillTelling).effects:
+                effect = self.state.effects.get(id)
+                if effect is not None and effect.attempt == attempt:
+                    outbox.told(tx, effect)
+                    workflow.told(tx, effect)
         elif kind == "oncue.heartbeat.received":
             try:
                 heartbeats.received(tx, msgspec.json.decode(seen.event.data, type=heartbeats.Beat), seen.namespace)

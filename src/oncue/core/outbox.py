@@ -80,11 +80,18 @@ def started(tx: Tx, effect: Effect, token: str) -> None:
     tx.save("effect", effect)
 
 
+def told(tx: Tx, effect: Effect) -> None:
+    """Its attempt tells something: it goes on."""
+    tx.touch(effect)
+    effect.told_at = tx.now
+    tx.save("effect", effect)
+
+
 def settle(tx: Tx, effect: Effect, result: EffectResult) -> bool:
     """Take an attempt's result. Gives whether the effect has its final one."""
     tx.touch(effect)
     effect.updated_at = tx.now
-    effect.started_token = None
+    effect.started_token = effect.told_at = None
     effect.reason = f"{result.error_code}: {result.detail or ''}".rstrip(": ") if result.error_code else None
     if result.outcome == "succeeded":
         effect.state = "succeeded"

@@ -367,11 +367,21 @@ def stuck(tx: Tx, run: Run) -> None:
         tx.timer(f"run.stuck/{run.id}", max(since + after, tx.now + after / 4))
 
 
+def told(tx: Tx, effect: Effect) -> None:
+    """What it has a worker do goes on."""
+    run = tx.state.runs.get(effect.run or "")
+    if run is not None and run.stuck:
+        tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
+        run_life.moves(tx, run)
+
+
 def _still_since(tx: Tx, run: Run) -> tuple[datetime, str | None]:
     """Since when it has not moved, and why that should worry someone; None if it waits for a person or a time."""
     rows = tx.state.steps_of[run.id].values()
-    moments = [at for step in rows for at in (step.started_at, step.ended_at) if at is not None]
-    since = max([run.started_at or run.created_at, *moments])
+    effects = (tx.state.effects.get(step.effect or "") for step in rows)
+    moments = [at for step in rows for at in (step.started_at, step.ended_at)]
+    moments += [effect.told_at for effect in effects if effect is not None]
+    since = max([run.started_at or run.created_at, *(at for at in moments if at is not None)])
     if run.state == "rollback_failed":
         return since, None
     if run.state == "queued":

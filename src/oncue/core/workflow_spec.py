@@ -315,4 +315,5 @@ class WorkflowSpec(Spec, kw_only=True, frozen=True):
     on_failure: OnFailure = msgspec.field(default_factory=OnFailure)
     """What is done when a run has failed."""
     stuck_after: Duration = "1h"
-    """How long a run may stand still, without a person or a time that it waits for, before that is an alert."""
+    """How long a run may stand still, without a person or a time that it waits for, before that is an alert. Work that tells lines or
+    progress goes on, as a worker says every minute."""

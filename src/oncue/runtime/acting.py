@@ -18,19 +18,21 @@ from typing import Any, Final
 import msgspec
 
 from oncue.core.bounds import too_deep
-from oncue.core.effect import Effect, EffectResult
+from oncue.core.effect import TOLD, Effect, EffectResult, StillTelling
 from oncue.core.errors import Refusal
 from oncue.core.steps import DURING
 from oncue.runtime import frames, mirroring
 from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
-from oncue.runtime.surroundings import Surroundings
+from oncue.runtime.surroundings import OWN_NAMESPACE, Surroundings
 from oncue.runtime.telling import SEND_EVERY_S, Telling
 from oncue.sdk import ActionError, Context, Log, Notification, Told, nothing_done_yet, registry
 
 STORED_LIMIT: Final = 65_536
 """Bytes of a result that are reported."""
 DETAIL_LIMIT: Final = 2_000
+TOLD_EVERY_S: Final = 60.0
+"""How often a worker has it journaled which of its work tells something."""
 _BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 
 
@@ -52,6 +54,8 @@ class _Work:
         """What it tells; None for what is no step of a run."""
         if effect.run is not None and effect.step is not None:
             self.telling = Telling(effect.namespace, effect.run, effect.step, effect.attempt)
+        self.told = False
+        """Whether it told something since the engine was last given word of that."""
         self.task: asyncio.Task[None] | None = None
         self._quiet: asyncio.Timeout | None = None
         self._loop = asyncio.get_running_loop()
@@ -69,6 +73,7 @@ class _Work:
         """Take what it tells; from any thread."""
         assert self.telling is not None
         self.telling.tell(told)
+        self.told = True
         if self._quiet is not None:
             self._loop.call_soon_threadsafe(self._alive)
 
@@ -191,6 +196,24 @@ class Acting:
         while True:
             await asyncio.sleep(frames.HEARD_EVERY_S)
             self._offer()
+
+    async def say_what_tells(self) -> None:
+        """Have it journaled every minute which work tells something, until cancelled: lines and progress are not in the journal,
+        and no run whose work goes on is to be called stuck."""
+        while True:
+            await asyncio.sleep(TOLD_EVERY_S)
+            telling = [work for work in self._work.values() if work.told and not work.reporting]
+            if not telling:
+                continue
+            data = StillTelling([(work.effect.id, work.effect.attempt) for work in telling])
+            for work in telling:
+                work.told = False
+            body = document(TOLD, self._source, data, namespace=OWN_NAMESPACE)
+            try:
+                await self._client.submit([body], namespace=OWN_NAMESPACE, origin=self._worker, actor="system")
+            except Refusal:  # the next word says it, too
+                for work in telling:
+                    work.told = True
 
     def _send_offer(self) -> None:
         self._offering = False

@@ -17,6 +17,7 @@ from oncue.core import event as events
 from oncue.core import hidden
 from oncue.core.alert import Alert
 from oncue.core.command import Reply
+from oncue.core.effect import TOLD
 from oncue.core.engine import Engine, Poison
 from oncue.core.errors import Refusal
 from oncue.core.normalise import UNREADABLE, Sample
@@ -49,7 +50,7 @@ log = structlog.get_logger()
 _pack_cell: Final = msgspec.msgpack.Encoder().encode
 
 
-_QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartbeat.received", PROGRESSED})
+_QUIET: Final = frozenset({"oncue.sample", "oncue.clock.advanced", "oncue.heartbeat.received", PROGRESSED, TOLD})
 """Inputs of our own that are looked up only if they caused something."""
 
 

@@ -159,6 +159,7 @@ class Worker:
             asyncio.create_task(self._deliveries.run(), name="deliveries"),
             asyncio.create_task(self._pulse.run(), name="pulse"),
             asyncio.create_task(self._acting.stay_heard(), name="word"),
+            asyncio.create_task(self._acting.say_what_tells(), name="what tells"),
             asyncio.create_task(Watchdog().run(), name="watchdog"),
         ]
         stopping = asyncio.create_task(stop.wait())
