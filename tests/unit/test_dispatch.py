@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+import pytest
 
 from oncue.core.effect import Effect
 from oncue.runtime import frames
 from oncue.runtime.clock import Clock
 from oncue.runtime.dispatch import ENDED, GRACE_S, LOSSES, Dispatcher, lost
+from oncue.runtime.lane import Lane
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -284,6 +286,29 @@ def test_the_more_urgent_goes_first_whatever_labels_it_asks_for() -> None:
         bench.offer(1, "w1", slots=1, site="east")
         assert bench.leased()[-1][1] == ended
         bench.dispatcher.changed([effect(ended, state="succeeded")])
+
+
+def test_what_waits_for_labels_that_nobody_has_is_not_looked_at_before_someone_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.offer(1, "w1", site="west")
+    apart = [effect(f"ef-{number}", labels={"host": f"h{number}"}) for number in range(100)]
+    bench.dispatcher.changed(apart)
+    looked: list[Lane] = []
+    head = Lane.head
+    monkeypatch.setattr(Lane, "head", lambda lane, now: looked.append(lane) or head(lane, now))
+    bench.dispatcher.changed([effect("ef-one", labels={"site": "west"})])
+    assert bench.leased() == [("w1", "ef-one", False)]
+    assert set(looked) == {looked[0]}
+    bench.dispatcher.changed([effect("ef-7", state="cancelled")])
+    bench.offer(2, "w2", host="h7")
+    bench.offer(3, "w3", slots=1, host="h8")
+    bench.dispatcher.changed([effect("ef-more", labels={"host": "h8"})])
+    assert bench.leased()[1:] == [("w3", "ef-8", False)]
+    bench.dispatcher.gone(3)
+    bench.offer(4, "w4", host="h8")
+    assert sorted(bench.leased()[2:]) == [("w4", "ef-8", True), ("w4", "ef-more", False)]
 
 
 def test_what_waits_for_labels_that_are_all_in_use_is_overdue() -> None:

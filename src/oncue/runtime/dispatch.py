@@ -36,6 +36,7 @@ least."""
 ACTIONS: Final = ("action", "")
 """The lane of all actions."""
 _Labels = tuple[tuple[str, str], ...]
+_Lanes = dict[tuple[tuple[str, str], _Labels], Lane]
 _Uses = tuple[tuple[str, str], ...]
 """What an effect takes a share of: rows of `SHARES`, and of which; the last one names its lane."""
 
@@ -128,8 +129,12 @@ class Dispatcher:
         self._monotonic = monotonic
         self._token = token
         self._bodies: dict[str, tuple[Effect, bytes]] = {}
-        self._due: dict[tuple[tuple[str, str], _Labels], Lane] = {}
+        self._due: _Lanes = {}
         """What waits: all actions that ask for the same labels, or a channel's notifications."""
+        self._apart: _Lanes = {}
+        """What waits for labels that no connected worker has: not looked at before one connects."""
+        self._tidied_at = 0.0
+        """When `_apart` was last rid of what is not wanted any more, in monotonic seconds."""
         self._starts: list[tuple[int, str, int]] = []
         """What may not wait for ever, by when its time to be taken is over."""
         self._ends: list[tuple[float, str]] = []
@@ -160,7 +165,7 @@ class Dispatcher:
         because its own channel or notifier has enough in hand, or no worker has its labels, is not meant.
         """
         oldest, now = 0.0, self._clock.now()
-        for (share, labels), row in self._due.items():
+        for (share, labels), row in (self._due if self._workers else self._apart).items():
             if (one := row.oldest(now)) is None:
                 continue
             uses = _uses(self._bodies[one.id][0])
@@ -258,16 +263,20 @@ class Dispatcher:
         """A worker that says this of itself can take up to `slots` effects now."""
         if (worker := self._workers.get(connection)) is None:
             worker = self._workers[connection] = Worker(name, send, labels)
+            self._part()
         worker.slots = slots
         worker.heard = self._monotonic()
         self._go()
 
     def gone(self, connection: int) -> None:
-        """A worker's connection has ended."""
+        """A connection has ended, perhaps a worker's."""
         worker = self._workers.pop(connection, None)
+        if worker is None:
+            return
         for lease in [lease for lease in self._leases.values() if lease.worker is worker]:
             self._losses[lease.effect] += 1
             self._end(lease)
+        self._part()
         self._go()
 
     def _lease(self, worker: Worker, effect: Effect, uses: _Uses, now: int, monotonic: float) -> Lease:
@@ -304,12 +313,25 @@ class Dispatcher:
 
     def _queue(self, effect: Effect, due: int) -> None:
         lane = _uses(effect)[-1], _labels(effect)
-        if (row := self._due.get(lane)) is None:
-            row = self._due[lane] = Lane(self._waits)
+        if (row := self._due.get(lane) or self._apart.get(lane)) is None:
+            row = self._lanes(lane[1])[lane] = Lane(self._waits)
         row.add(Waiting(effect.priority, due, effect.id, effect.attempt))
         if effect.start_within_s is not None:
             until = microseconds(effect.not_before_at) + int(effect.start_within_s * 1e6)
             heapq.heappush(self._starts, (until, effect.id, effect.attempt))
+
+    def _lanes(self, labels: _Labels) -> _Lanes:
+        """Where what asks for these labels waits."""
+        return self._due if any(worker.has(labels) for worker in self._workers.values()) else self._apart
+
+    def _part(self) -> None:
+        """Set apart what no connected worker has the labels of, and take back what one has."""
+        lanes, now = {**self._due, **self._apart}, self._clock.now()
+        self._due, self._apart, self._tidied_at = {}, {}, self._monotonic()
+        for lane, row in lanes.items():
+            row.head(now)
+            if row:
+                self._lanes(lane[1])[lane] = row
 
     def _waits(self, id: str, attempt: int) -> bool:
         """Whether this attempt is still wanted, and in nobody's hands."""
@@ -375,6 +397,8 @@ class Dispatcher:
 
     def _look(self) -> None:
         self._handle = None
+        if self._monotonic() - self._tidied_at >= LOOK_S:
+            self._part()
         self._go()
 
 
