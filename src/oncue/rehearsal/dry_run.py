@@ -4,47 +4,34 @@ says what it would do.
 What depends on the outcome of a step is not known: such a step may run, and shows what it waits to be told.
 """
 
-import re
 from datetime import datetime
 from typing import Any, Final, Literal
 
 import msgspec
 
 from oncue.core import run_acts, run_scope
-from oncue.core.asking import Asked
 from oncue.core.effect_classes import effect_class
 from oncue.core.errors import Refusal
 from oncue.core.expression import (
-    VARIABLES,
     Failed,
-    Scope,
-    activation,
     decoded,
-    evaluate,
-    expressions_in,
     holds,
-    naming,
-    render,
     stored,
 )
 from oncue.core.hidden import placeholders
 from oncue.core.inputs import complete
-from oncue.core.plan import Node, Plan, compares, compiled, looks, mentions, tolerated
+from oncue.core.plan import Node, Plan, compares, compiled, looks, tolerated
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
 from oncue.rehearsal import saying
+from oncue.rehearsal.known import Known, Unknown
 from oncue.sdk import ActionError, Permitted, Rules, registry
 
 ITEMS_SHOWN: Final = 20
 """Items of a `for_each` that are gone through one by one."""
 DEPTH_SHOWN: Final = 8
 """How many runs within each other are gone through."""
-_OUTCOMES: Final = frozenset({"error", "result", "outputs"})
-"""What expressions speak of that is not known before it has happened."""
-_OF_STEP: Final = re.compile(r"\bsteps(\.\w+)+")
-"""What is said of a step, whose `result` and `outputs` are its own."""
-
 Verdict = Literal["runs", "may run", "skipped", "fails"]
 
 
@@ -99,31 +86,6 @@ class Ahead(msgspec.Struct, kw_only=True):
     """How many steps depend on what others come to."""
 
 
-class _Unknown(Exception):
-    """It depends on something that has not happened."""
-
-
-class _Seen(msgspec.Struct):
-    """What is known at a place of the run."""
-
-    namespace: str
-    state: State
-    now: datetime
-    variables: dict[str, Any]
-    """What expressions see."""
-    unknown: set[str]
-    """Variables whose value is not known: of items, and `vars.NAME`."""
-    steps: dict[str, dict[str, Any]]
-    """Steps of which it is known what becomes of them."""
-    may: tuple[str, ...] | None
-    rules: Rules | None
-    """What the operator of this server allows; None if that is not asked."""
-    names: tuple[str, ...] = ()
-    depth: int = 0
-    agreed: frozenset[str] = frozenset()
-    """Steps that ask people, who are taken to agree: what they come to is known, and not who they are."""
-
-
 def dry_run(
     state: State, namespace: str, name: str, inputs: dict[str, Any], now: datetime, requester: str,
     may: tuple[str, ...] | None = None, rules: Rules | None = None,
@@ -137,7 +99,7 @@ def dry_run(
     run = {"id": "run-dry", "workflow": name, "namespace": namespace, "started_at": stored(now), "requester": requester,
            "trigger": "manual"}  # fmt: skip
     variables = {"inputs": given, "vars": {}, "now": now, "run": run}
-    seen = _Seen(namespace, state, now, variables, set(), {}, may, rules)
+    seen = Known(namespace, state, now, variables, set(), {}, may, rules)
     steps, _ = _block(compiled(spec), compiled(spec).root.nodes, seen, "", certain=True)
     found = list(_all(steps))
     fails = [one.step for one in found if one.verdict == "fails"]
@@ -158,7 +120,7 @@ def ahead(
     known = {one.node: run_scope.outcome(one) for one in steps.values() if _is_told(one, plan)}
     asking = frozenset(one.node for one in steps.values() if one.uses == "approval" and one.state in ACTIVE)
     known |= {id: {"state": "approved", "outputs": {}, "attempt": 0} for id in asking}
-    seen = _Seen(run.namespace, state, now, variables, set(), known, run.may, rules, agreed=asking)
+    seen = Known(run.namespace, state, now, variables, set(), known, run.may, rules, agreed=asking)
     rest, _ = _left(plan, plan.root.nodes, seen, "", steps)
     found = list(_all(rest))
     return Ahead(
@@ -175,7 +137,7 @@ def _is_told(step: Step, plan: Plan) -> bool:
 
 
 def _left(
-    plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, steps: dict[str, Step]
+    plan: Plan, nodes: tuple[Node, ...], seen: Known, above: str, steps: dict[str, Step]
 ) -> tuple[list[Planned], "_Failure | None"]:
     """Of these steps, those that have not begun, and what is left of those that hold others."""
     found: list[Planned] = []
@@ -198,7 +160,7 @@ def _left(
 
 
 def _left_within(
-    plan: Plan, node: Node, seen: _Seen, step: Step, steps: dict[str, Step], planned: Planned
+    plan: Plan, node: Node, seen: Known, step: Step, steps: dict[str, Step], planned: Planned
 ) -> "_Failure | None":
     """What is left of a step that holds others and has begun. Gives what in it is sure to fail it."""
     if node.items:
@@ -213,7 +175,7 @@ def _left_within(
     return _later(failure)
 
 
-def _left_items(plan: Plan, node: Node, seen: _Seen, step: Step, steps: dict[str, Step]) -> list[Planned]:
+def _left_items(plan: Plan, node: Node, seen: Known, step: Step, steps: dict[str, Step]) -> list[Planned]:
     """What is left of the items that have begun."""
     found = []
     for item in steps.values():
@@ -221,7 +183,7 @@ def _left_items(plan: Plan, node: Node, seen: _Seen, step: Step, steps: dict[str
             continue
         spec = node.spec.for_each
         assert spec is not None
-        below = _below(seen, tuple(dict.fromkeys(node.names)), set(), {spec.as_: item.item, "index": item.index})
+        below = seen.within(tuple(dict.fromkeys(node.names)), set(), {spec.as_: item.item, "index": item.index})
         inside = [one for one in steps.values() if one.address.startswith(f"{item.address}/")]
         below.steps |= {one.node: run_scope.outcome(one) for one in inside if one.state not in ACTIVE}
         inner, _ = _left(plan, node.blocks[""].nodes, below, item.address, steps)
@@ -243,55 +205,6 @@ def _workflow(state: State, namespace: str, name: str) -> WorkflowSpec:
     return msgspec.convert(manifest.spec, WorkflowSpec)
 
 
-# expressions
-
-
-def _scope(seen: _Seen) -> Scope:
-    variables = {**seen.variables, "steps": seen.steps}
-    if not seen.names:
-        return activation(variables, Asked(seen.state, seen.namespace))
-    return naming(seen.names).activation(variables, Asked(seen.state, seen.namespace))
-
-
-def _depends(text: str, seen: _Seen) -> None:
-    """Raises `_Unknown` if the expression speaks of what is not known."""
-    said = mentions([text])
-    waits = sorted(id for id in said.steps if id not in seen.steps)
-    if waits:
-        what = "other steps" if waits == ["*"] else f"{'step' if len(waits) == 1 else 'steps'} {', '.join(waits)}"
-        raise _Unknown(f"depends on {what}: {text}")
-    if any(re.search(rf"\bsteps\.{id}\.(?!state\b)", text) for id in said.steps & seen.agreed):
-        raise _Unknown(f"depends on who agrees: {text}")
-    words = mentions([_OF_STEP.sub("steps", text)]).words
-    others = sorted((words & (_OUTCOMES | seen.unknown)) - {"vars"})
-    if others:
-        raise _Unknown(f"depends on {', '.join(others)}: {text}")
-
-
-def _known(text: str, seen: _Seen) -> Any:
-    """Raises `_Unknown`, `Failed`."""
-    _depends(text, seen)
-    return evaluate(text, _scope(seen))
-
-
-def _rendered(value: Any, seen: _Seen) -> tuple[Any, str | None]:
-    """(the value with everything evaluated that is known, what it depends on besides). Raises `Failed`."""
-    if isinstance(value, str):
-        try:
-            for text in expressions_in(value):
-                _depends(text, seen)
-        except _Unknown as unknown:
-            return value, str(unknown)
-        return render(value, _scope(seen)), None
-    if isinstance(value, dict):
-        parts = {key: _rendered(inner, seen) for key, inner in value.items()}
-        return {key: one for key, (one, _) in parts.items()}, next((why for _, why in parts.values() if why), None)
-    if isinstance(value, list):
-        each = [_rendered(inner, seen) for inner in value]
-        return [one for one, _ in each], next((why for _, why in each if why), None)
-    return value, None
-
-
 # steps
 
 
@@ -304,7 +217,7 @@ class _Failure(msgspec.Struct, frozen=True):
 
 
 def _block(
-    plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, *, certain: bool
+    plan: Plan, nodes: tuple[Node, ...], seen: Known, above: str, *, certain: bool
 ) -> tuple[list[Planned], _Failure | None]:
     """Steps one after the other: none begins behind one that is sure to fail."""
     planned: list[Planned] = []
@@ -319,7 +232,7 @@ def _block(
 
 
 def _branches(
-    plan: Plan, nodes: tuple[Node, ...], seen: _Seen, above: str, *, certain: bool
+    plan: Plan, nodes: tuple[Node, ...], seen: Known, above: str, *, certain: bool
 ) -> tuple[list[Planned], _Failure | None]:
     """Steps at the same time: one that fails as it begins keeps those from beginning that are named after it."""
     planned: list[Planned] = []
@@ -345,19 +258,19 @@ def _never(node: Node, above: str, failure: _Failure) -> Planned:
     return Planned(step=address, title=node.spec.title, form=_form(node), verdict="skipped", why=why)
 
 
-def _step(plan: Plan, node: Node, seen: _Seen, above: str, *, certain: bool) -> tuple[Planned, _Failure | None]:
+def _step(plan: Plan, node: Node, seen: Known, above: str, *, certain: bool) -> tuple[Planned, _Failure | None]:
     spec, address = node.spec, f"{above}/{node.id}" if above else node.id
     planned = Planned(step=address, title=spec.title, form=_form(node), verdict="runs" if certain else "may run")
     begins = True
     failure: _Failure | None
     try:
         if spec.if_ is not None:
-            _depends(spec.if_, seen)
-            if not holds(spec.if_, _scope(seen)):
+            seen.require(spec.if_)
+            if not holds(spec.if_, seen.scope()):
                 planned.verdict, planned.why = "skipped", f"if: {spec.if_}"
                 seen.steps[node.id] = {"state": "skipped", "outputs": {}, "attempt": 0}
                 return planned, None
-    except _Unknown as unknown:
+    except Unknown as unknown:
         planned.verdict, planned.why = "may run", str(unknown)
         begins = False
     except Failed as failed:
@@ -379,7 +292,7 @@ def _form(node: Node) -> str:
     return "approval" if node.form == "approvals" else node.form.rstrip("_")
 
 
-def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+def _do(plan: Plan, node: Node, seen: Known, planned: Planned) -> _Failure | None:
     """What the step would do. Gives what in it is sure to fail it. Raises `Failed`, `ActionError` if it is sure to itself."""
     spec = node.spec
     if spec.rollback is not None:
@@ -400,7 +313,7 @@ def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | Non
     elif spec.wait is not None:
         _wait(node, seen, planned)
     elif spec.approvals is not None:
-        asked, _ = _rendered(spec.ask or spec.title or spec.id, seen)
+        asked, _ = seen.rendered(spec.ask or spec.title or spec.id)
         stages = "; ".join(f"{one.quorum} of {', '.join(one.by)}" for one in spec.approvals)
         planned.does = f"asks {stages}: {asked}"
     elif spec.for_each is not None:
@@ -410,10 +323,10 @@ def _do(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | Non
     return None
 
 
-def _act(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
+def _act(plan: Plan, node: Node, seen: Known, planned: Planned) -> None:
     spec = node.spec
     uses = "event.emit" if spec.emit is not None else spec.uses or ""
-    given, why = _rendered(spec.emit if spec.emit is not None else spec.with_, seen)
+    given, why = seen.rendered(spec.emit if spec.emit is not None else spec.with_)
     planned.inputs = given
     if (lacking := run_acts.beyond(uses, plan.spec.identity, seen.may)) is not None:
         raise Failed(f"run.denied: {uses} needs {lacking}")
@@ -432,18 +345,18 @@ def _act(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> None:
     planned.does = action.plan(inputs) + _by_whom(plan, spec, seen)
 
 
-def _by_whom(plan: Plan, spec: StepSpec, seen: _Seen) -> str:
+def _by_whom(plan: Plan, spec: StepSpec, seen: Known) -> str:
     """Which workers may be given the step, if not all."""
-    wanted, why = _rendered(plan.spec.labels if spec.labels is None else spec.labels, seen)
+    wanted, why = seen.rendered(plan.spec.labels if spec.labels is None else spec.labels)
     if why is not None:
         return f"; by which workers is not known: {why}"
     return saying.by_whom(wanted)
 
 
-def _run(node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+def _run(node: Node, seen: Known, planned: Planned) -> _Failure | None:
     spec = node.spec.run
     assert spec is not None
-    given, why = _rendered(spec.with_, seen)
+    given, why = seen.rendered(spec.with_)
     planned.inputs = given
     planned.does = f"runs {spec.workflow}" + (", and does not wait for it" if spec.detached else "")
     if why is not None:
@@ -459,7 +372,7 @@ def _run(node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
         raise Failed(f"{refusal.code}: {refusal.detail}") from refusal
     run = {**seen.variables["run"], "workflow": spec.workflow, "trigger": "run"}
     variables = {"inputs": inputs, "vars": {}, "now": seen.now, "run": run}
-    below = _Seen(
+    below = Known(
         seen.namespace, seen.state, seen.now, variables, set(), {}, seen.may, seen.rules, depth=seen.depth + 1
     )
     whole, certain = compiled(inner), planned.verdict == "runs"
@@ -467,10 +380,10 @@ def _run(node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
     return None if spec.detached else _later(failure)
 
 
-def _set(node: Node, seen: _Seen, planned: Planned) -> None:
+def _set(node: Node, seen: Known, planned: Planned) -> None:
     planned.inputs = {}
     for name, value in sorted((node.spec.set_ or {}).items()):
-        planned.inputs[name], why = _rendered(value, seen)
+        planned.inputs[name], why = seen.rendered(value)
         if why is not None or planned.verdict == "may run":
             planned.why = planned.why or why
             seen.unknown.add(name)
@@ -480,37 +393,37 @@ def _set(node: Node, seen: _Seen, planned: Planned) -> None:
     planned.does = saying.setting(planned.inputs)
 
 
-def _wait(node: Node, seen: _Seen, planned: Planned) -> None:
+def _wait(node: Node, seen: Known, planned: Planned) -> None:
     spec = node.spec.wait
     assert spec is not None
     if spec.event is not None:
-        about, _ = _rendered(spec.event.resource, seen)
+        about, _ = seen.rendered(spec.event.resource)
         at = f" about {about}" if about else ""
         until = f", for {spec.timeout} at most" if spec.timeout is not None else ""
         planned.does = f"waits for {' or '.join(spec.event.types)}{at}{until}"
     elif spec.until is not None:
         try:
-            planned.does = f"waits until {stored(_known(spec.until, seen))}"
-        except _Unknown as unknown:
+            planned.does = f"waits until {stored(seen.value(spec.until))}"
+        except Unknown as unknown:
             planned.does, planned.why = f"waits until {spec.until}", planned.why or str(unknown)
     else:
         planned.does = f"waits for {spec.for_}"
 
 
-def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+def _each(plan: Plan, node: Node, seen: Known, planned: Planned) -> _Failure | None:
     spec = node.spec.for_each
     assert spec is not None
     inner = node.blocks[""].nodes
     names = tuple(dict.fromkeys(node.names))
     try:
-        items = _known(spec.items, seen) if isinstance(spec.items, str) else None
+        items = seen.value(spec.items) if isinstance(spec.items, str) else None
         if items is None:
-            items, why = _rendered(spec.items, seen)
+            items, why = seen.rendered(spec.items)
             if why is not None:
-                raise _Unknown(why)
-    except _Unknown as unknown:
+                raise Unknown(why)
+    except Unknown as unknown:
         planned.why = planned.why or str(unknown)
-        below = _below(seen, names, {spec.as_, "index"}, {})
+        below = seen.within(names, {spec.as_, "index"}, {})
         planned.steps, _ = _block(plan, inner, below, f"{planned.step}[...]", certain=False)
         return None
     if not isinstance(items, list):
@@ -520,7 +433,7 @@ def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | N
     failures = 0
     failure: _Failure | None = None
     for index, item in enumerate(items[:ITEMS_SHOWN]):
-        below = _below(seen, names, set(), {spec.as_: item, "index": index})
+        below = seen.within(names, set(), {spec.as_: item, "index": index})
         key = item if isinstance(item, str) else index
         address = f"{planned.step}[{key}]"
         if failure is not None and spec.max_parallel == 1:
@@ -535,15 +448,7 @@ def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | N
     return failure
 
 
-def _below(seen: _Seen, names: tuple[str, ...], unknown: set[str], known: dict[str, Any]) -> _Seen:
-    """What is known within an item: what is found out there is not known outside."""
-    return msgspec.structs.replace(
-        seen, variables={**seen.variables, **known}, unknown=seen.unknown | unknown, steps=dict(seen.steps),
-        names=tuple(name for name in names if name not in VARIABLES),
-    )  # fmt: skip
-
-
-def _holding(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+def _holding(plan: Plan, node: Node, seen: Known, planned: Planned) -> _Failure | None:
     """A step that holds others."""
     certain = planned.verdict == "runs"
     if node.spec.switch is not None:
@@ -553,7 +458,7 @@ def _holding(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure 
     return _closing(plan, node, seen, planned, failure)
 
 
-def _closing(plan: Plan, node: Node, seen: _Seen, planned: Planned, failure: _Failure | None) -> _Failure | None:
+def _closing(plan: Plan, node: Node, seen: Known, planned: Planned, failure: _Failure | None) -> _Failure | None:
     """What a `try` does after its steps, of which one is sure to fail or none. Gives what is sure to fail it itself."""
     certain = planned.verdict == "runs"
     if "catch" in node.blocks:
@@ -568,27 +473,27 @@ def _closing(plan: Plan, node: Node, seen: _Seen, planned: Planned, failure: _Fa
 
 
 def _after(
-    plan: Plan, node: Node, name: str, seen: _Seen, planned: Planned, *, certain: bool, why: str | None
+    plan: Plan, node: Node, name: str, seen: Known, planned: Planned, *, certain: bool, why: str | None
 ) -> _Failure | None:
     """A block of a `try` that follows others. Gives what in it is sure to fail it."""
-    below = _below(seen, seen.names, set(), {})
+    below = seen.within(seen.names, set(), {})
     steps, failure = _block(plan, node.blocks[name].nodes, below, planned.step, certain=certain)
     verdict: Verdict = "runs" if certain else "may run"
     planned.steps.append(Planned(step=f"{planned.step}/{name}", form=name, why=why, steps=steps, verdict=verdict))
     return failure
 
 
-def _switch(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | None:
+def _switch(plan: Plan, node: Node, seen: Known, planned: Planned) -> _Failure | None:
     certain, known = planned.verdict == "runs", True
     for number, case in enumerate(node.spec.switch or ()):
         verdict: Verdict = "runs" if certain else "may run"
         why = None
         try:
             if case.when is not None:
-                _depends(case.when, seen)
-                if not holds(case.when, _scope(seen)):
+                seen.require(case.when)
+                if not holds(case.when, seen.scope()):
                     continue
-        except _Unknown as unknown:
+        except Unknown as unknown:
             verdict, why, certain, known = "may run", str(unknown), False, False
         steps, failure = _block(plan, node.blocks[str(number)].nodes, seen, planned.step, certain=verdict == "runs")
         when = case.when or "otherwise"
