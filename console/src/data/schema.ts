@@ -2288,6 +2288,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListWorkers
+         * @description Every worker that is connected, by name, with what it has in hand.
+         */
+        get: operations["list_workers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/self-service": {
         parameters: {
             query?: never;
@@ -5476,6 +5496,19 @@ export interface components {
             level: string;
             reason: string;
         };
+        /** InHandView */
+        InHandView: {
+            effect: string;
+            namespace: string;
+            uses: string;
+            attempt: number;
+            run: string | null;
+            step: string | null;
+            /** Format: date-time */
+            leased_at: string;
+            /** Format: date-time */
+            until: string;
+        };
         /** Inbox */
         Inbox: {
             items: components["schemas"]["Approval"][];
@@ -5828,6 +5861,11 @@ export interface components {
         /** Listing[SubscriptionView] */
         SubscriptionViewList: {
             items: components["schemas"]["SubscriptionView"][];
+            next: string | null;
+        };
+        /** Listing[WorkerView] */
+        WorkerViewList: {
+            items: components["schemas"]["WorkerView"][];
             next: string | null;
         };
         /** Listing[Alert] */
@@ -8142,6 +8180,21 @@ export interface components {
          */
         Withdrawing: {
             reason?: string | null;
+        };
+        /** WorkerView */
+        WorkerView: {
+            name: string;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            connected_at: string;
+            /** Format: date-time */
+            heard_at: string;
+            silent: boolean;
+            room: number;
+            in_hand_total: number;
+            in_hand: components["schemas"]["InHandView"][];
         };
         /** WorkflowSpec */
         WorkflowSpec: {
@@ -13022,6 +13075,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScheduleViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerViewList"];
                 };
             };
             400: components["responses"]["Malformed"];
