@@ -234,3 +234,6 @@ def test_attempts_say_how_they_ended_and_what_a_look_found(server: Server) -> No
     assert (done["look"], done["state"], done["result"]) == (False, "succeeded", None)
     assert (saw["look"], saw["state"], saw["result"]["status"]) == (True, "succeeded", 200)
     assert attempts("elsewhere") == []
+    whole = server.client.get(f"/api/v1/runs/{run}/attempts").json()
+    assert [one["step"] for one in whole["items"]] == ["probe", "look", "look"]
+    assert (whole["items"][1:], whole["more"]) == ([done, saw], False)

@@ -1989,7 +1989,8 @@ export interface paths {
         };
         /**
          * GetRunAttempts
-         * @description What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50.
+         * @description What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50, or the
+         *     newest 500 of all steps.
          */
         get: operations["get_run_attempts"];
         put?: never;
@@ -7547,6 +7548,7 @@ export interface components {
         };
         /** StepAttempt */
         StepAttempt: {
+            step: string;
             look: boolean;
             attempt: number;
             /** @enum {string} */
@@ -12532,9 +12534,9 @@ export interface operations {
     };
     get_run_attempts: {
         parameters: {
-            query: {
-                /** @description The step's address, as `others[host-1]/check` */
-                step: string;
+            query?: {
+                /** @description Only of the step at this address, as `others[host-1]/check` */
+                step?: string;
             };
             header?: never;
             path: {
