@@ -8118,6 +8118,7 @@ export interface components {
             effect?: string | null;
             worker?: string | null;
             leased_at?: string | null;
+            silent_s?: number | null;
             approval?: string | null;
             run?: string | null;
             then?: string | null;

@@ -42,6 +42,8 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Who has the effect in hand."""
     leased_at: str | None = None
     """Since when."""
+    silent_s: float | None = None
+    """For how many seconds whoever has it, or could, has said nothing, as `what` says; absent if they speak."""
     approval: str | None = None
     run: str | None = None
     then: str | None = None
@@ -104,6 +106,7 @@ async def _in_hand(ctx: Context, effects: list[str]) -> dict[str, Held]:
 def put(said: Waits, effect: Effect, held: Held) -> None:
     """Say in whose hands the effect is that is waited for, or why it is in nobody's."""
     looks = f"{said.what}; " if said.code == "validation" else ""
+    said.silent_s = held.silent_s or None
     attempt = f"attempt {held.attempt}{' (begun)' if effect.started_token else ''}"
     if held.worker is not None:
         said.what = f"{looks or f'{effect.uses} is being done, {attempt}: '}{held.worker} has it"
