@@ -166,7 +166,7 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
         waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
     if last_steps.under_way(run):
-        waits.append(Waits(step=None, what=f"it was stopped: {run.reason}; cancel it again to end it at once. What is under finally is still being done",
+        waits.append(Waits(step=None, what=f"it was stopped: {run.reason}; what is under finally is still being done",
                            code="stopping", until=run.deadline_at.isoformat() if run.deadline_at else None,
                            then="what it did is undone" if run.wants == "undo" else "it ends"))  # fmt: skip
     if run.state == "rollback_failed":

@@ -118,11 +118,14 @@ def cancel(
     run: str = RUN,
     reason: str | None = REASON,
     rollback: bool = typer.Option(False, "--rollback", help="Undo what it did, the last thing first."),
+    at_once: bool = typer.Option(False, "--at-once", help="Leave out what is under `finally`, or end it where it is."),
 ) -> None:
-    """Stop a run; steps that have begun are told to stop, and what is under `finally` is done. Cancel it again to end that, too."""
-    now = _do(run, "cancel", {"reason": reason, "rollback": rollback})
+    """Stop a run; steps that have begun are told to stop, and what is under `finally` is done."""
+    now = _do(run, "cancel", {"reason": reason, "rollback": rollback, "at_once": at_once})
     if now["state"] == "running":
-        show.note("It was stopped, and still does what is under `finally`; cancel it again to end it at once.")
+        show.note(
+            f"It was stopped, and still does what is under `finally`. To end it at once: oncue runs cancel {run} --at-once"
+        )
 
 
 @app.command()
