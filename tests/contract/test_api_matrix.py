@@ -164,6 +164,7 @@ MATRIX: dict[str, Row] = {
     "get_run": Row("GET", "/runs/{run}", READ),
     "get_run_timeline": Row("GET", "/runs/{run}/timeline", READ),
     "dry_run": Row("POST", "/runs/dry-run", OPERATE, {"workflow": "note", "namespace": "{ns}"}),
+    "list_workers": Row("GET", "/workers", READ, scope="list"),
     "list_schedules": Row("GET", "/schedules", READ, scope="list"),
     "list_offers": Row("GET", "/self-service", READ, scope="list"),
     "list_requests": Row("GET", "/requests?everyones=true", READ, scope="list"),

@@ -115,18 +115,21 @@ def test_of_a_run_that_waits_for_its_turn_whoever_waits_for_it_says_what_has_the
     server.client.post(f"/api/v1/runs/{above}/cancel")
 
 
-def test_one_that_was_stopped_says_what_it_still_does_until_it_is_cancelled_again(server: Server) -> None:
+def test_one_that_was_stopped_says_what_it_still_does_until_it_is_to_end_at_once(server: Server) -> None:
     run = started(server, "guarded", "running")
     stopped = server.client.post(f"/api/v1/runs/{run}/cancel", json={"reason": "not wanted"}).json()
     assert (stopped["state"], stopped["wants"]) == ("running", "cancel")
     why = server.client.get(f"/api/v1/runs/{run}/why").json()
     assert why["waits"][0]["what"] == (
-        "it was stopped: not wanted (token:preset-admin); cancel it again to end it at once. What is under finally is still being done"
+        "it was stopped: not wanted (token:preset-admin); what is under finally is still being done"
     )
     assert {one["step"] for one in why["waits"][1:]} == {"guard/tidy"}
     assert server.client.get(f"/api/v1/runs/{run}/ahead").json()["steps"] == []
-    assert server.client.post(f"/api/v1/runs/{run}/pause").json()["code"] == "run.state"
-    assert server.client.post(f"/api/v1/runs/{run}/cancel").json()["state"] == "cancelled"
+    assert server.client.post(f"/api/v1/runs/{run}/pause").json()["code"] == "run.stopping"
+    again = server.client.post(f"/api/v1/runs/{run}/cancel")
+    assert (again.status_code, again.json()["code"]) == (409, "run.stopping")
+    assert "--at-once" in again.json()["hint"]
+    assert server.client.post(f"/api/v1/runs/{run}/cancel", json={"at_once": True}).json()["state"] == "cancelled"
 
 
 def test_the_steps_to_come_say_what_they_would_do_with_what_is_known_by_now(server: Server) -> None:
@@ -234,3 +237,6 @@ def test_attempts_say_how_they_ended_and_what_a_look_found(server: Server) -> No
     assert (done["look"], done["state"], done["result"]) == (False, "succeeded", None)
     assert (saw["look"], saw["state"], saw["result"]["status"]) == (True, "succeeded", 200)
     assert attempts("elsewhere") == []
+    whole = server.client.get(f"/api/v1/runs/{run}/attempts").json()
+    assert [one["step"] for one in whole["items"]] == ["probe", "look", "look"]
+    assert (whole["items"][1:], whole["more"]) == ([done, saw], False)

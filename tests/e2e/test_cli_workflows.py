@@ -1,5 +1,6 @@
 """Workflows on the command line, against a real server: what people see of runs, approvals and requests."""
 
+import json
 import os
 import pty
 import subprocess
@@ -39,6 +40,14 @@ apiVersion: oncue/v1
 kind: OutboundAllow
 metadata: {name: nobody-listens}
 spec: {host: 127.0.0.1, port: 9, reason: Nobody listens there.}
+---
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: probes}
+spec:
+  on_failure: {pause: true}
+  steps:
+    - {id: probe, uses: http.request, with: {url: "http://127.0.0.1:9/"}, retry: {attempts: 1}}
 ---
 apiVersion: oncue/v1
 kind: Workflow
@@ -136,10 +145,32 @@ def test_whoever_follows_a_run_that_waits_is_told_once_what_for_and_who_may_act(
     assert shown.splitlines()[-1] == f"{run} succeeded" and said == ""
 
 
-def test_each_try_of_a_step_has_its_own_time(oncue_server: Server) -> None:
+def test_each_try_of_a_step_has_its_own_time(oncue_server: Server, tokens: dict[str, str]) -> None:
     followed = oncue(oncue_server, "run", "tries", "--follow", code=1)
     tries = [line.split()[0] for line in followed.splitlines() if "attempt" in line]
     assert len(tries) >= 2 and len(set(tries)) >= 2 and tries == sorted(tries), followed
+    run = json.loads(oncue(oncue_server, "get", "runs", "--type", "tries", "-o", "json"))[0]["id"]
+    shown = oncue(oncue_server, "runs", "show", run).splitlines()
+    step, first, second = [line.split("\t") for line in shown[-3:]]
+    assert step[:3] == ["fails", "failed", "3"]
+    assert [(row[0].strip(), row[1], row[2]) for row in (first, second)] == [
+        ("earlier", "failed", "1"),
+        ("earlier", "failed", "2"),
+    ]
+    assert first[4].startswith("http.connect: ") and "worker-" in first[4]
+    whole = json.loads(oncue(oncue_server, "runs", "show", run, "-o", "json"))
+    assert [one["attempt"] for one in whole["attempts"]] == [1, 2, 3]
+
+
+def test_what_came_of_a_step_before_a_person_passed_over_it_stands_under_it(
+    oncue_server: Server, tokens: dict[str, str]
+) -> None:
+    run = started(oncue_server, "probes", "paused")
+    assert "earlier" not in oncue(oncue_server, "runs", "show", run)
+    oncue(oncue_server, "runs", "skip", run, "probe", "--reason", "known")
+    step, before = oncue(oncue_server, "runs", "show", run).splitlines()[-2:]
+    assert step.split("\t")[:2] == ["probe", "skipped"]
+    assert before.split("\t")[:3] == ["  earlier", "failed", "1"]
 
 
 def test_a_run_and_an_approval_that_are_over_are_not_said_to_be_missing(

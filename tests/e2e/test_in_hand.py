@@ -1,5 +1,6 @@
 """Who has the work of a run in hand, asked of a real server whose workers and engine come and go."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -91,6 +92,27 @@ def test_who_has_it_is_said_and_that_another_has_it_when_the_first_is_gone(serve
     again = held(server, run, process(server, "worker").pid)
     assert again["leased_at"] > wait["leased_at"]
     assert why(server, run)["moving"]
+    server.client.post(f"/api/v1/runs/{run}/cancel")
+
+
+def test_the_workers_are_listed_with_what_each_has_in_hand(server: Server) -> None:
+    run = started(server, "slow")
+    wait = held(server, run, process(server, "worker").pid)
+    (worker,) = json.loads(server.cli("get", "workers", "-o", "json").stdout)
+    assert (worker["name"], worker["labels"], worker["silent"]) == (
+        wait["worker"],
+        {"site": "east", "os": "linux"},
+        False,
+    )
+    (taken,) = worker["in_hand"]
+    assert (taken["uses"], taken["run"], taken["step"], taken["attempt"]) == ("ledger.again", run, "act", 1)
+    assert taken["leased_at"] == wait["leased_at"].replace("+00:00", "Z")
+    assert worker["connected_at"] <= worker["heard_at"]
+    heading, row = server.cli("get", "workers").stdout.splitlines()
+    assert heading.split("\t") == ["NAME", "STATE", "HEARD", "IN HAND", "LABELS", "DOING", "ROOM"]
+    name, state, _, in_hand, labels, doing, room = row.split("\t")
+    assert (name, state, in_hand, labels) == (wait["worker"], "well", "1", "site=east, os=linux")
+    assert doing == f"ledger.again {run}" and int(room) == worker["room"]
     server.client.post(f"/api/v1/runs/{run}/cancel")
 
 

@@ -210,7 +210,7 @@ def steer(story: Story, choice: random.Random) -> None:
     if verb in ("retry", "skip"):
         data["step"] = choice.choice(addresses) if addresses else "none"
     if verb == "cancel":
-        data["rollback"] = choice.random() < 0.5
+        data |= {"rollback": choice.random() < 0.5, "at_once": choice.random() < 0.5}
     if verb == "fork":
         steps = [msgspec.to_builtins(one) for _, one in sorted(story.state.steps_of[run].items())]
         data |= {"workflow": workflow, "inputs": {"n": 3}, "steps": steps, "step": "s1"}

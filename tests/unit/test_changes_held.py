@@ -7,7 +7,7 @@ import pytest
 from oncue.core.state import minute_of
 from tests.unit.runs import waiting
 from tests.unit.story import Story
-from tests.unit.test_changes import TEMPLATE, approve, begun, made, now, say, story, template, trail, want
+from tests.unit.test_changes import TEMPLATE, UPGRADE, approve, begun, made, now, say, story, template, trail, want
 
 __all__ = ["story"]
 
@@ -349,6 +349,17 @@ def test_what_is_rolled_back_is_said_to_be_once_however_often_its_calendar_chang
         story.apply("ChangeCalendar", "night", {"windows": [{**NIGHT["windows"][0], "duration": minutes}]})
         story.wait("1s")
     assert sum("is rolled back, as its plan says" in said for said in trail(story)) == 1
+
+
+def test_a_change_that_two_people_cancel_still_does_what_is_done_in_any_case(story: Story) -> None:
+    tidy = {"id": "tidy", "uses": "http.request", "with": {"url": "http://127.0.0.1/tidy"}}
+    begun(story, steps=[{"id": "guarded", "try": [UPGRADE], "finally": [tidy]}])
+    assert say(story, "change.cancel", reason="Not now") is None
+    under_way = waiting(story)
+    assert {one.rpartition("/")[2] for one in under_way} == {"tidy"}
+    assert say(story, "change.cancel", "user:basis-2", reason="Stop it") == "change.state"
+    assert waiting(story) == under_way
+    assert sum("Cancelled by" in said for said in trail(story)) == 1
 
 
 def test_a_window_that_was_made_longer_meanwhile_does_not_end_it_at_the_old_time(story: Story) -> None:

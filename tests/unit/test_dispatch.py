@@ -193,6 +193,28 @@ def test_what_waits_for_others_to_end_says_how_many_are_under_way() -> None:
     assert [one.worker for one in bench.dispatcher.held(["ef-0", "ef-4"])] == ["w1", "w2"]
 
 
+def test_which_workers_there_are_when_each_was_heard_and_what_it_has_in_hand() -> None:
+    bench = Bench()
+    bench.offer(2, "w2", slots=1, site="east")
+    bench.at_s = 60.0
+    bench.offer(1, "w1", slots=4)
+    bench.dispatcher.changed([effect("ef-2", run="run-2", step="act"), effect("ef-1", labels={"site": "east"})])
+    bench.at_s = 75.0
+    bench.offer(1, "w1", slots=3)
+    first, second = bench.dispatcher.working()
+    assert (first.name, first.silent, first.room) == ("w1", False, 3)
+    assert (minutes(first.connected_at), minutes(first.heard_at)) == (1.0, 1.25)
+    assert [(one.effect, one.run, one.step, minutes(one.leased_at)) for one in first.in_hand] == [
+        ("ef-2", "run-2", "act", 1.0)
+    ]
+    assert (second.name, second.labels, second.silent, second.in_hand) == ("w2", {"site": "east"}, True, [])
+    bench.offer(2, "w2", slots=1, site="east")
+    (taken,) = bench.dispatcher.working()[1].in_hand
+    assert (taken.effect, minutes(taken.until)) == ("ef-1", 1.25 + (20.0 + GRACE_S) / 60)
+    bench.dispatcher.gone(1)
+    assert [one.name for one in bench.dispatcher.working()] == ["w2"]
+
+
 def told(id: str, channel: str, uses: str = "webhook", **more: Any) -> tuple[str, str, bytes]:
     return effect(id, kind="notify", uses=uses, payload={"channel": f"default/{channel}"}, **more)
 

@@ -74,11 +74,41 @@ def test_a_workflow_that_wants_it_is_undone_after_its_time_is_up(story: Story) -
     assert ended(story) == ("rolled_back", "timeout: the run's time is up; 1 step undone")
 
 
-def test_to_cancel_it_once_more_ends_that_too(story: Story) -> None:
+def test_two_people_who_cancel_it_do_each_other_no_harm(story: Story) -> None:
     id = run(story, guarded("t", act("long")))
     stop(story, id)
-    assert (command(story, "pause", id), command(story, "resume", id)) == ("run.state", "run.state")
-    assert stop(story, id) is None
+    assert (command(story, "pause", id), command(story, "resume", id)) == ("run.stopping", "run.state")
+    facts = len(story.facts)
+    assert stop(story, id) == "run.stopping"
+    assert (waiting(story), len(story.facts)) == (["t/tidy"], facts)
+    answer(story, "t/tidy")
+    assert ended(story) == ("cancelled", "not wanted (user:basis-2)")
+
+
+def test_of_one_that_was_stopped_it_can_be_asked_that_it_is_undone_as_well(story: Story) -> None:
+    id = run(story, act("first", rollback=UNDO), guarded("t", act("long")))
+    answer(story, "first")
+    stop(story, id)
+    assert stop(story, id, rollback=True) is None
+    assert waiting(story) == ["t/tidy"], "what is done in any case goes on"
+    assert story.of("run.stopping")[-1]["wants"] == "undo"
+    assert stop(story, id, rollback=True) == "run.stopping"
+    answer(story, "t/tidy")
+    assert waiting(story) == ["first~rollback"]
+
+
+def test_one_that_is_not_stopped_yet_can_end_without_what_is_done_in_any_case(story: Story) -> None:
+    id = run(story, guarded("t", act("long")))
+    assert stop(story, id, at_once=True) is None
+    assert ended(story) == ("cancelled", "not wanted (user:basis-2); ended at once")
+    assert order(story) == ["t/long cancelled", "t cancelled"]
+    assert not waiting(story)
+
+
+def test_only_who_asks_for_it_ends_what_is_done_in_any_case(story: Story) -> None:
+    id = run(story, guarded("t", act("long")))
+    stop(story, id)
+    assert stop(story, id, at_once=True) is None
     assert ended(story) == ("cancelled", "not wanted (user:basis-2); ended at once: not wanted (user:basis-2)")
     assert not waiting(story)
 

@@ -3,9 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
+from oncue.api.explain import _waiting
 from oncue.api.run_why import Waits, put
+from oncue.cli.following import waits_said
 from oncue.core.effect import Effect
 from oncue.runtime.clock import microseconds
 from oncue.runtime.frames import Held
@@ -52,6 +55,9 @@ def test_of_whoever_has_it_and_says_nothing_that_is_told() -> None:
         "silent",
         "http.request is being done, attempt 1: w1 has it, and has said nothing for 45 s",
     )
+    told = waits_said(msgspec.to_builtins(found))
+    assert told == f"{found.what}, until 2026-01-01T00:00:50Z; then it is handed out again", "one time that has passed"
+    assert _waiting(found) == f"It waits: step act: {found.what}."
 
 
 def test_what_was_begun_and_must_not_be_done_twice_is_not_handed_out_again() -> None:
@@ -89,6 +95,9 @@ def test_what_nobody_has_says_why(held: Held, why: str) -> None:
     found = said(AGAIN, held, labels={"os": "linux", "site": "east"})
     assert (found.code, found.what) == ("worker", f"http.request waits for a worker, attempt 2: {why}")
     assert (found.until, found.then, found.worker) == (None, None, None), "no time takes it on"
+    assert (", for " in waits_said({**msgspec.to_builtins(found), "since": AT.isoformat()})) is (
+        held.lacks != "word"
+    ), "one time that has passed"
 
 
 def test_what_may_not_wait_for_ever_says_until_when() -> None:

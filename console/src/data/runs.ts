@@ -12,7 +12,7 @@ export const usePauseRun = () =>
   useCommand(({ id, verb, reason }: { id: string; verb: "pause" | "resume"; reason?: string }) => post<RunDetail>(at(id, verb), because(reason)), TOUCHED);
 
 export const useCancelRun = () =>
-  useCommand(({ id, rollback, reason }: { id: string; rollback: boolean; reason?: string }) => post<RunDetail>(at(id, "cancel"), { rollback, ...because(reason) }), TOUCHED);
+  useCommand(({ id, rollback, atOnce, reason }: { id: string; rollback: boolean; atOnce: boolean; reason?: string }) => post<RunDetail>(at(id, "cancel"), { rollback, at_once: atOnce, ...because(reason) }), TOUCHED);
 
 /** A step that failed is tried again, or one passed over. */
 export const useOnStep = () =>

@@ -1989,7 +1989,8 @@ export interface paths {
         };
         /**
          * GetRunAttempts
-         * @description What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50.
+         * @description What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50, or the
+         *     newest 500 of all steps.
          */
         get: operations["get_run_attempts"];
         put?: never;
@@ -2157,8 +2158,8 @@ export interface paths {
         put?: never;
         /**
          * CancelRun
-         * @description Stop a run: steps that have begun are told to stop, and each `try` that it is in the middle of does its `finally`. To cancel
-         *     it again ends that as well. With `rollback`, what it did is undone then.
+         * @description Stop a run: steps that have begun are told to stop, and each `try` that it is in the middle of does its `finally`;
+         *     with `at_once`, that is left out, or ended. With `rollback`, what it did is undone then.
          */
         post: operations["cancel_run"];
         delete?: never;
@@ -2280,6 +2281,26 @@ export interface paths {
          * @description Every schedule, in the namespaces whose runs you may see; the next one to start a run first.
          */
         get: operations["list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListWorkers
+         * @description Every worker that is connected, by name, with what it has in hand.
+         */
+        get: operations["list_workers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -4716,6 +4737,7 @@ export interface components {
         Cancelling: {
             reason?: string | null;
             rollback?: boolean;
+            at_once?: boolean;
         };
         /** Case */
         Case: {
@@ -5476,6 +5498,19 @@ export interface components {
             level: string;
             reason: string;
         };
+        /** InHandView */
+        InHandView: {
+            effect: string;
+            namespace: string;
+            uses: string;
+            attempt: number;
+            run: string | null;
+            step: string | null;
+            /** Format: date-time */
+            leased_at: string;
+            /** Format: date-time */
+            until: string;
+        };
         /** Inbox */
         Inbox: {
             items: components["schemas"]["Approval"][];
@@ -5828,6 +5863,11 @@ export interface components {
         /** Listing[SubscriptionView] */
         SubscriptionViewList: {
             items: components["schemas"]["SubscriptionView"][];
+            next: string | null;
+        };
+        /** Listing[WorkerView] */
+        WorkerViewList: {
+            items: components["schemas"]["WorkerView"][];
             next: string | null;
         };
         /** Listing[Alert] */
@@ -7509,6 +7549,7 @@ export interface components {
         };
         /** StepAttempt */
         StepAttempt: {
+            step: string;
             look: boolean;
             attempt: number;
             /** @enum {string} */
@@ -8078,6 +8119,7 @@ export interface components {
             effect?: string | null;
             worker?: string | null;
             leased_at?: string | null;
+            silent_s?: number | null;
             approval?: string | null;
             run?: string | null;
             then?: string | null;
@@ -8142,6 +8184,21 @@ export interface components {
          */
         Withdrawing: {
             reason?: string | null;
+        };
+        /** WorkerView */
+        WorkerView: {
+            name: string;
+            labels: {
+                [key: string]: string;
+            };
+            /** Format: date-time */
+            connected_at: string;
+            /** Format: date-time */
+            heard_at: string;
+            silent: boolean;
+            room: number;
+            in_hand_total: number;
+            in_hand: components["schemas"]["InHandView"][];
         };
         /** WorkflowSpec */
         WorkflowSpec: {
@@ -8298,7 +8355,7 @@ export interface components {
             title: string;
             status: number;
             /** @enum {string} */
-            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.needed_later" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.reason" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.assignee" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.duplicate_name" | "workflow.expression" | "workflow.identity" | "workflow.inputs_hidden" | "workflow.inputs_invalid" | "workflow.inputs_schema" | "workflow.missing_input" | "workflow.not_found" | "workflow.rollback" | "workflow.step_form" | "workflow.timing" | "workflow.unknown_name" | "workflow.unknown_step" | "workflow.unreachable" | "workflow.validation";
+            code: "access.denied" | "action.disabled" | "action.unknown" | "alert.duplicate" | "alert.enriched_full" | "alert.not_found" | "alert.resolved" | "approval.decided" | "approval.needed_later" | "approval.not_asked" | "approval.not_found" | "approval.own" | "approval.person" | "approval.reason" | "approval.unskippable" | "auth.csrf" | "auth.invalid" | "auth.required" | "auth.throttled" | "change.configuration" | "change.not_clear" | "change.not_found" | "change.plan_unknown" | "change.state" | "change.steps" | "change.targets" | "change.template" | "change.unapproved" | "change_record.not_found" | "change_record.over" | "checklist.not_found" | "config.invalid" | "contact.nobody" | "data.damaged" | "data.foreign" | "data.newer" | "data.older" | "dead_letter.not_found" | "engine.unavailable" | "escalation.cyclic" | "escalation.no_addressee" | "escalation.none" | "event.labels_invalid" | "event.malformed" | "event.namespace_forbidden" | "event.not_found" | "event.poison" | "event.too_deep" | "event.too_large" | "event.type_reserved" | "evidence.bent" | "evidence.erased" | "evidence.pdf_missing" | "evidence.too_large" | "expression.costly" | "expression.failed" | "expression.invalid" | "handover.not_found" | "handover.own" | "incident.closed" | "incident.full" | "incident.not_found" | "incident.not_member" | "incident.state" | "ingest.overloaded" | "internal" | "link.invalid" | "link.used" | "mail.not_found" | "manifest.changed_meanwhile" | "manifest.in_use" | "manifest.invalid" | "manifest.kind_unknown" | "manifest.malformed" | "manifest.not_found" | "manifest.protected" | "manifest.reference_unknown" | "mirror.not_found" | "monitor.not_found" | "outbound.refused" | "password.weak" | "pause.invalid" | "pause.none" | "policy.contradicted" | "policy.keys_full" | "policy.override_dead" | "policy.override_tied" | "problem.not_found" | "problem.state" | "query.too_slow" | "recurrence.costly" | "recurrence.invalid" | "request.conflict" | "request.cursor_invalid" | "request.invalid" | "request.malformed" | "request.method_not_allowed" | "request.not_found" | "request.timeout" | "request.too_large" | "request.unsupported_encoding" | "request.unsupported_media_type" | "review.not_found" | "review.state" | "run.busy" | "run.denied" | "run.ended" | "run.fan_out" | "run.not_found" | "run.queue_full" | "run.state" | "run.stopping" | "run.too_deep" | "run.too_often" | "runbook.not_found" | "secret.not_found" | "self_service.beyond_rights" | "self_service.changed" | "self_service.not_found" | "self_service.not_offered" | "self_service.not_yours" | "self_service.person" | "self_service.too_often" | "server.cannot_listen" | "server.exhausted" | "server.running" | "server.unreachable" | "silence.invalid" | "silence.not_found" | "silence.too_long" | "source.handshake_failed" | "source.not_found" | "status_template.not_found" | "step.not_found" | "step.state" | "store.unavailable" | "subscription.busy" | "subscription.is_stream" | "subscription.not_found" | "subscription.not_stream" | "task.not_found" | "task.state" | "test.endless" | "test.invalid" | "test.none" | "ticket.assignee" | "ticket.full" | "ticket.not_found" | "ticket.state" | "timeout" | "token.not_found" | "topology.not_found" | "trigger.invalid" | "user.exists" | "user.not_found" | "workflow.cyclic" | "workflow.duplicate_name" | "workflow.expression" | "workflow.identity" | "workflow.inputs_hidden" | "workflow.inputs_invalid" | "workflow.inputs_schema" | "workflow.missing_input" | "workflow.not_found" | "workflow.rollback" | "workflow.step_form" | "workflow.timing" | "workflow.unknown_name" | "workflow.unknown_step" | "workflow.unreachable" | "workflow.validation";
             /** @default  */
             detail: string;
             /** @default  */
@@ -12479,9 +12536,9 @@ export interface operations {
     };
     get_run_attempts: {
         parameters: {
-            query: {
-                /** @description The step's address, as `others[host-1]/check` */
-                step: string;
+            query?: {
+                /** @description Only of the step at this address, as `others[host-1]/check` */
+                step?: string;
             };
             header?: never;
             path: {
@@ -13022,6 +13079,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ScheduleViewList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_workers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkerViewList"];
                 };
             };
             400: components["responses"]["Malformed"];

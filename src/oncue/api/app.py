@@ -72,6 +72,7 @@ from oncue.api import (
     topology_map,
     trial,
     work,
+    workers,
 )
 from oncue.api.admission import with_form_token
 from oncue.api.asgi import JSON, Receive, Scope, Send, answer, refuse, with_body
@@ -148,6 +149,7 @@ HANDLERS: Final[list[Any]] = [
         run_attempts,
         runs,
         schedules,
+        workers,
         self_service,
         approvals,
         run_log,

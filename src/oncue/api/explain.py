@@ -196,7 +196,7 @@ def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def _waiting(one: Waits) -> str:
-    since = f" since {one.leased_at}" if one.leased_at is not None else ""
+    since = f" since {one.leased_at}" if one.leased_at is not None and one.silent_s is None else ""
     return f"It waits: {f'step {one.step}: ' if one.step else ''}{one.what}{since}."
 
 

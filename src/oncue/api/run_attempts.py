@@ -19,12 +19,16 @@ from oncue.store.journal_reader import JournalReader
 from oncue.store.queries import FactRow, instant
 
 SHOWN: Final = 50
-"""Attempts that are given: the newest."""
+"""Attempts at one step that are given: the newest."""
+SHOWN_OF_RUN: Final = 500
+"""Of all steps of a run."""
 
 
 class StepAttempt(msgspec.Struct, kw_only=True):
     """One attempt of an action that is over."""
 
+    step: str
+    """The step's address."""
     look: bool
     """Whether it was a look whether the step had its effect."""
     attempt: int
@@ -43,7 +47,7 @@ class StepAttempt(msgspec.Struct, kw_only=True):
 
 
 class StepAttempts(msgspec.Struct, kw_only=True):
-    """Attempts at a step, the oldest first."""
+    """Attempts at a step, or at all steps of a run, the oldest first."""
 
     items: list[StepAttempt]
     more: bool
@@ -63,23 +67,29 @@ async def get_run_attempts(
     ctx: Ctx,
     who: Who,
     run_id: str,
-    step: Annotated[str, QueryParameter(max_length=500, description="The step's address, as `others[host-1]/check`")],
+    step: Annotated[
+        str | None,
+        QueryParameter(max_length=500, description="Only of the step at this address, as `others[host-1]/check`"),
+    ] = None,
 ) -> Response[StepAttempts]:
-    """What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50."""
+    """What the attempts at a step came to, and what was found when it was looked whether it had its effect; the newest 50, or the
+    newest 500 of all steps."""
     await found(ctx, who, "run", run_id, "run:read")
     return json_response(msgspec.json.encode(await ctx.queries.run(partial(_attempts, run=run_id, step=step))))
 
 
-def _attempts(connection: Connection, run: str, step: str) -> StepAttempts:
-    rows = reading.attempts_of(connection, run, (step, step + LOOK), SHOWN + 1)
+def _attempts(connection: Connection, run: str, step: str | None) -> StepAttempts:
+    those, limit = ((step, step + LOOK), SHOWN) if step is not None else (None, SHOWN_OF_RUN)
+    rows = reading.attempts_of(connection, run, those, limit + 1)
     journal = JournalReader(connection)
-    return StepAttempts(items=[_attempt(journal, row) for row in reversed(rows[:SHOWN])], more=len(rows) > SHOWN)
+    return StepAttempts(items=[_attempt(journal, row) for row in reversed(rows[:limit])], more=len(rows) > limit)
 
 
 def _attempt(journal: JournalReader, row: FactRow) -> StepAttempt:
     effect = msgspec.json.decode(row.body, type=_Told).data
     retrying = effect.state == "pending"
     made = StepAttempt(
+        step=(effect.step or "").removesuffix(LOOK),
         look=(effect.step or "").endswith(LOOK), attempt=effect.attempt - retrying,
         state="failed" if effect.state == "pending" else effect.state, started_at=None, ended_at=instant(row.recorded_at),
         reason=effect.reason, next_try_at=effect.not_before_at if retrying else None,

@@ -42,6 +42,8 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Who has the effect in hand."""
     leased_at: str | None = None
     """Since when."""
+    silent_s: float | None = None
+    """For how many seconds whoever has it, or could, has said nothing, as `what` says; absent if they speak."""
     approval: str | None = None
     run: str | None = None
     then: str | None = None
@@ -104,6 +106,7 @@ async def _in_hand(ctx: Context, effects: list[str]) -> dict[str, Held]:
 def put(said: Waits, effect: Effect, held: Held) -> None:
     """Say in whose hands the effect is that is waited for, or why it is in nobody's."""
     looks = f"{said.what}; " if said.code == "validation" else ""
+    said.silent_s = held.silent_s or None
     attempt = f"attempt {held.attempt}{' (begun)' if effect.started_token else ''}"
     if held.worker is not None:
         said.what = f"{looks or f'{effect.uses} is being done, {attempt}: '}{held.worker} has it"
@@ -163,7 +166,7 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
         waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
     if last_steps.under_way(run):
-        waits.append(Waits(step=None, what=f"it was stopped: {run.reason}; cancel it again to end it at once. What is under finally is still being done",
+        waits.append(Waits(step=None, what=f"it was stopped: {run.reason}; what is under finally is still being done",
                            code="stopping", until=run.deadline_at.isoformat() if run.deadline_at else None,
                            then="what it did is undone" if run.wants == "undo" else "it ends"))  # fmt: skip
     if run.state == "rollback_failed":

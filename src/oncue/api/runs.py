@@ -50,6 +50,8 @@ class Cancelling(msgspec.Struct, forbid_unknown_fields=True):
     reason: str | None = None
     rollback: bool = False
     """Whether what it did is undone."""
+    at_once: bool = False
+    """Whether it ends without what is under `finally`, or in the middle of that."""
 
 
 class OnStep(msgspec.Struct, forbid_unknown_fields=True):
@@ -170,9 +172,9 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
 
 @post("/runs/{run_id:str}/cancel", status_code=200, opt={"permission": "run:cancel"})
 async def cancel_run(ctx: Ctx, who: Who, run_id: str, data: Cancelling | None = None) -> Response[RunDetail]:
-    """Stop a run: steps that have begun are told to stop, and each `try` that it is in the middle of does its `finally`. To cancel
-    it again ends that as well. With `rollback`, what it did is undone then."""
-    given: dict[str, Any] = {"rollback": data.rollback} if data is not None else {}
+    """Stop a run: steps that have begun are told to stop, and each `try` that it is in the middle of does its `finally`;
+    with `at_once`, that is left out, or ended. With `rollback`, what it did is undone then."""
+    given: dict[str, Any] = {"rollback": data.rollback, "at_once": data.at_once} if data is not None else {}
     if data is not None and data.reason:
         given["reason"] = data.reason
     return await _done(ctx, who, run_id, "cancel", "run:cancel", given)

@@ -150,9 +150,9 @@ class Looking:
 
 
 def waits_said(waits: dict[str, Any]) -> str:
-    """What a run waits for, since when, until when, and what happens then."""
+    """What a run waits for, since when, until when, and what happens then. Of a worker that says nothing, `what` says for how long."""
     began = waits.get("leased_at") or waits.get("since")
-    since = f", for {show.ago(began)}" if began else ""
+    since = f", for {show.ago(began)}" if began and not waits.get("silent_s") else ""
     until = f", until {show.instant(waits['until'])}" if waits.get("until") else ""
     then = f"; then {waits['then']}" if waits.get("then") else ""
     return f"{waits['what']}{since}{until}{then}"

@@ -71,6 +71,12 @@ LISTS: Final[dict[str, Kind]] = {
         ("when", lambda item: f"{item['spec'].get('cron') or item['spec'].get('rrule')} {item['spec'].get('zone', 'UTC')}"),
         ("last", lambda item: item["run"] or "-"), ("fault", lambda item: item["fault"] or "-"),
     ]),
+    "workers": Kind("workers", [
+        *_fields("name"), ("state", lambda item: "silent" if item["silent"] else "well"), _age("heard_at", "heard"),
+        ("in hand", lambda item: item["in_hand_total"]),
+        *_fields("labels"), ("doing", lambda item: [f"{one['uses']} {one['run'] or ''}".rstrip() for one in item["in_hand"]]),
+        *_fields("room"),
+    ]),
     "tickets": Kind("tickets", [*_fields("id", "type", "state", "title", "incident", "assignee"), _age("opened_at")]),
     "ticket-mirrors": Kind("ticket-mirrors", [
         *_fields("ticket", "mirror", "state", "number"), ("waits", lambda item: len(item["waiting"])),

@@ -1,5 +1,6 @@
 """`oncue runs`: why a run does not move, and what people do with runs."""
 
+from datetime import datetime
 from typing import Any
 
 import typer
@@ -22,9 +23,12 @@ REASON = typer.Option(None, "--reason", "-r", help="Why; it stays on record.")
 
 @app.command("show")
 def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
-    """One run: what started it, and how each step went. All that is kept of it: `-o yaml`."""
+    """One run: what started it, how each step went, and under it what earlier attempts came to. All that is kept of it, with every
+    attempt, up to 500: `-o yaml`."""
     with Server() as server:
         one = server.get(server.path("runs", run))
+        tried = server.get(server.path("runs", run, "attempts"))
+    one["attempts"], one["more_attempts"] = tried["items"], tried["more"]
     if output is not show.Format.table:
         show.document(one, output)
         return
@@ -35,20 +39,42 @@ def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
     )
     for name, value in one["inputs"].items():
         show.done(show.clean(f"  {name}={inputs.shown(value)}"))
-    rows = [
-        (
-            step["address"],
-            step["state"],
-            step.get("attempt"),
-            show.took(step.get("started_at"), step.get("ended_at")),
-            step.get("reason") or step.get("awaits"),
-        )
-        for step in one["steps"]
-    ]
+    rows = []
+    for step in one["steps"]:
+        said = step.get("reason") or step.get("awaits")
+        rows.append(_row(step, step["address"], said))
+        rows += [_row(tried, "  earlier", _came_to(tried)) for tried in _earlier(step, one["attempts"])]
     if rows:
         show.table(rows, ("step", "state", "attempt", "took", "said"), wrap=True)
     if one["more_steps"]:
-        show.note(f"It has more steps than these {len(rows)}.")
+        show.note(f"It has more steps than these {len(one['steps'])}.")
+    if one["more_attempts"]:
+        show.note(f"There were more attempts than the newest {len(one['attempts'])}, which were looked at.")
+
+
+def _row(one: dict[str, Any], name: str, said: str | None) -> tuple[Any, ...]:
+    took = show.took(one.get("started_at"), one.get("ended_at"))
+    return name, one["state"], one.get("attempt"), took, said
+
+
+def _earlier(step: dict[str, Any], attempts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The attempts at a step before the one that its own row tells of."""
+    tried = [one for one in attempts if one["step"] == step["address"] and not one["look"]]
+    if tried and tried[-1]["next_try_at"] is None and step["state"] != "skipped" and _since(step, tried[-1]):
+        tried.pop()
+    return tried
+
+
+def _since(step: dict[str, Any], attempt: dict[str, Any]) -> bool:
+    """Whether the attempt ended after the step began, and not before somebody had it tried again."""
+    began = step.get("started_at")
+    return began is not None and datetime.fromisoformat(attempt["ended_at"]) >= datetime.fromisoformat(began)
+
+
+def _came_to(attempt: dict[str, Any]) -> str:
+    """As `http.connect: nobody listens, worker-a-12`."""
+    said = ": ".join(filter(None, (attempt["error_code"], attempt["reason"])))
+    return ", ".join(filter(None, (said, attempt["worker"])))
 
 
 @app.command()
@@ -92,11 +118,14 @@ def cancel(
     run: str = RUN,
     reason: str | None = REASON,
     rollback: bool = typer.Option(False, "--rollback", help="Undo what it did, the last thing first."),
+    at_once: bool = typer.Option(False, "--at-once", help="Leave out what is under `finally`, or end it where it is."),
 ) -> None:
-    """Stop a run; steps that have begun are told to stop, and what is under `finally` is done. Cancel it again to end that, too."""
-    now = _do(run, "cancel", {"reason": reason, "rollback": rollback})
+    """Stop a run; steps that have begun are told to stop, and what is under `finally` is done."""
+    now = _do(run, "cancel", {"reason": reason, "rollback": rollback, "at_once": at_once})
     if now["state"] == "running":
-        show.note("It was stopped, and still does what is under `finally`; cancel it again to end it at once.")
+        show.note(
+            f"It was stopped, and still does what is under `finally`. To end it at once: oncue runs cancel {run} --at-once"
+        )
 
 
 @app.command()

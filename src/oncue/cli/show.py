@@ -38,6 +38,7 @@ STYLES: Final = {
     "rejected": "red",
     "rollback_failed": "bold red",
     "unknown": "red",
+    "silent": "red",
     "paused": "yellow",
     "failing": "red",
     "fail": "bold red",

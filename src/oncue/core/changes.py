@@ -363,6 +363,9 @@ def cancel(tx: Tx, seen: Seen, asked: OnChange) -> Change:
             raise Refusal("change.state", f"{change.id} is over already")
         if run.state == "rolling_back":
             raise Refusal("change.state", f"{change.id} is being rolled back already; wait for that to end")
+        if last_steps.under_way(run) and run.wants == "undo":
+            said = f"{change.id} was stopped already: {run.reason}; what is under finally is still being done, then it is rolled back"
+            raise Refusal("change.state", said)
         what = "its rollback is given up" if run.state == "rollback_failed" else "it is rolled back"
         change_trail.note(tx, change, f"Cancelled by {tx.actor}: {asked.reason or 'no reason given'}; {what}")
         operators.cancel(tx, seen, operators.Cancel(run.id, asked.reason or "cancelled by hand", rollback=True))

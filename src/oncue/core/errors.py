@@ -108,6 +108,7 @@ CODES: Final = _table(
     ("run.not_found", "No such run", 404, "List runs to find it."),
     ("run.ended", "The run has ended", 409, "Start a new one."),
     ("run.state", "The run is not in a state for this", 409, "The detail says which state it is in; get the run to see what can be done."),
+    ("run.stopping", "The run was stopped already", 409, "It ends when what is under finally is done. To end it at once, say so: oncue runs cancel RUN --at-once, or at_once over the API."),
     ("run.busy", "The workflow is under way already", 409, "Wait until it has ended, or let it queue: concurrency.when_busy."),
     ("run.queue_full", "Too many runs wait already", 429, "Cancel some of them, or raise concurrency.max_queued."),
     ("run.too_often", "The workflow began too often", 429, "Wait; its `rate` says how often it may begin."),

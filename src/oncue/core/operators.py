@@ -48,6 +48,8 @@ class Cancel(msgspec.Struct):
     reason: Annotated[str, msgspec.Meta(max_length=2000)] = "cancelled by hand"
     rollback: bool = False
     """Whether what it did is undone."""
+    at_once: bool = False
+    """Whether it ends without what is done in any case, or in the middle of that."""
 
 
 class OnStep(msgspec.Struct):
@@ -92,9 +94,7 @@ def pause(tx: Tx, seen: Seen, asked: OnRun) -> Run:
     if run.state == "paused" and run.paused_by == "oncue":
         run_life.keep_held(tx, run, tx.actor, why)
     elif last_steps.under_way(run):
-        raise Refusal(
-            "run.state", f"{run.id} was stopped, and does what is under finally; cancel it again to end it at once"
-        )
+        raise Refusal("run.stopping", f"{run.id} does what is under finally, and cannot be paused")
     elif run.state == "running":
         run_life.hold(tx, run, tx.actor, why)
     else:
@@ -120,22 +120,24 @@ def resume(tx: Tx, seen: Seen, asked: OnRun) -> Run:
 
 
 def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
-    """It is over, or undone first; before that it does what is done in any case, unless it is cancelled once more. Raises
-    `Refusal` run.not_found, run.state."""
-    run = _run(tx, seen, asked.run)
-    if last_steps.under_way(run):
-        run_life.cancel(tx, run, "", rollback=asked.rollback)
-        tx.touch(run)
-        run.reason = f"{run.reason}; ended at once: {asked.reason} ({tx.actor})"
-        run_life.stop_now(tx, run)
-        return run
+    """It is over, or undone first; before that it does what is done in any case, unless it is to end at once. Of one that was
+    stopped already, only more can be asked: that it ends at once, or is undone. Raises `Refusal` run.not_found, run.state,
+    run.stopping."""
+    run, why = _run(tx, seen, asked.run), f"{asked.reason} ({tx.actor})"
+    stopping = last_steps.under_way(run)
+    if stopping and not asked.at_once and (run.wants == "undo" or not asked.rollback):
+        raise Refusal("run.stopping", f"{run.id} was stopped: {run.reason}")
     if run.state == "rolling_back":
         raise Refusal("run.state", f"{run.id} is being rolled back; wait for that to end")
     if run.state == "rollback_failed":
         run_life.loudest(tx, run, "clear", f"{run.workflow}: the rollback was given up by {tx.actor}")
         run_life.finish(tx, run, "failed", f"the rollback was given up by {tx.actor}: {asked.reason}; {run.reason}")
         return run
-    run_life.cancel(tx, run, f"{asked.reason} ({tx.actor})", rollback=asked.rollback)
+    run_life.cancel(tx, run, why, rollback=asked.rollback)
+    if asked.at_once and last_steps.under_way(run):
+        tx.touch(run)
+        run.reason = f"{run.reason}; ended at once{f': {why}' if stopping else ''}"
+        run_life.stop_now(tx, run)
     return run
 
 

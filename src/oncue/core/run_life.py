@@ -163,10 +163,10 @@ def cancel(tx: Tx, run: Run, reason: str, *, rollback: bool = False) -> None:
     """Stop the run: what it waits for is no longer wanted. It is over, or undone, when it has done what is done in any case."""
     if not last_steps.under_way(run):
         _stopped(tx, run, "undo" if rollback else "cancel", reason)
-    elif rollback:
+    elif rollback and run.wants != "undo":
         tx.touch(run)
-        run.wants = "undo"
-        tx.save("run", run)
+        run.wants, run.reason = "undo", f"{run.reason}; to be undone: {reason}"
+        say(tx, run, "oncue.run.stopping")
 
 
 def overdue(tx: Tx, run: Run) -> None:

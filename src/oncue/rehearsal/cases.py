@@ -120,6 +120,8 @@ class CancelRuns(Part, kw_only=True, frozen=True):
     """Its name."""
     rollback: bool = False
     """Whether what they did is undone."""
+    at_once: bool = False
+    """Whether they end without what is under `finally`, or in the middle of that."""
     by: str = "user:tester"
     """Who."""
 

@@ -139,7 +139,9 @@ class World:
         if not found:
             raise Refusal("run.not_found", f"no run of {asked.workflow} is under way")
         for id in found:
-            self._command("oncue.command.run.cancel", {"run": id, "rollback": asked.rollback}, asked.by)
+            self._command(
+                "oncue.command.run.cancel", {"run": id, "rollback": asked.rollback, "at_once": asked.at_once}, asked.by
+            )
 
     def unreachable(self, channel: str) -> None:
         """From now on this channel cannot be reached. Raises `Refusal` manifest.not_found."""

@@ -29,8 +29,10 @@ GATHERED_EVENTS: Final = 128
 GATHERED_BYTES: Final = 1024 * 1024
 _Sender = tuple[str, str, str | None, str | None, bool]
 """(namespace, origin, actor, person, whether it is urgent)."""
-_Question = frames.Submit | frames.Dead | frames.Health | frames.WhoHas | frames.Checkpoint | frames.Seal
-_Reply = frames.Answer | frames.HealthReport | frames.InHand | frames.Signed
+_Question = (
+    frames.Submit | frames.Dead | frames.Health | frames.WhoHas | frames.WhoWorks | frames.Checkpoint | frames.Seal
+)
+_Reply = frames.Answer | frames.HealthReport | frames.InHand | frames.AtWork | frames.Signed
 Said = _Reply | Refusal
 _SILENT: Final = (
     "the engine does not answer; whether it took this is not known, and the same id tells when it is sent again"
@@ -273,6 +275,12 @@ class EngineClient:
         assert isinstance(answer, frames.InHand)
         return {one.effect: one for one in answer.items}
 
+    async def who_works(self) -> list[frames.Working]:
+        """The workers that are connected, and what each has in hand. Raises `Refusal` engine.unavailable."""
+        answer = await self._ask(frames.WhoWorks(next(self._seq)))
+        assert isinstance(answer, frames.AtWork)
+        return answer.items
+
     async def checkpoint(self) -> str:
         """Have the head of the chain signed; gives the checkpoint, which is kept by then. Raises `Refusal` engine.unavailable,
         store.unavailable."""
@@ -291,7 +299,8 @@ class EngineClient:
 
 
 _WITHIN_S: Final[dict[type[Any], float]] = {
-    frames.Health: HEALTH_S, frames.WhoHas: HEALTH_S, frames.Checkpoint: CHECKPOINT_S,
+    frames.Health: HEALTH_S, frames.WhoHas: HEALTH_S, frames.WhoWorks: HEALTH_S,
+    frames.Checkpoint: CHECKPOINT_S,
 }  # fmt: skip
 
 

@@ -86,8 +86,12 @@ def _labels(effect: Effect) -> _Labels:
 class Worker:
     """A connected worker: how many more effects it takes, what it has in hand, and how to reach it."""
 
-    def __init__(self, name: str, send: Callable[[frames.Frame], None], labels: dict[str, str]) -> None:
+    def __init__(
+        self, name: str, send: Callable[[frames.Frame], None], labels: dict[str, str], connected_at: int
+    ) -> None:
         self.name = name
+        self.connected_at = connected_at
+        """Microseconds since 1970 UTC."""
         self.labels = labels
         """What it says of itself."""
         self.slots = 0
@@ -203,6 +207,32 @@ class Dispatcher:
                 found.append(self._lacking(effect))
         return found
 
+    def working(self) -> list[frames.Working]:
+        """The connected workers by name, and what each has in hand."""
+        now, monotonic = self._clock.now(), self._monotonic()
+        taken: dict[int, list[frames.Taken]] = {id(worker): [] for worker in self._workers.values()}
+        for lease in sorted(self._leases.values(), key=lambda one: (one.leased_at, one.effect)):
+            effect, until = self._bodies[lease.effect][0], now + int((lease.expires - monotonic) * 1e6)
+            taken[id(lease.worker)].append(
+                frames.Taken(
+                    effect.id,
+                    effect.namespace,
+                    effect.uses,
+                    lease.attempt,
+                    effect.run,
+                    effect.step,
+                    lease.leased_at,
+                    until,
+                )
+            )
+        return [
+            frames.Working(
+                worker.name, worker.labels, worker.connected_at, now - int((monotonic - worker.heard) * 1e6),
+                bool(self._silent_s(worker)), worker.slots, taken[id(worker)],
+            )
+            for worker in sorted(self._workers.values(), key=lambda one: one.name)
+        ]  # fmt: skip
+
     def _silent_s(self, worker: Worker) -> float:
         """For how long a worker has said nothing that should have; 0 of one that speaks."""
         silent_s = self._monotonic() - worker.heard
@@ -262,7 +292,7 @@ class Dispatcher:
     ) -> None:
         """A worker that says this of itself can take up to `slots` effects now."""
         if (worker := self._workers.get(connection)) is None:
-            worker = self._workers[connection] = Worker(name, send, labels)
+            worker = self._workers[connection] = Worker(name, send, labels, self._clock.now())
             self._part()
         worker.slots = slots
         worker.heard = self._monotonic()

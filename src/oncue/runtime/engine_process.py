@@ -320,6 +320,8 @@ class EngineProcess:
             send(frames.HealthReport(frame.seq, ready, self._health()))
         elif isinstance(frame, frames.WhoHas):
             send(frames.InHand(frame.seq, self._dispatcher.held(frame.effects)))
+        elif isinstance(frame, frames.WhoWorks):
+            send(frames.AtWork(frame.seq, self._dispatcher.working()))
         elif isinstance(frame, frames.Checkpoint):
             self.loop.when_idle(partial(self._checkpoint, frame.seq, send))
         elif isinstance(frame, frames.Seal):

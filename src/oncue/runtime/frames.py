@@ -223,6 +223,51 @@ class InHand(msgspec.Struct, array_like=True, tag="in_hand"):
     items: list[Held]
 
 
+class WhoWorks(msgspec.Struct, array_like=True, tag="who_works"):
+    """Ask which workers there are. It is answered however busy the writer is."""
+
+    seq: int
+
+
+class Taken(msgspec.Struct, array_like=True):
+    """An effect in a worker's hands."""
+
+    effect: str
+    namespace: str
+    uses: str
+    attempt: int
+    run: str | None
+    step: str | None
+    leased_at: int
+    """Microseconds since 1970 UTC, as `until`."""
+    until: int
+    """When the lease ends unless the worker reports before."""
+
+
+class Working(msgspec.Struct, array_like=True):
+    """A worker that is connected."""
+
+    name: str
+    labels: dict[str, str]
+    connected_at: int
+    """Microseconds since 1970 UTC, as `heard_at`."""
+    heard_at: int
+    """When it last said that it is there."""
+    silent: bool
+    """Whether it has said nothing for so long that it is given nothing."""
+    room: int
+    """How many more effects it takes."""
+    in_hand: list[Taken]
+    """The one that it has had the longest first."""
+
+
+class AtWork(msgspec.Struct, array_like=True, tag="at_work"):
+    """The answer to `WhoWorks`."""
+
+    seq: int
+    items: list[Working]
+
+
 class Checkpoint(msgspec.Struct, array_like=True, tag="checkpoint"):
     """Ask the engine to sign the head of its chain now. It does so at the next pause."""
 
@@ -251,7 +296,7 @@ class Signed(msgspec.Struct, array_like=True, tag="signed"):
 
 Frame = (
     Submit | Dead | Sayings | Answer | Watch | Committed | Lease | Leased | Cancel | Health | HealthReport | WhoHas | InHand
-    | Checkpoint | Seal | Signed
+    | WhoWorks | AtWork | Checkpoint | Seal | Signed
 )  # fmt: skip
 encode: Final = msgspec.msgpack.Encoder().encode
 decode: Final = msgspec.msgpack.Decoder(Frame).decode

@@ -99,14 +99,14 @@ def effects_of(connection: Connection, ids: Sequence[str]) -> dict[str, Effect]:
 _ENDS: Final = ("retrying", "succeeded", "failed", "unknown", "cancelled")
 
 
-def attempts_of(connection: Connection, run: str, steps: Sequence[str], limit: int) -> list[FactRow]:
-    """Facts that an attempt of an action for one of these steps is over, the newest first."""
+def attempts_of(connection: Connection, run: str, steps: Sequence[str] | None, limit: int) -> list[FactRow]:
+    """Facts that an attempt of an action for one of these steps is over, or for any, the newest first."""
     concern = select(fact_ref.c.position).where(fact_ref.c.kind == "run", fact_ref.c.id == run)
     return facts_where(
         connection,
         fact.c.position.in_(concern),
         fact.c.type.in_([f"oncue.effect.{end}" for end in _ENDS]),
-        json_text(fact.c.body, "data", "step").in_(list(steps)),
+        *([json_text(fact.c.body, "data", "step").in_(list(steps))] if steps is not None else []),
         limit=limit,
         newest_first=True,
     )

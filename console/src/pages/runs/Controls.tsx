@@ -19,7 +19,7 @@ const REASON = "Reason, kept in the journal with your name";
 
 export function RunControls({ run }: { run: RunDetail }) {
   const may = useMay();
-  const [asked, setAsked] = useState<"" | "pause" | "resume" | "cancel" | "fork">("");
+  const [asked, setAsked] = useState<"" | "pause" | "resume" | "cancel" | "stop" | "fork">("");
   const pause = usePauseRun();
   const close = (): void => setAsked("");
   const operates = may("run:operate", run.namespace);
@@ -30,7 +30,7 @@ export function RunControls({ run }: { run: RunDetail }) {
       {operates && run.state === "running" && !isStopping(run) && <button type="button" className="btn" onClick={() => setAsked("pause")}><Icon name="pause" size="m" />Pause</button>}
       {operates && run.state === "paused" && !run.failed_at && <button type="button" className="btn primary" onClick={() => setAsked("resume")}>Resume</button>}
       {operates && <button type="button" className="btn" onClick={() => setAsked("fork")}><Icon name="run" size="m" />Run anew</button>}
-      {ending && run.state !== "rolling_back" && may("run:cancel", run.namespace) && <button type="button" className="btn" onClick={() => setAsked("cancel")}>{run.state === "rollback_failed" ? "Give up" : isStopping(run) ? "Stop at once" : "Cancel run"}</button>}
+      {ending && run.state !== "rolling_back" && may("run:cancel", run.namespace) && <button type="button" className="btn" onClick={() => setAsked(isStopping(run) ? "stop" : "cancel")}>{run.state === "rollback_failed" ? "Give up" : isStopping(run) ? "Stop at once" : "Cancel run"}</button>}
       <Ask
         opened={asked === "pause"} onClose={close} title="Pause this run?" act="Pause" effect="What is under way ends; nothing more is begun until somebody resumes it. The time that it may take stands still as well."
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => pause.mutateAsync({ id: run.id, verb: "pause", reason })}
@@ -39,13 +39,14 @@ export function RunControls({ run }: { run: RunDetail }) {
         opened={asked === "resume"} onClose={close} title="Resume this run?" act="Resume" effect={`It goes on where it stopped${left === null ? "" : `, with ${left} left`}.`}
         field={{ label: REASON, placeholder: "optional" }} run={(reason) => pause.mutateAsync({ id: run.id, verb: "resume", reason })}
       />
-      <Modal opened={asked === "cancel"} onClose={close} title={run.state === "rollback_failed" ? "Give this rollback up?" : isStopping(run) ? "Stop this run at once?" : "Cancel this run?"} size={480}>{asked === "cancel" && <Cancelling run={run} close={close} />}</Modal>
+      <Modal opened={asked === "cancel" || asked === "stop"} onClose={close} title={run.state === "rollback_failed" ? "Give this rollback up?" : asked === "stop" ? "Stop this run at once?" : "Cancel this run?"} size={480}>{(asked === "cancel" || asked === "stop") && <Cancelling run={run} atOnce={asked === "stop"} close={close} />}</Modal>
       <Modal opened={asked === "fork"} onClose={close} title={`Run ${run.workflow} anew`} size={560}>{asked === "fork" && <Forking run={run} close={close} />}</Modal>
     </>
   );
 }
 
-function Cancelling({ run, close }: { run: RunDetail; close: () => void }) {
+/** `atOnce` is what the button said when it was pressed, whoever else has stopped the run since. */
+function Cancelling({ run, atOnce, close }: { run: RunDetail; atOnce: boolean; close: () => void }) {
   const cancel = useCancelRun();
   const [reason, setReason] = useState("");
   const isAsked = run.wants === "undo";
@@ -54,19 +55,19 @@ function Cancelling({ run, close }: { run: RunDetail; close: () => void }) {
   const undoable = (run.steps ?? []).filter((step) => step.compensation && !step.undone).length;
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    cancel.mutate({ id: run.id, rollback, reason: reason.trim() }, { onSuccess: close });
+    cancel.mutate({ id: run.id, rollback, atOnce, reason: reason.trim() }, { onSuccess: close });
   };
   return (
     <form className="stack" onSubmit={submit}>
       <p className="dim">{gaveUp
         ? `What was done and not yet undone stays as it is, ${run.undoing ?? "the step it stopped at"} among it. The run ends as failed.`
-        : isStopping(run) ? `It was stopped, and what is under “finally” is still being done. That is stopped as well. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`
+        : atOnce ? `It was stopped, and what is under “finally” is still being done. That is stopped as well. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`
         : `What is under way is told to stop, and nothing more is begun but what “finally” says. ${rollback ? "Then what it did is undone, the last thing first." : "What was done stays done."}`}</p>
       {!gaveUp && !isAsked && undoable > 0 && <Checkbox label={`Undo what it did: ${undoable === 1 ? "1 step" : `${String(undoable)} steps`}`} checked={rollback} onChange={(event) => setRollback(event.currentTarget.checked)} />}
       <TextInput label={REASON} placeholder="optional" value={reason} data-autofocus onChange={(event) => setReason(event.currentTarget.value)} />
       {cancel.error && <ErrorState error={cancel.error} />}
       <div className="row">
-        <button type="submit" className="btn primary" disabled={cancel.isPending}>{gaveUp ? "Give it up" : isStopping(run) ? "Stop at once" : rollback ? "Cancel and roll back" : "Cancel the run"}</button>
+        <button type="submit" className="btn primary" disabled={cancel.isPending}>{gaveUp ? "Give it up" : atOnce ? "Stop at once" : rollback ? "Cancel and roll back" : "Cancel the run"}</button>
         <button type="button" className="btn" onClick={close}>Back</button>
       </div>
     </form>

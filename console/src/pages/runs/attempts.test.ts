@@ -7,7 +7,7 @@ const run = (step: unknown): RunDetail => ({
   id: "run-1", namespace: "default", workflow: "w", version: "0", state: "running", created_at: "", updated_at: "", definition: { steps: [step] } as RunDetail["definition"],
 });
 const at = (address: string): Step => ({ id: `run-1/${address}`, run: "run-1", namespace: "default", address, node: "grow", uses: "http.request", state: "validating" });
-const attempt = (fields: Partial<StepAttempt>): StepAttempt => ({ look: false, attempt: 1, state: "succeeded", started_at: null, ended_at: "", ...fields });
+const attempt = (fields: Partial<StepAttempt>): StepAttempt => ({ step: "probe", look: false, attempt: 1, state: "succeeded", started_at: null, ended_at: "", ...fields });
 
 describe("what a validation saw", () => {
   it("is the values that it asked for, and not all of the result", () => {
