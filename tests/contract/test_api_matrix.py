@@ -180,6 +180,7 @@ MATRIX: dict[str, Row] = {
     "delegate_approval": Row("POST", "/approvals/{approval}/delegate", RESPOND | {"approver"}, {"to": "user:basis-2"}),
     "list_run_steps": Row("GET", "/runs/{run}/steps", READ),
     "get_run_why": Row("GET", "/runs/{run}/why", READ),
+    "list_run_whys": Row("GET", "/runs/why?run={run}", READ, scope="list"),
     "get_run_attempts": Row("GET", "/runs/{run}/attempts?step=note", READ),
     "get_run_ahead": Row("GET", "/runs/{run}/ahead", READ),
     "pause_run": Row("POST", "/runs/{run}/pause", OPERATE, {}),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.server import Server, eventually, free_port
@@ -85,6 +86,35 @@ def test_why_says_what_is_waited_for_and_what_comes_of_it(server: Server) -> Non
     ]  # fmt: skip
     assert why["room"] == {"limit": 1, "by": ["web-1"], "under_way": [first], "queued": 1}
     assert server.client.get(f"/api/v1/runs/{second}/why").json()["room"] == why["room"]
+
+
+def test_of_many_runs_one_answer_says_what_each_waits_for(server: Server) -> None:
+    events = started(server, "settle", "running", host="web-3")
+    people = started(server, "asks", "running", host="web-3")
+    foreign = {"workflow": "guarded", "namespace": "foreign"}
+    manifest = WORKFLOWS[WORKFLOWS.rindex("---") :].replace("name: guarded", "name: guarded, namespace: foreign")
+    assert server.client.post("/api/v1/manifests", content=manifest).status_code == 200
+    elsewhere = server.client.post("/api/v1/runs", json=foreign).json()["id"]
+    eventually(lambda: server.client.get(f"/api/v1/runs/{elsewhere}/why").json()["waits"], what="it waits")
+    asked = [people, "run-unknown", events, elsewhere]
+    every = server.client.get("/api/v1/runs/why", params={"run": asked}).json()
+    assert every["items"] == [
+        server.client.get(f"/api/v1/runs/{one}/why").json() for one in (people, events, elsewhere)
+    ]
+    scope = {"scope": "role", "role": "viewer", "namespaces": ["default"]}
+    token = server.client.post("/api/v1/tokens", json={"name": "sees-default", **scope}).json()["token"]
+    seen = httpx.get(
+        f"{server.url}/api/v1/runs/why",
+        params={"run": asked},
+        headers={"Authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+    assert seen.json()["items"] == every["items"][:2], "not those of another namespace"
+    many = server.client.get("/api/v1/runs/why", params={"run": [f"run-{one}" for one in range(101)]})
+    assert (many.status_code, many.json()["code"]) == (400, "request.invalid")
+    assert server.client.get("/api/v1/runs/why").status_code == 400
+    for one in (events, people, elsewhere):
+        server.client.post(f"/api/v1/runs/{one}/cancel")
 
 
 def test_whoever_asks_people_who_are_not_there_or_too_few_is_warned(server: Server) -> None:

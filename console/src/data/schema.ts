@@ -2105,6 +2105,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs/why": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListRunWhys
+         * @description Why each of these runs is not moving, in the order of the ids; left out are those that you may not read, and those that
+         *     there are not.
+         */
+        get: operations["list_run_whys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/runs/{run_id}/ahead": {
         parameters: {
             query?: never;
@@ -5170,6 +5191,7 @@ export interface components {
             run?: string | null;
             step?: string | null;
             started_token?: string | null;
+            told_at?: string | null;
             /** @default 0 */
             request_position: number;
             /** @default  */
@@ -5758,6 +5780,11 @@ export interface components {
         /** Listing[UserView] */
         UserViewList: {
             items: components["schemas"]["UserView"][];
+            next: string | null;
+        };
+        /** Listing[Why] */
+        WhyList: {
+            items: components["schemas"]["Why"][];
             next: string | null;
         };
         /** Listing[SeriesKey] */
@@ -12783,6 +12810,33 @@ export interface operations {
             401: components["responses"]["Unauthenticated"];
             403: components["responses"]["Denied"];
             404: components["responses"]["NotFound"];
+            503: components["responses"]["Unavailable"];
+        };
+    };
+    list_run_whys: {
+        parameters: {
+            query: {
+                /** @description Ids of runs; repeat it */
+                run: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhyList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["Unauthenticated"];
+            403: components["responses"]["Denied"];
             503: components["responses"]["Unavailable"];
         };
     };

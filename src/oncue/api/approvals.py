@@ -1,5 +1,6 @@
 """Approvals: what waits for people, and what they say."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, Final, Literal
 
@@ -109,21 +110,30 @@ async def get_approval(ctx: Ctx, who: Who, approval_id: str) -> Response[Approva
     body = await found(ctx, who, "approval", approval_id, "approval:read")
     approval = msgspec.json.decode(body, type=ApprovalDetail)
     if approval.state == "pending":
-        approval.may_decide = await _may_decide(ctx, approval)
+        approval.may_decide = (await _may_decide(ctx, [approval]))[approval.id]
     return json_response(msgspec.json.encode(approval))
 
 
-async def _may_decide(ctx: Context, approval: Approval) -> list[str]:
-    teams = await ctx.queries.run(partial(queries.manifests, kind="Team", namespaces=frozenset({approval.namespace})))
+async def _may_decide(ctx: Context, approvals: Sequence[Approval]) -> dict[str, list[str]]:
+    """Of each of these approvals who may still say something, by its id."""
+    where = frozenset(one.namespace for one in approvals)
+    teams = await ctx.queries.run(partial(queries.manifests, kind="Team", namespaces=where))
     members = _teams([msgspec.json.decode(one, type=Manifest) for one in teams])
-    return [one for one in _candidates(approval, members) if _decides(ctx, approval, one, members)]
+    return {
+        approval.id: [one for one in _candidates(approval, members) if _decides(ctx, approval, one, members)]
+        for approval in approvals
+    }
 
 
-async def asked(ctx: Context, approval: Approval) -> str:
-    """Whom a pending approval asks, how many have agreed, and who still may; or that too few may."""
+async def asked(ctx: Context, approvals: Sequence[Approval]) -> dict[str, str]:
+    """Whom these pending approvals ask, how many have agreed, and who still may; or that too few may. By their ids."""
+    may = await _may_decide(ctx, approvals)
+    return {one.id: _asked(one, may[one.id]) for one in approvals}
+
+
+def _asked(approval: Approval, may: list[str]) -> str:
     stage = approval.stages[approval.at]
     agreed = sum(one.stage == stage.stage and one.decision == "approve" for one in approval.decisions)
-    may = await _may_decide(ctx, approval)
     named = ", ".join(may[:NAMED]) + (f" and {len(may) - NAMED} more" if len(may) > NAMED else "")
     so_far = f"approval {approval.id} asks {', '.join(stage.by)}; {agreed} of {stage.quorum} have agreed"
     if agreed + len(may) < stage.quorum:

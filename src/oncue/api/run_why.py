@@ -4,8 +4,10 @@ What it waits for is on record. Who has an effect in hand only the engine's proc
 line, the rest is answered without that.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -23,6 +25,9 @@ from oncue.runtime.clock import instant
 from oncue.runtime.frames import Held
 from oncue.store import runs as reading
 from oncue.store.queries import entity_bodies
+
+MANY: Final = 100
+"""Runs that can be asked about at once."""
 
 
 class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -82,17 +87,27 @@ class Why(msgspec.Struct, kw_only=True):
 
 async def why(ctx: Context, run: Run) -> Why:
     """Why the run is not moving, as far as is known now."""
-    found, effects = await ctx.queries.run(partial(_on_record, run=run))
+    (found,) = await whys(ctx, [run])
+    return found
+
+
+async def whys(ctx: Context, runs: Sequence[Run]) -> list[Why]:
+    """Why each of these runs is not moving. The engine's process is asked once, however many they are."""
+    found, effects = await ctx.queries.run(partial(_all_on_record, runs=runs))
+    waits = [said for one in found for said in one.waits]
     in_hand = await _in_hand(ctx, sorted(effects))
-    for said in found.waits:
+    for said in waits:
         if said.effect in in_hand:
             put(said, effects[said.effect], in_hand[said.effect])
-    for said in found.waits:
-        if said.approval is not None:
-            row = await ctx.queries.run(partial(reading.approvals_of, ids=[said.approval]))
-            if said.approval in row:
-                said.what = f"people must agree: {await asked(ctx, row[said.approval])}"
-    found.moving = _moves(found.waits)
+    approvals = [said.approval for said in waits if said.approval is not None]
+    if approvals:
+        known = await ctx.queries.run(partial(reading.approvals_of, ids=approvals))
+        people = await asked(ctx, list(known.values()))
+        for said in waits:
+            if said.approval in people:
+                said.what = f"people must agree: {people[said.approval]}"
+    for one in found:
+        one.moving = _moves(one.waits)
     return found
 
 
@@ -149,6 +164,17 @@ def _unreported(effect: Effect) -> str:
     """What happens when a lease ends, and nobody has reported."""
     begun = effect.effect_class == "at-most-once" and effect.started_token is not None
     return "it is unknown whether it was done" if begun else "it is handed out again"
+
+
+def _all_on_record(connection: Connection, runs: Sequence[Run]) -> tuple[list[Why], dict[str, Effect]]:
+    """What each of the runs waits for, and the effects that are under way for any of them."""
+    found: list[Why] = []
+    effects: dict[str, Effect] = {}
+    for run in runs:
+        said, under_way = _on_record(connection, run)
+        found.append(said)
+        effects |= under_way
+    return found, effects
 
 
 def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]]:

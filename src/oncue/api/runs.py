@@ -10,13 +10,14 @@ from litestar import Response, get, post
 from litestar.params import QueryParameter
 from sqlalchemy import Connection
 
+from oncue.access.roles import allowed as permits
 from oncue.api.alerts import Reason
 from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import entity_of, found, looked_up, timeline_response, told
 from oncue.api.guard import require
 from oncue.api.hidden_inputs import give
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
-from oncue.api.run_why import Why, followed, why
+from oncue.api.run_why import MANY, Why, followed, why, whys
 from oncue.api.self_service import rights
 from oncue.api.shapes import Fact
 from oncue.core import last_steps
@@ -32,7 +33,7 @@ from oncue.runtime.surroundings import allowed
 from oncue.sdk import Rules
 from oncue.store import runs as reading
 from oncue.store.json_text import json_text
-from oncue.store.queries import entities, entity_body, manifests
+from oncue.store.queries import entities, entity_bodies, entity_body, manifests
 from oncue.store.schema import entity
 
 
@@ -123,6 +124,19 @@ async def get_run_why(ctx: Ctx, who: Who, run_id: str) -> Response[Why]:
     """Why the run is not moving: what it waits for, since when, and what would take it on."""
     run = msgspec.json.decode(await found(ctx, who, "run", run_id, "run:read"), type=Run)
     return json_response(msgspec.json.encode(await why(ctx, run)))
+
+
+@get("/runs/why", opt={"permission": "run:read"})
+async def list_run_whys(
+    ctx: Ctx, who: Who,
+    run: Annotated[list[str], QueryParameter(max_items=MANY, description="Ids of runs; repeat it")],
+) -> Response[Listing[Why]]:  # fmt: skip
+    """Why each of these runs is not moving, in the order of the ids; left out are those that you may not read, and those that
+    there are not."""
+    bodies = await ctx.queries.run(partial(entity_bodies, kind="run", ids=list(dict.fromkeys(run))))
+    runs = [msgspec.json.decode(body, type=Run) for body in bodies]
+    said = await whys(ctx, [one for one in runs if permits(who, "run:read", one.namespace)])
+    return json_response(msgspec.json.encode({"items": said, "next": None}))
 
 
 @get("/runs/{run_id:str}/ahead", opt={"permission": "run:read"})
@@ -324,6 +338,7 @@ HANDLERS = [
     list_run_steps,
     get_run_timeline,
     get_run_why,
+    list_run_whys,
     get_run_ahead,
     start_run,
     dry_run,

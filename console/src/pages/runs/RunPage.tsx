@@ -6,7 +6,8 @@ import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, withNames } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { Fact, RunDetail, Step, Why } from "../../data/types";
+import type { Fact, RunDetail, Step } from "../../data/types";
+import { useWhy } from "../../data/whys";
 import { Card, Pairs } from "../../parts/Card";
 import { ChangeLink } from "../../parts/ChangeLink";
 import { Json } from "../../parts/Code";
@@ -124,7 +125,7 @@ function Head({ run }: { run: RunDetail }) {
   const now = useNow();
   const policy = typeof run.trigger?.["policy"] === "string" ? run.trigger["policy"] : null;
   const by = startedBy(run);
-  const waits = useDetail<Why>("runs", run.id, "why", { enabled: mayWait(run) }).data?.waits;
+  const waits = useWhy(run, { enabled: mayWait(run) }).data?.waits;
   const stands = stateOf(run, waits);
   const until = untilText(run, now);
   return (

@@ -4,8 +4,8 @@ import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
 
 import { detailOf, useInbox } from "../../data/approvals";
-import { useDetail } from "../../data/lists";
 import type { Approval, RunDetail, Waits, Why } from "../../data/types";
+import { useWhy } from "../../data/whys";
 import { Card, Pairs } from "../../parts/Card";
 import { capital, clock, duration, exact, relative } from "../../parts/format";
 import { Loaded } from "../../parts/states";
@@ -19,7 +19,7 @@ type Entry = readonly [string, ReactNode];
 const LOOKED_AGAIN_MS = 5_000;
 
 export function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
-  const why = useDetail<Why>("runs", run.id, "why", { refetchInterval: LOOKED_AGAIN_MS });
+  const why = useWhy(run, { refetchInterval: LOOKED_AGAIN_MS });
   return (
     <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
       <Loaded query={why} what="what it waits for">{(found) => <Answer run={run} why={found} choose={choose} />}</Loaded>
