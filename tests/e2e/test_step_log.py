@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import httpx
 import psutil
 import pytest
 
+from oncue.cli.following import waits_said
 from tests import telling
 from tests.server import ADMIN_TOKEN, ONCUE, Server, environment, eventually
 
@@ -106,6 +108,19 @@ def test_secrets_are_masked(server: Server) -> None:
     ended(server, run)
     assert lines(server, run)[0] == "the password is [secret]"
     assert PASSWORD not in server.client.get(f"/api/v1/runs/{run}/log").text
+
+
+def test_why_says_what_the_work_in_hand_told_last(server: Server, tmp_path: Path) -> None:
+    run = start(server, do="wait", gate=str(tmp_path / "gate"))
+    eventually(lambda: len(log(server, run)["progress"]) == 1, what="its progress is there")
+    (waits,) = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+    assert (waits["told"], datetime.fromisoformat(waits["told_at"]) >= datetime.fromisoformat(waits["leased_at"])) == (
+        "25% the first quarter",
+        True,
+    )
+    assert "s ago it told: 25% the first quarter, until 20" in waits_said(waits)
+    (tmp_path / "gate").touch()
+    ended(server, run)
 
 
 def test_what_is_told_is_seen_while_the_step_works_and_who_asks_is_told_that_it_grew(

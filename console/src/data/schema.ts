@@ -8147,6 +8147,8 @@ export interface components {
             worker?: string | null;
             leased_at?: string | null;
             silent_s?: number | null;
+            told?: string | null;
+            told_at?: string | null;
             approval?: string | null;
             run?: string | null;
             then?: string | null;

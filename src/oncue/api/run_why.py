@@ -5,7 +5,7 @@ line, the rest is answered without that.
 """
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -25,7 +25,10 @@ from oncue.runtime.clock import instant
 from oncue.runtime.frames import Held
 from oncue.store import runs as reading
 from oncue.store.queries import entity_bodies
+from oncue.store.step_log import Line, Progress, last_words
 
+TOLD_LIMIT: Final = 200
+"""Characters of what a step told last."""
 MANY: Final = 100
 """Runs that can be asked about at once."""
 
@@ -49,6 +52,9 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Since when."""
     silent_s: float | None = None
     """For how many seconds whoever has it, or could, has said nothing, as `what` says; absent if they speak."""
+    told: str | None = None
+    """The last line or progress that it told since then, shortened."""
+    told_at: str | None = None
     approval: str | None = None
     run: str | None = None
     then: str | None = None
@@ -88,7 +94,20 @@ class Why(msgspec.Struct, kw_only=True):
 async def why(ctx: Context, run: Run) -> Why:
     """Why the run is not moving, as far as is known now."""
     (found,) = await whys(ctx, [run])
+    if any(said.leased_at is not None for said in found.waits):
+        words = await ctx.queries.run(partial(last_words, run=run.id))
+        for said in found.waits:
+            _say_last_word(said, words.get(said.step or ""))
     return found
+
+
+def _say_last_word(said: Waits, word: Line | Progress | None) -> None:
+    """Say what a step told since a worker has it."""
+    if word is not None and said.leased_at is not None:
+        told_at = instant(word.at)
+        if told_at >= datetime.fromisoformat(said.leased_at):
+            progress = f"{word.done:.0%} " if isinstance(word, Progress) else ""
+            said.told, said.told_at = f"{progress}{word.text}"[:TOLD_LIMIT].strip(), told_at.isoformat()
 
 
 async def whys(ctx: Context, runs: Sequence[Run]) -> list[Why]:

@@ -155,7 +155,8 @@ def waits_said(waits: dict[str, Any]) -> str:
     since = f", for {show.ago(began)}" if began and not waits.get("silent_s") else ""
     until = f", until {show.instant(waits['until'])}" if waits.get("until") else ""
     then = f"; then {waits['then']}" if waits.get("then") else ""
-    return f"{waits['what']}{since}{until}{then}"
+    told = f"; {show.ago(waits['told_at'])} ago it told: {waits['told']}" if waits.get("told") else ""
+    return f"{waits['what']}{since}{told}{until}{then}"
 
 
 def follow(server: Server, run: str, printer: Printer, step: str | None = None) -> dict[str, Any]:

@@ -22,6 +22,8 @@ KEPT_US: Final = 30 * 86_400_000_000
 AT_ONCE: Final = 5_000
 """Lines that go in one transaction of maintenance."""
 PROGRESS_LIMIT: Final = 1_000
+NEWEST: Final = 500
+"""Lines of a run among which each step's last word is looked for."""
 
 FORGET_LINES: Final = "DELETE FROM step_log WHERE sequence <= ? AND at < ?"
 FORGET_PROGRESS: Final = "DELETE FROM step_progress WHERE at < ?"
@@ -86,6 +88,16 @@ def part(connection: Connection, run: str, step: str | None, attempt: int | None
     return Part(
         [Line(*row) for row in rows[:limit]], [Progress(*row) for row in newest], left_out or 0, len(rows) > limit
     )
+
+
+def last_words(connection: Connection, run: str) -> dict[str, Line | Progress]:
+    """What each step told last, a line or progress, by its address; as far as it is among the run's newest lines."""
+    lines = select(*(step_log.c[name] for name in Line._fields)).where(step_log.c.run == run)
+    told = select(*(step_progress.c[name] for name in Progress._fields)).where(step_progress.c.run == run)
+    newest_line = step_log.c.sequence.desc()
+    words: list[Line | Progress] = [Line(*row) for row in connection.execute(lines.order_by(newest_line).limit(NEWEST))]
+    words += [Progress(*row) for row in connection.execute(told.order_by(step_progress.c.at.desc()).limit(NEWEST))]
+    return {one.step: one for one in sorted(words, key=lambda one: one.at)}
 
 
 def too_old(connection: Connection, before: int) -> tuple[list[Statement], bool]:

@@ -75,6 +75,7 @@ function Wait({ run, wait, approval, say, choose, more }: WaitProps) {
           ["Run", wait.run && <Link key="r" className="link mono" to="/runs/$id" params={{ id: wait.run }}>{wait.run}</Link>],
           ["Since", wait.since && <><Clock at={wait.since} />, <b className="med">{duration(now - Date.parse(wait.since))}</b></>],
           ["Taken", wait.leased_at && <><Clock at={wait.leased_at} />, <b className="med">{duration(now - Date.parse(wait.leased_at))}</b></>],
+          ["Told last", wait.told_at && <><span className="mono wrap">{wait.told}</span> <span className="dim">{relative(wait.told_at, now)}</span></>],
           ["Next timer", next && <><time dateTime={next.at} title={exact(next.at)}>{clock(next.at)}</time> <span className="dim">{relative(next.at, now)}</span>{next.then !== "" && `, ${next.then}`}</>],
           ["If the step fails", step && run.state === "running" && mayFail(wait) && !isStopping(run) ? capital(ifItFails(run, step)) : null],
           ...more,
