@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import struct
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 
@@ -45,7 +46,7 @@ ENDLESS = {
 
 
 class Misbehaving:
-    """`/status/N`, `/slow`, `/drip`, `/reset`, `/garbage`, `/huge`, `/json`, and those of `CANNED` and `ENDLESS`; anything else
+    """`/status/N`, `/slow`, `/drip`, `/reset`, `/linger`, `/garbage`, `/huge`, `/json`, and those of `CANNED` and `ENDLESS`; anything else
     is 200 `ok`. `/to/STATUS?URL` redirects there."""
 
     def __init__(self) -> None:
@@ -89,6 +90,11 @@ class Misbehaving:
                 await asyncio.sleep(0.02)
             return
         elif path == "/reset":
+            writer.transport.abort()
+            return
+        elif path == "/linger":  # the kernel sends a reset
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
             return
         elif path == "/garbage":

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from oncue.plugins.actions.http_request import BODY_LIMIT, RESULT_LIMIT, HttpRequest, Inputs, Outputs
-from oncue.sdk import ActionError, Allow, registry
+from oncue.sdk import ActionError, Allow, Fetched, registry
 from oncue.sdk.testing import context
 from tests.server import free_port
 from tests.unit.misbehaving import Misbehaving, misbehaving, unanswering
@@ -87,6 +87,29 @@ async def test_a_server_that_never_answers_is_a_timeout(server: Misbehaving, tmp
     error = await failure(tmp_path, {"method": "POST", "url": f"{server.url}/slow"}, timeout_s=0.2)
     assert (error.code, error.transient, error.unknown) == ("timeout", True, True)
     assert time.monotonic() - began < 2
+
+
+async def test_a_connection_that_is_reset_is_said_to_have_broken(server: Misbehaving, tmp_path: Path) -> None:
+    error = await failure(tmp_path, {"url": f"{server.url}/linger"})
+    assert error.detail == f"{server.url}/linger: the connection broke"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "text"),
+    [
+        ("text/plain", "Grüße".encode(), "Grüße"),
+        ("text/plain; charset=ISO-8859-1", "Grüße".encode("latin-1"), "Grüße"),
+        ('text/html; charset="windows-1252"; x=y', "5 €".encode("cp1252"), "5 €"),
+        ("text/plain; charset=utf-16", b"\xff\xfeG\x00\x00", "G\ufffd"),
+        ("text/plain; charset=klingon", "Grüße".encode(), "Grüße"),
+        ("text/plain; charset=hex", b"6162", "6162"),
+        ("text/plain; charset=undefined", b"ab", "ab"),
+        ("text/plain; charset=", b"a\xff", "a\ufffd"),
+    ],
+)
+def test_a_body_is_read_in_the_encoding_that_the_server_names(kind: str, body: bytes, text: str) -> None:
+    headers = {"content-type": kind}
+    assert Fetched(status=200, headers=headers, body=body, truncated=False, url="u", duration_ms=1).text == text
 
 
 @pytest.mark.parametrize("path", ["/reset", "/garbage"])

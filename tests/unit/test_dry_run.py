@@ -133,6 +133,28 @@ def test_what_would_fail_says_why() -> None:
     assert "inputs.host > 3" in (found.steps[0].why or "")
 
 
+@pytest.mark.parametrize(
+    ("uses", "given", "why"),
+    [
+        ("http.request", {"url": "http://a/${inputs.host}", "json": 1, "body": "x"}, "inputs.invalid: body: give json or body, not both"),
+        ("email.send", {"to": ["${inputs.host}"], "subject": "s", "text": "t"}, "inputs.invalid: to.0: 'web-1' is not a mail address"),
+        ("event.emit", {"type": "oncue.${inputs.host}"}, "event.type_reserved: type: oncue.web-1: such types are OnCue's own"),
+        ("ticket.transition", {"ticket": "TCK-1", "state": "${inputs.host}"}, "inputs.invalid: state: 'web-1' is none of closed, in_progress, new, resolved"),
+        ("ansible.playbook", {"inventory": "${inputs.host}"}, "inputs.invalid: give one of playbook and text"),
+    ],
+)  # fmt: skip
+def test_inputs_that_do_not_fit_once_they_are_known_fail(uses: str, given: dict[str, Any], why: str) -> None:
+    found = planned({"id": "a", "uses": uses, "with": given})
+    assert found.fails == ["a"]
+    assert found.steps[0].why == why
+
+
+def test_inputs_that_are_not_known_yet_do_not_fail() -> None:
+    later = {"to": ["${steps.a.result.body}"], "subject": "s", "text": "t"}
+    found = planned({"id": "a", **GET}, {"id": "b", "uses": "email.send", "with": later})
+    assert (found.fails, found.steps[1].why) == ([], "depends on step a: steps.a.result.body")
+
+
 def test_waits_and_approvals_say_what_they_wait_for() -> None:
     found = planned(
         {"id": "ask", "approvals": [{"by": ["user:a", "user:b"], "quorum": 2}], "ask": "Grow ${inputs.host}?"},

@@ -52,6 +52,8 @@ def fits(name: str, group: str, given: dict[str, Any], path: Path_) -> Iterator[
             yield Finding(misfit.path, f"{name} cannot look first whether it was done: {misfit.detail}")
         else:
             yield Finding(misfit.path, misfit.detail)
+    if group == registry.ACTIONS and name == "event.emit" and str(given.get("type")).startswith("oncue."):
+        yield Finding((*path, "type"), f"{given['type']}: such types are OnCue's own", "event.type_reserved")
     if group == registry.ACTIONS and name not in ENGINE_INPUTS and not found:
         action = registry.action(name)
         if isinstance(action, Checked):

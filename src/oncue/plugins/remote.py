@@ -2,14 +2,15 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from oncue.plugins import processes, ssh
 from oncue.plugins.output import Ended, Output, ended, last_words
 from oncue.sdk import ActionError, Context, ErrorDoc, StatedClass, nothing_done_yet
+from oncue.sdk.source import Fault
 
 ERRORS: Final = (
     ErrorDoc("action.needs", "It needs asyncssh: install oncue[ssh]."),
@@ -20,6 +21,7 @@ ERRORS: Final = (
     ErrorDoc("ssh.exit", "The exit code is not one that counts as success."),
 )
 
+_HOST_KEY: Final = re.compile(r"[a-z][a-z0-9@.-]+ +AAAA[A-Za-z0-9+/]+=*( |$)")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -32,6 +34,19 @@ class Task(ssh.Login, kw_only=True, forbid_unknown_fields=True):
     """Exit codes that count as success."""
     effect_class: StatedClass = "at-most-once"
     """What a crash in the middle may mean."""
+
+
+def faults(given: Mapping[str, Any]) -> Iterator[Fault]:
+    """There is something to log in with, and the keys of the host can be such."""
+    if given.get("key") is None and given.get("password") is None:
+        yield (), "give a key or a password"
+    known = given["known_hosts"]
+    for index, one in enumerate(known if isinstance(known, list) else ()):
+        if "${" not in one and not _HOST_KEY.match(one.strip()):
+            yield (
+                ("known_hosts", index),
+                f"{one[:60]!r} is no public key: write it without the host's name, as ssh-ed25519 AAAA...",
+            )
 
 
 def shown(task: Task, words: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """One guarded HTTP exchange, bounded in time, size and redirects, with errors as stable codes."""
 
 import asyncio
+import re
 import ssl
 import time
 import zlib
@@ -17,6 +18,7 @@ from oncue.sdk.errors import ActionError, ErrorDoc, nothing_done_yet
 
 REDIRECTS: Final = 5
 _REDIRECT_STATUS: Final = (301, 302, 303, 307, 308)
+_CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 """Headers that are for the first origin only, whoever set them."""
 
@@ -46,8 +48,12 @@ class Fetched(msgspec.Struct):
 
     @property
     def text(self) -> str:
-        """The body as text; what is not UTF-8 shows as replacement characters."""
-        return self.body.decode("utf-8", "replace")
+        """The body as text, in the encoding that the server names, else UTF-8; what cannot be read shows as replacement characters."""
+        named = _CHARSET.search(self.headers.get("content-type", ""))
+        try:
+            return self.body.decode(named[1] if named else "utf-8", "replace")
+        except (LookupError, UnicodeError):
+            return self.body.decode("utf-8", "replace")
 
 
 async def fetch(
@@ -140,7 +146,7 @@ async def _exchanged(
         except ssl.SSLError as error:  # what httpx lets through: a server that ends TLS after the handshake
             raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
         except httpx.TransportError as error:
-            detail = str(error) or type(error).__name__
+            detail = str(error) or "the connection broke"
             raise ActionError("http.protocol", f"{_shown(url)}: {detail}", transient=True) from error
         except (httpx.InvalidURL, ValueError) as error:
             raise ActionError("http.url", f"{error}", nothing_done=unsent) from error

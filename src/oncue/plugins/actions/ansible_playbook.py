@@ -11,7 +11,7 @@ import re
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final
 
@@ -30,6 +30,7 @@ from oncue.sdk import (
     StatedClass,
     nothing_done_yet,
 )
+from oncue.sdk.source import Fault
 
 PROGRAM: Final = Path(sysconfig.get_path("scripts"), "ansible-playbook")
 """Where the extra `oncue[ansible]` puts it. Ansible finds its answerer of password prompts beside it."""
@@ -160,6 +161,11 @@ class AnsiblePlaybook:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """As the step says."""
         return inputs.effect_class
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """There is one playbook."""
+        if (given.get("playbook") is None) == (given.get("text") is None):
+            yield (), "give one of playbook and text"
 
     def plan(self, inputs: Inputs) -> str:
         """The command, without what is secret or long."""

@@ -1,11 +1,13 @@
 """The action `email.send`: one plain mail by the operator's relay."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import msgspec
 
-from oncue.sdk import Context, EffectClass, nothing_done_yet
-from oncue.sdk.mail import ERRORS, RECIPIENTS_LIMIT
+from oncue.sdk import ActionError, Context, EffectClass, nothing_done_yet
+from oncue.sdk.mail import ERRORS, RECIPIENTS_LIMIT, address_of
+from oncue.sdk.source import Fault
 
 
 class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -39,6 +41,14 @@ class EmailSend:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """A second try carries the same Message-ID, by which mail systems drop the copy."""
         return "idempotent"
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """Whoever is named has a mail address."""
+        for index, one in enumerate(given["to"] if isinstance(given["to"], list) else ()):
+            try:
+                "${" in one or address_of(one)
+            except ActionError as error:
+                yield ("to", index), error.detail
 
     def plan(self, inputs: Inputs) -> str:
         """Subject and addressees."""

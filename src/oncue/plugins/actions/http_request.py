@@ -5,6 +5,7 @@ POST or PATCH may not unless the step says so with `effect_class`. Every request
 `Idempotency-Key`, which targets that know it use to do the thing once.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
@@ -21,6 +22,8 @@ RESULT_LIMIT: Final = 60 * 1024
 HEADERS_LIMIT: Final = 8 * 1024
 
 _OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
+_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+"""RFC 9110, section 5.6.2."""
 _CLASS: Final[dict[str, EffectClass]] = {
     "GET": "pure",
     "HEAD": "pure",
@@ -107,13 +110,20 @@ class HttpRequest:
         return inputs.effect_class or _CLASS.get(inputs.method, "at-most-once")
 
     def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
-        """`check` and `effect_class: check-first` stand together."""
+        """`check` and `effect_class: check-first` stand together, `json` and `body` do not; headers can be sent."""
         told = given.get("effect_class")
         if told == "check-first" and given.get("check") is None:
             detail = "check-first asks `check` whether it was done: write `check: {url: ...}`, or another class"
             yield ("effect_class",), detail
         elif given.get("check") is not None and told != "check-first" and "${" not in str(told):
             yield ("check",), "it is asked only with `effect_class: check-first`: write that, too, or leave it out"
+        if "json" in given and given.get("body") is not None:
+            yield ("body",), "give json or body, not both"
+        for name in given.get("headers", {}):
+            if name.lower() in _OWN_HEADERS:
+                yield ("headers", name), f"{name} is set by OnCue: leave it out"
+            elif not _NAME.fullmatch(name):
+                yield ("headers", name), f"{name!r} cannot be a header's name: write letters, digits and hyphens"
 
     def plan(self, inputs: Inputs) -> str:
         """The request line."""
@@ -176,7 +186,9 @@ def _request(inputs: Inputs) -> tuple[dict[str, str], bytes | None]:
 
 
 def _header(name: str, value: str) -> str:
-    if any(character in "\r\n\0" for character in name + value) or not name.isascii() or not value.isascii():
+    if not _NAME.fullmatch(name):
+        raise ActionError("inputs.invalid", f"headers: {name!r} cannot be a header's name")
+    if any(character in "\r\n\0" for character in value) or not value.isascii():
         raise ActionError("inputs.invalid", f"headers: {name!r} holds a character that a header may not")
     return value
 

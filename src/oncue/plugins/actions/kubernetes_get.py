@@ -1,5 +1,6 @@
 """The action `kubernetes.get`: one object of a cluster, or those of a kind by their labels."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import msgspec
@@ -17,6 +18,7 @@ from oncue.plugins.kubernetes.objects import (
     titled,
 )
 from oncue.sdk import ActionError, Context, EffectClass
+from oncue.sdk.source import Fault
 
 
 class Inputs(Cluster, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +64,15 @@ class KubernetesGet:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """Reading twice is as good as once."""
         return "pure"
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """One object is named, or several are chosen."""
+        if given.get("name") is not None:
+            yield from (
+                ((one,), "it chooses among several: leave it out, or `name`")
+                for one in ("selector", "fields")
+                if given.get(one)
+            )
 
     def plan(self, inputs: Inputs) -> str:
         """What is read, and where."""

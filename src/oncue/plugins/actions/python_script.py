@@ -4,9 +4,11 @@ It runs in a process of its own, with the standard library alone, in a directory
 time, files and output are bounded. That bounds mishaps and is no sandbox: it runs as the user that OnCue runs as.
 """
 
+import ast
 import signal
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, Literal
 
@@ -15,6 +17,7 @@ import msgspec
 from oncue.plugins import processes
 from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef, StatedClass, nothing_done_yet
+from oncue.sdk.source import Fault
 
 RESULT_LIMIT: Final = 12 * 1024
 """Bytes of the result's JSON: what a run keeps of a step is bounded."""
@@ -80,6 +83,14 @@ class PythonScript:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """As the step says."""
         return inputs.effect_class
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """The script is Python."""
+        if "${" not in given["script"]:
+            try:
+                ast.parse(given["script"], "<script>")
+            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+                yield ("script",), f"it is no Python: {error}"
 
     def plan(self, inputs: Inputs) -> str:
         """How long the script is, and the names of what it is given."""

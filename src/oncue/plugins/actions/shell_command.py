@@ -7,14 +7,16 @@ group is killed at the deadline.
 
 import os
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from oncue.plugins import processes
 from oncue.plugins.output import Ended, last_words
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, StatedClass, nothing_done_yet
+from oncue.sdk.source import Fault
 
 
 class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +52,12 @@ class ShellCommand:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """As the step says."""
         return inputs.effect_class
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """The program is an absolute path."""
+        program = given["argv"][0] if isinstance(given["argv"], list) else "${"
+        if "${" not in program and not program.startswith("/"):
+            yield ("argv", 0), f"{program!r} is no absolute path: write it as /usr/bin/{program}"
 
     def plan(self, inputs: Inputs) -> str:
         """The command, quoted for reading."""

@@ -6,14 +6,17 @@ the middle of a change means nobody can tell from outside, so a change is not tr
 """
 
 import time
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from oncue.plugins.database import asking
+from oncue.plugins.database.binding import mismatches
 from oncue.plugins.database.cells import plain
 from oncue.plugins.database.statement import ERRORS, Answer, Statement
 from oncue.sdk import Context, EffectClass, ErrorDoc, SecretRef, nothing_done_yet
+from oncue.sdk.source import Fault
 
 ROWS_LIMIT: Final = 5_000
 BYTES_LIMIT: Final = 60 * 1024
@@ -73,6 +76,15 @@ class SqlQuery:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """Reading is done again; a change only if the step says so."""
         return inputs.effect_class or ("at-most-once" if inputs.write else "pure")
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """Each name of the statement has a value, and each value a name."""
+        query, values = given["query"], given.get("parameters", {})
+        if "${" in query or not isinstance(values, dict):
+            return
+        missing, unused = mismatches(query, values)
+        yield from ((("query",), f"it has :{name}, which `parameters` does not give") for name in missing)
+        yield from ((("parameters", name), f"the query has no :{name}") for name in unused)
 
     def plan(self, inputs: Inputs) -> str:
         """The statement, and the name of the secret."""

@@ -4,13 +4,15 @@ The command is an array whose words arrive as they are: they are quoted for the 
 time is over, or nobody wants it any more, the program there is killed.
 """
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import msgspec
 
 from oncue.plugins import remote
 from oncue.plugins.output import Ended
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, SecretRef, nothing_done_yet
+from oncue.sdk.source import Fault
 
 
 class Inputs(remote.Task, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +40,12 @@ class SshCommand:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """As the step says."""
         return inputs.effect_class
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """As those of `remote`; and one input at most."""
+        yield from remote.faults(given)
+        if given.get("stdin") is not None and given.get("stdin_secret") is not None:
+            yield ("stdin",), "give stdin or stdin_secret, not both"
 
     def plan(self, inputs: Inputs) -> str:
         """The machine, and the command quoted for reading."""

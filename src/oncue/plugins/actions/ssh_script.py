@@ -3,13 +3,15 @@
 Nothing is written to a file there. Logging in is as for `ssh.command`.
 """
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any
 
 import msgspec
 
 from oncue.plugins import remote
 from oncue.plugins.output import Ended
 from oncue.sdk import Context, EffectClass, ErrorDoc
+from oncue.sdk.source import Fault
 
 
 class Inputs(remote.Task, kw_only=True, forbid_unknown_fields=True):
@@ -37,6 +39,10 @@ class SshScript:
     def effect_class(self, inputs: Inputs) -> EffectClass:
         """As the step says."""
         return inputs.effect_class
+
+    def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
+        """As those of `remote`."""
+        return remote.faults(given)
 
     def plan(self, inputs: Inputs) -> str:
         """The machine, the interpreter with the arguments, and how long the script is."""

@@ -4,7 +4,7 @@ What stands in quotes and comments is left alone, and so are PostgreSQL's casts 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from oncue.sdk import ActionError
@@ -24,6 +24,13 @@ POSTGRESQL: Final = re.compile(
 """It has text with backslashes and between dollars as well."""
 SQLITE: Final = re.compile(r"`(?:[^`]|``)*+` | \[[^\]]*+\] |" + _COMMON, re.VERBOSE | re.DOTALL)
 """It has names in backquotes and brackets as well."""
+
+
+def mismatches(text: str, given: Collection[str]) -> tuple[list[str], list[str]]:
+    """Names of the text that are not given, and those given that it does not have, whatever the dialect."""
+    dialects = [{found["name"] for found in one.finditer(text) if found["name"]} for one in (POSTGRESQL, SQLITE)]
+    missing = sorted(set.intersection(*dialects) - set(given))
+    return missing, [name for name in given if not any(name in names for names in dialects)]
 
 
 def numbered(text: str, parameters: Mapping[str, Any], dialect: re.Pattern[str], sign: str) -> tuple[str, list[Any]]:
