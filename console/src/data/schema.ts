@@ -4494,6 +4494,7 @@ export interface components {
             decisions: components["schemas"]["Decided"][];
             /** @default [] */
             delegations: components["schemas"]["Delegated"][];
+            unattainable?: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -4526,6 +4527,7 @@ export interface components {
             decisions: components["schemas"]["Decided"][];
             /** @default [] */
             delegations: components["schemas"]["Delegated"][];
+            unattainable?: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
