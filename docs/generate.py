@@ -191,6 +191,7 @@ FACTS: Final[list[tuple[str, type[msgspec.Struct], str, dict[str, str]]]] = [
         "requested": "A run asks people.", "decided": "One of them has decided, and more are needed.",
         "approved": "Enough of them agreed.", "rejected": "One of them did not.", "expired": "Nobody decided in time.",
         "delegated": "One of them lets another decide.", "cancelled": "It is not needed any more.",
+        "unattainable": "Those who are asked cannot agree as it is; `unattainable` says why.", "attainable": "They can again.",
     }),
     ("oncue.request", Request, "What someone asked for, as it is from now on.", {
         "asked": "People are to agree.", "started": "It runs.", "rejected": "Someone did not agree.",

@@ -173,6 +173,37 @@ def test_the_steps_to_come_say_what_they_would_do_with_what_is_known_by_now(serv
     assert server.client.get(f"/api/v1/runs/{run}/ahead").json()["steps"] == []
 
 
+def test_what_nobody_can_agree_to_any_more_is_said(server: Server) -> None:
+    for name, kind in (("leaver-1", "person"), ("robot-1", "service")):
+        person = {"name": name, "kind": kind, "bindings": [{"role": "approver", "namespace": "default"}]}
+        assert server.client.post("/api/v1/users", json=person).status_code == 201
+    written = """
+apiVersion: oncue/v1
+kind: Workflow
+metadata: {name: left-alone}
+spec: {steps: [{id: ask, approvals: [{by: ["user:leaver-1", "user:robot-1"]}]}]}
+"""
+    assert server.client.post("/api/v1/manifests", content=written).status_code == 200
+    run = started(server, "left-alone", "running")
+
+    def wait() -> str:
+        return str(server.client.get(f"/api/v1/runs/{run}/why").json()["waits"][0]["what"])
+
+    def alerts() -> list[str]:
+        return [one["title"] for one in server.items("alerts", type="workflow.run.stuck", state="firing")]
+
+    assert wait().endswith("0 of 1 have agreed, user:leaver-1 may")
+    assert server.client.patch("/api/v1/users/leaver-1", json={"disabled": True}).status_code == 200
+    assert "nobody may still: it cannot be met as it is" in eventually(
+        lambda: wait() if "cannot" in wait() else None, what="it is said"
+    )
+    (title,) = eventually(alerts, what="the alert")
+    assert title.startswith("left-alone cannot go on: step ask: stage approve asks user:leaver-1, user:robot-1 for 1")
+    assert server.client.patch("/api/v1/users/leaver-1", json={"disabled": False}).status_code == 200
+    eventually(lambda: not alerts(), what="it is over")
+    server.client.post(f"/api/v1/runs/{run}/cancel")
+
+
 def test_an_approval_names_those_whose_word_it_waits_for_and_who_may_say_it(server: Server) -> None:
     run = started(server, "asks", "running", host="web-8")
     (wait,) = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]

@@ -129,7 +129,7 @@ def test_what_those_who_are_left_can_agree_to_no_more_waits_for_nobody(story: St
     story.apply("Team", "board", {"members": ["basis-1"], "channels": []})
     change = now(story)
     assert (change["state"], change["approval"]) == ("assess", None)
-    assert "asks team:board for 2; nobody had no hand in it" in change["said"]
+    assert "asks team:board for 2; none of them may agree" in change["said"]
     assert approve(story, "user:cab-3", asked) in ("approval.not_found", "approval.decided")
     story.apply("Team", "board", {"members": ["cab-2", "cab-3"], "channels": []})
     assert say(story, "change.submit") is None

@@ -476,7 +476,7 @@ def test_what_is_too_risky_or_cannot_be_agreed_to_goes_back(story: Story) -> Non
     template(story, approvals=[{"by": ["team:small"]}])
     change = want(story)
     assert change["state"] == "assess"
-    assert change["said"] == "stage approve asks team:small for 1; nobody had no hand in it and may agree"
+    assert change["said"] == "stage approve asks team:small for 1; none of them may agree"
 
 
 def test_manifests_with_a_change_that_cannot_be_planned_are_refused_whole(story: Story) -> None:

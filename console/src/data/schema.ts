@@ -4515,6 +4515,7 @@ export interface components {
             decisions: components["schemas"]["Decided"][];
             /** @default [] */
             delegations: components["schemas"]["Delegated"][];
+            unattainable?: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
@@ -4547,6 +4548,7 @@ export interface components {
             decisions: components["schemas"]["Decided"][];
             /** @default [] */
             delegations: components["schemas"]["Delegated"][];
+            unattainable?: string | null;
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */

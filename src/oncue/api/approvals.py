@@ -138,6 +138,8 @@ def _asked(approval: Approval, may: list[str]) -> str:
     so_far = f"approval {approval.id} asks {', '.join(stage.by)}; {agreed} of {stage.quorum} have agreed"
     if agreed + len(may) < stage.quorum:
         return f"{so_far}, and {'only ' + named if may else 'nobody'} may still: it cannot be met as it is"
+    if approval.unattainable is not None:
+        return f"{so_far}; it cannot be met as it is: {approval.unattainable}"
     return f"{so_far}, {named} may"
 
 

@@ -94,6 +94,8 @@ class Approval(msgspec.Struct, kw_only=True):
     """Who asked for the run or had a hand in what it is to do: they never count."""
     decisions: tuple[Decided, ...] = ()
     delegations: tuple[Delegated, ...] = ()
+    unattainable: str | None = None
+    """Why those who are asked cannot agree as it is; None if they can, as far as is known."""
     created_at: datetime
     updated_at: datetime
     expires_at: datetime

@@ -111,7 +111,7 @@ def decide(tx: Tx, namespace: str, asked: Decide) -> Approval:
     stage = approval.stages[approval.at]
     instead_of = _place(tx, approval, stage, actor)
     said = Decided(actor, stage.stage, asked.decision, tx.now, asked.reason, instead_of, tx.owner)
-    later = quorums.kept_for(quorums.people_of(tx.state, approval.namespace), approval, said)
+    later = quorums.kept_for(quorums.people_of(tx.state, approval.namespace, approval.delegations), approval, said)
     if asked.decision == "approve" and later is not None:
         raise Refusal(
             "approval.needed_later",
@@ -185,6 +185,17 @@ def delegate(tx: Tx, namespace: str, asked: Delegate) -> Approval:
         url_path=f"{LINK}{approval.id}", approval=(approval.id, approval.expires_at),
     )  # fmt: skip
     return approval
+
+
+def look(tx: Tx, approval: Approval) -> bool:
+    """Whether it is otherwise than before that those who are asked can agree, which is said then."""
+    why = quorums.out_of_reach(quorums.people_of(tx.state, approval.namespace, approval.delegations), approval)
+    if approval.state != "pending" or (why is None) == (approval.unattainable is None):
+        return False
+    tx.touch(approval)
+    approval.unattainable = why
+    _fact(tx, approval, "attainable" if why is None else "unattainable")
+    return True
 
 
 def expire(tx: Tx, approval: Approval) -> None:

@@ -36,6 +36,7 @@ from oncue.core import (
     subscriptions,
     suppress,
     trigger,
+    unattainable,
     unreached,
     wall_clock,
 )
@@ -115,6 +116,7 @@ def _look_again(tx: Tx, changes: list[ConfigEdit]) -> None:
         change_drafts.rules_changed(tx, ruled)
     if staffed := {one.namespace for one in changes if one.kind == "Team"}:
         change_drafts.teams_changed(tx, staffed)
+        unattainable.teams_changed(tx, staffed)
     if saying := {one.namespace for one in changes if one.kind in unreached.SAYS}:
         unreached.look(tx, saying)
 

@@ -28,6 +28,7 @@ from oncue.core import (
     outbox,
     stages,
     suppress,
+    unattainable,
     workflow,
 )
 from oncue.core import event as events
@@ -329,6 +330,8 @@ class Engine:
             return command.Reply()
         elif kind == "oncue.monitor.health":
             monitors.health(tx, msgspec.json.decode(seen.event.data, type=monitors.Health))
+        elif kind in unattainable.PEOPLE:
+            unattainable.recorded(tx, kind, msgspec.json.decode(seen.event.data, type=unattainable.Audited))
         elif kind == "oncue.engine.started":
             self._settle_begun()
         return None

@@ -4,7 +4,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from oncue.core import action_calls, approvals, event_waits, outbox, rejections, run_acts, run_scope, steps, validation
+from oncue.core import (
+    action_calls,
+    approvals,
+    event_waits,
+    outbox,
+    rejections,
+    run_acts,
+    run_scope,
+    steps,
+    unattainable,
+    validation,
+)
 from oncue.core import plan as plans
 from oncue.core.bounds import kept
 from oncue.core.duration import seconds
@@ -179,6 +190,7 @@ def _approval(tx: Tx, run: Run, node: Node, address: str, scope: Scope) -> Step:
         tx, approvals.of_step(run, step), node.spec.approvals or [], what[: approvals.ASK_LIMIT - len(before)] + before
     )
     steps.change(tx, run, step, None, awaits=f"approval {approval.id}", result={"approval": approval.id})
+    unattainable.asked(tx, approval)
     return step
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 
 import msgspec
 
-from oncue.core.approval import Approval, ApprovalSpec, Decided, Stage
+from oncue.core.approval import Approval, ApprovalSpec, Decided, Delegated, Stage
 from oncue.core.contact import TeamSpec
 from oncue.core.state import State
 
@@ -18,16 +18,20 @@ _Need = tuple[ApprovalSpec | Stage, list[str], int]
 """A stage, who may still agree in it, and how many must."""
 
 
-def people_of(state: State, namespace: str) -> People:
-    """Whom the approvers of a namespace mean."""
+def people_of(state: State, namespace: str, delegations: Sequence[Delegated] = ()) -> People:
+    """Whom the approvers of a namespace mean, without those who cannot sign in any more, unless another may decide in their
+    place."""
+    absent = state.cells["absent"]
+    in_place = {one.by for one in delegations if one.to.removeprefix("user:") not in absent}
 
     def people(by: str) -> list[str]:
         kind, _, name = by.partition(":")
-        if kind != "team":
-            return [by]
-        team = state.manifests.get(f"Team/{namespace}/{name}")
-        members = msgspec.convert(team.spec, TeamSpec).members if team is not None else []
-        return [f"user:{member}" for member in members]
+        if kind == "team":
+            team = state.manifests.get(f"Team/{namespace}/{name}")
+            members = msgspec.convert(team.spec, TeamSpec).members if team is not None else []
+        else:
+            members = [name]
+        return [f"user:{member}" for member in members if member not in absent or f"user:{member}" in in_place]
 
     return people
 
@@ -87,9 +91,8 @@ def _of(stage: ApprovalSpec | Stage, people: People, out: Container[str | None])
 def _why(needs: list[_Need]) -> str | None:
     for stage, may, need in needs:
         if len(may) < need:
-            who = ", ".join(may) or "nobody"
-            asks = f"stage {stage.stage} asks {', '.join(stage.by)} for {stage.quorum}"
-            return f"{asks}; {who} had no hand in it and may agree"
+            who = f"{', '.join(may)} had no hand in it and may agree" if may else "none of them may agree"
+            return f"stage {stage.stage} asks {', '.join(stage.by)} for {stage.quorum}; {who}"
     together = [one for one in needs if not one[0].same_people]
     if _seated(together):
         return None

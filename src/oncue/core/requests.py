@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from oncue.core import approvals, gates, hidden, plan, run_acts, workflow
+from oncue.core import approvals, gates, hidden, plan, run_acts, unattainable, workflow
 from oncue.core.approval import Approval
 from oncue.core.contact import TeamSpec
 from oncue.core.errors import Refusal
@@ -88,8 +88,10 @@ def _begun(
     why = f" ({asked.reason})" if asked.reason else ""
     about = approvals.About(manifest.namespace, manifest.name, (request.requester, tx.owner), request=request.id)
     text = f"{request.title}{': ' if what else ''}{what}, for {request.requester.removeprefix(approvals.PERSON)}{why}"
-    request.approval = approvals.request(tx, about, how.approvals, text).id
+    approval = approvals.request(tx, about, how.approvals, text)
+    request.approval = approval.id
     _say(tx, request, "asked")
+    unattainable.asked(tx, approval)
     return request
 
 

@@ -334,6 +334,15 @@ def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:
     _alert(tx, run, "workflow.run.stuck", "major", f"{run.workflow} has not moved for {length}: {why}")
 
 
+def cannot_go_on(tx: Tx, run: Run, why: str) -> None:
+    """What it waits for cannot come as it is: that is an alert at once, unless it is one already."""
+    if not run.stuck:
+        tx.touch(run)
+        run.stuck = True
+        tx.save("run", run)
+        _alert(tx, run, "workflow.run.stuck", "major", f"{run.workflow} cannot go on: {why}")
+
+
 def moves(tx: Tx, run: Run) -> None:
     """It moves again, or is over."""
     tx.touch(run)

@@ -107,6 +107,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "change_history": History,
     "mirror": MirrorState,
     "hidden": int,
+    "absent": str,
 }
 
 
