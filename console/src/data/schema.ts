@@ -4596,6 +4596,14 @@ export interface components {
             expected_s: number;
             unknown_s: number;
         };
+        /** Awaited */
+        Awaited: {
+            step: string | null;
+            code: string;
+            until?: string | null;
+            /** @default [] */
+            asks: string[];
+        };
         /** Binding */
         Binding: {
             role: string;
@@ -4722,6 +4730,7 @@ export interface components {
                 [key: string]: unknown;
             };
             ended_at: string | null;
+            waits?: components["schemas"]["Awaited"][];
         };
         /**
          * CancelChange
@@ -8105,6 +8114,8 @@ export interface components {
             worker?: string | null;
             leased_at?: string | null;
             approval?: string | null;
+            /** @default [] */
+            asks: string[];
             run?: string | null;
             then?: string | null;
             /** @default [] */

@@ -19,7 +19,7 @@ type Entry = readonly [string, ReactNode];
 const LOOKED_AGAIN_MS = 5_000;
 
 export function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
-  const why = useWhy(run, { refetchInterval: LOOKED_AGAIN_MS });
+  const why = useWhy(run.id, { refetchInterval: LOOKED_AGAIN_MS });
   return (
     <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
       <Loaded query={why} what="what it waits for">{(found) => <Answer run={run} why={found} choose={choose} />}</Loaded>
