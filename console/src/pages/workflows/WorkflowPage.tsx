@@ -68,7 +68,7 @@ function Reading({ workflow }: { workflow: Manifest }) {
           <div className="meta ruled">
             <span>{workflow.namespace}</span>
             <span>gen {workflow.generation}, since <RelativeTime at={workflow.updated_at} suffix=" ago" /> by {nameOf(workflow.applied_by)}</span>
-            {workflow.owner && <span>owner {workflow.owner}</span>}
+            {workflow.owner && <span>owner {nameOf(workflow.owner)}</span>}
           </div>
           <h1>{workflow.name}</h1>
           {describe(workflow) !== "" && <p className="dim">{describe(workflow)}</p>}
