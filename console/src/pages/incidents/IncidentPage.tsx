@@ -145,7 +145,7 @@ function Figures({ incident }: { incident: Incident }) {
       <div><span className="eyebrow">{incident.resolved_at ? "Was open for" : "Open for"}</span><b>{openFor(incident, now)}</b></div>
       <div><span className="eyebrow">Taken on after</span><b>{responded ?? (incident.resolved_at ? "nobody" : "nobody yet")} {responded && <small>by {nameOf(incident.acknowledged_by)}</small>}</b></div>
       <div><span className="eyebrow">Alerts</span><b>{incident.alerts_firing} <small>firing of {incident.alerts_total}</small></b></div>
-      <div><span className="eyebrow">{incident.assignee ? "Assigned to" : "Owner"}</span><b>{nameOf(incident.assignee) || incident.owner || "none"} {incident.service && <small>of {incident.service}</small>}</b></div>
+      <div><span className="eyebrow">{incident.assignee ? "Assigned to" : "Owner"}</span><b>{nameOf(incident.assignee ?? incident.owner) || "none"} {incident.service && <small>of {incident.service}</small>}</b></div>
       <div className="twice"><span className="eyebrow">Why {incident.priority}</span><span className="t12 dim clamp" title={incident.priority_reason}>{incident.priority_reason}</span></div>
     </section>
   );
