@@ -182,6 +182,10 @@ def test_an_approval_is_found_in_the_inbox_and_rejected_with_a_reason(workflows:
 def test_a_failed_step_waits_for_a_person_who_says_why_it_is_skipped(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "stops-for-a-person", "paused")
     page = open_page(workflows, f"/runs/{run}")
+    card = page.locator(".why")
+    expect(card.get_by_role("button", name="Try again")).to_be_in_viewport()
+    phone = open_page(workflows, page.url.removeprefix(workflows.url), phone=True)
+    expect(phone.locator(".why").get_by_role("button", name="Try again")).to_be_in_viewport(ratio=1)
     panel = page.get_by_role("region", name="Step breaks")
     expect(panel.get_by_text("event.type_reserved", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Resume")).to_have_count(0)
