@@ -182,6 +182,10 @@ def test_an_approval_is_found_in_the_inbox_and_rejected_with_a_reason(workflows:
 def test_a_failed_step_waits_for_a_person_who_says_why_it_is_skipped(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "stops-for-a-person", "paused")
     page = open_page(workflows, f"/runs/{run}")
+    card = page.locator(".why")
+    expect(card.get_by_role("button", name="Try again")).to_be_in_viewport()
+    phone = open_page(workflows, page.url.removeprefix(workflows.url), phone=True)
+    expect(phone.locator(".why").get_by_role("button", name="Try again")).to_be_in_viewport(ratio=1)
     panel = page.get_by_role("region", name="Step breaks")
     expect(panel.get_by_text("event.type_reserved", exact=True)).to_be_visible()
     expect(page.get_by_role("button", name="Resume")).to_have_count(0)
@@ -415,7 +419,21 @@ spec: {steps: [{id: rest, wait: {for: 50m}}]}
         assert not axe(page)
     page = open_page(workflows, "/workflows/default/rests")
     expect(page.locator(f'a[href="/runs/{runs[1]}"]')).to_contain_text("Waiting for a time")
-    expect(open_page(workflows, f"/runs/{runs[0]}").locator(".page-head")).to_contain_text("Waiting for a worker")
+    page = open_page(workflows, f"/runs/{runs[0]}")
+    expect(page.locator(".page-head")).to_contain_text("Waiting for a worker")
+    expect(page.get_by_role("button", name="ask Waiting for a worker")).to_be_visible()
+    graph = page.get_by_role("group", name="The steps of needs-the-west")
+    expect(graph.get_by_role("button", name=re.compile("^ask Waiting waiting for a worker"))).to_be_visible()
+    asked: list[str] = []
+    page = open_page(workflows, "/sign-in")
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto("/")
+    for name, (state, what) in said.items():
+        row = page.locator(".moving-row").filter(has_text=name).first
+        expect(row).to_contain_text(state)
+        expect(row).to_contain_text(what)
+    first = next(url for url in asked if "/runs/why" in url)
+    assert all(run in first for run in runs), "they are asked about together"
     for run in runs:
         workflows.client.post(f"/api/v1/runs/{run}/cancel")
 

@@ -47,6 +47,13 @@ spec: {steps: [{id: note, set: {a: "1"}}]}
 ---
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {name: careful, namespace: desk}
+spec:
+  self_service: {by: ["user:%(deputy)s"]}
+  steps: [{id: ask, approvals: [{by: ["user:%(approver)s"]}]}]
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {name: staged, namespace: desk}
 spec:
   steps:
@@ -114,6 +121,25 @@ def test_who_may_start_nothing_has_run_what_is_offered_and_sees_what_came_of_it(
     assert made["id"] in [one["id"] for one in client.get("/requests").json()["items"]]
     types = [fact["type"] for fact in client.get(f"/requests/{made['id']}/timeline").json()["items"]]
     assert types == ["oncue.request.started"]
+
+
+def test_who_asked_is_told_what_the_run_waits_for(people: dict[str, httpx.Client]) -> None:
+    client = people["deputy"]
+    made = asked(client, "careful")
+
+    def waits() -> list[dict[str, Any]]:
+        return client.get(f"/requests/{made['id']}").json()["outcome"]["waits"]
+
+    (wait,) = eventually(lambda: waits() or None, what="it waits")
+    approver = people["approver"].get("/me").json()["user"]
+    assert (wait["step"], wait["code"], wait["asks"]) == ("ask", "approval", [f"user:{approver}"])
+    (listed,) = [one for one in client.get("/requests").json()["items"] if one["id"] == made["id"]]
+    assert listed["outcome"]["waits"] == [wait]
+    inbox = people["approver"].get("/approvals/inbox").json()["items"]
+    (approval,) = [one["id"] for one in inbox if one["run"] == made["run"]]
+    people["approver"].post(f"/approvals/{approval}/decide", json={"decision": "approve"})
+    eventually(lambda: client.get(f"/requests/{made['id']}").json()["outcome"]["ended_at"], what="it is over")
+    assert waits() == []
 
 
 @pytest.mark.parametrize(

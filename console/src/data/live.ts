@@ -75,7 +75,7 @@ export function changeOf(record: { kind?: unknown; id?: unknown; event?: unknown
 function asked(data: Record<string, unknown>): Change["request"] {
   const { id, state, reason = null, outputs = {}, ended_at = null, trigger } = data as unknown as Run;
   const request = trigger?.["request"];
-  return typeof request === "string" ? { id: request, outcome: { id, state, reason, outputs, ended_at } } : null;
+  return typeof request === "string" ? { id: request, outcome: { id, state, reason, outputs, ended_at, waits: [] } } : null;
 }
 
 /** The pages of a list with one entity's new state in place, or over the old one; null when the list does not hold it. */

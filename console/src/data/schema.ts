@@ -4619,6 +4619,14 @@ export interface components {
             expected_s: number;
             unknown_s: number;
         };
+        /** Awaited */
+        Awaited: {
+            step: string | null;
+            code: string;
+            until?: string | null;
+            /** @default [] */
+            asks: string[];
+        };
         /** Binding */
         Binding: {
             role: string;
@@ -4745,6 +4753,7 @@ export interface components {
                 [key: string]: unknown;
             };
             ended_at: string | null;
+            waits?: components["schemas"]["Awaited"][];
         };
         /**
          * CancelChange
@@ -8152,6 +8161,8 @@ export interface components {
             told?: string | null;
             told_at?: string | null;
             approval?: string | null;
+            /** @default [] */
+            asks: string[];
             run?: string | null;
             then?: string | null;
             /** @default [] */

@@ -123,6 +123,8 @@ export type StepProgress = Schemas["StepProgress"];
 export type StepAttempt = Schemas["StepAttempt"];
 export type StepAttempts = Schemas["StepAttempts"];
 export type Waits = Sparse<"Waits", "step" | "what" | "code">;
+/** What is waited for, as far as it is told: of the run of a request less is. */
+export type Awaited = Pick<Waits, "step" | "code"> & Partial<Waits>;
 /** Why a run is not moving. */
 export type Why = Omit<Schemas["Why"], "waits"> & { waits: Waits[] };
 export type Approval = Pick<Schemas["Approval"], "id" | "namespace" | "run" | "step" | "workflow" | "ask" | "state" | "stages" | "created_at" | "updated_at" | "expires_at"> & Partial<Schemas["Approval"]>;
@@ -134,7 +136,7 @@ export type ApprovalSpec = Sparse<"ApprovalSpec", "by">;
 /** A workflow that whoever asks may have run. */
 export type Offer = Whole<"Offer", { approvals: ApprovalSpec[] }>;
 /** What became of the run of a request. */
-export type Came = Whole<"Came", { state: RunState }>;
+export type Came = Whole<"Came", { state: RunState; waits: Awaited[] }>;
 /** What one person asked for. */
 export type Request = Whole<"RequestView", { outcome: Came | null }>;
 export type RequestDetail = Whole<"RequestDetail", { outcome: Came | null; approving: Approval | null; steps: Whole<"StepCame", { state: StepState }>[] }>;

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import { get, Problem, type Page } from "./http";
-import type { Run, Why } from "./types";
+import type { Why } from "./types";
 
 /** As many as the server answers of at once. */
 const AT_ONCE = 100;
@@ -55,6 +55,6 @@ export function together(ask: Ask, gatherMs = GATHER_MS): (id: string) => Promis
 const whyOf = together(async (ids) => (await get<Page<Why>>("/runs/why", { run: ids })).items);
 
 /** Why a run is not moving, looked at again now and then. */
-export function useWhy(run: Run, { enabled = true, refetchInterval = LOOKED_AGAIN_MS }: { enabled?: boolean; refetchInterval?: number } = {}) {
-  return useQuery({ queryKey: ["runs", "detail", run.id, "why"], queryFn: () => whyOf(run.id), refetchInterval, enabled });
+export function useWhy(run: string, { enabled = true, refetchInterval = LOOKED_AGAIN_MS }: { enabled?: boolean; refetchInterval?: number } = {}) {
+  return useQuery({ queryKey: ["runs", "detail", run, "why"], queryFn: () => whyOf(run), refetchInterval, enabled });
 }

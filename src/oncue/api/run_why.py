@@ -56,6 +56,8 @@ class Waits(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The last line or progress that it told since then, shortened."""
     told_at: str | None = None
     approval: str | None = None
+    asks: tuple[str, ...] = ()
+    """Of an approval: whom its present stage asks."""
     run: str | None = None
     then: str | None = None
     """What happens at `until`: `the step fails`."""
@@ -225,8 +227,9 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
     for one in found:
         if one.approval in approvals:
             one.until = approvals[one.approval].expires_at.isoformat()
-            rejects = approvals[one.approval].stages[approvals[one.approval].at].on_expiry == "reject"
-            one.then = "it counts as rejected" if rejects else "the step fails"
+            stage = approvals[one.approval].stages[approvals[one.approval].at]
+            one.asks = stage.by
+            one.then = "it counts as rejected" if stage.on_expiry == "reject" else "the step fails"
             if run.deadline_at is not None and approvals[one.approval].expires_at >= run.deadline_at:
                 one.then = "the time of the run is up"
     _below(connection, [one for one in found if one.run is not None])

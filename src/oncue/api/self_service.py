@@ -1,6 +1,6 @@
 """Self-service: what is offered to whoever asks, and what they asked for."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ from oncue.api.context import Context, Ctx, Who
 from oncue.api.entities import timeline_response
 from oncue.api.hidden_inputs import give
 from oncue.api.params import Listing, Narrowing, json_response, visible
+from oncue.api.run_why import MANY, whys
 from oncue.api.shapes import Fact
 from oncue.core.approval import Approval, ApprovalSpec
 from oncue.core.contact import TeamSpec
@@ -63,6 +64,17 @@ class Withdrawing(msgspec.Struct, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
 
 
+class Awaited(msgspec.Struct, kw_only=True):
+    """One thing that the run of a request waits for, as far as it concerns whoever asked: no worker, and no other run."""
+
+    step: str | None
+    code: str
+    """As `Waits` has it."""
+    until: str | None = None
+    asks: tuple[str, ...] = ()
+    """Of an approval: whom its present stage asks."""
+
+
 class Came(msgspec.Struct, kw_only=True):
     """What became of the run of a request."""
 
@@ -71,6 +83,8 @@ class Came(msgspec.Struct, kw_only=True):
     reason: str | None
     outputs: dict[str, Any]
     ended_at: str | None
+    waits: list[Awaited] = []
+    """What it waits for while it is running, of the first hundred of a list."""
 
 
 class StepCame(msgspec.Struct, kw_only=True):
@@ -134,6 +148,7 @@ async def list_requests(
     page = await ctx.queries.run(lambda connection: queries.entities(connection, "request", shown, *conditions))
     views = [msgspec.json.decode(body, type=RequestView) for body in page.items]
     await ctx.queries.run(partial(_come, views=views))
+    await _wait(ctx, views)
     return json_response(msgspec.json.encode({"items": views, "next": page.next}))
 
 
@@ -222,6 +237,7 @@ async def _detail(ctx: Context, who: Principal, id: str) -> RequestDetail:
         ]
 
     await ctx.queries.run(read)
+    await _wait(ctx, [request])
     return request
 
 
@@ -231,6 +247,16 @@ def _come(connection: Connection, views: list[Any]) -> None:
         found = queries.entity_body(connection, "run", view.run) if view.run is not None else None
         if found is not None:
             view.outcome = msgspec.json.decode(found[1], type=Came)
+
+
+async def _wait(ctx: Context, views: Sequence[RequestView]) -> None:
+    """Add what the runs wait for that go on."""
+    going = {
+        view.outcome.id: view.outcome for view in views if view.outcome is not None and view.outcome.state == "running"
+    }
+    bodies = await ctx.queries.run(partial(queries.entity_bodies, kind="run", ids=list(going)[:MANY]))
+    for said in await whys(ctx, [msgspec.json.decode(body, type=Run) for body in bodies]):
+        going[said.run].waits = msgspec.convert(said.waits, list[Awaited], from_attributes=True)
 
 
 HANDLERS = [list_offers, list_requests, ask, get_request, get_request_timeline, withdraw_request]

@@ -135,7 +135,7 @@ function Planned() {
               columns={[
                 { id: "when", head: "Opens", width: "26%", cell: (row) => <><time dateTime={row.starts_at} title={exact(row.starts_at)}>{moment(row.starts_at, now)}</time><span className="second">{lengthOf(row)}{again(row)}</span></> },
                 { id: "name", head: "Maintenance window, why", cell: (row) => <><Link className="title" to="/quiet/$tab" params={{ tab: "windows" }} search={{ show: row.window.id }}>{row.window.name}</Link><span className="second">{row.window.description ?? ""}</span></> },
-                { id: "where", head: "About", width: "30%", cell: (row) => <><span className="mono">{matchersText(row.window.spec.matchers)}</span><span className="second">{[row.window.namespace, row.window.owner].filter(Boolean).join(" · ")}</span></> },
+                { id: "where", head: "About", width: "30%", cell: (row) => <><span className="mono">{matchersText(row.window.spec.matchers)}</span><span className="second">{[row.window.namespace, nameOf(row.window.owner)].filter(Boolean).join(" · ")}</span></> },
                 { id: "in", head: "In", width: "96px", num: true, cell: (row) => <RelativeTime at={row.starts_at} /> },
               ]}
               empty={<EmptyState title={`Nothing is planned in the next ${String(PLANNED_DAYS)} days`}><p>Planned work is a <Link className="link" to="/quiet/$tab" params={{ tab: "windows" }}>maintenance window</Link>: once, or every week.</p></EmptyState>}

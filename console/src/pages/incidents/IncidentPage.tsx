@@ -6,7 +6,7 @@ import { useState } from "react";
 import { useAssign, useComment, useIncidentCommand, type IncidentVerb } from "../../data/commands";
 import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
-import { nameOf, useMay, useMe } from "../../data/me";
+import { nameOf, useMay, useMe, withNames } from "../../data/me";
 import type { Fact, Incident, Run, Ticket } from "../../data/types";
 import { Ask } from "../../parts/ask";
 import { Card } from "../../parts/Card";
@@ -18,6 +18,7 @@ import { RelativeTime, useNow } from "../../parts/time";
 import { Timeline } from "../../parts/Timeline";
 import { ChangedBefore } from "../change-records/ChangesAt";
 import { NewProblem } from "../problems/NewProblem";
+import { useStand } from "../runs/Stands";
 import { NewTicket } from "../tickets/NewTicket";
 import { Called, GiveBack, Targets } from "./Called";
 import { EditIncident, KnownErrors, ReviewCard, SimilarCard } from "./Learned";
@@ -144,7 +145,7 @@ function Figures({ incident }: { incident: Incident }) {
       <div><span className="eyebrow">{incident.resolved_at ? "Was open for" : "Open for"}</span><b>{openFor(incident, now)}</b></div>
       <div><span className="eyebrow">Taken on after</span><b>{responded ?? (incident.resolved_at ? "nobody" : "nobody yet")} {responded && <small>by {nameOf(incident.acknowledged_by)}</small>}</b></div>
       <div><span className="eyebrow">Alerts</span><b>{incident.alerts_firing} <small>firing of {incident.alerts_total}</small></b></div>
-      <div><span className="eyebrow">{incident.assignee ? "Assigned to" : "Owner"}</span><b>{nameOf(incident.assignee) || incident.owner || "none"} {incident.service && <small>of {incident.service}</small>}</b></div>
+      <div><span className="eyebrow">{incident.assignee ? "Assigned to" : "Owner"}</span><b>{nameOf(incident.assignee ?? incident.owner) || "none"} {incident.service && <small>of {incident.service}</small>}</b></div>
       <div className="twice"><span className="eyebrow">Why {incident.priority}</span><span className="t12 dim clamp" title={incident.priority_reason}>{incident.priority_reason}</span></div>
     </section>
   );
@@ -157,14 +158,20 @@ function Runs({ incident }: { incident: Incident }) {
       <Loaded query={runs} what="runs">
         {(page) => page.items.length === 0
           ? <EmptyState title="Nothing was run"><p>Policies start workflows for an incident; they show here.</p></EmptyState>
-          : page.items.map((run) => (
-            <Link key={run.id} to="/runs/$id" params={{ id: run.id }} className="moving-row">
-              <span className="row"><span className="mono cut grow">{run.workflow}</span><StateMark state={run.state} /><span className="dim3 nowrap"><RelativeTime at={run.started_at} /></span></span>
-              {run.reason && <span className="t12 dim3 cut">{run.reason}</span>}
-            </Link>
-          ))}
+          : page.items.map((run) => <RunRow key={run.id} run={run} />)}
       </Loaded>
     </Card>
+  );
+}
+
+function RunRow({ run }: { run: Run }) {
+  const { mark, words, detail } = useStand(run);
+  const more = detail || withNames(run.reason ?? "");
+  return (
+    <Link to="/runs/$id" params={{ id: run.id }} className="moving-row">
+      <span className="row"><span className="mono cut grow">{run.workflow}</span><StateMark state={mark} text={words} /><span className="dim3 nowrap"><RelativeTime at={run.started_at} /></span></span>
+      {more !== "" && <span className="t12 dim3 cut" title={more}>{more}</span>}
+    </Link>
   );
 }
 

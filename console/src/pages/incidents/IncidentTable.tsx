@@ -11,7 +11,7 @@ import { edge, PriorityTag, ReasonChip, SeverityMark, StateMark } from "../../pa
 import { RelativeTime } from "../../parts/time";
 
 export function ownerOf(incident: Incident): string {
-  return nameOf(incident.assignee) || nameOf(incident.acknowledged_by) || incident.owner || "nobody yet";
+  return nameOf(incident.assignee) || nameOf(incident.acknowledged_by) || nameOf(incident.owner) || "nobody yet";
 }
 
 /** That nobody is called any more, or not for now. */

@@ -2,6 +2,7 @@
 import { useMediaQuery } from "@mantine/hooks";
 import { lazy, Suspense, useMemo, useState } from "react";
 
+import { nameOf } from "../../data/me";
 import { useSuspects } from "../../data/topology";
 import type { Affected, Incident, Suspect, Suspects as Found } from "../../data/types";
 import { Card } from "../../parts/Card";
@@ -170,7 +171,7 @@ function AffectedRow({ one }: { one: Affected }) {
         {one.place.criticality && <span className="tag">{one.place.criticality}</span>}
         <span className="end t12 dim3 nowrap">{one.fails ? "fails" : "at risk"}</span>
       </span>
-      <span className="t12 dim3 wrap">{one.way}{one.place.owner ? `. Owner ${one.place.owner}` : ""}</span>
+      <span className="t12 dim3 wrap">{one.way}{one.place.owner ? `. Owner ${nameOf(one.place.owner)}` : ""}</span>
     </div>
   );
 }

@@ -59,7 +59,7 @@ export function TaskRow({ task }: { task: Task }) {
           onChange={() => turn.mutate({ id: task.id, state: task.state === "open" ? "done" : "open" })}
         />
         <span className={task.state === "open" ? "grow wrap" : "grow wrap dim3"}>{task.title}{task.kind === "action" && <span className="reason" style={{ marginLeft: 6 }}>action</span>}</span>
-        <span className="nowrap dim">{task.assignee ?? <span className="dim3">nobody</span>}</span>
+        <span className="nowrap dim">{nameOf(task.assignee) || <span className="dim3">nobody</span>}</span>
       </span>
       <span className="t12 dim3 wrap" style={{ paddingLeft: 24 }}>
         <span className="mono">{task.id}</span>

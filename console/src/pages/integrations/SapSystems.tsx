@@ -2,6 +2,7 @@
 import { Link } from "@tanstack/react-router";
 
 import { useShort } from "../../data/lists";
+import { nameOf as personOf } from "../../data/me";
 import type { Monitor, SapInstance, SapSystem } from "../../data/types";
 import { Card, Pairs } from "../../parts/Card";
 import { Snippet } from "../../parts/Code";
@@ -49,7 +50,7 @@ function SystemCard({ system, monitors }: { system: SapSystem; monitors: readonl
           entries={[
             ["Database", databaseText(system.database)],
             ["Service", system.service && <Link className="link" to="/alerts" search={{ service: system.service }}>{system.service}</Link>],
-            ["Owner", system.owner],
+            ["Owner", personOf(system.owner)],
             ["Alerts", whole > 0 ? <Link className="link" to="/alerts" search={{ resource: system.sid }}>{plural(whole, "alert")} about the system as a whole</Link> : null],
             ["Monitors", <Monitors key="monitors" system={system} own={own} />],
           ]}

@@ -15,6 +15,7 @@ import { EmptyState, ErrorState, Loaded, Loading } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { IncidentTable } from "../incidents/IncidentTable";
+import { useStand } from "../runs/Stands";
 import { byHealth, funnelOf, headline, isOpen, standing, subline, worstFirst } from "./view";
 
 export default function NowPage() {
@@ -165,11 +166,12 @@ function Severities({ stats }: { stats: Stats }) {
 }
 
 function MovingRun({ run }: { run: Run }) {
+  const stands = useStand(run);
   return (
     <Link to="/runs/$id" params={{ id: run.id }} className="moving-row">
-      <span className="row"><span className="mono cut grow">{run.workflow}</span><StateMark state={run.state} /></span>
+      <span className="row"><span className="mono cut grow">{run.workflow}</span><StateMark state={stands.mark} text={stands.words} /></span>
       <span className="row t12 dim3">
-        <span className="cut">{standing(run)}</span>
+        <span className="cut">{standing(run, stands)}</span>
         <span className="end nowrap">{nameOf(run.incident ?? "")} <RelativeTime at={run.started_at ?? run.created_at} /></span>
       </span>
     </Link>

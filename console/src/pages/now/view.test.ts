@@ -60,9 +60,12 @@ describe("funnel", () => {
 
 describe("standing", () => {
   it("says what holds a run up", () => {
-    expect(standing({ state: "paused", paused_by: "user:basis-1", reason: "freeze" } as Run)).toBe("paused by basis-1: freeze");
-    expect(standing({ state: "queued" } as Run)).toBe("waits for its turn");
-    expect(standing({ state: "rollback_failed", undoing: "extend" } as Run)).toBe("could not undo extend");
-    expect(standing({ state: "running", stuck: true } as Run)).toBe("stands still");
+    expect(standing({ state: "paused", paused_by: "user:basis-1", reason: "freeze" } as Run, { mark: "paused", detail: "" })).toBe("paused by basis-1: freeze");
+    expect(standing({ state: "queued" } as Run, { mark: "queued", detail: "" })).toBe("waits for its turn");
+    expect(standing({ state: "rollback_failed", undoing: "extend" } as Run, { mark: "rollback_failed", detail: "" })).toBe("could not undo extend");
+    expect(standing({ state: "running", stuck: true } as Run, { mark: "running", detail: "" })).toBe("stands still");
+    expect(standing({ state: "running", stuck: true, resource: "erp-1" } as Run, { mark: "waiting", detail: "no worker is connected" })).toBe("stands still, no worker is connected");
+    expect(standing({ state: "running" } as Run, { mark: "running", detail: "" })).toBe("at work");
+    expect(standing({ state: "running" } as Run, { mark: "waiting", detail: "" })).toBe("");
   });
 });

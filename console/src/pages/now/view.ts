@@ -3,6 +3,7 @@ import { nameOf } from "../../data/me";
 import { count, plural } from "../../parts/format";
 import type { Incident, Run, Service, Severity } from "../../data/types";
 import type { Stats } from "../../data/stats";
+import type { Stand } from "../runs/view";
 
 const RANK: Record<Severity, number> = { critical: 5, major: 4, minor: 3, warning: 2, info: 1, clear: 0 };
 
@@ -67,13 +68,16 @@ export function byHealth(services: readonly Service[]): Service[] {
   return services.toSorted((a, b) => RANK[b.severity] - RANK[a.severity] || a.name.localeCompare(b.name));
 }
 
-/** Where a run stands, in a few words. */
-export function standing(run: Run): string {
+/** Where a run stands, in a few words, beside its state. */
+export function standing(run: Run, { mark, detail }: Pick<Stand, "mark"> & { detail: string }): string {
   switch (run.state) {
     case "queued": return "waits for its turn";
     case "paused": return `paused by ${nameOf(run.paused_by) || "someone"}${run.reason ? `: ${run.reason}` : ""}`;
     case "rolling_back": return `undoes ${run.undoing ?? "what it did"}`;
     case "rollback_failed": return `could not undo ${run.undoing ?? "what it did"}`;
-    default: return run.stuck ? "stands still" : run.resource ? `for ${run.resource}` : "at work";
+    default: {
+      const what = detail || (run.resource ? `for ${run.resource}` : mark === "running" && !run.stuck ? "at work" : "");
+      return [run.stuck ? "stands still" : "", what].filter((part) => part !== "").join(", ");
+    }
   }
 }

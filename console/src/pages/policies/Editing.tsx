@@ -144,7 +144,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
         </div>
       )}
       <div className="columns wide-side">
-        <div>
+        <div className="writing">
           <Card title={<span className="mono">{namespace}/{name || "…"}</span>} scope={`YAML, kind ${kind}`} end={writes && <span className="wide-only">Complete <kbd>Ctrl Space</kbd></span>} className="clip">
             <Suspense fallback={<Loading what="the editor" />}>
               <Editor hand={editor} label={`The ${kind.toLowerCase()} ${name || "that is new"} as YAML`} text={taken ?? begin} version={taken === null ? version : `${version}, kept`} readOnly={!writes} schema={schema.data} names={names} faults={faults} change={setText} save={() => ready && save()} />

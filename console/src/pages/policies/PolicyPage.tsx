@@ -76,7 +76,7 @@ function Reading({ policy, manifest }: { policy: Policy; manifest: Manifest }) {
             <span>gen {policy.generation}, since <RelativeTime at={policy.updated_at} suffix=" ago" /> by {nameOf(policy.applied_by)}</span>
             <span>fired {plural(policy.stats.fired, "time")}, held back {count(policy.stats.blocked)}</span>
             {policy.stats.failed > 0 && <b className="med failure">failed {plural(policy.stats.failed, "time")}</b>}
-            {policy.owner && <span>owner {policy.owner}</span>}
+            {policy.owner && <span>owner {nameOf(policy.owner)}</span>}
           </div>
           <h1>{policy.name}</h1>
           {policy.description && <p className="dim">{policy.description}</p>}

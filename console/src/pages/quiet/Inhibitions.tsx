@@ -1,6 +1,7 @@
 /** Inhibitions: what only follows from something else that fires calls nobody. */
 import { useCallback, type ReactNode } from "react";
 
+import { nameOf } from "../../data/me";
 import { useInhibitions } from "../../data/quiet";
 import type { Inhibition } from "../../data/types";
 import { Pairs } from "../../parts/Card";
@@ -40,7 +41,7 @@ export function Inhibitions({ head }: { head: ReactNode }) {
     { id: "target", head: "this calls nobody", width: "24%", cell: (row) => <><span className="mono">{matchersText(row.spec.target)}</span><span className="second"><MatchCount matchers={row.spec.target} namespace={row.namespace} /> now</span></> },
     ...(current ? [] : [
       { id: "equal", head: "with equal", width: "120px", cell: (row: Inhibition) => <span className="mono">{(row.spec.equal ?? []).join(", ") || "anything"}</span> },
-      { id: "owner", head: "Owner", width: "120px", cell: (row: Inhibition) => <>{row.owner ?? <span className="dim3">none</span>}<span className="second">{row.namespace}</span></> },
+      { id: "owner", head: "Owner", width: "120px", cell: (row: Inhibition) => <>{nameOf(row.owner) || <span className="dim3">none</span>}<span className="second">{row.namespace}</span></> },
     ]),
   ];
   return (
@@ -88,7 +89,7 @@ function Panel({ id, row, onClose }: { id: string; row: Inhibition | undefined; 
       <div className="panel-section stack">
         <h2 className="wrap" style={{ font: "600 var(--t-16) var(--font-sans)" }}>{name}</h2>
         {row && why(row) !== "" && <p className="dim wrap">{why(row)}</p>}
-        {row && <Pairs entries={[["Equal", <span key="e" className="mono">{(row.spec.equal ?? []).join(", ") || "nothing needs to be"}</span>], ["Owner", row.owner], ["Namespace", namespace]]} />}
+        {row && <Pairs entries={[["Equal", <span key="e" className="mono">{(row.spec.equal ?? []).join(", ") || "nothing needs to be"}</span>], ["Owner", nameOf(row.owner)], ["Namespace", namespace]]} />}
       </div>
       {row && (
         <>

@@ -1,6 +1,7 @@
 /** Maintenance windows: planned work, once or again and again, and what it keeps quiet. */
 import { useCallback, type ReactNode } from "react";
 
+import { nameOf } from "../../data/me";
 import { useWindow, useWindows } from "../../data/quiet";
 import type { WindowView } from "../../data/types";
 import { Pairs } from "../../parts/Card";
@@ -43,7 +44,7 @@ export function Windows({ head }: { head: ReactNode }) {
       cell: (row) => <><button type="button" className="as-link title" onClick={() => change({ show: row.id })}>{row.name}</button><span className="second">{row.description ?? matchersText(row.spec.matchers)}</span></>,
     },
     ...(current ? [] : [
-      { id: "matches", head: "Matches", width: "28%", cell: (row: WindowView) => <><span className="mono" title={matchersText(row.spec.matchers)}>{matchersText(row.spec.matchers)}</span><span className="second">{[row.namespace, row.owner].filter(Boolean).join(" · ")}</span></> },
+      { id: "matches", head: "Matches", width: "28%", cell: (row: WindowView) => <><span className="mono" title={matchersText(row.spec.matchers)}>{matchersText(row.spec.matchers)}</span><span className="second">{[row.namespace, nameOf(row.owner)].filter(Boolean).join(" · ")}</span></> },
       { id: "now", head: "Fires now", width: "84px", num: true, cell: (row: WindowView) => <MatchCount matchers={row.spec.matchers} namespace={row.namespace} /> },
     ]),
     ...(current ? [] : [{ id: "state", head: "State", width: "116px", cell: (row: WindowView) => <StateMark state={MARKS[row.state] ?? row.state} text={sentence(endsSoon(row.open?.ends_at, now) ?? row.state)} /> }]),
@@ -98,7 +99,7 @@ function Panel({ id, window, onClose }: { id: string; window: WindowView | undef
       <div className="panel-section stack">
         <h2 className="wrap" style={{ font: "600 var(--t-16) var(--font-sans)" }}>{name}</h2>
         {window?.description && <p className="dim wrap">{window.description}</p>}
-        {window && <Pairs entries={[["Matches", <span key="m" className="mono wrap">{matchersText(window.spec.matchers)}</span>], ["Owner", window.owner], ["Namespace", window.namespace], ["Recurs", window.spec.rrule ? <span key="r">{sentence(ruleText(window.spec.rrule))}{ruleText(window.spec.rrule) !== window.spec.rrule && <span className="mono dim3 wrap"> {window.spec.rrule}</span>}</span> : "no"], ["Zone", window.spec.zone ?? "UTC"]]} />}
+        {window && <Pairs entries={[["Matches", <span key="m" className="mono wrap">{matchersText(window.spec.matchers)}</span>], ["Owner", nameOf(window.owner)], ["Namespace", window.namespace], ["Recurs", window.spec.rrule ? <span key="r">{sentence(ruleText(window.spec.rrule))}{ruleText(window.spec.rrule) !== window.spec.rrule && <span className="mono dim3 wrap"> {window.spec.rrule}</span>}</span> : "no"], ["Zone", window.spec.zone ?? "UTC"]]} />}
       </div>
       <Loaded query={preview} what="the window">
         {(view) => (

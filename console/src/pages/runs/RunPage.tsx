@@ -6,7 +6,7 @@ import type { Page } from "../../data/http";
 import { useDetail } from "../../data/lists";
 import { nameOf, withNames } from "../../data/me";
 import { useRunLog } from "../../data/run-log";
-import type { Fact, RunDetail, Step } from "../../data/types";
+import type { Awaited, Fact, RunDetail, Step } from "../../data/types";
 import { useWhy } from "../../data/whys";
 import { Card, Pairs } from "../../parts/Card";
 import { ChangeLink } from "../../parts/ChangeLink";
@@ -28,7 +28,7 @@ import { EraseLog, LogView } from "./LogView";
 import { legendOf, standings, type Sign } from "./steps";
 import { Steps, type LogReading } from "./Steps";
 import { WhyCard } from "./WhyCard";
-import { endingOf, holds, isActive, isBad, isOver, lengthOf, mayWait, progress, startedBy, stateOf, untilText } from "./view";
+import { endingOf, holds, isActive, isBad, isOver, lengthOf, progress, startedBy, stateOf, untilText } from "./view";
 
 export default function RunPage() {
   const { id = "" } = useParams({ strict: false });
@@ -54,11 +54,12 @@ function View({ run }: { run: RunDetail }) {
   const chosen = steps.find((step) => step.address === filters["step"]) ?? mostTelling(steps, run);
   const choose = (address: string): void => change({ step: address, view: undefined });
   const over = isOver(run);
+  const waits = useWhy(run.id, { enabled: !over }).data?.waits;
   return (
     <div className="page">
       <div className="page-head">
         <div>
-          <Head run={run} />
+          <Head run={run} waits={waits} />
           <h1>{run.workflow} {run.resource && <span className="dim3" style={{ fontWeight: 400 }}>{run.resource}</span>}</h1>
         </div>
         <div className="actions"><RunControls run={run} /></div>
@@ -72,7 +73,7 @@ function View({ run }: { run: RunDetail }) {
           </nav>
           {whole
             ? <section className="card clip"><Loaded query={log} what="its lines">{(read) => <LogView run={run} log={read} step={null} choose={choose}><EraseLog run={run} /></LogView>}</Loaded></section>
-            : <ByStep run={run} flow={flow} chosen={chosen} choose={choose} log={log} />}
+            : <ByStep run={run} waits={over ? undefined : waits} flow={flow} chosen={chosen} choose={choose} log={log} />}
         </div>
         <div>
           <div className="telling">
@@ -89,10 +90,10 @@ function View({ run }: { run: RunDetail }) {
 }
 
 /** The steps on the graph and as a tree, with what is known of the chosen one. */
-function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: readonly FlowStep[]; chosen: Step | undefined; choose: (address: string) => void; log: LogReading }) {
+function ByStep({ run, waits, flow, chosen, choose, log }: { run: RunDetail; waits: readonly Awaited[] | undefined; flow: readonly FlowStep[]; chosen: Step | undefined; choose: (address: string) => void; log: LogReading }) {
   const now = useNow();
   const steps = useMemo(() => run.steps ?? [], [run.steps]);
-  const standing = useMemo(() => standings(steps, run), [steps, run]);
+  const standing = useMemo(() => standings(steps, run, waits), [steps, run, waits]);
   const ofNode = (node: string): void => {
     const those = steps.filter((step) => step.node === node && step.uses !== "item" && !step.address.includes("~"));
     const step = those.find(isBad) ?? those.find(isActive) ?? those[0];
@@ -106,7 +107,7 @@ function ByStep({ run, flow, chosen, choose, log }: { run: RunDetail; flow: read
         </Card>
       )}
       <Card title="Steps" scope={flow.length > 0 ? undefined : progress(run)} end={`${isOver(run) ? "took " : ""}${duration(lengthOf(run, now))}`} className="clip">
-        <Steps run={run} flow={flow} chosen={chosen} choose={choose} log={log} />
+        <Steps run={run} waits={waits} flow={flow} chosen={chosen} choose={choose} log={log} />
       </Card>
       <div className="halves">
         {Object.keys(run.inputs ?? {}).length > 0 && <Card title="Inputs of the run"><div className="card-body"><Json value={concealed(run.inputs)} label="Inputs of the run" /></div></Card>}
@@ -121,11 +122,10 @@ function Legend({ signs }: { signs: readonly Sign[] }) {
   return <ul className="legend-signs" aria-label="What the marks mean">{signs.map((sign) => <li key={sign.words} className={`state ${sign.tone}`}><Icon name={sign.icon} size="s" />{sign.words}</li>)}</ul>;
 }
 
-function Head({ run }: { run: RunDetail }) {
+function Head({ run, waits }: { run: RunDetail; waits: readonly Awaited[] | undefined }) {
   const now = useNow();
   const policy = typeof run.trigger?.["policy"] === "string" ? run.trigger["policy"] : null;
   const by = startedBy(run);
-  const waits = useWhy(run, { enabled: mayWait(run) }).data?.waits;
   const stands = stateOf(run, waits);
   const until = untilText(run, now);
   return (

@@ -4,13 +4,18 @@ import { useWhy } from "../../data/whys";
 import { StateMark } from "../../parts/marks";
 import { useNow } from "../../parts/time";
 import { waitsFor } from "../self-service/view";
-import { mayWait, stateOf, waitText } from "./view";
+import { mayWait, stateOf, waitText, type Stand } from "./view";
 
 /** `approval` is what it asks people, where that is known. */
-export function Stands({ run, approval }: { run: Run; approval?: Approval | undefined }) {
+export function useStand(run: Run, approval?: Approval): Stand & { detail: string } {
   const now = useNow();
-  const waits = useWhy(run, { enabled: mayWait(run) }).data?.waits;
+  const waits = useWhy(run.id, { enabled: mayWait(run) }).data?.waits ?? [];
   const stands = stateOf(run, waits);
-  const detail = stands.mark !== "waiting" || waits === undefined ? "" : approval && waits.some((one) => one.approval === approval.id) ? waitsFor(approval) : waitText(waits, now);
-  return <><StateMark state={stands.mark} text={stands.words} />{detail !== "" && <span className="second t12 dim3" title={detail}>{detail}</span>}</>;
+  const asked = approval && waits.some((one) => one.approval === approval.id);
+  return { ...stands, detail: stands.mark !== "waiting" ? "" : asked ? waitsFor(approval) : waitText(waits, now) };
+}
+
+export function Stands({ run, approval }: { run: Run; approval?: Approval | undefined }) {
+  const { mark, words, detail } = useStand(run, approval);
+  return <><StateMark state={mark} text={words} />{detail !== "" && <span className="second t12 dim3" title={detail}>{detail}</span>}</>;
 }

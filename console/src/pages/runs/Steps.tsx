@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 
 import type { RunLog } from "../../data/run-log";
-import type { RunDetail, Step, StepProgress } from "../../data/types";
+import type { Awaited, RunDetail, Step, StepProgress } from "../../data/types";
 import { Pairs } from "../../parts/Card";
 import { Json } from "../../parts/Code";
 import { found, type FlowStep } from "../../parts/flow";
@@ -18,10 +18,12 @@ import { StepControls } from "./Controls";
 import { progressOf, tells } from "./log";
 import { LogView } from "./LogView";
 import { itemsOf, linesOf, nameIn, rowsOf, saysOf, type Row } from "./steps";
-import { barOf, isBad, isOver, isStuckAt, STEP_WORDS, TONES } from "./view";
+import { barOf, isBad, isOver, isStuckAt, stepStand, TONES, type Stand } from "./view";
 
 interface Choosing {
   run: RunDetail;
+  /** What it waits for, as far as that is known. */
+  waits: readonly Awaited[] | undefined;
   chosen: Step | undefined;
   choose: (address: string) => void;
 }
@@ -33,16 +35,16 @@ export interface LogReading {
   refetch: () => unknown;
 }
 
-export function Steps({ run, flow, chosen, choose, log }: Choosing & { flow: readonly FlowStep[]; log: LogReading }) {
+export function Steps({ run, waits, flow, chosen, choose, log }: Choosing & { flow: readonly FlowStep[]; log: LogReading }) {
   return (
     <div className="run-body">
-      <Tree run={run} flow={flow} chosen={chosen} choose={choose} />
-      {chosen ? <StepPanel key={chosen.address} step={chosen} run={run} flow={flow} choose={choose} log={log} /> : <EmptyState title="No step has begun" />}
+      <Tree run={run} waits={waits} flow={flow} chosen={chosen} choose={choose} />
+      {chosen ? <StepPanel key={chosen.address} step={chosen} run={run} waits={waits} flow={flow} choose={choose} log={log} /> : <EmptyState title="No step has begun" />}
     </div>
   );
 }
 
-function Tree({ run, flow, chosen, choose }: Choosing & { flow: readonly FlowStep[] }) {
+function Tree({ run, waits, flow, chosen, choose }: Choosing & { flow: readonly FlowStep[] }) {
   const [turned, setTurned] = useState<ReadonlySet<string>>(new Set());
   const now = useNow();
   const turn = (address: string): void => {
@@ -60,7 +62,7 @@ function Tree({ run, flow, chosen, choose }: Choosing & { flow: readonly FlowSte
           {line.row.folds
             ? <button type="button" className="fold" aria-expanded={line.row.open} aria-label={`${line.row.open ? "Close" : "Open"} ${line.row.step.address}`} onClick={() => turn(line.row.step.address)}><Icon name={line.row.open ? "down" : "right"} size="s" /></button>
             : <span className="fold" />}
-          <StepRow row={line.row} title={found(flow, line.row.step.node)?.title ?? ""} run={run} now={now} chosen={line.row.step === chosen} choose={choose} />
+          <StepRow row={line.row} title={found(flow, line.row.step.node)?.title ?? ""} run={run} stand={stepStand(line.row.step, waits)} now={now} chosen={line.row.step === chosen} choose={choose} />
         </div>
       )))}
       {run.more_steps && <p className="t12 dim3 card-body">The first {count(run.steps?.length ?? 0)} steps. The API has all of them under <span className="mono">/runs/{run.id}/steps</span>.</p>}
@@ -87,12 +89,12 @@ function Coming({ coming, depth, over }: { coming: FlowStep; depth: number; over
 
 const timeOf = (step: Step, now: number): string => (step.started_at ? duration((step.ended_at ? Date.parse(step.ended_at) : now) - Date.parse(step.started_at)) : "");
 
-function StepRow({ row: { step }, title, run, now, chosen, choose }: { row: Row; title: string; run: RunDetail; now: number; chosen: boolean; choose: (address: string) => void }) {
+function StepRow({ row: { step }, title, run, stand, now, chosen, choose }: { row: Row; title: string; run: RunDetail; stand: Stand; now: number; chosen: boolean; choose: (address: string) => void }) {
   const bar = barOf(step, run, now);
-  const word = STEP_WORDS[step.state];
+  const word = stand.words;
   return (
     <button type="button" className="step-line" aria-pressed={chosen} title={`${step.address}: ${word}`} onClick={() => choose(step.address)}>
-      <StateMark state={step.state} text="" />
+      <StateMark state={stand.mark} text="" />
       <span className="cut">
         <span className="mono">{nameIn(step.address)}</span><span className="sr">{word}</span>
         {title !== "" && !step.address.endsWith("]") && !step.address.includes("~") && <span className="t12 dim3"> {title}</span>}
@@ -106,15 +108,16 @@ function StepRow({ row: { step }, title, run, now, chosen, choose }: { row: Row;
   );
 }
 
-function StepPanel({ step, run, flow, choose, log }: { step: Step; run: RunDetail; flow: readonly FlowStep[]; choose: (address: string) => void; log: LogReading }) {
+function StepPanel({ step, run, waits, flow, choose, log }: { step: Step; run: RunDetail; waits: Choosing["waits"]; flow: readonly FlowStep[]; choose: (address: string) => void; log: LogReading }) {
   const now = useNow();
   const progress = progressOf(log.data?.progress ?? [], step);
   const bad = isBad(step);
   const says = saysOf(step);
+  const stand = stepStand(step, waits);
   return (
     <section className="step-panel" aria-label={`Step ${step.address}`}>
       <div className="row wrapping step-head">
-        <b className="mono wrap">{step.address}</b><StateMark state={step.state} text={STEP_WORDS[step.state]} />
+        <b className="mono wrap">{step.address}</b><StateMark state={stand.mark} text={stand.words} />
         <span className="dim3">{step.uses}{(step.attempt ?? 0) > 1 ? `, attempt ${String(step.attempt)}` : ""}</span>
         <span className="row end"><StepControls step={step} run={run} flow={flow} /></span>
       </div>

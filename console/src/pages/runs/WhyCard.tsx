@@ -7,9 +7,11 @@ import { detailOf, useInbox } from "../../data/approvals";
 import type { Approval, RunDetail, Waits, Why } from "../../data/types";
 import { useWhy } from "../../data/whys";
 import { Card, Pairs } from "../../parts/Card";
+import { flowOf } from "../../parts/flow";
 import { capital, clock, duration, exact, relative } from "../../parts/format";
 import { Loaded } from "../../parts/states";
 import { Clock, useNow } from "../../parts/time";
+import { StepControls } from "./Controls";
 import { isStopping } from "./view";
 import { headline, ifItFails, limits, mayFail, nextTimer, waitingOn, type Say } from "./why";
 
@@ -19,7 +21,7 @@ type Entry = readonly [string, ReactNode];
 const LOOKED_AGAIN_MS = 5_000;
 
 export function WhyCard({ run, choose }: { run: RunDetail; choose: (address: string) => void }) {
-  const why = useWhy(run, { refetchInterval: LOOKED_AGAIN_MS });
+  const why = useWhy(run.id, { refetchInterval: LOOKED_AGAIN_MS });
   return (
     <Card title={why.data?.moving ? "What is it doing?" : "Why is it not moving?"} className="why">
       <Loaded query={why} what="what it waits for">{(found) => <Answer run={run} why={found} choose={choose} />}</Loaded>
@@ -69,6 +71,7 @@ function Wait({ run, wait, approval, say, choose, more }: WaitProps) {
   return (
     <li className="stack" style={{ gap: 8 }}>
       <p className="med wrap">{headline(wait, approval, say)}</p>
+      {wait.code === "person" && step && <span className="row wrapping"><StepControls step={step} run={run} flow={flowOf(run.definition?.steps)} forks={false} /></span>}
       <Pairs
         entries={[
           ["Waiting on", wait.step === null ? null : <><button key="s" type="button" className="as-link mono" onClick={() => choose(wait.step ?? "")}>{wait.step}</button>{on !== "" && <span className="wrap">: {on}</span>}</>],

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 
-import type { RunDetail, Step } from "../../data/types";
+import type { Awaited, RunDetail, Step } from "../../data/types";
 import { flowOf } from "../../parts/flow";
 import { above, actsOf, depthOf, itemsOf, legendOf, linesOf, nameIn, rowsOf, standings } from "./steps";
+import { stepStand } from "./view";
 
 const step = (address: string, fields: Partial<Step> = {}): Step => ({
   id: `run-1/${address}`, run: "run-1", namespace: "default", address, node: address.replace(/^.*\//, "").replace(/[[~].*$/, ""), uses: "http.request", state: "succeeded", ...fields,
@@ -69,6 +70,17 @@ describe("the graph", () => {
     expect(standings(items, run()).get("check")).toMatchObject({ state: "failed", note: "1 of 2 failed", tone: "critical" });
     expect(standings(items, run()).get("others")?.note).toBe("2 of 2 begun");
     expect(standings(items, run()).has("later")).toBe(false);
+  });
+  it("says of a step that nobody has in hand what it waits for, as the list of runs does", () => {
+    const waits: Awaited[] = [{ step: "look", code: "worker" }, { step: "guard/rest", code: "run" }];
+    const [look, guard, busy] = [step("look", { state: "running" }), step("guard", { uses: "try", state: "running" }), step("busy", { state: "running" })];
+    const found = standings([look, guard, busy], run(), waits);
+    expect(found.get("look")).toMatchObject({ state: "waiting", note: "waiting for a worker", icon: "waiting" });
+    expect(found.get("guard")).toMatchObject({ state: "waiting", note: "waiting for another run" });
+    expect(found.get("busy")).toMatchObject({ state: "running" });
+    expect(stepStand(look, waits)).toEqual({ mark: "waiting", words: "Waiting for a worker" });
+    expect(stepStand(guard, [...waits, { step: "guard/act", code: "action" }]).words).toBe("Running");
+    expect(stepStand(step("look", { state: "succeeded" }), waits).words).toBe("Succeeded");
   });
   it("marks what was undone", () => {
     const stuck = standings([step("extend"), step("look")], run({ state: "rollback_failed", undoing: "extend" }));

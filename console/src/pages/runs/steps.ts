@@ -1,11 +1,11 @@
 /** A run's steps as pages show them: as a tree, on the graph, and what can be done about each. */
 import { withNames } from "../../data/me";
-import type { Run, RunDetail, Step } from "../../data/types";
+import type { Awaited, Run, RunDetail, Step } from "../../data/types";
 import { asks, found, type FlowStep } from "../../parts/flow";
 import type { Standing } from "../../parts/FlowGraph";
 import { count, without } from "../../parts/format";
 import type { IconName } from "../../parts/Icon";
-import { isActive, isBad, isOver, isStuckAt, timeLeft, TONES } from "./view";
+import { isActive, isBad, isOver, isStuckAt, STEP_WORDS, stepStand, timeLeft, TONES, type Stand } from "./view";
 
 /** Items up to which a `for_each` is open by itself. */
 const FEW = 12;
@@ -104,7 +104,7 @@ const ICONS: Partial<Record<Step["state"], IconName>> = {
 const WORST: readonly Step["state"][] = ["failed", "rejected", "failed_validation", "unknown", "running", "validating", "waiting", "cancelled", "timed_out", "approved", "succeeded", "skipped"];
 
 /** How each step of the workflow stands, by its id; those that have not begun are absent. */
-export function standings(steps: readonly Step[], run: Run): Map<string, Standing> {
+export function standings(steps: readonly Step[], run: Run, waits?: readonly Awaited[]): Map<string, Standing> {
   const byNode = new Map<string, Step[]>();
   const undone = new Set<string>();
   for (const step of steps) {
@@ -114,8 +114,9 @@ export function standings(steps: readonly Step[], run: Run): Map<string, Standin
   }
   const found = new Map<string, Standing>();
   for (const [node, those] of byNode) {
-    const state = WORST.find((each) => those.some((step) => step.state === each)) ?? "unknown";
-    const note = [noteOf(those, state), undone.has(node) ? "undone" : ""].filter(Boolean).join(", ");
+    const stands = new Map(those.map((step) => [step, stepStand(step, waits)]));
+    const state = WORST.find((each) => those.some((step) => stands.get(step)?.mark === each)) ?? "unknown";
+    const note = [noteOf(those, state, stands), undone.has(node) ? "undone" : ""].filter(Boolean).join(", ");
     if (those.some((step) => isStuckAt(run, step))) found.set(node, { state: "rollback_failed", tone: "critical", icon: "failed", note: "not undone" });
     else if (run.state === "rolling_back" && those.some((step) => step.address === run.undoing)) found.set(node, { state: "rolling_back", tone: "active-tone", icon: "undo", note: "is being undone" });
     else found.set(node, { state, tone: TONES[state], icon: undone.has(node) ? "undo" : ICONS[state] ?? "unknown", ...(note === "" ? {} : { note }) });
@@ -149,13 +150,15 @@ export function legendOf(flow: readonly FlowStep[], standing: ReadonlyMap<string
 
 const allOf = (flow: readonly FlowStep[]): FlowStep[] => flow.flatMap((step) => [step, ...step.lanes.flatMap((lane) => allOf(lane.steps))]);
 
-function noteOf(those: readonly Step[], state: Step["state"]): string {
+function noteOf(those: readonly Step[], state: Step["state"], stands: ReadonlyMap<Step, Stand>): string {
   const [first] = those;
   if (first === undefined) return "";
-  if (those.length > 1) return `${count(those.filter((step) => step.state === state).length)} of ${count(those.length)} ${state.replaceAll("_", " ")}`;
+  if (those.length > 1) return `${count(those.filter((step) => stands.get(step)?.mark === state).length)} of ${count(those.length)} ${state.replaceAll("_", " ")}`;
   if (first.uses === "for_each") return itemsOf(first);
   if (isBad(first) && (first.error_code || first.reason)) return first.error_code ?? first.reason ?? "";
-  if (first.state === "waiting" && first.awaits) return `waits for ${first.awaits}`;
+  if (first.state === "waiting" && first.awaits?.startsWith("event ")) return `waits for ${first.awaits}`;
+  const { mark, words = "" } = stands.get(first) ?? {};
+  if (mark === "waiting" && words !== STEP_WORDS.waiting) return words.toLowerCase();
   return (first.attempt ?? 0) > 1 ? `${first.uses}, attempt ${String(first.attempt)}` : "";
 }
 

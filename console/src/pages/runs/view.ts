@@ -1,5 +1,6 @@
 /** A run in words: where it stands, what started it, and how it ended. */
-import type { Run, RunDetail, RunState, Step, StepState, Waits } from "../../data/types";
+import { nameOf } from "../../data/me";
+import type { Awaited, Run, RunDetail, RunState, Step, StepState } from "../../data/types";
 import { duration, plural, relative, without } from "../../parts/format";
 
 const OVER: ReadonlySet<RunState> = new Set(["succeeded", "failed", "cancelled", "rolled_back"]);
@@ -16,11 +17,20 @@ export const RUN_WORDS: Record<RunState, string> = {
   failed: "Failed", cancelled: "Cancelled", rolled_back: "Rolled back", rollback_failed: "Rollback failed",
 };
 
+/** How a step's state reads. */
+export const STEP_WORDS: Record<StepState, string> = {
+  running: "Running", waiting: "Waiting", validating: "Validating", succeeded: "Succeeded", approved: "Approved", timed_out: "Timed out",
+  skipped: "Skipped", failed: "Failed", rejected: "Rejected", failed_validation: "Failed validation", unknown: "Unknown", cancelled: "Cancelled",
+};
+
+/** What a run says of where it stands. */
+export type Standing = Pick<Run, "state" | "wants">;
+
 /** Whether it was stopped, and does what is done in any case. */
-export const isStopping = (run: Run): boolean => run.state === "running" && Boolean(run.wants);
+export const isStopping = (run: Standing): boolean => run.state === "running" && Boolean(run.wants);
 
 /** How its state reads. */
-export const wordsOf = (run: Run): string => (isStopping(run) ? "Stopping" : RUN_WORDS[run.state]);
+export const wordsOf = (run: Standing): string => (isStopping(run) ? "Stopping" : RUN_WORDS[run.state]);
 
 /** What a run waits for, by the code of `Waits`. */
 const WAITING: Record<string, string> = {
@@ -28,17 +38,34 @@ const WAITING: Record<string, string> = {
 };
 
 /** Whether it goes on as far as its state says, and so may be waiting for something. */
-export const mayWait = (run: Run): boolean => run.state === "running" && !isStopping(run);
+export const mayWait = (run: Standing): boolean => run.state === "running" && !isStopping(run);
 
-/** A run's state in words, and the mark for it: one that only waits is not at work. Without `waits` that is not known yet. */
-export function stateOf(run: Run, waits: readonly Waits[] | undefined): { mark: string; words: string } {
-  if (!mayWait(run) || waits === undefined || waits.length === 0 || waits.some((one) => WAITING[one.code] === undefined)) return { mark: run.state, words: wordsOf(run) };
-  const kinds = new Set(waits.map((one) => WAITING[one.code] ?? ""));
+/** A state in words, and the mark for it. */
+export interface Stand {
+  mark: string;
+  words: string;
+}
+
+/** What only waits, in words; null where something is at work, or that is not known. */
+function waitingOf(waits: readonly Awaited[]): Stand | null {
+  const kinds = new Set(waits.map((one) => WAITING[one.code]));
+  if (kinds.size === 0 || kinds.has(undefined)) return null;
   return { mark: "waiting", words: kinds.size === 1 ? [...kinds].join("") : "Waiting" };
 }
 
+/** How a run stands: one that only waits is not at work. Without `waits` that is not known yet. */
+export function stateOf(run: Standing, waits: readonly Awaited[] | undefined): Stand {
+  return (mayWait(run) ? waitingOf(waits ?? []) : null) ?? { mark: run.state, words: wordsOf(run) };
+}
+
+/** How a step stands, by what is waited for in it: one that nobody has in hand is not at work. */
+export function stepStand(step: Pick<Step, "state" | "address">, waits: readonly Awaited[] | undefined): Stand {
+  const within = (waits ?? []).filter(({ step: at }) => at === step.address || (at?.startsWith(step.address) && "/[~".includes(at.charAt(step.address.length))));
+  return (ACTIVE.has(step.state) ? waitingOf(within) : null) ?? { mark: step.state, words: STEP_WORDS[step.state] };
+}
+
 /** What exactly it waits for, beside its state: `org.example.seen about web-1`, `goes on in 8 m`. Of several, how many more there are. */
-export function waitText(waits: readonly Waits[], now: number): string {
+export function waitText(waits: readonly Awaited[], now: number): string {
   const [first] = waits;
   if (first === undefined) return "";
   const more = waits.length > 1 ? `, and ${String(waits.length - 1)} more` : "";
@@ -46,8 +73,9 @@ export function waitText(waits: readonly Waits[], now: number): string {
     case "event": return `${(first.types ?? []).join(" or ")}${first.resource ? ` about ${first.resource}` : ""}${more}`;
     case "time": return first.until ? `goes on ${relative(first.until, now)}${more}` : "";
     case "retry": return first.until ? `tried again ${relative(first.until, now)}${more}` : "";
-    case "run": return `${first.run ?? ""}${more}`;
-    case "worker": case "silent": return `${first.what.replace(/^.*?attempt \d+(?: \(begun\))?: /, "")}${more}`;
+    case "run": return first.run ? `${first.run}${more}` : "";
+    case "approval": return `${(first.asks ?? []).map(nameOf).join(", ")}${more}`;
+    case "worker": case "silent": return `${(first.what ?? "").replace(/^.*?attempt \d+(?: \(begun\))?: /, "")}${more}`;
     default: return "";
   }
 }
@@ -66,12 +94,6 @@ export function untilText(run: Run, now: number): string | null {
   if (left !== null) return `its time stands still, with ${left} left`;
   return run.state === "running" && run.deadline_at ? `ends at the latest ${relative(run.deadline_at, now)}` : null;
 }
-
-/** How a step's state reads. */
-export const STEP_WORDS: Record<StepState, string> = {
-  running: "Running", waiting: "Waiting", validating: "Validating", succeeded: "Succeeded", approved: "Approved", timed_out: "Timed out",
-  skipped: "Skipped", failed: "Failed", rejected: "Rejected", failed_validation: "Failed validation", unknown: "Unknown", cancelled: "Cancelled",
-};
 
 export const TONES: Record<StepState, string> = {
   running: "active-tone", waiting: "active-tone", validating: "active-tone", succeeded: "clear", approved: "clear", timed_out: "neutral",

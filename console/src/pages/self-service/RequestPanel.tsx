@@ -14,12 +14,13 @@ import { SidePanel } from "../../parts/SidePanel";
 import { Loaded } from "../../parts/states";
 import { RelativeTime, useNow } from "../../parts/time";
 import { Stages } from "../approvals/Deciding";
-import { STEP_WORDS } from "../runs/view";
+import { stepStand } from "../runs/view";
 import { keyOf, standOf, titled } from "./view";
 
 export function RequestPanel({ id, onClose }: { id: string; onClose: () => void }) {
   const query = useRequest(id);
-  const stand = query.data && standOf(query.data, query.data.approving);
+  const now = useNow();
+  const stand = query.data && standOf(query.data, now, query.data.approving);
   return (
     <SidePanel label="Request" onClose={onClose} title={<span className="row"><span className="mono">{id}</span>{stand && <StateMark state={stand.mark} text={stand.words} />}</span>}>
       <Loaded query={query} what="the request">{(request) => <Body request={request} />}</Loaded>
@@ -53,9 +54,9 @@ function Body({ request }: { request: RequestDetail }) {
         <div className="panel-section stack" style={{ gap: 6 }}>
           <h3 className="heading">Steps</h3>
           <ol className="stack" style={{ gap: 6 }} aria-label="Steps">
-            {steps.map((step) => (
+            {steps.map((step) => ({ ...step, stand: stepStand({ address: step.step, state: step.state }, outcome?.waits) })).map((step) => (
               <li key={step.step} className="stack" style={{ gap: 0 }}>
-                <span className="row"><span className="wrap grow">{step.title ?? sentence(step.step)}</span><StateMark state={step.state} text={STEP_WORDS[step.state]} /></span>
+                <span className="row"><span className="wrap grow">{step.title ?? sentence(step.step)}</span><StateMark state={step.stand.mark} text={step.stand.words} /></span>
                 {step.reason && !outcome?.reason?.includes(step.reason) && <span className="t12 dim3 wrap">{step.reason}</span>}
               </li>
             ))}
@@ -98,10 +99,10 @@ function took({ outcome, ended_at }: RequestDetail): string {
 function Answer({ request }: { request: RequestDetail }) {
   const now = useNow();
   const { outcome, approving } = request;
-  const { words, detail } = standOf(request, approving);
+  const { words, detail } = standOf(request, now, approving);
   const ended = outcome?.ended_at ?? (request.state === "started" ? null : request.ended_at);
   const at = request.state === "started" && !ended ? request.steps.findLast((step) => ACTIVE.has(step.state)) : undefined;
-  const more = at ? at.title ?? sentence(at.step) : detail;
+  const more = at ? [at.title ?? sentence(at.step), detail].filter((each) => each !== "").join(", ") : detail;
   return (
     <>
       <p className="wrap">{words}{more === "" ? "" : `${more.startsWith("by ") ? " " : ": "}${more}`}</p>

@@ -5,6 +5,7 @@ import { useCallback, useMemo, type ReactNode } from "react";
 import { useList, useShort } from "../../data/lists";
 import { nameOf, useMay } from "../../data/me";
 import { UNTOLD_MS } from "../../data/requests";
+import { useWhy } from "../../data/whys";
 import type { Approval, Request } from "../../data/types";
 import { Announce } from "../../parts/Announce";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -12,7 +13,7 @@ import { Segments } from "../../parts/Filters";
 import { ListFoot } from "../../parts/ListFoot";
 import { StateMark } from "../../parts/marks";
 import { EmptyState, ErrorState, Loading } from "../../parts/states";
-import { RelativeTime } from "../../parts/time";
+import { RelativeTime, useNow } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { RequestPanel } from "./RequestPanel";
 import { inputsText, standOf } from "./view";
@@ -31,11 +32,10 @@ export function Requests({ head }: { head: ReactNode }) {
   const rows = useMemo(() => list.items.toSorted((a, b) => b.created_at.localeCompare(a.created_at)), [list.items]);
 
   const to = (row: Request) => ({ to: "/self-service/$tab", params: { tab: "requests" }, search: { ...filters, show: row.id } }) as const;
-  const stands = (row: Request) => standOf(row, asked.get(row.id));
   const columns: readonly Column<Request>[] = [
     { id: "id", head: "Id", width: "84px", cell: (row) => <span className="mono">{row.id}</span> },
     { id: "what", head: "What", cell: (row) => <><Link {...to(row)} className="title">{row.title}</Link><span className="second">{inputsText(row.inputs) || row.reason || row.workflow}</span></> },
-    { id: "state", head: "State", width: current ? "44%" : "34%", cell: (row) => <Stands stand={stands(row)} /> },
+    { id: "state", head: "State", width: current ? "44%" : "34%", cell: (row) => <Stands row={row} approval={asked.get(row.id)} /> },
     ...(everyones && !current ? [{ id: "who", head: "Who", width: "130px", cell: (row: Request) => <>{nameOf(row.requester)}<span className="second">{row.namespace}</span></> }] : []),
     { id: "at", head: "Asked", width: "92px", num: true, cell: (row) => <RelativeTime at={row.created_at} suffix=" ago" /> },
   ];
@@ -61,9 +61,9 @@ export function Requests({ head }: { head: ReactNode }) {
                     : <EmptyState title="You asked for nothing yet"><p>What you ask for stays here, with who agreed and what came of it.</p><Link className="btn" to="/self-service/$tab" params={{ tab: "offers" }}>See what is offered to you</Link></EmptyState>}
                   card={(row) => (
                     <Link {...to(row)} className="card-row">
-                      <span className="row"><StateMark state={stands(row).mark} text={stands(row).words} /><span className="end dim3 t12"><RelativeTime at={row.created_at} suffix=" ago" /></span></span>
+                      <span className="row" style={{ alignItems: "flex-start" }}><span className="stack grow" style={{ gap: 0 }}><Stands row={row} approval={asked.get(row.id)} /></span><span className="end nowrap dim3 t12"><RelativeTime at={row.created_at} suffix=" ago" /></span></span>
                       <span className="title">{row.title}</span>
-                      <span className="t12 dim wrap">{stands(row).detail || inputsText(row.inputs)}</span>
+                      {inputsText(row.inputs) !== "" && <span className="t12 dim wrap">{inputsText(row.inputs)}</span>}
                       <span className="row t12 dim3"><span className="mono">{row.id}</span>{everyones && <span>{nameOf(row.requester)}</span>}</span>
                     </Link>
                   )}
@@ -78,6 +78,11 @@ export function Requests({ head }: { head: ReactNode }) {
   );
 }
 
-function Stands({ stand }: { stand: ReturnType<typeof standOf> }) {
-  return <><StateMark state={stand.mark} text={stand.words} />{stand.detail !== "" && <span className="second" title={stand.detail}>{stand.detail}</span>}</>;
+/** Who may see its run is told at once what that waits for; whoever else asked for it when the list is read again. */
+function Stands({ row, approval }: { row: Request; approval: Approval | undefined }) {
+  const now = useNow();
+  const may = useMay();
+  const why = useWhy(row.run ?? "", { enabled: row.outcome?.state === "running" && may("run:read", row.namespace) });
+  const stand = standOf(row, now, approval, why.data?.waits);
+  return <><StateMark state={stand.mark} text={stand.words} />{stand.detail !== "" && <span className="second t12 dim3" title={stand.detail}>{stand.detail}</span>}</>;
 }

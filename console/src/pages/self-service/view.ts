@@ -1,11 +1,11 @@
 /** Offers and requests in words: who must agree, how often, where a request stands. */
 import { isSettled } from "../../data/requests";
 import { nameOf } from "../../data/me";
-import type { Approval, ApprovalSpec, Offer, Request } from "../../data/types";
+import type { Approval, ApprovalSpec, Awaited, Offer, Request } from "../../data/types";
 import { sentence } from "../../parts/format";
 import { concealed } from "../../parts/json";
 import { stagesOf } from "../approvals/view";
-import { RUN_WORDS } from "../runs/view";
+import { stateOf, waitText } from "../runs/view";
 
 /** What an offer is called in addresses. */
 export const keyOf = (offer: Pick<Offer, "namespace" | "workflow">): string => `${offer.namespace}/${offer.workflow}`;
@@ -28,12 +28,16 @@ export interface Stand {
   detail: string;
 }
 
-/** Where a request stands: before its run what people say, then what the run says. */
-export function standOf(request: Request, approval?: Approval | null): Stand {
+/** Where a request stands: before its run what people say, then what the run says, or waits for. */
+export function standOf(request: Request, now: number, approval?: Approval | null, waits: readonly Awaited[] | undefined = request.outcome?.waits): Stand {
   const { outcome } = request;
   switch (request.state) {
     case "pending": return { mark: "waiting", words: "Waiting for approval", detail: approval ? waitsFor(approval) : "" };
-    case "started": return outcome === null ? { mark: "queued", words: "Starts", detail: "" } : { mark: outcome.state, words: RUN_WORDS[outcome.state], detail: outcome.reason ?? "" };
+    case "started": {
+      if (outcome === null) return { mark: "queued", words: "Starts", detail: "" };
+      const stands = stateOf(outcome, waits);
+      return { ...stands, detail: stands.mark === "waiting" ? waitText(waits ?? [], now) : outcome.reason ?? "" };
+    }
     case "rejected": return { mark: "rejected", words: "Rejected", detail: saidBy(request.said) };
     case "expired": return { mark: "timed_out", words: "Expired", detail: "nobody decided in time" };
     case "withdrawn": return { mark: "cancelled", words: "Withdrawn", detail: request.said ?? "" };

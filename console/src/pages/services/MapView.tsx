@@ -5,6 +5,7 @@
 import { useMediaQuery } from "@mantine/hooks";
 import { lazy, Suspense, useCallback, useMemo, type ReactNode } from "react";
 
+import { nameOf } from "../../data/me";
 import { useMap, useSurroundings } from "../../data/topology";
 import type { Edge, MapNode } from "../../data/types";
 import { PHONE } from "../../parts/DataTable";
@@ -102,7 +103,7 @@ function Drawn({ nodes, lines, said, opened, root }: Props) {
           <>
             <SeverityMark severity={node.place.severity} />
             <b className="med">{node.place.id.startsWith("type:") ? `All of the type ${node.place.name}` : <PlaceLink place={node.place} />}</b>
-            <span>{[node.place.type, node.place.criticality, node.place.owner, node.place.alerts_firing > 0 && plural(node.place.alerts_firing, "alert"), `${String(near.size)} beside it`].filter(Boolean).join(", ")}</span>
+            <span>{[node.place.type, node.place.criticality, nameOf(node.place.owner), node.place.alerts_firing > 0 && plural(node.place.alerts_firing, "alert"), `${String(near.size)} beside it`].filter(Boolean).join(", ")}</span>
             <span className="end row">
               {node.folded > 0 && <button type="button" className="btn small" onClick={() => open([...opened, node.place.id])}>Unfold {count(node.folded)}</button>}
               {node.opens && <button type="button" className="btn small" onClick={() => open(opened.filter((id) => id !== node.place.id))}>Fold again</button>}

@@ -6,6 +6,7 @@ import { lazy, Suspense, useCallback, useMemo } from "react";
 
 import { get, Problem } from "../../data/http";
 import { useShort } from "../../data/lists";
+import { nameOf } from "../../data/me";
 import { useWindows } from "../../data/quiet";
 import { useSurroundings } from "../../data/topology";
 import type { Alert, Edge, Incident, Place, Reached, Surroundings } from "../../data/types";
@@ -77,7 +78,7 @@ function View({ place, found, hops }: { place: Place; found: Surroundings | null
       <section className="card strip clip" aria-label="Figures">
         <div><span className="eyebrow">Open incidents</span><b>{count(open)}</b></div>
         <div><span className="eyebrow">Alerts</span><b>{count(place.alerts_firing || (alerts.data?.items.length ?? 0))} <small>firing</small></b></div>
-        <div><span className="eyebrow">Owner</span><b>{place.owner ?? "nobody"}</b></div>
+        <div><span className="eyebrow">Owner</span><b>{nameOf(place.owner) || "nobody"}</b></div>
         <div><span className="eyebrow">Needs</span><b>{found ? count(found.needs.length) : "not known"} {found && <small>within {plural(hops, "step")}</small>}</b></div>
         <div><span className="eyebrow">Is needed by</span><b>{found ? count(found.needed_by.length) : "not known"} {found && <small>within {plural(hops, "step")}</small>}</b></div>
       </section>

@@ -2,6 +2,7 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 
 import { useList, useShort } from "../../data/lists";
+import { nameOf } from "../../data/me";
 import { SEVERITIES, type Place, type Service } from "../../data/types";
 import { DataTable, type Column } from "../../parts/DataTable";
 import { ClearFilters, SearchField, Segments } from "../../parts/Filters";
@@ -44,7 +45,7 @@ const SERVICES: readonly Column<Service>[] = [
     ),
   },
   { id: "criticality", head: "Criticality", width: "104px", cell: (row) => row.criticality },
-  { id: "owner", head: "Owner", width: "18%", cell: (row) => row.owner ?? <span className="dim3">nobody</span> },
+  { id: "owner", head: "Owner", width: "18%", cell: (row) => nameOf(row.owner) || <span className="dim3">nobody</span> },
   { id: "incidents", head: "Open incidents", width: "112px", num: true, cell: (row) => (row.incidents_open > 0 ? <Link to="/incidents" search={{ service: row.name }} className="med">{count(row.incidents_open)}</Link> : <span className="dim3">0</span>) },
   { id: "alerts", head: "Alerts firing", width: "104px", num: true, cell: (row) => (row.alerts_firing > 0 ? <Link to="/alerts" search={{ service: row.name }}>{count(row.alerts_firing)}</Link> : <span className="dim3">0</span>) },
 ];
@@ -68,7 +69,7 @@ function ServiceList() {
                 card={(row) => (
                   <Link to="/services/$namespace/$id" params={{ namespace: row.namespace, id: `service:${row.name}` }} className={`card-row ${edgeOf(row.severity)}`}>
                     <span className="row"><span className="title">{row.name}</span><span className="end">{row.severity === "clear" ? <span className="dim3">Well</span> : <SeverityMark severity={row.severity} />}</span></span>
-                    <span className="t12 dim3">{[row.criticality, row.owner, row.incidents_open > 0 && plural(row.incidents_open, "open incident"), row.alerts_firing > 0 && plural(row.alerts_firing, "alert")].filter(Boolean).join(" · ")}</span>
+                    <span className="t12 dim3">{[row.criticality, nameOf(row.owner), row.incidents_open > 0 && plural(row.incidents_open, "open incident"), row.alerts_firing > 0 && plural(row.alerts_firing, "alert")].filter(Boolean).join(" · ")}</span>
                   </Link>
                 )}
               />
@@ -94,7 +95,7 @@ const PLACES: readonly Column<Place>[] = [
   { id: "health", head: "Health", width: "112px", className: (row) => edgeOf(row.severity), cell: (row) => (row.severity === "clear" ? <span className="dim">Well</span> : <SeverityMark severity={row.severity} />) },
   { id: "name", head: "Name", cell: (row) => <><span className="title"><PlaceLink place={row} /></span>{row.aliases.length > 0 && <span className="dim3 t12"> {row.aliases.join(", ")}</span>}</> },
   { id: "type", head: "Type", width: "18%", cell: (row) => row.type || <span className="dim3">none</span> },
-  { id: "owner", head: "Owner", width: "18%", cell: (row) => row.owner ?? "" },
+  { id: "owner", head: "Owner", width: "18%", cell: (row) => nameOf(row.owner) },
   { id: "alerts", head: "Alerts firing", width: "104px", num: true, cell: (row) => (row.alerts_firing > 0 ? count(row.alerts_firing) : <span className="dim3">0</span>) },
 ];
 
@@ -116,7 +117,7 @@ function Everything() {
             card={(row) => (
               <Link to="/services/$namespace/$id" params={{ namespace: row.namespace, id: row.id }} className={`card-row ${edgeOf(row.severity)}`}>
                 <span className="row"><span className="title">{row.name}</span><span className="end">{SEVERITIES.includes(row.severity) && row.severity !== "clear" ? <SeverityMark severity={row.severity} /> : <span className="dim3">Well</span>}</span></span>
-                <span className="t12 dim3">{[row.type, row.owner].filter(Boolean).join(" · ")}</span>
+                <span className="t12 dim3">{[row.type, nameOf(row.owner)].filter(Boolean).join(" · ")}</span>
               </Link>
             )}
           />

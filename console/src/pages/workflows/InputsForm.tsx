@@ -104,6 +104,9 @@ function Entry({ field, text, error, change }: { field: Field; text: string; err
       return <Textarea {...common} autosize minRows={3} maxRows={16} spellCheck={false} styles={monospace} value={text} onChange={(event) => change(event.currentTarget.value)} />;
     case "hidden":
       return <PasswordInput {...common} autoComplete="new-password" value={text} onChange={(event) => change(event.currentTarget.value)} />;
+    case "date":
+    case "instant":
+      return <TextInput {...common} type={field.kind === "date" ? "date" : "datetime-local"} value={text} onChange={(event) => change(event.currentTarget.value)} />;
     case "text":
       return <TextInput {...common} value={text} onChange={(event) => change(event.currentTarget.value)} />;
   }

@@ -68,7 +68,7 @@ function Reading({ workflow }: { workflow: Manifest }) {
           <div className="meta ruled">
             <span>{workflow.namespace}</span>
             <span>gen {workflow.generation}, since <RelativeTime at={workflow.updated_at} suffix=" ago" /> by {nameOf(workflow.applied_by)}</span>
-            {workflow.owner && <span>owner {workflow.owner}</span>}
+            {workflow.owner && <span>owner {nameOf(workflow.owner)}</span>}
           </div>
           <h1>{workflow.name}</h1>
           {describe(workflow) !== "" && <p className="dim">{describe(workflow)}</p>}
@@ -125,8 +125,8 @@ function LastRuns({ namespace, name }: { namespace: string; name: string }) {
           ? <EmptyState title="It has not run yet"><p>Start it above, or name it in a policy’s <span className="mono">respond</span>.</p></EmptyState>
           : page.items.map((run) => (
             <Link key={run.id} to="/runs/$id" params={{ id: run.id }} className="moving-row">
-              <span className="row" style={{ alignItems: "flex-start" }}><span className="stack" style={{ gap: 0 }}><Stands run={run} /></span><span className="dim3 cut grow">by {nameOf(startedBy(run))}</span><span className="dim3 nowrap"><RelativeTime at={run.started_at ?? run.created_at} suffix=" ago" /></span></span>
-              {run.reason && <span className="t12 dim3 wrap">{withNames(run.reason)}</span>}
+              <span className="row" style={{ alignItems: "flex-start" }}><span className="stack grow" style={{ gap: 0 }}><Stands run={run} /></span><span className="dim3 nowrap"><RelativeTime at={run.started_at ?? run.created_at} suffix=" ago" /></span></span>
+              <span className="t12 dim3 wrap">by {nameOf(startedBy(run))}{run.reason ? ` · ${withNames(run.reason)}` : ""}</span>
             </Link>
           ))}
       </Loaded>

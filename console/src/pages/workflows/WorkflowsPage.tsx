@@ -3,7 +3,7 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { useMemo } from "react";
 
 import { useShort } from "../../data/lists";
-import { useMay } from "../../data/me";
+import { nameOf, useMay } from "../../data/me";
 import type { Manifest, Policy, Run } from "../../data/types";
 import { useWorkflows } from "../../data/workflows";
 import { DataTable, type Column } from "../../parts/DataTable";
@@ -74,7 +74,7 @@ export default function WorkflowsPage() {
     { id: "starts", head: "What starts it", width: "18%", cell: (row) => <Starts those={startsOf(row, policies, query.data?.items ?? [])} row={row} /> },
     { id: "steps", head: "Steps", width: "16%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
     { id: "runs", head: "Last runs", width: "180px", cell: (row) => <LastRuns runs={runs.get(`${row.namespace}/${row.name}`) ?? []} /> },
-    { id: "namespace", head: "Namespace, owner", width: "150px", cell: (row) => <><span className="dim">{row.namespace}</span><span className="second">{row.owner ?? "no owner"}</span></> },
+    { id: "namespace", head: "Namespace, owner", width: "150px", cell: (row) => <><span className="dim">{row.namespace}</span><span className="second">{nameOf(row.owner) || "no owner"}</span></> },
     { id: "changed", head: "Changed", width: "100px", num: true, cell: (row) => <RelativeTime at={row.updated_at} suffix=" ago" /> },
     {
       id: "start", head: <span className="sr">Start</span>, width: "84px", num: true,

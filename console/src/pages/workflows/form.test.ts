@@ -61,6 +61,15 @@ describe("the form of a workflow", () => {
     expect(said({ mark: "\u{1F514}" })).toEqual({ mark: "At least 2 characters" });
     expect(said({ ratio: "0.5", names: "a\nb", mark: "\u{1F514}\u{1F514}\u{1F514}" })).toEqual({});
   });
+  it("has dates and instants from the browser's own fields, and gives instants with their offset", () => {
+    const fields = fieldsOf({ properties: { day: { type: "string", format: "date" }, at: { type: "string", format: "date-time" } } });
+    expect(fields.map((field) => field.kind)).toEqual(["date", "instant"]);
+    const given = initial(fields, { day: "2026-11-20", at: "2026-11-20T10:00:00Z" });
+    expect(given["at"]).toMatch(/^2026-11-\d\dT\d\d:00$/);
+    expect(read(fields, given).inputs).toEqual({ day: "2026-11-20", at: "2026-11-20T10:00:00Z" });
+    expect(initial(fields, { at: "soon" })["at"]).toBe("");
+    expect(read(fields, { day: "2026-11-20", at: "soon" }).errors).toEqual({ at: "Not a date and a time" });
+  });
   it("finds the field that the server refused", () => {
     expect(refusedField("host must be of type string, not integer", FIELDS)).toEqual({ name: "host", error: "Must be of type string, not integer" });
     expect(refusedField("nothing is known of it", FIELDS)).toBeNull();

@@ -4,8 +4,11 @@
  */
 import { sentence } from "../../parts/format";
 
-/** `lines` is a list of texts, one a line; `hidden` must not be written down; `json` is whatever has no field of its own. */
-export type Kind = "text" | "hidden" | "long" | "number" | "switch" | "choice" | "lines" | "json";
+/**
+ * `lines` is a list of texts, one a line; `hidden` must not be written down; `instant` is a date and a time, in the zone of the
+ * browser while it is typed; `json` is whatever has no field of its own.
+ */
+export type Kind = "text" | "date" | "instant" | "hidden" | "long" | "number" | "switch" | "choice" | "lines" | "json";
 
 export interface Field {
   name: string;
@@ -71,7 +74,7 @@ function kindOf(rule: Rule, options: readonly unknown[]): Kind {
     case "integer":
     case "number": return "number";
     case "array": return isObject(rule.items) && rule.items["type"] === "string" ? "lines" : "json";
-    case "string": return rule.format === "multiline" || rule.format === "textarea" || (typeof rule.maxLength === "number" && rule.maxLength > 200) ? "long" : "text";
+    case "string": return rule.format === "date" ? "date" : rule.format === "date-time" ? "instant" : rule.format === "multiline" || rule.format === "textarea" || (typeof rule.maxLength === "number" && rule.maxLength > 200) ? "long" : "text";
     default: return "json";
   }
 }
@@ -89,8 +92,16 @@ function shown(field: Field, value: unknown): string {
     const at = field.options.indexOf(value);
     return at < 0 ? "" : String(at);
   }
+  if (field.kind === "instant") return typeof value === "string" ? localMinute(value) : "";
   if (field.kind === "lines" && Array.isArray(value)) return value.map(String).join("\n");
   return typeof value === "string" ? value : JSON.stringify(value, null, 2);
+}
+
+/** `2026-11-20T10:00:00Z` as the browser's clock has it, to the minute; empty for what is no instant. */
+function localMinute(text: string): string {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return "";
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 /** How a choice reads. */
@@ -132,6 +143,8 @@ function value(field: Field, text: string): Outcome {
     case "lines": return lines(rule, text);
     case "number": return number(rule, text.trim());
     case "json": return json(rule, text);
+    case "instant": return Number.isNaN(Date.parse(text)) ? { error: "Not a date and a time" } : { value: new Date(text).toISOString().replace(".000Z", "Z") };
+    case "date":
     case "text":
     case "hidden":
     case "long": return words(rule, text);
@@ -200,6 +213,7 @@ export function hint(field: Field): string {
   const parts: string[] = [];
   if (field.kind === "lines") parts.push("one a line");
   if (field.kind === "hidden") parts.push(rule.default === undefined ? "kept encrypted until the run is over" : "kept encrypted until the run is over; left empty, the workflow has one of its own");
+  if (field.kind === "instant") parts.push(`${Intl.DateTimeFormat().resolvedOptions().timeZone} time`);
   if (field.kind === "json") parts.push(typeof rule.type === "string" ? `JSON ${rule.type}` : "JSON");
   if (rule.type === "integer") parts.push("a whole number");
   if (typeof rule.minimum === "number" && typeof rule.maximum === "number") parts.push(`${String(rule.minimum)} to ${String(rule.maximum)}`);
