@@ -112,7 +112,7 @@ ELSEWHERE = "usage need not have run when s has"
         ([step("safe", **{"try": [USAGE], "catch": [act("s", validate=AGAIN)]})], ELSEWHERE),
         ([_call("POST"), act("s", validate=AGAIN)], "http.request, which must not be done twice"),
         ([_call("POST"), act("s", rollback={**UNDO, "validate": AGAIN})], "must not be done twice"),
-        ([step("usage", uses="shell.command", **{"with": {"argv": ["x"]}}), act("s", validate=AGAIN)], "only looks"),
+        ([step("usage", uses="shell.command", **{"with": {"argv": ["/bin/x"]}}), act("s", validate=AGAIN)], "only looks"),
         (
             [step("usage", uses="ticket.get", **{"with": {"ticket": "T-1"}}), act("s", validate=AGAIN)],
             "the engine does ticket.get itself",
@@ -140,7 +140,7 @@ def test_a_look_calls_again_only_what_was_done_before_and_may_be_done_again(
             )
         ],
         [
-            step("usage", uses="shell.command", **{"with": {"argv": ["x"], "effect_class": "pure"}}),
+            step("usage", uses="shell.command", **{"with": {"argv": ["/bin/x"], "effect_class": "pure"}}),
             act("s", validate=AGAIN),
         ],
         [_call("${inputs.method}"), act("s", validate=AGAIN)],
@@ -158,8 +158,8 @@ FIRST: dict[str, Any] = {"effect_class": "check-first"}
 @pytest.mark.parametrize(
     ("uses", "given", "path", "detail"),
     [
-        ("shell.command", {"argv": ["x"], **FIRST}, "effect_class", "none of at-most-once, idempotent, pure"),
-        ("ssh.command", {"host": "h", "user": "u", "argv": ["x"], **FIRST}, "effect_class", "cannot look first"),
+        ("shell.command", {"argv": ["/bin/x"], **FIRST}, "effect_class", "none of at-most-once, idempotent, pure"),
+        ("ssh.command", {"host": "h", "user": "u", "argv": ["/bin/x"], **FIRST}, "effect_class", "cannot look first"),
         ("ssh.script", {"host": "h", "user": "u", "script": "x", **FIRST}, "effect_class", "cannot look first"),
         ("python.script", {"script": "x", **FIRST}, "effect_class", "python.script cannot look first"),
         ("http.request", {"url": "http://127.0.0.1/", **FIRST}, "effect_class", "write `check: {url: ...}`"),

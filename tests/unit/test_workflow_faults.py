@@ -106,6 +106,7 @@ REFUSED: list[tuple[str, int, int, str, str]] = [
     ("steps: [{id: a, uses: ansible.playbook, with: {inventory: h}}]", 6, 43, "manifest.invalid", "give one of playbook and text"),
     ("steps: [{id: a, uses: shell.command, with: {argv: [ls, -l]}}]", 6, 54, "manifest.invalid", "'ls' is no absolute path: write it as /usr/bin/ls"),
     ("steps: [{id: a, uses: python.script, with: {script: 'def main(inputs'}}]", 6, 47, "manifest.invalid", "it is no Python: '(' was never closed (<script>, line 1)"),
+    ("steps: [{id: a, uses: python.script, with: {script: 'print(1)'}}]", 6, 47, "manifest.invalid", "it has no function main(inputs), which is what is called: write `def main(inputs): ...`"),
     ("steps: [{id: a, emit: {}}]", 6, 19, "manifest.invalid", "type is missing"),
     ("steps: [{id: a, run: does-not-exist}]", 6, 19, "manifest.invalid", "must be a mapping, not 'does-not-exist'; write {workflow: does-not-exist}"),
     ("steps: [{id: a, run: Does not}]", 6, 19, "manifest.invalid", "must be a mapping, not 'Does not'; write {workflow: NAME}"),

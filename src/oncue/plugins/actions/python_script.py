@@ -64,6 +64,19 @@ class _Came(msgspec.Struct):
     detail: str = ""
 
 
+def _bound(node: ast.AST) -> tuple[str | None, ...]:
+    """The names that a part of a script may give something."""
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return (name,)
+        case ast.Name(id=name, ctx=ast.Store()):
+            return (name,)
+        case ast.alias(name=name, asname=other):
+            return (other or name,)
+        case _:
+            return ()
+
+
 class PythonScript:
     """Calls `main` of a script in a process of its own."""
 
@@ -85,12 +98,16 @@ class PythonScript:
         return inputs.effect_class
 
     def faults(self, given: dict[str, Any]) -> Iterable[Fault]:
-        """The script is Python."""
-        if "${" not in given["script"]:
-            try:
-                ast.parse(given["script"], "<script>")
-            except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-                yield ("script",), f"it is no Python: {error}"
+        """The script is Python, and has `main`."""
+        if "${" in given["script"]:
+            return
+        try:
+            tree = ast.parse(given["script"], "<script>")
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            yield ("script",), f"it is no Python: {error}"
+            return
+        if "main" not in {name for node in ast.walk(tree) for name in _bound(node)}:
+            yield ("script",), "it has no function main(inputs), which is what is called: write `def main(inputs): ...`"
 
     def plan(self, inputs: Inputs) -> str:
         """How long the script is, and the names of what it is given."""
