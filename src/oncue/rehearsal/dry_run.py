@@ -527,7 +527,7 @@ def _each(plan: Plan, node: Node, seen: _Seen, planned: Planned) -> _Failure | N
     if not isinstance(items, list):
         raise Failed(f"for_each: {spec.items} gives {items!r}, no list")
     planned.items = len(items)
-    planned.does = f"{len(items)} items, {min(spec.max_parallel, max(1, len(items)))} at the same time"
+    planned.does = f"{len(items)} {'item' if len(items) == 1 else 'items'}, {min(spec.max_parallel, max(1, len(items)))} at the same time"
     failures = 0
     failure: _Failure | None = None
     for index, item in enumerate(items[:ITEMS_SHOWN]):
