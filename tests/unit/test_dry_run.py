@@ -137,7 +137,7 @@ def test_what_would_fail_says_why() -> None:
     ("uses", "given", "why"),
     [
         ("http.request", {"url": "http://a/${inputs.host}", "json": 1, "body": "x"}, "inputs.invalid: body: give json or body, not both"),
-        ("email.send", {"to": ["${inputs.host}"], "subject": "s", "text": "t"}, "inputs.invalid: to.0: 'web-1' is not a mail address"),
+        ("email.send", {"to": ["${inputs.host}"], "subject": "s", "text": "t"}, "inputs.invalid: to[0]: 'web-1' is not a mail address"),
         ("event.emit", {"type": "oncue.${inputs.host}"}, "event.type_reserved: type: oncue.web-1: such types are OnCue's own"),
         ("ticket.transition", {"ticket": "TCK-1", "state": "${inputs.host}"}, "inputs.invalid: state: 'web-1' is none of closed, in_progress, new, resolved"),
         ("ansible.playbook", {"inventory": "${inputs.host}"}, "inputs.invalid: give one of playbook and text"),

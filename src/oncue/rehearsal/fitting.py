@@ -15,7 +15,8 @@ def fitting(uses: str, given: dict[str, Any]) -> None:
     """Raises `Failed`, or `ActionError` if it is a worker that sees it, for the first thing that is wrong with the inputs."""
     for wrong in fits(uses, registry.ACTIONS, given, ()):
         code = "inputs.invalid" if wrong.code == "manifest.invalid" else wrong.code
-        detail = ": ".join(filter(None, (".".join(map(str, wrong.path)), wrong.detail)))
+        place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong.path)
+        detail = f"{place.removeprefix('.')}: {wrong.detail}" if place else wrong.detail
         raise Failed(f"{code}: {detail}") if uses in run_acts.ACTS else ActionError(code, detail)
 
 
