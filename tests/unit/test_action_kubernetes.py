@@ -37,7 +37,7 @@ ONE = {"kind": "Deployment", "namespace": "shop", "name": "web"}
 EXAMPLES: dict[str, tuple[dict[str, Any], str, str]] = {
     "apply": ({"object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"}}}, "idempotent", "apply ConfigMap default/c at k.example"),
     "delete": ({**ONE}, "idempotent", "delete Deployment shop/web at k.example"),
-    "get": ({"kind": "Pod", "namespace": None, "selector": "app=web"}, "pure", "get Pod with app=web at k.example"),
+    "get": ({"kind": "Pod", "namespace": None, "selector": "app=web"}, "pure", "list objects of the kind Pod in all namespaces, with app=web, at k.example"),
     "logs": ({"pod": "web-1", "namespace": "shop"}, "pure", "read the last 100 lines of Pod shop/web-1 at k.example"),
     "patch": ({**ONE, "patch": {"spec": {}}}, "idempotent", "patch Deployment shop/web at k.example"),
     "restart": ({"namespace": "shop", "name": "web"}, "check-first", "restart Deployment shop/web at k.example"),

@@ -249,7 +249,8 @@ async def running(url: str, mark: str) -> int:
 
 async def test_a_query_on_a_file_that_takes_too_long_is_ended(sqlite: str, tmp_path: Path) -> None:
     began = time.monotonic()
-    assert (await failure(sqlite, ENDLESS, tmp_path, timeout_s=0.5)).code == "timeout"
+    error = await failure(sqlite, ENDLESS, tmp_path, timeout_s=0.5)
+    assert (error.code, error.detail) == ("timeout", "the query took longer than its timeout")
     assert time.monotonic() - began < 5
 
 

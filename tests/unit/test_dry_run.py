@@ -137,7 +137,7 @@ def test_what_would_fail_says_why() -> None:
     ("uses", "given", "why"),
     [
         ("http.request", {"url": "http://a/${inputs.host}", "json": 1, "body": "x"}, "inputs.invalid: body: give json or body, not both"),
-        ("email.send", {"to": ["${inputs.host}"], "subject": "s", "text": "t"}, "inputs.invalid: to.0: 'web-1' is not a mail address"),
+        ("email.send", {"to": ["${inputs.host}"], "subject": "s", "text": "t"}, "inputs.invalid: to[0]: 'web-1' is not a mail address"),
         ("event.emit", {"type": "oncue.${inputs.host}"}, "event.type_reserved: type: oncue.web-1: such types are OnCue's own"),
         ("ticket.transition", {"ticket": "TCK-1", "state": "${inputs.host}"}, "inputs.invalid: state: 'web-1' is none of closed, in_progress, new, resolved"),
         ("ansible.playbook", {"inventory": "${inputs.host}"}, "inputs.invalid: give one of playbook and text"),
@@ -147,6 +147,32 @@ def test_inputs_that_do_not_fit_once_they_are_known_fail(uses: str, given: dict[
     found = planned({"id": "a", "uses": uses, "with": given})
     assert found.fails == ["a"]
     assert found.steps[0].why == why
+
+
+def test_what_a_step_does_is_said_in_words_that_fit_its_number() -> None:
+    shell = {
+        "uses": "ssh.script",
+        "with": {"host": "h", "user": "u", "key": "secret://k", "known_hosts": ["ssh-rsa AAAAB3"]},
+    }
+    python = {"uses": "python.script", "with": {"script": "def main(inputs):\n    return 1"}}
+    each = {"for_each": {"items": ["a"]}, "steps": [{"id": "x", "set": {}}]}
+    pods = {"server": "https://k", "kind": "Pod", "namespace": "shop"}
+    steps = [
+        {"id": "one", **shell, "with": {**shell["with"], "script": "ls"}},
+        {"id": "two", **python},
+        {"id": "each", **each},
+        {"id": "all", "uses": "kubernetes.get", "with": pods},
+        {"id": "named", "uses": "kubernetes.get", "with": {**pods, "name": "web-1"}},
+    ]
+    found = planned(*steps)
+    assert [one.does for one in found.steps] == [
+        "u@h: /bin/sh -s -- (a script of 1 line)",
+        "a Python script of 2 lines, with no inputs",
+        "1 item, 1 at the same time",
+        "list objects of the kind Pod in shop at k",
+        "get Pod shop/web-1 at k",
+    ]
+    assert found.steps[2].steps[0].steps[0].does == "sets nothing"
 
 
 def test_inputs_that_are_not_known_yet_do_not_fail() -> None:

@@ -125,6 +125,10 @@ def test_engine_and_action_agree_on_what_a_crash_means(uses: str, inputs: dict[s
     assert effect_class(uses, inputs) == registry.effect_class(uses, inputs)
 
 
-def test_an_unknown_plugin_is_refused_with_what_there_is() -> None:
-    with pytest.raises(ActionError, match=r"there is no action 'http\.reqest'.*http\.request"):
+def test_an_unknown_plugin_is_refused_with_what_is_meant_or_what_to_do() -> None:
+    with pytest.raises(ActionError, match=r"there is no action 'http\.reqest' here; did you mean http\.request\?$"):
         registry.action("http.reqest")
+    with pytest.raises(
+        ActionError, match=r"'disk\.fill' here; install the package that brings it, and start OnCue again$"
+    ):
+        registry.action("disk.fill")

@@ -112,6 +112,12 @@ def ended(exit_code: int, stdout: Output, stderr: Output) -> Ended:
     return Ended(exit_code=exit_code, stdout=out, stderr=err, truncated=out_cut or err_cut)
 
 
+def length(text: str) -> str:
+    """How long a text is, for people: `1 line`, `20 lines`."""
+    lines = len(text.splitlines())
+    return f"{lines} line{'s' if lines != 1 else ''}"
+
+
 def last_words(one: Ended, context: Context) -> str:
     """What it said at last, for an error. Masked before it is cut, so that no half of a secret stays."""
     return context.mask.text((one.stderr.strip() or one.stdout.strip()) or "it said nothing")[-LAST_WORDS:]

@@ -24,10 +24,10 @@ from oncue.core.plan import Node, Plan, compares, compiled, looks, tolerated
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
-from oncue.manifests.plugins import fits
 from oncue.rehearsal import saying
+from oncue.rehearsal.fitting import fitting, permitted
 from oncue.rehearsal.known import Known, Unknown
-from oncue.sdk import ActionError, Permitted, Rules, registry
+from oncue.sdk import ActionError, Rules, registry
 
 ITEMS_SHOWN: Final = 20
 """Items of a `for_each` that are gone through one by one."""
@@ -331,29 +331,18 @@ def _act(plan: Plan, node: Node, seen: Known, planned: Planned) -> None:
     planned.inputs = given
     if (lacking := run_acts.beyond(uses, plan.spec.identity, seen.may)) is not None:
         raise Failed(f"run.denied: {uses} needs {lacking}")
-    _fitting(uses, given)
+    fitting(uses, given)
+    planned.why = planned.why or why
     if uses in run_acts.ACTS:
-        planned.why = planned.why or why
         planned.does = saying.acting(uses, given)
         return
     action = registry.action(uses)
     inputs = registry.fit(given, action.inputs) if why is None else None
-    if seen.rules is not None and isinstance(action, Permitted):
-        action.permit(inputs, seen.rules)
+    permitted(action, inputs, seen.rules)
     if inputs is None:
-        planned.why = planned.why or why
         return
     planned.effect_class = effect_class(uses, given)
     planned.does = action.plan(inputs) + _by_whom(plan, spec, seen)
-
-
-def _fitting(uses: str, given: dict[str, Any]) -> None:
-    """Raises `Failed`, or `ActionError` if it is a worker that sees it, for the first thing that is wrong with the inputs, as far
-    as they are known."""
-    for wrong in fits(uses, registry.ACTIONS, given, ()):
-        code = "inputs.invalid" if wrong.code == "manifest.invalid" else wrong.code
-        detail = ": ".join(filter(None, (".".join(map(str, wrong.path)), wrong.detail)))
-        raise Failed(f"{code}: {detail}") if uses in run_acts.ACTS else ActionError(code, detail)
 
 
 def _by_whom(plan: Plan, spec: StepSpec, seen: Known) -> str:
@@ -440,7 +429,7 @@ def _each(plan: Plan, node: Node, seen: Known, planned: Planned) -> _Failure | N
     if not isinstance(items, list):
         raise Failed(f"for_each: {spec.items} gives {items!r}, no list")
     planned.items = len(items)
-    planned.does = f"{len(items)} items, {min(spec.max_parallel, max(1, len(items)))} at the same time"
+    planned.does = f"{len(items)} {'item' if len(items) == 1 else 'items'}, {min(spec.max_parallel, max(1, len(items)))} at the same time"
     failures = 0
     failure: _Failure | None = None
     for index, item in enumerate(items[:ITEMS_SHOWN]):

@@ -24,7 +24,7 @@ def acting(uses: str, given: Given) -> str:
 
 def setting(values: Given) -> str:
     """What a `set` would do."""
-    return f"sets {', '.join(f'{name} to {_value(value)}' for name, value in values.items())}"
+    return f"sets {', '.join(f'{name} to {_value(value)}' for name, value in values.items()) or 'nothing'}"
 
 
 def by_whom(labels: dict[str, str]) -> str:

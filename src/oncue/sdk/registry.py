@@ -3,6 +3,7 @@
 Where two packages have a plugin of one name, OnCue's own counts, else that of the package whose name comes first.
 """
 
+from difflib import get_close_matches
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, TypeVar, cast
@@ -167,7 +168,9 @@ def _point(group: str, name: str) -> EntryPoint:
     point = _points(group).get(name)
     if point is None:
         what = next(kind for kind, one in GROUPS.items() if one == group)
-        raise ActionError("action.unknown", f"there is no {what} {name!r}; there are {', '.join(names(group))}")
+        meant = ", ".join(get_close_matches(name, names(group), 3, 0.8))
+        hint = f"did you mean {meant}?" if meant else "install the package that brings it, and start OnCue again"
+        raise ActionError("action.unknown", f"there is no {what} {name!r} here; {hint}")
     return point
 
 

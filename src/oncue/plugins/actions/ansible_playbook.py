@@ -18,7 +18,7 @@ from typing import Annotated, Any, BinaryIO, Final
 import msgspec
 
 from oncue.plugins import processes
-from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
+from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words, length
 from oncue.sdk import (
     ActionError,
     AnsibleRules,
@@ -169,8 +169,8 @@ class AnsiblePlaybook:
 
     def plan(self, inputs: Inputs) -> str:
         """The command, without what is secret or long."""
-        lines = len((inputs.text or "").splitlines())
-        return processes.shown(["ansible-playbook", *_options(inputs), inputs.playbook or f"a text of {lines} lines"])
+        which = inputs.playbook or f"a text of {length(inputs.text or '')}"
+        return processes.shown(["ansible-playbook", *_options(inputs), which])
 
     def permit(self, inputs: Inputs | None, rules: Rules) -> None:
         """Raises `ActionError` action.disabled, inputs.invalid."""

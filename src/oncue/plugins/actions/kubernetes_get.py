@@ -76,8 +76,11 @@ class KubernetesGet:
 
     def plan(self, inputs: Inputs) -> str:
         """What is read, and where."""
-        which = f" with {inputs.selector}" if inputs.selector else ""
-        return f"get {titled(inputs.kind, inputs.namespace, inputs.name)}{which} at {place(inputs)}"
+        if inputs.name is not None:
+            return f"get {titled(inputs.kind, inputs.namespace, inputs.name)} at {place(inputs)}"
+        where = f"in {inputs.namespace}" if inputs.namespace is not None else "in all namespaces"
+        which = " and ".join(filter(None, (inputs.selector, inputs.fields)))
+        return f"list objects of the kind {inputs.kind} {where}{f', with {which},' if which else ''} at {place(inputs)}"
 
     async def run(self, inputs: Inputs, context: Context) -> Outputs:
         """The object is there, or those that fit are listed."""

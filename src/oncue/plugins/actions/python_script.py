@@ -15,7 +15,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal
 import msgspec
 
 from oncue.plugins import processes
-from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words
+from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words, length
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef, StatedClass, nothing_done_yet
 from oncue.sdk.source import Fault
 
@@ -88,7 +88,7 @@ class PythonScript:
         ErrorDoc(
             "python.failed", "It is no Python, raised an exception or ended by itself; the detail has its last words."
         ),
-        ErrorDoc("python.limit", "It used up the memory or the processor time that it may use."),
+        ErrorDoc("python.limit", "It used up the memory or the processor time that it may use, or killed itself."),
         ErrorDoc("python.no_main", "The script has no function `main`."),
         ErrorDoc("python.result", "What `main` returned cannot be written as JSON, or is longer than 12 KiB."),
     )
@@ -111,8 +111,7 @@ class PythonScript:
 
     def plan(self, inputs: Inputs) -> str:
         """How long the script is, and the names of what it is given."""
-        lines = len(inputs.script.splitlines())
-        return f"a Python script of {lines} lines, with {', '.join(sorted(inputs.inputs)) or 'no inputs'}"
+        return f"a Python script of {length(inputs.script)}, with {', '.join(sorted(inputs.inputs)) or 'no inputs'}"
 
     def permit(self, inputs: Inputs | None, rules: Rules) -> None:
         """Raises `ActionError` action.disabled."""
@@ -150,7 +149,7 @@ def _result(came: BinaryIO, done: Ended, context: Context) -> Any:
         raise ActionError("python.limit", "it used up its processor time (cpu_s)")
     if done.exit_code == -signal.SIGKILL:
         raise ActionError(
-            "python.limit", "it was killed: for its processor time (cpu_s), or by a machine short of memory"
+            "python.limit", "it was killed: for its processor time (cpu_s), by a machine short of memory, or by itself"
         )
     said = last_words(done, context)
     if done.exit_code != 0:

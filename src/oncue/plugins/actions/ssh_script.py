@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from oncue.plugins import remote
-from oncue.plugins.output import Ended
+from oncue.plugins.output import Ended, length
 from oncue.sdk import Context, EffectClass, ErrorDoc
 from oncue.sdk.source import Fault
 
@@ -46,8 +46,7 @@ class SshScript:
 
     def plan(self, inputs: Inputs) -> str:
         """The machine, the interpreter with the arguments, and how long the script is."""
-        lines = len(inputs.script.splitlines())
-        return f"{remote.shown(inputs, [*inputs.interpreter, *inputs.args])} (a script of {lines} lines)"
+        return f"{remote.shown(inputs, [*inputs.interpreter, *inputs.args])} (a script of {length(inputs.script)})"
 
     async def run(self, inputs: Inputs, context: Context) -> Ended:
         """The script ended with an exit code that counts as success."""

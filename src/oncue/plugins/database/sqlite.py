@@ -68,8 +68,10 @@ def _ask(path: Path, statement: Statement, until: float, stop: threading.Event) 
         return (_changed if statement.write else _read)(connection, text, given, statement.rows)
     except sqlite3.OperationalError as error:
         said = str(error)
-        if "interrupted" in said or "locked" in said:
-            raise ActionError("timeout", said, transient=True) from error
+        if "interrupted" in said:
+            raise ActionError("timeout", "the query took longer than its timeout", transient=True) from error
+        if "locked" in said:
+            raise ActionError("timeout", f"{said}: others did not let go of it in time", transient=True) from error
         if "unable to open" in said or "disk I/O" in said:
             raise ActionError("sql.connect", f"{path}: {said}", transient=True, nothing_done=not opened) from error
         raise ActionError("sql.query", said) from error
