@@ -18,7 +18,7 @@ import re2
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_math, ext_optional, ext_strings
 
-from oncue.core import meter
+from oncue.core import meter, misspelt
 from oncue.core.errors import Refusal
 from oncue.core.meter import Program, TooCostly
 
@@ -201,37 +201,15 @@ def _compiled(env: Any, text: str) -> Program:
         if found is None:
             raise Refusal("expression.invalid", f"{text!r}: {error}") from error
         line, column, what = found.groups()
+        fault = misspelt.fault(text, int(line), int(column), what)
         raise Refusal(
-            "expression.invalid", f"line {line}, column {column} of {text!r}: {_in_words(text, int(line), int(column), what)}",
-            line=int(line), column=int(column),
+            "expression.invalid", f"line {fault.line}, column {fault.column} of {text!r}: {fault.said}",
+            line=fault.line, column=fault.column,
         ) from error  # fmt: skip
     try:
         return meter.program(native, env.deserialize)
     except Refusal as refusal:
         raise Refusal(refusal.code, f"{text!r}: {refusal.detail}") from refusal
-
-
-_SIGNS: Final = {"and": "&&", "or": "||", "not": "!", ">": "!="}
-"""What CEL has in place of what other languages write."""
-
-
-def _in_words(text: str, line: int, column: int, what: str) -> str:
-    """What is wrong at this place, and what to write where that is known."""
-    if found := _UNDECLARED.search(what):
-        called = text.splitlines()[line - 1][column - 1 : column] == "("
-        return f"there is no {'function ' if called else ''}{found[1]}"
-    if _SINGLE.search(what):
-        return "a single = means nothing in CEL; compare with =="
-    found = _STRANGE.search(what)
-    word = "not" if text.strip().startswith("not ") else found[1] if found else ""
-    if word in _SIGNS and (word != ">" or "<>" in text):
-        return f"CEL has no {'<>' if word == '>' else word}; write {_SIGNS[word]}"
-    return what.removesuffix(" [INVALID_ARGUMENT]")
-
-
-_UNDECLARED: Final = re.compile(r"undeclared reference to '([^'.]+)")
-_SINGLE: Final = re.compile(r"token recognition error at: '=(?!=)")
-_STRANGE: Final = re.compile(r"(?:mismatched|extraneous) input '([^']+)'")
 
 
 def compile_check(text: str, expected: str | None = None, names: tuple[str, ...] = ()) -> None:
@@ -414,11 +392,13 @@ def template(text: str) -> tuple[tuple[bool, str], ...]:
         if start > at:
             parts.append((False, text[at:start]))
         end = _closing(text, start + 2)
+        if end is None:
+            raise Refusal("expression.invalid", misspelt.unclosed(text, start))
         parts.append((True, text[start + 2 : end]))
         at = end + 1
 
 
-def _closing(text: str, at: int) -> int:
+def _closing(text: str, at: int) -> int | None:
     depth, quote = 0, ""
     while at < len(text):
         character = text[at]
@@ -436,7 +416,7 @@ def _closing(text: str, at: int) -> int:
                 return at
             depth -= 1
         at += 1
-    raise Refusal("expression.invalid", f"a ${{ in {text!r} is not closed")
+    return None
 
 
 def render(value: Any, scope: Any) -> Any:
