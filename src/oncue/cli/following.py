@@ -156,7 +156,7 @@ def waits_said(waits: dict[str, Any]) -> str:
     until = f", until {show.instant(waits['until'])}" if waits.get("until") else ""
     then = f"; then {waits['then']}" if waits.get("then") else ""
     told = f"; {show.ago(waits['told_at'])} ago it told: {waits['told']}" if waits.get("told") else ""
-    return f"{waits['what']}{since}{told}{until}{then}"
+    return f"{waits['what']}{since}{until}{then}{told}"
 
 
 def follow(server: Server, run: str, printer: Printer, step: str | None = None) -> dict[str, Any]:
