@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 
 from oncue.cli import emit, get, request, show
+from oncue.cli.following import _as_they_end
 from oncue.cli.main import COMMANDS, load, root
 from oncue.cli.server import Server, _messages
 from oncue.cli.validate import accepted
@@ -478,3 +479,13 @@ def test_how_long_an_approval_waits_yet_is_said_from_now() -> None:
 
 def test_what_is_offered_names_the_bounds_of_its_inputs() -> None:
     assert request._bounds({"type": "integer", "minimum": 1, "maximum": 50}) == ", at least 1, at most 50"
+
+
+def test_steps_that_are_over_follow_what_lies_in_them() -> None:
+    over = ("all", "all[0]", "all[0]/t", "last", "last/in")
+    steps = [
+        {"address": address, "ended_at": "2026-01-01T00:00:00Z" if address in over else None}
+        for address in ("first", "all", "all[0]", "all[0]/t", "all[1]", "alls", "last", "last/in")
+    ]
+    found = [step["address"] for step in _as_they_end(steps)]
+    assert found == ["first", "all[0]/t", "all[0]", "all[1]", "all", "alls", "last/in", "last"]

@@ -112,7 +112,10 @@ ELSEWHERE = "usage need not have run when s has"
         ([step("safe", **{"try": [USAGE], "catch": [act("s", validate=AGAIN)]})], ELSEWHERE),
         ([_call("POST"), act("s", validate=AGAIN)], "http.request, which must not be done twice"),
         ([_call("POST"), act("s", rollback={**UNDO, "validate": AGAIN})], "must not be done twice"),
-        ([step("usage", uses="shell.command", **{"with": {"argv": ["/bin/x"]}}), act("s", validate=AGAIN)], "only looks"),
+        (
+            [step("usage", uses="shell.command", **{"with": {"argv": ["/bin/x"]}}), act("s", validate=AGAIN)],
+            "only looks",
+        ),
         (
             [step("usage", uses="ticket.get", **{"with": {"ticket": "T-1"}}), act("s", validate=AGAIN)],
             "the engine does ticket.get itself",

@@ -108,7 +108,7 @@ class Looking:
         return run
 
     def _new_states(self, run: dict[str, Any]) -> Iterator[News]:
-        for step in run.get("steps", []):
+        for step in _as_they_end(run.get("steps", [])):
             state = (step["state"], step.get("attempt"))
             known = self._states.get(step["address"])
             self._states[step["address"]] = state
@@ -147,6 +147,19 @@ class Looking:
                     self._progress[key] = one["at"]
                     yield one["at"], partial(self._printer.progress, one)
             more = part["next"] is not None
+
+
+def _as_they_end(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The steps, those that are over behind what lies in them."""
+    over: list[dict[str, Any]] = []
+    for step in steps:
+        while over and not step["address"].startswith((f"{over[-1]['address']}/", f"{over[-1]['address']}[")):
+            yield over.pop()
+        if step.get("ended_at") is not None:
+            over.append(step)
+        else:
+            yield step
+    yield from reversed(over)
 
 
 def waits_said(waits: dict[str, Any]) -> str:

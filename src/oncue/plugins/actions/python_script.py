@@ -5,6 +5,7 @@ time, files and output are bounded. That bounds mishaps and is no sandbox: it ru
 """
 
 import ast
+import re
 import signal
 import sys
 import tempfile
@@ -15,7 +16,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal
 import msgspec
 
 from oncue.plugins import processes
-from oncue.plugins.output import SHORT_OUTPUT, Ended, last_words, length
+from oncue.plugins.output import LAST_WORDS, SHORT_OUTPUT, Ended, last_words, length
 from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Rules, SecretRef, StatedClass, nothing_done_yet
 from oncue.sdk.source import Fault
 
@@ -23,6 +24,7 @@ RESULT_LIMIT: Final = 12 * 1024
 """Bytes of the result's JSON: what a run keeps of a step is bounded."""
 FILE_LIMIT: Final = 100 * 1024**2
 
+_PLACE: Final = re.compile(r'File "<script>", line (\d+).*\n(.*)')
 _BOOTSTRAP: Final = str(Path(__file__).with_name("python_bootstrap.py"))
 
 
@@ -143,6 +145,18 @@ class PythonScript:
         return Outputs(result=result, stdout=done.stdout, stderr=done.stderr, truncated=done.truncated)
 
 
+def _raised(stderr: str) -> str | None:
+    """What the script raised, and where, if its error output ends with a traceback. All of that is in the step's lines."""
+    _, trace, told = stderr.rpartition("Traceback (most recent call last):\n")
+    lines = told.rstrip().splitlines()
+    error = next((number for number, line in enumerate(lines) if not line.startswith(" ")), None)
+    if not trace or error is None:
+        return None
+    said = " ".join(lines[error:])[:LAST_WORDS]
+    places = _PLACE.findall(told)
+    return f"{said}, in line {places[-1][0]}: {places[-1][1].strip()}" if places else said
+
+
 def _result(came: BinaryIO, done: Ended, context: Context) -> Any:
     """What `main` returned. Raises `ActionError` if it did not."""
     if done.exit_code == -signal.SIGXCPU:
@@ -154,7 +168,8 @@ def _result(came: BinaryIO, done: Ended, context: Context) -> Any:
     said = last_words(done, context)
     if done.exit_code != 0:
         code = "python.limit" if said.endswith("MemoryError") else "python.failed"
-        raise ActionError(code, f"exit code {done.exit_code}: {said}")
+        raised = _raised(context.mask.text(done.stderr))
+        raise ActionError(code, raised or f"exit code {done.exit_code}: {said}")
     came.seek(0)
     written = came.read(RESULT_LIMIT + 1)
     if len(written) > RESULT_LIMIT:
