@@ -30,7 +30,8 @@ def validate(
     if not found:
         raise nothing_in(file)
     documents, problems = manifests.load(found)
-    problems += manifests.missing(documents)
+    unsound, ids = manifests.unsound(found, documents)
+    problems += manifests.missing([*documents, *unsound], ids)
     problems += manifests.contradicting(documents)
     problems += manifests.misgiven(documents)
     problems += manifests.unreached(documents)

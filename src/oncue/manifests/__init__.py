@@ -19,6 +19,7 @@ from oncue.manifests.document import Parsed, Path_, parse_yaml, read
 from oncue.manifests.finding import Finding
 from oncue.manifests.meaning import findings, name_findings, owner_findings, review_findings
 from oncue.manifests.reach import out_of_reach
+from oncue.manifests.salvage import rest, without
 from oncue.manifests.schema import schema
 from oncue.manifests.shape import Misfit, misfits, near
 
@@ -104,6 +105,11 @@ def check(parsed: Parsed, *, elsewhere: bool = False) -> tuple[Document | None, 
     problems = [_problem(finding, parsed) for finding in found]
     if any(finding.level == "error" for finding in found):
         return None, problems
+    return _document(parsed), problems
+
+
+def _document(parsed: Parsed) -> Document:
+    """The document, whose members fit."""
     value = parsed.value
     metadata = msgspec.convert(value["metadata"], Metadata)
     return Document(
@@ -116,7 +122,28 @@ def check(parsed: Parsed, *, elsewhere: bool = False) -> tuple[Document | None, 
         description=metadata.description,
         spec=value["spec"],
         source=parsed,
-    ), problems
+    )
+
+
+def unsound(parsed: Iterable[Parsed], accepted: Iterable[Document]) -> tuple[list[Document], list[str]]:
+    """Those of the documents that cannot be taken, and whose names of others can be read all the same; and the ids of all of those
+    that cannot be taken, for what names them is not wrong."""
+    sound = {id(one.source) for one in accepted}
+    found, ids = list[Document](), list[str]()
+    for one in parsed:
+        kind, _, name = _name(one.value).partition(" ")
+        if id(one) in sound or kind not in KINDS:
+            continue
+        namespace = one.value["metadata"].get("namespace") or "default"
+        ids.append(f"{kind}/{namespace}/{name}")
+        try:
+            left = without(one.value["spec"], misfits(one.value["spec"], KINDS[kind], ("spec",), one.plain))
+            document = _document(msgspec.structs.replace(one, value={**one.value, "spec": left}))
+            list(references(msgspec.convert(document.spec, KINDS[kind]), document.owner))
+        except (msgspec.ValidationError, KeyError, Refusal):
+            continue
+        found.append(document)
+    return found, ids
 
 
 def validate(document: Parsed | dict[str, Any]) -> Document:
@@ -336,7 +363,10 @@ def _spec(kind: Any, spec: Any, given: bool, parsed: Parsed) -> Iterator[Finding
         return
     misfitting = misfits(spec, struct, ("spec",), parsed.plain)
     yield from map(_finding, misfitting)
-    if not misfitting:
+    if misfitting:
+        for finding in rest(spec, struct, misfitting):
+            yield msgspec.structs.replace(finding, path=("spec", *finding.path))
+    else:
         try:
             accepted = msgspec.convert(spec, struct)
         except msgspec.ValidationError as error:  # what `shape` does not know of

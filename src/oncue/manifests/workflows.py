@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+import msgspec
+
 from oncue.core import plan as plans
 from oncue.core import run_acts
 from oncue.core.duration import seconds
@@ -62,9 +64,12 @@ def workflow_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         yield from _keys(spec, spec.rate.by, ("rate", "by"))
     yield from trigger_findings(spec)
     yield from self_service_findings(spec)
-    if (twice := list(_twice(spec))) or (deep := list(_deep(spec))):
-        yield from twice or deep
+    if deep := list(_deep(spec)):
+        yield from deep
         return
+    if twice := list(_twice(spec)):
+        yield from twice
+        spec = _told_apart(spec, [finding.path for finding in twice])
     plan = plans.compiled(spec)
     for node in plan.nodes.values():
         yield from _step(plan, node)
@@ -105,6 +110,17 @@ def _twice(spec: WorkflowSpec) -> Iterator[Finding]:
                 "workflow.duplicate_name",
             )
         seen[step.id] = path
+
+
+def _told_apart(spec: WorkflowSpec, places: list[Path_]) -> WorkflowSpec:
+    """The workflow with other ids at these places, so that the rest of it can be looked at."""
+    value = msgspec.to_builtins(spec)
+    for number, place in enumerate(places):
+        step: Any = value
+        for part in place[:-1]:
+            step = step[part]
+        step["id"] = f"again_{number}_{step['id']}"[:63]
+    return msgspec.convert(value, WorkflowSpec)
 
 
 def _deep(spec: WorkflowSpec) -> Iterator[Finding]:
