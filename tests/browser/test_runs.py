@@ -117,7 +117,7 @@ def _started(server: Server, workflow: str, state: str, **inputs: Any) -> str:
 def test_a_run_that_asks_people_says_so_and_is_approved_on_its_page(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "extend-volume", "running", host="erp-1")
     page = open_page(workflows, f"/runs/{run}")
-    expect(page.get_by_text("Waiting for approval", exact=True)).to_be_visible()
+    expect(page.locator(".page-head").get_by_text("Waiting for approval", exact=True)).to_be_visible()
     graph = page.get_by_role("group", name="The steps of extend-volume")
     expect(graph.get_by_role("button", name=re.compile("^dump Skipped"))).to_be_visible()
     expect(graph.get_by_role("button", name=re.compile("^extend to come"))).to_be_visible()
@@ -240,7 +240,7 @@ def test_who_has_the_work_of_a_run_in_hand_is_said_and_that_nobody_has_it(workfl
 def test_many_items_are_counts_until_they_are_asked_for(workflows: Server, open_page: Open) -> None:
     run = _started(workflows, "many-hosts", "running")
     page = open_page(workflows, f"/runs/{run}")
-    expect(page.get_by_text("Waiting for an event", exact=True)).to_be_visible()
+    expect(page.locator(".page-head").get_by_text("Waiting for an event", exact=True)).to_be_visible()
     expect(page.get_by_text("It waits for event org.example.settled")).to_be_visible()
     expect(page.get_by_text("org.example.settled about anything")).to_be_visible()
     tree = page.get_by_role("group", name="Steps", exact=True)
@@ -386,6 +386,19 @@ def test_the_list_says_what_a_run_waits_for_and_what_it_was_given(
     expect(row).to_contain_text("team storage, 0 of 1 agreed")
     expect(row).to_contain_text("host erp-listed")
     assert not axe(page)
+
+
+def test_what_is_wrong_with_a_text_stays_in_sight_and_lies_over_none_of_its_lines(
+    workflows: Server, open_page: Open
+) -> None:
+    page = open_page(workflows, "/workflows/default/one-at-a-time?edit=1")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    problems = page.locator(".problems")
+    expect(problems).to_contain_text("nothing would be undone")
+    expect(problems).to_be_in_viewport(ratio=1)
+    text, wrong = page.locator(".yaml-editor").bounding_box(), problems.bounding_box()
+    assert text is not None and wrong is not None
+    assert text["y"] + text["height"] <= wrong["y"]
 
 
 def test_the_list_says_what_runs_wait_for(workflows: Server, open_page: Open) -> None:

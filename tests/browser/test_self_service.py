@@ -105,7 +105,7 @@ def test_a_viewer_asks_another_agrees_and_the_request_shows_each_step_and_what_c
     steps = panel.get_by_role("list", name="Steps")
     expect(steps.get_by_role("listitem").filter(has_text="Grow the volume")).to_contain_text("Succeeded")
     expect(steps.get_by_role("listitem").filter(has_text="Wait for the host")).to_contain_text("Waiting")
-    expect(panel.get_by_text("Running: Wait for the host")).to_be_visible()
+    expect(panel.get_by_text("Waiting for an event: Wait for the host")).to_be_visible()
     expect(page.get_by_role("link", name="Requests, 1 under way")).to_be_visible()
     desk.emit(
         {"specversion": "1.0", "id": "seen", "source": "/test", "type": "org.example.seen", "resource": "web-1",

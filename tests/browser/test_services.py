@@ -53,7 +53,7 @@ def test_a_service_says_how_it_is_and_leads_to_what_it_needs(landscape: Server, 
     page = open_page(landscape, "/services")
     page.get_by_role("link", name="retail").click()
     expect(page.get_by_role("heading", name="retail")).to_be_visible()
-    expect(page.get_by_text("team:basis")).to_be_visible()
+    expect(page.get_by_text("team basis")).to_be_visible()
     drawing = page.get_by_role("group", name="What retail needs and what needs it")
     expect(drawing.get_by_label(re.compile("Resource ledger: critical"))).to_be_visible()
     page.get_by_role("button", name="3", exact=True).click()

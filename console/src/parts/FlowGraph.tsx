@@ -90,7 +90,7 @@ function Box({ step, className, stands, standing, absent = "to come", chosen, ch
       <span className="name">
         <Icon name={stands?.icon ?? (standing === undefined ? ICONS[step.form] : "resolved")} size="s" />
         <span className={step.title === "" ? "cut mono" : "cut"}>{step.title || step.id}</span>{standing !== undefined && <span className="sr">{stands ? sentence(stands.state) : absent}</span>}
-        {step.undone && <span className="end dim3"><Icon name="undo" size="s" /></span>}
+        {step.undone && stands?.icon !== "undo" && <span className="end dim3"><Icon name="undo" size="s" /></span>}
         {step.irreversible && <span className="end dim3"><Icon name="lock" size="s" /></span>}
       </span>
       <span className="about">{step.title !== "" && <><span className="mono">{step.id}</span> </>}{about}</span>

@@ -112,7 +112,7 @@ export function Editing({ kind, title, meta, namespace, base, latest, begin, ver
           <div className="meta ruled">
             <span className="tag active-tone">{!writes ? "Read only" : base.generation === 0 ? "New" : changed ? "Draft" : "As in force"}</span>
             {meta}
-            {!writes ? null : check.isFetching || !settled ? <span>checking</span> : errors > 0 ? <b className="med failure">{plural(errors, "error")}</b> : <span>nothing wrong</span>}
+            {!writes ? null : check.isFetching || !settled ? <span>checking</span> : errors > 0 ? <b className="med failure">{plural(errors, "error")}</b> : faults.length > 0 ? <span>{plural(faults.length, "warning")}</span> : <span>nothing wrong</span>}
           </div>
           <h1>{title}</h1>
         </div>

@@ -102,7 +102,7 @@ function StepRow({ row: { step }, title, run, stand, now, chosen, choose }: { ro
         {step.undone && <span className="t12 dim3"> undone</span>}
         {isStuckAt(run, step) && <b className="t12 failure"> not undone</b>}
       </span>
-      <span className={`gantt ${TONES[step.state]}`} aria-hidden="true">{bar && <i style={{ left: `${String(bar.left * 100)}%`, width: `${String(bar.width * 100)}%` }} />}</span>
+      <span className={`gantt ${TONES[step.state]}${stand.mark === "waiting" ? " waits" : ""}`} aria-hidden="true">{bar && <i style={{ left: `${String(bar.left * 100)}%`, width: `${String(bar.width * 100)}%` }} />}</span>
       <span className="t12 dim3 nowrap">{(step.attempt ?? 0) > 1 && <span title={`Attempt ${String(step.attempt)}`}>×{step.attempt} </span>}{timeOf(step, now)}</span>
     </button>
   );
@@ -124,7 +124,7 @@ function StepPanel({ step, run, waits, flow, choose, log }: { step: Step; run: R
       {progress && <Progress progress={progress} step={step} />}
       {(step.error_code || says !== "") && (
         <div className={`notice ${bad ? "critical" : "info"}`} style={{ margin: 12 }}>
-          <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {says}{step.next_try_at && step.state === "waiting" && <> Next: <RelativeTime at={step.next_try_at} />.</>}</div>
+          <div className="wrap">{step.error_code && <span className="reason">{step.error_code}</span>} {says}{step.next_try_at && step.state === "waiting" && <>; tried again <RelativeTime at={step.next_try_at} /></>}</div>
         </div>
       )}
       <div className="card-body">
