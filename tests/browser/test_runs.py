@@ -57,7 +57,7 @@ kind: Workflow
 metadata: {name: stops-for-a-person}
 spec:
   steps:
-    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+    - {id: breaks, uses: event.emit, with: {type: "${'oncue.' + 'reserved'}"}}
     - {id: last, set: {reached: true}}
   on_failure: {pause: true}
 ---
@@ -80,7 +80,7 @@ spec:
       uses: event.emit
       with: {type: org.example.grown}
       rollback: {uses: http.request, with: {method: POST, url: "http://127.0.0.1:9/", body: "${result.never}"}}
-    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+    - {id: breaks, uses: event.emit, with: {type: "${'oncue.' + 'reserved'}"}}
   on_failure: {rollback: all}
 ---
 apiVersion: oncue/v1

@@ -220,7 +220,7 @@ metadata: {name: outer}
 spec:
   steps:
     - {id: call, run: {workflow: inner}}
-    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+    - {id: breaks, uses: event.emit, with: {type: "${'oncue.' + 'reserved'}"}}
   on_failure: {rollback: all}
 """
 INNER = """

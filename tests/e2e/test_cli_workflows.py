@@ -33,7 +33,7 @@ kind: Workflow
 metadata: {name: stops}
 spec:
   steps:
-    - {id: breaks, uses: event.emit, with: {type: oncue.reserved}}
+    - {id: breaks, uses: event.emit, with: {type: "${'oncue.' + 'reserved'}"}}
   on_failure: {pause: true}
 ---
 apiVersion: oncue/v1
