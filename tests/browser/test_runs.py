@@ -327,7 +327,7 @@ def test_a_workflow_is_written_beside_its_graph_which_follows_the_text(workflows
 
 def test_a_step_of_a_workflow_shows_what_it_takes(workflows: Server, open_page: Open) -> None:
     page = open_page(workflows, "/workflows/default/stops-for-a-person?step=breaks")
-    expect(page.get_by_label("What breaks takes")).to_contain_text("type: oncue.reserved")
+    expect(page.get_by_label("What breaks takes")).to_contain_text("'oncue.' + 'reserved'")
 
 
 def test_the_catalogue_says_how_the_last_runs_went(workflows: Server, open_page: Open) -> None:
