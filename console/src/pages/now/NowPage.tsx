@@ -16,7 +16,7 @@ import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { IncidentTable } from "../incidents/IncidentTable";
 import { useStand } from "../runs/Stands";
-import { byHealth, funnelOf, headline, isOpen, standing, subline, worstFirst } from "./view";
+import { byHealth, byNeed, funnelOf, headline, isOpen, standing, subline, worstFirst } from "./view";
 
 export default function NowPage() {
   const [filters] = useFilters();
@@ -53,7 +53,7 @@ export default function NowPage() {
             <Loaded query={runs} what="runs">
               {(page) => page.items.length === 0
                 ? <EmptyState title="Nothing is in motion"><p>Runs show here while their steps go on.</p></EmptyState>
-                : page.items.map((run) => <MovingRun key={run.id} run={run} />)}
+                : byNeed(page.items).map((run) => <MovingRun key={run.id} run={run} />)}
             </Loaded>
           </Card>
           <Attention stats={stats.data} />

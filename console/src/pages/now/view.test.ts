@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { Stats } from "../../data/stats";
 import type { Incident, Run, Service } from "../../data/types";
-import { byHealth, funnelOf, headline, standing, subline, worstFirst } from "./view";
+import { byHealth, byNeed, funnelOf, headline, standing, subline, worstFirst } from "./view";
 
 const incident = (fields: Partial<Incident>): Incident =>
   ({ id: "INC-1", title: "Disk full", service: null, priority: "P3", severity: "minor", opened_at: "2026-11-20T10:00:00Z", ...fields }) as Incident;
@@ -58,9 +58,17 @@ describe("funnel", () => {
   });
 });
 
+describe("runs in motion", () => {
+  it("come in the order in which they need someone", () => {
+    const runs = [{ id: "1", state: "running" }, { id: "2", state: "paused" }, { id: "3", state: "running", stuck: true }, { id: "4", state: "queued" }, { id: "5", state: "rollback_failed" }] as Run[];
+    expect(byNeed(runs).map((run) => run.id)).toEqual(["5", "3", "2", "1", "4"]);
+  });
+});
+
 describe("standing", () => {
   it("says what holds a run up", () => {
     expect(standing({ state: "paused", paused_by: "user:basis-1", reason: "freeze" } as Run, { mark: "paused", detail: "" })).toBe("paused by basis-1: freeze");
+    expect(standing({ state: "paused", paused_by: "oncue", reason: "step a failed" } as Run, { mark: "paused", detail: "" })).toBe("OnCue paused it: step a failed");
     expect(standing({ state: "queued" } as Run, { mark: "queued", detail: "" })).toBe("waits for its turn");
     expect(standing({ state: "rollback_failed", undoing: "extend" } as Run, { mark: "rollback_failed", detail: "" })).toBe("could not undo extend");
     expect(standing({ state: "running", stuck: true } as Run, { mark: "running", detail: "" })).toBe("stands still");

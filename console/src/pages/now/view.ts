@@ -68,11 +68,17 @@ export function byHealth(services: readonly Service[]): Service[] {
   return services.toSorted((a, b) => RANK[b.severity] - RANK[a.severity] || a.name.localeCompare(b.name));
 }
 
+/** Those that need someone first: what could not be undone, what stands still, what is paused. */
+export function byNeed(runs: readonly Run[]): Run[] {
+  const need = (run: Run) => (run.state === "rollback_failed" ? 0 : run.stuck ? 1 : run.state === "paused" ? 2 : 3);
+  return runs.toSorted((a, b) => need(a) - need(b));
+}
+
 /** Where a run stands, in a few words, beside its state. */
 export function standing(run: Run, { mark, detail }: Pick<Stand, "mark"> & { detail: string }): string {
   switch (run.state) {
     case "queued": return "waits for its turn";
-    case "paused": return `paused by ${nameOf(run.paused_by) || "someone"}${run.reason ? `: ${run.reason}` : ""}`;
+    case "paused": return `${run.paused_by === "oncue" ? "OnCue paused it" : `paused by ${nameOf(run.paused_by) || "someone"}`}${run.reason ? `: ${run.reason}` : ""}`;
     case "rolling_back": return `undoes ${run.undoing ?? "what it did"}`;
     case "rollback_failed": return `could not undo ${run.undoing ?? "what it did"}`;
     default: {
