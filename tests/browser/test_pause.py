@@ -26,7 +26,7 @@ def _paused(server: Server) -> list[str]:
 
 def test_a_namespace_is_paused_with_a_reason_and_resumed_from_any_page(unpaused: Server, open_page: Open) -> None:
     page = open_page(unpaused, "/runs")
-    page.get_by_role("button", name="Pause", exact=True).click()
+    page.get_by_role("button", name="Pause policies").click()
     dialog = page.get_by_role("dialog")
     begin = dialog.get_by_role("button", name="Pause in default")
     expect(begin).to_be_disabled()
@@ -56,7 +56,7 @@ def test_a_pause_of_everything_shows_in_every_namespace_and_one_of_another_does_
     unpaused: Server, open_page: Open
 ) -> None:
     page = open_page(unpaused, "/policies?namespace=elsewhere", phone=True, dark=True)
-    expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Pause policies")).to_be_visible()
     body = {"reason": "the storage is moved"}
     for place in ("default", "*"):
         answer = unpaused.client.put("/api/v1/pause", params={"namespace": place}, json=body)

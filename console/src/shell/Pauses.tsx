@@ -63,7 +63,7 @@ export function PauseButton() {
   if (!may("pause:write")) return null;
   return (
     <>
-      <button type="button" className="btn" onClick={() => change({ pause: "1" })}><Icon name="pause" size="m" />Pause</button>
+      <button type="button" className="btn" onClick={() => change({ pause: "1" })}><Icon name="pause" size="m" />Pause policies</button>
       {filters["pause"] === "1" && <Suspense><PauseDialog onClose={() => change({ pause: undefined })} /></Suspense>}
     </>
   );
