@@ -134,6 +134,8 @@ DOUBTED: list[tuple[str, int, int, str, str]] = [
     ("steps: [{id: a, approvals: [{by: ['team:a'], expires: 3h}]}]", 6, 48, "workflow.timing", "people would have 3h, and the run only 1h"),
     ("timeout: 2d|steps: [{id: a, approvals: [{by: ['team:a']}]}, {id: b, if: \"steps.a.state == 'succeeded'\", SET}]", 7, 59, "workflow.unreachable", "a is never succeeded: an approval is approved or rejected"),
     ("steps: [{id: a, SET}, {id: b, if: \"steps.a.state == 'approved'\", SET}]", 6, 41, "workflow.unreachable", "a is never approved: only approvals are"),
+    ("triggers: [{id: t, schedule: {rrule: FREQ=DAILY;UNTIL=20200101, starts_at: 2019-12-01T06:00}}]|steps: [{id: a, SET}]", 6, 33, "workflow.unreachable", "it never comes again: its last time has passed; write a later UNTIL"),
+    ("triggers: [{id: t, schedule: {rrule: FREQ=DAILY;COUNT=2, starts_at: 2019-12-01T06:00}}]|steps: [{id: a, SET}]", 6, 33, "workflow.unreachable", "its last time has passed; write a later UNTIL, or leave it out"),
     ("steps: [{id: a, GET, start_within: 2h}]", 6, 64, "workflow.timing", "it is longer than the run may take, 1h: the run ends before"),
     ("steps: [{id: a, GET, retry: {errors: [http.statsu]}}]", 6, 81, "workflow.unknown_name", "did you mean http.status?"),
     ("steps: [{id: a, GET, rollback: {uses: http.request, with: {url: 'http://a'}, retry: {errors: [ssh.exit]}}}]", 6, 137, "workflow.unknown_name", "http.request does not say that it fails with ssh.exit"),
