@@ -1,5 +1,6 @@
 """`http.request` against a server that misbehaves."""
 
+import asyncio
 import gzip
 import time
 import zlib
@@ -75,6 +76,26 @@ async def test_a_bad_status_is_an_error_that_says_whether_to_retry(
     error = await failure(tmp_path, {"url": f"{server.url}/status/{status}"})
     assert (error.code, error.transient) == ("http.status", transient)
     assert "because" in error.detail
+
+
+async def test_a_server_that_does_not_speak_tls_is_no_passing_trouble(tmp_path: Path) -> None:
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as plain:
+        port = plain.sockets[0].getsockname()[1]
+        error = await failure(tmp_path, {"url": f"https://127.0.0.1:{port}/"})
+    assert (error.code, error.transient, error.nothing_done) == ("http.tls", False, True)
+    assert error.detail.endswith("what answers does not speak TLS; with http:// it may be reached")
+
+
+@pytest.mark.parametrize("place", [{}, {"effect_class": "check-first", "method": "PUT", "check": {"url": "http://a"}}])
+async def test_user_and_password_in_a_url_are_refused_and_not_told(tmp_path: Path, place: dict[str, Any]) -> None:
+    private = {"url": "http://user:hunter2@127.0.0.1/"}
+    inputs = {**place, "url": "http://127.0.0.1/", "check": private} if place else private
+    error = await failure(tmp_path, inputs)
+    assert (error.code, error.nothing_done, "hunter2" in error.detail) == ("inputs.invalid", True, False)
 
 
 async def test_expected_statuses_are_success(server: Misbehaving, tmp_path: Path) -> None:

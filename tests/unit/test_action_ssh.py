@@ -223,6 +223,18 @@ async def test_a_key_may_have_a_passphrase(work: Work, tmp_path: Path) -> None:
     assert (await work.failure("true", passphrase="secret://wrong")).code == "ssh.key"
 
 
+async def test_which_key_cannot_be_read_is_said(work: Work) -> None:
+    work.secrets |= {"none": "no key at all", "passphrase": "hunter3"}
+    for inputs, said in (
+        ({"known_hosts": [work.host.host_key, "ssh-ed25519 no"]}, "known_hosts[1]: "),
+        ({"key": "secret://none"}, "key: what secret://none holds is no private key: "),
+    ):
+        error = await work.failure("true", **inputs)
+        assert (error.code, error.nothing_done) == ("ssh.key", True)
+        assert error.detail.startswith(said)
+        assert "no key at all" not in error.detail
+
+
 async def test_nobody_there_is_transient_and_certain(work: Work) -> None:
     error = await work.failure("true", port=free_port())
     assert (error.code, error.transient, error.unknown, error.nothing_done) == ("ssh.unreachable", True, False, True)

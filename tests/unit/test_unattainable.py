@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.property.test_determinism import restart_from_rows
-from tests.unit.runs import ended, run, step
+from tests.unit.runs import act, answer, ended, run, step
 from tests.unit.story import Story
 
 NOBODY = "stage approve asks team:basis for 1; none of them may agree"
@@ -103,6 +103,30 @@ def test_the_alert_ends_when_the_approval_does(story: Story) -> None:
     staffed(story)
     story.wait("1h")
     assert (ended(story)[0], stuck(story)) == ("failed", [])
+
+
+@pytest.mark.parametrize("how", ["tells something", "ends", "is agreed to"])
+def test_the_alert_stays_when_only_what_lies_beside_the_approval_goes_on(story: Story, how: str) -> None:
+    run(story, step("p", parallel=[asks("team:basis"), act("b"), {**asks("user:basis-2"), "id": "other"}]))
+    staffed(story)
+    (effect,) = (one for one in story.state.effects.values() if one.kind == "action")
+    if how == "tells something":
+        story.send("oncue.effect.told", {"effects": [[effect.id, effect.attempt]]})
+    elif how == "ends":
+        answer(story, "p/b")
+    else:
+        decision = {"approval": "APR-2", "decision": "approve"}
+        story.send("oncue.command.approval.decide", decision, actor="user:basis-2")
+    assert len(stuck(story)) == 1
+    staffed(story, "basis-2")
+    assert not stuck(story)
+
+
+def test_the_alert_ends_when_the_run_is_stopped_and_still_does_what_is_done_in_any_case(story: Story) -> None:
+    id = run(story, {"id": "t", "try": [asks("team:basis")], "finally": [act("tidy")]})
+    staffed(story)
+    story.send("oncue.command.run.cancel", {"run": id}, actor="user:basis-2")
+    assert (story.state.runs[id].state, stuck(story)) == ("running", [])
 
 
 def test_who_asked_for_what_they_are_offered_is_told(story: Story) -> None:

@@ -254,6 +254,8 @@ def drop(tx: Tx, run: Run, step: Step) -> None:
         approval = tx.state.approvals.get(str(step.result.get("approval")))
         if approval is not None:
             approvals.withdraw(tx, approval, "the step is over")
+            if approval.unattainable is not None:
+                moves(tx, run)
     if step.uses == "run" and isinstance(step.result, dict):
         child = tx.state.runs.get(str(step.result.get("run")))
         if child is not None and child.state not in OVER | UNDOING:
@@ -270,8 +272,7 @@ def finish(tx: Tx, run: Run, state: RunState, reason: str | None) -> None:
     for timer in ("deadline", "go", "undo", "stuck", "queue", "patience"):
         tx.cancel(f"run.{timer}/{run.id}")
     event_waits.forget(tx, run)
-    if run.stuck:
-        moves(tx, run)
+    moves(tx, run)
     say(tx, run, f"oncue.run.{state}", live=False)
     ticket_notes.run_ended(tx, run)
     pins.unpin(tx, run.version)
@@ -344,11 +345,17 @@ def cannot_go_on(tx: Tx, run: Run, why: str) -> None:
 
 
 def moves(tx: Tx, run: Run) -> None:
-    """It moves again, or is over."""
-    tx.touch(run)
-    run.stuck = False
-    tx.save("run", run)
-    _alert(tx, run, "workflow.run.stuck", "clear", f"{run.workflow} moves again")
+    """It moves again, or is over: if it was said to be stuck, that ends, unless it still asks those who cannot agree."""
+    if run.stuck and not _nobody_can_agree(tx, run):
+        tx.touch(run)
+        run.stuck = False
+        tx.save("run", run)
+        _alert(tx, run, "workflow.run.stuck", "clear", f"{run.workflow} moves again")
+
+
+def _nobody_can_agree(tx: Tx, run: Run) -> bool:
+    """Whether it still waits for an approval that cannot be met as it is."""
+    return any(one.run == run.id and one.state == "pending" and one.unattainable for one in tx.state.approvals.values())
 
 
 def loudest(tx: Tx, run: Run, severity: str, title: str) -> None:

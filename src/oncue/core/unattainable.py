@@ -13,7 +13,6 @@ import msgspec
 
 from oncue.core import approvals, change_drafts, notify, run_life, steps
 from oncue.core.approval import Approval
-from oncue.core.run import Run
 from oncue.core.self_service import Request
 from oncue.core.tx import Tx
 
@@ -74,7 +73,7 @@ def _tell(tx: Tx, approval: Approval) -> None:
         steps.change(tx, run, step, None, reason=why)
         if why is not None:
             run_life.cannot_go_on(tx, run, f"step {step.address}: {why}")
-        elif run.stuck and not _others(tx, run):
+        else:
             run_life.moves(tx, run)
     request: Request | None = tx.state.entities["request"].get(approval.request or "")
     if request is not None and why is not None:
@@ -82,8 +81,3 @@ def _tell(tx: Tx, approval: Approval) -> None:
             tx, approval.namespace, (request.requester,), f"Nobody can agree: {approval.ask}", f"{approval.id}: {why}",
             [["Workflow", approval.workflow], ["Request", request.id]], url_path=f"/self-service?show={request.id}",
         )  # fmt: skip
-
-
-def _others(tx: Tx, run: Run) -> bool:
-    """Whether the run still waits for something that cannot be agreed to."""
-    return any(one.run == run.id and one.state == "pending" and one.unattainable for one in tx.state.approvals.values())

@@ -174,8 +174,7 @@ def admit(tx: Tx, run: Run) -> None:
         tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
         tx.touch(run)
         tx.cancel(f"run.queue/{run.id}")
-        if run.stuck:
-            run_life.moves(tx, run)
+        run_life.moves(tx, run)
         _begin(tx, run, steps.plan(tx.state, run).spec)
 
 
@@ -205,8 +204,7 @@ def _place(tx: Tx, id: str) -> tuple[Run, Step, Node] | None:
 
 
 def _went_on(tx: Tx, run: Run, step: Step) -> None:
-    if run.stuck:
-        run_life.moves(tx, run)
+    run_life.moves(tx, run)
     if step.address.endswith(rollback.UNDO):
         rollback.looked(tx, run, step)
     elif step.address.endswith(steps.DURING):
@@ -370,7 +368,7 @@ def stuck(tx: Tx, run: Run) -> None:
 def told(tx: Tx, effect: Effect) -> None:
     """What it has a worker do goes on."""
     run = tx.state.runs.get(effect.run or "")
-    if run is not None and run.stuck:
+    if run is not None:
         tx.go_on_telling(run.story, run.hops, run.requester, run.behind)
         run_life.moves(tx, run)
 

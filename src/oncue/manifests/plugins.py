@@ -16,6 +16,8 @@ from oncue.sdk.source import Checked
 
 _CREDENTIAL: Final = re.compile(r"(password|passwd|token|secret|api_?key|private_?key)$", re.IGNORECASE)
 
+_SECRET_HEADERS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
+
 
 def uses(name: str, group: str, more: tuple[str, ...], path: Path_, code: str) -> Iterator[Finding]:
     known = sorted({*registry.names(group), *more})
@@ -83,6 +85,21 @@ def _templated(value: Any, path: Path_) -> bool:
         elif isinstance(value, list) and isinstance(part, int) and part < len(value):
             value = value[part]
     return isinstance(value, str) and "${" in value
+
+
+def written_out(name: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
+    """A request's credential in a manifest can be read by everyone who may read manifests, or runs."""
+    headers = given.get("headers") if name == "http.request" else None
+    for header, value in headers.items() if isinstance(headers, dict) else ():
+        if header.lower() in _SECRET_HEADERS and "${" not in str(value):
+            scheme = str(value).partition(" ")[0] if " " in str(value) and header.lower() != "cookie" else "''"
+            members = ["`secret: secret://NAME`"]
+            members += [f"`secret_header: {header}`"] if header.lower() != "authorization" else []
+            members += [f"`secret_scheme: {scheme}`"] if scheme.lower() != "bearer" else []
+            detail = (
+                f"this looks like a credential in clear text; write {', '.join(members)} after `oncue secret set NAME`"
+            )
+            yield Finding((*path, "headers", header), detail, level="warning")
 
 
 def credentials(given: Any, path: Path_) -> Iterator[Finding]:

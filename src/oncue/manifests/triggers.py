@@ -1,6 +1,7 @@
 """Checks of what starts a workflow by itself."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 import msgspec
@@ -33,6 +34,13 @@ def _of_cron(detail: str) -> str:
     return f"; {field} is {_CRON[field]}" if field in _CRON else ""
 
 
+def _past(schedule: trigger.ScheduleSpec, path: Path_) -> Iterator[Finding]:
+    """A rule of which all times have passed: it starts nothing."""
+    if schedule.rrule is not None and next(trigger.instants(schedule, datetime.now(UTC)), None) is None:
+        detail = "it never comes again: its last time has passed; write a later UNTIL, or leave it out"
+        yield Finding((*path, "rrule"), detail, "workflow.unreachable", "warning")
+
+
 def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
     """What of the triggers does not hold together."""
     for index, one in enumerate(spec.triggers):
@@ -44,6 +52,8 @@ def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:
         except Refusal as refusal:
             detail = f"{refusal.detail}{_of_cron(refusal.detail)}"
             yield Finding(path if one.schedule is None else (*path, "schedule"), detail)
+        else:
+            yield from _past(one.schedule, (*path, "schedule")) if one.schedule is not None else ()
         if one.event is not None:
             yield from selector_findings(one.event, (*path, "event"))
             if one.event == Match():

@@ -17,7 +17,7 @@ from oncue.manifests.finding import Finding, interval_findings, positive_finding
 from oncue.manifests.hidden import hidden_findings, partial_findings
 from oncue.manifests.idle import idle_findings
 from oncue.manifests.input_schema import schema_findings
-from oncue.manifests.plugins import done_once, fits, uses
+from oncue.manifests.plugins import done_once, fits, uses, written_out
 from oncue.manifests.scopes import BEFORE_RUNS, absent, of_plan, read, undeclared
 from oncue.manifests.self_service import self_service_findings, stages_findings
 from oncue.manifests.shape import near
@@ -154,13 +154,18 @@ def _step(plan: Plan, node: Node) -> Iterator[Finding]:
         yield from templates(value, (*path, *place), around)
     if spec.uses is not None:
         yield from uses(spec.uses, registry.ACTIONS, registry.ENGINE_ACTIONS, (*path, "uses"), "action.unknown")
-        yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
+        yield from _given(spec.uses, spec.with_, (*path, "with"))
         if spec.labels is not None and spec.uses in registry.ENGINE_ACTIONS:
             yield Finding((*path, "labels"), f"they mean nothing: no worker does {spec.uses}, OnCue does it itself")
         for member in ("timeout", "start_within", "heartbeat"):
             yield from positive_findings(getattr(spec, member), (*path, member))
         yield from _retried(spec.retry, (*path, "retry"))
     yield from _parts(plan, node, around)
+
+
+def _given(action: str, given: dict[str, Any], path: Path_) -> Iterator[Finding]:
+    yield from fits(action, registry.ACTIONS, given, path)
+    yield from written_out(action, given, path)
 
 
 def _default(member: str) -> Any:
@@ -201,7 +206,7 @@ def _parts(plan: Plan, node: Node, around: tuple[str, ...]) -> Iterator[Finding]
         yield from fits("event.emit", registry.ACTIONS, spec.emit, (*path, "emit"))
     if spec.rollback is not None:
         yield from _outside(spec.rollback.uses, (*path, "rollback", "uses"), "undo: write it as a step in a `catch`")
-        yield from fits(spec.rollback.uses, registry.ACTIONS, spec.rollback.with_, (*path, "rollback", "with"))
+        yield from _given(spec.rollback.uses, spec.rollback.with_, (*path, "rollback", "with"))
         yield from positive_findings(spec.rollback.timeout, (*path, "rollback", "timeout"))
         yield from _retried(spec.rollback.retry, (*path, "rollback", "retry"))
         if spec.irreversible:
@@ -285,7 +290,7 @@ def _validation(plan: Plan, node: Node, spec: Validate, path: Path_) -> Iterator
         yield from _repeated(plan, node, spec.repeat, (*path, "repeat"))
     if spec.uses is not None:
         yield from _outside(spec.uses, (*path, "uses"), _LOOKS)
-        yield from fits(spec.uses, registry.ACTIONS, spec.with_, (*path, "with"))
+        yield from _given(spec.uses, spec.with_, (*path, "with"))
 
 
 def _repeated(plan: Plan, node: Node, id: str, path: Path_) -> Iterator[Finding]:

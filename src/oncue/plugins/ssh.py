@@ -164,14 +164,8 @@ async def _end(process: Any) -> None:
 def _options(ssh: ModuleType, login: Login, context: Context) -> dict[str, Any]:
     if login.key is None and login.password is None:
         raise ActionError("inputs.invalid", "give a key or a password")
-    try:
-        trusted = [ssh.import_public_key(line) for line in login.known_hosts]
-        keys = None
-        if login.key is not None:
-            passphrase = context.secret(login.passphrase) if login.passphrase else None
-            keys = [ssh.import_private_key(context.secret(login.key), passphrase)]
-    except (ssh.KeyImportError, ssh.KeyEncryptionError) as error:
-        raise ActionError("ssh.key", str(error)) from error
+    trusted = [_public(ssh, index, line) for index, line in enumerate(login.known_hosts)]
+    keys = [_private(ssh, login.key, login.passphrase, context)] if login.key is not None else None
     return {
         "username": login.user,
         "known_hosts": (trusted, [], []),
@@ -183,3 +177,20 @@ def _options(ssh: ModuleType, login: Login, context: Context) -> dict[str, Any]:
         "login_timeout": max(0.001, context.remaining_s * LOGIN_SHARE),
         "client_version": "OnCue",
     }
+
+
+def _public(ssh: ModuleType, index: int, line: str) -> Any:
+    try:
+        return ssh.import_public_key(line)
+    except ssh.KeyImportError as error:
+        raise ActionError("ssh.key", f"known_hosts[{index}]: {error}: {line[:40]!r}") from error
+
+
+def _private(ssh: ModuleType, key: SecretRef, passphrase: SecretRef | None, context: Context) -> Any:
+    opens = context.secret(passphrase) if passphrase is not None else None
+    try:
+        return ssh.import_private_key(context.secret(key), opens)
+    except ssh.KeyEncryptionError as error:
+        raise ActionError("ssh.key", f"passphrase: {error}") from error
+    except ssh.KeyImportError as error:
+        raise ActionError("ssh.key", f"key: what {key} holds is no private key: {error}") from error

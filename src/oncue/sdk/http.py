@@ -21,11 +21,16 @@ _REDIRECT_STATUS: Final = (301, 302, 303, 307, 308)
 _CHARSET: Final = re.compile(r"""charset\s*=\s*["']?([A-Za-z0-9._:-]{1,40})""", re.IGNORECASE)
 _CREDENTIALS: Final = frozenset({"authorization", "proxy-authorization", "cookie"})
 """Headers that are for the first origin only, whoever set them."""
+_PLAIN: Final = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST"})
+"""What OpenSSL calls it when an answer is no TLS."""
 
 ERRORS: Final = (
     ErrorDoc("dns.failed", "The host's name does not resolve.", transient=True),
     ErrorDoc("http.connect", "No connection could be made.", transient=True),
-    ErrorDoc("http.tls", "The server's certificate is not valid for it, or the server wants one of us."),
+    ErrorDoc(
+        "http.tls",
+        "The server's certificate is not valid for it, the server wants one of us, or it does not speak TLS.",
+    ),
     ErrorDoc("http.protocol", "The server broke off or does not speak HTTP.", transient=True),
     ErrorDoc("http.redirects", "There were more than 5 redirects."),
     ErrorDoc("http.url", "The URL is not an http or https URL."),
@@ -140,9 +145,10 @@ async def _exchanged(
                 "timeout", f"{_shown(url)} did not answer in time", transient=True, nothing_done=unsent
             ) from error
         except httpx.ConnectError as error:
-            if "certificate" in str(error).lower():
-                raise ActionError("http.tls", f"{_shown(url)}: {error}", nothing_done=unsent) from error
-            raise ActionError("http.connect", f"{_shown(url)}: {error}", transient=True, nothing_done=unsent) from error
+            if (why := _no_tls(error)) is not None:
+                raise ActionError("http.tls", f"{_shown(url)}: {why}", nothing_done=unsent) from error
+            detail = f"{_shown(url)}: {str(error) or 'the connection broke'}"
+            raise ActionError("http.connect", detail, transient=True, nothing_done=unsent) from error
         except ssl.SSLError as error:  # what httpx lets through: a server that ends TLS after the handshake
             raise ActionError("http.tls", f"{_shown(url)}: {error}") from error
         except httpx.TransportError as error:
@@ -176,6 +182,16 @@ def _unpacked(body: bytes, limit: int, more: bool) -> tuple[bytes, bool]:
         return body, more
     rest = unpacking.unconsumed_tail or unpacking.unused_data
     return unpacked, more or bool(rest) or not unpacking.eof
+
+
+def _no_tls(error: BaseException) -> str | None:
+    """Why there will be no TLS with the server, however often it is tried; None if it is not for that."""
+    at: BaseException | None = error
+    while at is not None and not isinstance(at, ssl.SSLError):
+        at = at.__cause__ or at.__context__
+    if at is None or isinstance(at, ssl.SSLEOFError):
+        return None
+    return "what answers does not speak TLS; with http:// it may be reached" if at.reason in _PLAIN else str(error)
 
 
 def _tls_expiry(response: httpx.Response) -> datetime | None:

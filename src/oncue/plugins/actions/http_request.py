@@ -24,6 +24,13 @@ HEADERS_LIMIT: Final = 8 * 1024
 _OWN_HEADERS: Final = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
 _NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 """RFC 9110, section 5.6.2."""
+_USER: Final = re.compile(r"https?://[^/?#\\]*@", re.IGNORECASE)
+"""A URL with what stands before its host."""
+_EXPRESSION: Final = re.compile(r"\$\{[^}]*\}")
+_NO_USER: Final = (
+    "user and password would be read by everyone who sees the URL: leave them out, keep `user:password` in Base64 as a secret, "
+    "and write `secret: secret://NAME` and `secret_scheme: Basic`"
+)
 _CLASS: Final[dict[str, EffectClass]] = {
     "GET": "pure",
     "HEAD": "pure",
@@ -117,9 +124,15 @@ class HttpRequest:
             yield ("effect_class",), detail
         elif given.get("check") is not None and told != "check-first" and "${" not in str(told):
             yield ("check",), "it is asked only with `effect_class: check-first`: write that, too, or leave it out"
+        check = given.get("check")
+        asked = check.get("url") if isinstance(check, dict) else None
+        for path, url in ((("url",), given["url"]), (("check", "url"), asked)):
+            if _USER.match(_EXPRESSION.sub("x", str(url))):
+                yield path, _NO_USER
         if "json" in given and given.get("body") is not None:
             yield ("body",), "give json or body, not both"
-        for name in given.get("headers", {}):
+        headers = given.get("headers", {})
+        for name in headers if isinstance(headers, dict) else ():
             if name.lower() in _OWN_HEADERS:
                 yield ("headers", name), f"{name} is set by OnCue: leave it out"
             elif not _NAME.fullmatch(name):
@@ -171,6 +184,9 @@ class HttpRequest:
 def _request(inputs: Inputs) -> tuple[dict[str, str], bytes | None]:
     if (inputs.effect_class == "check-first") != (inputs.check is not None):
         raise ActionError("inputs.invalid", "check and effect_class: check-first belong together")
+    for url in (inputs.url, inputs.check.url if inputs.check is not None else ""):
+        if _USER.match(url):
+            raise ActionError("inputs.invalid", f"url: {_NO_USER}")
     for name, value in inputs.headers.items():
         if name.lower() in _OWN_HEADERS:
             raise ActionError("inputs.invalid", f"headers: {name} is set by OnCue")
