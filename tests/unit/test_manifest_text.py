@@ -113,6 +113,9 @@ def test_a_pipeline_that_gives_a_repository_as_data_goes_on_in_a_protected_names
         ("a: @x\n", "line 1, column 4", "a text cannot begin with @: quote it"),
         ("a: 'x\n", "line 2, column 1", "a quote is not closed"),
         ("a: {b: 1\nc: 2\n", "line 2, column 2", "a comma or a } is missing before it"),
+        ('if: "a" == "b"\n', "line 1, column 9", "text follows a quoted one: put all of it in quotes"),
+        ("a: {url: ${port}}\n", "line 1, column 11", "a text with ${...} must be quoted between brackets"),
+        ("a: [${port}]\n", "line 1, column 6", "a text with ${...} must be quoted between brackets"),
     ],
 )
 def test_what_is_no_yaml_is_said_in_words(text: str, place: str, said: str) -> None:

@@ -112,11 +112,13 @@ def parse_yaml(text: str | bytes, file: str = "", *, merging: bool = False) -> l
 
 _WORDS: Final = (
     (r"mapping values are not allowed here", "a colon does not fit here: indent the line as those that it belongs to, or quote a text that has a colon in it"),
+    (r"expected <block end>, but found '<scalar>'", "text follows a quoted one: put all of it in quotes, as 'a == \"b\"'"),
     (r"expected <block end>, but found|expected '<document start>', but found", "the line does not stand below the ones that it belongs to: indent it as those, with the same number of spaces"),
     (r"found character '\\t' that cannot start any token", "a tab is there: indent with spaces"),
     (r"found character '(.)' that cannot start any token", r"a text cannot begin with \1: quote it"),
     (r"found unexpected end of stream", "a quote is not closed"),
     (r"but found '<stream end>'", "a bracket is not closed"),
+    (r"expected ',' or '[\]}]', but got '\{'", "a text with ${...} must be quoted between brackets: \"${...}\"; or a comma is missing before it"),
     (r"expected ',' or '([\]}])'.*", r"a comma or a \1 is missing before it"),
 )  # fmt: skip
 """What the parser says, and the same for people who write manifests."""
