@@ -99,6 +99,17 @@ def test_whoever_takes_the_place_of_one_who_is_gone_may_agree(story: Story) -> N
     assert len(stuck(story)) == 1
 
 
+@pytest.mark.parametrize("stand_in", ["basis-2", "other"])
+def test_whoever_takes_the_place_of_those_who_are_gone_counts_once(story: Story, stand_in: str) -> None:
+    run(story, asks("team:basis", quorum=2))
+    for who in {"basis-3", "basis-2"} - {stand_in}:
+        handed_on = {"approval": "APR-1", "to": f"user:{stand_in}"}
+        story.send("oncue.command.approval.delegate", handed_on, actor=f"user:{who}")
+        assert not stuck(story)
+        user(story, "user_deleted", who)
+    assert len(stuck(story)) == 1
+
+
 def test_the_alert_ends_when_the_approval_does(story: Story) -> None:
     run(story, asks("team:basis", expires="1h"))
     staffed(story)
