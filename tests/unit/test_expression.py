@@ -213,6 +213,12 @@ def test_an_optional_is_no_value_of_its_own() -> None:
         evaluate("optional.of(event.labels)", seen())
 
 
+@pytest.mark.parametrize("text", ["type(1)", "int", "[[type('a')]]", "{'a': type(null)}"])
+def test_a_type_is_no_value(text: str) -> None:
+    with pytest.raises(Failed, match="gives a type"):
+        evaluate(text, seen())
+
+
 def test_a_language_of_its_own_variables_is_bounded_alike() -> None:
     language = Language("body")
     scope = language.activation({"body": {"b": 1, "a": 2, "list": list(range(9000))}})

@@ -28,7 +28,7 @@ def asks(*by: str, **more: Any) -> dict[str, Any]:
 
 
 def user(story: Story, what: str, name: str, **more: Any) -> None:
-    story.send(f"oncue.audit.user_{what}", {"user": name, **more}, actor="user:admin-1", origin="api")
+    story.send(f"oncue.audit.{what}", {"user": name, **more}, actor="user:admin-1", origin="api")
 
 
 def stuck(story: Story) -> list[str]:
@@ -53,7 +53,7 @@ def test_a_team_that_was_emptied_is_told_of_once_and_no_more_when_it_is_staffed_
 
 
 def test_the_same_is_told_at_the_ask_itself(story: Story) -> None:
-    user(story, "created", "robot", kind="service")
+    user(story, "user_created", "robot", kind="service")
     run(story, asks("user:robot"))
     assert stuck(story) == ["w cannot go on: step ask: stage approve asks user:robot for 1; none of them may agree"]
 
@@ -61,15 +61,16 @@ def test_the_same_is_told_at_the_ask_itself(story: Story) -> None:
 @pytest.mark.parametrize(
     ("gone", "back"),
     [
-        (("changed", {"changed": {"disabled": True}}), ("changed", {"changed": {"disabled": False}})),
-        (("deleted", {}), ("created", {"kind": "person"})),
+        (("user_changed", {"changed": {"disabled": True}}), ("user_changed", {"changed": {"disabled": False}})),
+        (("user_deleted", {}), ("user_created", {"kind": "person"})),
+        (("user_deleted", {}), ("signed_in", {"how": "link"})),
     ],
 )
 def test_whoever_cannot_sign_in_any_more_is_nobody_who_agrees_until_they_can(
     story: Story, gone: Any, back: Any
 ) -> None:
     run(story, asks("team:basis", quorum=2))
-    user(story, "changed", "basis-2", changed={"email": "b@example.org"})
+    user(story, "user_changed", "basis-2", changed={"email": "b@example.org"})
     assert not stuck(story)
     user(story, gone[0], "basis-2", **gone[1])
     assert len(stuck(story)) == 1
@@ -82,8 +83,8 @@ def test_whoever_cannot_sign_in_any_more_is_nobody_who_agrees_until_they_can(
 
 
 def test_a_service_account_that_is_switched_on_again_is_still_none(story: Story) -> None:
-    user(story, "created", "robot", kind="service")
-    user(story, "changed", "robot", changed={"disabled": False})
+    user(story, "user_created", "robot", kind="service")
+    user(story, "user_changed", "robot", changed={"disabled": False})
     run(story, asks("user:robot"))
     assert len(stuck(story)) == 1
 
@@ -92,9 +93,20 @@ def test_whoever_takes_the_place_of_one_who_is_gone_may_agree(story: Story) -> N
     run(story, asks("user:basis-3"))
     handed_on = {"approval": "APR-1", "to": "user:other"}
     story.send("oncue.command.approval.delegate", handed_on, actor="user:basis-3")
-    user(story, "deleted", "basis-3")
+    user(story, "user_deleted", "basis-3")
     assert not stuck(story)
-    user(story, "deleted", "other")
+    user(story, "user_deleted", "other")
+    assert len(stuck(story)) == 1
+
+
+@pytest.mark.parametrize("stand_in", ["basis-2", "other"])
+def test_whoever_takes_the_place_of_those_who_are_gone_counts_once(story: Story, stand_in: str) -> None:
+    run(story, asks("team:basis", quorum=2))
+    for who in {"basis-3", "basis-2"} - {stand_in}:
+        handed_on = {"approval": "APR-1", "to": f"user:{stand_in}"}
+        story.send("oncue.command.approval.delegate", handed_on, actor=f"user:{who}")
+        assert not stuck(story)
+        user(story, "user_deleted", who)
     assert len(stuck(story)) == 1
 
 

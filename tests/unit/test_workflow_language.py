@@ -393,6 +393,13 @@ def test_an_integer_beyond_64_bits_becomes_a_double_wherever_it_comes_from(story
     assert story.of("run.succeeded")[0]["outputs"] == {"same": True, "n": float(number)}
 
 
+def test_an_integer_beyond_doubles_is_the_largest_that_they_can_be(story: Story) -> None:
+    event = {"types": ["x"], "where": "event.data.n > 1 && -event.data.n < -1"}
+    run(story, step("wait", wait={"event": event}))
+    story.send("x", {"n": 10**400})
+    assert ended(story) == ("succeeded", None)
+
+
 @pytest.mark.parametrize(
     "grows",
     [

@@ -315,11 +315,17 @@ def _value(text: str, program: Program, scope: Scope) -> Any:
         raise Failed(f"{text}: {error}") from error
     if result.type() == _T.ERROR:
         raise Failed(f"{text}: {_reason(str(value))}", text)
-    return ordered(value) if isinstance(value, dict | list) else value
+    try:
+        return ordered(value)
+    except TypeError as error:
+        raise Failed(f"{text}: {error}") from error
 
 
 def ordered(value: Any) -> Any:
-    """The value with the keys of all its maps in order: CEL gives them in an order that changes from process to process."""
+    """The value with the keys of all its maps in order: CEL gives them in an order that changes from process to process. Raises
+    `TypeError` if there is a type in it, which is no JSON."""
+    if isinstance(value, _T):
+        raise TypeError("gives a type, which is not a value; compare it, as in type(x) == int")
     if isinstance(value, dict):
         return {key: ordered(value[key]) for key in sorted(value, key=lambda key: (type(key).__name__, key))}
     return [ordered(inner) for inner in value] if isinstance(value, list) else value
@@ -500,6 +506,8 @@ _INSTEAD: Final = "\ufffd"
 
 
 T = TypeVar("T")
+_MOST: Final = (2**53 - 1) * 2**971
+"""The largest integer that a double can be."""
 
 
 def _odd(body: bytes) -> bool:
@@ -521,7 +529,7 @@ def tame(value: Any, body: bytes) -> Any:
 
 def _tamed(value: Any) -> Any:
     if isinstance(value, int) and not -(2**63) <= value < 2**63:
-        return float(value)
+        return float(max(-_MOST, min(_MOST, value)))
     if isinstance(value, str):
         return value.replace("\0", _INSTEAD)
     if isinstance(value, dict):

@@ -19,10 +19,10 @@ _Need = tuple[ApprovalSpec | Stage, list[str], int]
 
 
 def people_of(state: State, namespace: str, delegations: Sequence[Delegated] = ()) -> People:
-    """Whom the approvers of a namespace mean, without those who cannot sign in any more, unless another may decide in their
-    place."""
+    """Whom the approvers of a namespace mean. For those who cannot sign in any more whoever may decide in their place, if anybody
+    may."""
     absent = state.cells["absent"]
-    in_place = {one.by for one in delegations if one.to.removeprefix("user:") not in absent}
+    in_place = {one.by: one.to for one in delegations if one.to.removeprefix("user:") not in absent}
 
     def people(by: str) -> list[str]:
         kind, _, name = by.partition(":")
@@ -31,7 +31,9 @@ def people_of(state: State, namespace: str, delegations: Sequence[Delegated] = (
             members = msgspec.convert(team.spec, TeamSpec).members if team is not None else []
         else:
             members = [name]
-        return [f"user:{member}" for member in members if member not in absent or f"user:{member}" in in_place]
+        named = [f"user:{member}" for member in members]
+        there = [in_place.get(one) if one.removeprefix("user:") in absent else one for one in named]
+        return [one for one in there if one is not None]
 
     return people
 

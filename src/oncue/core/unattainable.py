@@ -19,7 +19,8 @@ from oncue.core.tx import Tx
 CREATED: Final = "oncue.audit.user_created"
 CHANGED: Final = "oncue.audit.user_changed"
 DELETED: Final = "oncue.audit.user_deleted"
-PEOPLE: Final = (CREATED, CHANGED, DELETED)
+SIGNED_IN: Final = "oncue.audit.signed_in"
+PEOPLE: Final = (CREATED, CHANGED, DELETED, SIGNED_IN)
 """What is recorded of people that may matter to approvals."""
 SERVICE: Final = "service"
 
@@ -33,13 +34,15 @@ class Audited(msgspec.Struct):
 
 
 def recorded(tx: Tx, type: str, said: Audited) -> None:
-    """Someone was added, changed or removed."""
+    """Someone was added, changed or removed, or has signed in: the link for a first administrator brings back who was not there."""
     known: str | None = tx.state.cells["absent"].get(said.user)
     now = known
     if type == CREATED:
         now = SERVICE if said.kind == SERVICE else None
     elif type == DELETED:
         now = "removed"
+    elif type == SIGNED_IN:
+        now = None
     elif "disabled" in said.changed and known != SERVICE:
         now = "disabled" if said.changed["disabled"] else None
     if now != known:
