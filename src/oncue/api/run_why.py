@@ -236,6 +236,10 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
     waits += found
     plan = followed(connection, run)
     _complete(waits, steps, reading.event_waits_of(connection, steps), plan)
+    if run.state == "paused":
+        for one in waits:
+            if one.then is not None and one.then.startswith("the run goes on"):
+                one.then += ", once it is resumed"
     room = _room(connection, run, plan)
     return Why(run=run.id, state=run.state, moving=_moves(waits), waits=waits, room=room), effects
 
