@@ -72,7 +72,7 @@ export function byHealth(services: readonly Service[]): Service[] {
 export function standing(run: Run, { mark, detail }: Pick<Stand, "mark"> & { detail: string }): string {
   switch (run.state) {
     case "queued": return "waits for its turn";
-    case "paused": return `paused by ${nameOf(run.paused_by) || "someone"}${run.reason ? `: ${run.reason}` : ""}`;
+    case "paused": return `paused by ${run.paused_by === "oncue" ? "OnCue" : nameOf(run.paused_by) || "someone"}${run.reason ? `: ${run.reason}` : ""}`;
     case "rolling_back": return `undoes ${run.undoing ?? "what it did"}`;
     case "rollback_failed": return `could not undo ${run.undoing ?? "what it did"}`;
     default: {
