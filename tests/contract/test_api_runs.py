@@ -79,6 +79,10 @@ def test_why_says_what_is_waited_for_and_what_comes_of_it(server: Server) -> Non
     second = started(server, "settle", "queued", host="web-1")
     why = server.client.get(f"/api/v1/runs/{first}/why").json()
     waits = {one["step"]: one for one in why["waits"]}
+    server.client.post(f"/api/v1/runs/{first}/pause", json={"reason": "lunch"})
+    resting = {one["step"]: one for one in server.client.get(f"/api/v1/runs/{first}/why").json()["waits"]}
+    assert resting["both/rests"]["then"] == "the run goes on, once it is resumed"
+    server.client.post(f"/api/v1/runs/{first}/resume")
     assert (waits["both/fails"]["types"], waits["both/fails"]["resource"]) == (["a.b", "a.c"], "web-1")
     assert "resource" not in waits["both/bears"]
     assert [waits[f"both/{id}"]["then"] for id in ("fails", "bears", "rests")] == [
@@ -127,6 +131,18 @@ def test_whoever_asks_people_who_are_not_there_or_too_few_is_warned(server: Serv
         "steps[0].approvals[0].by[0]: nobody of the name nobody can sign in by now",
         "steps[0].approvals: as it is, they can never agree: stage more asks team:storage for 5; user:basis-1, "
         "user:basis-2, user:guest-1, user:long-gone had no hand in it and may agree",
+    ]
+
+
+def test_whoever_asks_a_team_of_which_nobody_is_there_is_warned(server: Server) -> None:
+    text = CALLS.replace("name: calls", "name: haunted").replace(
+        "{id: call, run: {workflow: settle, with: {host: web-9}}}",
+        "{id: ask, approvals: [{by: [team:ghosts], expires: 10m}]}",
+    )
+    text = f"apiVersion: oncue/v1\nkind: Team\nmetadata: {{name: ghosts}}\nspec: {{members: [ghost-1]}}\n---\n{text}"
+    warnings = server.client.post("/api/v1/manifests", content=text, params={"dry_run": True}).json()["warnings"]
+    assert [one.partition("spec.")[2] for one in warnings] == [
+        "steps[0].approvals[0].by[0]: nobody of team:ghosts can sign in by now"
     ]
 
 

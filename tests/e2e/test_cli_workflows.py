@@ -117,6 +117,27 @@ def test_steps_are_told_in_the_order_of_the_workflow_with_who_agreed(
     assert "told nothing" in oncue(oncue_server, "logs", run)
 
 
+def test_it_can_be_read_who_paused_resumed_and_agreed_and_why(oncue_server: Server, tokens: dict[str, str]) -> None:
+    run = oncue(oncue_server, "run", "asks").split()[0]
+    approval = waiting(oncue_server, run)
+    oncue(oncue_server, "runs", "pause", run, "--reason", "a freeze", token=tokens["lead-2"])
+    oncue(oncue_server, "runs", "resume", run, token=tokens["lead-1"])
+    oncue(oncue_server, "approval", "approve", approval, "--reason", "go on", token=tokens["lead-1"])
+    eventually(lambda: oncue_server.client.get(f"/api/v1/runs/{run}").json()["state"] == "succeeded", what="its end")
+    facts = [
+        line.split("\t") for line in oncue(oncue_server, "explain", "run", run).splitlines() if "oncue.run." in line
+    ]
+    assert [(fact, by) for _, fact, _, by, _ in reversed(facts)] == [
+        ("oncue.run.started", "token:preset-admin"),
+        ("oncue.run.paused", "token:lead-2"),
+        ("oncue.run.resumed", "token:lead-1"),
+        ("oncue.run.succeeded", ""),
+    ]
+    assert " by token:preset-admin\n" in oncue(oncue_server, "runs", "show", run)
+    listed = next(line for line in oncue(oncue_server, "get", "approvals").splitlines() if line.startswith(approval))
+    assert listed.endswith("approve by user:lead-1: go on")
+
+
 def test_whoever_follows_a_run_that_pauses_is_told_how_to_go_on(oncue_server: Server) -> None:
     run = started(oncue_server, "stops", "paused")
     env = environment({"ONCUE_SERVER": oncue_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})

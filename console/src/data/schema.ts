@@ -5378,6 +5378,7 @@ export interface components {
             id: string;
             input_position: string;
             cause_position: string;
+            actor?: string | null;
             event: {
                 [key: string]: unknown;
             };

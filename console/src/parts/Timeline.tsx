@@ -11,7 +11,7 @@ import { Clock } from "./time";
 
 export function Timeline({ facts, onlyKey = false }: { facts: readonly Fact[]; onlyKey?: boolean }) {
   const entries = facts
-    .map((fact) => ({ fact, entry: entryOf(fact.event) }))
+    .map((fact) => ({ fact, entry: entryOf(fact.event, fact.actor) }))
     .filter(({ entry }) => !onlyKey || entry.milestone || entry.said !== null);
   let day = "";
   return (

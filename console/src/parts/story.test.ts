@@ -73,6 +73,11 @@ describe("entryOf", () => {
     expect(entryOf(fact("oncue.approval.rejected", decided))).toMatchObject({ text: "APR-1 rejected by basis-1", said: "not tonight", icon: "failed" });
     expect(entryOf(fact("oncue.approval.expired", { id: "APR-1" })).text).toBe("Nobody decided APR-1 in time");
   });
+  it("says who asked for what happens to a run, and not of what follows from it", () => {
+    expect(entryOf(fact("oncue.run.resumed", { workflow: "grow" }), "user:basis-1").text).toBe("grow resumed by basis-1");
+    expect(entryOf(fact("oncue.run.resumed", { workflow: "grow" }), null).text).toBe("grow resumed");
+    expect(entryOf(fact("oncue.run.succeeded", { workflow: "grow" }), "user:basis-1").text).toBe("grow succeeded");
+  });
   it("is loud about a run that could not be rolled back", () => {
     expect(entryOf(fact("oncue.run.rollback_failed", { workflow: "grow", reason: "step a" }))).toMatchObject({ text: "grow could not be rolled back", failed: true, icon: "failed" });
   });

@@ -142,11 +142,14 @@ function policyEntry(verb: string, data: Data): Partial<Entry> {
   };
 }
 
-function runEntry(verb: string, data: Data): Partial<Entry> {
+/** What happens to a run at once when somebody asks for it. */
+const ASKED = new Set(["started", "paused", "resumed", "cancelled", "rolling_back"]);
+
+function runEntry(verb: string, data: Data, actor?: string | null): Partial<Entry> {
   const run = data as unknown as Run;
   const states: Record<string, IconName> = { succeeded: "check", failed: "failed", cancelled: "close", paused: "pause", stopping: "close", rolling_back: "undo", rolled_back: "undo", rollback_failed: "failed" };
   const words: Record<string, string> = { rolling_back: "is being rolled back", rolled_back: "was rolled back", rollback_failed: "could not be rolled back", queued: "waits for its turn", stopping: "was stopped; what is under “finally” is still being done" };
-  return { text: `${text(run.workflow) || "Run"} ${words[verb] ?? verb}`, icon: states[verb] ?? "run", detail: text(run.reason), milestone: true, failed: verb === "rollback_failed" };
+  return { text: `${text(run.workflow) || "Run"} ${words[verb] ?? verb}${ASKED.has(verb) && actor ? ` by ${nameOf(actor)}` : ""}`, icon: states[verb] ?? "run", detail: text(run.reason), milestone: true, failed: verb === "rollback_failed" };
 }
 
 function approvalEntry(verb: string, data: Data): Partial<Entry> {
@@ -231,7 +234,8 @@ function expiring(kind: string, data: Data): Partial<Entry> {
   return { icon: "clock", text: `${ENDING[kind] ?? "What keeps it quiet"} ends soon`, detail: `${heard === 1 ? "1 firing alert" : `${String(heard)} firing alerts`} will be heard then; ${told}` };
 }
 
-export function entryOf(event: CloudEvent): Entry {
+/** `actor` is who asked for what the event says of a run, where somebody did. */
+export function entryOf(event: CloudEvent, actor?: string | null): Entry {
   const [own, kind = "", verb = ""] = event.type.split(".");
   const data = record(event.data);
   const plain: Entry = { icon: "event", text: event.title ?? event.type, code: null, detail: event.resource ?? "", said: null, milestone: false, not: false, failed: false };
@@ -242,7 +246,7 @@ export function entryOf(event: CloudEvent): Entry {
     case "alert": return { ...base, ...alertEntry(verb, data) };
     case "incident": return { ...base, ...incidentEntry(verb, data) };
     case "policy": return { ...base, ...policyEntry(verb, data) };
-    case "run": return { ...base, ...runEntry(verb, data) };
+    case "run": return { ...base, ...runEntry(verb, data, actor) };
     case "approval": return { ...base, ...approvalEntry(verb, data) };
     case "request": return { ...base, ...requestEntry(verb, data) };
     case "schedule": return { ...base, text: `Schedule ${text(data["trigger"])} of ${text(data["workflow"])} ${SCHEDULED[verb] ?? verb}`, detail: text(data["fault"]), milestone: true, failed: verb === "failed" };

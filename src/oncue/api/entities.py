@@ -1,12 +1,13 @@
 """What the modules of the entities share: look one up, check access to it, show its timeline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from litestar import Response
+from sqlalchemy import Connection
 
 from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context
@@ -14,7 +15,9 @@ from oncue.api.guard import require
 from oncue.api.params import json_response, listing
 from oncue.api.stream import fact_json
 from oncue.core.errors import Refusal
-from oncue.store.queries import Filters, cursor_of, entity_body, position_of, timeline
+from oncue.store.history import entry
+from oncue.store.journal_reader import JournalReader
+from oncue.store.queries import FactRow, Filters, cursor_of, entity_body, position_of, timeline
 
 
 class Over(NamedTuple):
@@ -33,6 +36,8 @@ OVER: Final = {
     "run": Over("run.ended", "{} is over: {}"),
 }
 """Kinds that the engine forgets when they are over."""
+RUN_COMMANDS: Final = "oncue.command.run."
+"""How the types of commands about runs begin."""
 
 
 class _State(msgspec.Struct):
@@ -97,4 +102,22 @@ async def timeline_response(ctx: Context, kind: str, id: str, filters: Filters) 
     asked = partial(timeline, kind=kind, id=id, before=before, limit=filters.limit + 1, filters=filters)
     rows = await ctx.queries.run(asked)
     following = cursor_of(rows[filters.limit - 1].position) if len(rows) > filters.limit else None
-    return listing([fact_json(row) for row in rows[: filters.limit]], following)
+    shown = rows[: filters.limit]
+    return listing(await facts_json(ctx, shown), following)
+
+
+async def facts_json(ctx: Context, rows: Sequence[FactRow]) -> list[bytes]:
+    """Facts as a timeline shows them: what happened to runs with who asked for it."""
+    asked = await ctx.queries.run(partial(_asked_for, rows=rows))
+    return [fact_json(row, asked.get(row.input_position) if row.kind == "run" else None) for row in rows]
+
+
+def _asked_for(connection: Connection, rows: Sequence[FactRow]) -> dict[int, str | None]:
+    """Who gave the commands from which facts about runs followed, by the command's position."""
+    journal = JournalReader(connection)
+    inputs = [
+        journal.record(position) for position in sorted({row.input_position for row in rows if row.kind == "run"})
+    ]
+    return {
+        one.position: one.actor for one in inputs if one is not None and entry(one).event.type.startswith(RUN_COMMANDS)
+    }

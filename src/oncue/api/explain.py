@@ -8,12 +8,12 @@ from litestar import Response, get
 
 from oncue.access.roles import Principal, allowed
 from oncue.api.context import Context, Ctx, Who
+from oncue.api.entities import facts_json
 from oncue.api.events import decision_json
 from oncue.api.params import json_response
 from oncue.api.run_why import Waits, why
 from oncue.api.runs import detail_of
 from oncue.api.shapes import Explanation
-from oncue.api.stream import fact_json
 from oncue.core.condition import MAX_KEYS
 from oncue.core.errors import Refusal
 from oncue.core.event import said
@@ -71,7 +71,7 @@ async def explain(ctx: Ctx, who: Who, kind: str, id: str) -> Response[Explanatio
         "summary": summary,
         "reasons": reasons,
         "decisions": [msgspec.Raw(decision_json(row)) for row in decided],
-        "facts": [msgspec.Raw(fact_json(row)) for row in rows],
+        "facts": [msgspec.Raw(one) for one in await facts_json(ctx, rows)],
     }
     return json_response(msgspec.json.encode(body))
 
@@ -178,7 +178,8 @@ def _incident(incident: dict[str, Any]) -> tuple[str, list[str]]:
 
 
 def _run(run: dict[str, Any]) -> tuple[str, list[str]]:
-    summary = f"Run of {run['workflow']}: {run['state']}" + (f", {run['reason']}." if run.get("reason") else ".")
+    state = run["state"].replace("_", " ")
+    summary = f"Run of {run['workflow']}: {state}" + (f", {run['reason']}." if run.get("reason") else ".")
     reasons = [_begun(run["trigger"])]
     for step in run["steps"]:
         said = f"Step {step['address']} ({step['uses']}): {step['state'].replace('_', ' ')}"

@@ -201,7 +201,7 @@ def _all_on_record(connection: Connection, runs: Sequence[Run]) -> tuple[list[Wh
 def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]]:
     """What the run waits for, and the effects that are under way for it."""
     if run.state in OVER:
-        said = f"it is over: {run.state}" + (f", {run.reason}" if run.reason else "")
+        said = f"it is over: {run.state.replace('_', ' ')}" + (f", {run.reason}" if run.reason else "")
         return Why(run=run.id, state=run.state, moving=False, waits=[Waits(step=None, what=said, code="over")]), {}
     waits: list[Waits] = []
     if run.state == "queued":
@@ -236,6 +236,10 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
     waits += found
     plan = followed(connection, run)
     _complete(waits, steps, reading.event_waits_of(connection, steps), plan)
+    if run.state == "paused":
+        for one in waits:
+            if one.then is not None and one.then.startswith("the run goes on"):
+                one.then += ", once it is resumed"
     room = _room(connection, run, plan)
     return Why(run=run.id, state=run.state, moving=_moves(waits), waits=waits, room=room), effects
 

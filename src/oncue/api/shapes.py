@@ -48,6 +48,8 @@ class Fact(msgspec.Struct, kw_only=True):
     """Of the entity it is about."""
     input_position: str
     cause_position: str
+    actor: str | None = None
+    """Of what happened to a run: who asked for it, by a command. Told by timelines and explanations; null if nobody did."""
     event: dict[str, Any]
 
 

@@ -285,8 +285,8 @@ async def _write(send: Send, body: bytes) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
-def fact_json(row: FactRow) -> bytes:
-    """A fact as lists and the stream show it."""
+def fact_json(row: FactRow, actor: str | None = None) -> bytes:
+    """A fact as lists and the stream show it; `actor` is who asked for it."""
     return msgspec.json.encode(
         {
             "position": cursor_of(row.position),
@@ -297,6 +297,7 @@ def fact_json(row: FactRow) -> bytes:
             "id": row.id,
             "input_position": cursor_of(row.input_position),
             "cause_position": cursor_of(row.cause_position),
+            "actor": actor,
             "event": msgspec.Raw(row.body),
         }
     )

@@ -31,5 +31,8 @@ def explain(
         show.table(rows, ("at", "policy", "outcome", "reason", "detail"))
     if found["facts"]:
         show.done("\nWhat happened")
-        rows_ = [(show.instant(one["recorded_at"]), one["type"], one["id"], one["position"]) for one in found["facts"]]
-        show.table(rows_, ("at", "fact", "about", "position"))
+        rows_ = [
+            (show.instant(one["recorded_at"]), one["type"], one["id"], one.get("actor") or "", one["position"])
+            for one in found["facts"]
+        ]
+        show.table(rows_, ("at", "fact", "about", "by", "position"))

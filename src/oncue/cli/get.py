@@ -23,6 +23,11 @@ def _age(name: str, title: str = "age") -> Column:
     return title, lambda item: show.ago(item.get(name))
 
 
+def _said(one: dict[str, Any]) -> str:
+    """As `approve by user:basis-1: go on`."""
+    return f"{one['decision']} by {one['by']}" + (f": {one['reason']}" if one.get("reason") else "")
+
+
 def _fields(*names: str) -> list[Column]:
     return [_field(name) for name in names]
 
@@ -61,6 +66,7 @@ LISTS: Final[dict[str, Kind]] = {
         *_fields("id", "state"),
         ("until", lambda item: show.until(item["expires_at"]) if item["state"] == "pending" else ""),
         *_fields("ask"), ("asks", lambda item: item["stages"][item.get("at", 0)]["by"]), *_fields("workflow", "run"),
+        ("said", lambda item: "; ".join(_said(one) for one in item["decisions"])),
     ], wrap=True),
     "requests": Kind("requests", [
         *_fields("id", "title"), ("state", show.came), ("run", lambda item: item.get("run") or "-"),

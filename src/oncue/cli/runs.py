@@ -163,9 +163,10 @@ def fork(
 
 
 def _trigger(trigger: dict[str, Any]) -> str:
-    """As `policy default/busy-cpu@1`, `schedule nightly`, `manual user:basis-1`."""
+    """As `policy default/busy-cpu@1`, `schedule nightly`, and by hand the one who asked for it, `user:basis-1`."""
     named = (trigger[name] for name in ("policy", "trigger", "request", "run", "actor") if trigger.get(name))
-    return f"{trigger.get('kind', 'event')} {next(named, '')}".rstrip()
+    kind = trigger.get("kind", "event")
+    return f"{'' if kind == 'manual' else kind} {next(named, '')}".strip() or kind
 
 
 def _do(run: str, verb: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,10 @@ def doubtful(given: _Given, known: _Given, exists: Callable[[str], bool]) -> Ite
                     if by.startswith("user:") and not exists(by.removeprefix("user:")):
                         detail = f"nobody of the name {by.removeprefix('user:')} can sign in by now"
                         yield index, Finding((*path, number, "by", at), detail, level="warning")
+                    members = people(by) if by.startswith("team:") else []
+                    if members and not any(exists(one.removeprefix("user:")) for one in members):
+                        detail = f"nobody of {by} can sign in by now"
+                        yield index, Finding((*path, number, "by", at), detail, level="warning")
             if (why := quorums.unattainable(people, (), stages)) is not None:
                 yield index, Finding(path, f"as it is, they can never agree: {why}", level="warning")
 

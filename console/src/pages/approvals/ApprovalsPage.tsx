@@ -12,7 +12,7 @@ import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
 import { Deciding } from "./Deciding";
-import { soonest, stagesOf } from "./view";
+import { said, soonest, stagesOf } from "./view";
 
 const OVER = ["approved", "rejected", "expired", "cancelled"];
 
@@ -60,7 +60,7 @@ function List({ title, scope, approvals, shown, empty }: { title: string; scope?
         <Link key={one.id} to="/approvals" search={(old) => ({ ...old, show: one.id })} replace className="moving-row" aria-current={one.id === shown ? "true" : undefined}>
           <span className="row"><span className="med wrap grow">{one.ask}</span>{one.state !== "pending" && <span className="end"><StateMark state={one.state} /></span>}</span>
           <span className="row t12 dim3">
-            <span className="mono">{one.id}</span>{one.change ? <span className="mono">{one.change}</span> : <span className="cut">{one.workflow}</span>}<Far approval={one} />
+            <span className="mono">{one.id}</span>{one.change ? <span className="mono">{one.change}</span> : <span className="cut">{one.workflow}</span>}<Far approval={one} />{one.state !== "pending" && said(one) !== "" && <span className="cut">{said(one)}</span>}
             <span className="end nowrap">{one.state === "pending" ? <>ends <RelativeTime at={one.expires_at} /></> : <RelativeTime at={one.ended_at ?? one.updated_at} suffix=" ago" />}</span>
           </span>
         </Link>

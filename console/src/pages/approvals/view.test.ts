@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Approval, RunDetail } from "../../data/types";
-import { ifItFailsLater, mayApprove, onExpiry, short, soonest, stagesOf } from "./view";
+import { ifItFailsLater, mayApprove, onExpiry, said as saidTo, short, soonest, stagesOf } from "./view";
 
 const stage = (name: string, quorum = 1) => ({ stage: name, by: ["team:basis", "user:basis-2"], quorum, expires_s: 3600, on_expiry: "fail", same_people: false });
 const approval = (fields: Partial<Approval>): Approval => ({
@@ -30,12 +30,17 @@ describe("an approval's stages", () => {
     const those = ["2026-11-21T10:00:00Z", "2026-11-20T10:30:00Z"].map((expires_at) => approval({ expires_at }));
     expect(soonest(those).map((one) => one.expires_at)).toEqual(["2026-11-20T10:30:00Z", "2026-11-21T10:00:00Z"]);
   });
+  it("are told in a line with who agreed, and why", () => {
+    expect(saidTo(approval({ decisions: [{ ...said("basis-1", "approve"), reason: "looks right" }, said("basis-2", "reject")] }))).toBe("approved by basis-1: looks right, rejected by basis-2");
+    expect(saidTo(approval({}))).toBe("");
+  });
   it("end where somebody rejected", () => {
     expect(stagesOf(approval({ state: "rejected", decisions: [said("basis-1", "reject")] })).map((one) => one.now)).toEqual(["ended", "follows"]);
   });
   it("say what comes of it if nobody decides", () => {
     expect(onExpiry(approval({}))).toBe("then the step fails");
     expect(onExpiry(approval({ stages: [{ ...stage("own"), on_expiry: "reject", same_people: false }] }))).toBe("then it counts as rejected");
+    expect(onExpiry(approval({ expires_at: "2026-11-20T10:30:00Z" }))).toBe("then the time of the run is up");
     expect(onExpiry(approval({ run: null, request: "REQ-1" }))).toBe("then the request ends");
     expect(onExpiry(approval({ run: null, change: "CHG-1" }))).toBe("then the change needs another look");
   });

@@ -30,6 +30,10 @@ export function stagesOf(approval: Approval): StageLine[] {
   });
 }
 
+/** Who said what to it, and why: `approved by basis-1: looks right`. Empty while nobody did. */
+export const said = (approval: Approval): string =>
+  (approval.decisions ?? []).map((one) => `${one.decision === "approve" ? "approved" : "rejected"} by ${nameOf(one.by)}${one.reason ? `: ${one.reason}` : ""}`).join(", ");
+
 /** Those whose time is up first come first. */
 export const soonest = (approvals: readonly Approval[]): Approval[] => approvals.toSorted((one, other) => Date.parse(one.expires_at) - Date.parse(other.expires_at));
 
@@ -37,7 +41,10 @@ export const soonest = (approvals: readonly Approval[]): Approval[] => approvals
 export function onExpiry(approval: Approval): string {
   if (approval.request) return "then the request ends";
   if (approval.change) return "then the change needs another look";
-  return approval.stages[approval.at ?? 0]?.on_expiry === "reject" ? "then it counts as rejected" : "then the step fails";
+  const stage = approval.stages[approval.at ?? 0];
+  const may = Date.parse(approval.expires_at) - Date.parse(approval.created_at);
+  if (stage !== undefined && may < stage.expires_s * 1000) return "then the time of the run is up";
+  return stage?.on_expiry === "reject" ? "then it counts as rejected" : "then the step fails";
 }
 
 /** Who may still say something, whoever looks first: `you, basis-2`. */

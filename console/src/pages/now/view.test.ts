@@ -68,7 +68,7 @@ describe("runs in motion", () => {
 describe("standing", () => {
   it("says what holds a run up", () => {
     expect(standing({ state: "paused", paused_by: "user:basis-1", reason: "freeze" } as Run, { mark: "paused", detail: "" })).toBe("paused by basis-1: freeze");
-    expect(standing({ state: "paused", paused_by: "oncue", reason: "step a failed" } as Run, { mark: "paused", detail: "" })).toBe("OnCue paused it: step a failed");
+    expect(standing({ state: "paused", paused_by: "oncue", reason: "step a failed" } as Run, { mark: "paused", detail: "" })).toBe("paused by OnCue: step a failed");
     expect(standing({ state: "queued" } as Run, { mark: "queued", detail: "" })).toBe("waits for its turn");
     expect(standing({ state: "rollback_failed", undoing: "extend" } as Run, { mark: "rollback_failed", detail: "" })).toBe("could not undo extend");
     expect(standing({ state: "running", stuck: true } as Run, { mark: "running", detail: "" })).toBe("stands still");

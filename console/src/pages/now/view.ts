@@ -78,7 +78,7 @@ export function byNeed(runs: readonly Run[]): Run[] {
 export function standing(run: Run, { mark, detail }: Pick<Stand, "mark"> & { detail: string }): string {
   switch (run.state) {
     case "queued": return "waits for its turn";
-    case "paused": return `${run.paused_by === "oncue" ? "OnCue paused it" : `paused by ${nameOf(run.paused_by) || "someone"}`}${run.reason ? `: ${run.reason}` : ""}`;
+    case "paused": return `paused by ${run.paused_by === "oncue" ? "OnCue" : nameOf(run.paused_by) || "someone"}${run.reason ? `: ${run.reason}` : ""}`;
     case "rolling_back": return `undoes ${run.undoing ?? "what it did"}`;
     case "rollback_failed": return `could not undo ${run.undoing ?? "what it did"}`;
     default: {

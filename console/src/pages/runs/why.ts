@@ -10,12 +10,13 @@ export type Say = "counts" | "barred" | "none";
 const NAMED = /^[a-z_]+\.[a-z_]+ /;
 
 /** The sentence that answers the question. */
-export function headline(wait: Waits, approval: Approval | undefined, say: Say): string {
+export function headline(wait: Waits, approval: (Approval & { may_decide?: readonly string[] }) | undefined, say: Say): string {
   const stage = approval?.stages[approval.at ?? 0];
   if (wait.code !== "approval" || approval === undefined || stage === undefined) return `${NAMED.test(wait.what) ? wait.what : capital(withNames(wait.what))}.`;
   const missing = stage.quorum - agreed(approval);
   const later = approval.stages.length - (approval.at ?? 0) - 1;
   const needs = `It needs ${missing === 1 ? "one" : String(missing)} ${missing === 1 ? "approval" : "approvals"}${later > 0 ? `, and then ${later === 1 ? "another stage" : plural(later, "other stage")}` : ""}.`;
+  if (approval.may_decide?.length === 0) return `${needs} Nobody who is asked may decide.`;
   return `${needs}${say === "counts" ? " Yours counts." : say === "barred" ? " Yours does not count: you asked for this run." : ""}`;
 }
 
