@@ -872,6 +872,21 @@ def test_a_run_that_cannot_be_taken_on_is_undone_if_it_says_so(story: Story, mon
     assert story.of("run.rolled_back")[0]["reason"].startswith("a defect of OnCue")
 
 
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+def test_a_run_that_cannot_be_taken_on_by_a_result_fails_as_well_and_is_undone(
+    story: Story, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    id = run(story, act("a", rollback=UNDO), step("b", set={"x": 1}), on_failure={"rollback": "all"})
+    with monkeypatch.context() as patch:
+        breaks(patch, workflow, "_went_on", id)
+        answer(story, "a", outcome)
+    assert story.new().count(f"effect.{outcome}") == 1
+    answer(story, "a~rollback")
+    (over,) = story.of("run.rolled_back")
+    assert over["reason"].startswith("a defect of OnCue: ZeroDivisionError: a defect. Please report it")
+    assert not story.state.effects
+
+
 def test_a_rollback_that_cannot_go_on_asks_a_person(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     id = run(story, act("a", rollback=UNDO), act("b"))
     answer(story, "a")

@@ -33,7 +33,7 @@ from oncue.core import (
 )
 from oncue.core import event as events
 from oncue.core.alert import Alert
-from oncue.core.effect import TOLD, BeganActing, EffectResult, StillTelling
+from oncue.core.effect import TOLD, BeganActing, Effect, EffectResult, StillTelling
 from oncue.core.errors import Refusal
 from oncue.core.event import Event
 from oncue.core.normalise import UNREADABLE, Kind, Outlines, Seen
@@ -350,7 +350,22 @@ class Engine:
         elif effect.kind == "itsm":
             (mirrors if effect.payload["do"] == "push" else mirror_news).settled(tx, effect, result)
         if effect.run is not None:
+            self._taken_on(effect, result, final)
+
+    def _taken_on(self, effect: Effect, result: EffectResult, final: bool) -> None:
+        """The run of the effect goes on with its result. If it cannot, the result counts all the same, and the run ends."""
+        tx = self._tx
+        before = tx.savepoint()
+        try:
             workflow.on_result(tx, effect, result, final)
+        except Exception as error:  # a result that is refused would come again and again, and the run stand still
+            tx.back_to(before)
+            run = self.state.runs.get(effect.run or "")
+            if run is None:
+                raise
+            workflow.broken(tx, run, f"{type(error).__name__}: {error}"[:1000])
+        else:
+            tx.go_on(before)
 
     def _excuse(self, event: Event) -> None:
         """After an absence nothing is blamed for what we could not hear; it must be said before timers fire."""

@@ -257,7 +257,7 @@ class EngineProcess:
         self._announced = self._position
         frame_with_facts = _framed(committed)
         for writer, facts in self._watchers.values():
-            writer.write(frame_with_facts if facts else frame)
+            _give(writer, frame_with_facts if facts else frame)
 
     def _reply(self, writer: asyncio.StreamWriter, answer: frames.Answer) -> None:
         """In the writer's thread, or the event loop's. The answers of one commit go out together."""
@@ -274,7 +274,7 @@ class EngineProcess:
         for writer, answer in replies:
             together.setdefault(writer, []).append(_framed(answer))
         for writer, parts in together.items():
-            writer.write(b"".join(parts))
+            _give(writer, b"".join(parts))
 
     # connections
 
@@ -288,7 +288,7 @@ class EngineProcess:
             self._reply(writer, answer)
 
         def send(frame: frames.Frame) -> None:
-            writer.write(_framed(frame))
+            _give(writer, _framed(frame))
 
         try:
             async for received in read_frames(reader):
@@ -364,6 +364,12 @@ def _few(facts: list[tuple[Any, ...]], more: list[tuple[Any, ...]]) -> list[tupl
 def _settle(future: "asyncio.Future[frames.Answer]", answer: frames.Answer) -> None:
     if not future.done():
         future.set_result(answer)
+
+
+def _give(writer: asyncio.StreamWriter, told: bytes) -> None:
+    """Whoever is there is told. Of one who has gone nothing is said: others wait for theirs."""
+    if not writer.is_closing():
+        writer.write(told)
 
 
 def _framed(frame: frames.Frame) -> bytes:
