@@ -7,7 +7,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
-from oncue.core import last_steps
+from oncue.core import last_steps, quorums
 from oncue.core.run import ACTIVE, OVER, WELL
 from oncue.core.state import State
 from oncue.core.steps import plan
@@ -85,7 +85,8 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
             return {"wait": {"event": {"types": ["x.wanted"], "resource": choice.choice(("db-1", None))},
                              "timeout": choice.choice(("2m", None)), "on_timeout": choice.choice(("fail", "continue"))}}  # fmt: skip
         if form == "approval":
-            return {"approvals": [{"by": ["user:basis-2", "user:basis-3"], "expires": "4m"}]}
+            asked = choice.choice((["user:basis-2", "user:basis-3"], ["team:basis"]))
+            return {"approvals": [{"by": asked, "quorum": choice.randrange(1, 3), "expires": "4m"}]}
         if calls:
             return {"run": {"workflow": "inner", "detached": choice.random() < 0.2}}
         return {"set": {"w": 2}}
@@ -140,6 +141,7 @@ def workflow(choice: random.Random, *, calls: bool) -> dict[str, Any]:
 
 def setting(choice: random.Random) -> Story:
     story = Story()
+    story.apply("Team", "basis", {"members": ["basis-2", "basis-3"], "channels": []})
     story.apply("Workflow", "inner", workflow(choice, calls=False))
     story.apply("Workflow", "outer", workflow(choice, calls=True))
     return story
@@ -163,7 +165,7 @@ def say(story: Story, type: str, data: dict[str, Any], who: str) -> None:
 
 def happen(story: Story, choice: random.Random, *, steered: bool = True) -> None:
     """One thing that happens; people do something with runs only if they are `steered`."""
-    what, state = choice.randrange(14), story.state
+    what, state = choice.randrange(15), story.state
     if what < 2:
         say(
             story,
@@ -183,8 +185,27 @@ def happen(story: Story, choice: random.Random, *, steered: bool = True) -> None
             "decision": choice.choice(("approve", "approve", "reject")),
         }
         say(story, "approval.decide", data, choice.choice(("user:basis-1", "user:basis-2", "user:basis-3")))
+    elif what == 14:
+        staff(story, choice)
     elif what > 10 and state.runs and steered:
         steer(story, choice)
+
+
+def staff(story: Story, choice: random.Random) -> None:
+    """People come and go, hand on what they are asked, and work tells something."""
+    what, who, other = choice.randrange(4), *choice.sample(("basis-2", "basis-3", "basis-4"), 2)
+    if what == 0:
+        gone = choice.random() < 0.5
+        story.send("oncue.audit.user_changed", {"user": who, "changed": {"disabled": gone}}, actor="user:admin-1")
+    elif what == 1:
+        members = choice.sample(("basis-2", "basis-3", "basis-4"), choice.randrange(4))
+        story.apply("Team", "basis", {"members": members, "channels": []})
+    elif what == 2 and story.state.effects:
+        effect = story.state.effects[choice.choice(sorted(story.state.effects))]
+        story.send("oncue.effect.told", {"effects": [[effect.id, effect.attempt]]})
+    elif story.state.approvals and who not in story.state.cells["absent"]:
+        approval = choice.choice(sorted(story.state.approvals))
+        say(story, "approval.delegate", {"approval": approval, "to": f"user:{other}"}, f"user:{who}")
 
 
 def result(story: Story, choice: random.Random) -> None:
@@ -334,6 +355,22 @@ def test_nothing_ever_hangs_without_something_that_takes_it_on(seed: int) -> Non
                 run,
                 sorted((s.address, s.state, s.uses) for s in story.state.steps_of[run.id].values()),
             )
+
+    told(seed, 80, look)
+
+
+@SLOW
+@given(seed=st.integers(0, 2**32))
+def test_a_run_is_stuck_as_long_as_it_asks_those_who_cannot_agree(seed: int) -> None:
+    def look(story: Story, choice: random.Random) -> None:
+        state = story.state
+        for one in state.approvals.values():
+            if one.state == "pending":
+                people = quorums.people_of(state, one.namespace, one.delegations)
+                assert (quorums.out_of_reach(people, one) is None) == (one.unattainable is None)
+                assert one.unattainable is None or state.runs[str(one.run)].stuck
+        told_of = [one for one in state.alerts.values() if one.check == "workflow.run.stuck" and one.state == "firing"]
+        assert len(told_of) == sum(run.stuck for run in state.runs.values())
 
     told(seed, 80, look)
 

@@ -89,6 +89,25 @@ def test_a_service_account_that_is_switched_on_again_is_still_none(story: Story)
     assert len(stuck(story)) == 1
 
 
+@pytest.mark.parametrize(
+    ("what", "more", "said"),
+    [
+        ("user_changed", {"changed": {"disabled": True}}, "user:basis-2 was switched off"),
+        ("user_deleted", {}, "user:basis-2 was removed"),
+        ("user_created", {"kind": "service"}, "user:basis-2 is a service account"),
+    ],
+)
+@pytest.mark.parametrize("verb", [{"decision": "approve"}, {"to": "user:other"}])
+def test_what_was_on_its_way_when_someone_went_counts_no_more(
+    story: Story, what: str, more: Any, said: str, verb: dict[str, str]
+) -> None:
+    run(story, asks("team:basis"))
+    user(story, what, "basis-2", **more)
+    does = "decide" if "decision" in verb else "delegate"
+    with pytest.raises(AssertionError, match=f"approval.person: {said}"):
+        story.send(f"oncue.command.approval.{does}", {"approval": "APR-1", **verb}, actor="user:basis-2")
+
+
 def test_whoever_takes_the_place_of_one_who_is_gone_may_agree(story: Story) -> None:
     run(story, asks("user:basis-3"))
     handed_on = {"approval": "APR-1", "to": "user:other"}

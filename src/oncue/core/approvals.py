@@ -17,6 +17,7 @@ from oncue.core.tx import Tx
 
 PERSON: Final = "user:"
 LINK: Final = "/approvals?show="
+_GONE: Final = {"disabled": "was switched off", "removed": "was removed", "service": "is a service account"}
 ASK_LIMIT: Final = 2000
 """Characters of what is asked."""
 
@@ -248,6 +249,9 @@ def _pending(tx: Tx, namespace: str, id: str) -> Approval:
 def _person(tx: Tx, approval: Approval) -> str:
     if not tx.actor.startswith(PERSON):
         raise Refusal("approval.person", f"{tx.actor} is not a person who is signed in")
+    gone: str | None = tx.state.cells["absent"].get(tx.actor.removeprefix(PERSON))
+    if gone is not None:
+        raise Refusal("approval.person", f"{tx.actor} {_GONE[gone]}")
     if tx.actor in approval.barred:
         raise Refusal("approval.own", f"{tx.actor} asked for what {approval.id} is about")
     if tx.owner in approval.barred:
