@@ -372,3 +372,25 @@ def test_every_act_has_its_sentence() -> None:
     for name, sentence in SENTENCES.items():
         assert sentence({}), name
         assert sentence(dict.fromkeys((field.name for field in fields(ACTS[name].takes)), "${steps.look.result}")), name
+
+
+def test_a_message_that_reaches_nobody_fails_and_one_that_does_not_reach_everyone_says_whom() -> None:
+    story = Story()
+    story.apply("Channel", "desk", {"type": "email", "with": {"to": ["desk@example.com"]}})
+    story.apply("Person", "basis-1", {"default": [{"channel": "desk"}]})
+    story.apply("Team", "web", {"members": ["basis-1", "basis-2"]})
+    story.apply("Team", "night", {"members": ["basis-3"]})
+    tells = [
+        {"id": team, "uses": "notify.send", "with": {"to": [f"team:{team}"], "title": "x"}, "on_failure": "continue"}
+        for team in ("web", "night")
+    ]
+    story.apply("Workflow", "w", {"steps": tells})
+    web, night = dry_run(story.state, "default", "w", {}, AT, "user:basis-1").steps
+    assert (web.verdict, (web.does or "").partition("; ")[2]) == (
+        "runs",
+        "it does not reach everyone: no Person basis-2 in default says how to reach user:basis-2",
+    )
+    assert (night.verdict, night.why) == (
+        "fails",
+        "escalation.no_addressee: no Person basis-3 in default says how to reach user:basis-3",
+    )

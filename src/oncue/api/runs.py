@@ -240,7 +240,7 @@ def asked_of(connection: Connection, namespace: str) -> list[Manifest]:
     """The configuration that a dry run asks."""
     return [
         msgspec.json.decode(body, type=Manifest)
-        for kind in ("Workflow", "Lookup", "Service", "Team")
+        for kind in ("Workflow", "Lookup", "Service", "Team", "Person", "Channel", "EscalationPolicy")
         for body in manifests(connection, kind, frozenset({namespace}))
     ]
 

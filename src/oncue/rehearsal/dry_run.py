@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from oncue.core import run_acts, run_scope
+from oncue.core.act_inputs import NotifySend
 from oncue.core.effect_classes import effect_class
 from oncue.core.errors import Refusal
 from oncue.core.expression import (
@@ -25,7 +26,7 @@ from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
 from oncue.rehearsal import saying
-from oncue.rehearsal.fitting import fitting, permitted
+from oncue.rehearsal.fitting import fitting, permitted, reached
 from oncue.rehearsal.known import Known, Unknown
 from oncue.sdk import ActionError, Rules, registry
 
@@ -335,6 +336,9 @@ def _act(plan: Plan, node: Node, seen: Known, planned: Planned) -> None:
     planned.why = planned.why or why
     if uses in run_acts.ACTS:
         planned.does = saying.acting(uses, given)
+        if uses == "notify.send" and why is None:
+            missing = reached(seen.state, seen.namespace, msgspec.convert(given, NotifySend), seen.now)
+            planned.does += f"; it does not reach everyone: {missing}" if missing else ""
         return
     action = registry.action(uses)
     inputs = registry.fit(given, action.inputs) if why is None else None

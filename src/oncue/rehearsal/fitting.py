@@ -3,10 +3,14 @@
 `${...}` is left in them where they are not.
 """
 
+from datetime import datetime
 from typing import Any
 
 from oncue.core import run_acts
+from oncue.core.act_inputs import NotifySend
+from oncue.core.addressing import deliveries
 from oncue.core.expression import Failed
+from oncue.core.state import State
 from oncue.manifests.plugins import fits
 from oncue.sdk import Action, ActionError, Permitted, Rules, registry
 
@@ -18,6 +22,14 @@ def fitting(uses: str, given: dict[str, Any]) -> None:
         place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in wrong.path)
         detail = f"{place.removeprefix('.')}: {wrong.detail}" if place else wrong.detail
         raise Failed(f"{code}: {detail}") if uses in run_acts.ACTS else ActionError(code, detail)
+
+
+def reached(state: State, namespace: str, told: NotifySend, now: datetime) -> str:
+    """Whom a message does not reach, and why; empty if that is nobody. Raises `Failed` if it reaches no one."""
+    found, missing = deliveries(state, namespace, told.to, now, important=told.important)
+    if not found:
+        raise Failed(f"escalation.no_addressee: {missing}")
+    return missing
 
 
 def permitted(action: Action, inputs: Any, rules: Rules | None) -> None:
