@@ -58,6 +58,8 @@ REFUSED: list[tuple[str, int, int, str, str]] = [
     ("steps: [{id: a, uses: http.requset}]", 6, 19, "action.unknown", "there is no action 'http.requset'; did you mean http.request?"),
     ("steps: [{id: a, uses: http.request, with: {ulr: 'http://a'}}]", 6, 46, "manifest.invalid", "ulr is not known here; did you mean url?"),
     ("steps: [{id: a, uses: http.request, with: {url: 'http://a', method: PACTH}}]", 6, 63, "manifest.invalid", "did you mean PATCH?"),
+    ("steps: [{id: a, action: http.request, with: {url: 'http://a'}}]", 6, 19, "manifest.invalid", "action is not known here; write uses"),
+    ("steps: [{id: a, when: inputs.count == 1, SET}]", 6, 19, "manifest.invalid", "when is not known here; write if"),
     ("steps: [{id: a, if: steps.b.state == 'failed', SET}, {id: b, SET}]", 6, 19, "workflow.unknown_step", "there is no step b before this one"),
     ("steps: [{id: aim, SET}, {id: b, if: steps.aym.state == 'failed', SET}]", 6, 43, "workflow.unknown_step", "there is no step aym before this one; did you mean aim?"),
     ("steps: [{id: a, SET}, {id: b, if: steps.a.state == 'succeded', SET}]", 6, 41, "workflow.unknown_name", "did you mean succeeded?"),

@@ -15,7 +15,7 @@ from msgspec import inspect
 
 from oncue.core.duration import PATTERN as DURATION
 from oncue.core.duration import length_s
-from oncue.core.workflow_spec import OnFailure, Retry, Rollback, SubRun, Validate, Wait
+from oncue.core.workflow_spec import OnFailure, Retry, Rollback, StepSpec, SubRun, Validate, Wait
 from oncue.manifests.document import Path_
 
 LONGEST_DAYS: Final = 3650
@@ -109,7 +109,9 @@ def _struct(value: Any, kind: inspect.StructType, path: Path_, plain: dict[Path_
         return
     for key, inner in value.items():
         if key not in fields:
-            yield Misfit((*path, key), f"{key} is not known here{near(key, list(fields))}")
+            meant = _CALLED_ELSEWHERE.get(kind.cls, {}).get(str(key))
+            hint = f"; write {meant}" if meant is not None else near(key, list(fields))
+            yield Misfit((*path, key), f"{key} is not known here{hint}")
         else:
             yield from _check(inner, fields[key].type, (*path, key), plain)
     for name, field in fields.items():
@@ -126,6 +128,26 @@ _MEANT: Final[dict[type, tuple[str, str]]] = {
     Validate: ("that", "EXPRESSION"),
 }
 """The member that is meant by whoever writes one value in place of the mapping, with an example."""
+
+
+_CALLED_ELSEWHERE: Final[dict[type, dict[str, str]]] = {
+    StepSpec: {
+        "action": "uses",
+        "module": "uses",
+        "args": "with",
+        "inputs": "with",
+        "params": "with",
+        "when": "if",
+        "loop": "for_each",
+        "with_items": "for_each",
+        "name": "id, or title",
+        "ignore_errors": "on_failure: continue",
+        "continue-on-error": "on_failure: continue",
+        "timeout-minutes": "timeout: 10m",
+        "retries": "retry: {attempts: 3}",
+    }
+}
+"""What members are called in GitHub Actions, Ansible and other systems, and what is to be written."""
 
 
 def _instead(value: Any, kind: inspect.StructType, fields: dict[str, inspect.Field]) -> str:
