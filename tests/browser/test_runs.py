@@ -441,8 +441,8 @@ spec: {steps: [{id: rest, wait: {for: 50m}}]}
     page = open_page(workflows, "/sign-in")
     page.on("request", lambda request: asked.append(request.url))
     page.goto("/")
-    for name, (state, what) in said.items():
-        row = page.locator(".moving-row").filter(has_text=name).first
+    for run, (state, what) in zip(runs, said.values(), strict=True):
+        row = page.locator(f'.moving-row[href="/runs/{run}"]')
         expect(row).to_contain_text(state)
         expect(row).to_contain_text(what)
     first = next(url for url in asked if "/runs/why" in url)

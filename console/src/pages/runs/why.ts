@@ -16,8 +16,8 @@ export function headline(wait: Waits, approval: (Approval & { may_decide?: reado
   const missing = stage.quorum - agreed(approval);
   const later = approval.stages.length - (approval.at ?? 0) - 1;
   const needs = `It needs ${missing === 1 ? "one" : String(missing)} ${missing === 1 ? "approval" : "approvals"}${later > 0 ? `, and then ${later === 1 ? "another stage" : plural(later, "other stage")}` : ""}.`;
-  if (approval.may_decide?.length === 0) return `${needs} Nobody who is asked may decide.`;
-  return `${needs}${say === "counts" ? " Yours counts." : say === "barred" ? " Yours does not count: you asked for this run." : ""}`;
+  const nobody = approval.may_decide?.length === 0 ? " Nobody who is asked may decide." : "";
+  return `${needs}${nobody}${say === "counts" ? " Yours counts." : say === "barred" ? " Yours does not count: you asked for this run." : ""}`;
 }
 
 const agreed = (approval: Approval): number => {
