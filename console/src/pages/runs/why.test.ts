@@ -23,7 +23,7 @@ describe("why a run is not moving", () => {
     expect(headline(asking, approval(), "counts")).toBe("It needs 2 approvals, and then another stage. Yours counts.");
     expect(headline(asking, approval({ decisions: [agreed] }), "none")).toBe("It needs one approval, and then another stage.");
     expect(headline(asking, approval({ at: 1 }), "barred")).toBe("It needs one approval. Yours does not count: you asked for this run.");
-    expect(headline(asking, { ...approval({ at: 1 }), may_decide: [] }, "barred")).toBe("It needs one approval. Nobody who is asked may decide.");
+    expect(headline(asking, { ...approval({ at: 1 }), may_decide: [] }, "barred")).toBe("It needs one approval. Nobody who is asked may decide. Yours does not count: you asked for this run.");
     expect(waitingOn(asking, approval({ decisions: [agreed] }))).toBe("an approval, stage operate, 1 of 2");
   });
   it("is an event of these types about something", () => {
