@@ -31,7 +31,15 @@ class JournalReader:
 
     def record(self, position: int) -> Record | None:
         """The record at this position; None if there is none, or it is past retention."""
-        return next(self.records(position, position), None)
+        query = (
+            select(segment.c.first_position, segment.c.head, segment.c.body)
+            .where(segment.c.first_position <= position)
+            .order_by(segment.c.first_position.desc())
+            .limit(1)
+        )
+        row = self._connection.execute(query).one_or_none()
+        records = unpack(row.first_position, row.head, row.body) if row is not None else ()
+        return next((one for one in records if one.position == position), None)
 
     def backwards(
         self,
