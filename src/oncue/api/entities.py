@@ -15,9 +15,9 @@ from oncue.api.guard import require
 from oncue.api.params import json_response, listing
 from oncue.api.stream import fact_json
 from oncue.core.errors import Refusal
-from oncue.store.history import entry
 from oncue.store.journal_reader import JournalReader
-from oncue.store.queries import FactRow, Filters, cursor_of, entity_body, position_of, timeline
+from oncue.store.queries import FactRow, Filters, cursor_of, entity_body, facts_where, position_of, timeline, type_is
+from oncue.store.schema import fact
 
 
 class Over(NamedTuple):
@@ -36,8 +36,8 @@ OVER: Final = {
     "run": Over("run.ended", "{} is over: {}"),
 }
 """Kinds that the engine forgets when they are over."""
-RUN_COMMANDS: Final = "oncue.command.run."
-"""How the types of commands about runs begin."""
+RUN_COMMANDS: Final = "oncue.command.run.*"
+"""The types of commands about runs."""
 
 
 class _State(msgspec.Struct):
@@ -114,10 +114,8 @@ async def facts_json(ctx: Context, rows: Sequence[FactRow]) -> list[bytes]:
 
 def _asked_for(connection: Connection, rows: Sequence[FactRow]) -> dict[int, str | None]:
     """Who gave the commands from which facts about runs followed, by the command's position."""
+    causes = {row.input_position for row in rows if row.kind == "run"}
+    meant = fact.c.position.in_(causes), type_is(fact.c.type, RUN_COMMANDS)
     journal = JournalReader(connection)
-    inputs = [
-        journal.record(position) for position in sorted({row.input_position for row in rows if row.kind == "run"})
-    ]
-    return {
-        one.position: one.actor for one in inputs if one is not None and entry(one).event.type.startswith(RUN_COMMANDS)
-    }
+    commands = [journal.record(one.position) for one in facts_where(connection, *meant, limit=len(causes))]
+    return {one.position: one.actor for one in commands if one is not None}

@@ -2,8 +2,8 @@
 accounts.
 
 That is said once, when it is asked or when it becomes so: as an alert of the run, which ends if they can agree again, or to whoever
-asked for what they are offered. Of people the
-engine knows nothing but that some are not there: what is recorded when they are changed says so.
+asked for what they are offered. Of people the engine knows nothing but that some are not there: what is recorded when they are
+changed says so.
 """
 
 from collections.abc import Collection

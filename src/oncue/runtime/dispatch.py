@@ -215,16 +215,9 @@ class Dispatcher:
             effect, until = self._bodies[lease.effect][0], now + int((lease.expires - monotonic) * 1e6)
             taken[id(lease.worker)].append(
                 frames.Taken(
-                    effect.id,
-                    effect.namespace,
-                    effect.uses,
-                    lease.attempt,
-                    effect.run,
-                    effect.step,
-                    lease.leased_at,
-                    until,
+                    effect.id, effect.namespace, effect.uses, lease.attempt, effect.run, effect.step, lease.leased_at, until
                 )
-            )
+            )  # fmt: skip
         return [
             frames.Working(
                 worker.name, worker.labels, worker.connected_at, now - int((monotonic - worker.heard) * 1e6),
