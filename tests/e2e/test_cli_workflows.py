@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import subprocess
-import time
 from typing import Any
 
 import httpx
@@ -150,7 +149,7 @@ def test_whoever_follows_a_run_that_pauses_is_told_how_to_go_on(oncue_server: Se
     assert said == f"{run} is paused. What takes it on: oncue runs why {run}\n"
 
 
-def test_whoever_follows_a_run_that_waits_is_told_once_what_for_and_who_may_act(
+def test_whoever_follows_a_run_that_waits_is_told_what_for_and_who_may_act(
     oncue_server: Server, tokens: dict[str, str]
 ) -> None:
     run = started(oncue_server, "asks", "running")
@@ -158,11 +157,11 @@ def test_whoever_follows_a_run_that_waits_is_told_once_what_for_and_who_may_act(
     env = environment({"ONCUE_SERVER": oncue_server.url, "ONCUE_TOKEN": ADMIN_TOKEN})
     follow = [str(ONCUE), "logs", run, "--follow"]
     with subprocess.Popen(follow, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as looking:
-        time.sleep(8)
+        assert looking.stdout is not None
+        told = next(line for line in looking.stdout if "people must agree" in line)
         oncue(oncue_server, "approval", "approve", approval, token=tokens["lead-1"])
         shown, said = looking.communicate(timeout=30)
-    told = [line for line in shown.splitlines() if "people must agree" in line]
-    assert len(told) == 1 and f"approval {approval} asks team:leads" in told[0], (shown, said)
+    assert f"approval {approval} asks team:leads" in told and "people must agree" not in shown, (told, shown, said)
     assert shown.splitlines()[-1] == f"{run} succeeded" and said == ""
 
 

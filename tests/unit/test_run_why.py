@@ -8,7 +8,7 @@ import pytest
 
 from oncue.api.explain import _waiting
 from oncue.api.run_why import Waits, put
-from oncue.cli.following import waits_said
+from oncue.cli.following import Looking, waits_said
 from oncue.core.effect import Effect
 from oncue.runtime.clock import microseconds
 from oncue.runtime.frames import Held
@@ -103,3 +103,26 @@ def test_what_nobody_has_says_why(held: Held, why: str) -> None:
 def test_what_may_not_wait_for_ever_says_until_when() -> None:
     found = said(DOING, Held("ef-1", 1, lacks="worker"), start_within_s=30.0)
     assert (found.until, found.then) == ((AT + timedelta(seconds=30)).isoformat(), "the attempt fails")
+
+
+class _Waiting:
+    """A server whose run waits for one thing, and then for another; and who is shown that."""
+
+    def __init__(self) -> None:
+        self.what = "people must agree"
+        self.shown: list[str] = []
+
+    def get(self, path: str, **_: Any) -> dict[str, Any]:
+        return {"waits": [{"step": "ask", "code": "approval", "what": self.what}]}
+
+    def waits(self, waits: dict[str, Any]) -> None:
+        self.shown.append(waits["what"])
+
+
+def test_whoever_follows_a_run_is_told_once_what_it_waits_for() -> None:
+    run = _Waiting()
+    looking = Looking(run, "run-1", run)  # type: ignore[arg-type]
+    for what in ("people must agree", "people must agree", "it waits for a time"):
+        run.what = what
+        looking.look_why()
+    assert run.shown == ["people must agree", "it waits for a time"]
