@@ -18,6 +18,9 @@ HOME: Final = ROOT / ".tools" / "dbos"
 WANTED: Final = "dbos>=3.4,<4"
 WITHIN_S: Final = 600.0
 
+REST_S: Final = 0.01
+"""Between workflows that are measured alone."""
+
 Log = Literal["delete", "wal"]
 """SQLite's `journal_mode`: as DBOS leaves it, or the one that OnCue uses."""
 
@@ -28,13 +31,14 @@ import collections
 import json
 import logging
 import sqlite3
+import statistics
 import sys
 import time
 
 import sqlalchemy
 from dbos import DBOS
 
-runs, log = int(sys.argv[1]), sys.argv[2]
+runs, log, rest_s = int(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 logging.disable(logging.WARNING)
 file = sqlite3.connect("peer.sqlite")
 file.execute(f"PRAGMA journal_mode = {log}")
@@ -83,11 +87,23 @@ def rate(count, at_once):
     return count / (time.perf_counter() - began)
 
 
+def unloaded(count):
+    """Median milliseconds of a workflow that has the machine for itself."""
+    times = []
+    for n in range(count):
+        began = time.perf_counter()
+        three(n)
+        times.append((time.perf_counter() - began) * 1000)
+        time.sleep(rest_s)
+    return statistics.median(times)
+
+
 rate(10, False)
 writes.clear()
 alone = rate(runs, False)
 commits = writes["commits"] / runs
-print(json.dumps({"alone": alone, "together": rate(runs, True), "commits": commits, "synchronous": synchronous}))
+together, p50_ms = rate(runs, True), unloaded(runs)
+print(json.dumps({"alone": alone, "together": together, "p50_ms": p50_ms, "commits": commits, "synchronous": synchronous}))
 sys.stdout.flush()
 DBOS.destroy()
 '''
@@ -100,6 +116,8 @@ class Measured(msgspec.Struct, frozen=True):
     """Workflows a second, one after the other."""
     together: float
     """All started at once."""
+    p50_ms: float
+    """Of one that has the machine for itself."""
     commits: float
     """Transactions that write, per workflow."""
     synchronous: int
@@ -131,10 +149,10 @@ def version() -> str:
 
 
 def measure(runs: int, log: Log) -> Measured:
-    """So many workflows one after the other, and as many at once, on a fresh database."""
+    """So many workflows one after the other, as many at once, and as many with a rest between them, on a fresh database."""
     with tempfile.TemporaryDirectory(prefix="oncue-bench-") as folder:
         done = subprocess.run(
-            [str(HOME / "bin" / "python"), "-I", "-c", PROGRAM, str(runs), log],
+            [str(HOME / "bin" / "python"), "-I", "-c", PROGRAM, str(runs), log, str(REST_S)],
             cwd=folder, check=False, capture_output=True, text=True, timeout=WITHIN_S,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]

@@ -34,8 +34,10 @@ AT_ONCE: Final = 50
 FINISHED_WITHIN_S: Final = 900.0
 SLICE: Final = 10
 """Runs that are measured alone before as many commits are."""
-REST_S: Final = 0.01
+REST_S: Final = dbos.REST_S
 """Between runs, and between commits, that are measured alone."""
+PEER_EVERY: Final = 5
+"""Of so many slices of ours one is followed by one of the peer."""
 LINE: Final = 2**24
 """Bytes of a run with all of its inputs, in one line of the stream."""
 IDLE_S: Final = 20.0
@@ -285,28 +287,42 @@ def _against(
 
 
 def alone(scale: Scale) -> list[Row]:
-    """One run at a time on a server that does nothing else, against one commit of SQLite."""
+    """One run at a time on a server that does nothing else, against one commit of SQLite, and against one run of DBOS."""
+    why = dbos.missing()
+    peer: dict[dbos.Log, list[float]] = {"delete": [], "wal": []}
     rows = []
     with oncue() as server:
         for workflow, what in (("acting", "a worker calls"), ("setting", "the engine does itself")):
             uvloop.run(_one_by_one(server.port, workflow, [{"n": 0}] * 20))  # warm-up
             peers.settled(server)
             ids, told, commits = [], [], []
-            for _ in range(scale.alone // SLICE):
+            for turn in range(scale.alone // SLICE):
                 # In turn, a few at a time: the disk's speed changes with the machine's neighbours.
                 some, times = uvloop.run(_one_by_one(server.port, workflow, [{"n": 0}] * SLICE))
                 ids += some
                 told += times
                 commits += _commits_ms(SLICE)
+                if workflow == "acting" and why is None and turn % PEER_EVERY == 0:
+                    for log, p50s in peer.items():
+                        p50s.append(dbos.measure(SLICE, log).p50_ms)
             commit = statistics.median(commits)
-            seen = {"from sending its request to being told of its end": told}
+            work = f"one 3-step run alone, steps that {what}: p50 from sending its request to being told of its end"
+            p50 = statistics.median(told)
+            # One that passes between processes for each step is held to the peer's, which does not.
+            bar = 12.0 if workflow == "setting" else None
+            rows.append(Row(work, "a commit", p50, commit, "ms", p50 / commit, bar, less=True))
             if workflow == "acting":
                 # What the engine does itself is over within the input that asks for it.
-                seen["by its own times"] = [_lasted_ms(server, id) for id in ids]
-            for how, times in seen.items():
-                p50 = statistics.median(times)
-                work = f"one 3-step run alone, steps that {what}: p50 {how}"
-                rows.append(Row(work, "a commit", p50, commit, "ms", p50 / commit, 12.0, less=True))
+                own = statistics.median(_lasted_ms(server, id) for id in ids)
+                rows.append(
+                    Row("the same, by its own times", "a commit", own, commit, "ms", own / commit, None, less=True)
+                )
+                for name, p50s, most in (("DBOS as it comes", peer["delete"], 1.0), ("DBOS, WAL", peer["wal"], None)):
+                    if p50s:
+                        other = statistics.median(p50s)
+                        rows.append(
+                            Row("the same, from request to end", name, p50, other, "ms", p50 / other, most, less=True)
+                        )
     return rows
 
 
