@@ -332,8 +332,10 @@ def test_a_step_of_a_workflow_shows_what_it_takes(workflows: Server, open_page: 
 
 def test_the_catalogue_says_how_the_last_runs_went(workflows: Server, open_page: Open) -> None:
     _started(workflows, "stops-for-a-person", "paused")
+    _started(workflows, "extend-volume", "running", host="erp-30")
     page = open_page(workflows, "/workflows")
     expect(page.get_by_role("row").filter(has_text="stops-for-a-person")).to_contain_text("Paused")
+    expect(page.get_by_role("row").filter(has_text="extend-volume")).to_contain_text("Waiting for approval")
     expect(page.get_by_role("row").filter(has_text="note-it")).to_contain_text(re.compile(r"\d (s|m|h) ago"))
     expect(page.get_by_role("link", name="New workflow")).to_be_visible()
 

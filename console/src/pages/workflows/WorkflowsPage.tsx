@@ -15,6 +15,7 @@ import { EmptyState, Loaded } from "../../parts/states";
 import { RelativeTime } from "../../parts/time";
 import { useFilters } from "../../shell/filters";
 import { inNamespace } from "../../shell/namespace";
+import { useStand } from "../runs/Stands";
 import { RUN_WORDS } from "../runs/view";
 import { Schedules } from "./Schedules";
 import { startsOf } from "./triggers";
@@ -24,15 +25,14 @@ import { describe, lastRuns, stepsOf, takes } from "./view";
 const PIPS = 8;
 
 /** The newest is the rightmost. */
-function LastRuns({ runs }: { runs: readonly Run[] }) {
-  const [newest] = runs;
-  if (newest === undefined) return <span className="dim3">none yet</span>;
-  const said = `${RUN_WORDS[newest.state]}; the last ${String(runs.length)}: ${runs.map((run) => RUN_WORDS[run.state].toLowerCase()).join(", ")}`;
+function LastRuns({ newest, runs }: { newest: Run; runs: readonly Run[] }) {
+  const stands = useStand(newest);
+  const said = `${stands.words}; the last ${String(runs.length)}: ${runs.map((run) => (run === newest ? stands.words : RUN_WORDS[run.state]).toLowerCase()).join(", ")}`;
   return (
-    <Link to="/runs/$id" params={{ id: newest.id }} title={said}>
+    <Link to="/runs/$id" params={{ id: newest.id }} title={stands.detail === "" ? said : `${stands.detail}\n${said}`}>
       <span className="run-pips" aria-hidden="true">{runs.toReversed().map((run) => <i key={run.id} className={run.state} />)}</span>
       <span className="sr">{said}</span>
-      <span className="second">{RUN_WORDS[newest.state]}, <RelativeTime at={newest.ended_at ?? newest.started_at ?? newest.created_at} suffix=" ago" /></span>
+      <span className="second">{stands.words}, <RelativeTime at={newest.ended_at ?? newest.started_at ?? newest.created_at} suffix=" ago" /></span>
     </Link>
   );
 }
@@ -73,7 +73,11 @@ export default function WorkflowsPage() {
     },
     { id: "starts", head: "What starts it", width: "18%", cell: (row) => <Starts those={startsOf(row, policies, query.data?.items ?? [])} row={row} /> },
     { id: "steps", head: "Steps", width: "16%", cell: (row) => <><span className="dim">{plural(stepsOf(row).length, "step")}</span><span className="second">{stepsOf(row).join(", ")}</span></> },
-    { id: "runs", head: "Last runs", width: "180px", cell: (row) => <LastRuns runs={runs.get(`${row.namespace}/${row.name}`) ?? []} /> },
+    { id: "runs", head: "Last runs", width: "180px", cell: (row) => {
+      const those = runs.get(`${row.namespace}/${row.name}`) ?? [];
+      const [latest] = those;
+      return latest === undefined ? <span className="dim3">none yet</span> : <LastRuns newest={latest} runs={those} />;
+    } },
     { id: "namespace", head: "Namespace, owner", width: "150px", cell: (row) => <><span className="dim">{row.namespace}</span><span className="second">{nameOf(row.owner) || "no owner"}</span></> },
     { id: "changed", head: "Changed", width: "100px", num: true, cell: (row) => <RelativeTime at={row.updated_at} suffix=" ago" /> },
     {
