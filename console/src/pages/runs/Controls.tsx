@@ -101,6 +101,7 @@ export function Forking({ run, from, close }: { run: RunDetail; from?: string; c
   );
 }
 
+/** Where a step is one of many, it offers a run from there on too, and nothing stands out; that is left to what says why the run stopped. */
 export function StepControls({ step, run, flow, forks = true }: { step: Step; run: RunDetail; flow: readonly FlowStep[]; forks?: boolean }) {
   const may = useMay();
   const act = useOnStep();
@@ -110,7 +111,7 @@ export function StepControls({ step, run, flow, forks = true }: { step: Step; ru
   const close = (): void => setAsked("");
   return (
     <>
-      {acts.retry !== null && <button type="button" className="btn small primary" onClick={() => setAsked("retry")}>Try again</button>}
+      {acts.retry !== null && <button type="button" className={forks ? "btn small" : "btn small primary"} onClick={() => setAsked("retry")}>Try again</button>}
       {acts.skip !== null && <button type="button" className="btn small" onClick={() => setAsked("skip")}>{acts.skipWord}</button>}
       {forks && acts.fork !== null && <button type="button" className="btn small" onClick={() => setAsked("fork")}>Run anew from here</button>}
       <Ask
