@@ -146,6 +146,18 @@ def test_whoever_asks_a_team_of_which_nobody_is_there_is_warned(server: Server) 
     ]
 
 
+def test_whoever_tells_people_whom_nothing_reaches_is_warned(server: Server) -> None:
+    text = CALLS.replace("name: calls", "name: shouts").replace(
+        "{id: call, run: {workflow: settle, with: {host: web-9}}}",
+        "{id: tell, uses: notify.send, with: {to: [team:storage, channel:nowhere], title: Full}}",
+    )
+    warnings = server.client.post("/api/v1/manifests", content=text, params={"dry_run": True}).json()["warnings"]
+    assert [one.partition("spec.")[2] for one in warnings] == [
+        "steps[0].with.to[0]: this reaches nobody: no Person basis-1 in default says how to reach user:basis-1",
+        "steps[0].with.to[1]: this reaches nobody: there is no channel nowhere in default",
+    ]
+
+
 def test_of_a_run_that_waits_for_its_turn_whoever_waits_for_it_says_what_has_the_turn(server: Server) -> None:
     assert server.client.post("/api/v1/manifests", content=CALLS).status_code == 200
     first = started(server, "settle", "running", host="web-9")
