@@ -158,6 +158,14 @@ def test_whoever_tells_people_whom_nothing_reaches_is_warned(server: Server) -> 
     ]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/runs/dry-run"])
+def test_whoever_misspells_a_workflow_is_told_the_near_one(server: Server, path: str) -> None:
+    for name, near in (("setle", "; did you mean settle?"), ("entirely-else", "")):
+        refused = server.client.post(path, json={"workflow": name, "inputs": {"host": "web-1"}})
+        assert (refused.status_code, refused.json()["code"]) == (404, "workflow.not_found")
+        assert refused.json()["detail"] == f"{name} in default{near}"
+
+
 def test_a_dry_run_names_secrets_that_do_not_exist_and_addresses_that_are_closed(server: Server) -> None:
     client = server.client
     text = CALLS.replace("name: calls", "name: reaches").replace(

@@ -25,6 +25,7 @@ from oncue.core.plan import Node, Plan, compares, compiled, looks, tolerated
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.manifests.shape import near
 from oncue.rehearsal import saying
 from oncue.rehearsal.fitting import Here, fitting, permitted, reached
 from oncue.rehearsal.known import Known, Unknown
@@ -203,7 +204,8 @@ def _all(steps: list[Planned]) -> Any:
 def _workflow(state: State, namespace: str, name: str) -> WorkflowSpec:
     manifest = state.manifests.get(f"Workflow/{namespace}/{name}")
     if manifest is None:
-        raise Refusal("workflow.not_found", f"{name} in {namespace}")
+        named = [one.name for one in state.manifests.values() if (one.kind, one.namespace) == ("Workflow", namespace)]
+        raise Refusal("workflow.not_found", f"{name} in {namespace}{near(name, named)}")
     return msgspec.convert(manifest.spec, WorkflowSpec)
 
 
