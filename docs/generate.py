@@ -720,7 +720,8 @@ def _expressions() -> str:
         "`outputs`, and in `${...}` inside text. Text that is one `${...}` keeps the value's type. Expressions are "
         "compiled when a manifest is applied; errors name line and column.\n\n"
         f"{variables}\nWhat has no meaning at a place of a workflow is refused when it is applied; what may be there or not, guard with `has()`. An expression that fails when it runs fails "
-        "its step, which then says which expression it was and what it looked at.\n\n"
+        "its step, which then says which expression it was and what it looked at. So does one that gives a number that is none, as "
+        "`1.0 / 0.0`: guard what it divides by.\n\n"
         "Beside CEL's own functions and its strings, math and optional extensions:\n\n"
         + _table(("Function", "Gives"), rows)
     )

@@ -34,7 +34,7 @@ spec:
   steps:
     - {id: look, set: {seen: "${inputs.host}"}}
     - {id: ask, approvals: [{by: ["team:storage", "user:basis-3"]}]}
-    - {id: extend, uses: http.request, with: {url: "http://127.0.0.1/${vars.seen}", method: POST}}
+    - {id: extend, uses: http.request, with: {url: "http://web.example.com/${vars.seen}", method: POST}}
 ---
 apiVersion: oncue/v1
 kind: Workflow
@@ -146,6 +146,52 @@ def test_whoever_asks_a_team_of_which_nobody_is_there_is_warned(server: Server) 
     ]
 
 
+def test_whoever_tells_people_whom_nothing_reaches_is_warned(server: Server) -> None:
+    text = CALLS.replace("name: calls", "name: shouts").replace(
+        "{id: call, run: {workflow: settle, with: {host: web-9}}}",
+        "{id: tell, uses: notify.send, with: {to: [team:storage, channel:nowhere], title: Full}}",
+    )
+    warnings = server.client.post("/api/v1/manifests", content=text, params={"dry_run": True}).json()["warnings"]
+    assert [one.partition("spec.")[2] for one in warnings] == [
+        "steps[0].with.to[0]: this reaches nobody: no Person basis-1 in default says how to reach user:basis-1",
+        "steps[0].with.to[1]: this reaches nobody: there is no channel nowhere in default",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/runs", "/api/v1/runs/dry-run"])
+def test_whoever_misspells_a_workflow_is_told_the_near_one(server: Server, path: str) -> None:
+    for name, near in (("setle", "; did you mean settle?"), ("entirely-else", "")):
+        refused = server.client.post(path, json={"workflow": name, "inputs": {"host": "web-1"}})
+        assert (refused.status_code, refused.json()["code"]) == (404, "workflow.not_found")
+        assert refused.json()["detail"] == f"{name} in default{near}"
+
+
+def test_a_dry_run_names_secrets_that_do_not_exist_and_addresses_that_are_closed(server: Server) -> None:
+    client = server.client
+    text = CALLS.replace("name: calls", "name: reaches").replace(
+        "{id: call, run: {workflow: settle, with: {host: web-9}}}",
+        "{id: ask, uses: http.request, with: {url: 'http://10.77.0.1:9000/', secret: 'secret://reaches'}}",
+    )
+    assert client.post("/api/v1/manifests", content=text).status_code == 200
+
+    def why() -> str:
+        (step,) = client.post("/api/v1/runs/dry-run", json={"workflow": "reaches"}).json()["steps"]
+        return f"{step['verdict']} {step.get('why', '').partition(':')[0]}"
+
+    assert why() == "fails secret.not_found"
+    assert client.put("/api/v1/secrets/other/reaches", json={"value": "x"}).status_code < 300
+    assert why() == "fails secret.not_found", "it is another namespace's"
+    assert client.put("/api/v1/secrets/default/reaches", json={"value": "x"}).status_code < 300
+    assert why() == "fails outbound.refused"
+    opened = {"apiVersion": "oncue/v1", "kind": "OutboundAllow", "metadata": {"name": "reaches"}}
+    for spec, said in (
+        ({"host": "10.77.0.1", "port": 9001}, "fails outbound.refused"),
+        ({"host": "10.77.0.0/24"}, "runs "),
+    ):
+        assert client.post("/api/v1/manifests", json={**opened, "spec": {**spec, "reason": "test"}}).status_code == 200
+        assert why() == said
+
+
 def test_of_a_run_that_waits_for_its_turn_whoever_waits_for_it_says_what_has_the_turn(server: Server) -> None:
     assert server.client.post("/api/v1/manifests", content=CALLS).status_code == 200
     first = started(server, "settle", "running", host="web-9")
@@ -183,7 +229,7 @@ def test_the_steps_to_come_say_what_they_would_do_with_what_is_known_by_now(serv
     ahead = server.client.get(f"/api/v1/runs/{run}/ahead").json()
     (step,) = ahead["steps"]
     assert (step["step"], step["verdict"]) == ("extend", "runs")
-    assert "POST http://127.0.0.1/web-7" in step["does"]
+    assert "POST http://web.example.com/web-7" in step["does"]
     assert (ahead["fails"], ahead["unknown"]) == ([], 0)
     server.client.post(f"/api/v1/runs/{run}/cancel")
     assert server.client.get(f"/api/v1/runs/{run}/ahead").json()["steps"] == []

@@ -160,6 +160,17 @@ def test_what_is_not_offered_is_refused(
     assert answer.json()["code"] == code
 
 
+def test_whoever_misspells_what_they_ask_for_is_told_the_near_one_if_that_is_offered_to_them(
+    people: dict[str, httpx.Client],
+) -> None:
+    for who, workflow, near in (("asker", "cleen", "clean"), ("approver", "cleen", ""), ("asker", "hiden", "")):
+        answer = people[who].post("/requests", json={"workflow": workflow, "namespace": "desk"})
+        said = f"; did you mean {near}?" if near else ""
+        assert (answer.json()["code"], answer.json()["detail"]) == (
+            "self_service.not_offered", f"{workflow} in desk{said}"
+        )  # fmt: skip
+
+
 def test_what_needs_agreement_waits_in_the_inbox_of_those_who_give_it(people: dict[str, httpx.Client]) -> None:
     made = asked(people["asker"], "extend", reason="quarter end")
     assert (made["state"], made["approving"]["state"]) == ("pending", "pending")

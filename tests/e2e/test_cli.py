@@ -119,6 +119,21 @@ def test_instants_show_their_zone(oncue_server: Server) -> None:
     assert re.search(r"\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\t", row)
 
 
+def test_events_say_who_sent_them(oncue_server: Server) -> None:
+    client = oncue_server.client
+    anna = {"name": "anna", "bindings": [{"role": "operator", "namespace": "default"}]}
+    assert client.post("/api/v1/users", json=anna).status_code == 201
+    for name, person in (("hers", "anna"), ("nobodys", None)):
+        body = {"name": name, "scope": "role", "role": "operator", "namespaces": ["default"], "user": person}
+        token = client.post("/api/v1/tokens", json=body).json()["token"]
+        assert _oncue(oncue_server, "emit", "--type", f"sent.by.{name}", token=token).returncode == 0
+    head, *rows = _oncue(oncue_server, "get", "events", "--type", "sent.by.*").stdout.splitlines()
+    shown = [dict(zip(head.split("\t"), row.split("\t"), strict=True))["ACTOR"] for row in rows]
+    assert shown == ["token:nobodys", "token:hers of user:anna"]
+    found = _json(oncue_server, "get", "events", "--type", "sent.by.*")
+    assert [(one["actor"], one["person"]) for one in found] == [("token:nobodys", None), ("token:hers", "user:anna")]
+
+
 def test_a_refused_member_of_a_file_is_named_and_the_others_are_kept(oncue_server: Server) -> None:
     events = [
         {"specversion": "1.0", "id": str(n), "source": "/cli", "type": type}

@@ -4,14 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from msgspec.structs import fields
+from msgspec.structs import fields, replace
 
 from oncue.core import steps as stepping
 from oncue.core.errors import Refusal
 from oncue.core.run_acts import ACTS
 from oncue.rehearsal.dry_run import Ahead, DryRun, Planned, ahead, dry_run
+from oncue.rehearsal.fitting import Here
 from oncue.rehearsal.saying import SENTENCES
-from oncue.sdk import Allowed, AnsibleRules, PythonRules, ShellRules
+from oncue.sdk import Allow, Allowed, AnsibleRules, Guard, PythonRules, ShellRules
 from tests.unit.runs import answer, run
 from tests.unit.story import Story
 
@@ -20,13 +21,13 @@ INPUTS = {"type": "object", "required": ["host"], "properties": {"host": {"type"
 
 
 def planned(
-    *steps: dict[str, Any], inputs: dict[str, Any] | None = None, may: Any = None, rules: Any = None, **spec: Any
+    *steps: dict[str, Any], inputs: dict[str, Any] | None = None, may: Any = None, here: Any = None, **spec: Any
 ) -> DryRun:
     story = Story()
     story.apply("Workflow", "inner", {"steps": [{"id": "ticket", "uses": "ticket.create", "with": {"title": "x"}}]})
     story.apply("Workflow", "bad", {"steps": [{"id": "bad", **BAD}]})
     story.apply("Workflow", "w", {"inputs": INPUTS, "steps": list(steps), **spec})
-    return dry_run(story.state, "default", "w", inputs or {"host": "web-1"}, AT, "user:basis-1", may, rules)
+    return dry_run(story.state, "default", "w", inputs or {"host": "web-1"}, AT, "user:basis-1", may, here)
 
 
 def flat(steps: list[Planned]) -> list[tuple[str, str]]:
@@ -259,8 +260,13 @@ def test_a_certain_failure_is_caught(attempt: dict[str, Any], verdicts: dict[str
     assert {name: dict(flat(found.steps)).get(name) for name in verdicts} == verdicts
 
 
-OFF = Allowed(ShellRules(), PythonRules(), AnsibleRules())
-ON = Allowed(ShellRules(True, ("/bin/ls",)), PythonRules(True), AnsibleRules(True, inline=True))
+LOCAL = Guard((Allow("127.0.0.1"),))
+OFF = Here(Allowed(ShellRules(), PythonRules(), AnsibleRules()), frozenset(), LOCAL)
+ON = Here(
+    Allowed(ShellRules(True, ("/bin/ls",)), PythonRules(True), AnsibleRules(True, inline=True)),
+    frozenset({"there", "sub/there"}),
+    LOCAL,
+)
 
 
 @pytest.mark.parametrize(
@@ -275,15 +281,105 @@ ON = Allowed(ShellRules(True, ("/bin/ls",)), PythonRules(True), AnsibleRules(Tru
 )
 def test_an_action_that_the_operator_has_switched_off_fails(uses: str, with_: dict[str, Any]) -> None:
     steps = (step("look", GET), {"id": "act", "uses": uses, "with": with_}, step("after", GET))
-    off = planned(*steps, rules=OFF)
+    off = planned(*steps, here=OFF)
     assert flat(off.steps) == [("look", "runs"), ("act", "fails"), ("after", "skipped")]
     assert (off.steps[1].why or "").startswith("action.disabled: ")
-    assert [one.verdict for one in planned(*steps, rules=ON).steps] == ["runs", "runs", "runs"]
+    assert [one.verdict for one in planned(*steps, here=ON).steps] == ["runs", "runs", "runs"]
 
 
 def test_a_command_that_is_not_on_the_list_fails() -> None:
-    found = planned({"id": "act", "uses": "shell.command", "with": {"argv": ["/bin/rm", "x"]}}, rules=ON)
+    found = planned({"id": "act", "uses": "shell.command", "with": {"argv": ["/bin/rm", "x"]}}, here=ON)
     assert "shell.not_allowed" in (found.steps[0].why or "")
+
+
+@pytest.mark.parametrize(
+    ("uses", "with_", "lacks"),
+    [
+        ("http.request", {"url": "http://127.0.0.1/", "secret": "secret://gone"}, "gone"),
+        ("http.request", {"url": "http://127.0.0.1/${steps.look.result.json.x}", "secret": "secret://gone"}, "gone"),
+        ("http.request", {"url": "http://127.0.0.1/", "secret": "secret://${inputs.host}"}, "web-1"),
+        ("python.script", {"script": "def main(inputs): pass", "secret_env": {"A": "secret://there", "B": "secret://b"}}, "b"),
+        ("sql.query", {"url": "secret://sub/gone", "query": "SELECT 1"}, "sub/gone"),
+    ],
+)  # fmt: skip
+def test_a_step_whose_secret_does_not_exist_fails(uses: str, with_: dict[str, Any], lacks: str) -> None:
+    found = planned(step("look", GET), {"id": "act", "uses": uses, "with": with_}, step("after", GET), here=ON)
+    assert flat(found.steps) == [("look", "runs"), ("act", "fails"), ("after", "skipped")]
+    detail = f"there is no secret {lacks!r} in the namespace default; keep it with `oncue secret set {lacks}`"
+    assert found.steps[1].why == f"secret.not_found: {detail}"
+
+
+@pytest.mark.parametrize(
+    "with_",
+    [
+        {"secret": "secret://there"},
+        {"secret": "secret://sub/there"},
+        {"secret": "secret://${steps.look.result.json.x}"},
+        {"secret": "${inputs.hidden}"},
+        {"method": "POST", "json": {"note": "secret://gone"}},
+    ],
+    ids=["is there", "with a slash", "is not known yet", "given to the run", "no secret but a text"],
+)
+def test_one_that_exists_or_is_not_known_yet_does_not(with_: dict[str, Any]) -> None:
+    hidden = {"type": "string", "writeOnly": True}
+    schema = {**INPUTS, "properties": {**INPUTS["properties"], "hidden": hidden}}
+    act = {"id": "act", "uses": "http.request", "with": {"url": "http://127.0.0.1/", **with_}}
+    given = {"host": "web-1", "hidden": "hunter2"}
+    story = Story()
+    story.apply("Workflow", "w", {"inputs": schema, "steps": [step("look", GET), act]})
+    found = dry_run(story.state, "default", "w", given, AT, "user:basis-1", None, ON)
+    assert [one.verdict for one in found.steps] == ["runs", "runs"]
+
+
+SSH = {"user": "oncue", "password": "secret://there", "known_hosts": ["ssh-ed25519 AAAAC3Nz"], "argv": ["id"]}
+ELSEWHERE = "private, loopback, link-local or reserved address; an OutboundAllow manifest can open an exception"
+
+
+@pytest.mark.parametrize(
+    ("uses", "with_", "where"),
+    [
+        ("http.request", {"url": "https://10.0.0.1/x"}, "10.0.0.1 port 443"),
+        ("http.request", {"url": "http://[::1]:8080/${steps.look.result.json.x}"}, "::1 port 8080"),
+        ("http.request", {"url": "http://192.0.2.${size(inputs.host)}/"}, "192.0.2.5 port 80"),
+        (
+            "http.request",
+            {"url": "http://127.0.0.1/", "check": {"url": "http://10.0.0.2/"}, "effect_class": "check-first"},
+            "10.0.0.2 port 80",
+        ),
+        ("prometheus.query", {"url": "http://10.0.0.3:9090", "query": "up"}, "10.0.0.3 port 9090"),
+        ("kubernetes.get", {"server": "https://10.0.0.4:6443", "kind": "Pod", "name": "x"}, "10.0.0.4 port 6443"),
+        ("ssh.command", {"host": "10.0.0.5", **SSH}, "10.0.0.5 port 22"),
+        ("ssh.command", {"host": "10.0.0.5", "port": 2222, **SSH}, "10.0.0.5 port 2222"),
+        ("sapcontrol.query", {"host": "10.0.0.6", "instance": "01", "method": "GetProcessList"}, "10.0.0.6 port 50113"),
+    ],
+)  # fmt: skip
+def test_a_step_that_may_not_go_where_it_would_fails(uses: str, with_: dict[str, Any], where: str) -> None:
+    found = planned(step("look", GET), {"id": "act", "uses": uses, "with": with_}, here=ON)
+    assert [one.verdict for one in found.steps] == ["runs", "fails"]
+    assert found.steps[1].why == f"outbound.refused: {where} is a {ELSEWHERE}"
+    host, _, port = where.partition(" port ")
+    opened = Guard((Allow("127.0.0.1"), Allow(host, int(port))))
+    assert (
+        planned(step("look", GET), {"id": "act", "uses": uses, "with": with_}, here=replace(ON, guard=opened)).fails
+        == []
+    )
+
+
+def test_localhost_is_known_for_what_it_is() -> None:
+    act = step("look", {"uses": "http.request", "with": {"url": "http://LocalHost:9/"}})
+    assert planned(act, here=ON).fails == []
+    closed = planned(act, here=replace(ON, guard=Guard()))
+    assert closed.steps[0].why == f"outbound.refused: localhost port 9 is a {ELSEWHERE}"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://${steps.look.result.json.x}/", "http://10.0.0.1:${steps.look.result.json.x}/", "https://inside.example.com/"],
+    ids=["host", "port", "name"],
+)  # fmt: skip
+def test_where_nobody_can_say_without_asking_it_runs(url: str) -> None:
+    found = planned(step("look", GET), {"id": "act", "uses": "http.request", "with": {"url": url}}, here=ON)
+    assert [one.verdict for one in found.steps] == ["runs", "runs"]
 
 
 def rest(story: Story, id: str) -> Ahead:

@@ -349,6 +349,30 @@ def test_what_does_not_hold_together_is_named(kind: str, spec: dict[str, Any], p
     assert any(said in problem.detail for problem in found), _spec(kind, spec)
 
 
+PATCHING = {"matchers": [{"name": "resource", "value": "db-1"}], "starts_at": "2019-12-01T06:00", "duration": "2h"}
+NIGHTS = {"starts_at": "2019-12-01T06:00", "duration": "2h", "rrule": "FREQ=DAILY"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "path"),
+    [
+        ("MaintenanceWindow", PATCHING, "spec.starts_at"),
+        ("MaintenanceWindow", {**PATCHING, "duration": None, "ends_at": "2020-01-01T06:00"}, "spec.ends_at"),
+        ("MaintenanceWindow", {**PATCHING, "rrule": "FREQ=DAILY;UNTIL=20200101T000000"}, "spec.rrule"),
+        ("MaintenanceWindow", {**PATCHING, "rrule": "FREQ=DAILY;COUNT=3"}, "spec.rrule"),
+        ("MaintenanceWindow", {**PATCHING, "rrule": "FREQ=DAILY"}, None),
+        ("MaintenanceWindow", {**PATCHING, "starts_at": "2999-12-01T06:00"}, None),
+        ("ChangeCalendar", {"windows": [NIGHTS, {**NIGHTS, "rrule": "FREQ=DAILY;COUNT=3"}]}, "spec.windows[1].rrule"),
+        ("ChangeCalendar", {"freezes": [{**NIGHTS, "rrule": "FREQ=DAILY;COUNT=3"}]}, "spec.freezes[0].rrule"),
+        ("ChangeCalendar", {"freezes": [{"starts_at": "2019-12-24T00:00", "duration": "72h"}]}, None),
+    ],
+)
+def test_times_that_have_all_passed_are_doubted(kind: str, spec: dict[str, Any], path: str | None) -> None:
+    given = {name: value for name, value in spec.items() if value is not None}
+    found = [(one.level, one.code, one.path) for one in _spec(kind, given)]
+    assert found == ([("warning", "recurrence.invalid", path)] if path is not None else [])
+
+
 def test_a_sap_system_is_called_by_its_sid() -> None:
     (found,) = _spec("SAPSystem", PRD)
     assert (found.path, found.detail) == ("metadata.name", "'x' is not the SID PRD; write prd")

@@ -55,6 +55,21 @@ def test_an_event_that_matches_starts_a_run_with_what_it_says() -> None:
     assert (decision["policy"], decision["runs"]) == ("default/w:resized", [run["id"]])
 
 
+@pytest.mark.parametrize("policy", [False, True])
+def test_nothing_is_started_with_a_number_that_is_none(policy: bool) -> None:
+    story = Story()
+    given = {"x": "${1.0 / event.data.size}"}
+    match = {"types": ["volume.resized"]}
+    workflow(story, *([] if policy else [{"id": "resized", "event": match, "with": given}]))
+    if policy:
+        respond = [{"run": {"workflow": "w", "with": given}}]
+        story.apply("Policy", "p", {"match": match, "respond": respond})
+    story.send("volume.resized", {"size": 0.0}, resource="vol-1")
+    assert started(story) == []
+    (decision,) = story.of("policy.failed")
+    assert decision["detail"].startswith("1.0 / event.data.size: gives inf, which is no number")
+
+
 def test_the_outputs_of_a_run_see_its_event_though_no_step_does() -> None:
     story = Story()
     one = {"id": "resized", "event": {"types": ["volume.resized"]}, "with": {"x": "${event.resource}"}}

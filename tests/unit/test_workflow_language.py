@@ -424,6 +424,52 @@ def test_a_value_that_grows_too_large_or_too_deep_fails_its_step(story: Story, g
     assert f"at most {VALUE_LIMIT}" in str(reason) or f"more than {NESTED_LIMIT} deep" in str(reason)
 
 
+SHARE = "1.0 / double(inputs.n)"
+"""Which is infinite if n is 0."""
+
+
+@pytest.mark.parametrize(
+    "keeps",
+    [
+        {"set": {"x": f"${{{SHARE}}}"}},
+        {"set": {"x": "a"}, "outputs": {"y": SHARE}},
+        {"uses": "http.request", "with": {"url": "http://127.0.0.1/", "json": {"x": f"${{{SHARE}}}"}}},
+        {"uses": "http.request", "with": {"url": f"http://127.0.0.1/${{{SHARE}}}"}},
+        {"uses": "incident.open", "with": {"title": f"${{{SHARE}}} of it"}},
+        {"emit": {"type": "grown", "data": {"x": f"${{{SHARE}}}"}}},
+        {"run": {"workflow": "inner", "with": {"x": f"${{{SHARE}}}"}}},
+        {"for_each": {"items": [f"${{{SHARE}}}"]}, "steps": [step("b", set={"y": 1})]},
+        {"switch": [{"when": SHARE, "steps": [step("b", set={"y": 1})]}]},
+        {"approvals": [{"by": ["user:basis-1"]}], "ask": f"Grow by ${{{SHARE}}}?"},
+    ],
+    ids=lambda keeps: next(iter(keeps)),
+)
+def test_a_number_that_is_none_fails_the_step_that_would_keep_it(story: Story, keeps: dict[str, Any]) -> None:
+    story.apply("Workflow", "inner", {"steps": [step("a", set={"y": 1})]})
+    run(story, step("grows", **keeps), inputs={"n": 0})
+    (failed,) = [one for one in story.of("step.failed") if one["id"].endswith("/grows")]
+    assert failed["error_code"] == "expression.failed"
+    assert ended(story) == (
+        "failed",
+        f"step grows failed: {SHARE}: gives inf, which is no number that can be kept; guard what it divides by; inputs.n is 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("items", "said"), [("[double(inputs.n) / 0.0]", "nan"), ("{'a': {'b': [1, -1.0 / double(inputs.n)]}}", "-inf")]
+)
+def test_so_it_is_however_deep_it_lies(story: Story, items: str, said: str) -> None:
+    run(story, step("each", for_each={"items": items}, steps=[step("b", set={"y": 1})]), inputs={"n": 0})
+    assert (ended(story)[1] or "").startswith(f"step each failed: {items}: gives {said}, which is no number")
+
+
+def test_the_outputs_of_a_run_are_no_such_number_either_and_what_compares_with_it_is_told(story: Story) -> None:
+    compares = step("b", switch=[{"when": f"{SHARE} > 3.0", "steps": [step("c", set={"y": 1})]}])
+    run(story, compares, inputs={"n": 0}, outputs={"share": SHARE})
+    assert order(story) == ["b/c succeeded", "b succeeded"]
+    assert (ended(story)[1] or "").startswith(f"outputs: {SHARE}: gives inf, which is no number")
+
+
 def test_inputs_that_lie_too_deep_are_refused(story: Story) -> None:
     run(story, step("a", set={"x": 1}))
     deep: Any = 1

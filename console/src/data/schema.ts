@@ -5314,6 +5314,7 @@ export interface components {
             namespace: string;
             origin: string;
             actor: string | null;
+            person?: string | null;
             derived: boolean;
             rejected: boolean;
             severity?: string | null;

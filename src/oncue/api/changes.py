@@ -16,7 +16,7 @@ from oncue.api.context import Ctx, Who
 from oncue.api.entities import commanded, found, timeline_response
 from oncue.api.guard import require
 from oncue.api.params import Listing, Narrowing, json_response, page_response, visible
-from oncue.api.runs import asked_of, state_of
+from oncue.api.runs import asked_of, here_of, state_of
 from oncue.api.shapes import Fact
 from oncue.api.work import Instant, Named, Title
 from oncue.core import period
@@ -29,7 +29,6 @@ from oncue.core.manifest import Manifest
 from oncue.core.run import RunState
 from oncue.manifests.changes import change_findings
 from oncue.rehearsal.dry_run import DryRun, dry_run
-from oncue.runtime.surroundings import allowed as permitted
 from oncue.store import queries
 from oncue.store.json_text import json_text
 from oncue.store.queries import Filters, Page, entities
@@ -181,12 +180,13 @@ async def get_change_plan(ctx: Ctx, who: Who, change_id: str) -> Response[DryRun
             generation=1, hash="", labels={}, owner=None, review_by=None, description=change.title, spec=does,
             applied_by=change.requester, updated_at=change.updated_at,
         )  # fmt: skip
-        now, rules = datetime.now(UTC), permitted(ctx.config.actions)
+        now = datetime.now(UTC)
         return dry_run(
-            state_of([*given, manifest]), change.namespace, change.id, change.inputs, now, change.requester, None, rules
+            state_of([*given, manifest]), change.namespace, change.id, change.inputs, now, change.requester, None, here
         )
 
     given = await ctx.queries.run(partial(asked_of, namespace=change.namespace))
+    here = here_of(ctx, change.namespace, given)
     return json_response(msgspec.json.encode(await asyncio.to_thread(shown, given)))
 
 

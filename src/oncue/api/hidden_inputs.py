@@ -7,6 +7,7 @@ its place. A workflow without such inputs costs nothing for it.
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -23,8 +24,9 @@ from oncue.core import hidden, inputs
 from oncue.core.errors import Refusal
 from oncue.core.manifest import Manifest
 from oncue.core.workflow_spec import WorkflowSpec
+from oncue.manifests.shape import near
 from oncue.runtime.frames import SideWrite
-from oncue.store.queries import manifest_bodies
+from oncue.store.queries import manifest_bodies, manifests
 
 REFER: Final = "manifest:write"
 """Who holds this may refer to secrets: in a manifest, or in what they give to a run."""
@@ -47,8 +49,21 @@ async def give(
     """Give a command with `workflow` and `inputs`; returns the reply's data after the commit.
 
     `takes` says what the workflow wants, or refuses whoever asks; with `may_refer` references to secrets are not theirs, and pass. Raises
-    `Refusal` access.denied if they name a secret and may not, workflow.inputs_invalid, and the code of the engine's answer.
+    `Refusal` access.denied if they name a secret and may not, workflow.inputs_invalid, and the code of the engine's answer; where there
+    is no such workflow, with the nearest name among those that they may have.
     """
+    try:
+        return await _give(ctx, type, data, who, namespace, takes, may_refer=may_refer)
+    except Refusal as refusal:
+        if refusal.code != hidden.GIVEN[type]:
+            raise
+        names = await ctx.queries.run(partial(_names, namespace=namespace, takes=takes))
+        raise Refusal(refusal.code, f"{refusal.detail}{near(data['workflow'], names)}") from refusal
+
+
+async def _give(
+    ctx: Context, type: str, data: dict[str, Any], who: Principal, namespace: str, takes: Takes, *, may_refer: bool
+) -> Any:
     if not may_refer and not allowed(who, REFER, namespace):
         await _refuse_references(ctx, type, data, namespace, takes)
     try:
@@ -76,6 +91,17 @@ async def _refuse_references(ctx: Context, type: str, data: dict[str, Any], name
         if any(hidden.references(value)) and value != properties.get(name, {}).get("default"):
             detail = f"{name[:100]}: to name a secret needs the permission {REFER} in the namespace {namespace}"
             raise Refusal("access.denied", detail)
+
+
+def _names(connection: Connection, namespace: str, takes: Takes) -> list[str]:
+    """The workflows to which whoever asks may give inputs."""
+    found = []
+    for body in manifests(connection, "Workflow", frozenset({namespace})):
+        workflow = msgspec.json.decode(body, type=Manifest)
+        with suppress(Refusal):
+            takes(connection, workflow)
+            found.append(workflow.name)
+    return found
 
 
 def _schema(connection: Connection, type: str, namespace: str, workflow: str, takes: Takes) -> Schema:

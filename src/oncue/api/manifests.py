@@ -24,6 +24,7 @@ from oncue.core.manifest import KINDS, Manifest
 from oncue.manifests.approvers import ASKING
 from oncue.manifests.calls import CALLING
 from oncue.manifests.shape import near
+from oncue.manifests.told import REACHING, TELLING
 from oncue.store.queries import FactRow, Filters, cursor_of, manifest_bodies, manifests, timeline
 
 VERSIONS: Final = 50
@@ -226,13 +227,19 @@ async def _running(ctx: Context, accepted: list[documents.Document], home: str) 
 
 
 async def _asking(ctx: Context, accepted: list[documents.Document], home: str) -> list[documents.Problem]:
-    """What is doubtful about whom approvals ask, by the people and teams that are there."""
-    places = frozenset(one.namespace or home for one in accepted if one.kind in ASKING)
+    """What is doubtful about whom approvals ask and messages tell, by the people, teams and channels that are there."""
+    places = frozenset(one.namespace or home for one in accepted if one.kind in (*ASKING, *TELLING))
     if not places:
         return []
-    bodies = await ctx.queries.run(partial(manifests, kind="Team", namespaces=places))
-    known = [msgspec.json.decode(body, type=Manifest) for body in bodies]
-    return documents.unanswerable(accepted, known, home, lambda name: ctx.access.person(name) is not None)
+    known = [
+        msgspec.json.decode(body, type=Manifest)
+        for kind in REACHING
+        for body in await ctx.queries.run(partial(manifests, kind=kind, namespaces=places))
+    ]
+    return [
+        *documents.unanswerable(accepted, known, home, lambda name: ctx.access.person(name) is not None),
+        *documents.unheard(accepted, known, home),
+    ]
 
 
 class _Named(msgspec.Struct):

@@ -29,8 +29,9 @@ from oncue.core.state import Identity, State
 from oncue.core.workflow_spec import WorkflowSpec
 from oncue.rehearsal.dry_run import Ahead, DryRun, ahead
 from oncue.rehearsal.dry_run import dry_run as rehearsed
-from oncue.runtime.surroundings import allowed
-from oncue.sdk import Rules
+from oncue.rehearsal.fitting import Here
+from oncue.runtime.surroundings import allowed, exception_of
+from oncue.sdk import Guard
 from oncue.store import runs as reading
 from oncue.store.json_text import json_text
 from oncue.store.queries import entities, entity_bodies, entity_body, manifests
@@ -147,8 +148,8 @@ async def get_run_ahead(ctx: Ctx, who: Who, run_id: str) -> Response[Ahead]:
     known = await ctx.queries.run(partial(_under_way, run=run))
     if known is None:
         return json_response(msgspec.json.encode(Ahead(steps=[], fails=[], unknown=0)))
-    rules = allowed(ctx.config.actions)
-    return json_response(msgspec.json.encode(await asyncio.to_thread(_ahead, run, *known, rules)))
+    here = here_of(ctx, run.namespace, known[2])
+    return json_response(msgspec.json.encode(await asyncio.to_thread(_ahead, run, *known, here)))
 
 
 @post("/runs", status_code=201, opt={"permission": "run:start"})
@@ -175,12 +176,14 @@ async def dry_run(ctx: Ctx, who: Who, data: Start) -> Response[DryRun]:
     namespace = data.namespace or named or who.home
     require(who, "run:start", namespace)
 
-    def shown(given: list[Manifest]) -> DryRun:
-        may = tuple(rights(who, namespace))
-        rules = allowed(ctx.config.actions)
-        return rehearsed(state_of(given), namespace, name, data.inputs, datetime.now(UTC), who.person, may, rules)
+    given = await ctx.queries.run(partial(asked_of, namespace=namespace))
+    here = here_of(ctx, namespace, given)
 
-    found = await asyncio.to_thread(shown, await ctx.queries.run(partial(asked_of, namespace=namespace)))
+    def shown() -> DryRun:
+        may = tuple(rights(who, namespace))
+        return rehearsed(state_of(given), namespace, name, data.inputs, datetime.now(UTC), who.person, may, here)
+
+    found = await asyncio.to_thread(shown)
     return json_response(msgspec.json.encode(found))
 
 
@@ -240,9 +243,16 @@ def asked_of(connection: Connection, namespace: str) -> list[Manifest]:
     """The configuration that a dry run asks."""
     return [
         msgspec.json.decode(body, type=Manifest)
-        for kind in ("Workflow", "Lookup", "Service", "Team", "Person", "Channel", "EscalationPolicy")
+        for kind in ("Workflow", "Lookup", "Service", "Team", "Person", "Channel", "EscalationPolicy", "OutboundAllow")
         for body in manifests(connection, kind, frozenset({namespace}))
     ]
+
+
+def here_of(ctx: Context, namespace: str, given: list[Manifest]) -> Here:
+    """What is so on this server, in a namespace of which this is the configuration."""
+    secrets = frozenset(one.name for one in ctx.access.secrets.values() if one.namespace == namespace)
+    allows = [exception_of(one) for one in given if one.kind == "OutboundAllow"]
+    return Here(allowed(ctx.config.actions), secrets, Guard(allows))
 
 
 def state_of(given: list[Manifest]) -> State:
@@ -266,9 +276,9 @@ def _under_way(connection: Connection, run: Run) -> tuple[Plan, dict[str, Step],
 
 
 def _ahead(
-    run: Run, plan: Plan, steps: dict[str, Step], given: list[Manifest], about: dict[str, Any], rules: Rules
+    run: Run, plan: Plan, steps: dict[str, Step], given: list[Manifest], about: dict[str, Any], here: Here
 ) -> Ahead:
-    return ahead(state_of(given), run, plan, steps, datetime.now(UTC), about, rules)
+    return ahead(state_of(given), run, plan, steps, datetime.now(UTC), about, here)
 
 
 def _reason(data: Reason | None) -> dict[str, Any]:

@@ -24,6 +24,9 @@ class EventRecord(msgspec.Struct, kw_only=True):
     origin: str
     """The source, monitor, worker or API through which it came."""
     actor: str | None
+    """Who sent it, or asked for it; null of facts, whose command says so."""
+    person: str | None = None
+    """The person who sent it, with a token of theirs or without."""
     derived: bool
     """A fact of the engine's own."""
     rejected: bool

@@ -28,6 +28,12 @@ def _said(one: dict[str, Any]) -> str:
     return f"{one['decision']} by {one['by']}" + (f": {one['reason']}" if one.get("reason") else "")
 
 
+def _actor(item: dict[str, Any]) -> str:
+    """As `token:deploy of user:basis-1`."""
+    actor, person = item["actor"] or "", item["person"]
+    return f"{actor} of {person}" if person and person != actor else actor
+
+
 def _fields(*names: str) -> list[Column]:
     return [_field(name) for name in names]
 
@@ -57,7 +63,7 @@ LISTS: Final[dict[str, Kind]] = {
     ]),
     "events": Kind("events", [
         *_fields("position"), ("at", lambda item: show.instant(item["recorded_at"])),
-        *_fields("type", "severity", "resource", "namespace", "title"),
+        *_fields("type"), ("actor", _actor), *_fields("severity", "resource", "namespace", "title"),
     ]),
     "runs": Kind("runs", [
         *_fields("id", "workflow", "state", "reason", "requester"), _age("created_at"),

@@ -7,6 +7,7 @@ read it, and U+0000 becomes U+FFFD, because a text would end there.
 """
 
 import ipaddress
+import math
 import re
 from contextvars import ContextVar
 from datetime import datetime
@@ -275,12 +276,26 @@ def activation(variables: dict[str, Any], world: World | None = None) -> Scope:
 
 
 def evaluate(text: str, scope: Scope) -> Any:
-    """The expression's value as plain Python. Raises `Failed` when it fails, costs too much or does not compile."""
+    """The expression's value as plain Python. Raises `Failed` when it fails, costs too much, does not compile, or gives a number
+    that JSON cannot hold."""
     try:
         program = compiled(text) if scope.language is None else scope.language.compiled(text)
     except Refusal as refusal:
         raise Failed(refusal.detail) from refusal
-    return _value(text, program, scope)
+    value = _value(text, program, scope)
+    if (odd := _not_finite(value)) is not None:
+        raise Failed(f"{text}: gives {odd}, which is no number that can be kept; guard what it divides by", text)
+    return value
+
+
+def _not_finite(value: Any) -> float | None:
+    """The first number in the value that is infinite, or none at all: JSON would have null for it."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else value
+    if not isinstance(value, (dict, list)):
+        return None
+    each = map(_not_finite, value.values() if isinstance(value, dict) else value)
+    return next((odd for odd in each if odd is not None), None)
 
 
 _PLAIN: Final = frozenset((str, int, bool, float, type(None)))

@@ -13,7 +13,7 @@ from oncue.core.errors import CODES, Refusal
 from oncue.core.manifest import API_VERSION, KINDS, Manifest, Metadata
 from oncue.core.references import Reference, references
 from oncue.core.spec import Spec
-from oncue.manifests import approvers, calls
+from oncue.manifests import approvers, calls, told
 from oncue.manifests.contradictions import contradictions, recursions
 from oncue.manifests.document import Parsed, Path_, parse_yaml, read
 from oncue.manifests.finding import Finding
@@ -40,6 +40,7 @@ __all__ = [
     "recursive",
     "schema",
     "served_at",
+    "unheard",
     "unreached",
     "validate",
 ]
@@ -249,6 +250,14 @@ def unanswerable(
     documents = list(documents)
     there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
     found = approvers.doubtful(_given(documents, namespace), there, exists)
+    return [_problem(finding, documents[index].source) for index, finding in found]
+
+
+def unheard(documents: Iterable[Document], known: Iterable[Manifest], namespace: str) -> list[Problem]:
+    """Whom the documents tell whom nothing reaches."""
+    documents = list(documents)
+    there = [(one.kind, one.namespace, one.name, one.spec) for one in known]
+    found = told.unheard(_given(documents, namespace), there)
     return [_problem(finding, documents[index].source) for index, finding in found]
 
 

@@ -16,7 +16,7 @@ from oncue.core.errors import Refusal
 from oncue.core.workflow_spec import ForEach, StepSpec, WorkflowSpec
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles
-from oncue.manifests.finding import Finding, positive_findings
+from oncue.manifests.finding import Finding, past_findings, positive_findings
 from oncue.manifests.hidden import told_findings
 from oncue.manifests.self_service import stages_findings
 from oncue.manifests.workflows import workflow_findings
@@ -77,10 +77,13 @@ def rule_findings(spec: ChangeRuleSpec) -> Iterator[Finding]:
 
 
 def calendar_findings(spec: ChangeCalendarSpec) -> Iterator[Finding]:
-    """Windows and freezes that never are, or cost too much to follow."""
+    """Windows and freezes that never are, come no more, or cost too much to follow. Those that are once stay in the calendar when
+    they have passed."""
     for member, times in (("windows", spec.windows), ("freezes", spec.freezes)):
         for index, one in enumerate(times):
             try:
                 change_calendar.check(ChangeCalendarSpec(windows=[one]))
             except Refusal as refusal:
                 yield Finding((member, index), refusal.detail, refusal.code)
+            else:
+                yield from past_findings(one, (member, index)) if one.rrule is not None else ()

@@ -52,7 +52,7 @@ from oncue.manifests.calling import escalation_findings, person_findings, target
 from oncue.manifests.changes import calendar_findings, change_findings, rule_findings, template_findings
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import compiles, templates
-from oncue.manifests.finding import Finding, hours_findings, positive_findings
+from oncue.manifests.finding import Finding, hours_findings, past_findings, positive_findings
 from oncue.manifests.overrides import override_findings
 from oncue.manifests.plugins import credentials, fits, uses
 from oncue.manifests.selectors import selector_findings
@@ -274,6 +274,8 @@ def _window(spec: MaintenanceWindowSpec) -> Iterator[Finding]:
         yield Finding(
             ("matchers",) if matchers else (), refusal.detail, "manifest.invalid" if matchers else refusal.code
         )
+    else:
+        yield from past_findings(spec, ())
 
 
 def _lookup(spec: LookupSpec) -> Iterator[Finding]:

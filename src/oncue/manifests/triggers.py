@@ -14,7 +14,7 @@ from oncue.core.workflow_spec import WorkflowSpec
 from oncue.manifests.calls import call_findings
 from oncue.manifests.document import Path_
 from oncue.manifests.expressions import templates
-from oncue.manifests.finding import Finding
+from oncue.manifests.finding import NEVER_AGAIN, Finding
 from oncue.manifests.scopes import absent, read
 from oncue.manifests.selectors import selector_findings
 
@@ -37,8 +37,7 @@ def _of_cron(detail: str) -> str:
 def _past(schedule: trigger.ScheduleSpec, path: Path_) -> Iterator[Finding]:
     """A rule of which all times have passed: it starts nothing."""
     if schedule.rrule is not None and next(trigger.instants(schedule, datetime.now(UTC)), None) is None:
-        detail = "it never comes again: its last time has passed; write a later UNTIL, or leave it out"
-        yield Finding((*path, "rrule"), detail, "workflow.unreachable", "warning")
+        yield Finding((*path, "rrule"), NEVER_AGAIN, "workflow.unreachable", "warning")
 
 
 def trigger_findings(spec: WorkflowSpec) -> Iterator[Finding]:

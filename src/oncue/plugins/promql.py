@@ -4,12 +4,13 @@ Built from the published API: https://prometheus.io/docs/prometheus/latest/query
 """
 
 import math
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from oncue.sdk import ActionError, Context, ErrorDoc, SecretRef, fetch
+from oncue.sdk import ActionError, Context, ErrorDoc, Place, SecretRef, fetch, place_of
 
 SERIES_LIMIT: Final = 1000
 ANSWER_LIMIT: Final = 8 * 1024 * 1024
@@ -34,6 +35,11 @@ class Server(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Sent as `Authorization: Bearer VALUE`."""
     verify_tls: bool = True
     """Whether its certificate must be valid."""
+
+    @staticmethod
+    def reaches(given: dict[str, Any]) -> Iterable[Place | None]:
+        """The server."""
+        return (place_of(given["url"]),)
 
 
 class Series(msgspec.Struct):

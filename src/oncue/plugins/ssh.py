@@ -9,14 +9,14 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import ModuleType
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from oncue.plugins.output import Readable
-from oncue.sdk import ActionError, Context, ErrorDoc, SecretRef
+from oncue.sdk import ActionError, Context, ErrorDoc, Place, SecretRef
 
 LOGIN_SHARE: Final = 0.9
 """Of the time that remains: how long logging in may take, so that its failure can still be reported."""
@@ -50,6 +50,12 @@ class Login(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """Of the key."""
     password: SecretRef | None = None
     """The user's, to log in without a key."""
+
+    @staticmethod
+    def reaches(given: dict[str, Any]) -> Iterable[Place | None]:
+        """The machine."""
+        host, port = given["host"], given.get("port", 22)
+        return ((host, port) if "${" not in f"{host} {port}" else None,)
 
 
 def library(needs: str) -> ModuleType:

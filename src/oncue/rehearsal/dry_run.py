@@ -25,10 +25,11 @@ from oncue.core.plan import Node, Plan, compares, compiled, looks, tolerated
 from oncue.core.run import ACTIVE, Run, Step
 from oncue.core.state import State
 from oncue.core.workflow_spec import StepSpec, WorkflowSpec
+from oncue.manifests.shape import near
 from oncue.rehearsal import saying
-from oncue.rehearsal.fitting import fitting, permitted, reached
+from oncue.rehearsal.fitting import Here, fitting, permitted, reached
 from oncue.rehearsal.known import Known, Unknown
-from oncue.sdk import ActionError, Rules, registry
+from oncue.sdk import ActionError, registry
 
 ITEMS_SHOWN: Final = 20
 """Items of a `for_each` that are gone through one by one."""
@@ -90,9 +91,9 @@ class Ahead(msgspec.Struct, kw_only=True):
 
 def dry_run(
     state: State, namespace: str, name: str, inputs: dict[str, Any], now: datetime, requester: str,
-    may: tuple[str, ...] | None = None, rules: Rules | None = None,
+    may: tuple[str, ...] | None = None, here: Here | None = None,
 ) -> DryRun:  # fmt: skip
-    """Go through the workflow of this name in the state's configuration, on a server whose operator has set these `rules`.
+    """Go through the workflow of this name in the state's configuration, on a server of which this is known.
 
     Raises `Refusal` workflow.not_found, workflow.inputs_invalid.
     """
@@ -101,7 +102,7 @@ def dry_run(
     run = {"id": "run-dry", "workflow": name, "namespace": namespace, "started_at": stored(now), "requester": requester,
            "trigger": "manual"}  # fmt: skip
     variables = {"inputs": given, "vars": {}, "now": now, "run": run}
-    seen = Known(namespace, state, now, variables, set(), {}, may, rules)
+    seen = Known(namespace, state, now, variables, set(), {}, may, here)
     steps, _ = _block(compiled(spec), compiled(spec).root.nodes, seen, "", certain=True)
     found = list(_all(steps))
     fails = [one.step for one in found if one.verdict == "fails"]
@@ -112,17 +113,17 @@ def dry_run(
 
 def ahead(
     state: State, run: Run, plan: Plan, steps: dict[str, Step], now: datetime, about: dict[str, Any],
-    rules: Rules | None = None,
+    here: Here | None = None,
 ) -> Ahead:  # fmt: skip
     """Go on with a run of which these steps have begun, by address. `about` is what else its expressions see: `event`,
-    `alert`, `incident`; `rules` are what the operator of this server allows."""
+    `alert`, `incident`; `here` is what is so on this server."""
     said = {"id": run.id, "workflow": run.workflow, "namespace": run.namespace, "requester": run.requester or "",
             "started_at": stored(run.started_at or run.created_at), "trigger": run.trigger.get("kind", "")}  # fmt: skip
     variables = {"inputs": run.inputs, "vars": run.variables, "now": now, "run": said, **about}
     known = {one.node: run_scope.outcome(one) for one in steps.values() if _is_told(one, plan)}
     asking = frozenset(one.node for one in steps.values() if one.uses == "approval" and one.state in ACTIVE)
     known |= {id: {"state": "approved", "outputs": {}, "attempt": 0} for id in asking}
-    seen = Known(run.namespace, state, now, variables, set(), known, run.may, rules, agreed=asking)
+    seen = Known(run.namespace, state, now, variables, set(), known, run.may, here, agreed=asking)
     rest, _ = _left(plan, plan.root.nodes, seen, "", steps)
     found = list(_all(rest))
     return Ahead(
@@ -203,7 +204,8 @@ def _all(steps: list[Planned]) -> Any:
 def _workflow(state: State, namespace: str, name: str) -> WorkflowSpec:
     manifest = state.manifests.get(f"Workflow/{namespace}/{name}")
     if manifest is None:
-        raise Refusal("workflow.not_found", f"{name} in {namespace}")
+        named = [one.name for one in state.manifests.values() if (one.kind, one.namespace) == ("Workflow", namespace)]
+        raise Refusal("workflow.not_found", f"{name} in {namespace}{near(name, named)}")
     return msgspec.convert(manifest.spec, WorkflowSpec)
 
 
@@ -342,7 +344,7 @@ def _act(plan: Plan, node: Node, seen: Known, planned: Planned) -> None:
         return
     action = registry.action(uses)
     inputs = registry.fit(given, action.inputs) if why is None else None
-    permitted(action, inputs, seen.rules)
+    permitted(action, given, inputs, seen.namespace, seen.here)
     if inputs is None:
         return
     planned.effect_class = effect_class(uses, given)
@@ -376,9 +378,7 @@ def _run(node: Node, seen: Known, planned: Planned) -> _Failure | None:
         raise Failed(f"{refusal.code}: {refusal.detail}") from refusal
     run = {**seen.variables["run"], "workflow": spec.workflow, "trigger": "run"}
     variables = {"inputs": inputs, "vars": {}, "now": seen.now, "run": run}
-    below = Known(
-        seen.namespace, seen.state, seen.now, variables, set(), {}, seen.may, seen.rules, depth=seen.depth + 1
-    )
+    below = Known(seen.namespace, seen.state, seen.now, variables, set(), {}, seen.may, seen.here, depth=seen.depth + 1)
     whole, certain = compiled(inner), planned.verdict == "runs"
     planned.steps, failure = _block(whole, whole.root.nodes, below, planned.step, certain=certain)
     return None if spec.detached else _later(failure)

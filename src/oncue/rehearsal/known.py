@@ -10,7 +10,7 @@ from oncue.core.asking import Asked
 from oncue.core.expression import VARIABLES, Scope, activation, evaluate, expressions_in, naming, render
 from oncue.core.plan import mentions
 from oncue.core.state import State
-from oncue.sdk import Rules
+from oncue.rehearsal.fitting import Here
 
 _OUTCOMES: Final = frozenset({"error", "result", "outputs"})
 """What expressions speak of that is not known before it has happened."""
@@ -35,8 +35,8 @@ class Known(msgspec.Struct):
     steps: dict[str, dict[str, Any]]
     """Steps of which it is known what becomes of them."""
     may: tuple[str, ...] | None
-    rules: Rules | None
-    """What the operator of this server allows; None if that is not asked."""
+    here: Here | None
+    """What is so on this server; None if that is not asked."""
     names: tuple[str, ...] = ()
     depth: int = 0
     agreed: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from oncue.core.effect import EffectClass, StatedClass
 from oncue.core.manifest import SAPDatabase, SAPInstance, SAPSystemSpec
 from oncue.core.objective import Budget, Burn
 from oncue.core.prioritise import Priority
-from oncue.sdk.action import Action, Permitted
+from oncue.sdk.action import Action, Permitted, Reaching
 from oncue.sdk.context import Allowed, AnsibleRules, Context, Log, PythonRules, Rules, SecretRef, ShellRules
 from oncue.sdk.errors import COMMON, ActionError, ErrorDoc, nothing_done_yet
 from oncue.sdk.http import Fetched, fetch
@@ -15,7 +15,7 @@ from oncue.sdk.mail import Mailer, address_of
 from oncue.sdk.mask import Mask
 from oncue.sdk.monitor import Fault, Happening, MetricDoc, Monitor, Probe, Reading
 from oncue.sdk.notifier import Delivery, Message, Notification, Notifier
-from oncue.sdk.outbound import Allow, Guard
+from oncue.sdk.outbound import Allow, Guard, Place, place_of
 from oncue.sdk.telling import Stream, Tell, Told
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Notification",
     "Notifier",
     "Permitted",
+    "Place",
     "Priority",
     "Probe",
     "Pull",
@@ -54,6 +55,7 @@ __all__ = [
     "Push",
     "Pushed",
     "PythonRules",
+    "Reaching",
     "Reading",
     "Remark",
     "Rules",
@@ -72,4 +74,5 @@ __all__ = [
     "address_of",
     "fetch",
     "nothing_done_yet",
+    "place_of",
 ]

@@ -3,6 +3,7 @@
 An action is a class without arguments, named by an entry point of the group `oncue.actions`; one file each.
 """
 
+from collections.abc import Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from oncue.core.effect import EffectClass
 from oncue.sdk.context import Context, Rules
 from oncue.sdk.errors import ErrorDoc
+from oncue.sdk.outbound import Place
 
 
 @runtime_checkable
@@ -62,4 +64,15 @@ class Permitted(Protocol):
 
         Raises `ActionError` with a code of `errors`.
         """
+        ...
+
+
+@runtime_checkable
+class Reaching(Protocol):
+    """The inputs' struct of an action that connects to what they name. A dry run asks whether it may."""
+
+    @staticmethod
+    def reaches(given: dict[str, Any]) -> Iterable[Place | None]:
+        """Each connection; None of one that is not known. What is `given` fits the struct, with `${...}` where something is not
+        known."""
         ...

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import certifi
 import httpcore
@@ -23,6 +24,8 @@ import msgspec
 from oncue.sdk.errors import ActionError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Place = tuple[str, int]
+"""Host and port."""
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 
 METADATA: Final = frozenset(
@@ -36,6 +39,8 @@ _UNICAST6: Final = ipaddress.ip_network("2000::/3")
 _SPECIAL: Final = tuple(ipaddress.ip_network(text) for text in ("192.88.99.0/24", "3fff::/20"))
 """Reserved ranges that not every supported Python knows as such."""
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+_LOOPBACK: Final = ("127.0.0.1", "::1")
+"""What `localhost` is, RFC 6761, section 6.3."""
 
 
 CONNECT_SHARE: Final = 0.9
@@ -91,10 +96,17 @@ class Guard:
 
         Raises `ActionError`: dns.failed (transient), outbound.refused.
         """
-        try:
-            found = [str(ipaddress.ip_address(host.strip("[]").split("%")[0]))]
-        except ValueError:
-            found = await self._resolve(host, port)
+        return self._permitted(host, port, _written(host) or await self._resolve(host, port))
+
+    def foresee(self, host: str, port: int) -> None:
+        """Whether a connection may be made, as far as that is known without asking for the addresses of a name: of addresses, and of
+        `localhost`. Raises `ActionError` outbound.refused.
+        """
+        found = _LOOPBACK if host.lower().rstrip(".") == "localhost" else _written(host)
+        if found:
+            self._permitted(host, port, found)
+
+    def _permitted(self, host: str, port: int, found: Sequence[str]) -> list[str]:
         permitted = [address for address in found if self.permits(host, address, port)]
         if not permitted:
             raise ActionError(
@@ -182,6 +194,16 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
+def place_of(url: Any) -> Place | None:
+    """What a URL names; None as long as `${...}` stands there, and of what is none."""
+    try:
+        found = urlsplit(str(url))
+        port = found.port or (443 if found.scheme == "https" else 80)
+    except ValueError:
+        return None
+    return (found.hostname, port) if found.hostname and "${" not in found.netloc else None
+
+
 @cache
 def tls_context(verify: bool = True) -> ssl.SSLContext:
     """The TLS settings of everything outbound: the machine's certificate store, and Mozilla's as certifi packs it."""
@@ -191,6 +213,14 @@ def tls_context(verify: bool = True) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _written(host: str) -> list[str]:
+    """The address, if the host is one and no name."""
+    try:
+        return [str(ipaddress.ip_address(host.strip("[]").split("%")[0]))]
+    except ValueError:
+        return []
 
 
 def _is_public(address: Address) -> bool:

@@ -56,6 +56,7 @@ def entry_json(found: Entry) -> bytes:
             "namespace": namespace,
             "origin": record.origin,
             "actor": record.actor,
+            "person": record.person,
             "derived": record.derived,
             "rejected": record.rejected,
             "severity": event.severity,

@@ -11,7 +11,18 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from oncue.sdk import ActionError, Context, EffectClass, ErrorDoc, Fetched, SecretRef, fetch, nothing_done_yet
+from oncue.sdk import (
+    ActionError,
+    Context,
+    EffectClass,
+    ErrorDoc,
+    Fetched,
+    Place,
+    SecretRef,
+    fetch,
+    nothing_done_yet,
+    place_of,
+)
 from oncue.sdk.http import ERRORS
 from oncue.sdk.source import Fault
 
@@ -78,6 +89,12 @@ class Inputs(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a crash in the middle may mean; None goes by the method, which makes POST and PATCH at-most-once."""
     check: Check | None = None
     """What `effect_class: check-first` asks."""
+
+    @staticmethod
+    def reaches(given: dict[str, Any]) -> Iterable[Place | None]:
+        """Where the check asks, and where the request goes."""
+        check = given.get("check")
+        return place_of(check.get("url")) if isinstance(check, dict) else None, place_of(given["url"])
 
 
 class Outputs(msgspec.Struct, kw_only=True):

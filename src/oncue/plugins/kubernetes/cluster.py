@@ -7,7 +7,7 @@ What it refuses becomes a stable code; its own words are kept. If it asks to be 
 import asyncio
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import httpx
 import msgspec
 
-from oncue.sdk import ActionError, Context, ErrorDoc, Fetched, SecretRef, fetch, nothing_done_yet
+from oncue.sdk import ActionError, Context, ErrorDoc, Fetched, Place, SecretRef, fetch, nothing_done_yet, place_of
 from oncue.sdk.http import ERRORS as HTTP_ERRORS
 
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
@@ -67,6 +67,11 @@ class Cluster(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """A secret with its key in PEM."""
     verify_tls: bool = True
     """Whether the server's certificate must be valid."""
+
+    @staticmethod
+    def reaches(given: dict[str, Any]) -> Iterable[Place | None]:
+        """The API server."""
+        return (place_of(given["server"]),)
 
 
 class _Cause(msgspec.Struct):

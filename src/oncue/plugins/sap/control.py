@@ -7,13 +7,14 @@ start service refuses becomes a stable code with a hint; its own words are kept.
 
 import base64
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from oncue.plugins.sap import rows, soap
 from oncue.plugins.sap.rows import Row
-from oncue.sdk import ActionError, Context, ErrorDoc, Fault, Probe, SecretRef, fetch
+from oncue.sdk import ActionError, Context, ErrorDoc, Fault, Place, Probe, SecretRef, fetch, place_of
 from oncue.sdk.http import ERRORS as HTTP_ERRORS
 
 ANSWER_LIMIT: Final = 16 * 1024 * 1024
@@ -90,6 +91,12 @@ class Target(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     user: str | None = None
     """An operating-system user, for methods that are protected."""
     password: SecretRef | None = None
+
+    @staticmethod
+    def reaches(given: dict[str, Any]) -> Iterable[Place | None]:
+        """The start service."""
+        where = {name: one for name, one in given.items() if name in ("host", "instance", "port", "tls")}
+        return (place_of(url(msgspec.convert(where, Target))) if "${" not in str(where) else None,)
 
 
 def resource(target: Target) -> str:
