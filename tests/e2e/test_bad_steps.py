@@ -131,6 +131,23 @@ spec:
 ---
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {name: watched}
+spec:
+  inputs: {type: object, required: [port], properties: {port: {type: integer}}}
+  steps:
+    - id: act
+      uses: shell.command
+      with: {argv: [/bin/sleep, "1.5"]}
+      timeout: 20s
+      validate:
+        when: during
+        uses: http.request
+        with: {url: "http://127.0.0.1:${inputs.port}/"}
+        that: "result.status == 204"
+        every: 200ms
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {name: waits}
 spec:
   steps:
@@ -279,6 +296,19 @@ def test_a_target_that_is_down_for_a_while_is_called_again(server: Server) -> No
         serving.join()
     assert found["state"] == "succeeded", found["reason"]
     assert 2 <= step(found, "call")["attempt"] <= 4
+
+
+def test_a_step_that_is_looked_at_while_it_runs_goes_on_to_its_end(server: Server) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering) as target:
+        serving = threading.Thread(target=target.serve_forever, args=(0.05,))
+        serving.start()
+        runs = [start(server, "watched", port=target.server_port) for _ in range(4)]
+        found = [ended(server, run) for run in runs]
+        target.shutdown()
+        serving.join()
+    assert [run["state"] for run in found] == ["succeeded"] * 4, [run["reason"] for run in found]
+    assert {step(run, "act~during")["state"] for run in found} == {"succeeded"}
+    assert all(step(run, "act~during")["looks"] > 2 for run in found)
 
 
 class Answering(http.server.BaseHTTPRequestHandler):

@@ -15,6 +15,7 @@ import pytest
 
 from oncue import config
 from oncue.core.effect import Effect, EffectResult
+from oncue.core.validation import MEANWHILE
 from oncue.runtime import acting as oncue_acting
 from oncue.runtime import frames
 from oncue.runtime.acting import STORED_LIMIT, Acting
@@ -415,12 +416,16 @@ async def test_work_for_a_step_ends_before_other_work_for_it_begins(bench: Bench
     assert [(one["effect"], one["outcome"]) for one in ended] == [("ef-1", "unknown"), ("ef-3", "succeeded")]
 
 
-async def test_a_look_at_a_step_meanwhile_ends_only_the_look_before_it(bench: Bench, plugin: Any) -> None:
-    began = type(plugin).began
-    bench.engine.lease(effect("hang", run="run-1", step="upgrade"))
-    bench.engine.lease(effect("hang", run="run-1", step="upgrade~during", id="ef-2"), "t2")
+@pytest.mark.parametrize("looked_first", [False, True])
+async def test_a_look_at_a_step_while_it_runs_ends_only_the_look_before_it(
+    bench: Bench, plugin: Any, looked_first: bool
+) -> None:
+    began, look = type(plugin).began, f"upgrade{MEANWHILE}"
+    both = [effect("hang", run="run-1", step="upgrade"), effect("hang", run="run-1", step=look, id="ef-2")]
+    for number, one in enumerate(reversed(both) if looked_first else both):
+        bench.engine.lease(one, f"t{number}")
     await until(lambda: type(plugin).began == began + 2)
-    bench.engine.lease(effect(run="run-1", step="upgrade~during", id="ef-3"), "t3")
+    bench.engine.lease(effect(run="run-1", step=look, id="ef-3"), "t3")
     await until(lambda: bench.engine.types().count("result") == 2)
     ended = [one["data"]["effect"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
     assert ended == ["ef-2", "ef-3"]

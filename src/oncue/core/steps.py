@@ -78,10 +78,17 @@ def unwatch(tx: Tx, run: Run, step: Step) -> None:
     if watch is None or watch.state not in ACTIVE:
         return
     effect = tx.state.effects.get(watch.effect or "")
+    unseen = watch.looks == 1 and effect is not None and effect.state == "pending"
     if effect is not None:
         outbox.cancel(tx, effect, "the step is over")
     tx.cancel(f"run.look/{watch.id}")
-    end(tx, run, watch, "succeeded")
+    end(
+        tx,
+        run,
+        watch,
+        "skipped" if unseen else "succeeded",
+        reason="the step was over before the first look" if unseen else None,
+    )
 
 
 def changed_before(state: State, run: Run, address: str) -> bool:

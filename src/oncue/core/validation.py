@@ -24,6 +24,8 @@ UNDO: Final = "~rollback"
 """What stands behind the step's address in that of what undoes it."""
 LOOK: Final = "~validate"
 """What stands behind the step's address in that of its looks."""
+MEANWHILE: Final = DURING + LOOK
+"""What stands behind the step's address in that of the looks while it runs."""
 BEFORE: Final = "~before"
 """What stands behind the step's address in that of what is looked at before it begins."""
 PREVENTED: Final = "precondition.failed"

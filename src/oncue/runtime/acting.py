@@ -20,7 +20,7 @@ import msgspec
 from oncue.core.bounds import too_deep
 from oncue.core.effect import TOLD, Effect, EffectResult, StillTelling
 from oncue.core.errors import Refusal
-from oncue.core.steps import DURING
+from oncue.core.validation import MEANWHILE
 from oncue.runtime import frames, mirroring
 from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
@@ -83,13 +83,14 @@ class _Work:
 
     def goes_before(self, other: "_Work") -> bool:
         """Whether it ends before the other begins: both are for the same step of a run, to do it, to look at it, to undo it; or
-        for the same run, which does not want it any more. A look at what a step does meanwhile goes on beside that."""
+        for the same run, which does not want it any more. A look at a step while it runs goes on beside it, whichever was handed out
+        first."""
         run, step, begins = self.effect.run, self.effect.step or "", other.effect.step or ""
         if run is None or run != other.effect.run:
             return False
-        if self.stopped or begins.endswith(DURING):
-            return self.stopped or step == begins
-        return step.partition("~")[0] == begins.partition("~")[0]
+        itself = step.partition("~")[0]
+        meanwhile = {step, begins} == {itself, itself + MEANWHILE}
+        return self.stopped or (itself == begins.partition("~")[0] and not meanwhile)
 
 
 class Acting:
