@@ -26,7 +26,7 @@ from oncue.sdk.testing import QuietLog
 from oncue.store.queries import Queries
 
 PLUGIN = '''
-import asyncio, sys
+import asyncio, contextlib, sys
 import msgspec
 from oncue.sdk import ActionError, nothing_done_yet
 
@@ -47,6 +47,7 @@ class Probe:
     errors = ()
     began = 0
     ended = 0
+    freed = True
     def effect_class(self, inputs):
         return "idempotent" if inputs.again else "at-most-once"
     def plan(self, inputs):
@@ -85,6 +86,11 @@ class Probe:
             return Outputs(str(context.redelivered))
         if inputs.do == "hang":
             await asyncio.sleep(600)
+        if inputs.do == "be deaf":
+            while not Probe.freed:
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.sleep(0.01)
+            Probe.ended += 1
         if inputs.do == "end slowly":
             try:
                 await asyncio.sleep(600)
@@ -433,6 +439,47 @@ async def test_a_look_at_a_step_while_it_runs_ends_only_the_look_before_it(
     await until(lambda: bench.engine.types().count("result") == 4)
     ended = [one["data"]["effect"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
     assert ended[2:] == ["ef-1", "ef-4"]
+
+
+@pytest.fixture
+def patience(monkeypatch: pytest.MonkeyPatch, bench: Bench, plugin: Any) -> Iterator[None]:
+    """Little of it with what does not stop, which ends with the test."""
+    monkeypatch.setattr(oncue_acting, "STOP_S", 0.1)
+    type(plugin).freed = False
+    yield
+    type(plugin).freed = True
+
+
+@pytest.mark.usefixtures("patience")
+@pytest.mark.parametrize(("effects", "outcome"), [("idempotent", "failed"), ("at-most-once", "unknown")])
+async def test_what_does_not_stop_at_its_timeout_is_given_up_and_said_to_go_on(
+    bench: Bench, effects: str, outcome: str
+) -> None:
+    bench.engine.lease(effect("be deaf", timeout_s=0.1, effect_class=effects))
+    result = await bench.engine.result()
+    assert (result.outcome, result.error_code, result.transient) == (outcome, "timeout", False)
+    assert "not done within 0.1 s, and probe.act did not stop" in (result.detail or "")
+    bench.engine.lease(effect(id="ef-2"), "t2")
+    await until(lambda: bench.engine.types().count("result") == 2)
+
+
+@pytest.mark.usefixtures("patience")
+async def test_what_undoes_a_step_does_not_wait_for_ever_for_one_that_does_not_stop(bench: Bench, plugin: Any) -> None:
+    began, ended = type(plugin).began, type(plugin).ended
+    bench.engine.lease(effect("be deaf", run="run-1", step="stop"))
+    await until(lambda: type(plugin).began == began + 1)
+    bench.engine.send(frames.Cancel(["t1"]))
+    bench.engine.lease(effect(run="run-1", step="stop~rollback", id="ef-2"), "t2")
+    await until(lambda: bench.engine.types().count("result") == 2)
+    first, second = (one["data"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result")
+    assert (first["effect"], first["error_code"], second["outcome"]) == ("ef-1", "cancelled", "succeeded")
+    assert "it was to stop, and probe.act did not stop" in first["detail"]
+    type(plugin).freed = True
+    await until(lambda: type(plugin).ended == ended + 1)
+    bench.engine.lease(effect(id="ef-3"), "t3")
+    await until(lambda: bench.engine.types().count("result") == 3)
+    told = [one["data"]["effect"] for one in bench.engine.submitted if one["type"] == "oncue.effect.result"]
+    assert told == ["ef-1", "ef-2", "ef-3"], "what it came to in the end is nobody's any more"
 
 
 async def test_what_was_stopped_of_a_run_ends_before_other_work_of_the_run_begins(bench: Bench, plugin: Any) -> None:

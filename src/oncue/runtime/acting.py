@@ -26,11 +26,13 @@ from oncue.runtime.client import EngineClient
 from oncue.runtime.inputs import document
 from oncue.runtime.surroundings import OWN_NAMESPACE, Surroundings
 from oncue.runtime.telling import SEND_EVERY_S, Telling
-from oncue.sdk import ActionError, Context, Log, Notification, Told, nothing_done_yet, registry
+from oncue.sdk import ActionError, Context, Log, Mask, Notification, Told, nothing_done_yet, registry
 
 STORED_LIMIT: Final = 65_536
 """Bytes of a result that are reported."""
 DETAIL_LIMIT: Final = 2_000
+STOP_S: Final = 15.0
+"""How long work may take to end once it is to stop, by its timeout or because it is no longer wanted. Then nobody waits for it any more."""
 TOLD_EVERY_S: Final = 60.0
 """How often a worker has it journaled which of its work tells something."""
 _BACKOFF_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
@@ -57,6 +59,11 @@ class _Work:
         self.told = False
         """Whether it told something since the engine was last given word of that."""
         self.task: asyncio.Task[None] | None = None
+        self.over = asyncio.get_running_loop().create_future()
+        """Settled when it is out of hand."""
+        self.given_up = False
+        """Whether it did not stop, and goes on with nobody who waits for it."""
+        self.giving_up: asyncio.TimerHandle | None = None
         self._quiet: asyncio.Timeout | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -158,13 +165,36 @@ class Acting:
         if work.task is not None and not work.reporting and not work.stopped:
             work.stopped = True
             work.task.cancel()
+            self._give_up_after(work, STOP_S)
+
+    def _give_up_after(self, work: _Work, delay_s: float) -> None:
+        if work.giving_up is not None:
+            work.giving_up.cancel()
+        work.giving_up = asyncio.get_running_loop().call_later(delay_s, self._give_up, work)
+
+    def _give_up(self, work: _Work) -> None:
+        """It was to stop and did not: only the end of this process could make it. What became of it is not known; it is told so, and
+        what waits for its end goes on."""
+        if work.reporting or not work.started:
+            return
+        work.given_up = work.reporting = True
+        self._log.warning("plugin.deaf", effect_id=work.effect.id, uses=work.effect.uses)
+        why = "it was to stop" if work.stopped else f"not done within {work.effect.timeout_s:g} s"
+        detail = (
+            f"{why}, and {work.effect.uses} did not stop: it may still be doing something in the worker {self._worker}"
+        )
+        code = "cancelled" if work.stopped else "timeout"
+        work.task = asyncio.create_task(
+            self._report(work, _failed(work, Mask(), ActionError(code, detail, unknown=True)))
+        )
+        work.task.add_done_callback(partial(self._over, work))
 
     async def _end(self, works: list[_Work]) -> None:
         """These are stopped, and have ended."""
         for work in works:
             self._stop(work)
-        if tasks := [work.task for work in works if work.task is not None]:
-            await asyncio.wait(tasks)
+        if works:
+            await asyncio.wait([work.over for work in works])
 
     def _send_sayings(self) -> None:
         """Send what was told, and do so again for as long as there is work."""
@@ -226,14 +256,18 @@ class Acting:
         await self._end(before)
         began = time.monotonic()
         result = await self._attempt(work)
-        if result is not None:
+        if result is not None and not work.given_up:
             result.duration_ms = round((time.monotonic() - began) * 1000, 3)
-            result.worker = self._worker
             work.reporting = True
             await self._report(work, result)
 
-    def _over(self, work: _Work, _: object = None) -> None:
+    def _over(self, work: _Work, task: object) -> None:
         """It is out of hand, even if it was stopped before it could begin."""
+        if task is not work.task:
+            return
+        if work.giving_up is not None:
+            work.giving_up.cancel()
+        work.over.set_result(None)
         if self._work.get(work.effect.id) is work:
             del self._work[work.effect.id]
         self._offer()
@@ -247,6 +281,7 @@ class Acting:
         )  # fmt: skip
         once = work.once
         deadline = asyncio.timeout(effect.timeout_s)
+        self._give_up_after(work, effect.timeout_s + STOP_S)
         quiet: asyncio.Timeout | None = None
         try:
             async with deadline:
@@ -262,12 +297,12 @@ class Acting:
                     if quiet is not None and quiet.expired():
                         silent = f"it told nothing for {effect.heartbeat_s:g} s"
                         late = ActionError("timeout.heartbeat", silent, transient=True, unknown=True)
-                        return _failed(work, context, late)
+                        return _failed(work, context.mask, late)
                     # Told apart from the deadline's own, which arrives as a cancellation.
                     detail = str(error) or "a connection took too long"
-                    return _failed(work, context, ActionError("timeout", detail, transient=True, unknown=True))
+                    return _failed(work, context.mask, ActionError("timeout", detail, transient=True, unknown=True))
                 except ActionError as error:
-                    return _failed(work, context, error)
+                    return _failed(work, context.mask, error)
                 except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's defect is a result, not our end
                     return self._crashed(work, context, error)
         except TimeoutError:
@@ -276,7 +311,7 @@ class Acting:
             if once and not work.started:
                 return None
             late = ActionError("timeout", f"not done within {effect.timeout_s:g} s", transient=True, unknown=True)
-            return _failed(work, context, late)
+            return _failed(work, context.mask, late)
         except asyncio.CancelledError:
             if once and not work.started:
                 return None
@@ -285,13 +320,13 @@ class Acting:
                 task.uncancel()
             why = "stopped: the worker ends" if self._ends else "stopped: it is no longer wanted"
             stopped = ActionError("cancelled", why, transient=True, unknown=True)
-            return _failed(work, context, stopped)
+            return _failed(work, context.mask, stopped)
 
     def _crashed(self, work: _Work, context: Context, error: BaseException) -> EffectResult:
         trace = context.mask.text("".join(traceback.format_exception(error)))
         self._log.warning("plugin.crashed", effect_id=work.effect.id, uses=work.effect.uses, traceback=trace)
         detail = f"{type(error).__name__}: {error}"
-        return _failed(work, context, ActionError("action.crashed", detail, unknown=True))
+        return _failed(work, context.mask, ActionError("action.crashed", detail, unknown=True))
 
     async def _announce(self, work: _Work) -> bool:
         """Whether the start of this attempt is on record, and the lease still ours."""
@@ -318,6 +353,7 @@ class Acting:
 
     async def _report(self, work: _Work, result: EffectResult) -> None:
         effect = work.effect
+        result.worker = self._worker
         body = document("oncue.effect.result", self._source, result, namespace=effect.namespace)
         if work.telling is not None:
             work.telling.end()
@@ -374,14 +410,14 @@ def _succeeded(effect: Effect, context: Context, value: Any) -> EffectResult:
     return EffectResult(effect=effect.id, attempt=effect.attempt, outcome="succeeded", result=result)
 
 
-def _failed(work: _Work, context: Context, error: ActionError) -> EffectResult:
+def _failed(work: _Work, mask: Mask, error: ActionError) -> EffectResult:
     unknown = error.unknown and work.once
     return EffectResult(
         effect=work.effect.id,
         attempt=work.effect.attempt,
         outcome="unknown" if unknown else "failed",
         error_code=error.code,
-        detail=context.mask.text(error.detail)[:DETAIL_LIMIT],
+        detail=mask.text(error.detail)[:DETAIL_LIMIT],
         transient=error.transient and not unknown,
         nothing_done=error.nothing_done and not work.redelivered,  # whoever had it before may have done something
         retry_after_s=error.retry_after_s,
