@@ -131,6 +131,17 @@ spec:
 ---
 apiVersion: oncue/v1
 kind: Workflow
+metadata: {name: post}
+spec:
+  inputs: {type: object, required: [port], properties: {port: {type: integer}}}
+  steps:
+    - id: call
+      uses: http.request
+      with: {method: POST, url: "http://127.0.0.1:${inputs.port}/"}
+      retry: {attempts: 3, initial: 100ms, errors: [http]}
+---
+apiVersion: oncue/v1
+kind: Workflow
 metadata: {name: watched}
 spec:
   inputs: {type: object, required: [port], properties: {port: {type: integer}}}
@@ -311,9 +322,26 @@ def test_a_step_that_is_looked_at_while_it_runs_goes_on_to_its_end(server: Serve
     assert all(step(run, "act~during")["looks"] > 2 for run in found)
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_what_must_be_done_once_is_not_sent_again_after_an_answer(server: Server, there: bool) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Answering) as target:
+        serving = threading.Thread(target=target.serve_forever, args=(0.05,))
+        serving.start()
+        port = target.server_port if there else free_port()
+        call = step(ended(server, start(server, "post", port=port)), "call")
+        target.shutdown()
+        serving.join()
+    seen = (call["state"], call["attempt"], call["error_code"])
+    assert seen == (("failed", 1, "http.status") if there else ("failed", 3, "http.connect"))
+
+
 class Answering(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(204)
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.send_response(503)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:

@@ -270,6 +270,17 @@ async def test_that_nothing_was_done_is_said_only_where_nobody_can_have_done_any
     assert (await bench.engine.result()).nothing_done is nothing_done
 
 
+@pytest.mark.parametrize(
+    ("do", "effects", "repeatable"),
+    [("not reach", "at-most-once", True), ("fail", "at-most-once", False), ("fail", "idempotent", True)],
+)
+async def test_what_must_be_done_once_is_tried_again_by_a_person_alone_unless_nothing_was_done(
+    bench: Bench, do: str, effects: str, repeatable: bool
+) -> None:
+    bench.engine.lease(effect(do, effect_class=effects))
+    assert (await bench.engine.result()).repeatable is repeatable
+
+
 async def test_the_deadline_ends_the_work(bench: Bench) -> None:
     bench.engine.lease(effect("hang", timeout_s=0.1))
     result = await bench.engine.result()

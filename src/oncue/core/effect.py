@@ -87,6 +87,8 @@ class EffectResult(msgspec.Struct, kw_only=True, omit_defaults=True):
     """Whether another try may help."""
     nothing_done: bool = False
     """Of an attempt that failed: whether it is known that it changed nothing."""
+    repeatable: bool = True
+    """Whether it may be done again without a person: not if it is at-most-once and may have changed something."""
     retry_after_s: float | None = None
     """The pause that whom it asked named."""
     duration_ms: float = 0.0

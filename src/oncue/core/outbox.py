@@ -115,6 +115,8 @@ def settle(tx: Tx, effect: Effect, result: EffectResult) -> bool:
 
 
 def _worth_it(effect: Effect, result: EffectResult) -> bool:
+    if not result.repeatable:
+        return False
     if effect.retry_errors:
         return any(
             result.error_code == wanted or (result.error_code or "").startswith(f"{wanted}.")

@@ -19,6 +19,7 @@ from oncue.core.plan import Plan, plan_of
 from oncue.core.state import Identity, State
 from oncue.core.tx import Batch
 from oncue.core.workflow_spec import WorkflowSpec
+from oncue.manifests.plugins import done_once
 from oncue.plugins.sources.cloudevents import vet
 from oncue.rehearsal.cases import CancelRuns, Decide, Outcome, Sample, Silence, StartRun, Which, WhichIncident
 
@@ -243,6 +244,9 @@ class World:
         if outcome.error is not None:
             result |= {"outcome": "failed", "error_code": outcome.error, "transient": outcome.transient}
             result["nothing_done"] = outcome.nothing_done
+            result["repeatable"] = (
+                outcome.nothing_done or effect.kind != "action" or not done_once(effect.uses, effect.payload)
+            )
         self._feed("oncue.effect.result", result, source="/oncue/worker", origin="worker")
 
     def _mirrored(self, payload: dict[str, Any]) -> dict[str, Any]:

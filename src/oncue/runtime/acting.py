@@ -419,6 +419,7 @@ def _failed(work: _Work, mask: Mask, error: ActionError) -> EffectResult:
         error_code=error.code,
         detail=mask.text(error.detail)[:DETAIL_LIMIT],
         transient=error.transient and not unknown,
+        repeatable=error.nothing_done or not work.once,
         nothing_done=error.nothing_done and not work.redelivered,  # whoever had it before may have done something
         retry_after_s=error.retry_after_s,
     )
