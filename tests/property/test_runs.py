@@ -234,7 +234,7 @@ def steer(story: Story, choice: random.Random) -> None:
         data |= {"rollback": choice.random() < 0.5, "at_once": choice.random() < 0.5}
     if verb == "fork":
         steps = [msgspec.to_builtins(one) for _, one in sorted(story.state.steps_of[run].items())]
-        data |= {"workflow": workflow, "inputs": {"n": 3}, "steps": steps, "step": "s1"}
+        data |= {"workflow": workflow, "inputs": {"n": 3}, "steps": steps, "step": "s1", "again": True}
     say(story, f"run.{verb}", data, "user:basis-2")
 
 

@@ -331,7 +331,8 @@ def test_a_fork_asks_again_what_a_run_within_had_asked(story: Story) -> None:
     done = [one for one in story.of("step.succeeded") if one["run"] == id]
     assert [one["address"] for one in done] == ["gate", "other"]
     fork = {"run": id, "workflow": "w", "step": "then", "inputs": {}, "steps": done}
-    assert say(story, "oncue.command.run.fork", fork, "user:basis-1") is None
+    assert say(story, "oncue.command.run.fork", fork, "user:basis-1") == "run.does_again"
+    assert say(story, "oncue.command.run.fork", {**fork, "again": True}, "user:basis-1") is None
     story.wait("1s")
     forked = next(one for one in story.state.runs.values() if one.forked_from == id)
     assert sorted(story.state.steps_of[forked.id]) == ["gate", "other"]
@@ -525,6 +526,20 @@ def test_a_run_is_run_again_from_a_step_on_with_other_inputs(story: Story) -> No
     assert forked.variables == {"x": 7}
     assert waiting(story) == ["b"]
     assert story.state.steps_of[forked.id]["a"].copied_from == id
+
+
+def test_a_fork_does_nothing_before_its_step_again_unless_that_is_meant(story: Story) -> None:
+    each = step("each", for_each={"items": ["a"]}, steps=[act("x")])
+    id = run(story, act("first"), each, step("last", set={"done": True}))
+    answer(story, "first")
+    answer(story, "each[a]/x")
+    done = [one for one in story.of("step.succeeded") if one["address"] in ("first", "each")]
+    fork = {"run": id, "workflow": "w", "step": "last", "inputs": {}, "steps": done}
+    assert say(story, "oncue.command.run.fork", fork, "user:basis-2") == "run.does_again"
+    assert waiting(story) == []
+    assert say(story, "oncue.command.run.fork", {**fork, "step": "each"}, "user:basis-2") is None
+    assert say(story, "oncue.command.run.fork", {**fork, "again": True}, "user:basis-2") is None
+    assert waiting(story) == ["each[a]/x", "each[a]/x"]
 
 
 # rollback

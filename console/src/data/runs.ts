@@ -21,7 +21,7 @@ export const useOnStep = () =>
 
 /** Gives the run that begins there. */
 export const useForkRun = () =>
-  useCommand(({ id, ...asked }: { id: string; step: string; inputs: Record<string, unknown>; reason?: string }) => post<RunDetail>(at(id, "fork"), asked), TOUCHED);
+  useCommand(({ id, ...asked }: { id: string; step: string; inputs: Record<string, unknown>; again?: boolean; reason?: string }) => post<RunDetail>(at(id, "fork"), asked), TOUCHED);
 
 /** What a run would do; nothing is started. */
 export const useDryRun = () =>

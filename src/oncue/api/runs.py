@@ -71,6 +71,8 @@ class Forking(msgspec.Struct, forbid_unknown_fields=True):
     """The id of one of its outermost steps."""
     inputs: dict[str, Any] | None = None
     """Those of the run unless they are given."""
+    again: bool = False
+    """Whether steps before it that have begun and cannot be taken over may be done again."""
     reason: str | None = None
 
 
@@ -224,13 +226,14 @@ async def skip_step(ctx: Ctx, who: Who, run_id: str, data: OnStep) -> Response[R
 @post("/runs/{run_id:str}/fork", status_code=201, opt={"permission": "run:operate"})
 async def fork_run(ctx: Ctx, who: Who, run_id: str, data: Forking) -> Response[RunDetail]:
     """Run the workflow anew from a step on, as it is now, with what the steps before it came to. Approvals are asked for
-    again."""
+    again. Steps before it that have begun and cannot be taken over (loops, steps side by side, what did not succeed) are done again only
+    with `again`."""
     namespace, body = await looked_up(ctx, who, "run", run_id, "run:read")
     require(who, "run:operate", namespace)
     run = msgspec.json.decode(body, type=Run)
     steps = await ctx.queries.run(partial(reading.outermost_of, run=run_id))
     given = {
-        "run": run_id, "requester": who.person, "may": rights(who, namespace), "workflow": run.workflow, "step": data.step, "reason": data.reason,
+        "run": run_id, "requester": who.person, "may": rights(who, namespace), "workflow": run.workflow, "step": data.step, "again": data.again, "reason": data.reason,
         "inputs": data.inputs if data.inputs is not None else run.inputs,
         "steps": msgspec.to_builtins(steps),
     }  # fmt: skip

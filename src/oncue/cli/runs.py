@@ -150,6 +150,7 @@ def fork(
     run: str = RUN, step: str = typer.Argument(help="The id of an outermost step: from this one on it is run anew."),
     input: list[str] = typer.Option([], "--input", "-i", help="NAME=VALUE instead of what the run had; may be repeated."),
     hidden: list[str] = inputs.Hidden,
+    again: bool = typer.Option(False, "--again", help="Do again what is before it and cannot be taken over, as loops."),
 ) -> None:  # fmt: skip
     """Run the workflow anew from a step on, with what the steps before it came to. What the run had and was not written
     down is asked for again."""
@@ -157,7 +158,7 @@ def fork(
         had = server.get(server.path("runs", run)).get("inputs", {})
         forgotten = [name for name, value in had.items() if inputs.shown(value) == inputs.CONCEALED]
         given = inputs.gathered(input, hidden, lambda: inputs.needing(forgotten))
-        body = {"step": step, "inputs": {**had, **given} if given else None}
+        body = {"step": step, "inputs": {**had, **given} if given else None, "again": again}
         forked = server.send("POST", server.path("runs", run, "fork"), json=body)
     show.done(f"{forked['id']} {forked['state']}")
 

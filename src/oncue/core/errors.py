@@ -124,6 +124,7 @@ CODES: Final = _table(
     ("approval.reason", "It was rejected; to ask again needs a reason", 409, "Give `reason`: those who are asked read it, and so does whoever rejected it."),
     ("approval.decided", "That was decided already", 409, "Each person decides once, in one of the stages."),
     ("approval.needed_later", "A later stage needs you", 409, "Have another of those who are asked agree now, and agree in that stage."),
+    ("run.does_again", "Steps before that one would be done again", 409, "Run it anew from the first of them, or say `again` (`--again`) if that is meant: a loop, what runs side by side and what did not succeed is not taken over."),
     ("workflow.cyclic", "The workflows run each other in a circle", 400, "Take one of them out of the circle."),
     ("workflow.not_found", "No such workflow", 404, "Apply it first, in the same namespace."),
     ("workflow.inputs_invalid", "The inputs do not fit", 400, "The detail names the input and the rule."),

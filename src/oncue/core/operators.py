@@ -79,7 +79,9 @@ class Fork(msgspec.Struct):
     """The id of one of its outermost steps: from this one on it is run anew."""
     inputs: dict[str, Any]
     steps: list[Step] = []
-    """The steps of the run as they are."""
+    """The outermost steps of the run as they are."""
+    again: bool = False
+    """Whether it is meant that steps before that one, which have begun and cannot be taken over, are done again."""
     reason: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     requester: str | None = None
     """Who asks for it; the actor if it is not said."""
@@ -265,7 +267,7 @@ def _not_prepared(tx: Tx, run: Run, before: Step, address: str) -> Step:
 
 def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
     """Another run of the workflow as it is now, which takes over what the steps before one of them came to. Approvals are
-    asked for anew. Raises `Refusal` workflow.not_found, step.not_found, and as `workflow.start`."""
+    asked for anew. Raises `Refusal` workflow.not_found, step.not_found, run.does_again, and as `workflow.start`."""
     manifest = tx.state.manifests.get(f"Workflow/{seen.namespace}/{asked.workflow}")
     if manifest is None:
         raise Refusal("workflow.not_found", f"{asked.workflow} in {seen.namespace}")
@@ -282,11 +284,28 @@ def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
         and _asking(tx.state, manifest.namespace, plan.nodes[step.node]) is None
         and not (step.uses == "set" and hidden.held(step.inputs))  # they are forgotten with that run
     )  # fmt: skip
+    taken = {copy.address for copy in copies}
+    again = [
+        id for id in order
+        if id in before and id not in taken and any(step.address == id and _did(step, asked.run) for step in asked.steps)
+    ]  # fmt: skip
+    if again and not asked.again:
+        raise Refusal("run.does_again", f"{', '.join(again)}: begun in {asked.run}, and not taken over", steps=again)
     trigger: dict[str, Any] = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
     if tx.owner is not None:
         trigger["hands"] = [tx.owner]
     return workflow.start(tx, manifest, asked.inputs, trigger, copies=copies, forked_from=asked.run,
                           requester=asked.requester, may=asked.may)  # fmt: skip
+
+
+def _did(step: Step, run: str) -> bool:
+    """Whether the step may have done something that was not undone."""
+    return (
+        step.run == run
+        and step.state in steps.COVERED
+        and not step.undone
+        and step.uses not in ("approval", "set", "wait")
+    )
 
 
 def _approval_in(tx: Tx, run: Run, step: Step) -> str | None:

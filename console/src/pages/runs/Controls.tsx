@@ -3,6 +3,7 @@ import { Checkbox, Modal, Select, TextInput } from "@mantine/core";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type FormEvent } from "react";
 
+import { Problem } from "../../data/http";
 import { useMay } from "../../data/me";
 import { useCancelRun, useForkRun, useOnStep, usePauseRun } from "../../data/runs";
 import type { RunDetail, Step } from "../../data/types";
@@ -13,7 +14,7 @@ import { Icon } from "../../parts/Icon";
 import { ErrorState, Loaded } from "../../parts/states";
 import { InputsForm } from "../workflows/InputsForm";
 import { actsOf } from "./steps";
-import { isOver, isStopping, timeLeft } from "./view";
+import { isOver, isStopping, isTakenOver, timeLeft } from "./view";
 
 const REASON = "Reason, kept in the journal with your name";
 
@@ -79,6 +80,7 @@ export function Forking({ run, from, close }: { run: RunDetail; from?: string; c
   const workflow = useWorkflow(run.namespace, run.workflow);
   const fork = useForkRun();
   const navigate = useNavigate();
+  const [again, setAgain] = useState(false);
   const [step, setStep] = useState(from ?? run.failed_at?.split(/[/[~]/)[0] ?? "");
   return (
     <Loaded query={workflow} what="the workflow">
@@ -86,14 +88,16 @@ export function Forking({ run, from, close }: { run: RunDetail; from?: string; c
         const ids = flowOf(spec["steps"]).map((one) => one.id);
         const begin = ids.includes(step) ? step : ids[0] ?? "";
         const before = ids.slice(0, ids.indexOf(begin));
+        const taken = before.filter((id) => (run.steps ?? []).some((one) => one.address === id && isTakenOver(one)));
         return (
           <InputsForm
             label={`Run ${run.workflow} anew`} schema={spec["inputs"]} given={run.inputs ?? {}} act="Start another run" busy={fork.isPending} error={fork.error} reset={fork.reset}
             note={`As gen ${String(generation)}, the one in force`}
-            send={(inputs) => fork.mutate({ id: run.id, step: begin, inputs }, { onSuccess: (made) => { close(); void navigate({ to: "/runs/$id", params: { id: made.id } }); } })}
+            send={(inputs) => fork.mutate({ id: run.id, step: begin, inputs, again }, { onSuccess: (made) => { close(); void navigate({ to: "/runs/$id", params: { id: made.id } }); } })}
           >
-            <p className="dim">{before.length === 0 ? "It is run from its beginning." : `It takes over what ${before.join(", ")} came to.`} Approvals are asked for again. This run stays as it is.</p>
-            <Select label="From step" data={ids} value={begin} allowDeselect={false} onChange={(value) => setStep(value ?? "")} />
+            <p className="dim">{before.length === 0 ? "It is run from its beginning." : taken.length === 0 ? "It takes over nothing of what came before." : `It takes over what ${taken.join(", ")} came to.`} Approvals are asked for again. This run stays as it is.</p>
+            <Select label="From step" data={ids} value={begin} allowDeselect={false} onChange={(value) => { setStep(value ?? ""); setAgain(false); fork.reset(); }} />
+            {(again || (fork.error instanceof Problem && fork.error.code === "run.does_again")) && <Checkbox label="Do them again" checked={again} onChange={(event) => setAgain(event.currentTarget.checked)} />}
           </InputsForm>
         );
       }}

@@ -163,6 +163,11 @@ const HOLDING: ReadonlySet<string> = new Set(["steps", "parallel", "switch", "tr
 /** Whether the step holds others. */
 export const holds = (step: Step): boolean => HOLDING.has(step.uses);
 
+const TAKEN = new Set<StepState>(["succeeded", "timed_out", "skipped"]);
+
+/** Whether a run anew from a later step takes over what it came to. */
+export const isTakenOver = (step: Step): boolean => TAKEN.has(step.state) && !step.undone && step.uses !== "approval" && !holds(step);
+
 /** What started it, in words. */
 export function startedBy(run: Run): string {
   const trigger = run.trigger ?? {};
