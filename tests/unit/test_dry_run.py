@@ -12,7 +12,7 @@ from oncue.core.run_acts import ACTS
 from oncue.rehearsal.dry_run import Ahead, DryRun, Planned, ahead, dry_run
 from oncue.rehearsal.fitting import Here
 from oncue.rehearsal.saying import SENTENCES
-from oncue.sdk import Allow, Allowed, AnsibleRules, Guard, PythonRules, ShellRules
+from oncue.sdk import Allow, Allowed, AnsibleRules, Guard, PythonRules, ShellRules, registry
 from tests.unit.runs import answer, run
 from tests.unit.story import Story
 
@@ -130,7 +130,7 @@ def test_runs_within_the_run_are_shown_and_what_may_not_be_done_fails() -> None:
 def test_what_would_fail_says_why() -> None:
     bad = {"id": "bad", "if": "inputs.host > 3", "on_failure": "continue", **GET}
     found = planned(bad, {"id": "odd", "uses": "http.request", "with": {"url": 7}})
-    assert found.fails == ["bad", "odd"]
+    assert found.fails == ["odd"], "bad is gone on after"
     assert "inputs.host > 3" in (found.steps[0].why or "")
 
 
@@ -258,6 +258,43 @@ def test_what_is_not_reached_names_the_step_that_fails_before_it() -> None:
 def test_a_certain_failure_is_caught(attempt: dict[str, Any], verdicts: dict[str, str]) -> None:
     found = planned(step("t", **{"try": [step("bad", BAD), step("next", GET)]}, **attempt), step("after", GET))
     assert {name: dict(flat(found.steps)).get(name) for name in verdicts} == verdicts
+
+
+@pytest.mark.parametrize(
+    ("steps", "fails"),
+    [
+        ([step("bad", BAD), step("after", BAD)], ["bad"]),
+        ([step("bad", BAD, on_failure="continue"), step("after", GET)], []),
+        ([step("bad", GET, **{"if": "inputs.host > 3"}, on_failure="continue")], []),
+        ([step("in", steps=[step("bad", BAD)], on_failure="continue")], []),
+        ([step("t", **{"try": [step("bad", BAD)], "catch": [step("mend", GET)]})], []),
+        ([step("t", **{"try": [step("bad", BAD)], "catch": [step("worse", BAD)]})], ["t/worse"]),
+        ([step("t", **{"try": [step("bad", BAD)], "finally": [step("tidy", GET)]})], ["t/bad"]),
+        ([step("sub", run={"workflow": "bad", "detached": True})], []),
+        ([step("each", for_each={"items": "['a', 'b']", "max_failures": 1}, steps=[step("x", GET, **{"if": "item == 'a' || item > 3"})])],
+         []),
+        ([step("each", for_each={"items": "['a', 'b']", "max_failures": 1}, steps=[step("bad", BAD)])], ["each[a]/bad", "each[b]/bad"]),
+    ],
+)  # fmt: skip
+def test_the_run_fails_by_what_it_does_not_go_on_after(steps: list[dict[str, Any]], fails: list[str]) -> None:
+    found = planned(*steps)
+    assert found.fails == fails
+    shown = [one for one in every(found.steps) if one.verdict == "fails" and one.step not in fails]
+    assert all((one.why or "").endswith("; the run goes on") for one in shown)
+
+
+def every(steps: list[Planned]) -> list[Planned]:
+    return [found for one in steps for found in (one, *every(one.steps))]
+
+
+def test_an_action_that_cannot_say_what_it_would_do_spoils_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> str:
+        raise ValueError("no plan")
+
+    monkeypatch.setattr(type(registry.action("http.request")), "plan", broken)
+    first, second = planned(step("a", GET), step("b", set={"x": 1})).steps
+    assert first.does == "http.request cannot say what it would do: ValueError: no plan"
+    assert second.verdict == "runs"
 
 
 LOCAL = Guard((Allow("127.0.0.1"),))
@@ -488,5 +525,5 @@ def test_a_message_that_reaches_nobody_fails_and_one_that_does_not_reach_everyon
     )
     assert (night.verdict, night.why) == (
         "fails",
-        "escalation.no_addressee: no Person basis-3 in default says how to reach user:basis-3",
+        "escalation.no_addressee: no Person basis-3 in default says how to reach user:basis-3; the run goes on",
     )

@@ -8364,6 +8364,8 @@ export interface components {
             undo?: string | null;
             validate?: string | null;
             items?: number | null;
+            /** @default false */
+            tolerated: boolean;
             steps?: components["schemas"]["rehearsal_dry_run_Planned"][];
         };
         /** Change */

@@ -62,6 +62,8 @@ class Planned(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What must hold after it."""
     items: int | None = None
     """Of a `for_each`, how many; the first ones are shown."""
+    tolerated: bool = False
+    """Of one that would fail: whether what it lies in goes on all the same."""
     steps: "list[Planned]" = []
 
 
@@ -73,7 +75,7 @@ class DryRun(msgspec.Struct, kw_only=True):
     """With the defaults of the schema."""
     steps: list[Planned]
     fails: list[str]
-    """Addresses of the steps that would fail as it is."""
+    """Addresses of the steps by which the run would fail as it is: without those that it goes on after."""
     unknown: int
     """How many steps depend on what others come to."""
 
@@ -84,7 +86,7 @@ class Ahead(msgspec.Struct, kw_only=True):
     steps: list[Planned]
     """Those that have not begun, in the order of the workflow, within those that hold them."""
     fails: list[str]
-    """Addresses of the steps that would fail as it is."""
+    """Addresses of the steps by which the run would fail as it is: without those that it goes on after."""
     unknown: int
     """How many steps depend on what others come to."""
 
@@ -105,9 +107,12 @@ def dry_run(
     seen = Known(namespace, state, now, variables, set(), {}, may, here)
     steps, _ = _block(compiled(spec), compiled(spec).root.nodes, seen, "", certain=True)
     found = list(_all(steps))
-    fails = [one.step for one in found if one.verdict == "fails"]
     return DryRun(
-        workflow=name, inputs=given, steps=steps, fails=fails, unknown=sum(one.verdict == "may run" for one in found)
+        workflow=name,
+        inputs=given,
+        steps=steps,
+        fails=_failing(found),
+        unknown=sum(one.verdict == "may run" for one in found),
     )
 
 
@@ -127,7 +132,7 @@ def ahead(
     rest, _ = _left(plan, plan.root.nodes, seen, "", steps)
     found = list(_all(rest))
     return Ahead(
-        steps=rest, fails=[one.step for one in found if one.verdict == "fails"],
+        steps=rest, fails=_failing(found),
         unknown=sum(one.verdict == "may run" for one in found),
     )  # fmt: skip
 
@@ -199,6 +204,17 @@ def _all(steps: list[Planned]) -> Any:
     for one in steps:
         yield one
         yield from _all(one.steps)
+
+
+def _failing(steps: list[Planned]) -> list[str]:
+    return [one.step for one in steps if one.verdict == "fails" and not one.tolerated]
+
+
+def _tolerate(steps: list[Planned]) -> None:
+    """What of these fails does not fail what they lie in."""
+    for one in _all(steps):
+        if one.verdict == "fails" and not one.tolerated:
+            one.tolerated, one.why = True, f"{one.why}; the run goes on"
 
 
 def _workflow(state: State, namespace: str, name: str) -> WorkflowSpec:
@@ -279,13 +295,21 @@ def _step(plan: Plan, node: Node, seen: Known, above: str, *, certain: bool) -> 
         begins = False
     except Failed as failed:
         planned.verdict, planned.why = "fails", str(failed)
-        return planned, _Failure(address, at_once=True) if spec.on_failure == "fail" else None
+        return planned, _unless_continued(spec, planned, _Failure(address, at_once=True))
     try:
         failure = _do(plan, node, seen, planned)
     except (Failed, ActionError) as failed:
         planned.verdict, planned.why = "fails", str(failed)
         failure = _Failure(address, at_once=isinstance(failed, Failed) and spec.run is None)
-    return planned, failure if begins and spec.on_failure == "fail" else None
+    failure = _unless_continued(spec, planned, failure)
+    return planned, failure if begins else None
+
+
+def _unless_continued(spec: StepSpec, planned: Planned, failure: _Failure | None) -> _Failure | None:
+    if spec.on_failure == "fail":
+        return failure
+    _tolerate([planned])
+    return None
 
 
 def _form(node: Node) -> str:
@@ -343,12 +367,18 @@ def _act(plan: Plan, node: Node, seen: Known, planned: Planned) -> None:
             planned.does += f"; it does not reach everyone: {missing}" if missing else ""
         return
     action = registry.action(uses)
-    inputs = registry.fit(given, action.inputs) if why is None else None
-    permitted(action, given, inputs, seen.namespace, seen.here)
-    if inputs is None:
-        return
-    planned.effect_class = effect_class(uses, given)
-    planned.does = action.plan(inputs) + _by_whom(plan, spec, seen)
+    try:
+        inputs = registry.fit(given, action.inputs) if why is None else None
+        permitted(action, given, inputs, seen.namespace, seen.here)
+        if inputs is None:
+            return
+        planned.effect_class = effect_class(uses, given)
+        planned.does = action.plan(inputs)
+    except (ActionError, Failed):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's defect; what the step would do is not known
+        planned.does = f"{uses} cannot say what it would do: {type(error).__name__}: {error}"
+    planned.does += _by_whom(plan, spec, seen)
 
 
 def _by_whom(plan: Plan, spec: StepSpec, seen: Known) -> str:
@@ -381,6 +411,8 @@ def _run(node: Node, seen: Known, planned: Planned) -> _Failure | None:
     below = Known(seen.namespace, seen.state, seen.now, variables, set(), {}, seen.may, seen.here, depth=seen.depth + 1)
     whole, certain = compiled(inner), planned.verdict == "runs"
     planned.steps, failure = _block(whole, whole.root.nodes, below, planned.step, certain=certain)
+    if spec.detached:
+        _tolerate(planned.steps)
     return None if spec.detached else _later(failure)
 
 
@@ -449,6 +481,8 @@ def _each(plan: Plan, node: Node, seen: Known, planned: Planned) -> _Failure | N
         failures += own is not None
         if failures > tolerated(spec.max_failures, len(items)):
             failure = _later(failure or own)
+    if sum(bool(_failing(list(_all([one])))) for one in planned.steps) <= tolerated(spec.max_failures, len(items)):
+        _tolerate(planned.steps)
     return failure
 
 
@@ -466,6 +500,7 @@ def _closing(plan: Plan, node: Node, seen: Known, planned: Planned, failure: _Fa
     """What a `try` does after its steps, of which one is sure to fail or none. Gives what is sure to fail it itself."""
     certain = planned.verdict == "runs"
     if "catch" in node.blocks:
+        _tolerate(planned.steps)
         caught = failure is not None
         why = f"step {failure.step} fails" if failure is not None else "if a step before it fails"
         own = _after(plan, node, "catch", seen, planned, certain=certain and caught, why=why)
