@@ -286,6 +286,16 @@ async def test_that_it_may_only_read_is_said(database: str, tmp_path: Path) -> N
     assert (await failure(database, "DELETE FROM orders", tmp_path)).detail.endswith("; it may only read")
 
 
+@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("before", ["", " \n", "-- all of it\n", "/* all\n of it */ "])
+async def test_nothing_is_copied_to_a_program(postgresql: str, tmp_path: Path, before: str, write: bool) -> None:
+    made = tmp_path / "made"
+    query = f"{before}Copy (SELECT 1) TO PROGRAM 'touch {made}'"
+    error = await failure(postgresql, query, tmp_path, write=write)
+    assert (error.code, error.nothing_done) == ("sql.query", True)
+    assert not made.exists()
+
+
 # changing
 
 

@@ -214,3 +214,24 @@ spec:
     _, problems = load(parse_yaml(text))
     told = [str(problem) for problem in problems if problem.level == "error"]
     assert len(told) == 2 and "oneOf is not checked here" in told[0] and "must be a number" in told[1]
+
+
+@pytest.mark.parametrize("ten", [10, 10.0])
+def test_an_integer_is_one_however_it_was_written(ten: Any) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "n": {"type": "integer"},
+            "each": {"type": "array", "items": {"type": ["integer", "null"]}},
+            "by": {
+                "type": "object",
+                "properties": {"x": {"type": "number"}},
+                "additionalProperties": {"type": "integer"},
+            },
+        },
+    }
+    found = inputs.complete(schema, {"n": ten, "each": [ten, None], "by": {"x": ten, "y": ten}})
+    seen = [found["n"], found["each"][0], found["by"]["y"]]
+    assert seen == [10, 10, 10]
+    assert all(type(one) is int for one in seen)
+    assert type(found["by"]["x"]) is type(ten)

@@ -132,7 +132,7 @@ def known(schema: dict[str, Any], inputs: dict[str, Any]) -> None:
 
 
 def complete(schema: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
-    """The inputs with the defaults of those that were not given.
+    """The inputs with the defaults of those that were not given, and integers as such.
 
     Raises `Refusal` workflow.inputs_invalid, whose detail begins with the input's name and says the rule. Unlike JSON
     Schema's, `additionalProperties` is false for the inputs themselves if it is left out, so that a misspelt one is told.
@@ -157,7 +157,22 @@ def complete(schema: dict[str, Any], inputs: dict[str, Any]) -> dict[str, Any]:
         check("", given, schema)
     except Unsound as error:
         raise _undeclared(error) from error
-    return given
+    return {name: _integral(value, properties.get(name)) for name, value in given.items()}
+
+
+def _integral(value: Any, schema: Any) -> Any:
+    """The value, which fits, with 10 where an integer was written as 10.0 or 1e1: expressions reckon with the two in different ways."""
+    if not isinstance(schema, dict):
+        return value
+    if isinstance(value, float):
+        kinds = schema.get("type", ())
+        return int(value) if "integer" in kinds and "number" not in kinds else value
+    if isinstance(value, list):
+        return [_integral(one, schema.get("items")) for one in value]
+    if isinstance(value, dict):
+        members, others = schema.get("properties", {}), schema.get("additionalProperties")
+        return {name: _integral(one, members.get(name, others)) for name, one in value.items()}
+    return value
 
 
 _REFERRED: Final[dict[str, Any]] = {"type": "string"}

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { PlannedStep } from "../../data/types";
 import { left, nameOf, notesOf, summary, takesOf, whyOf } from "./dry-run";
 
-const step = (id: string, verdict: PlannedStep["verdict"], more: Partial<PlannedStep> = {}): PlannedStep => ({ step: id, form: "http.request", verdict, ...more });
+const step = (id: string, verdict: PlannedStep["verdict"], more: Partial<PlannedStep> = {}): PlannedStep => ({ step: id, form: "http.request", verdict, tolerated: false, ...more });
 
 describe("what a run would do", () => {
   it("is counted by the steps that do something", () => {

@@ -7,6 +7,7 @@ costs no memory, and is ended.
 
 import contextlib
 import math
+import re
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -27,6 +28,7 @@ _LOGON: Final = ("authentication failed", "no password supplied", "no pg_hba.con
 async def ask(url: URL, statement: Statement, context: Context, within_s: float) -> Answer:
     """What the server answers. Raises as `asking.ask`."""
     limit_ms = max(1, int(within_s * 1000))
+    _refuse_copy(statement.text)
     with nothing_done_yet():
         try:
             import psycopg
@@ -92,6 +94,15 @@ async def _connect(url: URL, context: Context, limit_ms: int, *, write: bool) ->
         if any(one in said for one in _LOGON):
             raise ActionError("sql.credentials", said) from error
         raise ActionError("sql.connect", said, transient=True) from error
+
+
+_COPY: Final = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*copy\b", re.IGNORECASE | re.DOTALL)
+
+
+def _refuse_copy(text: str) -> None:
+    """The server would act on it, also in a read-only transaction, and nothing here takes or gives what it copies. Raises `ActionError`."""
+    if _COPY.match(text) is not None:
+        raise ActionError("sql.query", "COPY is not done here; read with SELECT, write with INSERT", nothing_done=True)
 
 
 async def _read(connection: "psycopg.AsyncConnection[Any]", text: str, values: list[Any], limit: int) -> Answer:
