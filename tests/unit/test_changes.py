@@ -206,7 +206,9 @@ def test_a_change_says_by_itself_how_its_run_stands(story: Story) -> None:
     story.wait("1s")
     made(story, "web-1", outcome="failed", step="upgrade~rollback", error_code="http.status", detail="500")
     assert (now(story)["state"], now(story)["run_state"]) == ("implement", "rollback_failed")
-    assert now(story)["said"].startswith("undoing step waves[canary]/targets[web-1]/upgrade failed")
+    assert now(story)["said"].startswith(
+        "enough (user:basis-1); undoing step waves[canary]/targets[web-1]/upgrade failed"
+    )
     assert say(story, "run.skip", run=run.id, step=str(run.undoing), reason="done by hand") is None
     story.wait("1s")
     assert (now(story)["state"], now(story)["run_state"]) == ("review", "rolled_back")

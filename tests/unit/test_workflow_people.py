@@ -654,6 +654,60 @@ def test_a_rollback_that_fails_is_the_loudest_alert_and_waits_for_a_person(story
     assert [one.state for one in story.state.alerts.values()] == ["resolved"]
 
 
+ONCE: dict[str, Any] = {**UNDO, "retry": {"attempts": 1}}
+
+
+def test_what_people_settled_does_not_count_as_undone(story: Story) -> None:
+    acts = (act("a", rollback=ONCE), act("b", rollback=ONCE), act("c", irreversible=True), act("d", rollback=ONCE))
+    id = run(story, *acts, act("e"), on_failure={"rollback": "all"})
+    for address in ("a", "b", "c", "d"):
+        answer(story, address)
+    failed(story, "e")
+    answer(story, "d~rollback")
+    story.send("oncue.command.run.skip", {"run": id, "step": "c", "reason": "stays"}, actor="user:basis-1")
+    for address in ("b", "a"):
+        failed(story, f"{address}~rollback")
+        story.send("oncue.command.run.skip", {"run": id, "step": address, "reason": "by ssh"}, actor="user:basis-1")
+    cause = "step e failed: http.status: 500"
+    assert ended(story) == ("rolled_back", f"{cause}; 1 step undone, 2 settled by hand, 1 irreversible")
+    told = {fact["address"]: fact.get("settled") for fact in story.of("step.undone")}
+    assert told == {"d": None, "c": "stays (user:basis-1)", "b": "by ssh (user:basis-1)", "a": "by ssh (user:basis-1)"}
+
+
+def test_where_nothing_was_undone_the_reason_says_so(story: Story) -> None:
+    id = run(story, act("a", rollback=ONCE), act("b"), on_failure={"rollback": "all"})
+    answer(story, "a")
+    failed(story, "b")
+    failed(story, "a~rollback")
+    story.send("oncue.command.run.skip", {"run": id, "step": "a", "reason": "by ssh"}, actor="user:basis-1")
+    assert ended(story)[1] == "step b failed: http.status: 500; no step undone, 1 settled by hand"
+
+
+def test_why_a_run_is_undone_stays_its_reason(story: Story) -> None:
+    id = run(story, act("a", rollback=ONCE), act("b"), on_failure={"rollback": "all"})
+    answer(story, "a")
+    failed(story, "b")
+    cause = "step b failed: http.status: 500"
+    failed(story, "a~rollback")
+    assert story.state.runs[id].reason == f"{cause}; undoing step a failed: http.status: 500"
+    story.send("oncue.command.run.retry", {"run": id, "step": "a"}, actor="user:basis-1")
+    assert story.state.runs[id].reason == cause
+    answer(story, "a~rollback")
+    assert ended(story) == ("rolled_back", f"{cause}; 1 step undone")
+    assert not story.state.cells["undone_for"]
+
+
+def test_a_rollback_that_is_given_up_says_first_why_it_began(story: Story) -> None:
+    id = run(story, act("a", rollback=ONCE), act("b"), on_failure={"rollback": "all"})
+    answer(story, "a")
+    failed(story, "b")
+    failed(story, "a~rollback")
+    story.send("oncue.command.run.cancel", {"run": id, "reason": "gone"}, actor="user:basis-1")
+    stopped = "step b failed: http.status: 500; undoing step a failed: http.status: 500"
+    assert ended(story) == ("failed", f"{stopped}; the rollback was given up by user:basis-1: gone")
+    assert not story.state.cells["undone_for"]
+
+
 def test_what_cannot_be_undone_stops_and_asks(story: Story) -> None:
     id = run(story, act("a", irreversible=True), act("b"), on_failure={"rollback": "all"})
     answer(story, "a")

@@ -7587,6 +7587,7 @@ export interface components {
             nothing_done: boolean;
             /** @default false */
             undone: boolean;
+            settled?: string | null;
             copied_from?: string | null;
         };
         /** StepAttempt */

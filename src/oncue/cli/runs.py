@@ -41,7 +41,9 @@ def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
         show.done(show.clean(f"  {name}={inputs.shown(value)}"))
     rows = []
     for step in one["steps"]:
-        said = step.get("reason") or step.get("awaits")
+        said = (
+            f"settled by hand: {step['settled']}" if step.get("settled") else step.get("reason") or step.get("awaits")
+        )
         rows.append(_row(step, step["address"], said))
         rows += [_row(tried, "  earlier", _came_to(tried)) for tried in _earlier(step, one["attempts"])]
     if rows:

@@ -133,7 +133,7 @@ def cancel(tx: Tx, seen: Seen, asked: Cancel) -> Run:
         raise Refusal("run.state", f"{run.id} is being rolled back; wait for that to end")
     if run.state == "rollback_failed":
         run_life.loudest(tx, run, "clear", f"{run.workflow}: the rollback was given up by {tx.actor}")
-        run_life.finish(tx, run, "failed", f"the rollback was given up by {tx.actor}: {asked.reason}; {run.reason}")
+        run_life.finish(tx, run, "failed", f"{run.reason}; the rollback was given up by {tx.actor}: {asked.reason}")
         return run
     run_life.cancel(tx, run, why, rollback=asked.rollback)
     if asked.at_once and last_steps.under_way(run):
@@ -216,7 +216,7 @@ def skip(tx: Tx, seen: Seen, asked: Skip) -> Run:
     if run.state == "rollback_failed":
         if step.address != run.undoing:
             raise Refusal("step.state", f"the rollback stopped at step {run.undoing}, not at {step.address}")
-        rollback.settled(tx, run, step, f"step {step.address} was settled by hand: {why}")
+        rollback.settled(tx, run, step, f"step {step.address} was settled by hand: {why}", by_hand=why)
         return run
     if run.state not in ("running", "paused"):
         raise Refusal("run.state", f"{run.id} is {run.state.replace('_', ' ')}")

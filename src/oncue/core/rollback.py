@@ -14,7 +14,7 @@ from oncue.core import action_calls, change_trail, run_life, steps, validation
 from oncue.core.duration import seconds
 from oncue.core.effect import Effect
 from oncue.core.errors import Refusal
-from oncue.core.run import ACTIVE, UNDOING, Run, RunState, Step, StepState
+from oncue.core.run import ACTIVE, UNDOING, Run, RunState, Step, StepState, UndoneFor
 from oncue.core.tx import Tx
 
 UNDO: Final = validation.UNDO
@@ -121,15 +121,12 @@ def looked(tx: Tx, run: Run, undoing: Step) -> None:
         _ask(tx, run, step, f"undoing step {step.address} did not bring about what it should: {undoing.reason}")
 
 
-def settled(tx: Tx, run: Run, step: Step, how: str) -> None:
-    """What the step did is undone, by OnCue or by a person; the rollback goes on."""
-    steps.change(tx, run, step, "undone", undone=True)
+def settled(tx: Tx, run: Run, step: Step, how: str, by_hand: str | None = None) -> None:
+    """What the step did is undone, by OnCue or, as `by_hand` says, by a person; the rollback goes on."""
+    steps.change(tx, run, step, "undone", undone=True, settled=by_hand)
     tx.touch(run)
     if run.state == "rollback_failed":
-        run_life.loudest(tx, run, "clear", f"{run.workflow}: {how}")
-        run.state = "rolling_back"
-        run.reason = how
-        run_life.say(tx, run, "oncue.run.rolling_back")
+        _goes_on(tx, run, how)
     run.undoing = None
     tx.save("run", run)
     tx.timer(f"run.undo/{run.id}", tx.now)
@@ -140,10 +137,20 @@ def again(tx: Tx, run: Run) -> None:
     if run.undoing is None or run.state != "rollback_failed":
         raise Refusal("request.conflict", f"{run.id} does not wait for a rollback to be tried again")
     tx.touch(run)
-    run_life.loudest(tx, run, "clear", f"{run.workflow}: the rollback is tried again")
-    run.state = "rolling_back"
-    run_life.say(tx, run, "oncue.run.rolling_back")
+    _goes_on(tx, run, "the rollback is tried again")
     tx.timer(f"run.undo/{run.id}", tx.now)
+
+
+def _goes_on(tx: Tx, run: Run, why: str) -> None:
+    """What the rollback stopped at is dealt with: its reason is again why it is undone at all. The run was touched."""
+    cause: UndoneFor = tx.state.cells["undone_for"].get(run.id) or UndoneFor(
+        why
+    )  # it may have stopped before this was kept
+    tx.cell("undone_for", run.id, None)
+    run_life.loudest(tx, run, "clear", f"{run.workflow}: {why}")
+    run.state = "rolling_back"
+    run.reason = cause.reason
+    run_life.say(tx, run, "oncue.run.rolling_back")
 
 
 def stops(tx: Tx, run: Run, why: str) -> None:
@@ -160,7 +167,8 @@ def _ask(tx: Tx, run: Run, step: Step, why: str) -> None:
     tx.touch(run)
     run.state = "rollback_failed"
     run.undoing = step.address
-    run.reason = why
+    tx.cell("undone_for", run.id, UndoneFor(run.reason))
+    run.reason = f"{run.reason}; {why}" if run.reason else why
     run_life.say(tx, run, "oncue.run.rollback_failed")
     run_life.loudest(tx, run, "critical", f"The rollback of {run.workflow} has stopped: {why}")
     spec = steps.plan(tx.state, run).nodes[step.node].spec.rollback
@@ -169,18 +177,31 @@ def _ask(tx: Tx, run: Run, step: Step, why: str) -> None:
 
 
 def _undone(tx: Tx, run: Run) -> None:
-    undone = sum(1 for step in tx.state.steps_of[run.id].values() if step.undone)
+    undone = [step for step in tx.state.steps_of[run.id].values() if step.undone]
     active = [step.address for step in tx.state.steps_of[run.id].values() if step.state in ACTIVE]
     if active:
         return
     others = _out_of_reach(tx, run)
     said = [run.reason] if run.reason else []
     if undone:
-        said.append(f"{undone} step{'s' if undone != 1 else ''} undone")
+        said.append(_counted(tx, run, undone))
     if others:
         said.append(f"what {others} did is not{'' if undone else ' undone'}")
     state: RunState = "rolled_back" if undone else "cancelled" if run.wants == "cancel" else "failed"
     run_life.finish(tx, run, state, "; ".join(said) or None)
+
+
+def _counted(tx: Tx, run: Run, undone: list[Step]) -> str:
+    """How many steps something undid, and of how many a person said that they are settled."""
+    by_hand = [step for step in undone if step.settled is not None]
+    nodes, many = steps.plan(tx.state, run).nodes, len(undone) - len(by_hand)
+    for_good = sum(nodes[step.node].spec.irreversible for step in by_hand)
+    said = [f"{many or 'no'} step{'s' if many > 1 else ''} undone"]
+    if len(by_hand) > for_good:
+        said.append(f"{len(by_hand) - for_good} settled by hand")
+    if for_good:
+        said.append(f"{for_good} irreversible")
+    return ", ".join(said)
 
 
 def _out_of_reach(tx: Tx, run: Run) -> str:

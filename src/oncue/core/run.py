@@ -121,7 +121,9 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     nothing_done: bool = False
     """Of one that failed: whether it is known of every attempt that it changed nothing, so that there is nothing to undo."""
     undone: bool = False
-    """Whether what it did was undone."""
+    """Whether what it did was undone, or someone said so."""
+    settled: str | None = None
+    """Who said so though nothing undid it, and why."""
     copied_from: str | None = None
     """The run whose result it has."""
 
@@ -138,6 +140,12 @@ class Retried(msgspec.Struct, frozen=True):
     """Steps that people had tried again although the try before may have changed something: a cell by the run's id."""
 
     addresses: list[str]
+
+
+class UndoneFor(msgspec.Struct, frozen=True):
+    """Why a run is undone whose rollback has stopped: a cell by the run's id, as long as it stands there."""
+
+    reason: str | None
 
 
 class AskedAgain(msgspec.Struct, frozen=True):

@@ -323,6 +323,7 @@ def sweep(tx: Tx, run_id: str) -> None:
         tx.unset(tx.state.steps_of, run_id)
         tx.cell("retried", run_id, None)
         tx.cell("rejected", run_id, None)
+        tx.cell("undone_for", run_id, None)
 
 
 def stands_still(tx: Tx, run: Run, since: Any, why: str) -> None:

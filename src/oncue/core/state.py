@@ -42,7 +42,7 @@ from oncue.core.prioritise import Matrix, matrices
 from oncue.core.problem import Known, ProblemRecord
 from oncue.core.resting import Runs
 from oncue.core.review import Review
-from oncue.core.run import Definition, Items, Outcome, Pins, Rejected, Retried, Run, Step, Story
+from oncue.core.run import Definition, Items, Outcome, Pins, Rejected, Retried, Run, Step, Story, UndoneFor
 from oncue.core.self_service import Request
 from oncue.core.silence import Filed, Silence
 from oncue.core.subscription import Progress
@@ -101,6 +101,7 @@ CELLS: Final[dict[str, type[Any]]] = {
     "story": Story,
     "retried": Retried,
     "rejected": Rejected,
+    "undone_for": UndoneFor,
     "pins": Pins,
     "wait": EventWait,
     "schedule": Schedule,

@@ -102,7 +102,7 @@ def _why(run: Run) -> str:
 def _line(step: Step) -> str:
     """What a step did, when, and what came of it."""
     at = f"{step.started_at:%Y-%m-%d %H:%M:%S} UTC " if step.started_at is not None else ""
-    undone = ", undone" if step.undone else ""
+    undone = f", settled by hand, {step.settled}" if step.settled else ", undone" if step.undone else ""
     why = f": {step.reason[:REASON]}" if step.reason else ""
     return f"- {at}{step.address} ({step.uses}): {step.state.replace('_', ' ')}{undone}{why}"
 

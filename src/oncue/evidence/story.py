@@ -275,7 +275,7 @@ def _step(facts: Facts, life: list[Fact], results: list[tuple[bool, Attempt]]) -
         undoes=UNDO in data["address"], state=data["state"], reason=data.get("reason"), error_code=data.get("error_code"),
         attempt=data.get("attempt", 0), started_at=data.get("started_at"), ended_at=data.get("ended_at"),
         inputs=data.get("inputs"), result=data.get("result"), outputs=data.get("outputs"), looks=data.get("looks", 0),
-        ill=data.get("ill", 0), undone=data.get("undone", False),
+        ill=data.get("ill", 0), undone=data.get("undone", False) and "settled" not in data,
         attempts=[one for look, one in results if not look], readings=[one for look, one in results if look],
         positions=[fact.position for fact in life],
     )  # fmt: skip

@@ -99,7 +99,7 @@ function StepRow({ row: { step }, title, run, stand, now, chosen, choose }: { ro
         <span className="mono">{nameIn(step.address)}</span><span className="sr">{word}</span>
         {title !== "" && !step.address.endsWith("]") && !step.address.includes("~") && <span className="t12 dim3"> {title}</span>}
         {step.uses === "for_each" && <span className="t12 dim3"> {itemsOf(step)}</span>}
-        {step.undone && <span className="t12 dim3"> undone</span>}
+        {step.undone && <span className="t12 dim3"> {step.settled ? "settled by hand" : "undone"}</span>}
         {isStuckAt(run, step) && <b className="t12 failure"> not undone</b>}
       </span>
       <span className={`gantt ${TONES[step.state]}${stand.mark === "waiting" ? " waits" : ""}`} aria-hidden="true">{bar && <i style={{ left: `${String(bar.left * 100)}%`, width: `${String(bar.width * 100)}%` }} />}</span>
@@ -133,7 +133,7 @@ function StepPanel({ step, run, waits, flow, choose, log }: { step: Step; run: R
             ["Began", step.started_at ? <><Clock key="b" at={step.started_at} /> <span className="dim3">{timeOf(step, now)}</span></> : null],
             ["Waits for", awaits(step)],
             ["Items", step.uses === "for_each" ? itemsOf(step) : null],
-            [step.compensation?.missing ? "Cannot be undone" : "Can be undone", step.undone ? "undone" : step.nothing_done ? "nothing was done there, so there is nothing to take back" : step.compensation ? (step.compensation.missing ?? "yes") : null],
+            [step.compensation?.missing ? "Cannot be undone" : "Can be undone", step.settled ? `settled by hand: ${step.settled}` : step.undone ? "undone" : step.nothing_done ? "nothing was done there, so there is nothing to take back" : step.compensation ? (step.compensation.missing ?? "yes") : null],
             ["Taken over from", step.copied_from ? <Link key="c" className="link mono" to="/runs/$id" params={{ id: step.copied_from }}>{step.copied_from}</Link> : null],
             ["Failed in it", step.failed_at ? <button key="f" type="button" className="as-link mono" onClick={() => choose(step.failed_at ?? "")}>{step.failed_at}</button> : null],
           ]}

@@ -106,9 +106,9 @@ const WORST: readonly Step["state"][] = ["failed", "rejected", "failed_validatio
 /** How each step of the workflow stands, by its id; those that have not begun are absent. */
 export function standings(steps: readonly Step[], run: Run, waits?: readonly Awaited[]): Map<string, Standing> {
   const byNode = new Map<string, Step[]>();
-  const undone = new Set<string>();
+  const undone = new Map<string, string>();
   for (const step of steps) {
-    if (step.undone) undone.add(step.node);
+    if (step.undone) undone.set(step.node, step.settled ? "settled by hand" : "undone");
     if (step.uses === "item" || step.address.includes("~")) continue;
     byNode.set(step.node, [...(byNode.get(step.node) ?? []), step]);
   }
@@ -116,7 +116,7 @@ export function standings(steps: readonly Step[], run: Run, waits?: readonly Awa
   for (const [node, those] of byNode) {
     const stands = new Map(those.map((step) => [step, stepStand(step, waits)]));
     const state = WORST.find((each) => those.some((step) => stands.get(step)?.mark === each)) ?? "unknown";
-    const note = [noteOf(those, state, stands), undone.has(node) ? "undone" : ""].filter(Boolean).join(", ");
+    const note = [noteOf(those, state, stands), undone.get(node)].filter(Boolean).join(", ");
     if (those.some((step) => isStuckAt(run, step))) found.set(node, { state: "rollback_failed", tone: "critical", icon: "failed", note: "not undone" });
     else if (run.state === "rolling_back" && those.some((step) => step.address === run.undoing)) found.set(node, { state: "rolling_back", tone: "active-tone", icon: "undo", note: "is being undone" });
     else found.set(node, { state, tone: TONES[state], icon: undone.has(node) ? "undo" : ICONS[state] ?? "unknown", ...(note === "" ? {} : { note }) });
