@@ -143,9 +143,8 @@ def again(tx: Tx, run: Run) -> None:
 
 def _goes_on(tx: Tx, run: Run, why: str) -> None:
     """What the rollback stopped at is dealt with: its reason is again why it is undone at all. The run was touched."""
-    cause: UndoneFor = tx.state.cells["undone_for"].get(run.id) or UndoneFor(
-        why
-    )  # it may have stopped before this was kept
+    # It may have stopped before this was kept.
+    cause: UndoneFor = tx.state.cells["undone_for"].get(run.id) or UndoneFor(why)
     tx.cell("undone_for", run.id, None)
     run_life.loudest(tx, run, "clear", f"{run.workflow}: {why}")
     run.state = "rolling_back"
