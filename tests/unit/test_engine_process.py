@@ -13,23 +13,23 @@ from oncue.runtime.engine_process import EngineProcess
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def _connected(path: Path) -> tuple[Ends, asyncio.StreamWriter]:
-    """The other end, and what is written to it."""
+async def _connected(path: Path) -> tuple[Ends, asyncio.StreamWriter, asyncio.Server]:
+    """The other end, what is written to it, and the server: one that nobody holds is closed by the collector."""
     came: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
 
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await came.put(writer)
 
-    await asyncio.start_unix_server(serve, path)
-    return await asyncio.open_unix_connection(path), await came.get()
+    server = await asyncio.start_unix_server(serve, path)
+    return await asyncio.open_unix_connection(path), await came.get(), server
 
 
 def test_whoever_is_gone_keeps_no_answer_from_those_who_wait_for_theirs(tmp_path: Path) -> None:
     process = EngineProcess(config.load({"data": tmp_path}, {}))
 
     async def told() -> list[frames.Answer]:
-        _, gone = await _connected(tmp_path / "a")
-        (reader, _kept), waits = await _connected(tmp_path / "b")
+        _, gone, _first = await _connected(tmp_path / "a")
+        (reader, _kept), waits, _second = await _connected(tmp_path / "b")
         process._reply(gone, frames.Answer(seq=1))
         process._reply(waits, frames.Answer(seq=2))
         gone.close()
