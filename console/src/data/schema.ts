@@ -7587,6 +7587,7 @@ export interface components {
             undone: boolean;
             settled?: string | null;
             copied_from?: string | null;
+            again_by?: string | null;
         };
         /** StepAttempt */
         StepAttempt: {
