@@ -363,3 +363,22 @@ def test_attempts_say_how_they_ended_and_what_a_look_found(server: Server) -> No
     whole = server.client.get(f"/api/v1/runs/{run}/attempts").json()
     assert [one["step"] for one in whole["items"]] == ["probe", "look", "look"]
     assert (whole["items"][1:], whole["more"]) == ([done, saw], False)
+
+
+def test_a_step_that_is_to_be_tried_again_when_the_run_goes_on_says_so(server: Server) -> None:
+    both = [{"id": id, "wait": {"event": {"types": ["a.never"]}, "timeout": "1s"}} for id in ("amo", "sh")]
+    spec = {"steps": [{"id": "p", "parallel": both}], "on_failure": {"pause": True}}
+    workflow = {"apiVersion": "oncue/v1", "kind": "Workflow", "metadata": {"name": "twice"}, "spec": spec}
+    assert server.client.post("/api/v1/manifests", json=workflow).status_code == 200
+    run = started(server, "twice", "paused")
+    again = server.client.post(f"/api/v1/runs/{run}/retry", json={"step": "p/amo"})
+    assert (again.status_code, again.json()["state"]) == (200, "paused")
+    by = next(one["again_by"] for one in again.json()["steps"] if one["address"] == "p/amo")
+    waits = server.client.get(f"/api/v1/runs/{run}/why").json()["waits"]
+    assert [(one["step"], one["code"]) for one in waits] == [("p/sh", "person"), ("p/amo", "retry")]
+    assert waits[1]["what"].startswith(f"it is tried again when the run goes on, as {by} asked; it failed before: ")
+    shown = server.cli("runs", "show", run)
+    assert f"tried again when the run goes on, as {by} asked" in " ".join(shown.stdout.split())
+    refused = server.client.post(f"/api/v1/runs/{run}/retry", json={"step": "p/amo"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "step.state")
+    assert "is to be tried again already" in refused.json()["detail"]

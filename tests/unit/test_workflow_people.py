@@ -542,6 +542,73 @@ def test_a_fork_does_nothing_before_its_step_again_unless_that_is_meant(story: S
     assert waiting(story) == ["each[a]/x", "each[a]/x"]
 
 
+def both_failed(story: Story, **more: Any) -> str:
+    """A run that is paused, for both branches of its `parallel` failed."""
+    branches = [act("amo", rollback=UNDO), act("sh")]
+    id = run(story, step("p", parallel=branches), act("then"), **{"on_failure": {"pause": True}, **more})
+    answer(story, "p/amo", "unknown", error_code="worker.lost")
+    failed(story, "p/sh")
+    return id
+
+
+def retry(story: Story, id: str, address: str) -> str | None:
+    return say(story, "oncue.command.run.retry", {"run": id, "step": address}, "user:basis-1")
+
+
+def test_a_branch_that_is_tried_again_waits_for_the_others_that_failed_and_says_so(story: Story) -> None:
+    id = both_failed(story)
+    assert retry(story, id, "p/amo") is None
+    amo = story.state.steps_of[id]["p/amo"]
+    assert (story.state.runs[id].state, amo.state, amo.again_by) == ("paused", "unknown", "user:basis-1")
+    assert [fact["again_by"] for fact in story.of("step.retrying")] == ["user:basis-1"]
+    with pytest.raises(AssertionError, match="as user:basis-1 asked: it is when p/sh is tried again or skipped"):
+        story.send("oncue.command.run.retry", {"run": id, "step": "p/amo"}, actor="user:basis-2")
+    assert retry(story, id, "p/sh") is None
+    assert waiting(story) == ["p/amo", "p/sh"]
+    answer(story, "p/amo")
+    answer(story, "p/sh")
+    assert waiting(story) == ["then"]
+    assert story.state.steps_of[id]["p/amo"].again_by is None
+
+
+def test_it_begins_when_the_others_are_passed_over(story: Story) -> None:
+    id = both_failed(story)
+    retry(story, id, "p/amo")
+    story.send("oncue.command.run.skip", {"run": id, "step": "p/sh", "reason": "not needed"}, actor="user:basis-1")
+    assert waiting(story) == ["p/amo"]
+
+
+def test_it_can_be_passed_over_instead(story: Story) -> None:
+    id = both_failed(story)
+    retry(story, id, "p/amo")
+    for address in ("p/amo", "p/sh"):
+        story.send("oncue.command.run.skip", {"run": id, "step": address, "reason": "no"}, actor="user:basis-1")
+    assert waiting(story) == ["then"]
+
+
+def test_what_it_may_have_done_is_undone_if_the_run_is_not_gone_on_with(story: Story) -> None:
+    id = both_failed(story)
+    retry(story, id, "p/amo")
+    story.send("oncue.command.run.cancel", {"run": id, "rollback": True}, actor="user:basis-1")
+    assert waiting(story) == ["p/amo~rollback"]
+
+
+def test_a_parallel_that_is_tried_again_tries_all_that_failed_in_it(story: Story) -> None:
+    id = both_failed(story)
+    assert retry(story, id, "p") is None
+    assert waiting(story) == ["p/amo", "p/sh"]
+    assert not story.of("step.retrying")
+
+
+def test_the_only_branch_that_failed_begins_at_once(story: Story) -> None:
+    id = run(story, step("p", parallel=[act("amo"), act("sh")]), on_failure={"pause": True})
+    answer(story, "p/amo")
+    failed(story, "p/sh")
+    assert retry(story, id, "p/sh") is None
+    assert waiting(story) == ["p/sh"]
+    assert not story.of("step.retrying")
+
+
 # rollback
 
 

@@ -7589,6 +7589,7 @@ export interface components {
             undone: boolean;
             settled?: string | null;
             copied_from?: string | null;
+            again_by?: string | null;
         };
         /** StepAttempt */
         StepAttempt: {

@@ -212,6 +212,8 @@ def _on_record(connection: Connection, run: Run) -> tuple[Why, dict[str, Effect]
         by = "OnCue" if run.paused_by == "oncue" else run.paused_by
         waits.append(Waits(step=run.failed_at, what=f"{by} paused it: {run.reason or 'no reason given'}; {then}", code="person",
                            since=run.paused_at.isoformat() if run.paused_at else None))  # fmt: skip
+        waits += [Waits(step=one.address, what=f"it is tried again when the run goes on, as {one.again_by} asked; it {one.state.replace('_', ' ')} before:"
+                        f" {one.reason or 'no reason given'}", code="retry") for one in reading.put_off(connection, run)]  # fmt: skip
     if last_steps.under_way(run):
         waits.append(Waits(step=None, what=f"it was stopped: {run.reason}; what is under finally is still being done",
                            code="stopping", until=run.deadline_at.isoformat() if run.deadline_at else None,

@@ -41,10 +41,7 @@ def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
         show.done(show.clean(f"  {name}={inputs.shown(value)}"))
     rows = []
     for step in one["steps"]:
-        said = (
-            f"settled by hand: {step['settled']}" if step.get("settled") else step.get("reason") or step.get("awaits")
-        )
-        rows.append(_row(step, step["address"], said))
+        rows.append(_row(step, step["address"], _said(step)))
         rows += [_row(tried, "  earlier", _came_to(tried)) for tried in _earlier(step, one["attempts"])]
     if rows:
         show.table(rows, ("step", "state", "attempt", "took", "said"), wrap=True)
@@ -52,6 +49,14 @@ def show_one(run: str = RUN, output: show.Format = show.Output) -> None:
         show.note(f"It has more steps than these {len(one['steps'])}.")
     if one["more_attempts"]:
         show.note(f"There were more attempts than the newest {len(one['attempts'])}, which were looked at.")
+
+
+def _said(step: dict[str, Any]) -> str | None:
+    """What there is to say of how a step stands."""
+    if step.get("settled"):
+        return f"settled by hand: {step['settled']}"
+    said: str | None = step.get("reason") or step.get("awaits")
+    return f"tried again when the run goes on, as {step['again_by']} asked; {said}" if step.get("again_by") else said
 
 
 def _row(one: dict[str, Any], name: str, said: str | None) -> tuple[Any, ...]:

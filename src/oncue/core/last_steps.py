@@ -31,6 +31,12 @@ def stops(state: State, run: Run, address: str) -> bool:
     return under_way(run) and _finally_around(state, run, address) is None
 
 
+def put_off(run: Run, step: Step) -> bool:
+    """Whether the step is to be tried again when the run, which failed beside it, goes on."""
+    beside = f"{plans.parent(step.address)}/"
+    return step.again_by is not None and run.failed_at is not None and run.failed_at.startswith(beside)
+
+
 def spared(state: State, run: Run) -> dict[str, Step]:
     """The steps that go on when the run is stopped, by address: each `try` whose `finally` is to come or under way, what lies
     around it, and what is under way in a `finally`. In the order of their addresses. Empty if there is no such `try`."""

@@ -155,16 +155,31 @@ def retry(tx: Tx, seen: Seen, asked: OnStep) -> Run:
         raise Refusal("step.state", f"step {step.address} is {step.state}, {run.id} {run.state}: only a step that failed"
                       " in a run that is paused can be tried again")  # fmt: skip
     _refuse_within(tx, run, step)
+    if last_steps.put_off(run, step):
+        raise Refusal("step.state", f"step {step.address} is to be tried again already, as {step.again_by} asked: it is when"
+                      f" {run.failed_at} is tried again or skipped")  # fmt: skip
     change_clear.require(tx, run)
     failed = _failed_in(tx, run, step)
     rejections.asked_again(tx, run, failed, asked.reason)
     _remember(tx, run, failed)
     for one in failed:
         _reopen(tx, run, one)
-        _forget(tx, run, one.address)
+        if _is_branch(tx, run, one):
+            steps.change(tx, run, one, None, again_by=tx.actor)
+        else:
+            steps.forget_all(tx, run, one.address)
     run_life.let_go(tx, run)
     running.go(tx, run, *(plans.parent(one.address) or "" for one in failed))
+    for one in failed:
+        if tx.state.step(run.id, one.address) is one and one.again_by is not None:
+            steps.change(tx, run, one, "retrying")
     return run
+
+
+def _is_branch(tx: Tx, run: Run, step: Step) -> bool:
+    """Whether it is one of a `parallel`, whose other branches may have to be dealt with before it begins."""
+    above = plans.parent(step.address) or ""
+    return bool(above) and steps.find(tx.state, run, above).uses == "parallel"
 
 
 def _refuse_within(tx: Tx, run: Run, step: Step) -> None:
@@ -187,16 +202,18 @@ def _failed_in(tx: Tx, run: Run, step: Step) -> list[Step]:
         items = tx.state.items_of(run.id, step.address)
         failed = [one for item in items if item.state not in WELL for one in _failed_in(tx, run, item)]
         return failed or [step]
+    if step.uses == "parallel":
+        nodes, rows = steps.plan(tx.state, run).nodes, tx.state.steps_of[run.id]
+        branches = [rows[at] for at in sorted(rows) if plans.parent(at) == step.address and "~" not in at]
+        return [
+            one
+            for inner in branches
+            if running.is_failure(nodes[inner.node], inner)
+            for one in _failed_in(tx, run, inner)
+        ] or [step]
     if step.failed_at is None or step.failed_at == step.address:
         return [step]
     return _failed_in(tx, run, steps.find(tx.state, run, step.failed_at))
-
-
-def _forget(tx: Tx, run: Run, address: str) -> None:
-    """The step, and all that lies in it or follows it, is as if it had never begun."""
-    for one in sorted(tx.state.steps_of[run.id]):
-        if one == address or one.startswith((f"{address}/", f"{address}[", f"{address}~")):
-            steps.forget(tx, run, tx.state.steps_of[run.id][one])
 
 
 def _remember(tx: Tx, run: Run, failed: list[Step]) -> None:
@@ -392,7 +409,7 @@ def _back(tx: Tx, run: Run, attempt: Step, inner: Node) -> str:
     number = next(index for index, block in enumerate(blocks) if inner in block.nodes)
     for later in blocks[number + 1 :]:
         for node in later.nodes:
-            _forget(tx, run, plans.child(attempt.address, node.id))
+            steps.forget_all(tx, run, plans.child(attempt.address, node.id))
     return blocks[number].name
 
 

@@ -126,6 +126,8 @@ class Step(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """Who said so though nothing undid it, and why."""
     copied_from: str | None = None
     """The run whose result it has."""
+    again_by: str | None = None
+    """Who had it tried again, beside another branch of its `parallel` that failed as well: it is when that goes on."""
 
 
 class Items(msgspec.Struct, frozen=True):

@@ -115,10 +115,14 @@ def _sequence(tx: Tx, run: Run, plan: Plan, holder: Step | None, address: str, b
 def _branches(tx: Tx, run: Run, plan: Plan, node: Node, holder: Step, agenda: deque[str]) -> int:
     begun, active, stopped = 0, 0, last_steps.stops(tx.state, run, holder.address)
     known = [(inner, tx.state.step(run.id, plans.child(holder.address, inner.id))) for inner in node.blocks[""].nodes]
-    failed = next((step for inner, step in known if step is not None and is_failure(inner, step)), None)
+    failed = next(
+        (step for inner, step in known if step is not None and step.again_by is None and is_failure(inner, step)), None
+    )
     for inner, step in known:
-        if step is None and failed is None and not stopped:
+        if (step is None or step.again_by is not None) and failed is None and not stopped:
             begun += 1
+            if step is not None:
+                steps.forget_all(tx, run, step.address)
             step = _begin(tx, run, plan, inner, holder.address, agenda)
         if step is None:
             before = tx.state.step(run.id, plans.child(holder.address, inner.id) + BEFORE)
@@ -126,7 +130,7 @@ def _branches(tx: Tx, run: Run, plan: Plan, node: Node, holder: Step, agenda: de
             continue
         if step.state in ACTIVE:
             active += 1
-        elif failed is None and is_failure(inner, step):
+        elif failed is None and step.again_by is None and is_failure(inner, step):
             failed = step
     if active:
         return begun

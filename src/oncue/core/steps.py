@@ -62,7 +62,7 @@ def change(tx: Tx, run: Run, step: Step, fact: str | None, **changes: Any) -> No
 
 def end(tx: Tx, run: Run, step: Step, state: StepState, *, say: bool = True, **changes: Any) -> None:
     """The step is over."""
-    changes = {"reason": None, "error_code": None, "nothing_done": False, **changes}
+    changes = {"reason": None, "error_code": None, "nothing_done": False, "again_by": None, **changes}
     change(
         tx, run, step, state if say else None, state=state, ended_at=tx.now, ended_in=tx.state.position, next_try_at=None,
         awaits=None, **changes,
@@ -115,6 +115,13 @@ def forget(tx: Tx, run: Run, step: Step) -> None:
         tx.cell("items", step.id, None)
     tx.unset(tx.state.steps_of[run.id], step.address)
     tx.save("step", step, live=False)
+
+
+def forget_all(tx: Tx, run: Run, address: str) -> None:
+    """The step, and all that lies in it or follows it, is as if it had never begun."""
+    for one in sorted(tx.state.steps_of[run.id]):
+        if one == address or one.startswith((f"{address}/", f"{address}[", f"{address}~")):
+            forget(tx, run, tx.state.steps_of[run.id][one])
 
 
 def bounded(result: Any) -> Any:

@@ -18,6 +18,8 @@ from oncue.evidence.facts import Fact, Facts
 _WAVE: Final = re.compile(r"waves\[([^\]]*)\](?:/targets\[(.*?)\](?:/|~|$))?").match
 LOOK: Final = "~validate"
 UNDO: Final = "~rollback"
+SAME: Final = ("oncue.step.undone", "oncue.step.retrying")
+"""What is told of a step that has ended, beside that it began anew."""
 
 
 class Moment(msgspec.Struct, forbid_unknown_fields=True):
@@ -247,7 +249,7 @@ def _steps(facts: Facts) -> list[Done]:
     lives: dict[str, list[list[Fact]]] = {}
     for fact in facts.of("step"):
         known = lives.setdefault(fact.data["id"], [])
-        if not known or (known[-1][-1].data["state"] not in ACTIVE and fact.type != "oncue.step.undone"):
+        if not known or (known[-1][-1].data["state"] not in ACTIVE and fact.type not in SAME):
             known.append([])
         known[-1].append(fact)
     results = _results(facts)

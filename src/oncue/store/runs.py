@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, select
 
+from oncue.core import last_steps
 from oncue.core.approval import Approval
 from oncue.core.effect import Effect
 from oncue.core.gate import Gate
@@ -66,6 +67,20 @@ def active_steps(connection: Connection, run: str) -> list[Step]:
         .limit(ACTIVE_LIMIT)
     ).scalars()  # fmt: skip
     return [_step(body) for body in rows]
+
+
+def put_off(connection: Connection, run: Run) -> list[Step]:
+    """The run's steps that are to be tried again when it goes on, a few."""
+    rows = connection.execute(
+        select(entity.c.body)
+        .where(
+            entity.c.kind == "step", entity.c.id > f"{run.id}/", entity.c.id < f"{run.id}0",
+            json_text(entity.c.body, "again_by").is_not(None),
+        )
+        .order_by(entity.c.id)
+        .limit(ACTIVE_LIMIT)
+    ).scalars()  # fmt: skip
+    return [step for step in map(_step, rows) if last_steps.put_off(run, step)]
 
 
 def definition_of(connection: Connection, run: Run) -> Definition | None:

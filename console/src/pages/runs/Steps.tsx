@@ -131,7 +131,7 @@ function StepPanel({ step, run, waits, flow, choose, log }: { step: Step; run: R
         <Pairs
           entries={[
             ["Began", step.started_at ? <><Clock key="b" at={step.started_at} /> <span className="dim3">{timeOf(step, now)}</span></> : null],
-            ["Waits for", awaits(step)],
+            ["Waits for", step.again_by ? `another try, asked for by ${step.again_by}, when the run goes on` : awaits(step)],
             ["Items", step.uses === "for_each" ? itemsOf(step) : null],
             [step.compensation?.missing ? "Cannot be undone" : "Can be undone", step.settled ? `settled by hand: ${step.settled}` : step.undone ? "undone" : step.nothing_done ? "nothing was done there, so there is nothing to take back" : step.compensation ? (step.compensation.missing ?? "yes") : null],
             ["Taken over from", step.copied_from ? <Link key="c" className="link mono" to="/runs/$id" params={{ id: step.copied_from }}>{step.copied_from}</Link> : null],
