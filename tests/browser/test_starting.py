@@ -40,6 +40,11 @@ spec:
       steps:
         - {id: look, uses: http.request, with: {url: "http://127.0.0.1:9/${host}_state"}, on_failure: continue}
     - {id: tell, if: "steps.each.failures > 0", emit: {type: org.example.told}}
+---
+apiVersion: oncue/v1
+kind: OutboundAllow
+metadata: {name: nobody}
+spec: {host: 127.0.0.1, port: 9, reason: Where nobody answers}
 """
 
 

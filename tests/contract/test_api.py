@@ -496,7 +496,11 @@ def test_a_fork_takes_over_what_was_done_however_many_items_lie_before_it(oncue_
     assert client.post("/api/v1/manifests", json=manifest).status_code == 200
     run = client.post("/api/v1/runs", json={"workflow": name, "inputs": {"n": list(range(501))}}).json()["id"]
     eventually(lambda: client.get(f"/api/v1/runs/{run}").json()["state"] == "succeeded", what="it has run")
-    forked = client.post(f"/api/v1/runs/{run}/fork", json={"step": "then", "inputs": {"n": []}}).json()["id"]
+    wanted = {"step": "then", "inputs": {"n": []}}
+    refused = client.post(f"/api/v1/runs/{run}/fork", json=wanted)
+    assert (refused.status_code, refused.json()["code"]) == (409, "run.does_again")
+    assert refused.json()["detail"].startswith("all: ")
+    forked = client.post(f"/api/v1/runs/{run}/fork", json={**wanted, "again": True}).json()["id"]
     found = client.get(f"/api/v1/runs/{forked}").json()["steps"]
     assert {one["address"]: one.get("copied_from") for one in found} == {"all": None, "done": run, "then": None}
 

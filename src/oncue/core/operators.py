@@ -307,7 +307,7 @@ def fork(tx: Tx, seen: Seen, asked: Fork) -> Run:
         if id in before and id not in taken and any(step.address == id and _did(step, asked.run) for step in asked.steps)
     ]  # fmt: skip
     if again and not asked.again:
-        raise Refusal("run.does_again", f"{', '.join(again)}: begun in {asked.run}, and not taken over", steps=again)
+        raise Refusal("run.does_again", f"{', '.join(again)}: begun in {asked.run}, and not taken over")
     trigger: dict[str, Any] = {"kind": "fork", "run": asked.run, "step": asked.step, "actor": tx.actor}
     if tx.owner is not None:
         trigger["hands"] = [tx.owner]
