@@ -235,3 +235,9 @@ def test_an_integer_is_one_however_it_was_written(ten: Any) -> None:
     assert seen == [10, 10, 10]
     assert all(type(one) is int for one in seen)
     assert type(found["by"]["x"]) is type(ten)
+
+
+@pytest.mark.parametrize("huge", [2.0**63, -(2.0**64), 1e300])
+def test_a_whole_number_that_no_integer_holds_stays_as_it_was_written(huge: float) -> None:
+    found = inputs.complete({"type": "object", "properties": {"n": {"type": "integer"}}}, {"n": huge})
+    assert type(found["n"]) is float

@@ -166,7 +166,10 @@ def _integral(value: Any, schema: Any) -> Any:
         return value
     if isinstance(value, float):
         kinds = schema.get("type", ())
-        return int(value) if "integer" in kinds and "number" not in kinds else value
+        whole = (
+            "integer" in kinds and "number" not in kinds and abs(value) < 2**63
+        )  # beyond, no integer of expressions holds it
+        return int(value) if whole else value
     if isinstance(value, list):
         return [_integral(one, schema.get("items")) for one in value]
     if isinstance(value, dict):
